@@ -1,0 +1,69 @@
+"""Every error that ``dmf`` raises on purpose.
+
+    DmfError                    base; its text is one line: what is wrong, what was received,
+    |                           what is allowed, what to do
+    |-- UsageError              exit code 2: the command, the config or the input is wrong
+    |   |-- ConfigError         a config key or value (also a ValueError, for library users)
+    |   |   `-- UnknownNameError    a name that nothing answers to; names the closest one
+    |   |-- DatasetError        images, masks or splits that cannot be used
+    |   `-- RunFolderError      a run folder that exists, is missing or is not a run
+    `-- RunError                exit code 1: a run that was right to start and failed
+        |-- NonFiniteError      a loss became NaN or infinite
+        `-- CheckpointError     a checkpoint is missing, damaged or of another model
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class DmfError(Exception):
+    """Base of all errors that are told to the user in one line."""
+
+    exit_code = 1
+
+
+class UsageError(DmfError):
+    """The command, the config or the input is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError, ValueError):
+    """A config key or value that is unknown, of the wrong type or out of range."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that nothing answers to: ``UnknownNameError("loss", "dcie", ["dice", "bce"])``."""
+
+    def __init__(self, kind: str, name: str, allowed: Iterable[str], do: str = ""):
+        self.kind, self.name, self.allowed = kind, name, sorted(allowed)
+        hint = f"; {do}" if do else ""
+        super().__init__(f"unknown {kind} {name!r}: {suggest(name, self.allowed)}{hint}")
+
+
+class DatasetError(UsageError):
+    """Images, masks or splits that cannot be used."""
+
+
+class RunFolderError(UsageError):
+    """A run folder that already exists, is missing or is not a run."""
+
+
+class RunError(DmfError):
+    """A run that was right to start and failed."""
+
+
+class NonFiniteError(RunError):
+    """A loss became NaN or infinite."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint is missing, damaged or belongs to another model."""
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """The closest allowed name first, then all of them: ``did you mean 'dice'? (allowed: ...)``."""
+    allowed = list(allowed)
+    close = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.5)
+    listing = f"allowed: {', '.join(allowed)}"
+    return f"did you mean {close[0]!r}? ({listing})" if close else listing
