@@ -1,0 +1,61 @@
+"""Class-balanced Dice, the loss that the paper adds for rare classes."""
+
+from typing import Literal
+
+from keras import ops
+
+from dmf_cli.losses._common import Pool, Tensor, choose, pooled_axes, prepare, two_channels
+
+
+def cbdice(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    absent: Literal["zero", "max", "reference"] = "zero",
+    pool: Pool = "batch",
+    eps: float = 1e-6,
+) -> Tensor:
+    """Class-balanced Dice loss, 1 - sum_c w_c Dice_c with w_c proportional to 1 / (f_c + eps).
+
+    f_c is the share of the pixels that belong to class c, so a rare class weighs more. The soft form
+    (probabilities, not argmax) of Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388,
+    whose notebook computes it from argmax and therefore has no gradient.
+
+    Args:
+        y_true: one-hot labels, ``(batch, *spatial, classes)``; one channel is taken as [1-g, g].
+        y_pred: probabilities of the same shape; one channel is taken as [1-p, p].
+        absent: weight of a class without a pixel: ``"zero"`` leaves it out and renormalises,
+            ``"max"`` gives it the largest weight of a present class, ``"reference"`` lets
+            1/eps take nearly all the weight, as the notebook does.
+        pool: ``"batch"``: shares and Dice over the whole batch; ``"sample"``: for each sample.
+        eps: > 0, added to the share.
+
+    Returns:
+        A scalar in [0, 1]; 0 at a perfect match except for ``absent="reference"`` or ``"max"`` with
+        an absent class, whose Dice is 0 by definition.
+
+    Example:
+        >>> y = [[[1.0, 0.0], [0.0, 1.0]]]
+        >>> round(float(cbdice(y, y)), 5)
+        0.0
+    """
+    choose("absent", absent, ("zero", "max", "reference"))
+    y_true, y_pred = prepare(y_true, y_pred)
+    y_true, y_pred = two_channels(y_true), two_channels(y_pred)
+    axes = pooled_axes(y_pred, pool)
+    truth = ops.sum(y_true, axis=axes)
+    weights = _class_weights(truth, absent, eps)
+    overlap = ops.sum(y_true * y_pred, axis=axes)
+    ratio = 2.0 * overlap / (truth + ops.sum(y_pred, axis=axes) + 1e-7)
+    return ops.mean(1.0 - ops.sum(weights * ratio, axis=-1))
+
+
+def _class_weights(truth: Tensor, absent: str, eps: float) -> Tensor:
+    """Normalised class weights from the pixel counts ``(..., classes)``."""
+    share = truth / ops.maximum(ops.sum(truth, axis=-1, keepdims=True), 1e-7)
+    weights = 1.0 / (share + eps)
+    if absent != "reference":
+        present = ops.where(share > 0.0, weights, 0.0)
+        largest = ops.max(present, axis=-1, keepdims=True)
+        weights = present if absent == "zero" else ops.where(share > 0.0, weights, largest)
+    return weights / ops.sum(weights, axis=-1, keepdims=True)

@@ -1,0 +1,96 @@
+"""The one interface of all strategies, and the guards that none of them can get round."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+
+Tensor = Any
+State = dict[str, Tensor]
+
+
+class Strategy:
+    """Turns loss values into loss weights; pure, so that it can run inside a compiled step.
+
+    A subclass gives :meth:`memory` (its own state) and :meth:`adapt` (the formula) and nothing else.
+    This class adds what must hold for every strategy:
+
+    * a row with a NaN or infinite loss is dropped whole: memory and weights hold, the step is counted;
+    * weights are equal until ``warmup`` finite rows were seen;
+    * weights are finite, non-negative, cut off from the gradient, multiplied by ``prior``, and sum to
+      ``total`` (``None`` keeps the strategy's own sum and the coefficients as written).
+
+    Args:
+        total: sum of the weights, > 0, or None.
+        prior: one coefficient >= 0 a term, or None for equal ones.
+        warmup: finite steps before the weights adapt, >= 1; ignored by strategies that do not adapt.
+    """
+
+    adaptive = True  # reacts to loss values, so a run has to be longer than the warm-up
+
+    def __init__(
+        self, *, total: float | None = 1.0, prior: Sequence[float] | None = None, warmup: int = 50
+    ) -> None:
+        if total is not None and not total > 0:
+            raise ConfigError(f"weighting.total is {total}: give a number above 0, or null to keep the own sum")
+        if self.adaptive and warmup < 1:
+            raise ConfigError(f"weighting.warmup is {warmup}: give at least 1 step, or auto")
+        self.total, self.prior, self.warmup = total, prior, warmup
+
+    @property
+    def name(self) -> str:
+        """The name it is looked up by."""
+        return type(self).__name__
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything that :func:`dmf_cli.weighting.get` needs to build this strategy again."""
+        return {"total": self.total, "prior": self.prior, "warmup": self.warmup}
+
+    def memory(self, n_terms: int) -> State:
+        """The strategy's own state at step 0: arrays of fixed shape."""
+        return {}
+
+    def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
+        """New values of the entries of :meth:`memory`, and weights >= 0 on any scale ``(n_terms,)``.
+
+        ``losses`` is finite; ``state["stored"]`` counts the finite rows including this one.
+        """
+        raise TypeError(f"{type(self).__name__} does not define adapt(state, losses)")
+
+    def init(self, n_terms: int) -> State:
+        """The state at step 0: ``step``, ``stored``, ``skipped`` (counts), ``weights``, ``raw_sum``, memory."""
+        if self.prior is not None and len(self.prior) != n_terms:
+            raise ConfigError(f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term")
+        if self.prior is not None and (min(self.prior) < 0 or sum(self.prior) <= 0):
+            raise ConfigError(f"coefficients {list(self.prior)}: give numbers of 0 and above, not all 0")
+        weights, raw_sum = self._finish(ops.ones((n_terms,), dtype="float32"))
+        counts = {name: ops.zeros((), dtype="int32") for name in ("step", "stored", "skipped")}
+        return {**counts, "weights": weights, "raw_sum": raw_sum, **self.memory(n_terms)}
+
+    def update(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
+        """One step: ``(state, losses (n_terms,)) -> (state, weights (n_terms,))``."""
+        losses = ops.stop_gradient(ops.cast(losses, "float32"))
+        finite = ops.all(ops.isfinite(losses))
+        kept = ops.cast(finite, "int32")
+        new = dict(state, step=state["step"] + 1, stored=state["stored"] + kept)
+        new["skipped"] = state["skipped"] + 1 - kept
+        # A NaN must not even be computed with: 0 * NaN and where(False, NaN, x) are safe in the value,
+        # but not in what a strategy derives from it.
+        adapted, raw = self.adapt(new, ops.where(finite, losses, ops.ones_like(losses)))
+        if self.adaptive:
+            raw = ops.where(new["stored"] < self.warmup, ops.ones_like(raw), raw)
+        weights, raw_sum = self._finish(raw)
+        usable = ops.logical_and(finite, ops.all(ops.isfinite(weights)))
+        adapted.update(weights=weights, raw_sum=raw_sum)
+        new.update({name: ops.where(usable, value, state[name]) for name, value in adapted.items()})
+        return new, new["weights"]
+
+    def _finish(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Prior and sum applied to raw weights: ``(weights, sum before rescaling)``."""
+        if self.prior is not None:
+            raw = raw * ops.convert_to_tensor(list(self.prior), dtype="float32")
+        raw_sum = ops.sum(raw)
+        weights = raw if self.total is None else self.total * (raw / raw_sum)
+        return ops.stop_gradient(weights), raw_sum

@@ -1,0 +1,30 @@
+"""Weights that never change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from dmf_cli.weighting._base import State, Strategy, Tensor
+
+
+class fixed(Strategy):  # noqa: N801 - the class name is the name users write
+    """The coefficients of the loss expression, normalised: the baseline of every comparison.
+
+    Args:
+        total: sum of the weights; None keeps the coefficients as written.
+        prior: the coefficients, one a term; None for equal ones.
+    """
+
+    adaptive = False
+
+    def __init__(self, *, total: float | None = 1.0, prior: Sequence[float] | None = None) -> None:
+        super().__init__(total=total, prior=prior)
+
+    def get_config(self) -> dict[str, Any]:
+        """See :meth:`Strategy.get_config`."""
+        return {"total": self.total, "prior": self.prior}
+
+    def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
+        """Ones: the prior does the rest."""
+        return {}, ops.ones_like(losses)

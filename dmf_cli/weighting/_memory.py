@@ -1,0 +1,105 @@
+"""The memory of Dynamic Memory Fusion: a ring of the last losses, and statistics over its filled rows.
+
+Rows are never shifted: variance, minimum, maximum and median do not depend on the order, so a ring
+that is overwritten in place is enough.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.weighting._base import State, Strategy, Tensor
+
+RANGE_EPSILON = 1e-7
+
+
+class Memory(Strategy):
+    """A strategy that looks at the last ``window`` rows of losses, each term scaled to [0, 1].
+
+    Args:
+        window: rows kept, at least ``warmup`` and at least 2 (the notebook's ``history_size_max``).
+        warmup: finite rows before the weights adapt (the notebook's ``history_size``).
+        total: see :class:`Strategy`.
+        prior: see :class:`Strategy`.
+    """
+
+    def __init__(self, *, window: int = 150, warmup: int = 50, **common: Any) -> None:
+        super().__init__(warmup=warmup, **common)
+        if window < max(2, warmup):
+            raise ConfigError(
+                f"weighting.window is {window} and weighting.warmup {warmup}: the window must hold at least "
+                "the warm-up (and 2 steps), or the weights would never adapt; raise window or lower warmup"
+            )
+        self.window = window
+
+    def get_config(self) -> dict[str, Any]:
+        """See :meth:`Strategy.get_config`."""
+        return {**super().get_config(), "window": self.window}
+
+    def memory(self, n_terms: int) -> State:
+        """``history``: ``(window, n_terms)``."""
+        return {"history": ops.zeros((self.window, n_terms), dtype="float32")}
+
+    def remember(self, state: State, losses: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The ring with ``losses`` in it, its rows scaled to [0, 1], and which rows are filled."""
+        rows = ops.arange(self.window, dtype="int32")[:, None]
+        history = ops.where(rows == (state["stored"] - 1) % self.window, losses[None, :], state["history"])
+        filled = rows < state["stored"]
+        return history, scale(history, filled), filled
+
+
+def symlog_difference(a: Tensor, b: Tensor) -> Tensor:
+    """symlog(a) - symlog(b), symlog(x) = sign(x) log(1 + |x|), without cancellation in float32.
+
+    For values of one sign it is log1p((|a| - |b|) / (1 + |b|)): late in training the losses of a window
+    differ in their last digits only, and subtracting two rounded logarithms would leave noise.
+    """
+    size_a, size_b = ops.abs(a), ops.abs(b)
+    same_sign = ops.sign(b) * ops.log1p((size_a - size_b) / (1.0 + size_b))
+    plain = ops.sign(a) * ops.log1p(size_a) - ops.sign(b) * ops.log1p(size_b)
+    return ops.where(a * b > 0.0, same_sign, plain)
+
+
+def scale(losses: Tensor, filled: Tensor) -> Tensor:
+    """minmax(symlog(losses)), (x - min) / (max - min + 1e-7) a column over the filled rows.
+
+    A constant column gives 0.
+    """
+    low = ops.min(ops.where(filled, losses, float("inf")), axis=0)
+    high = ops.max(ops.where(filled, losses, float("-inf")), axis=0)
+    return symlog_difference(losses, low) / (symlog_difference(high, low) + RANGE_EPSILON)
+
+
+def variance(x: Tensor, filled: Tensor) -> Tensor:
+    """Population variance of each column over the filled rows."""
+    mask = ops.cast(filled, "float32")
+    count = ops.sum(mask)
+    mean = ops.sum(x * mask, axis=0) / count
+    return ops.sum(ops.square(x - mean) * mask, axis=0) / count
+
+
+def median(x: Tensor, filled: Tensor) -> Tensor:
+    """Median of each column over the filled rows (the mean of the middle two for an even count)."""
+    count = ops.sum(ops.cast(filled, "int32"))
+    ordered = ops.sort(ops.where(filled, x, float("inf")), axis=0)
+    lower, upper = ops.take(ordered, (count - 1) // 2, axis=0), ops.take(ordered, count // 2, axis=0)
+    return 0.5 * (lower + upper)
+
+
+def absolute_deviation(x: Tensor, filled: Tensor) -> Tensor:
+    """MAD, the median absolute deviation from the median, of each column over the filled rows."""
+    return median(ops.abs(x - median(x, filled)), filled)
+
+
+def precision(deviation: Tensor) -> Tensor:
+    """1 / (MAD + 1e-7), with a guard: a term whose MAD is 0 takes the median of the positive ones.
+
+    A loss that stands still (or has half its values equal) would otherwise get all the weight. With
+    every MAD at 0 all terms are equal.
+    """
+    positive = deviation > 0.0
+    count = ops.sum(ops.cast(positive, "int32"))
+    typical = median(deviation[:, None], positive[:, None])[0] if deviation.shape[0] > 1 else deviation[0]
+    typical = ops.where(count > 0, typical, 1.0)
+    return 1.0 / (ops.where(positive, deviation, typical) + RANGE_EPSILON)
