@@ -1,15 +1,15 @@
 """Every error that ``dmf`` raises on purpose.
 
-    DmfError                    base; its text is one line: what is wrong, what was received,
-    |                           what is allowed, what to do
-    |-- UsageError              exit code 2: the command, the config or the input is wrong
-    |   |-- ConfigError         a config key or value (also a ValueError, for library users)
-    |   |   `-- UnknownNameError    a name that nothing answers to; names the closest one
-    |   |-- DatasetError        images, masks or splits that cannot be used
-    |   `-- RunFolderError      a run folder that exists, is missing or is not a run
-    `-- RunError                exit code 1: a run that was right to start and failed
-        |-- NonFiniteError      a loss became NaN or infinite
-        `-- CheckpointError     a checkpoint is missing, damaged or of another model
+DmfError                    base; its text is one line: what is wrong, what was received,
+|                           what is allowed, what to do
+|-- UsageError              exit code 2: the command, the config or the input is wrong
+|   |-- ConfigError         a config key or value (also a ValueError, for library users)
+|   |   `-- UnknownNameError    a name that nothing answers to; names the closest one
+|   |-- DatasetError        images, masks or splits that cannot be used
+|   `-- RunFolderError      a run folder that exists, is missing or is not a run
+`-- RunError                exit code 1: a run that was right to start and failed
+    |-- NonFiniteError      a loss became NaN or infinite
+    `-- CheckpointError     a checkpoint is missing, damaged or of another model
 """
 
 import difflib

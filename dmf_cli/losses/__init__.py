@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from dmf_cli import _lookup
 from dmf_cli.losses._cbdice import cbdice as cbdice
 from dmf_cli.losses._overlap import dice as dice
@@ -32,3 +34,19 @@ def get(name: str, **params: Any) -> Callable[..., Any]:
     function = _lookup.find("loss", sys.modules[__name__], name)
     _lookup.check_keywords(name, function, params)
     return functools.partial(function, **params)
+
+
+def serialize(loss: Callable[..., Any]) -> dict[str, Any]:
+    """A loss of this package (or a function registered with Keras) as plain data."""
+    function = loss.func if isinstance(loss, functools.partial) else loss
+    params = loss.keywords if isinstance(loss, functools.partial) else {}
+    if function is globals().get(getattr(function, "__name__", "")):
+        return {"name": function.__name__, "params": dict(params)}
+    return {"object": keras.saving.serialize_keras_object(loss)}
+
+
+def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
+    """The inverse of :func:`serialize`."""
+    if "name" in config:
+        return get(config["name"], **config["params"])
+    return keras.saving.deserialize_keras_object(config["object"])

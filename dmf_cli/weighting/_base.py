@@ -34,7 +34,9 @@ class Strategy:
         self, *, total: float | None = 1.0, prior: Sequence[float] | None = None, warmup: int = 50
     ) -> None:
         if total is not None and not total > 0:
-            raise ConfigError(f"weighting.total is {total}: give a number above 0, or null to keep the own sum")
+            raise ConfigError(
+                f"weighting.total is {total}: give a number above 0, or null to keep the own sum"
+            )
         if self.adaptive and warmup < 1:
             raise ConfigError(f"weighting.warmup is {warmup}: give at least 1 step, or auto")
         self.total, self.prior, self.warmup = total, prior, warmup
@@ -62,7 +64,9 @@ class Strategy:
     def init(self, n_terms: int) -> State:
         """The state at step 0: ``step``, ``stored``, ``skipped`` (counts), ``weights``, ``raw_sum``, memory."""
         if self.prior is not None and len(self.prior) != n_terms:
-            raise ConfigError(f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term")
+            raise ConfigError(
+                f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term"
+            )
         if self.prior is not None and (min(self.prior) < 0 or sum(self.prior) <= 0):
             raise ConfigError(f"coefficients {list(self.prior)}: give numbers of 0 and above, not all 0")
         weights, raw_sum = self._finish(ops.ones((n_terms,), dtype="float32"))

@@ -36,5 +36,3 @@ def replay(strategy: str | Strategy, losses: Any, **params: Any) -> np.ndarray:
         state, current = step(state, ops.convert_to_tensor(row))
         weights.append(ops.convert_to_numpy(current))
     return np.stack(weights)
-
-

@@ -1,0 +1,262 @@
+"""Several losses fused into one training objective, inside the compiled graph.
+
+    L = sum_i w_i L_i + gamma(k) L_aux,    gamma(k) = gamma0 exp(-decay floor(k / every))
+
+The weights come from a :mod:`dmf_cli.weighting` strategy whose state lives in non-trainable variables
+of the model, so that it is updated on the device, saved with the weights and restored on resume.
+(Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388.)
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from dmf_cli import losses, weighting
+from dmf_cli._tracking import StepRecorder, TermMeans
+from dmf_cli.errors import ConfigError
+
+Tensor = Any
+Loss = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Auxiliary:
+    """A loss that helps the early steps and fades: gamma0 exp(-decay floor(step / every)).
+
+    Args:
+        loss: a name from :mod:`dmf_cli.losses` or any ``(y_true, y_pred) -> scalar``.
+        gamma0: weight at step 0, >= 0.
+        decay: rate, >= 0; 0 never fades.
+        every: steps between two drops, >= 1.
+    """
+
+    loss: str | Loss
+    gamma0: float = 5.0
+    decay: float = 0.05
+    every: int = 100
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("gamma0", self.gamma0, 0),
+            ("decay", self.decay, 0),
+            ("every", self.every, 1),
+        ):
+            if not value >= least:
+                raise ConfigError(f"auxiliary.{name} is {value}: give a number of {least} or above")
+
+    def gamma(self, step: Tensor) -> Tensor:
+        """The weight at ``step`` (a scalar integer tensor, from 0)."""
+        drops = ops.cast(step // self.every, "float32")
+        return self.gamma0 * ops.exp(-self.decay * drops)
+
+
+def fuse(
+    model: keras.Model,
+    terms: Sequence[str] | Mapping[str, Loss],
+    weighting: "str | weighting.Strategy" = "var",
+    auxiliary: Auxiliary | None = None,
+) -> "FusedModel":
+    """``model`` with a fused loss: ``fuse(unet, ["cbdice", "bce"], "var")``, then compile and fit.
+
+    Args:
+        model: a Keras model whose single output is probabilities ``(batch, *spatial, classes)``.
+        terms: names from :mod:`dmf_cli.losses`, or a name -> loss mapping.
+        weighting: a strategy or its name.
+        auxiliary: the fading auxiliary loss, or None.
+
+    Returns:
+        A model to compile with an optimizer only; ``fit`` logs ``loss``, ``loss.TERM``, ``weight.TERM``,
+        ``share.TERM`` (w_i L_i), ``gamma`` and ``aux`` per epoch.
+
+    Example:
+        >>> net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+        >>> fuse(net, ["dice", "bce"], "fixed").terms
+        ('dice', 'bce')
+    """
+    return FusedModel(model, terms, weighting, auxiliary)
+
+
+@keras.saving.register_keras_serializable(package="dmf")
+class FusedModel(keras.Model):
+    """A network trained with several losses; see :func:`fuse`.
+
+    Args:
+        network: the model that maps images to probabilities; it is what you deploy.
+        terms: see :func:`fuse`.
+        weighting: see :func:`fuse`.
+        auxiliary: see :func:`fuse`.
+        record_steps: steps of an epoch whose per-step values are kept (see :attr:`recorder`); 0 keeps none.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        terms: Sequence[str] | Mapping[str, Loss],
+        weighting: "str | weighting.Strategy" = "var",
+        auxiliary: Auxiliary | None = None,
+        *,
+        record_steps: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.network = network
+        self._terms = _resolve(terms)
+        self.strategy = _strategy(weighting)
+        self.auxiliary = auxiliary
+        self._auxiliary_loss = _loss(auxiliary.loss) if auxiliary else None
+        self._memory = self._add_memory()
+        self._means = TermMeans(self.terms, auxiliary is not None)
+        self.recorder = StepRecorder(self.terms, record_steps) if record_steps else None
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the losses, in the order of the weights."""
+        return tuple(self._terms)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """The strategy's state as NumPy arrays: ``weights``, ``step``, ``skipped``, ..."""
+        return {name: ops.convert_to_numpy(variable.value) for name, variable in self._memory.items()}
+
+    def _add_memory(self) -> dict[str, keras.Variable]:
+        """One non-trainable variable an entry of the strategy's state."""
+        state = self.strategy.init(len(self._terms))
+        return {name: self._add_state(name, value) for name, value in state.items()}
+
+    def _add_state(self, name: str, value: Tensor) -> keras.Variable:
+        dtype = keras.backend.standardize_dtype(value.dtype)
+        # Floats are averaged over replicas; counts are the same on each, and a mean of integers is refused.
+        aggregation = "mean" if dtype == "float32" else "only_first_replica"
+        variable = self.add_weight(
+            shape=tuple(value.shape),
+            dtype=dtype,
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+            aggregation=aggregation,
+            name=f"memory_{name}",
+        )
+        variable.assign(value)
+        return variable
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Probabilities of the network."""
+        return self.network(inputs, training=training)
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The fused objective (a scalar); while training it also advances the strategy's memory."""
+        if sample_weight is not None:
+            raise ConfigError(
+                "sample_weight is not supported by a fused loss: weigh classes in the losses instead"
+            )
+        y_pred = ops.cast(y_pred, "float32")
+        raw = ops.stack([loss(y, y_pred) for loss in self._terms.values()])
+        step = _read(self._memory["step"])
+        weights = self._advance(raw) if training else _read(self._memory["weights"])
+        total, gamma, aux = ops.sum(weights * raw), ops.zeros(()), ops.zeros(())
+        if self.auxiliary is not None and self._auxiliary_loss is not None:
+            gamma, aux = self.auxiliary.gamma(step), self._auxiliary_loss(y, y_pred)
+            total = total + gamma * aux
+        self._track(step, raw, weights, total, gamma, aux, ops.shape(y_pred)[0], training)
+        return total + sum(self.losses)
+
+    def _advance(self, raw: Tensor) -> Tensor:
+        """The weights for these losses, after the memory has taken them in."""
+        state = {name: _read(variable) for name, variable in self._memory.items()}
+        state, weights = self.strategy.update(state, raw)
+        for name, variable in self._memory.items():
+            variable.assign(state[name])
+        return weights
+
+    def _track(
+        self,
+        step: Tensor,
+        raw: Tensor,
+        weights: Tensor,
+        total: Tensor,
+        gamma: Tensor,
+        aux: Tensor,
+        batch: Tensor,
+        training: bool,
+    ) -> None:
+        objective = ops.sum(self._objective_weights() * raw)
+        self._means.update_state(raw, weights, objective, gamma, aux, batch)
+        if training and self.recorder is not None:
+            self.recorder.update_state(step, total, gamma, aux, raw, weights)
+
+    def _objective_weights(self) -> Tensor:
+        """Weights of the objective that stays comparable over epochs: the coefficients, summing to 1."""
+        prior = self.strategy.prior or [1.0] * len(self._terms)
+        return ops.convert_to_tensor([c / sum(prior) for c in prior], dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """A config from which :meth:`from_config` builds the same model (weights apart)."""
+        auxiliary = self.auxiliary and {
+            **dataclasses.asdict(self.auxiliary),
+            "loss": losses.serialize(self._auxiliary_loss),
+        }
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "terms": {name: losses.serialize(loss) for name, loss in self._terms.items()},
+            "weighting": {"name": self.strategy.name, **self.strategy.get_config()},
+            "auxiliary": auxiliary,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "FusedModel":
+        """The inverse of :meth:`get_config`."""
+        config = dict(config)
+        config["network"] = keras.saving.deserialize_keras_object(config["network"], custom_objects)
+        config["terms"] = {name: losses.deserialize(loss) for name, loss in config["terms"].items()}
+        config["weighting"] = weighting.get(**config["weighting"])
+        if config["auxiliary"]:
+            auxiliary = config["auxiliary"]
+            config["auxiliary"] = Auxiliary(**{**auxiliary, "loss": losses.deserialize(auxiliary["loss"])})
+        return cls(**config)
+
+
+def _read(variable: keras.Variable) -> Tensor:
+    """The value now: without the copy TensorFlow reads a variable late, and PyTorch shares its storage,
+    so that an assignment in the same step would change what was read before it.
+    """
+    return ops.copy(variable.value)
+
+
+def _loss(loss: str | Loss) -> Loss:
+    if isinstance(loss, str):
+        return losses.get(loss)
+    if not callable(loss):
+        raise ConfigError(
+            f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
+        )
+    return loss
+
+
+def _resolve(terms: Sequence[str] | Mapping[str, Loss]) -> dict[str, Loss]:
+    """Name -> loss, in order; at least one, none twice."""
+    if isinstance(terms, str):
+        terms = [part.strip() for part in terms.split("+")]
+    if not isinstance(terms, Mapping):
+        if len(set(terms)) < len(terms):
+            raise ConfigError(
+                f"loss terms {list(terms)}: each may be named once; use a mapping for variants of one loss"
+            )
+        terms = {name: name for name in terms}
+    if not terms:
+        raise ConfigError('no loss terms: name at least one, for example ["dice", "bce"]')
+    return {name: _loss(loss) for name, loss in terms.items()}
+
+
+def _strategy(strategy: "str | weighting.Strategy") -> "weighting.Strategy":
+    return weighting.get(strategy) if isinstance(strategy, str) else strategy
