@@ -62,7 +62,7 @@ class Strategy:
         raise TypeError(f"{type(self).__name__} does not define adapt(state, losses)")
 
     def init(self, n_terms: int) -> State:
-        """The state at step 0: ``step``, ``stored``, ``skipped`` (counts), ``weights``, ``raw_sum``, memory."""
+        """The state at step 0: counts (``step stored skipped``), ``weights``, ``raw_sum`` and the memory."""
         if self.prior is not None and len(self.prior) != n_terms:
             raise ConfigError(
                 f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term"

@@ -18,7 +18,8 @@ def replay(strategy: str | Strategy, losses: Any, **params: Any) -> np.ndarray:
         losses: ``(steps, n_terms)``; rows with NaN or infinite values are dropped by the strategy's guard.
 
     Returns:
-        float32 ``(steps, n_terms)``; row t is what step t was trained with (it includes the losses of step t).
+        float32 ``(steps, n_terms)``; row t is what step t was trained with, its own
+        losses included.
 
     Example:
         >>> replay("fixed", [[1.0, 2.0], [0.5, 1.5]]).tolist()
