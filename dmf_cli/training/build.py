@@ -1,0 +1,124 @@
+"""From config groups to Keras objects: network, losses, weighting, auxiliary loss, optimizer, schedule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from dmf_cli import _lookup, losses, models, weighting
+from dmf_cli.config.checks import check_params
+from dmf_cli.errors import ConfigError
+from dmf_cli.fusion import Auxiliary, FusedModel
+from dmf_cli.metrics.streaming import ForegroundDice
+from dmf_cli.training.data import Data
+
+Config = Mapping[str, Any]
+
+
+def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
+    """The network of ``config`` with its fused loss, not yet compiled."""
+    total_steps = steps_per_epoch * config["trainer"]["epochs"]
+    return FusedModel(
+        network(config["model"], data),
+        loss_terms(config["loss"]["terms"]),
+        strategy(config["weighting"], config["loss"], total_steps),
+        auxiliary(config["auxiliary"]),
+        record_steps=steps_per_epoch,
+    )
+
+
+def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool) -> None:
+    """Optimizer, schedule and validation metric; the optimizer's variables exist afterwards."""
+    schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
+    metric = ForegroundDice(threshold=config["metrics"]["threshold"])
+    model.compile(optimizer(config["optimizer"], schedule), metrics=[metric], jit_compile=jit)
+    model.optimizer.build(model.trainable_variables)
+
+
+def network(config: Config, data: Data) -> keras.Model:
+    """The architecture ``model.name`` for the images and classes of ``data``."""
+    function = _lookup.find("model", models, config["name"])
+    params = _without(config, "name", "head")
+    check_params(function, params, "model")
+    return function(data.train.images.shape[1:], data.channels, **params)
+
+
+def loss_terms(terms: Mapping[str, Config]) -> dict[str, Any]:
+    """Name -> loss, each with its parameters fixed."""
+    return {name: loss(name, params, f"loss.terms.{name}") for name, params in terms.items()}
+
+
+def loss(name: str, params: Config, where: str) -> Any:
+    """One loss with its parameters checked against its signature."""
+    check_params(_lookup.find("loss", losses, name), params, where)
+    return losses.get(name, **params)
+
+
+def strategy(config: Config, loss_config: Config, total_steps: int) -> weighting.Strategy:
+    """The weighting strategy; its warm-up must leave steps in which it can act."""
+    function = _lookup.find("weighting", weighting, config["name"])
+    params = _without(config, "name")
+    if function.adaptive:
+        params["warmup"] = warmup(params["warmup"], total_steps)
+    prior = [loss_config["coefficients"][name] for name in loss_config["terms"]]
+    check_params(function, {**params, "prior": prior}, "weighting")
+    return weighting.get(config["name"], prior=prior, **params)
+
+
+def warmup(wanted: int | str, total_steps: int) -> int:
+    """``auto`` is min(50, a fifth of the steps); a run that ends inside its warm-up is an error."""
+    steps = max(1, min(50, total_steps // 5)) if wanted == "auto" else wanted
+    if not isinstance(steps, int) or isinstance(steps, bool):
+        raise ConfigError(f"weighting.warmup is {wanted!r}: give a number of steps, or auto")
+    if steps >= total_steps:
+        raise ConfigError(
+            f"the run has {total_steps} steps and weighting.warmup is {steps}: the weights would never adapt; "
+            "raise trainer.epochs, or use weighting.warmup=auto or weighting=fixed"
+        )
+    return steps
+
+
+def auxiliary(config: Config) -> Auxiliary | None:
+    """The fading auxiliary loss, or None."""
+    if config["name"] == "none":
+        return None
+    function = loss(config["name"], config["params"], "auxiliary.params")
+    return Auxiliary(function, config["gamma0"], config["decay"], config["every"])
+
+
+def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
+    """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
+    kinds = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+    params = _without(config, "name", "learning_rate")
+    if "clipnorm" in params:
+        params["global_clipnorm"] = params.pop("clipnorm")
+    return getattr(keras.optimizers, kinds[config["name"]])(learning_rate=learning_rate, **params)
+
+
+def learning_rate(config: Config, peak: float, total_steps: int) -> Any:
+    """A number, or a Keras schedule over the steps of the run."""
+    warm = round(config.get("warmup", 0.0) * total_steps)
+    if config["name"] in ("constant", "plateau"):
+        return peak
+    # CosineDecay with alpha=1 stays at its peak after the warm-up: Keras has no schedule for that alone.
+    alpha = 1.0 if config["name"] == "warmup" else config["final"]
+    start = {"initial_learning_rate": 0.0, "warmup_target": peak} if warm else {"initial_learning_rate": peak}
+    return keras.optimizers.schedules.CosineDecay(
+        decay_steps=max(1, total_steps - warm), alpha=alpha, warmup_steps=warm, **start
+    )
+
+
+def callbacks(config: Config, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
+    """Early stopping and plateau schedule, when the config asks for them."""
+    found: list[keras.callbacks.Callback] = []
+    if config["trainer"]["patience"] is not None:
+        patience = config["trainer"]["patience"]
+        found.append(keras.callbacks.EarlyStopping(monitor=monitor, mode=mode, patience=patience))
+    if config["schedule"]["name"] == "plateau":
+        params = _without(config["schedule"], "name")
+        found.append(keras.callbacks.ReduceLROnPlateau(monitor=monitor, mode=mode, **params))
+    return found
+
+
+def _without(config: Config, *names: str) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in names}

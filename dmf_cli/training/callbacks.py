@@ -1,0 +1,136 @@
+"""What happens around an epoch: one row of values, the checkpoints, the state of other callbacks."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from dmf_cli.errors import NonFiniteError
+from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import checkpoint
+
+# What Keras's own callbacks count from epoch to epoch; lost on resume unless it is saved.
+COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")
+
+
+def mode(monitor: str) -> str:
+    """``min`` for a loss or an objective, ``max`` for a metric."""
+    return "min" if "loss" in monitor or "objective" in monitor else "max"
+
+
+class Heartbeat(keras.callbacks.Callback):
+    """Tells the display how far an epoch is; reads no value, so the device is never waited for."""
+
+    def __init__(self, beat: Callable[[int, int], None]) -> None:
+        super().__init__()
+        self.beat = beat
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Called before each step."""
+        self.beat(batch, self.params["steps"])
+
+
+class EpochWriter(keras.callbacks.Callback):
+    """Writes an epoch's row and steps, then the checkpoints; the last callback to run.
+
+    Args:
+        run: the claimed run folder.
+        monitor: the validation figure that decides about ``best``, a key of the row.
+        others: callbacks whose counters belong into the checkpoint.
+        show: called with the finished row.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        monitor: str,
+        others: Sequence[keras.callbacks.Callback],
+        show: Callable[[dict[str, Any]], None],
+    ) -> None:
+        super().__init__()
+        self.run, self.monitor, self.others, self.show = run, monitor, others, show
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.done = 0
+        self.note: dict[str, Any] | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Give the other callbacks their counters back: Keras resets them here."""
+        if self.note is None:
+            return self._save(0)
+        self.done, self.best, self.best_epoch = (self.note[k] for k in ("epoch", "best", "best_epoch"))
+        for callback in self.others:
+            vars(callback).update(self.note["callbacks"].get(type(callback).__name__, {}))
+        return None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Row, best, last, in this order: a kill in between loses no more than this epoch."""
+        steps = self.model.recorder.take()
+        row = self._row(epoch + 1, logs or {})
+        _check_finite(epoch + 1, steps, self.model.terms)
+        self.run.append_steps([{**step, "epoch": epoch + 1} for step in steps])
+        self.run.append_epoch(row)
+        if self._improved(row[self.monitor]):
+            self.best, self.best_epoch = row[self.monitor], epoch + 1
+            self._save_best()
+        self._save(epoch + 1)
+        self.run.write_status(
+            "running", epoch=epoch + 1, best={"epoch": self.best_epoch, self.monitor: self.best}
+        )
+        self.show({**row, "best": self.best, "best_epoch": self.best_epoch})
+
+    def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
+        """The row of ``epochs.csv``."""
+        kept = ("loss.", "weight.", "share.", "val_loss.")
+        terms = {k: v for kind in kept for k, v in logs.items() if k.startswith(kind)}
+        scores = {k: logs[k] for k in ("val_objective", "val_foreground_dice")}
+        return {
+            "epoch": epoch,
+            "step": int(self.model.optimizer.iterations),
+            "seconds": time.monotonic() - self._started,
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "loss": logs["loss"],
+            "gamma": logs.get("gamma", 0.0),
+            "aux": logs.get("aux", 0.0),
+            **terms,
+            **scores,
+        }
+
+    def _improved(self, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        if self.best is None:
+            return True
+        return value < self.best if mode(self.monitor) == "min" else value > self.best
+
+    def _save_best(self) -> None:
+        temporary = self.run.best_model.with_name("unfinished.keras")
+        self.model.network.save(temporary)
+        temporary.replace(self.run.best_model)
+
+    def _save(self, epoch: int) -> None:
+        counters = {
+            type(c).__name__: {k: float(vars(c)[k]) for k in COUNTERS if k in vars(c)} for c in self.others
+        }
+        note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "callbacks": counters}
+        checkpoint.save(self.run.last_checkpoint, self.model, note)
+        self.done = epoch
+
+
+def _check_finite(epoch: int, steps: Sequence[dict[str, float]], terms: Sequence[str]) -> None:
+    """Stop at a NaN or infinite loss: the optimizer has taken it in and the network is lost."""
+    for step in steps:
+        names = [t for t in terms if not math.isfinite(step[f"loss.{t}"])]
+        names += [] if math.isfinite(step["aux"]) else ["the auxiliary loss"]
+        if names or not math.isfinite(step["loss"]):
+            raise NonFiniteError(
+                f"{', '.join(names) or 'the total loss'} became NaN or infinite at step {int(step['step'])} "
+                f"(epoch {epoch}); the checkpoint is from before: lower optimizer.learning_rate, "
+                "set optimizer.clipnorm=1, or use trainer.precision=float32"
+            )

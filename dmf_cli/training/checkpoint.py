@@ -1,0 +1,69 @@
+"""Everything a run needs to go on bitwise as if it had not stopped, in one file.
+
+Keras's own weight files leave out the state of seed generators and of the optimizer, so a checkpoint
+is a plain ``.npz`` of all variables of model and optimizer plus a JSON note (epoch, callbacks).
+"""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from dmf_cli.errors import CheckpointError
+from dmf_cli.results.run_folder import write_atomic
+
+NOTE = "note"
+
+
+def save(path: Path, model: keras.Model, note: dict[str, Any]) -> None:
+    """Write the whole training state of ``model`` and ``note`` (JSON-able) to ``path``, atomically."""
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+    arrays = {key: np.asarray(keras.ops.convert_to_numpy(v.value)) for key, v in _variables(model).items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays, **{NOTE: np.array(json.dumps(note))})
+    write_atomic(path, buffer.getvalue())
+
+
+def load(path: Path, model: keras.Model) -> dict[str, Any]:
+    """Restore ``model`` from ``path`` and return the note.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of a model with other variables.
+    """
+    stored = _read(path)
+    note = json.loads(str(stored.pop(NOTE)))
+    variables = _variables(model)
+    theirs, ours = {k: v.shape for k, v in stored.items()}, {k: tuple(v.shape) for k, v in variables.items()}
+    if theirs != ours:
+        other = next(k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k))
+        raise CheckpointError(
+            f"{path} belongs to another model: {other} is {theirs.get(other, 'absent')} there and "
+            f"{ours.get(other, 'absent')} here; resume with the config of the run"
+        )
+    for key, variable in variables.items():
+        variable.assign(stored[key])
+    return note
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing: this run has nothing to go on from; start a new one") from None
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): copy it again, or start a new run") from None
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """All variables that training reads, by position and path (paths alone repeat)."""
+    counters = {id(v) for v in model.metrics_variables}  # zero at the start of an epoch
+    kept = [v for v in model.variables if id(v) not in counters]
+    optimizer = model.optimizer.variables
+    named = {f"model/{i:04d}/{v.path}": v for i, v in enumerate(kept)}
+    return {**named, **{f"optimizer/{i:04d}/{v.path}": v for i, v in enumerate(optimizer)}}

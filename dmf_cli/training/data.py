@@ -1,0 +1,76 @@
+"""The data of a run: an opened dataset, its split, and the decoded training and validation images."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import datasets
+from dmf_cli.datasets import pipeline, splits
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.errors import ConfigError, DatasetError
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Everything that training and evaluation read."""
+
+    dataset: Dataset
+    split: splits.Split
+    channels: int  # of the network's output: 1 (sigmoid) or the number of classes
+    train: pipeline.Prepared
+    val: pipeline.Prepared
+
+    def part(self, name: str) -> tuple[int, ...]:
+        """Indices of ``train``, ``val``, ``test`` or ``all``."""
+        parts = {n: getattr(self.split, n) for n in ("train", "val", "test")}
+        return tuple(range(len(self.dataset))) if name == "all" else parts[name]
+
+
+def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How images become network inputs, from the ``dataset`` group."""
+    return {key: config[key] for key in ("image_size", "resize", "normalize")}
+
+
+def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data:
+    """Open, split and decode the data that ``config`` names.
+
+    Args:
+        config: the whole config.
+        split_file: a saved split (on resume); else the one of ``split.file``, else a new one.
+
+    Raises:
+        DatasetError: for anything that is wrong with the images, naming the file.
+    """
+    dataset = datasets.open_dataset(config["dataset"])
+    channels = output_channels(config["model"].get("head", "softmax"), dataset)
+    split = make_split(config["split"], dataset, split_file)
+    options = image_options(config["dataset"])
+    train = pipeline.load_prepared(dataset, split.train, **options)
+    val = pipeline.load_prepared(dataset, split.val, **options)
+    if config["trainer"]["batch_size"] > len(split.train):
+        raise DatasetError(
+            f"trainer.batch_size is {config['trainer']['batch_size']} and the training split has "
+            f"{len(split.train)} images: use trainer.batch_size={len(split.train)} or less"
+        )
+    return Data(dataset, split, channels, train, val)
+
+
+def make_split(config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None) -> splits.Split:
+    """The split of ``config`` (the ``split`` group); every part holds at least one image."""
+    file = saved or (Path(config["file"]) if config["file"] else None)
+    if file:
+        return splits.load_split(file, dataset)
+    return splits.make_split(
+        dataset, seed=config["seed"], fractions=tuple(config["fractions"]), stratify=config["stratify"]
+    )
+
+
+def output_channels(head: str, dataset: Dataset) -> int:
+    """1 for a sigmoid head, else the number of classes."""
+    if head == "sigmoid" and len(dataset.classes) > 2:
+        raise ConfigError(
+            f"model.head=sigmoid has one foreground class and {dataset.name} has {len(dataset.classes) - 1}: "
+            "use model.head=softmax"
+        )
+    return 1 if head == "sigmoid" else len(dataset.classes)

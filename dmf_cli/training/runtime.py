@@ -1,0 +1,120 @@
+"""What a run computes on: backend, device, precision, determinism. Everything before Keras is imported.
+
+The Keras backend and the visible devices are fixed by the first import, so this module imports neither
+Keras nor a backend at its top.
+"""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from dmf_cli.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """What was chosen, for the banner and for ``environment.json``.
+
+    ``device`` is what computes (``cpu``, ``gpu:0``); ``devices`` what the backend sees.
+    """
+
+    backend: str
+    device: str
+    devices: tuple[str, ...]
+    precision: str
+    jit: bool
+    deterministic: bool
+
+
+def start(trainer: Mapping[str, Any], seed: int) -> Runtime:
+    """Choose backend and device, import Keras, seed every generator.
+
+    Args:
+        trainer: the ``trainer`` group of the config (``backend device precision jit deterministic``).
+        seed: for weights, order and augmentation; >= 0.
+
+    Raises:
+        ConfigError: for a device that is not there, or a backend other than the one already loaded.
+    """
+    backend, wanted = trainer["backend"], str(trainer["device"])
+    _choose_backend(backend)
+    _choose_device(wanted)
+    import keras
+
+    devices = tuple(sorted(keras.distribution.list_devices("gpu"))) or ("cpu:0",)
+    if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
+        raise ConfigError(
+            f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, or use trainer.device=cpu"
+        )
+    device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
+    if backend == "tensorflow":
+        _prepare_tensorflow(trainer["deterministic"])
+    keras.config.set_dtype_policy(trainer["precision"])
+    keras.utils.set_random_seed(seed)
+    return Runtime(
+        backend=backend,
+        device=device,
+        devices=devices,
+        precision=trainer["precision"],
+        jit=_jit(trainer["jit"], backend, device, trainer["deterministic"]),
+        deterministic=trainer["deterministic"],
+    )
+
+
+def _choose_backend(backend: str) -> None:
+    if "keras" in sys.modules:
+        import keras
+
+        loaded = keras.backend.backend()
+        if loaded != backend:
+            raise ConfigError(
+                f"trainer.backend={backend}, but Keras is already loaded with {loaded}: use a new process"
+            )
+        return
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    module = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[backend]
+    try:
+        __import__(module)
+    except ImportError:
+        raise ConfigError(
+            f"trainer.backend={backend}: {module} is not installed; pip install 'dmf-cli[{backend}]'"
+        ) from None
+
+
+def _choose_device(device: str) -> None:
+    """Hide what shall not be used; the one switch that every backend understands before its start."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    elif device.startswith("gpu:"):
+        visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
+        number = int(device.removeprefix("gpu:"))
+        if visible and number >= len(visible):
+            raise ConfigError(f"trainer.device={device}: only {len(visible)} GPU(s) are visible, counted from 0")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if visible else str(number)
+
+
+def _prepare_tensorflow(deterministic: bool) -> None:
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # the GPU is in use already: an earlier run of this process set it
+            break
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:
+    """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway."""
+    if deterministic and backend == "tensorflow":
+        if jit is True:
+            raise ConfigError("trainer.jit=true and trainer.deterministic=true exclude each other on TensorFlow")
+        return False
+    if jit == "auto":
+        return backend == "jax" or (backend == "tensorflow" and device != "cpu")
+    return bool(jit)

@@ -1,0 +1,116 @@
+"""Scores of a run's best network, on its own test split or on images that it never saw."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmf_cli import config as configs
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.errors import CheckpointError, ConfigError
+from dmf_cli.results import plots, tables
+from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import runtime
+from dmf_cli.training.data import image_options, make_split, output_channels
+from dmf_cli.training.evaluation import Evaluation, evaluate
+
+Config = Mapping[str, Any]
+
+
+def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
+    """Score a run on ``split`` of the dataset in ``config``; tables go to its ``metrics/``.
+
+    Args:
+        path: the run folder.
+        config: the run's config, possibly with another ``dataset`` group or other ``eval`` settings.
+        split: ``train``, ``val``, ``test`` or ``all``.
+
+    Raises:
+        UsageError: not a run, unknown split, or a dataset with other channels or classes.
+    """
+    from dmf_cli import datasets
+
+    run = RunFolder.open(path)
+    runtime.start(config["trainer"], config["seed"])
+    dataset = datasets.open_dataset(config["dataset"])
+    trained = configs.load_run(run.path)
+    own = {**config["dataset"]} == {**trained["dataset"]}
+    indices = _indices(config, dataset, split, run.split_file if own else None)
+    name = split if own else f"{dataset.name}_{split}"
+    return score(run, config, dataset, indices, name=name)
+
+
+def score(run: RunFolder, config: Config, dataset: Dataset, indices: Sequence[int], *, name: str) -> Evaluation:
+    """Evaluate the best network of ``run`` and write ``metrics/NAME_*`` and ``predictions/NAME.png``."""
+    network = load_network(run.best_model)
+    _check_fit(network, config, dataset)
+    metrics = config["metrics"]
+    result = evaluate(
+        predictor(network),
+        dataset,
+        indices,
+        **image_options(config["dataset"]),
+        batch_size=config["trainer"]["batch_size"],
+        threshold=metrics["threshold"],
+        empty=metrics["empty"],
+        resolution=config["eval"]["resolution"],
+    )
+    tables.write_metrics(run.metrics, name, result)
+    plots.plot_examples(run.predictions / f"{name}.png", result.examples)
+    return result
+
+
+def load_network(path: Path) -> Any:
+    """The plain Keras network that a run kept as its best.
+
+    Raises:
+        CheckpointError: it is missing (no epoch was finished) or damaged.
+    """
+    import keras
+
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): train the run again") from None
+
+
+def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """``(batch, h, w, channels) -> probabilities``."""
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return np.asarray(network.predict_on_batch(images))
+
+    return predict
+
+
+def _indices(config: Config, dataset: Dataset, split: str, saved: Path | None) -> Sequence[int]:
+    if split == "all":
+        return range(len(dataset))
+    parts = make_split(config["split"], dataset, saved)
+    return getattr(parts, split)
+
+
+def _check_fit(network: Any, config: Config, dataset: Dataset) -> None:
+    """The network must take the images of ``dataset`` and know its classes."""
+    height, width, channels = network.input_shape[1:]
+    if channels != dataset.channels:
+        raise ConfigError(
+            f"the network was trained on images with {channels} channel(s) and {dataset.name} has "
+            f"{dataset.channels}: use dataset.channels={channels}"
+        )
+    size = config["dataset"]["image_size"]
+    wanted = (size, size) if isinstance(size, int) else tuple(size)
+    if None not in (height, width) and (height, width) != wanted:
+        raise ConfigError(
+            f"the network was trained at {height}x{width} and dataset.image_size is {size}: "
+            f"use dataset.image_size=[{height},{width}]"
+        )
+    classes = output_channels(config["model"].get("head", "softmax"), dataset)
+    if network.output_shape[-1] != classes:
+        raise ConfigError(
+            f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}: "
+            "evaluate on a dataset with the same classes"
+        )

@@ -1,0 +1,172 @@
+"""A run from its config to its results; reads from top to bottom.
+
+``train`` starts one, ``resume`` goes on with one in its own folder, ``evaluate_run`` scores a finished
+one on any split or dataset. Nothing is written before config, data and model are known to be good.
+"""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import config as configs
+from dmf_cli.errors import ConfigError, DmfError, RunError
+from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import runtime
+from dmf_cli.training.display import Display
+
+log = logging.getLogger("dmf")
+Config = Mapping[str, Any]
+
+
+def train(config: Config) -> Path:
+    """Train, evaluate and plot the run that ``config`` describes; returns its folder.
+
+    Raises:
+        UsageError: something is wrong with config or data; nothing was written.
+        RunError: training failed; the folder holds what was computed and the traceback.
+    """
+    session = Session(config)
+    session.check_monitor()
+    run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
+    run.write_config(configs.to_yaml(config))
+    run.write_environment(session.runtime)
+    session.save_split(run)
+    return session.run(run, note=None)
+
+
+def resume(path: Path | str) -> Path:
+    """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
+
+    The result is the one that the run would have given without the interruption.
+    """
+    from dmf_cli.training import checkpoint
+
+    run = RunFolder.open(path)
+    if run.read_status().get("state") == "completed":
+        raise ConfigError(f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run")
+    session = Session(configs.load_run(run.path), split_file=run.split_file)
+    note = checkpoint.load(run.last_checkpoint, session.model)
+    run.truncate_after(note["epoch"])
+    return session.run(run, note=note)
+
+
+class Session:
+    """Everything of a run that lives in memory: runtime, data and the compiled model."""
+
+    def __init__(self, config: Config, split_file: Path | None = None) -> None:
+        self.config = config
+        self.runtime = runtime.start(config["trainer"], config["seed"])
+        # Keras may be imported from here on.
+        from dmf_cli.datasets.pipeline import steps_per_epoch
+        from dmf_cli.training import build, data
+
+        self.data = data.open_data(config, split_file)
+        self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
+        self.model = build.fused_model(config, self.data, self.steps)
+        build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)
+
+    def check_monitor(self) -> None:
+        """``trainer.monitor`` must be comparable over epochs, which the moving total loss is not."""
+        from dmf_cli.errors import UnknownNameError
+
+        terms = [f"val_loss.{term}" for term in self.model.terms]
+        allowed = ["val_foreground_dice", "val_objective", *terms]
+        if self.config["trainer"]["monitor"] not in allowed:
+            raise UnknownNameError("trainer.monitor", self.config["trainer"]["monitor"], allowed)
+
+    def save_split(self, run: RunFolder) -> None:
+        """The split as used, with the ids of the images."""
+        from dmf_cli.datasets.splits import save_split
+
+        save_split(run.split_file, self.data.dataset, self.data.split)
+
+    def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
+        """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
+        display = Display()
+        with run.logging():
+            try:
+                run.write_status("running", epochs=self.config["trainer"]["epochs"])
+                display.start(self.describe(run))
+                self.fit(run, display, note)
+                table = self.evaluate(run)
+                run.write_status("completed")
+                display.finish(table, run.path)
+            except KeyboardInterrupt:
+                display.stop()
+                run.write_status("interrupted")
+                raise
+            except Exception as error:
+                display.stop()
+                log.error("%s", traceback.format_exc())
+                run.write_status("failed", message=str(error))
+                raise _as_run_error(error, run) from error
+        return run.path
+
+    def fit(self, run: RunFolder, display: Display, note: dict[str, Any] | None) -> None:
+        """The training itself."""
+        from dmf_cli.datasets import pipeline
+        from dmf_cli.training import build, callbacks
+
+        trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
+        others = build.callbacks(self.config, monitor, callbacks.mode(monitor))
+        writer = callbacks.EpochWriter(run, monitor, others, display.epoch)
+        writer.note = note
+        first = note["epoch"] if note else 0
+        batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
+        self.model.fit(
+            pipeline.training_batches(self.data.train, seed=self.config["seed"], first_epoch=first, **batches),
+            validation_data=pipeline.evaluation_batches(self.data.val, **batches),
+            steps_per_epoch=self.steps,
+            initial_epoch=first,
+            epochs=trainer["epochs"],
+            callbacks=[*others, callbacks.Heartbeat(display.batch), writer],
+            verbose=0,
+        )
+
+    def evaluate(self, run: RunFolder) -> Any:
+        """Score the best network on the test split; tables and plots into the run folder."""
+        from dmf_cli.results import plots
+        from dmf_cli.training import score
+
+        result = score.score(run, self.config, self.data.dataset, self.data.split.test, name="test")
+        plots.plot_run(run)
+        return result
+
+    def describe(self, run: RunFolder) -> dict[str, Any]:
+        """What the banner says."""
+        return {
+            "run": str(run.path),
+            "runtime": self.runtime,
+            "dataset": self.data.dataset.name,
+            "images": {name: len(self.data.part(name)) for name in ("train", "val", "test")},
+            "model": self.config["model"]["name"],
+            "parameters": self.model.network.count_params(),
+            "terms": self.model.terms,
+            "weighting": self.model.strategy.name,
+            "auxiliary": self.config["auxiliary"]["name"],
+            "epochs": self.config["trainer"]["epochs"],
+            "steps": self.steps,
+            "batch_size": self.config["trainer"]["batch_size"],
+            "monitor": self.config["trainer"]["monitor"],
+        }
+
+
+def slug(config: Config) -> str:
+    """What a run is called in its folder's name: ``phantom_unet_cbdice+bce_var``."""
+    parts = (config["dataset"]["name"], config["model"]["name"], config["loss"]["expression"])
+    return "_".join((*parts, config["weighting"]["name"]))
+
+
+def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
+    """What the user is told; the traceback is in the log."""
+    where = f"the log is {run.log}"
+    if isinstance(error, DmfError):
+        return type(error)(f"{error} ({where})") if type(error).__init__ is Exception.__init__ else error
+    return RunError(f"the run failed with {type(error).__name__}: {first_line(error)}; {where}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text; frameworks append pages."""
+    return (str(error).strip().splitlines() or ["no message"])[0]
