@@ -14,6 +14,7 @@ DmfError                    base; its text is one line: what is wrong, what was 
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DmfError(Exception):
@@ -36,9 +37,14 @@ class UnknownNameError(ConfigError):
     """A name that nothing answers to: ``UnknownNameError("loss", "dcie", ["dice", "bce"])``."""
 
     def __init__(self, kind: str, name: str, allowed: Iterable[str], do: str = ""):
-        self.kind, self.name, self.allowed = kind, name, sorted(allowed)
+        self.kind, self.name, self.allowed, self.do = kind, name, sorted(allowed), do
         hint = f"; {do}" if do else ""
         super().__init__(f"unknown {kind} {name!r}: {suggest(name, self.allowed)}{hint}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is rebuilt from its message alone: without this one, a sweep's worker that
+        # raises it would break the pool instead of reporting it.
+        return type(self), (self.kind, self.name, self.allowed, self.do)
 
 
 class DatasetError(UsageError):
