@@ -40,7 +40,8 @@ def serialize(loss: Callable[..., Any]) -> dict[str, Any]:
     """A loss of this package (or a function registered with Keras) as plain data."""
     function = loss.func if isinstance(loss, functools.partial) else loss
     params = loss.keywords if isinstance(loss, functools.partial) else {}
-    if function is globals().get(getattr(function, "__name__", "")):
+    name = getattr(function, "__name__", "")
+    if name in __registry__ and function is globals()[name]:
         return {"name": function.__name__, "params": dict(params)}
     return {"object": keras.saving.serialize_keras_object(loss)}
 

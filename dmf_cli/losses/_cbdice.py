@@ -4,7 +4,7 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, choose, pooled_axes, prepare, two_channels
+from dmf_cli.losses._common import Pool, Tensor, choose, pooled_axes, prepare, two_channels, within
 
 
 def cbdice(
@@ -40,6 +40,7 @@ def cbdice(
         0.0
     """
     choose("absent", absent, ("zero", "max", "reference"))
+    within("eps", eps, eps > 0, "a number above 0")
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred = two_channels(y_true), two_channels(y_pred)
     axes = pooled_axes(y_pred, pool)
@@ -47,7 +48,7 @@ def cbdice(
     weights = _class_weights(truth, absent, eps)
     overlap = ops.sum(y_true * y_pred, axis=axes)
     ratio = 2.0 * overlap / (truth + ops.sum(y_pred, axis=axes) + 1e-7)
-    return ops.mean(1.0 - ops.sum(weights * ratio, axis=-1))
+    return ops.mean(ops.sum(weights * (1.0 - ratio), axis=-1))
 
 
 def _class_weights(truth: Tensor, absent: str, eps: float) -> Tensor:
@@ -58,4 +59,5 @@ def _class_weights(truth: Tensor, absent: str, eps: float) -> Tensor:
         present = ops.where(share > 0.0, weights, 0.0)
         largest = ops.max(present, axis=-1, keepdims=True)
         weights = present if absent == "zero" else ops.where(share > 0.0, weights, largest)
-    return weights / ops.sum(weights, axis=-1, keepdims=True)
+    # The sum is 0 when no pixel has a label: then nothing is asked for, and the loss is 0.
+    return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-7)

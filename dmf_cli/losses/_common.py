@@ -29,6 +29,12 @@ def choose(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UnknownNameError(name, value, allowed)
 
 
+def within(name: str, value: float, valid: bool, allowed: str) -> None:
+    """Raise ``ConfigError`` unless ``valid``: ``within("smooth", s, s > 0, "a number above 0")``."""
+    if not valid:
+        raise ConfigError(f"{name} is {value}: give {allowed}")
+
+
 def pooled_axes(tensor: Tensor, pool: Pool) -> tuple[int, ...]:
     """The axes that ``pool`` sums over: space, and the batch as well for ``"batch"``."""
     choose("pool", pool, ("batch", "sample"))

@@ -6,7 +6,7 @@ TP = sum p g, P = sum p, G = sum g, so FP = P - TP and FN = G - TP; the sums run
 
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, pooled_axes, prepare, without_background
+from dmf_cli.losses._common import Pool, Tensor, pooled_axes, prepare, within, without_background
 
 
 def dice(
@@ -37,6 +37,7 @@ def dice(
         >>> round(float(dice([[[0.0], [1.0]]], [[[0.0], [1.0]]])), 6)
         0.0
     """
+    within("smooth", smooth, smooth > 0, "a number above 0")
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred = without_background(y_true, background), without_background(y_pred, background)
     axes = pooled_axes(y_pred, pool)
@@ -70,6 +71,7 @@ def iou(
         >>> round(float(iou([[[1.0], [1.0]]], [[[1.0], [0.0]]])), 4)
         0.5
     """
+    within("smooth", smooth, smooth > 0, "a number above 0")
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred = without_background(y_true, background), without_background(y_pred, background)
     axes = pooled_axes(y_pred, pool)

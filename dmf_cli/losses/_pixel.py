@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, prepare
+from dmf_cli.losses._common import Tensor, prepare, within
 
 EPSILON = 1e-7
 
@@ -11,12 +11,14 @@ def safe_log(p: Tensor) -> Tensor:
     """log p for p in [0, 1], finite at 0, exactly 0 at 1.
 
     The shift (instead of a clip) keeps a gradient for a pixel that is wrong with certainty: a clipped
-    one has none and can never be corrected.
+    one has none and can never be corrected. The bound below 0 is for probabilities that a rounding
+    has put outside of [0, 1] (1 - p is -1e-7 at times, and its log would be NaN).
     """
-    return ops.log((p + EPSILON) / (1.0 + EPSILON))
+    return ops.log((ops.maximum(p, -0.5 * EPSILON) + EPSILON) / (1.0 + EPSILON))
 
 
 def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
+    within("label_smoothing", amount, 0.0 <= amount < 1.0, "a number from 0 to below 1")
     return y_true * (1.0 - amount) + amount / classes if amount else y_true
 
 
