@@ -1,6 +1,8 @@
 """The one interface of all strategies, and the guards that none of them can get round."""
 
+import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -18,12 +20,12 @@ class Strategy:
     This class adds what must hold for every strategy:
 
     * a row with a NaN or infinite loss is dropped whole: memory and weights hold, the step is counted;
-    * weights are equal until ``warmup`` finite rows were seen;
+    * weights are those of :meth:`start` (equal) until ``warmup`` finite rows were seen;
     * weights are finite, non-negative, cut off from the gradient, multiplied by ``prior``, and sum to
       ``total`` (``None`` keeps the strategy's own sum and the coefficients as written).
 
     Args:
-        total: sum of the weights, > 0, or None.
+        total: sum of the weights, finite and > 0, or None.
         prior: one coefficient >= 0 a term, or None for equal ones.
         warmup: finite steps before the weights adapt, >= 1; ignored by strategies that do not adapt.
     """
@@ -33,13 +35,19 @@ class Strategy:
     def __init__(
         self, *, total: float | None = 1.0, prior: Sequence[float] | None = None, warmup: int = 50
     ) -> None:
-        if total is not None and not total > 0:
+        if total is not None and not 0 < total < math.inf:
             raise ConfigError(
                 f"weighting.total is {total}: give a number above 0, or null to keep the own sum"
             )
-        if self.adaptive and warmup < 1:
-            raise ConfigError(f"weighting.warmup is {warmup}: give at least 1 step, or auto")
-        self.total, self.prior, self.warmup = total, prior, warmup
+        if self.adaptive and not (isinstance(warmup, Integral) and warmup >= 1):
+            raise ConfigError(
+                f"weighting.warmup is {warmup!r}: give a whole number of steps, 1 or more "
+                "(auto needs the length of the run: `dmf train` resolves it)"
+            )
+        self.total, self.warmup = total, warmup
+        self.prior = None if prior is None else [float(c) for c in prior]
+        if self.prior and not (all(0 <= c < math.inf for c in self.prior) and sum(self.prior) > 0):
+            raise ConfigError(f"coefficients {self.prior}: give finite numbers of 0 and above, not all 0")
 
     @property
     def name(self) -> str:
@@ -54,10 +62,14 @@ class Strategy:
         """The strategy's own state at step 0: arrays of fixed shape."""
         return {}
 
-    def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
-        """New values of the entries of :meth:`memory`, and weights >= 0 on any scale ``(n_terms,)``.
+    def start(self, n_terms: int) -> Tensor:
+        """The raw weights while nothing is known: equal, with the sum that the formula has too."""
+        return ops.full((n_terms,), 1.0 / n_terms, dtype="float32")
 
-        ``losses`` is finite; ``state["stored"]`` counts the finite rows including this one.
+    def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
+        """New values of the entries of :meth:`memory`, and weights >= 0 ``(n_terms,)``.
+
+        The weights have the sum of the published formula: ``total=None`` keeps it. ``losses`` is finite; ``state["stored"]`` counts the finite rows including this one.
         """
         raise TypeError(f"{type(self).__name__} does not define adapt(state, losses)")
 
@@ -67,9 +79,7 @@ class Strategy:
             raise ConfigError(
                 f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term"
             )
-        if self.prior is not None and (min(self.prior) < 0 or sum(self.prior) <= 0):
-            raise ConfigError(f"coefficients {list(self.prior)}: give numbers of 0 and above, not all 0")
-        weights, raw_sum = self._finish(ops.ones((n_terms,), dtype="float32"))
+        weights, raw_sum = self._finish(self.start(n_terms))
         counts = {name: ops.zeros((), dtype="int32") for name in ("step", "stored", "skipped")}
         return {**counts, "weights": weights, "raw_sum": raw_sum, **self.memory(n_terms)}
 
@@ -84,7 +94,7 @@ class Strategy:
         # but not in what a strategy derives from it.
         adapted, raw = self.adapt(new, ops.where(finite, losses, ops.ones_like(losses)))
         if self.adaptive:
-            raw = ops.where(new["stored"] < self.warmup, ops.ones_like(raw), raw)
+            raw = ops.where(new["stored"] < self.warmup, self.start(losses.shape[0]), raw)
         weights, raw_sum = self._finish(raw)
         usable = ops.logical_and(finite, ops.all(ops.isfinite(weights)))
         adapted.update(weights=weights, raw_sum=raw_sum)
@@ -94,7 +104,10 @@ class Strategy:
     def _finish(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Prior and sum applied to raw weights: ``(weights, sum before rescaling)``."""
         if self.prior is not None:
-            raw = raw * ops.convert_to_tensor(list(self.prior), dtype="float32")
+            prior = ops.convert_to_tensor(self.prior, dtype="float32")
+            # All of the strategy's weight on terms whose coefficient is 0: the coefficients decide.
+            known = ops.where(ops.sum(raw * prior) > 0.0, raw, self.start(len(self.prior)))
+            raw = known * prior
         raw_sum = ops.sum(raw)
         weights = raw if self.total is None else self.total * (raw / raw_sum)
         return ops.stop_gradient(weights), raw_sum

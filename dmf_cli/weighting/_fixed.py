@@ -25,6 +25,10 @@ class fixed(Strategy):  # noqa: N801 - the class name is the name users write
         """See :meth:`Strategy.get_config`."""
         return {"total": self.total, "prior": self.prior}
 
+    def start(self, n_terms: int) -> Tensor:
+        """Ones, so that ``total=None`` gives the coefficients as written."""
+        return ops.ones((n_terms,), dtype="float32")
+
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """Ones: the prior does the rest."""
         return {}, ops.ones_like(losses)

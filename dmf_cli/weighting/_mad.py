@@ -1,7 +1,7 @@
 """DMF with the median absolute deviation of the loss histories."""
 
 from dmf_cli.weighting._base import State, Tensor
-from dmf_cli.weighting._memory import Memory, absolute_deviation, precision
+from dmf_cli.weighting._memory import Memory, absolute_deviation, normalised, precision
 
 
 class mad(Memory):  # noqa: N801 - the class name is the name users write
@@ -16,4 +16,4 @@ class mad(Memory):  # noqa: N801 - the class name is the name users write
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above."""
         history, z, filled = self.remember(state, losses)
-        return {"history": history}, precision(absolute_deviation(z, filled))
+        return {"history": history}, normalised(precision(absolute_deviation(z, filled)))

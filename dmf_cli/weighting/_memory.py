@@ -4,6 +4,7 @@ Rows are never shifted: variance, minimum, maximum and median do not depend on t
 that is overwritten in place is enough.
 """
 
+from numbers import Integral
 from typing import Any
 
 from keras import ops
@@ -26,9 +27,9 @@ class Memory(Strategy):
 
     def __init__(self, *, window: int = 150, warmup: int = 50, **common: Any) -> None:
         super().__init__(warmup=warmup, **common)
-        if window < max(2, warmup):
+        if not isinstance(window, Integral) or window < max(2, warmup):
             raise ConfigError(
-                f"weighting.window is {window} and weighting.warmup {warmup}: the window must hold at least "
+                f"weighting.window is {window!r} and weighting.warmup {warmup}: the window must hold at least "
                 "the warm-up (and 2 steps), or the weights would never adapt; raise window or lower warmup"
             )
         self.window = window
@@ -52,11 +53,14 @@ class Memory(Strategy):
 def symlog_difference(a: Tensor, b: Tensor) -> Tensor:
     """symlog(a) - symlog(b), symlog(x) = sign(x) log(1 + |x|), without cancellation in float32.
 
-    For values of one sign it is log1p((|a| - |b|) / (1 + |b|)): late in training the losses of a window
-    differ in their last digits only, and subtracting two rounded logarithms would leave noise.
+    For values of one sign it is +-log1p((large - small) / (1 + small)) of their sizes: late in training
+    the losses of a window differ in their last digits only, and subtracting two rounded logarithms would
+    leave noise. The smaller size is the divisor: the quotient of the larger one rounds to -1, whose
+    log1p is infinite.
     """
     size_a, size_b = ops.abs(a), ops.abs(b)
-    same_sign = ops.sign(b) * ops.log1p((size_a - size_b) / (1.0 + size_b))
+    small = ops.minimum(size_a, size_b)
+    same_sign = ops.sign(a - b) * ops.log1p((ops.maximum(size_a, size_b) - small) / (1.0 + small))
     plain = ops.sign(a) * ops.log1p(size_a) - ops.sign(b) * ops.log1p(size_b)
     return ops.where(a * b > 0.0, same_sign, plain)
 
@@ -90,6 +94,13 @@ def median(x: Tensor, filled: Tensor) -> Tensor:
 def absolute_deviation(x: Tensor, filled: Tensor) -> Tensor:
     """MAD, the median absolute deviation from the median, of each column over the filled rows."""
     return median(ops.abs(x - median(x, filled)), filled)
+
+
+def normalised(x: Tensor) -> Tensor:
+    """``x`` (>= 0) with sum 1; equal when all of it is 0."""
+    total = ops.sum(x)
+    some = total > 1e-30
+    return ops.where(some, x / ops.where(some, total, 1.0), 1.0 / x.shape[0])
 
 
 def precision(deviation: Tensor) -> Tensor:

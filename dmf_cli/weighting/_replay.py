@@ -27,7 +27,12 @@ def replay(strategy: str | Strategy, losses: Any, **params: Any) -> np.ndarray:
     """
     from dmf_cli import weighting
 
-    strategy = weighting.get(strategy, **params) if isinstance(strategy, str) else strategy
+    if isinstance(strategy, str):
+        strategy = weighting.get(strategy, **params)
+    elif params:
+        raise ConfigError(
+            f"replay got a ready strategy and parameters {sorted(params)}: give the name with them"
+        )
     history = np.asarray(losses, dtype="float32")
     if history.ndim != 2 or 0 in history.shape:
         raise ConfigError(f"losses of shape {history.shape}: replay needs (steps, n_terms), both at least 1")

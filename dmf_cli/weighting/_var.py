@@ -1,9 +1,7 @@
 """DMF with the variance of the loss histories."""
 
-from keras import ops
-
 from dmf_cli.weighting._base import State, Tensor
-from dmf_cli.weighting._memory import Memory, variance
+from dmf_cli.weighting._memory import Memory, normalised, variance
 
 
 class var(Memory):  # noqa: N801 - the class name is the name users write
@@ -18,5 +16,4 @@ class var(Memory):  # noqa: N801 - the class name is the name users write
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above."""
         history, z, filled = self.remember(state, losses)
-        spread = variance(z, filled)
-        return {"history": history}, ops.where(ops.sum(spread) > 0.0, spread, ops.ones_like(spread))
+        return {"history": history}, normalised(variance(z, filled))
