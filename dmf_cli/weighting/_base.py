@@ -13,6 +13,11 @@ Tensor = Any
 State = dict[str, Tensor]
 
 
+def whole(value: object) -> bool:
+    """Whether ``value`` is an integer, of Python or NumPy."""
+    return isinstance(value, Integral)
+
+
 class Strategy:
     """Turns loss values into loss weights; pure, so that it can run inside a compiled step.
 
@@ -39,7 +44,7 @@ class Strategy:
             raise ConfigError(
                 f"weighting.total is {total}: give a number above 0, or null to keep the own sum"
             )
-        if self.adaptive and not (isinstance(warmup, Integral) and warmup >= 1):
+        if self.adaptive and not (whole(warmup) and warmup >= 1):
             raise ConfigError(
                 f"weighting.warmup is {warmup!r}: give a whole number of steps, 1 or more "
                 "(auto needs the length of the run: `dmf train` resolves it)"
@@ -69,7 +74,8 @@ class Strategy:
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """New values of the entries of :meth:`memory`, and weights >= 0 ``(n_terms,)``.
 
-        The weights have the sum of the published formula: ``total=None`` keeps it. ``losses`` is finite; ``state["stored"]`` counts the finite rows including this one.
+        The weights have the sum of the published formula, which ``total=None`` keeps. ``losses`` is
+        finite; ``state["stored"]`` counts the finite rows including this one.
         """
         raise TypeError(f"{type(self).__name__} does not define adapt(state, losses)")
 

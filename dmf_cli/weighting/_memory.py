@@ -4,13 +4,12 @@ Rows are never shifted: variance, minimum, maximum and median do not depend on t
 that is overwritten in place is enough.
 """
 
-from numbers import Integral
 from typing import Any
 
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.weighting._base import State, Strategy, Tensor
+from dmf_cli.weighting._base import State, Strategy, Tensor, whole
 
 RANGE_EPSILON = 1e-7
 
@@ -27,10 +26,10 @@ class Memory(Strategy):
 
     def __init__(self, *, window: int = 150, warmup: int = 50, **common: Any) -> None:
         super().__init__(warmup=warmup, **common)
-        if not isinstance(window, Integral) or window < max(2, warmup):
+        if not whole(window) or window < max(2, warmup):
             raise ConfigError(
-                f"weighting.window is {window!r} and weighting.warmup {warmup}: the window must hold at least "
-                "the warm-up (and 2 steps), or the weights would never adapt; raise window or lower warmup"
+                f"weighting.window is {window!r} and weighting.warmup {warmup}: the window must hold the "
+                "warm-up and at least 2 steps, or the weights would never adapt; raise window or lower warmup"
             )
         self.window = window
 
