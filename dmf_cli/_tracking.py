@@ -14,21 +14,29 @@ class TermMeans(keras.metrics.Metric):
     """Sample-weighted epoch means of everything about the terms, in one vector.
 
     ``result`` is a dict: ``loss.TERM`` (raw), ``weight.TERM``, ``share.TERM`` (their product),
-    ``objective`` (the fixed-weight sum), and ``gamma`` and ``aux`` where there is an auxiliary loss.
+    ``objective`` (the fixed-weight sum), ``raw_sum`` (of the weights before ``total`` rescales them), and
+    ``gamma`` and ``aux`` where there is an auxiliary loss.
     """
 
     def __init__(self, terms: Sequence[str], auxiliary: bool, name: str = "terms") -> None:
         super().__init__(name=name, dtype="float32")
         kinds = [f"{kind}.{term}" for kind in ("loss", "weight", "share") for term in terms]
-        self.columns = [*kinds, "objective", *(("gamma", "aux") if auxiliary else ())]
+        self.columns = [*kinds, "objective", "raw_sum", *(("gamma", "aux") if auxiliary else ())]
         self.sums = self.add_variable((len(self.columns),), "zeros", name="sums")
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(
-        self, raw: Tensor, weights: Tensor, objective: Tensor, gamma: Tensor, aux: Tensor, batch: Tensor
+        self,
+        raw: Tensor,
+        weights: Tensor,
+        objective: Tensor,
+        raw_sum: Tensor,
+        gamma: Tensor,
+        aux: Tensor,
+        batch: Tensor,
     ) -> None:
         """Add one step of ``batch`` samples; ``raw`` and ``weights`` are ``(n_terms,)``, the rest scalars."""
-        scalars = ops.stack([ops.cast(v, "float32") for v in (objective, gamma, aux)])
+        scalars = ops.stack([ops.cast(v, "float32") for v in (objective, raw_sum, gamma, aux)])
         row = ops.concatenate([raw, weights, raw * weights, scalars])[: len(self.columns)]
         count = ops.cast(batch, "float32")
         self.sums.assign(self.sums.value + row * count)

@@ -8,18 +8,16 @@ of the model, so that it is updated on the device, saved with the weights and re
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from dmf_cli import losses, weighting
+from dmf_cli._terms import Loss, Tensor, resolve_loss, resolve_strategy, resolve_terms, term_value
 from dmf_cli._tracking import StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
-
-Tensor = Any
-Loss = Callable[..., Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Auxiliary:
 
 def fuse(
     model: keras.Model,
-    terms: Sequence[str] | Mapping[str, Loss],
+    terms: str | Sequence[str] | Mapping[str, str | Loss],
     weighting: "str | weighting.Strategy" = "var",
     auxiliary: Auxiliary | None = None,
 ) -> "FusedModel":
@@ -63,13 +61,15 @@ def fuse(
 
     Args:
         model: a Keras model whose single output is probabilities ``(batch, *spatial, classes)``.
-        terms: names from :mod:`dmf_cli.losses`, or a name -> loss mapping.
+        terms: names from :mod:`dmf_cli.losses` (``["dice", "bce"]`` or ``"dice+bce"``), or a mapping of
+            any name to such a name or to a function ``(y_true, y_pred) -> scalar``.
         weighting: a strategy or its name.
         auxiliary: the fading auxiliary loss, or None.
 
     Returns:
         A model to compile with an optimizer only; ``fit`` logs ``loss``, ``loss.TERM``, ``weight.TERM``,
-        ``share.TERM`` (w_i L_i), ``gamma`` and ``aux`` per epoch.
+        ``share.TERM`` (w_i L_i), ``objective`` (the sum with the coefficients as fixed weights), ``raw_sum``
+        (of the weights before they are rescaled to ``total``), ``gamma`` and ``aux`` per epoch.
 
     Example:
         >>> net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
@@ -94,7 +94,7 @@ class FusedModel(keras.Model):
     def __init__(
         self,
         network: keras.Model,
-        terms: Sequence[str] | Mapping[str, Loss],
+        terms: str | Sequence[str] | Mapping[str, str | Loss],
         weighting: "str | weighting.Strategy" = "var",
         auxiliary: Auxiliary | None = None,
         *,
@@ -103,10 +103,12 @@ class FusedModel(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
-        self._terms = _resolve(terms)
-        self.strategy = _strategy(weighting)
+        self._terms = resolve_terms(terms)
+        self.strategy = resolve_strategy(weighting)
+        if not isinstance(auxiliary, Auxiliary | None):
+            raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
         self.auxiliary = auxiliary
-        self._auxiliary_loss = _loss(auxiliary.loss) if auxiliary else None
+        self._auxiliary_loss = resolve_loss(auxiliary.loss) if auxiliary else None
         self._memory = self._add_memory()
         self._means = TermMeans(self.terms, auxiliary is not None)
         self.recorder = StepRecorder(self.terms, record_steps) if record_steps else None
@@ -159,13 +161,16 @@ class FusedModel(keras.Model):
             raise ConfigError(
                 "sample_weight is not supported by a fused loss: weigh classes in the losses instead"
             )
+        if self._compile_loss is not None:
+            raise ConfigError("compile(loss=...) would be ignored by a fused model: give an optimizer only")
         y_pred = ops.cast(y_pred, "float32")
-        raw = ops.stack([loss(y, y_pred) for loss in self._terms.values()])
+        raw = ops.stack([term_value(name, loss, y, y_pred) for name, loss in self._terms.items()])
         step = _read(self._memory["step"])
         weights = self._advance(raw) if training else _read(self._memory["weights"])
         total, gamma, aux = ops.sum(weights * raw), ops.zeros(()), ops.zeros(())
         if self.auxiliary is not None and self._auxiliary_loss is not None:
-            gamma, aux = self.auxiliary.gamma(step), self._auxiliary_loss(y, y_pred)
+            gamma = self.auxiliary.gamma(step)
+            aux = term_value("auxiliary", self._auxiliary_loss, y, y_pred)
             total = total + gamma * aux
         self._track(step, raw, weights, total, gamma, aux, ops.shape(y_pred)[0], training)
         return total + sum(self.losses)
@@ -190,7 +195,8 @@ class FusedModel(keras.Model):
         training: bool,
     ) -> None:
         objective = ops.sum(self._objective_weights() * raw)
-        self._means.update_state(raw, weights, objective, gamma, aux, batch)
+        raw_sum = _read(self._memory["raw_sum"])
+        self._means.update_state(raw, weights, objective, raw_sum, gamma, aux, batch)
         if training and self.recorder is not None:
             self.recorder.update_state(step, total, gamma, aux, raw, weights)
 
@@ -201,10 +207,10 @@ class FusedModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """A config from which :meth:`from_config` builds the same model (weights apart)."""
-        auxiliary = self.auxiliary and {
-            **dataclasses.asdict(self.auxiliary),
-            "loss": losses.serialize(self._auxiliary_loss),
-        }
+        auxiliary = None
+        if self.auxiliary is not None and self._auxiliary_loss is not None:
+            auxiliary = dataclasses.asdict(dataclasses.replace(self.auxiliary, loss=""))
+            auxiliary["loss"] = losses.serialize(self._auxiliary_loss)
         return {
             **super().get_config(),
             "network": keras.saving.serialize_keras_object(self.network),
@@ -231,32 +237,3 @@ def _read(variable: keras.Variable) -> Tensor:
     so that an assignment in the same step would change what was read before it.
     """
     return ops.copy(variable.value)
-
-
-def _loss(loss: str | Loss) -> Loss:
-    if isinstance(loss, str):
-        return losses.get(loss)
-    if not callable(loss):
-        raise ConfigError(
-            f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
-        )
-    return loss
-
-
-def _resolve(terms: Sequence[str] | Mapping[str, Loss]) -> dict[str, Loss]:
-    """Name -> loss, in order; at least one, none twice."""
-    if isinstance(terms, str):
-        terms = [part.strip() for part in terms.split("+")]
-    if not isinstance(terms, Mapping):
-        if len(set(terms)) < len(terms):
-            raise ConfigError(
-                f"loss terms {list(terms)}: each may be named once; use a mapping for variants of one loss"
-            )
-        terms = {name: name for name in terms}
-    if not terms:
-        raise ConfigError('no loss terms: name at least one, for example ["dice", "bce"]')
-    return {name: _loss(loss) for name, loss in terms.items()}
-
-
-def _strategy(strategy: "str | weighting.Strategy") -> "weighting.Strategy":
-    return weighting.get(strategy) if isinstance(strategy, str) else strategy

@@ -1,0 +1,68 @@
+"""What a user hands to a fused model, checked and turned into functions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from keras import ops
+
+from dmf_cli import losses, weighting
+from dmf_cli.errors import ConfigError
+
+Tensor = Any
+Loss = Callable[..., Any]
+
+
+def resolve_loss(loss: str | Loss) -> Loss:
+    """A loss by its name, or the function itself."""
+    if isinstance(loss, str):
+        return losses.get(loss)
+    if not callable(loss):
+        raise ConfigError(
+            f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
+        )
+    return loss
+
+
+def resolve_terms(terms: str | Sequence[str] | Mapping[str, str | Loss]) -> dict[str, Loss]:
+    """Name -> loss, in order; at least one, none twice."""
+    if isinstance(terms, str):
+        terms = [part.strip() for part in terms.split("+")]
+    if not isinstance(terms, Mapping):
+        terms = _named(terms)
+    if not terms:
+        raise ConfigError('no loss terms: name at least one, for example ["dice", "bce"]')
+    return {name: resolve_loss(loss) for name, loss in terms.items()}
+
+
+def _named(terms: Sequence[str]) -> dict[str, str]:
+    wrong = [term for term in terms if not isinstance(term, str)]
+    if wrong:
+        raise ConfigError(f"a loss term without a name is {wrong[0]!r}: give a mapping of name to function")
+    if len(set(terms)) < len(terms):
+        raise ConfigError(
+            f"loss terms {list(terms)}: each may be named once; use a mapping for variants of one loss"
+        )
+    return {name: name for name in terms}
+
+
+def resolve_strategy(strategy: str | weighting.Strategy) -> weighting.Strategy:
+    """A strategy by its name (with its defaults), or the strategy itself."""
+    if isinstance(strategy, str):
+        return weighting.get(strategy)
+    if not isinstance(strategy, weighting.Strategy):
+        raise ConfigError(
+            f"weighting is {strategy!r}: give a name ({', '.join(weighting.__registry__)}) "
+            "or what dmf_cli.weighting.get(name, ...) returns"
+        )
+    return strategy
+
+
+def term_value(name: str, loss: Loss, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """The scalar that ``loss`` gives; ``ConfigError`` for one that gives a value a sample or a pixel."""
+    result = loss(y_true, y_pred)
+    if len(result.shape) > 0:
+        raise ConfigError(
+            f"loss term {name!r} returned shape {tuple(result.shape)}: a term must return a scalar; "
+            "wrap it in keras.ops.mean"
+        )
+    return ops.cast(result, "float32")
