@@ -1,0 +1,286 @@
+"""What holds for every loss: finite everywhere, differentiable, any rank, either head, clear errors."""
+
+import itertools
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from dmf_cli import losses
+from dmf_cli._lookup import keywords
+from dmf_cli.errors import ConfigError, UnknownNameError
+
+NAMES = losses.__registry__
+OVERLAP = ("dice", "iou", "cbdice")
+SHAPES = {
+    "1-D softmax": (2, 7, 2),
+    "2-D sigmoid": (2, 4, 5, 1),
+    "2-D softmax": (2, 4, 5, 3),
+    "3-D softmax": (2, 3, 4, 2, 3),
+}
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    if classes == 1:
+        return (labels > 0).astype("float32")[..., None]
+    return np.eye(classes, dtype="float32")[labels % classes]
+
+
+def random_case(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """One-hot labels with every class, and probabilities inside (0, 1)."""
+    rng = np.random.default_rng(seed)
+    classes = shape[-1]
+    labels = rng.integers(0, max(2, classes), shape[:-1])
+    noise = rng.uniform(0.05, 0.95, shape).astype("float32")
+    return one_hot(labels, classes), noise if classes == 1 else noise / noise.sum(-1, keepdims=True)
+
+
+def hard(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Probabilities of exactly 0 and 1."""
+    return one_hot(labels, classes)
+
+
+each_loss = pytest.mark.parametrize("name", NAMES)
+each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+
+
+@each_loss
+@each_shape
+def test_gradient_exists_and_reaches_every_pixel(name: str, shape, gradient) -> None:
+    y_true, y_pred = random_case(shape)
+    value, slope = gradient(lambda p: losses.get(name)(y_true, p), y_pred)
+    assert value > 0
+    assert slope.shape == shape
+    assert np.all(np.abs(slope).sum(axis=-1) > 0)
+
+
+@each_loss
+@each_shape
+def test_a_step_down_the_gradient_lowers_the_loss(name: str, shape, gradient) -> None:
+    y_true, y_pred = random_case(shape)
+    value, slope = gradient(lambda p: losses.get(name)(y_true, p), y_pred)
+    assert float(losses.get(name)(y_true, np.clip(y_pred - 0.01 * slope / np.abs(slope).max(), 0, 1))) < value
+
+
+@each_loss
+@each_shape
+def test_a_perfect_match_is_zero(name: str, shape) -> None:
+    y_true, _ = random_case(shape)
+    assert abs(float(losses.get(name)(y_true, y_true))) < 2e-6
+
+
+@each_loss
+@each_shape
+def test_value_and_gradient_are_finite_at_0_and_1(name: str, shape, gradient) -> None:
+    classes = shape[-1]
+    one = np.ones(shape[:-1], dtype=int)
+    targets = {"empty": 0 * one, "full": one, "mixed": np.arange(one.size).reshape(one.shape) % 2}
+    for (truth, labels), guess in itertools.product(targets.items(), targets.values()):
+        y_true, y_pred = one_hot(labels, classes), hard(guess, classes)
+        value, slope = gradient(lambda p, y=y_true: losses.get(name)(y, p), y_pred)
+        assert np.isfinite(value), truth
+        assert np.all(np.isfinite(slope)), truth
+
+
+@each_loss
+def test_a_pixel_that_is_wrong_with_certainty_has_a_gradient(name: str, gradient) -> None:
+    y_true = np.array([[[0.0, 1.0], [1.0, 0.0]]], "float32")
+    _, slope = gradient(lambda p: losses.get(name)(y_true, p), 1.0 - y_true)
+    # A batch with every overlap at 0: the true channel must be pulled up.
+    assert slope[0, 0, 1] < 0
+    assert slope[0, 1, 0] < 0
+
+
+@each_loss
+def test_rounding_outside_of_0_and_1_is_harmless(name: str, gradient) -> None:
+    y_true = np.array([[[1.0], [0.0]]], "float32")
+    for edge in (1.0000001, 1.0000002, -1e-7, -3e-7):
+        value, slope = gradient(lambda p: losses.get(name)(y_true, p), np.full((1, 2, 1), edge, "float32"))
+        assert np.isfinite(value)
+        assert np.all(np.isfinite(slope))
+
+
+@each_loss
+@each_shape
+def test_half_precision_comes_out_as_float32(name: str, shape, gradient) -> None:
+    y_true, y_pred = random_case(shape)
+    loss = losses.get(name)
+    result = loss(y_true.astype("float16"), y_pred.astype("float16"))
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    assert float(result) == pytest.approx(float(loss(y_true, y_pred)), abs=3e-3)
+    _, slope = gradient(lambda p: loss(y_true, p), y_pred.astype("float16"))
+    assert slope.dtype == np.float16
+    assert np.all(np.isfinite(slope))
+    assert np.abs(slope).sum() > 0
+
+
+@each_loss
+def test_integer_labels_count_as_one_hot(name: str) -> None:
+    y_true, y_pred = random_case((2, 4, 5, 3))
+    assert float(losses.get(name)(y_true.astype("uint8"), y_pred)) == float(losses.get(name)(y_true, y_pred))
+
+
+@each_loss
+def test_a_class_that_nobody_shows_or_predicts_is_harmless(name: str, gradient) -> None:
+    y_true, y_pred = random_case((2, 4, 5, 2))
+    absent = np.zeros((2, 4, 5, 1), "float32")
+    y_true, y_pred = np.concatenate([y_true, absent], -1), np.concatenate([y_pred, absent], -1)
+    value, slope = gradient(lambda p: losses.get(name)(y_true, p), y_pred)
+    assert np.isfinite(value)
+    assert np.all(np.isfinite(slope))
+    assert abs(float(losses.get(name)(y_true, y_true))) < 2e-6
+
+
+@each_loss
+def test_pixels_without_any_label_give_a_finite_value(name: str, gradient) -> None:
+    nothing = np.zeros((2, 4, 3), "float32")
+    value, slope = gradient(lambda p: losses.get(name)(nothing, p), np.full((2, 4, 3), 1 / 3, "float32"))
+    assert np.isfinite(value)
+    assert np.all(np.isfinite(slope))
+
+
+SETTINGS = settings(max_examples=12, deadline=None, derandomize=True, database=None)
+
+
+@SETTINGS
+@given(data=st.data(), shape=st.sampled_from(list(SHAPES.values())), name=st.sampled_from(NAMES))
+def test_any_probabilities_give_a_value_in_range(data, shape, name: str) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    y_true, y_pred = random_case(shape, seed=int(rng.integers(1 << 30)))
+    ends = data.draw(st.sampled_from([0.0, 0.5, 1.0]), label="share of exact 0 and 1")
+    y_pred = np.where(rng.random(shape) < ends, np.round(y_pred), y_pred).astype("float32")
+    value = float(losses.get(name)(y_true, y_pred))
+    assert -2e-6 <= value <= (1.0 + 1e-6 if name in OVERLAP else 16.2 * shape[-1])
+
+
+@SETTINGS
+@given(seed=st.integers(0, 2**32 - 1), pool=st.sampled_from(["batch", "sample"]), squared=st.booleans())
+def test_dice_and_iou_do_not_care_which_is_the_truth(seed: int, pool: str, squared: bool) -> None:
+    _, a = random_case((2, 4, 5, 3), seed)
+    _, b = random_case((2, 4, 5, 3), seed + 1)
+    dice = losses.get("dice", pool=pool, squared=squared)
+    assert float(dice(a, b)) == pytest.approx(float(dice(b, a)), abs=1e-6)
+    assert float(losses.iou(a, b, pool=pool)) == pytest.approx(float(losses.iou(b, a, pool=pool)), abs=1e-6)
+    assert float(losses.iou(a, b, pool=pool)) >= float(losses.dice(a, b, pool=pool))
+
+
+def numpy_dice(y: np.ndarray, p: np.ndarray, axes, smooth: float = 1e-5) -> np.ndarray:
+    return 1 - (2 * (y * p).sum(axes) + smooth) / (y.sum(axes) + p.sum(axes) + smooth)
+
+
+def test_pool_says_what_is_summed_before_the_ratio() -> None:
+    y, p = random_case((3, 4, 5, 3))
+    assert float(losses.dice(y, p)) == pytest.approx(numpy_dice(y, p, (1, 2)).mean(), abs=1e-6)
+    assert float(losses.dice(y, p, pool="batch")) == pytest.approx(
+        numpy_dice(y, p, (0, 1, 2)).mean(), abs=1e-6
+    )
+    assert float(losses.dice(y, p, pool="sample")) != pytest.approx(
+        float(losses.dice(y, p, pool="batch")), abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["dice", "iou"])
+def test_background_leaves_channel_0_out(name: str) -> None:
+    y, p = random_case((2, 4, 5, 3))
+    loss = getattr(losses, name)
+    assert float(loss(y, p, background=False)) == pytest.approx(float(loss(y[..., 1:], p[..., 1:])), abs=1e-6)
+    assert float(loss(y[..., :1], p[..., :1], background=False)) == pytest.approx(
+        float(loss(y[..., :1], p[..., :1]))
+    )
+
+
+def test_an_empty_mask_alone_decides_a_sigmoid_dice() -> None:
+    empty = np.zeros((1, 4, 4, 1), "float32")
+    assert float(losses.dice(empty, empty)) == pytest.approx(0.0, abs=1e-6)
+    assert float(losses.dice(empty, empty + 0.5)) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_cbdice_of_one_channel_is_that_of_both() -> None:
+    y, p = random_case((2, 4, 5, 1))
+    both = losses.cbdice(np.concatenate([1 - y, y], -1), np.concatenate([1 - p, p], -1))
+    assert float(losses.cbdice(y, p)) == pytest.approx(float(both), abs=1e-6)
+    assert 0 < float(both) < 1
+
+
+def test_cbdice_weighs_the_rare_class_more(gradient) -> None:
+    labels = np.zeros((1, 10, 10), dtype=int)
+    labels[0, 0, :2] = 1
+    y = one_hot(labels, 2)
+    _, slope = gradient(lambda p: losses.cbdice(y, p), np.full(y.shape, 0.5, "float32"))
+    assert abs(slope[0, 0, 0, 1]) > 10 * abs(slope[0, 5, 5, 0])
+
+
+def test_cbdice_of_each_sample_is_averaged() -> None:
+    y, p = random_case((3, 4, 5, 2))
+    each = [float(losses.cbdice(y[i : i + 1], p[i : i + 1])) for i in range(3)]
+    assert float(losses.cbdice(y, p, pool="sample")) == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_ce_of_one_channel_is_bce_and_counts_pixels_not_channels() -> None:
+    y, p = random_case((2, 4, 5, 1))
+    assert float(losses.ce(y, p)) == float(losses.bce(y, p))
+    y, p = random_case((2, 4, 5, 3))
+    assert float(losses.ce(y, p)) == pytest.approx(-np.log((y * p).sum(-1)).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "classes"), [("ce", 3), ("bce", 2)])
+def test_label_smoothing_moves_the_labels_towards_equal(name: str, classes: int) -> None:
+    y, p = random_case((2, 4, 5, 3))
+    smooth = y * 0.8 + 0.2 / classes
+    loss = getattr(losses, name)
+    assert float(loss(y, p, label_smoothing=0.2)) == pytest.approx(float(loss(smooth, p)), rel=1e-5)
+
+
+@each_loss
+def test_shapes_that_do_not_belong_together(name: str) -> None:
+    y, p = random_case((2, 4, 5, 3))
+    for truth, guess in ((y[..., :2], p), (y.argmax(-1), p), (y[0, 0], p[0, 0]), (y[:1], p)):
+        with pytest.raises(ConfigError, match="one-hot"):
+            losses.get(name)(truth, guess)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "match"),
+    [
+        ("dice", {"pool": "smaple"}, "did you mean 'sample'"),
+        ("cbdice", {"absent": "zeros"}, "did you mean 'zero'"),
+        ("dice", {"smooth": 0.0}, "smooth is 0.0: give a number above 0"),
+        ("iou", {"smooth": -1.0}, "smooth is -1.0"),
+        ("cbdice", {"eps": 0.0}, "eps is 0.0"),
+        ("ce", {"label_smoothing": 1.0}, "label_smoothing is 1.0: give a number from 0 to below 1"),
+        ("bce", {"label_smoothing": float("nan")}, "label_smoothing is nan"),
+    ],
+)
+def test_a_value_out_of_range(name: str, params: dict, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        losses.get(name, **params)(*random_case((2, 4, 3)))
+
+
+def test_a_misspelt_name_or_parameter_names_the_closest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown loss 'cbdcie': did you mean 'cbdice'"):
+        losses.get("cbdcie")
+    with pytest.raises(UnknownNameError, match="unknown parameter of dice 'smoth': did you mean 'smooth'"):
+        losses.get("dice", smoth=1.0)
+
+
+@each_loss
+def test_a_loss_survives_as_plain_data(name: str) -> None:
+    first, *_ = keywords(getattr(losses, name))
+    value = {"label_smoothing": 0.1, "pool": "batch", "absent": "max"}[first]
+    y, p = random_case((2, 4, 5, 3))
+    for loss in (getattr(losses, name), losses.get(name), losses.get(name, **{first: value})):
+        config = losses.serialize(loss)
+        assert config["name"] == name
+        assert float(losses.deserialize(config)(y, p)) == float(loss(y, p))
+
+
+def test_a_function_of_the_users_own_survives_too() -> None:
+    def dice(y_true, y_pred):  # the name of one of ours
+        return ops.mean(y_true * y_pred)
+
+    registered: Callable = keras.saving.register_keras_serializable(package="mine")(dice)
+    assert losses.deserialize(losses.serialize(registered)) is registered
