@@ -1,0 +1,52 @@
+"""What every dataset offers: an indexable set of images with label maps at their original size."""
+
+import abc
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One image with its label map.
+
+    Args:
+        image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
+        label: ``(H, W)`` uint8 class indices, 0 = background.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+
+
+class Dataset(abc.ABC):
+    """Images with label maps at their original size; NumPy only, nothing is resized or normalised.
+
+    Attributes:
+        name: what tables call it, e.g. ``busi``.
+        classes: class names; ``classes[0]`` is the background.
+        channels: of the images, 1 (grey) or 3 (RGB).
+        ids: one an image, unique, sorted, stable over machines, e.g. ``benign/benign (1)``.
+        strata: one an image, what splits are stratified by, e.g. ``benign``.
+        groups: one an image, images of one group (a patient) belong on one side; None if unknown.
+        spacing: millimetres per pixel (row, column), or None.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    channels: int
+    ids: tuple[str, ...]
+    strata: tuple[str, ...]
+    groups: tuple[str, ...] | None = None
+    spacing: tuple[float, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abc.abstractmethod
+    def load(self, index: int) -> Sample:
+        """Image ``index`` with its labels; raises ``DatasetError`` naming the file that is bad."""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A short hex hash of the content (ids and bytes), the same on every machine."""
