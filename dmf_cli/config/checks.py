@@ -1,0 +1,176 @@
+"""Is a composed config right? Asked before anything slow is imported or written.
+
+``validate`` covers what needs no Keras: fixed groups against :mod:`dmf_cli.config.schema`, the parameters
+of losses, strategies and models against the kinds of their YAML defaults. ``check_params`` holds the
+latter against the real signature, once the function can be imported.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import _lookup
+from dmf_cli.config import expression, paths, schema
+from dmf_cli.config.types import check_value, unknown_key
+from dmf_cli.errors import ConfigError, UnknownNameError
+
+Config = dict[str, Any]
+
+
+def check_params(function: Callable[..., Any], params: Mapping[str, Any], where: str) -> None:
+    """Hold ``params`` against the keyword-only parameters of ``function``, which are their schema.
+
+    Args:
+        function: a loss, a strategy or a model; its annotations are plain types or ``Literal``.
+        params: what the config gives.
+        where: the key of the group, such as ``loss.terms.cbdice``.
+
+    Raises:
+        ConfigError: for an unknown key (closest match), a wrong type or a bad choice.
+    """
+    allowed = _lookup.keywords(function)
+    for name, value in params.items():
+        if name not in allowed:
+            raise unknown_key(f"{where}.", name, allowed)
+        annotation = allowed[name].annotation
+        if annotation is not allowed[name].empty and not isinstance(annotation, str):
+            check_value(value, annotation, f"{where}.{name}")
+
+
+def validate(config: Mapping[str, Any]) -> Config:
+    """``config`` with its loss expression and ``metrics.empty`` made canonical, or a one-line error.
+
+    Raises:
+        ConfigError: for the first thing that is wrong.
+    """
+    checked: Config = {key: _plain(value) for key, value in config.items()}
+    _check_top(checked)
+    for group, kind in schema.PLAIN.items():
+        _check_fields(checked[group], kind, group)
+    for group, kinds in schema.NAMED.items():
+        _check_fields(checked[group], _kind(kinds, checked[group], group), group, ignore=("name",))
+    _check_split(checked["split"])
+    checked["loss"] = _checked_loss(checked["loss"])
+    _check_auxiliary(checked["auxiliary"])
+    for group in ("model", "weighting", "dataset"):
+        _check_free(checked[group], group)
+    return checked
+
+
+def _check_top(config: Config) -> None:
+    """All groups are there, nothing else is, and the keys beside them are right."""
+    groups = [*schema.PLAIN, *schema.NAMED, *schema.FREE]
+    root = {key: value for key, value in config.items() if key not in groups}
+    _check_fields(root, schema.Root, "", others=groups)
+    for group in groups:
+        if not isinstance(config.get(group), dict):
+            raise ConfigError(
+                f"{group} is {config.get(group)!r}: it is a group, give its keys as {group}.KEY=VALUE"
+            )
+
+
+def _check_fields(
+    values: Config, kind: type, where: str, *, ignore: tuple[str, ...] = (), others: list[str] | None = None
+) -> None:
+    """Hold ``values`` against the dataclass ``kind``: no key too many, none missing, all of the right type."""
+    prefix = f"{where}." if where else ""
+    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    for key, value in values.items():
+        if key in ignore:
+            continue
+        if key not in fields:
+            raise unknown_key(prefix, key, [*fields, *(others or ())])
+        check_value(value, fields[key], f"{prefix}{key}")
+    missing = [name for name in fields if name not in values]
+    if missing:
+        raise ConfigError(f"{prefix}{missing[0]} is missing: give {prefix}{missing[0]}=VALUE")
+
+
+def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
+    name = values.get("name")
+    if name not in kinds:
+        raise UnknownNameError(f"{group}.name", str(name), kinds)
+    return kinds[name]
+
+
+def _check_split(split: Config) -> None:
+    total = sum(split["fractions"])
+    if not math.isclose(total, 1.0, abs_tol=1e-6):
+        raise ConfigError(
+            f"split.fractions is {split['fractions']}, which sums to {total:g}: they must sum to 1"
+        )
+
+
+def _checked_loss(loss: Config) -> Config:
+    """The loss group with the expression that its coefficients now say (an override may have changed them)."""
+    terms, coefficients, text = loss.get("terms"), loss.get("coefficients"), str(loss.get("expression"))
+    if not isinstance(terms, dict) or not isinstance(coefficients, dict) or not terms:
+        raise ConfigError("the loss has no terms: write loss=cbdice+bce")
+    said = expression.parse(text, paths.terms()).terms
+    if list(terms) != list(coefficients) or set(terms) != set(said):
+        raise ConfigError(
+            f"loss.expression says {text}, loss.terms has {', '.join(terms)} and loss.coefficients "
+            f"{', '.join(coefficients)}: change the terms by one expression, loss={'+'.join(terms)}"
+        )
+    for name, params in terms.items():
+        _check_term(name, params, f"loss.terms.{name}")
+    built = expression.build(coefficients)
+    return {**loss, "expression": str(built), "coefficients": dict(built.coefficients)}
+
+
+def _check_auxiliary(auxiliary: Config) -> None:
+    if auxiliary["name"] != "none":
+        _check_term(auxiliary["name"], auxiliary["params"], "auxiliary.params")
+
+
+def _check_term(name: str, params: Config, where: str) -> None:
+    if name not in paths.terms():
+        raise UnknownNameError("loss term", name, paths.terms())
+    if not isinstance(params, dict):
+        raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
+    _check_kinds(params, _defaults(paths.conf_dir() / "loss" / "term" / f"{name}.yaml"), where)
+
+
+def _check_free(values: Config, group: str) -> None:
+    """A group with a name and parameters; a name without a YAML file of ours is left to who looks it up."""
+    file = paths.conf_dir() / group / f"{values.get('name')}.yaml"
+    if file.is_file():
+        _check_kinds(values, _defaults(file), group)
+
+
+def _check_kinds(values: Config, defaults: Config, where: str) -> None:
+    """No unknown key, and each value of the kind of its default; null and lists are the function's business."""
+    for key, value in values.items():
+        if key not in defaults:
+            raise unknown_key(f"{where}.", key, defaults)
+        kind = _kind_of(defaults[key])
+        if kind is not None and value is not None and not isinstance(value, list | dict):
+            check_value(value, kind, f"{where}.{key}")
+
+
+def _kind_of(default: Any) -> type | None:
+    """What a value must be to replace ``default``; None where the default does not tell."""
+    if isinstance(default, bool):
+        return bool
+    if isinstance(default, int | float):
+        return float
+    return str if isinstance(default, str) and default not in ("auto", "???") else None
+
+
+def _defaults(file: Path) -> Config:
+    from omegaconf import OmegaConf
+
+    loaded = OmegaConf.to_container(OmegaConf.load(file))
+    return {str(k): v for k, v in loaded.items() if k != "defaults"} if isinstance(loaded, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    """Copies, so that checking never changes what was passed; Hydra reads an unquoted ``nan`` as a float."""
+    if isinstance(value, Mapping):
+        return {
+            str(k): "nan" if k == "empty" and isinstance(v, float) and math.isnan(v) else _plain(v)
+            for k, v in value.items()
+        }
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,143 @@
+"""Configs from the command line's words, and back from the file of a run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.config import checks, paths
+from dmf_cli.errors import ConfigError, RunFolderError
+
+Config = dict[str, Any]
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """The config that ``dmf train OVERRIDES`` would train with, as checked plain data.
+
+    Raises:
+        ConfigError: in one line, for whatever is wrong with an override or with a value.
+
+    Example:
+        >>> compose(["loss=dice+bce", "trainer.epochs=3"])["trainer"]["epochs"]
+        3
+    """
+    return finish(compose_raw(overrides), overrides)
+
+
+def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
+    """The OmegaConf config, neither resolved nor checked; with the ``hydra`` node on request."""
+    from dmf_cli.config import messages
+
+    try:
+        return _compose(overrides, hydra)
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides, _base(overrides)) from error
+
+
+def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False) -> Config:
+    """An OmegaConf config as checked plain data: interpolations resolved, nothing missing unless allowed."""
+    from omegaconf import OmegaConf
+
+    from dmf_cli.config import messages
+
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=not missing)
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides) from error
+    assert isinstance(plain, dict)
+    return checks.validate({str(key): value for key, value in plain.items()})
+
+
+def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+    """``config`` with ``KEY=VALUE`` overrides of existing keys (no groups), checked again.
+
+    Raises:
+        ConfigError: for an unknown key (closest match) or a wrong value.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from dmf_cli.config import messages
+
+    changed = OmegaConf.create(dict(config))
+    OmegaConf.set_struct(changed, True)
+    try:
+        for item in OverridesParser.create().parse_overrides(list(overrides)):
+            if item.is_add() or item.is_force_add() or item.is_delete() or item.is_sweep_override():
+                raise ConfigError(f"{item.input_line}: only KEY=VALUE of keys that the config has works here")
+            key = item.key_or_group
+            try:
+                OmegaConf.update(changed, key, item.value(), merge=True)
+            except OmegaConfBaseException as error:
+                raise messages.no_such_key(key, config) from error
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides, config) from error
+    return finish(changed, overrides)
+
+
+def load_run(path: Path | str) -> Config:
+    """The config of the run in the folder ``path``, as plain data.
+
+    Raises:
+        RunFolderError: ``path`` has no readable ``config.yaml``.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    file = Path(path) / "config.yaml"
+    if not file.is_file():
+        raise RunFolderError(
+            f"{path} is not a run: it has no config.yaml; give the folder that dmf train printed"
+        )
+    try:
+        loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, dict):
+        raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
+    return {str(key): value for key, value in loaded.items()}
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """``config`` as YAML text, which :func:`load_run` reads back to the same values."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+
+
+def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each job of a sweep over plain choices: ``loss=dice,bce`` makes two."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    from dmf_cli.config import messages
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        return BasicSweeper.split_arguments(parsed, None)[0]
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides) from error
+
+
+def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
+    import hydra
+
+    from dmf_cli.config import source
+
+    source.register()
+    with hydra.initialize_config_dir(str(paths.conf_dir()), version_base="1.3", job_name="train"):
+        return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+
+
+def _base(overrides: Sequence[str]) -> Any:
+    """The config with the choices of groups only: the keys that could have been meant."""
+    from dmf_cli.config import messages
+
+    known = paths.groups()
+    for kept in ([o for o in overrides if o.lstrip("+").partition("=")[0] in known], []):
+        try:
+            return _compose(kept, False)
+        except messages.COMPOSE_ERRORS:
+            continue
+    return None

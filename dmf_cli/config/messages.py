@@ -1,0 +1,136 @@
+"""Hydra's and OmegaConf's exceptions in one line, with the closest match.
+
+Hydra's messages run over several lines, list its search path, or are raw tracebacks under ``--help`` and
+``--cfg``. This is the one place that knows how they are worded (hydra-core 1.3).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
+
+from dmf_cli.config import expression, paths
+from dmf_cli.config.types import unknown_key
+from dmf_cli.errors import ConfigError, UnknownNameError, suggest
+
+# What may go wrong while a config is composed; anything else is a defect of ours and keeps its traceback.
+COMPOSE_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError)
+
+
+def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> ConfigError:
+    """``error`` as a ``ConfigError`` of one line.
+
+    Args:
+        error: what Hydra or OmegaConf raised while composing.
+        overrides: the command line's.
+        config: the config without its overrides of keys, if it can be composed; for the closest key.
+    """
+    if isinstance(error, ConfigError):
+        return error
+    if isinstance(error, OverrideParseException):
+        return _malformed(error.override)
+    if isinstance(error, MissingConfigException):
+        return _missing_option(error)
+    empty = [override for override in overrides if override.startswith("=")]
+    if empty:
+        return ConfigError(f"{empty[0]!r} has no key: write KEY=VALUE")
+    if isinstance(error, MissingMandatoryValue):
+        key = str(error.full_key or error.key or "a key")
+        return ConfigError(f"{key} is missing: give it, as {key}=VALUE")
+    text = str(error) or str(error.__cause__ or "")
+    unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
+    if unknown and not unknown[1].startswith("hydra."):
+        return no_such_key(unknown[1], config)
+    if "Ambiguous value" in text or "requires --multirun" in text:
+        found = re.search(r"'([^']+=[^\n]*?)'", text)
+        return ConfigError(f"{found[1] if found else 'a comma'} is a sweep: add -m to run one job per value")
+    if "Config group override" in text:
+        return _no_option(overrides)
+    return ConfigError(_one_line(error))
+
+
+def no_such_key(key: str, config: Any) -> ConfigError:
+    """The closest sibling where the path breaks; for its first part also the groups."""
+    parent, prefix, part = config or {}, "", ""
+    for part in key.split("."):
+        if not hasattr(parent, "keys"):
+            return ConfigError(f"unknown key {key!r}: {prefix.rstrip('.')} is a value and has no keys")
+        if part not in list(parent.keys()):
+            break
+        prefix, parent = f"{prefix}{part}.", parent[part]
+    if prefix in ("loss.terms.", "loss.coefficients.") and part in paths.terms():
+        known = "+".join(str(name) for name in parent)
+        return ConfigError(
+            f"unknown key {key!r}: loss={known} has no {part!r}; add it, as loss={known}+{part}"
+        )
+    if prefix == "auxiliary.params." and not parent:
+        return ConfigError(f"unknown key {key!r}: auxiliary=none has no parameters; choose auxiliary=TERM")
+    rest = key.removeprefix(prefix)
+    return unknown_key(prefix, rest, [*(str(name) for name in parent), *([] if prefix else paths.groups())])
+
+
+def _missing_option(error: MissingConfigException) -> ConfigError:
+    """``model=unett``, ``loss=dcie+bce``, or a config file that is not there."""
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if group == "loss":
+        try:
+            expression.parse(name, paths.terms())
+        except ConfigError as wrong:
+            return wrong
+    if group and error.options is not None:
+        return UnknownNameError(f"option {group}", name, _ordered(error.options))
+    return ConfigError(_one_line(error))
+
+
+def _malformed(override: str) -> ConfigError:
+    """An argument that is not KEY=VALUE, or a value that Hydra's grammar cannot read."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        groups = [group for group in reversed(paths.groups()) if key in paths.options(group)]
+        hint = f"did you mean {groups[0]}={key}?" if groups else f"write {key}=VALUE"
+        return ConfigError(f"{override!r} is not KEY=VALUE: {hint}")
+    if key == "loss":
+        try:
+            expression.parse(value, paths.terms())
+        except ConfigError as wrong:
+            return wrong
+    return ConfigError(f"cannot read the value of {override!r}: quote it, as '{key}=\"{value}\"'")
+
+
+def _no_option(overrides: Sequence[str]) -> ConfigError:
+    """A group that got a number, null or something else that names no file."""
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key in paths.groups() and value not in paths.options(key):
+            return ConfigError(f"{override}: {key} is a group; {suggest(value, paths.options(key))}")
+    return ConfigError("a config group got a value that is not the name of an option: write GROUP=NAME")
+
+
+def _one_line(error: BaseException) -> str:
+    """The first lines of an error that say something, and what caused it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [
+        line
+        for line in lines
+        if not re.match(r"(full_key|object_type|reference_type|See https|Search path)", line)
+    ]
+    key = getattr(error, "full_key", None)
+    if kept and key and str(key) not in kept[0]:
+        kept[0] = f"{key}: {kept[0]}"
+    if error.__cause__ is not None:
+        kept.append(_one_line(error.__cause__))
+    if isinstance(error, YAMLError):
+        return "not valid YAML: " + ", ".join(kept)
+    return ": ".join(line.rstrip(".:") for line in kept[:2]) or type(error).__name__
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,38 @@
+"""Where the YAML files are, in a checkout and in an installed wheel."""
+
+import functools
+from pathlib import Path
+
+from dmf_cli.errors import ConfigError
+
+ROOT_CONFIG = "train"
+
+
+@functools.cache
+def conf_dir() -> Path:
+    """The absolute path of ``conf/``: inside the package in a wheel, beside it in a checkout.
+
+    Raises:
+        ConfigError: neither is there (a broken installation).
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / f"{ROOT_CONFIG}.yaml").is_file():
+            return folder
+    raise ConfigError(f"no conf/ folder in {package} or beside it: install dmf again (pip install .)")
+
+
+def groups() -> list[str]:
+    """Names of the top-level config groups: the folders of ``conf/``."""
+    return sorted(p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra")
+
+
+def options(group: str) -> list[str]:
+    """Names of the YAML files of a group; for ``loss`` and ``auxiliary`` also the loss terms."""
+    found = {p.stem for p in (conf_dir() / group).glob("*.yaml")}
+    return sorted(found | set(terms() if group in ("loss", "auxiliary") else ()))
+
+
+def terms() -> list[str]:
+    """Names of the loss terms: the YAML files of ``conf/loss/term``."""
+    return sorted(p.stem for p in (conf_dir() / "loss" / "term").glob("*.yaml"))

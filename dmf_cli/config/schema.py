@@ -1,0 +1,151 @@
+"""The fixed groups of a config as dataclasses: what each key may be.
+
+Defaults are in ``conf/``, not here: one place each. Groups whose keys depend on a function (``model``,
+``weighting``, ``loss.terms.*``) have its signature as their schema, see :mod:`dmf_cli.config.checks`.
+"""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from dmf_cli.config.types import Pattern, Range
+
+Positive = Annotated[float, Range(above=0)]
+NotNegative = Annotated[float, Range(at_least=0)]
+Count = Annotated[int, Range(at_least=1)]
+Seed = Annotated[int, Range(at_least=0, below=2**32)]
+Share = Annotated[float, Range(at_least=0, at_most=1)]
+Momentum = Annotated[float, Range(at_least=0, below=1)]
+Device = Annotated[str, Pattern(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """Keys beside the groups."""
+
+    seed: Seed
+    run_dir: str | None
+    output_root: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """``split``: which images train, validate and test."""
+
+    seed: Seed
+    fractions: tuple[Share, Share, Share]
+    stratify: bool
+    file: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """``trainer``: the loop."""
+
+    epochs: Count
+    batch_size: Count
+    backend: Literal["tensorflow", "jax", "torch"]
+    device: Device
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    jit: bool | Literal["auto"]
+    deterministic: bool
+    monitor: str
+    patience: Count | None
+    on_nonfinite: Literal["skip", "stop"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """``optimizer=adam``."""
+
+    learning_rate: Positive
+    clipnorm: Positive | None
+    beta_1: Momentum
+    beta_2: Momentum
+    epsilon: Positive
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamW(Adam):
+    """``optimizer=adamw``."""
+
+    weight_decay: NotNegative
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """``optimizer=sgd``."""
+
+    learning_rate: Positive
+    clipnorm: Positive | None
+    momentum: Momentum
+    nesterov: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """``schedule=constant``: the rate of the optimizer throughout."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Warmup:
+    """``schedule=warmup``: from 0 up to the rate of the optimizer, which then stays."""
+
+    warmup: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine:
+    """``schedule=cosine``: down along half a cosine, after an optional warm-up."""
+
+    warmup: Share
+    final: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Plateau:
+    """``schedule=plateau``: down whenever ``trainer.monitor`` has stopped improving."""
+
+    factor: Annotated[float, Range(above=0, below=1)]
+    patience: Count
+    min_lr: NotNegative
+
+
+@dataclasses.dataclass(frozen=True)
+class Auxiliary:
+    """``auxiliary``: a loss that helps the early steps and fades."""
+
+    name: str
+    gamma0: NotNegative
+    decay: NotNegative
+    every: Count
+    params: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """``metrics``: how predictions are scored."""
+
+    threshold: Annotated[float, Range(above=0, below=1)]
+    empty: Literal["nan", "zero", "one"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Eval:
+    """``eval``: at which resolution predictions are scored."""
+
+    resolution: Literal["original", "network"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """``augment=none``: images as they are."""
+
+
+# Groups whose keys are always the same, and groups whose keys depend on their ``name``.
+PLAIN = {"split": Split, "trainer": Trainer, "auxiliary": Auxiliary, "metrics": Metrics, "eval": Eval}
+NAMED = {
+    "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
+    "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
+    "augment": {"none": Augment},
+}
+FREE = ("dataset", "model", "loss", "weighting")

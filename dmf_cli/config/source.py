@@ -1,0 +1,89 @@
+"""Loss expressions and auxiliary losses as Hydra options that need no YAML file of their own.
+
+``loss=cbdice+bce`` becomes a defaults list over ``conf/loss/term/*.yaml``, so that every term keeps its
+own parameters (``loss.terms.cbdice.absent=max``); ``auxiliary=cbdice`` is ``conf/auxiliary/none.yaml``
+with a name and the parameters of that term.
+"""
+
+from typing import Any
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
+
+from dmf_cli.config import expression, paths
+from dmf_cli.errors import ConfigError
+
+
+class ExpressionSource(ConfigSource):
+    """Answers for ``loss/EXPRESSION`` and ``auxiliary/TERM``; every other path is a file's business."""
+
+    @staticmethod
+    def scheme() -> str:
+        """Part of Hydra's interface."""
+        return "dmf"
+
+    def available(self) -> bool:
+        """Part of Hydra's interface."""
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        """Part of Hydra's interface."""
+        return config_path.strip("/") in ("loss", "auxiliary")
+
+    def is_config(self, config_path: str) -> bool:
+        """Only what parses: for the rest Hydra reports a missing option, which we explain better."""
+        return _defaults(config_path) is not None
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Part of Hydra's interface, which passes the argument by this name."""
+        config = _defaults(config_path)
+        if config is None:
+            raise ConfigLoadError(f"Config not found : {config_path}")
+        return ConfigResult(
+            config=OmegaConf.create(config),
+            path=f"{self.scheme()}://",
+            provider=self.provider,
+            header={"package": None},
+        )
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """Single terms only: sums are endless, and ``glob(*)`` would run whatever is listed here."""
+        wanted = results_filter in (None, ObjectType.CONFIG)
+        return paths.terms() if wanted and self.is_group(config_path) else []
+
+
+class ExpressionSearchPath(SearchPathPlugin):
+    """Puts the source behind the YAML files, so that a file of the same name wins."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Part of Hydra's interface."""
+        search_path.append(provider="dmf", path="dmf://")
+
+
+def register() -> None:
+    """Make Hydra know the source; safe to call again."""
+    Plugins.instance().register(ExpressionSource)
+    Plugins.instance().register(ExpressionSearchPath)
+
+
+def _defaults(config_path: str) -> dict[str, Any] | None:
+    """The config at ``config_path``, or None if it is not ours."""
+    group, _, name = config_path.partition("/")
+    known = paths.terms()
+    if group == "auxiliary" and name in known:
+        return {"defaults": ["none", f"/loss/term/{name}@params", "_self_"], "name": name}
+    if group != "loss" or "/" in name:
+        return None
+    try:
+        parsed = expression.parse(name, known)
+    except ConfigError:
+        return None
+    return {
+        "defaults": [*(f"term/{term}@terms.{term}" for term in parsed.terms), "_self_"],
+        "expression": str(parsed),
+        "coefficients": dict(parsed.coefficients),
+    }
