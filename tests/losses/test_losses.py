@@ -105,6 +105,13 @@ def test_rounding_outside_of_0_and_1_is_harmless(name: str, gradient) -> None:
 
 
 @each_loss
+def test_a_network_that_gives_nan_is_not_hidden(name: str) -> None:
+    y_true, y_pred = random_case((2, 4, 5, 3))
+    y_pred[0, 0, 0] = np.nan
+    assert np.isnan(float(losses.get(name)(y_true, y_pred)))
+
+
+@each_loss
 @each_shape
 def test_half_precision_comes_out_as_float32(name: str, shape, gradient) -> None:
     y_true, y_pred = random_case(shape)
