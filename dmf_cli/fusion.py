@@ -112,6 +112,8 @@ class FusedModel(keras.Model):
         self._memory = self._add_memory()
         self._means = TermMeans(self.terms, auxiliary is not None)
         self.recorder = StepRecorder(self.terms, record_steps) if record_steps else None
+        # Everything has its variables already: weights can be saved and loaded before the first batch.
+        self.built = network.built
 
     @property
     def terms(self) -> tuple[str, ...]:
