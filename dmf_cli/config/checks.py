@@ -74,7 +74,7 @@ def _check_top(config: Config) -> None:
 def _check_fields(
     values: Config, kind: type, where: str, *, ignore: tuple[str, ...] = (), others: list[str] | None = None
 ) -> None:
-    """Hold ``values`` against the dataclass ``kind``: no key too many, none missing, all of the right type."""
+    """Hold ``values`` against the dataclass ``kind``: no key too many or missing, all of the right type."""
     prefix = f"{where}." if where else ""
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     for key, value in values.items():
@@ -104,7 +104,7 @@ def _check_split(split: Config) -> None:
 
 
 def _checked_loss(loss: Config) -> Config:
-    """The loss group with the expression that its coefficients now say (an override may have changed them)."""
+    """The loss group with the expression that its coefficients now say: an override may have changed them."""
     terms, coefficients, text = loss.get("terms"), loss.get("coefficients"), str(loss.get("expression"))
     if not isinstance(terms, dict) or not isinstance(coefficients, dict) or not terms:
         raise ConfigError("the loss has no terms: write loss=cbdice+bce")
@@ -141,7 +141,7 @@ def _check_free(values: Config, group: str) -> None:
 
 
 def _check_kinds(values: Config, defaults: Config, where: str) -> None:
-    """No unknown key, and each value of the kind of its default; null and lists are the function's business."""
+    """No unknown key, and each value of the kind of its default; null and lists are the function's."""
     for key, value in values.items():
         if key not in defaults:
             raise unknown_key(f"{where}.", key, defaults)

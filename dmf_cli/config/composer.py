@@ -30,7 +30,7 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
     try:
         return _compose(overrides, hydra)
     except messages.COMPOSE_ERRORS as error:
-        raise messages.explain(error, overrides, _base(overrides)) from error
+        raise messages.explain(error, overrides, base(overrides)) from error
 
 
 def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False) -> Config:
@@ -130,7 +130,7 @@ def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
         return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
 
 
-def _base(overrides: Sequence[str]) -> Any:
+def base(overrides: Sequence[str]) -> Any:
     """The config with the choices of groups only: the keys that could have been meant."""
     from dmf_cli.config import messages
 

@@ -1,0 +1,71 @@
+"""What the machine has, read from the system without importing anything heavy."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process may use: the machine's, or the container's limit if smaller."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = _read(Path(limit))
+        if text.isdigit():
+            total = min(total, int(text))
+    return total
+
+
+def nvidia_driver() -> str:
+    """Version of the NVIDIA driver and the newest CUDA it runs, or "" without one."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return _read(Path("/proc/driver/nvidia/version")).partition("\n")[0]
+    try:
+        found = subprocess.run([tool], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "a driver whose nvidia-smi fails"
+    return " ".join(
+        next((line for line in found.splitlines() if "Driver Version" in line), "").strip("| ").split()
+    )
+
+
+def writable(folder: Path) -> str:
+    """Why no file can be made in ``folder`` (or in its nearest existing parent), or ""."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def free_space(folder: Path) -> int:
+    """Free bytes on the disk of ``folder`` (or of its nearest existing parent)."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def cache_dir() -> Path:
+    """Where prepared datasets are kept: ``DMF_CACHE``, else the user's cache folder."""
+    given = os.environ.get("DMF_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(given) if given else Path(base) / "dmf"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

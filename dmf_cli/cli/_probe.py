@@ -1,0 +1,32 @@
+"""Run as ``python -m dmf_cli.cli._probe BACKEND``: import a backend and Keras, print what they see as JSON.
+
+In a process of its own, because an import that crashes (a wrong CUDA library, an old processor) must not
+take ``dmf doctor`` with it, and because the backend is fixed once Keras is imported.
+"""
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+
+def probe(backend: str) -> dict[str, Any]:
+    """Versions, devices and CUDA build of ``backend`` (``tensorflow``, ``jax`` or ``torch``)."""
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    module = importlib.import_module(backend)
+    import keras
+
+    cuda = ""
+    if backend == "tensorflow":
+        cuda = str(module.sysconfig.get_build_info().get("cuda_version", ""))
+    elif backend == "torch":
+        cuda = str(module.version.cuda or "")
+    devices = sorted(map(str, keras.distribution.list_devices("gpu")))
+    return {"keras": keras.__version__, "version": module.__version__, "gpus": devices, "cuda": cuda}
+
+
+if __name__ == "__main__":
+    found = probe(sys.argv[1])
+    print("\n" + json.dumps(found))

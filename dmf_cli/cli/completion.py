@@ -1,0 +1,174 @@
+"""``dmf completion``: tab completion for bash and zsh.
+
+The shell asks ``dmf completion query LINE``. The answers come from the names and comments of the YAML
+files, not from Hydra: half a second at every press of <TAB> would be too slow.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmf_cli.cli.main import COMMANDS
+from dmf_cli.errors import UnknownNameError
+
+SHELLS = ("bash", "zsh")
+
+_BASH = r"""
+_dmf() {
+    local line="${COMP_LINE:0:COMP_POINT}" breaks="" head="" word reply
+    word="${line##* }"
+    # bash replaces only what follows the last = or : of the word, so the answers must lose the part before.
+    [[ $COMP_WORDBREAKS == *=* ]] && breaks+="="
+    [[ $COMP_WORDBREAKS == *:* ]] && breaks+=":"
+    if [[ -n $breaks && $word == *[$breaks]* ]]; then head="${word%"${word##*[$breaks]}"}"; fi
+    COMPREPLY=()
+    while IFS= read -r reply; do
+        [[ -n $reply ]] && COMPREPLY+=("${reply#"$head"}")
+        if [[ $reply == *[=.] || $word == loss=* ]]; then compopt -o nospace 2> /dev/null; fi
+    done < <("$1" completion query "$line" 2> /dev/null)
+}
+complete -o default -F _dmf dmf
+"""
+
+_ZSH = r"""
+_dmf() {
+    local line="${(j: :)words[1,CURRENT-1]} ${PREFIX}"
+    local -a replies
+    replies=("${(@f)$("${words[1]}" completion query "$line" 2> /dev/null)}")
+    replies=(${replies:#})
+    if (( $#replies == 0 )); then
+        _files
+    elif (( CURRENT == 2 )); then
+        compadd -- "${replies[@]}"
+    else
+        compadd -S '' -- "${replies[@]}"
+    fi
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _dmf dmf
+"""
+
+_ABOUT = """\
+Prints a script that completes commands, groups, options, keys, values and loss expressions
+(dmf train loss=cbdice+<TAB>).
+
+  eval "$(dmf completion bash)"      in this shell
+  dmf completion bash --install      in every new shell: adds one line to ~/.bashrc (zsh: ~/.zshrc)
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf completion bash|zsh [--install]``, or ``query LINE`` for the shell."""
+    if arguments and arguments[0] == "query":
+        print("\n".join(complete(" ".join(arguments[1:]))))
+        return 0
+    from dmf_cli.cli._parser import Parser
+
+    parser = Parser(prog="dmf completion", description=_ABOUT)
+    parser.add_argument("shell", metavar="SHELL", help="bash or zsh")
+    parser.add_argument("--install", action="store_true", help="for every new shell")
+    options = parser.parse_args(list(arguments))
+    if options.shell not in SHELLS:
+        raise UnknownNameError("shell", options.shell, SHELLS)
+    print(_install(options.shell) if options.install else script(options.shell).strip())
+    return 0
+
+
+def script(shell: str) -> str:
+    """The script that ``shell`` evaluates."""
+    return _BASH if shell == "bash" else _ZSH
+
+
+def complete(line: str) -> list[str]:
+    """What the last word of ``line`` (up to the cursor) can become, as whole words."""
+    *before, word = line.split(" ")
+    words = [w for w in before if w][1:]
+    if not words:
+        found: list[str] = list(COMMANDS)
+    elif words[0] in ("train", "eval"):
+        found = _overrides(words, word)
+    else:
+        found = _arguments(words[0])
+    return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
+
+
+def _arguments(command: str) -> list[str]:
+    """Arguments of the commands that take no overrides; none lets the shell complete file names."""
+    if command == "list":
+        from dmf_cli.cli.list import KINDS
+
+        return list(KINDS)
+    return {"completion": [*SHELLS, "--install"], "doctor": ["--json"]}.get(command, [])
+
+
+def _overrides(words: list[str], word: str) -> list[str]:
+    if words == ["eval"] and "=" not in word:
+        return []  # the run folder
+    if word.startswith("-"):
+        return (
+            ["--help", "--multirun", "--cfg", "--config-dir", "--version"]
+            if words[0] == "train"
+            else ["--help"]
+        )
+    if words[-1] in ("--cfg", "-c"):
+        return ["job", "hydra", "all"]
+    from dmf_cli.config import keys, paths
+
+    given = dict(w.split("=", 1) for w in words if "=" in w)
+    meanings = keys.meanings(
+        {**keys.default_choices(), **{g: v for g, v in given.items() if g in paths.groups()}}
+    )
+    if words[0] == "eval":
+        meanings["split"] = "(train|val|test|all)"
+    if "=" in word:
+        return _values(word, words[0], meanings)
+    groups = ["dataset="] if words[0] == "eval" else [f"{group}=" for group in paths.groups()]
+    return [*groups, *_next_part(word, meanings)]
+
+
+def _values(word: str, command: str, meanings: dict[str, str]) -> list[str]:
+    """``GROUP=OPTION`` or ``KEY=CHOICE``; what stands before the last comma of a sweep stays."""
+    from dmf_cli.config import keys, paths
+
+    key, _, value = word.partition("=")
+    kept = value[: value.rfind(",") + 1]
+    if key == "loss":
+        return [f"loss={candidate}" for candidate in _expressions(value, paths.terms())]
+    is_group = key in paths.groups() and not (command == "eval" and key == "split")
+    options = paths.options(key) if is_group else keys.choices_of(meanings.get(key, ""))
+    return [f"{key}={kept}{option}" for option in options]
+
+
+def _expressions(value: str, terms: list[str]) -> list[str]:
+    """The expression with its last term completed; terms that it already has are not offered."""
+    head = value[: max(value.rfind(sign) for sign in "+,*") + 1]
+    used = re.findall(r"[A-Za-z_]\w*", head.rpartition(",")[2])
+    return [f"{head}{term}" for term in terms if term not in used]
+
+
+def _next_part(word: str, meanings: dict[str, str]) -> list[str]:
+    """Keys up to their next dot: ``trainer.``, then ``trainer.epochs=``."""
+    parents = {key.rpartition(".")[0] for key in meanings}
+    depth = word.count(".") + 1
+    found = []
+    for key in meanings:
+        part = ".".join(key.split(".")[:depth])
+        found += [f"{part}."] if part in parents or key != part else []
+        found += [f"{part}="] if key == part and part not in parents else []
+    return found
+
+
+def _install(shell: str) -> str:
+    """Write the script to the user's data folder and source it from the shell's start file, once."""
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "dmf"
+    data.mkdir(parents=True, exist_ok=True)
+    target = data / f"completion.{shell}"
+    target.write_text(script(shell).lstrip(), encoding="utf-8")
+    start, line = Path.home() / f".{shell}rc", f'source "{target}"  # dmf completion'
+    text = start.read_text(encoding="utf-8") if start.is_file() else ""
+    if line not in text.splitlines():
+        start.write_text(
+            f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n", encoding="utf-8"
+        )
+    return f"wrote {target} and sourced it from {start}: open a new shell, or run: source {target}"

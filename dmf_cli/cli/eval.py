@@ -1,0 +1,84 @@
+"""``dmf eval``: score a finished run on one of its splits, or on data that it never saw."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import UnknownNameError
+
+SPLITS = ("train", "val", "test", "all")
+# What the network was trained on: kept when it is scored on other images, unless said otherwise.
+INPUT_KEYS = ("image_size", "channels", "resize", "normalize")
+
+_ABOUT = """\
+Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run.
+
+examples:
+  dmf eval outputs/busi                                     the test split of its own data
+  dmf eval outputs/busi split=val metrics.threshold=0.4
+  dmf eval outputs/busi split=all dataset=folder dataset.dir=PATH   images that it never saw
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf eval RUN [split=...] [overrides]``."""
+    parser = Parser(prog="dmf eval", description=_ABOUT)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="split=train|val|test|all, dataset=..., keys"
+    )
+    options = parser.parse_args(list(arguments))
+    config, split = evaluation_config(options.run, options.overrides)
+    from dmf_cli.results import tables
+    from dmf_cli.training import score
+
+    result = score.evaluate_run(options.run, config, split)
+    _show(tables.render(result), options.run)
+    return 0
+
+
+def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """The config of the run with ``overrides``, and the split to score.
+
+    Args:
+        run: the run folder.
+        overrides: ``split=NAME`` (default test), ``dataset=NAME`` and its keys (a new dataset group that
+            keeps the run's image size, channels, resizing and normalisation), or any existing key.
+
+    Raises:
+        UsageError: not a run, an unknown split, or a wrong override.
+    """
+    from dmf_cli import config as configs
+
+    config, rest, split = configs.load_run(run), [], "test"
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "split":
+            split = value
+        else:
+            rest.append(override)
+    if split not in SPLITS:
+        raise UnknownNameError("split", split, SPLITS)
+    if any(override.startswith("dataset=") for override in rest):
+        data = [override for override in rest if override.startswith(("dataset=", "dataset."))]
+        config["dataset"] = _other_dataset(config["dataset"], data)
+        rest = [override for override in rest if override not in data]
+    return configs.override(config, rest), split
+
+
+def _other_dataset(trained: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """The dataset group of ``overrides``, prepared for the network as the images of ``trained`` were."""
+    from dmf_cli import config as configs
+
+    fresh = configs.compose(overrides)["dataset"]
+    given = {override.partition("=")[0].removeprefix("dataset.") for override in overrides}
+    kept = {k: trained[k] for k in INPUT_KEYS if k in trained and k in fresh and k not in given}
+    return {**fresh, **kept}
+
+
+def _show(table: Any, run: Path) -> None:
+    from rich.console import Console
+
+    Console().print(table)
+    print(f"written to {run / 'metrics'} and {run / 'predictions'}")

@@ -1,0 +1,91 @@
+"""``dmf list``: what there is to choose from, read from YAML headers and docstrings."""
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.config import paths
+from dmf_cli.config.headers import read_header
+from dmf_cli.errors import UnknownNameError
+
+Row = tuple[str, str, str]
+FOLDERS = {"losses": "loss/term", "weightings": "weighting", "models": "model", "datasets": "dataset"}
+KINDS = (*FOLDERS, "metrics")
+
+_ABOUT = """\
+Name, one line and source of everything there is to choose from.
+
+  losses      terms of a loss expression: dmf train loss=cbdice+bce; also auxiliary=TERM
+  weightings  dmf train weighting=NAME
+  models      dmf train model=NAME
+  datasets    dmf train dataset=NAME
+  metrics     what the tables of a run hold
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf list [KIND]``."""
+    parser = Parser(prog="dmf list", description=_ABOUT)
+    parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(KINDS)}; default: all")
+    kind = parser.parse_args(list(arguments)).kind
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
+    for number, name in enumerate([kind] if kind else KINDS):
+        if number:
+            print()
+        _show(name, rows(name), titled=kind is None)
+    return 0
+
+
+def rows(kind: str) -> list[Row]:
+    """(name, one line, source) of each entry of ``kind``."""
+    if kind == "metrics":
+        return registry_rows(Path(__file__).parent.parent / "metrics")
+    files = sorted((paths.conf_dir() / FOLDERS[kind]).glob("*.yaml"))
+    headers = [(file.stem, read_header(file)) for file in files]
+    return [(name, header.title.rstrip("."), header.source.rstrip(".")) for name, header in headers]
+
+
+def registry_rows(package: Path) -> list[Row]:
+    """The names in ``__registry__`` of a package, with what their docstrings say; nothing is imported."""
+    registry: list[str] = []
+    described: dict[str, tuple[str, str]] = {}
+    for file in sorted(package.glob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                described[node.name] = _described(ast.get_docstring(node) or "")
+            elif file.name == "__init__.py" and _assigns(node, "__registry__"):
+                registry = list(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    return [(name, *described.get(name, ("", ""))) for name in sorted(registry)]
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _described(docstring: str) -> tuple[str, str]:
+    """First sentence, and what follows ``Source:``."""
+    first = " ".join(docstring.partition("\n\n")[0].split())
+    source = docstring.partition("Source:")[2].partition("\n\n")[0]
+    return first.rstrip("."), " ".join(source.split()).rstrip(".")
+
+
+def _show(kind: str, found: list[Row], *, titled: bool) -> None:
+    """A table on a terminal, aligned text elsewhere (for grep and cut)."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("name", "what", "source", title=kind, title_justify="left", box=None, pad_edge=False)
+        for row in found:
+            table.add_row(*row)
+        Console().print(table)
+        return
+    if titled:
+        print(kind)
+    widths = [max((len(row[column]) for row in found), default=0) for column in (0, 1)]
+    for name, what, source in found:
+        print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {source}".rstrip())

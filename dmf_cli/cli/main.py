@@ -1,0 +1,112 @@
+"""``dmf``: finds the command, runs it, and turns every error into one line and an exit code.
+
+Nothing heavy is imported here, so that ``dmf --help`` is instant: each command imports what it needs.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from dmf_cli import __version__
+
+# Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
+COMMANDS = {
+    "train": "train a model with several losses; -m for sweeps",
+    "resume": "go on with an interrupted run, in its folder",
+    "eval": "score a run on a split, or on data it never saw",
+    "list": "losses, weightings, models, datasets, metrics",
+    "doctor": "check versions, backend, devices and paths, and say what to do",
+    "completion": "tab completion for bash and zsh",
+}
+
+_HELP = """\
+dmf {version}: segmentation models trained with several losses whose weights adapt
+
+usage: dmf COMMAND [ARGUMENTS]     (dmf COMMAND --help explains a command)
+
+{commands}
+
+  -h, --help     this text
+  --version      the version
+
+examples:
+  dmf train loss=cbdice+bce                      the default experiment on synthetic ultrasound
+  dmf train loss=dice:0.7+bce:0.3 weighting=fixed dataset=busi dataset.dir=PATH
+  dmf list losses
+
+DMF_DEBUG=1 prints tracebacks. Exit codes: 0 done, 1 a run failed, 2 wrong command or config, 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``dmf ARGUMENTS`` (default: those of the process) and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _closed_pipe()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return report(error)
+
+
+def report(error: Exception, prefix: str = "") -> int:
+    """Print ``error`` as one line on stderr and return its exit code; a traceback with ``DMF_DEBUG=1``."""
+    from dmf_cli.errors import DmfError
+
+    if os.environ.get("DMF_DEBUG", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, DmfError):
+        print(f"error: {prefix}{text}", file=sys.stderr)
+        return error.exit_code
+    hint = "this is a defect of dmf: run it with DMF_DEBUG=1 and report the traceback"
+    print(
+        f"error: {prefix}unexpected {type(error).__name__}: {text or 'no message'}; {hint}", file=sys.stderr
+    )
+    return 1
+
+
+def help_text() -> str:
+    """What ``dmf --help`` prints."""
+    commands = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
+    return _HELP.format(version=__version__, commands=commands)
+
+
+def _dispatch(words: list[str]) -> int:
+    first = words[0] if words else "--help"
+    if first in ("-h", "--help") or (first == "help" and len(words) == 1):
+        print(help_text(), end="")
+        return 0
+    if first in ("--version", "-V"):
+        print(f"dmf {__version__}")
+        return 0
+    if first == "help":
+        words = [words[1], "--help"]
+    return _command(words[0])(words[1:]) or 0
+
+
+def _command(name: str):  # type: ignore[no-untyped-def]
+    """The ``run(arguments) -> exit code`` of a command."""
+    from dmf_cli.errors import UnknownNameError
+
+    if name not in COMMANDS:
+        raise UnknownNameError("option" if name.startswith("-") else "command", name, COMMANDS)
+    return importlib.import_module(f"dmf_cli.cli.{name}").run
+
+
+def _closed_pipe() -> int:
+    """The reader is gone (``dmf list | head -1``): say nothing, not even when Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

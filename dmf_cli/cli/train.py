@@ -1,0 +1,151 @@
+"""``dmf train``: compose the config with Hydra, check it, hand it to the trainer."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dmf_cli import __version__
+from dmf_cli.cli._parser import wrong_arguments
+from dmf_cli.errors import UsageError
+
+Failures = list[tuple[str, Exception]]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf train ARGUMENTS``: Hydra overrides and Hydra's own options."""
+    options, overrides = parse(arguments)
+    if options.help:
+        from dmf_cli.cli import _train_help
+
+        print(_train_help.text(overrides), end="")
+        return 0
+    if options.cfg or options.multirun:
+        _check_first(overrides, options)
+    flags = _without(arguments, overrides)
+    failures: Failures = []
+    _hydra([*flags, *overrides], failures, multirun=options.multirun)
+    return _outcome(failures, options.multirun)
+
+
+def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
+    """Hydra's options and the overrides, which may stand in any order.
+
+    Raises:
+        UsageError: for an option that Hydra does not have (closest match).
+    """
+    from hydra._internal.utils import get_args_parser
+
+    if "--version" in arguments:
+        print(f"dmf {__version__}")
+        raise SystemExit(0)
+    parser = get_args_parser()
+    parser.prog = "dmf train"
+
+    def fail(message: str) -> None:
+        raise wrong_arguments(parser, message)
+
+    parser.error = fail  # type: ignore[method-assign, assignment]
+    options = parser.parse_intermixed_args(list(arguments))
+    if options.resolve and not (options.cfg or options.help):
+        raise UsageError("--resolve works with --cfg or --help only; see dmf train --help")
+    return options, list(options.overrides)
+
+
+def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Hydra's own parser wants options and overrides apart: what is left without ``overrides``."""
+    left = list(arguments)
+    for override in overrides:
+        left.remove(override)
+    return left
+
+
+def _check_first(overrides: list[str], options: Any) -> None:
+    """What Hydra would print as a traceback (``--cfg``), or find only after jobs have run (``-m``)."""
+    from dmf_cli.config import composer
+
+    if options.config_path or options.config_name or options.config_dir:
+        return  # another config: Hydra finds it, the task checks it
+    if options.cfg:
+        composer.finish(composer.compose_raw(overrides), overrides, missing=True)
+    elif not any(override.startswith("hydra/sweeper") for override in overrides):
+        for job in composer.sweep_jobs(overrides):
+            composer.compose(job)
+
+
+def _hydra(arguments: list[str], failures: Failures, *, multirun: bool) -> None:
+    """``@hydra.main`` on ``arguments``, with its errors as ours."""
+    import hydra
+
+    from dmf_cli.config import composer, messages, paths, source
+
+    source.register()
+    app = hydra.main(config_path=str(paths.conf_dir()), config_name=paths.ROOT_CONFIG, version_base="1.3")
+    task = _task(failures, multirun)
+    try:
+        with _as_hydra_wants(arguments):
+            app(task)()
+    except messages.COMPOSE_ERRORS as error:
+        overrides = [word for word in arguments if not word.startswith("-")]
+        raise messages.explain(error, overrides, composer.base(overrides)) from error
+
+
+def _task(failures: Failures, multirun: bool) -> Any:
+    """The task function; it keeps failures, because Hydra would print its own lines about them."""
+    home = os.getpid()
+
+    def task(config: Any) -> None:
+        try:
+            _train(config)
+        except Exception as error:
+            if os.getpid() != home:  # a launcher's worker: only an exception tells it that the job failed
+                raise
+            job = f"job {len(failures) + 1}"
+            failures.append((job, error))
+            if multirun:
+                _report(error)
+
+    return task
+
+
+def _train(config: Any) -> None:
+    from dmf_cli.config import composer
+
+    checked = composer.finish(config)
+    from dmf_cli.training import trainer
+
+    trainer.train(checked)
+
+
+def _report(error: Exception) -> int:
+    from hydra.core.hydra_config import HydraConfig
+
+    from dmf_cli.cli.main import report
+
+    overrides = HydraConfig.get().overrides.task
+    return report(error, prefix=f"job {HydraConfig.get().job.num} ({' '.join(overrides)}): ")
+
+
+def _outcome(failures: Failures, multirun: bool) -> int:
+    """One run: its error. A sweep: the lines are out already; 1 says that a job failed."""
+    if failures and not multirun:
+        raise failures[0][1]
+    if failures:
+        print(f"error: {len(failures)} job(s) of the sweep failed, see above", file=sys.stderr)
+    return 1 if failures else 0
+
+
+@contextlib.contextmanager
+def _as_hydra_wants(arguments: list[str]) -> Iterator[None]:
+    """Hydra reads ``sys.argv``, and lets exceptions through only if HYDRA_FULL_ERROR says so."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["dmf train", *arguments], "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full

@@ -1,0 +1,64 @@
+"""Which keys a config has and what they mean, from the YAML files' own text: no Hydra, so it is instant."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from dmf_cli.config import expression, paths
+from dmf_cli.config.headers import key_comments
+from dmf_cli.errors import ConfigError
+
+_DEFAULT = re.compile(r"^\s*- (?:override )?/?([\w/]+): ([^\s#]+)")
+_CHOICES = re.compile(r"^\(([^()\s]+(?:\|[^()\s]+)+)\)")
+
+
+def default_choices() -> dict[str, str]:
+    """Group -> option, as the defaults list of the root config has them."""
+    text = (paths.conf_dir() / f"{paths.ROOT_CONFIG}.yaml").read_text(encoding="utf-8")
+    found = (_DEFAULT.match(line) for line in text.splitlines())
+    return {match[1]: match[2] for match in found if match and match[1] in paths.groups()}
+
+
+def meanings(choices: Mapping[str, str]) -> dict[str, str]:
+    """Dotted key -> "(type) meaning" of the config that these choices of options give."""
+    conf, found = paths.conf_dir(), key_comments(paths.conf_dir() / f"{paths.ROOT_CONFIG}.yaml")
+    found = {
+        key: comment for key, comment in found.items() if key.partition(".")[0] not in ("hydra", "defaults")
+    }
+    files = [
+        (f"{group}.", conf / group / f"{option}.yaml")
+        for group, option in choices.items()
+        if group != "experiment"
+    ]
+    files += [("auxiliary.", conf / "auxiliary" / "none.yaml")]
+    files += [("auxiliary.params.", _term(choices.get("auxiliary", "none")))]
+    for term in _terms(choices.get("loss", "")):
+        files.append((f"loss.terms.{term}.", _term(term)))
+        found[f"loss.coefficients.{term}"] = "(float > 0) coefficient of the term"
+    for prefix, file in files:
+        if file.is_file():
+            found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
+    return found
+
+
+def choices_of(comment: str) -> list[str]:
+    """The values that a comment such as ``(float32|mixed_float16) of the layers`` lists, without types."""
+    match = _CHOICES.match(comment)
+    words = match[1].split("|") if match else []
+    values = ["true", "false", *words] if "bool" in words else words
+    return [
+        word
+        for word in values
+        if word not in ("bool", "path", "int", "float", "str", "list", "TERM", "gpu:N")
+    ]
+
+
+def _term(name: str) -> Path:
+    return paths.conf_dir() / "loss" / "term" / f"{name}.yaml"
+
+
+def _terms(text: str) -> tuple[str, ...]:
+    try:
+        return expression.parse(text, paths.terms()).terms
+    except ConfigError:
+        return ()
