@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -17,3 +18,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return jax.jit(function)
     return function
+
+
+def to_numpy(variable: keras.Variable) -> np.ndarray:
+    """The value of ``variable`` now; through a copy, for NumPy 2 warns about TensorFlow's variables."""
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
+
+from dmf_cli._backend import to_numpy
 
 Tensor = Any
 
@@ -83,7 +84,7 @@ class StepRecorder(keras.metrics.Metric):
 
     def take(self) -> list[dict[str, float]]:
         """The rows written since the last call (the last ``capacity`` of them), oldest first."""
-        written, rows = int(self.written.numpy()), np.asarray(ops.convert_to_numpy(self.rows.value))
+        written, rows = int(to_numpy(self.written)), to_numpy(self.rows)
         order = [i % self.capacity for i in range(max(0, written - self.capacity), written)]
         self.written.assign(0)
         return [dict(zip(self.columns, map(float, rows[i]), strict=True)) for i in order]

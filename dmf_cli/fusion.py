@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from dmf_cli import losses, weighting
+from dmf_cli._backend import to_numpy
 from dmf_cli._terms import Loss, Tensor, resolve_loss, resolve_strategy, resolve_terms, term_value
 from dmf_cli._tracking import StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
@@ -123,7 +124,7 @@ class FusedModel(keras.Model):
     @property
     def memory(self) -> dict[str, Any]:
         """The strategy's state as NumPy arrays: ``weights``, ``step``, ``skipped``, ..."""
-        return {name: ops.convert_to_numpy(variable.value) for name, variable in self._memory.items()}
+        return {name: to_numpy(variable) for name, variable in self._memory.items()}
 
     def _add_memory(self) -> dict[str, keras.Variable]:
         """One non-trainable variable an entry of the strategy's state."""
