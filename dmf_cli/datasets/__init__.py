@@ -1,0 +1,31 @@
+"""Datasets: where images and masks come from, how they are split, and how they become batches.
+
+A dataset is opened from the ``dataset`` group of a config; its ``kind`` says by which function.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from dmf_cli.datasets.base import Dataset as Dataset
+from dmf_cli.datasets.base import Sample as Sample
+from dmf_cli.errors import UnknownNameError
+
+# kind -> (module, function); imported on use, so that a folder needs no tensorflow-datasets.
+KINDS = {
+    "folder": ("dmf_cli.datasets.folder", "open_folder"),
+    "phantom": ("dmf_cli.datasets.phantom_builder", "open_phantom"),
+}
+
+
+def open_dataset(config: Mapping[str, Any]) -> Dataset:
+    """The dataset that the ``dataset`` group describes.
+
+    Raises:
+        DatasetError: the data are missing or cannot be used.
+        UnknownNameError: an unknown ``kind``.
+    """
+    if config["kind"] not in KINDS:
+        raise UnknownNameError("dataset.kind", config["kind"], KINDS)
+    module, function = KINDS[config["kind"]]
+    return getattr(importlib.import_module(module), function)(config)

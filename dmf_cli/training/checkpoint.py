@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from dmf_cli.errors import CheckpointError
-from dmf_cli.results.run_folder import write_atomic
+from dmf_cli.results.atomic import write_atomic
 
 NOTE = "note"
 
@@ -55,7 +55,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing: this run has nothing to go on from; start a new one") from None
+        raise CheckpointError(
+            f"{path} is missing: this run has nothing to go on from; start a new one"
+        ) from None
     except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): copy it again, or start a new run") from None
 

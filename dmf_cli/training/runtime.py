@@ -93,7 +93,9 @@ def _choose_device(device: str) -> None:
         visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
         number = int(device.removeprefix("gpu:"))
         if visible and number >= len(visible):
-            raise ConfigError(f"trainer.device={device}: only {len(visible)} GPU(s) are visible, counted from 0")
+            raise ConfigError(
+                f"trainer.device={device}: only {len(visible)} GPU(s) are visible, counted from 0"
+            )
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if visible else str(number)
 
 
@@ -113,7 +115,9 @@ def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:
     """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway."""
     if deterministic and backend == "tensorflow":
         if jit is True:
-            raise ConfigError("trainer.jit=true and trainer.deterministic=true exclude each other on TensorFlow")
+            raise ConfigError(
+                "trainer.jit=true and trainer.deterministic=true exclude each other on TensorFlow"
+            )
         return False
     if jit == "auto":
         return backend == "jax" or (backend == "tensorflow" and device != "cpu")

@@ -41,7 +41,9 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     return score(run, config, dataset, indices, name=name)
 
 
-def score(run: RunFolder, config: Config, dataset: Dataset, indices: Sequence[int], *, name: str) -> Evaluation:
+def score(
+    run: RunFolder, config: Config, dataset: Dataset, indices: Sequence[int], *, name: str
+) -> Evaluation:
     """Evaluate the best network of ``run`` and write ``metrics/NAME_*`` and ``predictions/NAME.png``."""
     network = load_network(run.best_model)
     _check_fit(network, config, dataset)
@@ -70,7 +72,9 @@ def load_network(path: Path) -> Any:
     import keras
 
     if not path.exists():
-        raise CheckpointError(f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it")
+        raise CheckpointError(
+            f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it"
+        )
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, OSError, KeyError) as error:

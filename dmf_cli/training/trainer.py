@@ -45,7 +45,9 @@ def resume(path: Path | str) -> Path:
 
     run = RunFolder.open(path)
     if run.read_status().get("state") == "completed":
-        raise ConfigError(f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run")
+        raise ConfigError(
+            f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run"
+        )
     session = Session(configs.load_run(run.path), split_file=run.split_file)
     note = checkpoint.load(run.last_checkpoint, session.model)
     run.truncate_after(note["epoch"])
@@ -116,7 +118,9 @@ class Session:
         first = note["epoch"] if note else 0
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
         self.model.fit(
-            pipeline.training_batches(self.data.train, seed=self.config["seed"], first_epoch=first, **batches),
+            pipeline.training_batches(
+                self.data.train, seed=self.config["seed"], first_epoch=first, **batches
+            ),
             validation_data=pipeline.evaluation_batches(self.data.val, **batches),
             steps_per_epoch=self.steps,
             initial_epoch=first,

@@ -1,0 +1,134 @@
+"""Decoded images in memory, and batches of them in an order that depends on (seed, epoch) alone."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dmf_cli.datasets import images
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.order import epoch_order
+from dmf_cli.errors import DatasetError
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Network inputs of a part of a dataset.
+
+    Args:
+        images: ``(n, h, w, C)`` float32.
+        labels: ``(n, h, w)`` uint8 class indices.
+        geometries: where each image lies in its input.
+        ids: of the images.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    geometries: tuple[images.Geometry, ...]
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def load_prepared(
+    dataset: Dataset,
+    indices: Sequence[int],
+    *,
+    image_size: Any,
+    resize: images.Resize = "stretch",
+    normalize: images.Normalize = "unit",
+    progress: Callable[[], None] | None = None,
+) -> Prepared:
+    """Decode and resize images ``indices`` once; raises ``DatasetError`` naming a file that is bad."""
+    size = images.as_size(image_size)
+    inputs = np.empty((len(indices), *size, dataset.channels), np.float32)
+    labels = np.empty((len(indices), *size), np.uint8)
+    geometries = []
+    for row, index in enumerate(indices):
+        sample = dataset.load(index)
+        inputs[row], where = images.prepare(sample.image, size=size, resize=resize, normalize=normalize)
+        labels[row] = images.prepare_label(sample.label, size, resize)
+        geometries.append(where)
+        if progress:
+            progress()
+    return Prepared(inputs, labels, tuple(geometries), tuple(dataset.ids[i] for i in indices))
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Full batches in ``n`` samples; the remainder waits for another epoch's order."""
+    if batch_size > n:
+        raise DatasetError(
+            f"trainer.batch_size is {batch_size} and the training split has {n} image(s): "
+            f"use trainer.batch_size={n} or less"
+        )
+    return n // batch_size
+
+
+def training_batches(
+    prepared: Prepared, *, batch_size: int, channels_out: int, seed: int, first_epoch: int = 0
+) -> Any:
+    """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
+
+    Samples (not batches) are shuffled anew each epoch by :func:`epoch_order`, and elements carry
+    (epoch, sample index) until they are gathered, so that what is done to a sample can depend on them.
+
+    Args:
+        prepared: the images.
+        batch_size: at most ``len(prepared)``.
+        channels_out: 1 for a sigmoid target, else the number of classes (one-hot).
+        seed: of the order, >= 0.
+        first_epoch: from 0; the k-th epoch of a run is the same wherever the run was resumed.
+    """
+    tf = _tensorflow()
+    n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
+
+    def epochs() -> Any:
+        epoch = first_epoch
+        while True:
+            order = epoch_order(seed, epoch, n)[: steps * batch_size].astype(np.int32)
+            for batch in order.reshape(steps, batch_size):
+                yield np.int32(epoch), batch
+            epoch += 1
+
+    signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((batch_size,), tf.int32))
+    gather = _gather(tf, prepared, channels_out)
+    batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
+    return batches.map(lambda epoch, index: gather(index)).prefetch(2)
+
+
+def evaluation_batches(prepared: Prepared, *, batch_size: int, channels_out: int) -> Any:
+    """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
+    tf = _tensorflow()
+    gather = _gather(tf, prepared, channels_out)
+    indices = tf.data.Dataset.range(len(prepared)).batch(batch_size)
+    return (
+        indices.map(gather)
+        .apply(tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size)))
+        .prefetch(2)
+    )
+
+
+def _gather(tf: Any, prepared: Prepared, channels_out: int) -> Callable[[Any], tuple[Any, Any]]:
+    with tf.device("cpu"):
+        inputs, labels = tf.constant(prepared.images), tf.constant(prepared.labels)
+
+    def gather(index: Any) -> tuple[Any, Any]:
+        label = tf.gather(labels, index)
+        if channels_out == 1:
+            return tf.gather(inputs, index), tf.cast(label > 0, tf.float32)[..., None]
+        return tf.gather(inputs, index), tf.one_hot(label, channels_out)
+
+    return gather
+
+
+def _tensorflow() -> Any:
+    """TensorFlow for its input pipeline; under another backend it must leave the GPU alone."""
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")
+    return tf

@@ -1,0 +1,44 @@
+import pytest
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.training import build
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(1000, 50), (100, 20), (7, 1)])
+def test_automatic_warmup_is_a_fifth_of_the_run_and_at_most_50(steps, expected):
+    assert build.warmup("auto", steps) == expected
+
+
+@pytest.mark.parametrize("steps", [10, 5, 1])
+def test_a_run_that_ends_inside_its_warmup_is_an_error(steps):
+    with pytest.raises(ConfigError, match=r"never adapt.*warmup=auto"):
+        build.warmup(10, steps)
+
+
+@pytest.mark.parametrize("wanted", ["soon", 2.5, True, None])
+def test_warmup_is_a_number_of_steps_or_auto(wanted):
+    with pytest.raises(ConfigError, match="a number of steps, or auto"):
+        build.warmup(wanted, 100)
+
+
+def test_coefficients_reach_the_strategy_in_the_order_of_the_terms():
+    loss = {"terms": {"dice": {}, "bce": {}}, "coefficients": {"bce": 3.0, "dice": 1.0}}
+    strategy = build.strategy({"name": "fixed", "total": 1.0}, loss, total_steps=10)
+    assert strategy.init(2)["weights"].numpy().tolist() == [0.25, 0.75]
+
+
+def rates(config, peak, total, steps):
+    import keras
+
+    schedule = build.learning_rate(config, peak, total)
+    return [float(keras.ops.convert_to_numpy(schedule(step))) for step in steps]
+
+
+def test_warmup_schedule_rises_to_the_peak_and_stays():
+    values = rates({"name": "warmup", "warmup": 0.1}, 0.01, 100, [0, 5, 10, 50, 100])
+    assert values == pytest.approx([0.0, 0.005, 0.01, 0.01, 0.01], rel=1e-5)
+
+
+def test_cosine_schedule_falls_to_its_final_share():
+    values = rates({"name": "cosine", "warmup": 0.0, "final": 0.1}, 0.01, 100, [0, 50, 100])
+    assert values == pytest.approx([0.01, 0.0055, 0.001], rel=1e-4)

@@ -1,0 +1,144 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
+from dmf_cli.training import trainer
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def arrays(path):
+    with np.load(path) as archive:
+        return {key: archive[key] for key in archive.files if key != "note"}
+
+
+def test_a_run_leaves_everything_that_a_reader_needs(tiny):
+    folder = trainer.train(tiny("auxiliary=cbdice", "auxiliary.every=2"))
+    for name in (
+        "config.yaml", "status.json", "environment.json", "train.log", "split.json", "epochs.csv", "steps.csv",
+        "metrics/test_per_image.csv", "metrics/test_summary.json", "metrics/test_summary.csv",
+        "metrics/test_summary.md", "metrics/test_summary.tex", "plots/losses.png", "plots/metrics.png",
+        "plots/weights.png", "predictions/test.png", "checkpoints/best.keras", "checkpoints/last.npz",
+    ):  # fmt: skip
+        assert (folder / name).stat().st_size > 0, name
+    assert json.loads((folder / "status.json").read_text())["state"] == "completed"
+    summary = json.loads((folder / "metrics/test_summary.json").read_text())
+    assert 0.0 <= summary["foreground"]["dice"]["mean"] <= 1.0
+    assert not [p for p in folder.rglob("*") if "unfinished" in p.name or p.suffix == ".tmp"]
+
+
+def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
+    folder = trainer.train(tiny("weighting=var", "auxiliary=cbdice", "auxiliary.every=2"))
+    steps = rows(folder / "steps.csv")
+    assert [int(float(s["step"])) for s in steps] == list(range(8))
+    weights = np.array([[float(s["weight.cbdice"]), float(s["weight.bce"])] for s in steps])
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-6)
+    assert np.abs(weights[-1] - 0.5).max() > 1e-4
+    gammas = [5.0 * np.exp(-0.05 * (k // 2)) for k in range(8)]
+    np.testing.assert_allclose([float(s["gamma"]) for s in steps], gammas, rtol=1e-6)
+    total = [
+        sum(float(s[f"weight.{t}"]) * float(s[f"loss.{t}"]) for t in ("cbdice", "bce"))
+        + float(s["gamma"]) * float(s["aux"])
+        for s in steps
+    ]
+    np.testing.assert_allclose([float(s["loss"]) for s in steps], total, rtol=1e-5)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("weighting", ["var", "bayes"])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, weighting):
+    options = (f"weighting={weighting}", "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
+    whole = trainer.train(tiny(*options, run="whole"))
+    monkeypatch.setattr(trainer.Display, "epoch", stop_after(2))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(tiny(*options, run="part"))
+    monkeypatch.undo()
+    part = whole.with_name("part")
+    assert json.loads((part / "status.json").read_text())["state"] == "interrupted"
+    assert trainer.resume(part) == part
+    first, second = arrays(whole / "checkpoints/last.npz"), arrays(part / "checkpoints/last.npz")
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert rows(whole / "steps.csv") == rows(part / "steps.csv")
+    assert (whole / "metrics/test_per_image.csv").read_text() == (
+        part / "metrics/test_per_image.csv"
+    ).read_text()
+
+
+def stop_after(epochs):
+    def epoch(self, row):
+        if row["epoch"] == epochs:
+            raise KeyboardInterrupt
+
+    return epoch
+
+
+def test_a_complete_run_is_not_resumed(tiny):
+    folder = trainer.train(tiny("weighting=fixed", "trainer.epochs=1"))
+    with pytest.raises(ConfigError, match="is complete"):
+        trainer.resume(folder)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "text"),
+    [
+        (["weighting.warmup=8"], ConfigError, "never adapt"),
+        (["trainer.batch_size=1000"], DatasetError, r"batch_size=1000|use trainer\.batch_size="),
+        (["trainer.monitor=val_loss"], UnknownNameError, "val_objective"),
+        (["model.depth=9"], ConfigError, "depth"),
+        (["trainer.device=gpu:7"], ConfigError, "gpu"),
+    ],
+)
+def test_a_run_that_cannot_be_right_writes_nothing(tiny, tmp_path, overrides, error, text):
+    with pytest.raises(error, match=text) as caught:
+        trainer.train(tiny(*overrides))
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_never_shared(tiny, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    with pytest.raises(RunFolderError):
+        trainer.train(tiny())
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_a_loss_that_becomes_nan_ends_the_run_and_keeps_the_checkpoint(tiny, tmp_path):
+    with pytest.raises(NonFiniteError, match=r"step \d+ \(epoch 1\)"):
+        trainer.train(tiny("weighting=fixed", "optimizer=sgd", "optimizer.learning_rate=1e30"))
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["state"] == "failed"
+    assert "NaN or infinite" in status["message"]
+    assert all(np.isfinite(a).all() for a in arrays(tmp_path / "run/checkpoints/last.npz").values())
+    assert "Traceback" in (tmp_path / "run/train.log").read_text()
+
+
+def test_early_stopping_counts_on_the_monitored_figure(tiny):
+    options = ("weighting=fixed", "trainer.epochs=6", "trainer.patience=1", "optimizer.learning_rate=1e-9")
+    folder = trainer.train(tiny(*options))
+    assert len(rows(folder / "epochs.csv")) < 6
+
+
+def test_plateau_lowers_the_learning_rate(tiny):
+    options = ("schedule=plateau", "schedule.patience=1", "trainer.epochs=4", "optimizer.learning_rate=1e-9")
+    folder = trainer.train(tiny("weighting=fixed", *options))
+    rates = [float(row["learning_rate"]) for row in rows(folder / "epochs.csv")]
+    assert rates[-1] < rates[0]
+
+
+def test_mixed_precision_keeps_probabilities_and_losses_in_float32(tiny):
+    folder = trainer.train(tiny("trainer.precision=mixed_bfloat16", "trainer.epochs=1", "weighting=fixed"))
+    import keras
+
+    assert keras.models.load_model(folder / "checkpoints/best.keras", compile=False).output.dtype == "float32"
+    keras.config.set_dtype_policy("float32")
