@@ -1,0 +1,70 @@
+# Needs Python 3.11, make and git; everything else goes into .venv. `make` alone lists the targets.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+OLDEST := .venv-oldest
+IN     := $(VENV)/bin
+ARGS   ?=# more overrides for `make demo`, such as ARGS="trainer.epochs=5 seed=1"
+TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format test-oldest wheel lock clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.ready ## install, train on the embedded dataset, print where the results are
+	$(IN)/dmf train loss=cbdice+bce $(ARGS)
+
+test: lint ## install with the test tools, check style and types, run every test that can run here
+	$(IN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.ready-dev ## check style (ruff), format (ruff) and types (mypy)
+	$(IN)/python -m ruff check --quiet
+	$(IN)/python -m ruff format --check --quiet
+	$(IN)/python -m mypy
+
+format: $(VENV)/.ready-dev ## format the code and mend what can be mended
+	$(IN)/python -m ruff check --fix
+	$(IN)/python -m ruff format
+
+test-oldest: $(OLDEST)/.ready-dev ## run the tests with the oldest supported versions, in .venv-oldest
+	$(OLDEST)/bin/python -m pytest $(TESTS)
+
+wheel: $(VENV)/.ready-dev ## build the wheel into dist/
+	$(IN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: $(VENV)/.ready-dev ## write requirements.lock again, with today's versions
+	$(IN)/python scripts/lock.py
+
+clean: ## remove what builds and checks leave behind (never outputs/)
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find conf dmf_cli scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove the virtual environments as well
+	rm -rf $(VENV) $(OLDEST)
+
+# $(call install,FOLDER,LOCK,WHAT): a stamp is written at the very end only, and an installation that
+# was interrupted is started afresh: pip cannot tell a half-copied package from a whole one.
+define install
+	@test ! -e $(1)/.installing || { echo "the last installation into $(1) was interrupted: starting afresh"; rm -rf $(1); }
+	@test -n "$(PYTHON)" || { echo "no python3.11 found: install it, or say make PYTHON=/path/to/python"; exit 2; }
+	@test -x $(1)/bin/python || echo "installing into $(1) (once; TensorFlow is large)"
+	@mkdir -p $(1) && touch $(1)/.installing
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e "$(3)"
+	@rm -f $(1)/.installing
+endef
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(call install,$(VENV),requirements.lock,.)
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml requirements.lock
+	$(call install,$(VENV),requirements.lock,.[dev])
+	@touch $(VENV)/.ready $@
+
+$(OLDEST)/.ready-dev: pyproject.toml requirements-oldest.txt
+	$(call install,$(OLDEST),requirements-oldest.txt,.[dev])
+	@touch $@

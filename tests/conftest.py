@@ -1,0 +1,90 @@
+"""Tests run alike everywhere: a private cache, no settings of the user's, and no test that cannot run.
+
+A test whose marker names something that is missing here is deselected, not skipped: the header says
+what is missing, and the summary counts what was left out.
+"""
+
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Repeatable, and never red because a machine was busy.
+hypothesis.settings.register_profile("dmf", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("dmf")
+
+
+def _mounts() -> bool:
+    """Whether this process may mount a file system in a name space of its own."""
+    command = ["unshare", "--mount", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _busi() -> bool:
+    given = os.environ.get("DMF_BUSI_DIR")
+    if given and not Path(given).is_dir():
+        raise pytest.UsageError(f"DMF_BUSI_DIR={given}: no such folder; unset it, or name the BUSI folder")
+    return bool(given)
+
+
+# marker -> (whether the thing is here, what to say when it is not)
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "busi": (_busi, "DMF_BUSI_DIR is not set"),
+    "chromium": (lambda: any(map(shutil.which, ("chromium", "google-chrome"))), "no Chromium"),
+    "latex": (lambda: bool(shutil.which("pdflatex")), "no pdflatex"),
+    "mount": (_mounts, "no right to mount"),
+    "ray": (lambda: importlib.util.find_spec("ray") is not None, "Ray is not installed"),
+    "torch": (lambda: importlib.util.find_spec("torch") is not None, "PyTorch is not installed"),
+}
+
+
+@functools.cache
+def missing() -> dict[str, str]:
+    """Markers that cannot run here, each with the reason."""
+    return {marker: reason for marker, (here, reason) in NEEDS.items() if not here()}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist inherits all this from the main process
+    config.stash[_home] = tempfile.TemporaryDirectory(prefix="dmf-tests-")
+    private = config.stash[_home].name
+    for name in ("DMF_DEBUG", "FORCE_COLOR", "HYDRA_FULL_ERROR"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "DMF_CACHE": f"{private}/cache",
+        "KERAS_HOME": f"{private}/keras",
+        "MPLBACKEND": "Agg",
+        "NO_COLOR": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _home in config.stash:
+        config.stash[_home].cleanup()
+
+
+def pytest_report_header() -> list[str]:
+    reasons = [f"{marker} ({reason})" for marker, reason in missing().items()]
+    return [f"deselected markers: {', '.join(reasons) or 'none'}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if any(marker.name in missing() for marker in item.iter_markers())]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+_home: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()
