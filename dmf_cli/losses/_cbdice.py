@@ -18,8 +18,7 @@ def cbdice(
     """Class-balanced Dice loss, 1 - sum_c w_c Dice_c with w_c proportional to 1 / (f_c + eps).
 
     f_c is the share of the pixels that belong to class c, so a rare class weighs more. The soft form
-    (probabilities, not argmax) of Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388,
-    whose notebook computes it from argmax and therefore has no gradient.
+    (probabilities): the authors' notebook computes it from argmax and therefore has no gradient.
 
     Args:
         y_true: one-hot labels, ``(batch, *spatial, classes)``; one channel is taken as [1-g, g].
@@ -32,7 +31,12 @@ def cbdice(
 
     Returns:
         A scalar in [0, 1]; 0 at a perfect match except for ``absent="reference"`` or ``"max"`` with
-        an absent class, whose Dice is 0 by definition.
+        an absent class, whose Dice is 0 by definition. 0 without gradient when no pixel has a label.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388.
 
     Example:
         >>> y = [[[1.0, 0.0], [0.0, 1.0]]]

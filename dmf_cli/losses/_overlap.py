@@ -18,7 +18,7 @@ def dice(
     background: bool = True,
     squared: bool = False,
 ) -> Tensor:
-    """Soft Dice loss, 1 - (2 TP + s) / (P + G + s) (Milletari et al., V-Net, 2016).
+    """Soft Dice loss, 1 - (2 TP + s) / (P + G + s).
 
     Args:
         y_true: one-hot labels, ``(batch, *spatial, classes)``.
@@ -32,6 +32,11 @@ def dice(
     Returns:
         A scalar in [0, 1]. An absent class that is not predicted gives 0, one that is predicted
         nearly 1; on a lone foreground channel the latter has almost no gradient.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: Milletari et al., V-Net, 2016 (arXiv 1606.04797).
 
     Example:
         >>> round(float(dice([[[0.0], [1.0]]], [[[0.0], [1.0]]])), 6)
@@ -55,7 +60,7 @@ def iou(
     smooth: float = 1e-5,
     background: bool = True,
 ) -> Tensor:
-    """Soft IoU (Jaccard) loss, 1 - (TP + s) / (TP + FP + FN + s) (Rahman & Wang, 2016).
+    """Soft IoU (Jaccard) loss, 1 - (TP + s) / (TP + FP + FN + s).
 
     Args:
         y_true: one-hot labels, ``(batch, *spatial, classes)``.
@@ -66,6 +71,11 @@ def iou(
 
     Returns:
         A scalar in [0, 1], never below :func:`dice`. Absent classes behave as in :func:`dice`.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: Rahman & Wang, Optimizing Intersection-Over-Union, ISVC 2016.
 
     Example:
         >>> round(float(iou([[[1.0], [1.0]]], [[[1.0], [0.0]]])), 4)

@@ -34,6 +34,11 @@ def bce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tens
         A scalar >= 0. On a softmax head each channel is taken as a binary problem and the mean runs
         over channels too. Absent classes are ordinary negatives.
 
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: negative log-likelihood of binary labels.
+
     Example:
         >>> float(bce([[[1.0]]], [[[0.5]]]))  # doctest: +ELLIPSIS
         0.6931...
@@ -54,6 +59,11 @@ def ce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tenso
     Returns:
         A scalar >= 0. On one channel (sigmoid) it is :func:`bce`. A class that is absent from
         ``y_true`` contributes through the probability that is taken from the present ones.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: negative log-likelihood of class labels.
 
     Example:
         >>> float(ce([[[0.0, 1.0]]], [[[0.75, 0.25]]]))  # doctest: +ELLIPSIS

@@ -14,6 +14,8 @@ class fixed(Strategy):  # noqa: N801 - the class name is the name users write
     Args:
         total: sum of the weights; None keeps the coefficients as written.
         prior: the coefficients, one a term; None for equal ones.
+
+    Source: the usual weighted sum of losses.
     """
 
     adaptive = False
