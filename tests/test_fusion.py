@@ -12,6 +12,9 @@ from dmf_cli import Auxiliary, fuse, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.fusion import FusedModel
 
+# Keras 3.15 itself, when it saves or reads a variable under NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")
+
 WARMUP, STEPS, BATCH = 4, 6, 4
 TERMS = ("dice", "bce")
 

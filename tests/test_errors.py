@@ -1,0 +1,49 @@
+"""The tree of errors: exit codes, one line each, closest match first."""
+
+import inspect
+import pickle
+import re
+
+import pytest
+
+from dmf_cli import errors
+from dmf_cli.errors import DmfError, UnknownNameError, UsageError, suggest
+
+ALL = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, DmfError)]
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda e: e.__name__)
+def test_the_exit_code_says_whether_anything_was_started(error: type[DmfError]) -> None:
+    assert error.exit_code == (2 if issubclass(error, UsageError) else 1)
+
+
+def test_the_docstring_draws_the_whole_tree() -> None:
+    drawn = re.findall(r"(?:-- |^)(\w*Error)\b", errors.__doc__, flags=re.MULTILINE)
+    assert sorted(drawn) == sorted(error.__name__ for error in ALL)
+
+
+def test_library_users_may_catch_value_error() -> None:
+    assert issubclass(errors.ConfigError, ValueError)
+    with pytest.raises(ValueError, match="unknown loss"):
+        raise UnknownNameError("loss", "x", ["dice"])
+
+
+def test_an_unknown_name_is_one_line_with_the_closest_first() -> None:
+    error = UnknownNameError("loss", "dcie", ["iou", "dice"], do="see `dmf list losses`")
+    assert (
+        str(error) == "unknown loss 'dcie': did you mean 'dice'? (allowed: dice, iou); see `dmf list losses`"
+    )
+    assert (error.kind, error.name, error.allowed) == ("loss", "dcie", ["dice", "iou"])
+
+
+def test_nothing_is_suggested_when_nothing_is_close() -> None:
+    assert suggest("zzz", ["dice", "iou"]) == "allowed: dice, iou"
+    assert suggest(3, ["dice"]) == "allowed: dice"
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda e: e.__name__)
+def test_an_error_survives_a_worker_process(error: type[DmfError]) -> None:
+    made = error("loss", "dcie", ["dice"], "look") if error is UnknownNameError else error("what is wrong")
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is error
+    assert (str(again), vars(again)) == (str(made), vars(made))
