@@ -26,7 +26,11 @@ def run(arguments: Sequence[str]) -> int:
     parser = Parser(prog="dmf eval", description=_ABOUT)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="split=train|val|test|all, dataset=..., keys"
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="split=train|val|test|all, dataset=..., keys",
     )
     options = parser.parse_args(list(arguments))
     config, split = evaluation_config(options.run, options.overrides)

@@ -6,7 +6,7 @@ Nothing heavy is imported here, so that ``dmf --help`` is instant: each command 
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dmf_cli import __version__
 
@@ -90,16 +90,19 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if first == "help":
         words = [words[1], "--help"]
-    return _command(words[0])(words[1:]) or 0
+    return _command(words[0])(words[1:])
 
 
-def _command(name: str):  # type: ignore[no-untyped-def]
+def _command(name: str) -> Callable[[Sequence[str]], int]:
     """The ``run(arguments) -> exit code`` of a command."""
     from dmf_cli.errors import UnknownNameError
 
     if name not in COMMANDS:
-        raise UnknownNameError("option" if name.startswith("-") else "command", name, COMMANDS)
-    return importlib.import_module(f"dmf_cli.cli.{name}").run
+        options = ["--help", "--version"]
+        kind, allowed = ("option", options) if name.startswith("-") else ("command", list(COMMANDS))
+        raise UnknownNameError(kind, name, allowed, "see dmf --help")
+    command: Callable[[Sequence[str]], int] = importlib.import_module(f"dmf_cli.cli.{name}").run
+    return command
 
 
 def _closed_pipe() -> int:

@@ -10,7 +10,7 @@ from dmf_cli import __version__
 from dmf_cli.cli._parser import wrong_arguments
 from dmf_cli.errors import UsageError
 
-Failures = list[tuple[str, Exception]]
+Failures = list[Exception]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -86,6 +86,8 @@ def _hydra(arguments: list[str], failures: Failures, *, multirun: bool) -> None:
     try:
         with _as_hydra_wants(arguments):
             app(task)()
+    except BrokenPipeError:
+        raise
     except messages.COMPOSE_ERRORS as error:
         overrides = [word for word in arguments if not word.startswith("-")]
         raise messages.explain(error, overrides, composer.base(overrides)) from error
@@ -101,8 +103,7 @@ def _task(failures: Failures, multirun: bool) -> Any:
         except Exception as error:
             if os.getpid() != home:  # a launcher's worker: only an exception tells it that the job failed
                 raise
-            job = f"job {len(failures) + 1}"
-            failures.append((job, error))
+            failures.append(error)
             if multirun:
                 _report(error)
 
@@ -130,7 +131,7 @@ def _report(error: Exception) -> int:
 def _outcome(failures: Failures, multirun: bool) -> int:
     """One run: its error. A sweep: the lines are out already; 1 says that a job failed."""
     if failures and not multirun:
-        raise failures[0][1]
+        raise failures[0]
     if failures:
         print(f"error: {len(failures)} job(s) of the sweep failed, see above", file=sys.stderr)
     return 1 if failures else 0

@@ -92,7 +92,7 @@ def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
     name = values.get("name")
     if name not in kinds:
         raise UnknownNameError(f"{group}.name", str(name), kinds)
-    return kinds[name]
+    return kinds[str(name)]
 
 
 def _check_split(split: Config) -> None:

@@ -94,7 +94,7 @@ def load_run(path: Path | str) -> Config:
         loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(loaded, dict):
+    if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
     return {str(key): value for key, value in loaded.items()}
 
@@ -122,12 +122,18 @@ def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
 
 def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
     import hydra
+    from hydra.core.global_hydra import GlobalHydra
 
     from dmf_cli.config import source
 
     source.register()
-    with hydra.initialize_config_dir(str(paths.conf_dir()), version_base="1.3", job_name="train"):
-        return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+    outer = GlobalHydra.instance().hydra  # of the job that asks, if it runs under @hydra.main
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(paths.conf_dir()), version_base="1.3", job_name="train"):
+            return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 def base(overrides: Sequence[str]) -> Any:

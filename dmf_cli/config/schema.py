@@ -142,8 +142,14 @@ class Augment:
 
 
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
-PLAIN = {"split": Split, "trainer": Trainer, "auxiliary": Auxiliary, "metrics": Metrics, "eval": Eval}
-NAMED = {
+PLAIN: dict[str, type] = {
+    "split": Split,
+    "trainer": Trainer,
+    "auxiliary": Auxiliary,
+    "metrics": Metrics,
+    "eval": Eval,
+}
+NAMED: dict[str, dict[str, type]] = {
     "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
     "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
     "augment": {"none": Augment},

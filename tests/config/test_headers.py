@@ -1,0 +1,74 @@
+from dmf_cli.config import keys
+from dmf_cli.config.headers import Header, key_comments, read_header
+
+TEXT = """\
+# @package _global_
+# Dice loss: one minus the soft
+#   Dice coefficient.
+# Source: Milletari, 2016.
+# Run: dmf train loss=dice
+
+# not part of the header
+pool: sample # (sample|batch) what it pools
+group:
+  inner: "a # b" # (str) with a sign
+  bare: 1
+last: # (mapping) empty
+"""
+
+
+def test_header_joins_continued_lines(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text(TEXT)
+    title = "Dice loss: one minus the soft Dice coefficient."
+    assert read_header(file) == Header(title, "Milletari, 2016.", "dmf train loss=dice")
+
+
+def test_header_of_a_bare_file_is_empty(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("a: 1\n# Source: too late\n")
+    assert read_header(file) == Header()
+
+
+def test_key_comments_have_dotted_names(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text(TEXT)
+    assert key_comments(file) == {
+        "pool": "(sample|batch) what it pools",
+        "group": "",
+        "group.inner": "(str) with a sign",
+        "group.bare": "",
+        "last": "(mapping) empty",
+    }
+
+
+def test_default_choices_are_those_of_hydra():
+    from dmf_cli.config import composer, paths
+
+    choices = composer.compose_raw([], hydra=True).hydra.runtime.choices
+    found = keys.default_choices()
+    assert {group: choices[group] for group in paths.groups() if choices[group] is not None} == {
+        group: option for group, option in found.items() if option != "null"
+    }
+
+
+def test_meanings_cover_every_key_of_the_default_config():
+    from dmf_cli import config
+
+    def leaves(node, prefix=""):
+        for key, value in node.items():
+            if isinstance(value, dict) and value:
+                yield from leaves(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}"
+
+    meanings = keys.meanings(keys.default_choices())
+    missing = [key for key in leaves(config.compose()) if not meanings.get(key)]
+    assert missing == ["loss.expression"]
+
+
+def test_choices_are_values_not_types():
+    assert keys.choices_of("(float32|mixed_float16) of the layers") == ["float32", "mixed_float16"]
+    assert keys.choices_of("(bool|auto) compile") == ["true", "false", "auto"]
+    assert keys.choices_of("(path|null) a folder") == ["null"]
+    assert keys.choices_of("(int >= 1) epochs") == []

@@ -1,0 +1,91 @@
+"""What a user reads who has mistyped something: always one line, the closest match where there is one."""
+
+import pytest
+import yaml
+
+from dmf_cli import config
+from dmf_cli.config import messages
+from dmf_cli.errors import ConfigError
+
+TYPOS = {
+    "trainer.epohcs=3": "did you mean 'epochs'",
+    "model=unett": "unknown option model 'unett': did you mean 'unet'",
+    "optimzer=adam": "did you mean 'optimizer'",
+    "sed=3": "did you mean 'seed'",
+    "loss=dcie": "did you mean 'dice'",
+    "loss=bce+dcie": "did you mean 'dice'",
+    "auxiliary=cbdcie": "did you mean 'cbdice'",
+    "weighting=vra": "did you mean 'var'",
+    "weighting.windw=3": "did you mean 'window'",
+    "dataset=busy": "did you mean 'busi'",
+    "loss.terms.cbdice.absnt=max": "did you mean 'absent'",
+    "trainer.backend=tensorfow": "did you mean 'tensorflow'",
+    "optimizer.name=adamm": "did you mean 'adam'",
+    "phantom": "did you mean dataset=phantom?",
+    "experiment=notebok": "did you mean 'notebook'",
+}
+WRONG = {
+    "loss=": "empty",
+    "loss=5": "loss is a group",
+    "loss=null": "loss is a group",
+    "loss=dice+dice": "twice",
+    "loss=0.5*(dice)": "cannot read '(dice)'",
+    "loss=[dice,bce]": "loss=dice+bce",
+    "loss.expression=dice": "loss=cbdice+bce",
+    "loss.terms=3": "has no terms",
+    "loss.terms.bce=null": "loss.terms.bce.KEY=VALUE",
+    "loss.terms.iou.smooth=1": "add it, as loss=cbdice+bce+iou",
+    "loss.coefficients.iou=1": "add it, as loss=cbdice+bce+iou",
+    "loss.coefficients.bce=0": "above 0",
+    "loss.terms.bce.label_smoothing=abc": "give a number",
+    "auxiliary.params.absent=max": "choose auxiliary=TERM",
+    "auxiliary.gamma0=-1": "0 or above",
+    "weighting.window=abc": "weighting.window is 'abc': give a number",
+    "trainer.epochs=abc": "trainer.epochs is 'abc': give a whole number of 1 or above",
+    "trainer.epochs=0": "trainer.epochs is 0: give a whole number of 1 or above",
+    "trainer.epochs=1.5": "whole number",
+    "trainer.epochs": "write trainer.epochs=VALUE",
+    "trainer.epochs=[1": "quote it",
+    "trainer.epochs=1,2": "add -m",
+    "trainer.epochs.foo=3": "trainer.epochs is a value",
+    "trainer.jit=maybe": "true or false, or auto",
+    "trainer.device=gpus": "gpu:N",
+    "trainer=5": "trainer is a group; allowed: default",
+    "~trainer": "trainer.KEY=VALUE",
+    "~trainer.epochs": "trainer.epochs is missing",
+    "+trainer.foo=1": "unknown key 'trainer.foo'",
+    "+foo=1": "unknown key 'foo'",
+    "split.fractions=[.5,.5]": "a list of 3 values",
+    "split.fractions=[.5,.5,.5]": "must sum to 1",
+    "eval=3": "eval.KEY=VALUE",
+    "seed=-1": "0 or above",
+    "seed=${sede}": "'sede' not found",
+    "trainer.epochs=${trainer.epohcs}": "'trainer.epohcs' not found",
+    "dataset=busi": "dataset.dir is missing: give it, as dataset.dir=VALUE",
+    "=3": "has no key",
+    "hydra.foo=3": "hydra.foo",
+}
+
+
+@pytest.mark.parametrize(("override", "says"), [*TYPOS.items(), *WRONG.items()])
+def test_one_line_that_helps(override, says):
+    with pytest.raises(ConfigError) as caught:
+        config.compose([override])
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_other_overrides_do_not_hide_the_wrong_one():
+    with pytest.raises(ConfigError, match="did you mean 'smooth'"):
+        config.compose(["loss=dice+ce", "trainer.epochs=2", "loss.terms.dice.smoth=1", "seed=1"])
+
+
+def test_broken_yaml_is_one_line():
+    try:
+        yaml.safe_load("a: [1\nb: 2")
+    except yaml.YAMLError as error:
+        text = str(messages.explain(error, []))
+    assert text.startswith("not valid YAML")
+    assert "line 2" in text
+    assert "\n" not in text

@@ -1,0 +1,92 @@
+"""Every shipped YAML file: it composes, says what it is, and agrees with the function it configures."""
+
+import pytest
+
+from dmf_cli import config
+from dmf_cli.config import paths
+from dmf_cli.config.headers import key_comments, read_header
+
+CONF = paths.conf_dir()
+FILES = sorted(CONF.rglob("*.yaml"))
+OPTIONS = [(file.parent.name, file.stem) for file in sorted(CONF.glob("*/*.yaml"))]
+TERMS = paths.terms()
+
+
+def mandatory(group, option):
+    """Values for the keys that the file leaves to the user."""
+    text = (CONF / group / f"{option}.yaml").read_text()
+    return [f"{group}.{line.partition(':')[0]}=x" for line in text.splitlines() if ": ???" in line]
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes(group, option):
+    found = config.compose([f"{group}={option}", *mandatory(group, option)])
+    if group != "experiment" and "name" in found[group]:
+        assert found[group]["name"] == option
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_every_term_is_a_loss_and_an_auxiliary_loss(term):
+    found = config.compose([f"loss={term}", f"auxiliary={term}"])
+    assert found["loss"]["terms"][term] == found["auxiliary"]["params"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
+def test_every_file_says_what_it_is(file):
+    header = read_header(file)
+    assert header.title, "the first comment line is the title"
+    assert header.source, "# Source: where it comes from"
+    assert header.run.startswith("dmf "), "# Run: the command that uses it"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
+def test_every_key_says_its_type_and_meaning(file):
+    comments = key_comments(file)
+    leaves = [key for key in comments if not any(other.startswith(f"{key}.") for other in comments)]
+    assert [key for key in leaves if not comments[key] and key != "defaults"] == []
+
+
+def as_yaml(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def compare(function, given, *, skip=()):
+    from dmf_cli._lookup import keywords
+
+    defaults = {name: p.default for name, p in keywords(function).items() if name not in skip}
+    assert given == {name: as_yaml(default) for name, default in defaults.items()}
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_defaults_of_a_term_are_those_of_its_function(term):
+    from dmf_cli import losses
+
+    compare(losses.get(term).func, config.compose([f"loss={term}"])["loss"]["terms"][term])
+
+
+@pytest.mark.parametrize("name", paths.options("weighting"))
+def test_defaults_of_a_strategy_are_those_of_its_class(name):
+    from dmf_cli import weighting
+
+    given = config.compose([f"weighting={name}"])["weighting"]
+    assert given.pop("warmup", "auto") == "auto"
+    given.pop("name")
+    # prior comes from loss.coefficients; warmup=auto is resolved once the number of steps is known
+    compare(getattr(weighting, name), given, skip=("prior", "warmup"))
+
+
+@pytest.mark.parametrize("name", paths.options("model"))
+def test_defaults_of_a_model_are_those_of_its_function(name):
+    from dmf_cli import models
+
+    given = config.compose([f"model={name}"])["model"]
+    compare(getattr(models, name), {k: v for k, v in given.items() if k not in ("name", "head")})
+
+
+@pytest.mark.parametrize("package", ["losses", "weighting", "models"])
+def test_every_registered_name_has_a_file(package):
+    from importlib import import_module
+
+    group = {"losses": "loss/term", "weighting": "weighting", "models": "model"}[package]
+    registered = set(import_module(f"dmf_cli.{package}").__registry__)
+    assert registered == {file.stem for file in (CONF / group).glob("*.yaml")}
