@@ -1,0 +1,47 @@
+"""Metrics: one metric is one pure function ``(counts, **params) -> values`` in NumPy.
+
+Confusion matrices of label maps come first (:func:`confusion`), then the :class:`Counts` of a structure
+against the rest, then any number of metrics of them, per image or pooled. Nothing here imports Keras but
+:mod:`dmf_cli.metrics.streaming`, the one metric that runs inside a compiled step.
+
+The re-exports below are the registry, in the order in which tables show them: a new metric of counts is
+one function and one line here. A metric with a keyword ``empty`` returns that value where truth and
+prediction are both empty; the others say in their docstring where they are NaN.
+"""
+
+from typing import Any
+
+from dmf_cli.metrics._counts import Counts as Counts
+from dmf_cli.metrics._counts import class_counts as class_counts
+from dmf_cli.metrics._counts import confusion as confusion
+from dmf_cli.metrics._counts import foreground_counts as foreground_counts
+from dmf_cli.metrics._empty import EMPTY as EMPTY
+from dmf_cli.metrics._empty import empty_name as empty_name
+from dmf_cli.metrics._empty import empty_score as empty_score
+from dmf_cli.metrics._empty import rules as rules
+from dmf_cli.metrics._empty import values as values
+from dmf_cli.metrics._overlap import cb_dice as cb_dice
+from dmf_cli.metrics._overlap import class_balanced_dice as class_balanced_dice
+from dmf_cli.metrics._overlap import dice as dice
+from dmf_cli.metrics._overlap import f1 as f1
+from dmf_cli.metrics._overlap import iou as iou
+from dmf_cli.metrics._rates import accuracy as accuracy
+from dmf_cli.metrics._rates import fnr as fnr
+from dmf_cli.metrics._rates import fpr as fpr
+from dmf_cli.metrics._rates import npv as npv
+from dmf_cli.metrics._rates import precision as precision
+from dmf_cli.metrics._rates import recall as recall
+from dmf_cli.metrics._rates import specificity as specificity
+
+__registry__ = (
+    "dice", "iou", "precision", "recall", "specificity", "f1", "accuracy", "fpr", "fnr", "npv", "cb_dice",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # Only on request: this package stays importable without Keras.
+    if name == "ForegroundDice":
+        from dmf_cli.metrics.streaming import ForegroundDice
+
+        return ForegroundDice
+    raise AttributeError(f"module 'dmf_cli.metrics' has no attribute {name!r}")

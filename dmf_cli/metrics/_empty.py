@@ -1,0 +1,58 @@
+"""What images with an empty truth or prediction score, for all metrics in one place."""
+
+import importlib
+import math
+
+import numpy as np
+
+from dmf_cli import _lookup
+from dmf_cli.errors import UnknownNameError
+from dmf_cli.metrics._counts import Counts
+
+EMPTY = {"nan": math.nan, "zero": 0.0, "one": 1.0}
+
+
+def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
+    """Every metric of ``counts``, by name in table order.
+
+    Args:
+        counts: of any shape, e.g. ``(images,)`` of one structure or ``(images, classes)``.
+        empty: ``nan``, ``zero`` or ``one``: the value where truth and prediction are both empty, for the
+            metrics that take it; see :func:`rules`.
+
+    Raises:
+        UnknownNameError: for another rule.
+    """
+    registry = importlib.import_module("dmf_cli.metrics")
+    score = empty_score(empty)
+    found = {}
+    for name in registry.__registry__:
+        metric = getattr(registry, name)
+        found[name] = metric(counts, empty=score) if "empty" in _lookup.keywords(metric) else metric(counts)
+    return found
+
+
+def empty_name(empty: str | float) -> str:
+    """``nan``, ``zero`` or ``one``; raises ``UnknownNameError`` with the closest rule for anything else."""
+    # A command line's `nan` may arrive as the number it looks like.
+    name = "nan" if isinstance(empty, float) and math.isnan(empty) else str(empty)
+    if name not in EMPTY:
+        raise UnknownNameError("metrics.empty", name, EMPTY)
+    return name
+
+
+def empty_score(empty: str | float) -> float:
+    """The number that the rule ``empty`` stands for."""
+    return EMPTY[empty_name(empty)]
+
+
+def rules(empty: str | float) -> tuple[str, ...]:
+    """What empty masks score, in words, for the header of a table."""
+    score = empty_score(empty)
+    both = "leave the mean" if math.isnan(score) else f"count {score:.0f}"
+    return (
+        f"both empty: Dice, IoU, F1 and precision {both}",
+        "missed lesion or false alarm: they count 0",
+        "recall and FNR: only images with a lesion",
+        "CB-Dice: only classes in the truth weigh",
+    )

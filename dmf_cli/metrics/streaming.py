@@ -1,0 +1,95 @@
+"""The metric that runs inside the compiled validation step, on every backend."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.metrics._empty import empty_name, empty_score
+
+
+@keras.saving.register_keras_serializable(package="dmf")
+class ForegroundDice(keras.metrics.Metric):
+    """Mean over images of the Dice of the hard foreground masks: ``compile(metrics=[ForegroundDice()])``.
+
+    The foreground is the union of all classes above 0. Each image counts once, whatever the batches are
+    (also a last, smaller one), so the figure does not depend on the batch size.
+
+    Args:
+        threshold: in (0, 1); one or two channels: foreground from this probability on. With more
+            channels the likeliest class decides.
+        empty: ``nan`` (images where truth and prediction are empty leave the mean), ``zero``, ``one``.
+        name: in the logs.
+        dtype: of the two sums that are kept.
+
+    Raises:
+        ConfigError: a threshold or a rule that does not exist.
+
+    Inputs are one-hot labels and probabilities ``(batch, *spatial, channels)``; one channel is a sigmoid
+    foreground. ``sample_weight`` of shape ``(batch,)`` weighs images, of shape ``(batch, *spatial)`` (or
+    with a last axis of 1) pixels. The result is 0 as long as no image counts.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.5,
+        empty: str = "nan",
+        name: str = "foreground_dice",
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        if not 0.0 < threshold < 1.0:
+            raise ConfigError(f"metrics.threshold is {threshold}: give a number above 0 and below 1")
+        self.threshold, self.empty = threshold, empty_name(empty)
+        self.total = self.add_variable(shape=(), initializer="zeros", name="total")
+        self.count = self.add_variable(shape=(), initializer="zeros", name="count")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add the images of one batch."""
+        truth, predicted = _foreground(y_true, 0.5), _foreground(y_pred, self.threshold)
+        images, pixels = _weights(sample_weight, truth)
+        overlap, size = _per_image(truth * predicted * pixels), _per_image((truth + predicted) * pixels)
+        defined = ops.cast(size > 0.0, "float32")
+        # Dividing by 1 where there is nothing keeps NaN out of the sum: NaN times 0 would stay NaN.
+        dice = 2.0 * overlap / ops.where(size > 0.0, size, 1.0)
+        score = empty_score(self.empty)
+        if not math.isnan(score):
+            dice, defined = dice + (1.0 - defined) * score, ops.ones_like(defined)
+        self.total.assign_add(ops.cast(ops.sum(images * defined * dice), self.dtype))
+        self.count.assign_add(ops.cast(ops.sum(images * defined), self.dtype))
+
+    def result(self) -> Any:
+        """The mean so far; 0 if no image counted."""
+        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
+        return ops.where(count > 0.0, total / ops.where(count > 0.0, count, 1.0), 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor, for saving."""
+        return {**super().get_config(), "threshold": self.threshold, "empty": self.empty}
+
+
+def _foreground(probabilities: Any, threshold: float) -> Any:
+    """0 or 1, float32, of ``(batch, *spatial, channels)`` without the channel axis."""
+    probabilities = ops.cast(ops.convert_to_tensor(probabilities), "float32")
+    if probabilities.shape[-1] <= 2:
+        return ops.cast(probabilities[..., -1] >= threshold, "float32")
+    return ops.cast(ops.argmax(probabilities, axis=-1) > 0, "float32")
+
+
+def _per_image(values: Any) -> Any:
+    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+
+
+def _weights(weight: Any, mask: Any) -> tuple[Any, Any]:
+    """Weights ``(batch,)`` of images and ``(batch, *spatial)`` (or 1.0) of pixels."""
+    if weight is None:
+        return ops.ones_like(_per_image(mask)), 1.0
+    weight = ops.cast(ops.convert_to_tensor(weight), "float32")
+    rank = len(mask.shape)
+    if len(weight.shape) == rank + 1:
+        weight = ops.squeeze(weight, axis=-1)
+    if len(weight.shape) == rank:
+        return ops.ones_like(_per_image(mask)), weight
+    return ops.reshape(weight, (-1,)), 1.0

@@ -1,0 +1,125 @@
+"""Dataset-level figures from the confusion matrices of single images; NumPy only.
+
+Everything is computed from one matrix an image, so nothing here can depend on batches.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dmf_cli import metrics
+from dmf_cli.metrics import Counts
+
+Summary = dict[str, Any]
+
+
+def summarize(matrices: np.ndarray, classes: Sequence[str], *, empty: str = "nan") -> Summary:
+    """Per-image and pooled figures of the foreground, of each class and of trivial predictors.
+
+    Args:
+        matrices: ``(images, classes, classes)`` confusion matrices, truth in the rows.
+        classes: class names, background first.
+        empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
+
+    Returns:
+        ``{"foreground": {METRIC: statistics}, "classes": {NAME: {METRIC: statistics, "counts": ...}},
+        "all_classes": {"accuracy": statistics, "cb_dice": statistics}, "counts": ...,
+        "trivial": {"nothing": {METRIC: statistics}, "everything": ...}}``; see :func:`statistics`
+        and :func:`outcomes`. Undefined figures are NaN.
+    """
+    foreground, each = metrics.foreground_counts(matrices), metrics.class_counts(matrices)
+    return {
+        "foreground": scores(foreground, empty),
+        "classes": {
+            name: {**scores(column, empty), "counts": outcomes(column)}
+            for name, column in zip(classes, _columns(each), strict=True)
+        },
+        "all_classes": _all_classes(matrices, each),
+        "counts": outcomes(foreground),
+        "trivial": {name: scores(counts, empty) for name, counts in trivial(foreground).items()},
+    }
+
+
+def scores(counts: Counts, empty: str) -> Summary:
+    """Statistics of every metric over the images of ``counts``, each of shape ``(images,)``."""
+    each, pooled = metrics.values(counts, empty=empty), metrics.values(counts.pooled(), empty=empty)
+    return {name: statistics(each[name], pooled[name]) for name in each}
+
+
+def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, float]:
+    """Mean, standard deviation (of the sample, n - 1), median and number of the values that are not NaN.
+
+    ``pooled`` is passed on: the metric of the counts added up over all images. What cannot be computed
+    (the mean of no image, the deviation of one) is NaN.
+    """
+    values = np.asarray(values, np.float64)
+    values = values[~np.isnan(values)]
+    n = len(values)
+    return {
+        "mean": float(values.mean()) if n else math.nan,
+        "std": float(values.std(ddof=1)) if n > 1 else math.nan,
+        "median": float(np.median(values)) if n else math.nan,
+        "n": n,
+        "pooled": float(pooled),
+    }
+
+
+def outcomes(counts: Counts) -> dict[str, int]:
+    """How many images fall under which case of the rule for empty masks.
+
+    ``with_truth``: the structure is there; of these ``missed``: nothing was predicted, and
+    ``no_overlap``: something was, but none of it right. Of the others ``false_alarm``: something was
+    predicted, and ``both_empty``: nothing was.
+    """
+    kinds = outcome(counts)
+    found = {
+        name: int(np.sum(kinds == name)) for name in ("missed", "no_overlap", "false_alarm", "both_empty")
+    }
+    return {"images": kinds.size, "with_truth": int(np.sum(counts.truth > 0)), **found}
+
+
+def outcome(counts: Counts) -> np.ndarray:
+    """The case of each image: ``found``, ``no_overlap``, ``missed``, ``false_alarm`` or ``both_empty``."""
+    truth, predicted = counts.truth > 0, counts.predicted > 0
+    cases = [counts.tp > 0, truth & predicted, truth, predicted]
+    return np.select(cases, ["found", "no_overlap", "missed", "false_alarm"], "both_empty")
+
+
+def trivial(counts: Counts) -> dict[str, Counts]:
+    """What a predictor that says ``nothing``, or ``everything``, would have got; needs only the truth."""
+    inside, outside, zero = counts.truth, counts.total - counts.truth, np.zeros_like(counts.truth)
+    return {
+        "nothing": Counts(tp=zero, fp=zero, fn=inside, tn=outside),
+        "everything": Counts(tp=inside, fp=outside, fn=zero, tn=zero),
+    }
+
+
+def jsonable(value: Any) -> Any:
+    """``value`` with NaN and infinities as None and NumPy numbers as Python's, for strict JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _columns(counts: Counts) -> list[Counts]:
+    """``(images, classes)`` counts as one ``(images,)`` set a class."""
+    return [counts[:, c] for c in range(counts.tp.shape[1])]
+
+
+def _all_classes(matrices: np.ndarray, each: Counts) -> Summary:
+    """The two figures that are not of one class: right pixels, and CB-Dice over every class."""
+    return {
+        "accuracy": statistics(_right(matrices), _right(matrices.sum(axis=0))),
+        "cb_dice": statistics(metrics.class_balanced_dice(each), metrics.class_balanced_dice(each.pooled())),
+    }
+
+
+def _right(matrices: np.ndarray) -> np.ndarray:
+    """Share of the pixels with the right class."""
+    return np.trace(matrices, axis1=-2, axis2=-1) / matrices.sum(axis=(-2, -1))
