@@ -51,19 +51,30 @@ def rows(kind: str) -> list[Row]:
 def registry_rows(package: Path) -> list[Row]:
     """The names in ``__registry__`` of a package, with what their docstrings say; nothing is imported."""
     registry: list[str] = []
-    described: dict[str, tuple[str, str]] = {}
-    for file in sorted(package.glob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                described[node.name] = _described(ast.get_docstring(node) or "")
-            elif file.name == "__init__.py" and _assigns(node, "__registry__"):
-                registry = list(ast.literal_eval(node.value))  # type: ignore[attr-defined]
-    return [(name, *described.get(name, ("", ""))) for name in sorted(registry)]
+    modules: dict[str, str] = {}
+    for node in _statements(package / "__init__.py"):
+        if isinstance(node, ast.ImportFrom):
+            modules |= {alias.asname or alias.name: str(node.module) for alias in node.names}
+        elif _assigns(node, "__registry__"):
+            registry = list(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    return [(name, *_documented(package, modules[name], name)) for name in sorted(registry)]
+
+
+def _statements(file: Path) -> list[ast.stmt]:
+    return ast.parse(file.read_text(encoding="utf-8")).body
 
 
 def _assigns(node: ast.stmt, name: str) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _documented(package: Path, module: str, name: str) -> tuple[str, str]:
+    """What the docstring of ``name`` in ``module`` of the package says."""
+    for node in _statements(package / f"{module.rpartition('.')[2]}.py"):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return _described(ast.get_docstring(node) or "")
+    return "", ""
 
 
 def _described(docstring: str) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def test_refuses_in_one_line(text, says):
 
 
 def test_names_the_closest_term():
-    with pytest.raises(UnknownNameError, match="'dcie'.*did you mean 'dice'"):
+    with pytest.raises(UnknownNameError, match=r"'dcie'.*did you mean 'dice'"):
         expression.parse("bce+dcie", KNOWN)
 
 

@@ -1,0 +1,105 @@
+import subprocess
+import sys
+
+import pytest
+
+from dmf_cli.cli import completion
+from dmf_cli.cli.main import COMMANDS, main
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("dmf ", sorted(COMMANDS)),
+        ("dmf tr", ["train"]),
+        (
+            "dmf train loss=cbdice+",
+            ["loss=cbdice+bce", "loss=cbdice+ce", "loss=cbdice+dice", "loss=cbdice+iou"],
+        ),
+        ("dmf train loss=cbdice+d", ["loss=cbdice+dice"]),
+        ("dmf train loss=0.7*d", ["loss=0.7*dice"]),
+        ("dmf train loss=dice:0.7+i", ["loss=dice:0.7+iou"]),
+        ("dmf train -m loss=dice,di", ["loss=dice,dice"]),
+        ("dmf train weig", ["weighting.", "weighting="]),
+        ("dmf train weighting=v", ["weighting=var"]),
+        ("dmf train -m weighting=var,m", ["weighting=var,mad"]),
+        ("dmf train auxiliary=cb", ["auxiliary=cbdice"]),
+        ("dmf train trainer.ep", ["trainer.epochs="]),
+        ("dmf train trainer.backend=t", ["trainer.backend=tensorflow", "trainer.backend=torch"]),
+        ("dmf train trainer.jit=", ["trainer.jit=auto", "trainer.jit=false", "trainer.jit=true"]),
+        ("dmf train loss.terms.", ["loss.terms.bce.", "loss.terms.cbdice."]),
+        ("dmf train loss=iou loss.terms.iou.s", ["loss.terms.iou.smooth="]),
+        ("dmf train auxiliary=ce auxiliary.params.", ["auxiliary.params.label_smoothing="]),
+        ("dmf train seed", ["seed="]),
+        ("dmf train seed=", []),
+        ("dmf train --c", ["--cfg", "--config-dir"]),
+        ("dmf train --cfg j", ["job"]),
+        ("dmf list we", ["weightings"]),
+        ("dmf eval ", []),
+        ("dmf eval RUN split=t", ["split=test", "split=train"]),
+        ("dmf eval RUN metrics.empty=o", ["metrics.empty=one"]),
+        ("dmf resume ", []),
+        ("dmf nothing ", []),
+    ],
+)
+def test_candidates(line, expected):
+    assert completion.complete(line) == expected
+
+
+def test_every_candidate_of_a_group_is_accepted():
+    from dmf_cli import config
+
+    for word in completion.complete("dmf train loss=cbdice+") + completion.complete("dmf train schedule="):
+        config.compose([word])
+
+
+def in_bash(line, prepare=""):
+    """COMPREPLY after <TAB> at the end of ``line``."""
+    script = f"""
+    dmf() {{ "{sys.executable}" -m dmf_cli.cli.main "$@"; }}
+    {prepare}
+    {completion.script("bash")}
+    COMP_LINE="{line}"; COMP_POINT={len(line)}
+    _dmf dmf
+    printf '%s\\n' "${{COMPREPLY[@]}}"
+    complete -p dmf
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    *replies, rule = done.stdout.splitlines()
+    assert rule == "complete -o default -F _dmf dmf"
+    return replies
+
+
+@pytest.mark.parametrize(
+    ("line", "prepare", "expected"),
+    [
+        # bash breaks words at = and :, and replaces only the last piece
+        ("dmf train loss=cbdice+i", "", ["cbdice+iou"]),
+        ("dmf train loss=dice:0.7+i", "", ["0.7+iou"]),
+        ("dmf train loss=cbdice+i", "COMP_WORDBREAKS=' '", ["loss=cbdice+iou"]),
+        ("dmf tra", "", ["train"]),
+    ],
+)
+def test_bash(line, prepare, expected):
+    assert in_bash(line, prepare) == expected
+
+
+def test_scripts_are_printed(capsys):
+    assert main(["completion", "bash"]) == 0
+    assert "complete -o default -F _dmf dmf" in capsys.readouterr().out
+    assert main(["completion", "zsh"]) == 0
+    assert "compdef _dmf dmf" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_install_twice_adds_one_line(shell, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    start = tmp_path / f".{shell}rc"
+    start.write_text("alias x=y")
+    for _ in range(2):
+        assert main(["completion", shell, "--install"]) == 0
+    script = tmp_path / ".local/share/dmf" / f"completion.{shell}"
+    assert start.read_text() == f'alias x=y\nsource "{script}"  # dmf completion\n'
+    assert script.read_text().startswith("_dmf()")
+    assert str(script) in capsys.readouterr().out

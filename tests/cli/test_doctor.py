@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from dmf_cli.cli import _machine, doctor
+from dmf_cli.cli.main import main
+
+SEEN = {"keras": "3", "version": "2", "gpus": ["gpu:0"], "cuda": "12.5"}
+BLIND = {**SEEN, "gpus": []}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A doctor that need not import a backend."""
+    monkeypatch.setattr(doctor, "probe", lambda backend: SEEN)
+    monkeypatch.setattr(_machine, "nvidia_driver", lambda: "Driver Version: 1")
+
+
+def test_a_sound_machine(quick, capsys):
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "ready: dmf train"
+    assert any(line.startswith("ok") and "tensorflow 2 with keras 3" in line for line in lines)
+
+
+def test_a_problem_says_what_to_do_and_is_code_1(quick, monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "probe", lambda backend: {"error": "no module"})
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "PROBLEM" in out
+    assert "-> pip install" in out
+    assert out.splitlines()[-1] == "1 problem(s): backend"
+
+
+def test_json_is_for_programs(quick, capsys):
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    names = {check["name"] for check in found}
+    assert {"python", "keras", "configs", "outputs", "cache", "backend", "devices", "terminal"} <= names
+    assert all(check["do"] for check in found if check["state"] != "ok")
+
+
+@pytest.mark.parametrize(
+    ("found", "driver", "visible", "state"),
+    [
+        (SEEN, "driver", None, "ok"),
+        (BLIND, "", None, "ok"),
+        (BLIND, "driver", "-1", "note"),
+        (BLIND, "driver", "", "note"),
+        (BLIND, "driver", None, "PROBLEM"),
+        (BLIND, "driver", "0", "PROBLEM"),
+    ],
+)
+def test_devices_are_held_against_the_driver(found, driver, visible, state):
+    check = doctor.devices("tensorflow", found, driver, visible)
+    assert check.state == state
+    assert bool(check.do) == (state != "ok")
+
+
+def test_missing_packages():
+    assert doctor.package("no-such-package", required=True).state == "PROBLEM"
+    assert doctor.package("no-such-package", required=False).state == "note"
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setattr(_machine, "writable", lambda folder: "Permission denied")
+    check = doctor.folder_check("cache", file)
+    assert (check.state, check.do) == ("PROBLEM", "set DMF_CACHE=PATH")
+
+
+def test_a_folder_that_is_not_there_yet_counts_by_its_parent(tmp_path):
+    assert _machine.writable(tmp_path / "a" / "b") == ""
+    assert list(tmp_path.iterdir()) == []
+    assert _machine.free_space(tmp_path / "a") > 0
+
+
+def test_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("DMF_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert _machine.cache_dir() == tmp_path / "dmf"
+    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "x"))
+    assert _machine.cache_dir() == tmp_path / "x"
+
+
+@pytest.mark.parametrize(("size", "state"), [(None, "note"), (2**30, "note"), (2**34, "ok")])
+def test_memory(monkeypatch, size, state):
+    monkeypatch.setattr(_machine, "memory", lambda: size)
+    assert doctor.memory().state == state
+
+
+def test_a_backend_that_does_not_import_is_reported():
+    assert "No module named 'no_such_backend'" in doctor.probe("no_such_backend")["error"]

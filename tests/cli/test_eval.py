@@ -1,0 +1,71 @@
+import pytest
+
+from dmf_cli import config as configs
+from dmf_cli.cli.eval import evaluation_config
+from dmf_cli.cli.main import main
+from dmf_cli.errors import ConfigError
+
+
+@pytest.fixture
+def run(tmp_path):
+    config = configs.compose(["dataset.image_size=64", "seed=3", "loss=dice"])
+    (tmp_path / "config.yaml").write_text(configs.to_yaml(config))
+    return tmp_path
+
+
+def test_without_overrides_it_is_the_test_split_of_the_run(run):
+    config, split = evaluation_config(run, [])
+    assert split == "test"
+    assert config == configs.load_run(run)
+
+
+def test_split_is_not_the_config_group(run):
+    config, split = evaluation_config(run, ["split=all", "metrics.threshold=0.3", "split.seed=1"])
+    assert split == "all"
+    assert (config["split"]["seed"], config["metrics"]["threshold"]) == (1, 0.3)
+
+
+def test_another_dataset_is_prepared_as_the_network_was_trained(run):
+    config, _ = evaluation_config(run, ["dataset=busi", "dataset.dir=somewhere", "trainer.batch_size=4"])
+    assert (config["dataset"]["name"], config["dataset"]["dir"]) == ("busi", "somewhere")
+    assert config["dataset"]["image_size"] == 64
+    assert (config["seed"], config["trainer"]["batch_size"]) == (3, 4)
+    config, _ = evaluation_config(run, ["dataset=busi", "dataset.dir=somewhere", "dataset.image_size=32"])
+    assert config["dataset"]["image_size"] == 32
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["split=tset"], "did you mean 'test'"),
+        (["metrics.treshold=0.3"], "did you mean 'threshold'"),
+        (["dataset=busy"], "did you mean 'busi'"),
+        (["dataset=busi"], "dataset.dir is missing"),
+        (["metrics.threshold=2"], "below 1"),
+        (["model=unet"], "model"),
+    ],
+)
+def test_wrong_overrides(run, overrides, says):
+    with pytest.raises(ConfigError, match=says):
+        evaluation_config(run, overrides)
+
+
+def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
+    import sys
+    import types
+
+    asked = []
+    score, tables = types.ModuleType("score"), types.ModuleType("tables")
+    score.evaluate_run = lambda *arguments: asked.append(arguments)  # type: ignore[attr-defined]
+    tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
+    import dmf_cli.results
+    import dmf_cli.training
+
+    for package, name, stub in ((dmf_cli.training, "score", score), (dmf_cli.results, "tables", tables)):
+        monkeypatch.setitem(sys.modules, f"{package.__name__}.{name}", stub)
+        monkeypatch.setattr(package, name, stub, raising=False)
+    assert main(["eval", str(run), "split=val"]) == 0
+    assert asked == [(run, configs.load_run(run), "val")]
+    out = capsys.readouterr().out
+    assert "THE TABLE" in out
+    assert str(run / "metrics") in out.replace("\n", "")

@@ -1,0 +1,176 @@
+"""The shell around the trainer: which config arrives there, and what failures look like from outside."""
+
+import sys
+import types
+
+import pytest
+
+from dmf_cli.cli.main import main
+from dmf_cli.errors import ConfigError, RunError
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+    """Configs that reached the trainer, which fails for seeds 6 to 9; the working folder is empty."""
+    configs = []
+
+    def train(config):
+        configs.append(config)
+        errors = {
+            7: RunError("it failed"),
+            8: KeyError("k"),
+            9: KeyboardInterrupt(),
+            6: ConfigError("too late"),
+        }
+        if config["seed"] in errors:
+            raise errors[config["seed"]]
+
+    stub = types.ModuleType("dmf_cli.training.trainer")
+    stub.train = train  # type: ignore[attr-defined]
+    import dmf_cli.training
+
+    monkeypatch.setitem(sys.modules, "dmf_cli.training.trainer", stub)
+    monkeypatch.setattr(dmf_cli.training, "trainer", stub, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    return configs
+
+
+def test_the_trainer_gets_a_plain_checked_config(trained, tmp_path, capsys):
+    assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2"]) == 0
+    (config,) = trained
+    assert type(config) is dict
+    assert config["loss"]["expression"] == "dice:0.7+bce"
+    assert config["trainer"]["epochs"] == 2
+    assert "hydra" not in config
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_options_and_overrides_in_any_order(trained):
+    assert main(["train", "seed=1", "-m", "loss=dice,bce+dice", "trainer.epochs=1"]) == 0
+    assert [c["loss"]["expression"] for c in trained] == ["dice", "bce+dice"]
+    assert {c["seed"] for c in trained} == {1}
+
+
+def test_the_process_is_left_as_it_was(trained, monkeypatch):
+    import os
+
+    before = list(sys.argv)
+    main(["train", "seed=7"])
+    assert sys.argv == before
+    assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("seed", "code", "says"), [(6, 2, "too late"), (7, 1, "it failed"), (8, 1, "KeyError")]
+)
+def test_a_failed_run_is_one_line(trained, capsys, seed, code, says):
+    assert main(["train", f"seed={seed}"]) == code
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_an_interrupted_run(trained):
+    assert main(["train", "seed=9"]) == 130
+
+
+def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
+    assert main(["train", "-m", "seed=7,1,8"]) == 1
+    assert [c["seed"] for c in trained] == [7, 1, 8]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.startswith("error: ") for line in lines] == [True] * 3
+    assert lines[0] == "error: job 0 (seed=7): it failed"
+    assert lines[1].startswith("error: job 2 (seed=8): unexpected KeyError")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trainer.epohcs=3"], "did you mean 'epochs'"),
+        (["model=unett"], "did you mean 'unet'"),
+        (["optimzer=adam"], "did you mean 'optimizer'"),
+        (["loss=dcie"], "did you mean 'dice'"),
+        (["trainer.epochs=abc"], "whole number"),
+        (["trainer.epochs=0"], "1 or above"),
+        (["trainer.epochs"], "not KEY=VALUE"),
+        (["trainer.epochs=1,2"], "add -m"),
+        (["seed=${sede}"], "'sede' not found"),
+        (["--cfg", "job", "trainer.epochs=0"], "1 or above"),
+        (["--cfg", "job", "model=unett"], "did you mean 'unet'"),
+        (["--help", "trainer.epohcs=3"], "did you mean 'epochs'"),
+        (["--help", "loss=dcie"], "did you mean 'dice'"),
+        (["--help", "trainer.epochs=0"], "1 or above"),
+        (["-m", "loss=dice,dcie"], "did you mean 'dice'"),
+        (["-m", "trainer.epochs=1,0"], "1 or above"),
+        (["--hepl"], "did you mean '--help'"),
+        (["--cfg", "jobb"], "invalid choice: 'jobb'"),
+        (["--resolve"], "--cfg or --help only"),
+        (["--config-name", "nope"], "Cannot find primary config 'nope'"),
+        (["--config-dir", "nope"], "not found"),
+    ],
+)
+def test_bad_input_is_one_line_code_2_and_leaves_nothing(trained, tmp_path, capsys, arguments, says):
+    assert main(["train", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert says in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert out == ""
+    assert trained == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_asked_for_by_runs_only(trained, capsys):
+    assert main(["train", "dataset=busi"]) == 2
+    assert "dataset.dir is missing" in capsys.readouterr().err
+    assert main(["train", "dataset=busi", "--cfg", "job"]) == 0
+    assert main(["train", "dataset=busi", "--help"]) == 0
+
+
+def test_cfg_prints_yaml_that_composes(trained, capsys):
+    from omegaconf import OmegaConf
+
+    assert main(["train", "--cfg", "job", "loss=iou+ce", "seed=3"]) == 0
+    from dmf_cli import config
+
+    printed = OmegaConf.to_container(OmegaConf.create(capsys.readouterr().out))
+    assert config.validate(printed) == config.compose(["loss=iou+ce", "seed=3"])
+
+
+def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys):
+    assert main(["train", "--help", "loss=dice+iou", "loss.terms.iou.smooth=0.5", "auxiliary=cbdice"]) == 0
+    text = capsys.readouterr().out
+    assert "weighting   bayes, fixed, mad, var" in text
+    (line,) = [line for line in text.splitlines() if "loss.terms.iou.smooth " in line]
+    assert line.split()[1] == "0.5"
+    assert "(float > 0) added to numerator and denominator" in line
+    assert "auxiliary.params.absent" in text
+
+
+def test_version_is_ours(capsys):
+    from dmf_cli import __version__
+
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"dmf {__version__}\n"
+
+
+def test_configs_of_ones_own(trained, tmp_path):
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "short.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 2\n")
+    assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short"]) == 0
+    assert trained[0]["trainer"]["epochs"] == 2
+
+
+def test_broken_yaml_of_ones_own(trained, tmp_path, capsys):
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "short.yaml").write_text("a: [1\nb: 2\n")
+    assert main(["train", "--config-dir", str(tmp_path), "experiment=short"]) == 2
+    err = capsys.readouterr().err
+    assert "not valid YAML" in err
+    assert err.count("\n") == 1
