@@ -27,6 +27,8 @@ CHOSEN = [
     "test_fusion.py::test_reading_the_steps_between_epochs_changes_nothing",
     "test_fusion.py::test_a_keras_file_carries_everything_and_training_goes_on",
 ]
+# Enough of the parametrised cases to notice a backend that differs: one peer, two ranks.
+SAMPLE = "not loss.smp and not loss.keras and not loss.kuc and not loss.ufl and not 1-D and not 3-D"
 
 
 def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -43,7 +45,17 @@ def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_the_core_passes_its_own_tests(backend: str) -> None:
-    options = ("-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", "-q")
+    options = (
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=--import-mode=importlib",
+        "-q",
+        "-k",
+        SAMPLE,
+    )
     done = python(backend, "-m", "pytest", *options, *(str(TESTS / name) for name in CHOSEN))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert " skipped" not in done.stdout

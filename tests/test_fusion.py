@@ -263,14 +263,21 @@ def test_the_network_inside_is_deployed_alone(tmp_path: Path) -> None:
 
 
 def test_mixed_precision_keeps_losses_and_memory_in_float32() -> None:
+    seen = set()
+
+    def bce(y_true, y_pred):
+        seen.add(keras.backend.standardize_dtype(y_pred.dtype))
+        return losses.bce(y_true, y_pred)
+
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = fused(auxiliary=Auxiliary("cbdice"))
+        model = fused({"dice": "dice", "bce": bce}, auxiliary=Auxiliary("cbdice"))
         half = model(X[:BATCH])
         logs = fit(model, 2)
     finally:
         keras.config.set_dtype_policy("float32")
     assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
+    assert seen == {"float32"}
     assert {keras.backend.standardize_dtype(v.dtype) for v in model._memory.values()} == {"float32", "int32"}
     loss = model.compute_loss(y=Y[:BATCH], y_pred=half, training=False)
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
