@@ -1,6 +1,5 @@
 """What images with an empty truth or prediction score, for all metrics in one place."""
 
-import importlib
 import math
 
 import numpy as np
@@ -23,11 +22,12 @@ def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
     Raises:
         UnknownNameError: for another rule.
     """
-    registry = importlib.import_module("dmf_cli.metrics")
+    from dmf_cli import metrics  # the registry, which imports this module
+
     score = empty_score(empty)
     found = {}
-    for name in registry.__registry__:
-        metric = getattr(registry, name)
+    for name in metrics.__registry__:
+        metric = getattr(metrics, name)
         found[name] = metric(counts, empty=score) if "empty" in _lookup.keywords(metric) else metric(counts)
     return found
 

@@ -1,40 +1,57 @@
-"""Scores of a network on images, at their original size, streamed batch by batch."""
+"""Scores of a network on a dataset: one row an image, a summary, and a few images to look at.
+
+NumPy only: the network is a function that is passed in. Only counts are kept of each image, so memory
+does not grow with the size of the images.
+"""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from dmf_cli import metrics
 from dmf_cli.datasets import images
-from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.metrics import Counts
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.results import summary
+from dmf_cli.training.predicting import Predict, Predicted, Resolution, View, predictions
 
-Predict = Callable[[np.ndarray], np.ndarray]
-KEPT = 4  # examples from each end
+DISPLAY = 512  # longest side of an example, in pixels
+RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One image to look at: ``(H, W, C)`` uint8, label maps ``(H, W)``, foreground Dice."""
+    """One image to look at, at most ``DISPLAY`` pixels a side.
+
+    Args:
+        id: of the image.
+        kind: why it was chosen: one of ``RANKS`` (by foreground Dice, among the images with a truth and
+            a prediction), ``missed`` (the largest one) or ``false alarm`` (the largest one).
+        dice: of the foreground.
+        image: ``(h, w, C)`` uint8.
+        truth: ``(h, w)`` uint8 labels.
+        prediction: ``(h, w)`` uint8 labels.
+    """
 
     id: str
+    kind: str
+    dice: float
     image: np.ndarray
     truth: np.ndarray
     prediction: np.ndarray
-    dice: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Scores of a split.
+    """What :func:`evaluate` found.
 
     Args:
-        rows: one dict an image (id, stratum, sizes, every metric of the foreground and of each class).
-        summary: means, pooled figures, counts, trivial predictors, settings; plain numbers and None.
-        examples: the worst and the best images, worst first.
+        rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
+            then ``foreground.METRIC`` and ``class.NAME.METRIC`` (NaN where undefined).
+        summary: of :func:`dmf_cli.results.summary.summarize`, and ``settings``.
+        examples: best first, misses and false alarms last.
     """
 
     rows: list[dict[str, Any]]
@@ -47,177 +64,129 @@ def evaluate(
     dataset: Dataset,
     indices: Sequence[int],
     *,
-    image_size: Any,
+    image_size: int | tuple[int, int] | list[int],
     resize: images.Resize = "stretch",
     normalize: images.Normalize = "unit",
-    batch_size: int = 16,
+    batch_size: int = 32,
     threshold: float = 0.5,
-    empty: Literal["nan", "one", "zero"] = "nan",
-    resolution: Literal["original", "network"] = "original",
+    resolution: Resolution = "original",
+    empty: str = "nan",
+    split: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Evaluate ``predict`` on images ``indices`` of ``dataset``.
+    """Predict and score images ``indices`` of ``dataset``.
 
     Args:
-        predict: network inputs ``(b, h, w, C)`` float32 to probabilities ``(b, h, w, K)``.
-        dataset: images and label maps at their original size.
-        indices: which images.
-        image_size: of the network input.
-        resize: see :func:`dmf_cli.datasets.images.prepare`.
-        normalize: see :func:`dmf_cli.datasets.images.prepare`.
+        predict: ``(batch, h, w, C)`` float32 to probabilities ``(batch, h, w, K)``; K = 1 is a sigmoid
+            foreground, else the number of classes.
+        dataset: images and truth at their original size.
+        indices: which images, at least one.
+        image_size: network input, one number or (height, width).
+        resize: ``stretch`` or ``letterbox``.
+        normalize: intensities, see :func:`dmf_cli.datasets.images.prepare`.
         batch_size: images predicted at once; no figure depends on it.
-        threshold: the foreground of a binary problem is where its probability reaches this.
-        empty: see :func:`dmf_cli.metrics.per_image`.
-        resolution: ``original`` resizes probabilities back and compares with the untouched label map;
-            ``network`` compares at ``image_size``.
+        threshold: in (0, 1); K <= 2: foreground from this probability on. K > 2: the likeliest class.
+        resolution: ``original``: probabilities are resized back to the image, then decided, and compared
+            with the truth as it is. ``network``: both at the network's size.
+        empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
+        split: what tables call these images, e.g. ``test``.
+        progress: called with (images done, images) after each image.
+
+    Raises:
+        DatasetError: no images, a bad file, or a label outside the classes.
+        ConfigError: a setting that does not exist, or a network that does not fit the dataset.
+        NonFiniteError: the network predicts NaN or infinity.
     """
-    size = images.as_size(image_size)
-    counts, facts, examples = [], [], _Examples()
-    for start in range(0, len(indices), batch_size):
-        batch = indices[start : start + batch_size]
-        samples = [dataset.load(i) for i in batch]
-        prepared = [images.prepare(s.image, size=size, resize=resize, normalize=normalize) for s in samples]
-        probabilities = predict(np.stack([p[0] for p in prepared]))
-        for index, sample, (_, where), found in zip(batch, samples, prepared, probabilities, strict=True):
-            truth, prediction = _masks(sample, found, where, size, resize, threshold, resolution)
-            count = metrics.confusion(truth, prediction, len(dataset.classes))
-            counts.append(count)
-            facts.append(_facts(dataset, index, sample, count))
-            examples.add(_example(dataset.ids[index], sample, truth, prediction, count))
-    settings = {"images": len(indices), "threshold": threshold, "empty": empty, "resolution": resolution}
-    settings["network_size"] = list(size)
-    return _collect(dataset, Counts.stack(counts), facts, examples.chosen(), settings)
+    empty = metrics.empty_name(empty)
+    view = View(images.as_size(image_size), resize, normalize, threshold, resolution)
+    _check(dataset, indices, batch_size)
+    heads: list[dict[str, Any]] = []
+    matrices: list[np.ndarray] = []
+    for one in predictions(predict, dataset, indices, view, batch_size):
+        heads.append(_head(dataset, one))
+        matrices.append(_confusion(dataset, one))
+        if progress:
+            progress(len(heads), len(indices))
+    rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
+    figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty)
+    figures["settings"] = _settings(dataset, view, empty, split)
+    chosen = choose(rows)
+    again = predictions(predict, dataset, [indices[row] for row in chosen], view, batch_size)
+    examples = [_example(rows[row], chosen[row], one, view) for row, one in zip(chosen, again, strict=True)]
+    return Evaluation(rows, figures, examples)
 
 
-def _masks(
-    sample: Sample,
-    probabilities: np.ndarray,
-    where: Any,
-    size: Any,
-    resize: Any,
-    threshold: float,
-    resolution: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Label maps of truth and prediction at the resolution that is scored."""
-    if resolution == "original":
-        return sample.label, to_labels(images.restore(probabilities, where), threshold)
-    return images.prepare_label(sample.label, size, resize), to_labels(probabilities, threshold)
+def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Row number -> why it is worth a look, at most seven; ties go to the first id, so the choice repeats.
+
+    They are predicted once more: keeping every image until the choice is known would cost memory.
+    """
+    both = [i for i, row in enumerate(rows) if row["outcome"] in ("found", "no_overlap")]
+    order = sorted(both, key=lambda i: (-rows[i]["foreground.dice"], rows[i]["id"]))
+    chosen: dict[int, str] = {}
+    for rank, kind in enumerate(RANKS if order else ()):
+        chosen.setdefault(order[round(rank / (len(RANKS) - 1) * (len(order) - 1))], kind)
+    for outcome, size in (("missed", "lesion_pixels"), ("false_alarm", "predicted_pixels")):
+        sizes = {i: row[size] for i, row in enumerate(rows) if row["outcome"] == outcome}
+        if sizes:
+            chosen[max(sizes, key=lambda i: sizes[i])] = outcome.replace("_", " ")
+    return chosen
 
 
-def to_labels(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Label map ``(H, W)`` uint8 of probabilities ``(H, W, K)``: threshold for K < 3, else the likeliest."""
-    if probabilities.shape[-1] > 2:
-        return probabilities.argmax(axis=-1).astype(np.uint8)
-    return (probabilities[..., -1] >= threshold).astype(np.uint8)
+def _head(dataset: Dataset, one: Predicted) -> dict[str, Any]:
+    """The columns of a row that come from the dataset."""
+    height, width = one.image.shape[:2]
+    facts = {"id": dataset.ids[one.index], "stratum": dataset.strata[one.index]}
+    return {**facts, "height": height, "width": width}
 
 
-def _facts(dataset: Dataset, index: int, sample: Sample, count: Counts) -> dict[str, Any]:
-    height, width = sample.label.shape
-    return {
-        "id": dataset.ids[index],
-        "stratum": dataset.strata[index],
-        "height": height,
-        "width": width,
-        "lesion_pixels": int(count.tp[-1] + count.fn[-1]),
-        "predicted_pixels": int(count.tp[-1] + count.fp[-1]),
+def _confusion(dataset: Dataset, one: Predicted) -> np.ndarray:
+    try:
+        return metrics.confusion(one.truth, one.prediction, len(dataset.classes))
+    except DatasetError as error:
+        raise DatasetError(f"{dataset.name}, image {dataset.ids[one.index]!r}: {error}") from None
+
+
+def _rows(
+    heads: Sequence[dict[str, Any]], matrices: np.ndarray, classes: Sequence[str], empty: str
+) -> list[dict[str, Any]]:
+    """``heads`` with outcome, pixel counts and every metric."""
+    counts = metrics.foreground_counts(matrices)
+    columns: dict[str, np.ndarray] = {
+        "outcome": summary.outcome(counts),
+        "lesion_pixels": counts.truth,
+        "predicted_pixels": counts.predicted,
+        "overlap_pixels": counts.tp,
     }
+    columns |= {f"foreground.{k}": v for k, v in metrics.values(counts, empty=empty).items()}
+    each = metrics.values(metrics.class_counts(matrices), empty=empty)
+    for c, name in enumerate(classes):
+        columns |= {f"class.{name}.{k}": v[:, c] for k, v in each.items()}
+    return [{**head, **{k: v[i].item() for k, v in columns.items()}} for i, head in enumerate(heads)]
 
 
-def _example(name: str, sample: Sample, truth: np.ndarray, prediction: np.ndarray, count: Counts) -> Example:
-    """At the scored resolution; a label map of network size is shown over an image resized to it."""
-    image = sample.image
-    if image.shape[:2] != truth.shape:
-        image = (images.prepare(image, size=truth.shape)[0] * 255).astype(np.uint8)
-    return Example(name, image, truth, prediction, float(metrics.dice(count)[-1]))
+def _example(row: dict[str, Any], kind: str, one: Predicted, view: View) -> Example:
+    """Image and masks thinned out by one step, so that they stay on top of each other."""
+    step = -(-max(one.truth.shape) // DISPLAY)
+    image = one.image if view.resolution == "original" else _as_uint8(one.network)
+    parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
+    return Example(row["id"], kind, row["foreground.dice"], *parts)
 
 
-class _Examples:
-    """The worst and the best images so far; memory does not grow with their number."""
-
-    def __init__(self) -> None:
-        self._found: list[Example] = []
-
-    def add(self, example: Example) -> None:
-        if math.isnan(example.dice):
-            return
-        self._found = sorted([*self._found, example], key=lambda e: (e.dice, e.id))
-        if len(self._found) > 2 * KEPT:
-            self._found = self._found[:KEPT] + self._found[-KEPT:]
-
-    def chosen(self) -> list[Example]:
-        return self._found
+def _as_uint8(network: np.ndarray) -> np.ndarray:
+    """A network input, whatever its normalisation, as something to look at."""
+    low, high = float(network.min()), float(network.max())
+    return ((network - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 
-def _collect(
-    dataset: Dataset,
-    counts: Counts,
-    facts: list[dict[str, Any]],
-    examples: list[Example],
-    settings: dict[str, Any],
-) -> Evaluation:
-    """Rows and summary from the counts ``(images, classes + 1)``."""
-    names = [*dataset.classes, "foreground"]
-    scores = metrics.per_image(counts, settings["empty"])
-    balanced = metrics.cbdice(counts[:, :-1])
-    columns = {f"foreground.{m}": scores[m][:, -1] for m in scores} | {"cbdice": balanced}
-    columns |= {f"{name}.{m}": scores[m][:, c] for c, name in enumerate(dataset.classes) for m in scores}
-    rows = [{**fact, **{k: float(v[i]) for k, v in columns.items()}} for i, fact in enumerate(facts)]
-    total = counts.sum()
-    parts = {name: _part(scores, metrics.pooled(total), c) for c, name in enumerate(names)}
-    foreground = parts.pop("foreground")
-    summary = {
-        "foreground": foreground,
-        "classes": parts,
-        "cbdice": _statistics(balanced, float(metrics.cbdice(total[:-1]))),
-        "counts": _counts(counts),
-        "trivial": _trivial(counts[:, -1], settings["empty"]),
-        "settings": {"dataset": dataset.name, "fingerprint": dataset.fingerprint(), **settings},
-    }
-    return Evaluation(rows, _plain(summary), examples)
+def _settings(dataset: Dataset, view: View, empty: str, split: str | None) -> dict[str, Any]:
+    """What the figures depend on, for the header of every table."""
+    settings = {**dataclasses.asdict(view), "empty": empty, "rules": metrics.rules(empty)}
+    return {"dataset": dataset.name, "split": split, "image_size": settings.pop("size"), **settings}
 
 
-def _part(scores: dict[str, np.ndarray], pooled: dict[str, np.ndarray], entry: int) -> dict[str, Any]:
-    return {m: _statistics(values[:, entry], float(pooled[m][entry])) for m, values in scores.items()}
-
-
-def _statistics(values: np.ndarray, pooled: float) -> dict[str, Any]:
-    """Over the images that count; the standard deviation is that of the sample (n - 1)."""
-    known = values[~np.isnan(values)]
-    return {
-        "mean": float(known.mean()) if known.size else math.nan,
-        "std": float(known.std(ddof=1)) if known.size > 1 else math.nan,
-        "median": float(np.median(known)) if known.size else math.nan,
-        "n": int(known.size),
-        "pooled": pooled,
-    }
-
-
-def _counts(counts: Counts) -> dict[str, int]:
-    foreground = counts[:, -1]
-    truth, prediction = foreground.tp + foreground.fn > 0, foreground.tp + foreground.fp > 0
-    return {
-        "images": int(truth.size),
-        "with_lesion": int(truth.sum()),
-        "missed": int((truth & ~prediction).sum()),
-        "false_alarm": int((~truth & prediction).sum()),
-        "both_empty": int((~truth & ~prediction).sum()),
-    }
-
-
-def _trivial(foreground: Counts, empty: Any) -> dict[str, Any]:
-    """What predicting nothing and everything would score: a run near these is broken."""
-    truth, rest, zero = foreground.tp + foreground.fn, foreground.tn + foreground.fp, 0 * foreground.tp
-    cases = {"nothing": Counts(zero, zero, truth, rest), "everything": Counts(truth, rest, zero, zero)}
-    return {
-        name: {
-            m: _statistics(values, float(metrics.pooled(case.sum())[m]))
-            for m, values in metrics.per_image(case, empty).items()
-        }
-        for name, case in cases.items()
-    }
-
-
-def _plain(value: Any) -> Any:
-    """NaN as None: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:
+    if batch_size < 1:
+        raise ConfigError(f"trainer.batch_size is {batch_size}: give a whole number of 1 or above")
+    if not len(indices):
+        raise DatasetError(f"there are no images of {dataset.name} to score: choose another split")
