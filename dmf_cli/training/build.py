@@ -31,7 +31,10 @@ def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool
     """Optimizer, schedule and validation metric; the optimizer's variables exist afterwards."""
     schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
     metric = ForegroundDice(threshold=config["metrics"]["threshold"])
-    model.compile(optimizer(config["optimizer"], schedule), metrics=[metric], jit_compile=jit)
+    steps = optimizer(config["optimizer"], schedule)
+    if config["trainer"]["on_nonfinite"] == "skip" and config["trainer"]["precision"] != "mixed_float16":
+        steps = skipping(steps)
+    model.compile(steps, metrics=[metric], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
 
 
@@ -72,8 +75,8 @@ def warmup(wanted: int | str, total_steps: int) -> int:
         raise ConfigError(f"weighting.warmup is {wanted!r}: give a number of steps, or auto")
     if steps >= total_steps:
         raise ConfigError(
-            f"the run has {total_steps} steps and weighting.warmup is {steps}: the weights would never adapt; "
-            "raise trainer.epochs, or use weighting.warmup=auto or weighting=fixed"
+            f"the run has {total_steps} steps and weighting.warmup is {steps}: the weights would never "
+            "adapt; raise trainer.epochs, or use weighting.warmup=auto or weighting=fixed"
         )
     return steps
 
@@ -93,6 +96,16 @@ def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")
     return getattr(keras.optimizers, kinds[config["name"]])(learning_rate=learning_rate, **params)
+
+
+def skipping(inner: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """``inner`` that leaves out steps with a NaN or infinite gradient.
+
+    Keras skips them in its loss scaling on every backend (and does so under mixed_float16 already); with
+    a scale of 1, which is a power of two, nothing else changes by a bit.
+    """
+    never = 2**31 - 1
+    return keras.optimizers.LossScaleOptimizer(inner, initial_scale=1.0, dynamic_growth_steps=never)
 
 
 def learning_rate(config: Config, peak: float, total_steps: int) -> Any:

@@ -1,5 +1,6 @@
 """What happens around an epoch: one row of values, the checkpoints, the state of other callbacks."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ import keras
 from dmf_cli.errors import NonFiniteError
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import checkpoint
+
+log = logging.getLogger("dmf")
 
 # What Keras's own callbacks count from epoch to epoch; lost on resume unless it is saved.
 COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")
@@ -40,6 +43,7 @@ class EpochWriter(keras.callbacks.Callback):
         monitor: the validation figure that decides about ``best``, a key of the row.
         others: callbacks whose counters belong into the checkpoint.
         show: called with the finished row.
+        stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
     """
 
     def __init__(
@@ -48,19 +52,21 @@ class EpochWriter(keras.callbacks.Callback):
         monitor: str,
         others: Sequence[keras.callbacks.Callback],
         show: Callable[[dict[str, Any]], None],
+        *,
+        stop: bool,
     ) -> None:
         super().__init__()
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
         self.best: float | None = None
         self.best_epoch = 0
-        self.done = 0
+        self.stop, self.skipped = stop, 0
         self.note: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Give the other callbacks their counters back: Keras resets them here."""
         if self.note is None:
             return self._save(0)
-        self.done, self.best, self.best_epoch = (self.note[k] for k in ("epoch", "best", "best_epoch"))
+        self.best, self.best_epoch, self.skipped = (self.note[k] for k in ("best", "best_epoch", "skipped"))
         for callback in self.others:
             vars(callback).update(self.note["callbacks"].get(type(callback).__name__, {}))
         return None
@@ -73,17 +79,31 @@ class EpochWriter(keras.callbacks.Callback):
         """Row, best, last, in this order: a kill in between loses no more than this epoch."""
         steps = self.model.recorder.take()
         row = self._row(epoch + 1, logs or {})
-        _check_finite(epoch + 1, steps, self.model.terms)
+        self._check_finite(epoch + 1, steps)
         self.run.append_steps([{**step, "epoch": epoch + 1} for step in steps])
         self.run.append_epoch(row)
         if self._improved(row[self.monitor]):
             self.best, self.best_epoch = row[self.monitor], epoch + 1
             self._save_best()
         self._save(epoch + 1)
-        self.run.write_status(
-            "running", epoch=epoch + 1, best={"epoch": self.best_epoch, self.monitor: self.best}
-        )
+        best = {"epoch": self.best_epoch, self.monitor: self.best}
+        self.run.write_status("running", epoch=epoch + 1, best=best, skipped_steps=self.skipped)
         self.show({**row, "best": self.best, "best_epoch": self.best_epoch})
+
+    def _check_finite(self, epoch: int, steps: Sequence[dict[str, float]]) -> None:
+        """Count NaN and infinite steps; end the run at the first, or when none of an epoch was finite."""
+        found = _nonfinite(steps, self.model.terms)
+        self.skipped += len(found)
+        if not found:
+            return
+        step, names = found[0]
+        what = f"{names} became NaN or infinite at step {step} (epoch {epoch})"
+        if self.stop or len(found) == len(steps):
+            raise NonFiniteError(
+                f"{what}; the checkpoint is from before: lower optimizer.learning_rate, "
+                "set optimizer.clipnorm=1, or use trainer.precision=float32"
+            )
+        log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
         """The row of ``epochs.csv``."""
@@ -118,19 +138,16 @@ class EpochWriter(keras.callbacks.Callback):
         counters = {
             type(c).__name__: {k: float(vars(c)[k]) for k in COUNTERS if k in vars(c)} for c in self.others
         }
-        note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "callbacks": counters}
-        checkpoint.save(self.run.last_checkpoint, self.model, note)
-        self.done = epoch
+        note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped}
+        checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
 
 
-def _check_finite(epoch: int, steps: Sequence[dict[str, float]], terms: Sequence[str]) -> None:
-    """Stop at a NaN or infinite loss: the optimizer has taken it in and the network is lost."""
+def _nonfinite(steps: Sequence[dict[str, float]], terms: Sequence[str]) -> list[tuple[int, str]]:
+    """The steps with a NaN or infinite value, each with the names of what was not finite."""
+    found = []
     for step in steps:
         names = [t for t in terms if not math.isfinite(step[f"loss.{t}"])]
         names += [] if math.isfinite(step["aux"]) else ["the auxiliary loss"]
         if names or not math.isfinite(step["loss"]):
-            raise NonFiniteError(
-                f"{', '.join(names) or 'the total loss'} became NaN or infinite at step {int(step['step'])} "
-                f"(epoch {epoch}); the checkpoint is from before: lower optimizer.learning_rate, "
-                "set optimizer.clipnorm=1, or use trainer.precision=float32"
-            )
+            found.append((int(step["step"]), ", ".join(names) or "the total loss"))
+    return found

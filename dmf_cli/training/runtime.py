@@ -4,10 +4,13 @@ The Keras backend and the visible devices are fixed by the first import, so this
 Keras nor a backend at its top.
 """
 
+import contextlib
 import dataclasses
+import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import ConfigError
@@ -43,10 +46,11 @@ def start(trainer: Mapping[str, Any], seed: int) -> Runtime:
     _choose_device(wanted)
     import keras
 
-    devices = tuple(sorted(keras.distribution.list_devices("gpu"))) or ("cpu:0",)
+    devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
     if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
         raise ConfigError(
-            f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, or use trainer.device=cpu"
+            f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, "
+            "or use trainer.device=cpu"
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
     if backend == "tensorflow":
@@ -75,13 +79,45 @@ def _choose_backend(backend: str) -> None:
         return
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    module = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[backend]
     try:
-        __import__(module)
-    except ImportError:
+        with _quiet():
+            importlib.import_module(backend)
+            importlib.import_module("tensorflow")  # its input pipeline serves every backend
+            importlib.import_module("keras")
+    except ImportError as error:
         raise ConfigError(
-            f"trainer.backend={backend}: {module} is not installed; pip install 'dmf-cli[{backend}]'"
+            f"trainer.backend={backend} cannot be imported ({error}); pip install 'dmf-cli[{backend}]'"
         ) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what C++ libraries write to stderr while they load (``DMF_DEBUG=1`` shows it).
+
+    TensorFlow greets with half a page about CUDA and oneDNN that no setting of its own turns off.
+    """
+    if os.environ.get("DMF_DEBUG"):
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def gpu_count(backend: str) -> int:
+    """How many GPUs ``backend`` sees (Keras's own list raises on JAX when there is none)."""
+    module = importlib.import_module(backend)
+    if backend == "tensorflow":
+        return len(module.config.list_physical_devices("GPU"))
+    if backend == "jax":
+        return sum(device.platform == "gpu" for device in module.devices())
+    return int(module.cuda.device_count())
 
 
 def _choose_device(device: str) -> None:

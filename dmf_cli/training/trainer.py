@@ -4,6 +4,7 @@
 one on any split or dataset. Nothing is written before config, data and model are known to be good.
 """
 
+import dataclasses
 import logging
 import traceback
 from collections.abc import Mapping
@@ -30,9 +31,13 @@ def train(config: Config) -> Path:
     session = Session(config)
     session.check_monitor()
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
-    run.write_config(configs.to_yaml(config))
-    run.write_environment(session.runtime)
-    session.save_split(run)
+    try:
+        run.write_config(configs.to_yaml(config))
+        run.write_environment(dataclasses.asdict(session.runtime))
+        session.save_split(run)
+    except BaseException:
+        run.abandon()  # nothing is computed yet
+        raise
     return session.run(run, note=None)
 
 
@@ -113,7 +118,8 @@ class Session:
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
         others = build.callbacks(self.config, monitor, callbacks.mode(monitor))
-        writer = callbacks.EpochWriter(run, monitor, others, display.epoch)
+        stop = trainer["on_nonfinite"] == "stop"
+        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop)
         writer.note = note
         first = note["epoch"] if note else 0
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}

@@ -50,10 +50,6 @@ def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
     np.testing.assert_allclose([float(s["loss"]) for s in steps], total, rtol=1e-5)
 
 
-class Interrupted(Exception):
-    pass
-
-
 @pytest.mark.parametrize("weighting", ["var", "bayes"])
 def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, weighting):
     options = (f"weighting={weighting}", "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
