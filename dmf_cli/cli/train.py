@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
@@ -19,10 +20,10 @@ def run(arguments: Sequence[str]) -> int:
     if options.help:
         from dmf_cli.cli import _train_help
 
-        print(_train_help.text(overrides), end="")
+        print(_train_help.text([*overrides, *_own_configs(options)]), end="")
         return 0
     if options.cfg or options.multirun:
-        _check_first(overrides, options)
+        _check_first([*overrides, *_own_configs(options)], options)
     flags = _without(arguments, overrides)
     failures: Failures = []
     _hydra([*flags, *overrides], failures, multirun=options.multirun)
@@ -61,11 +62,21 @@ def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return left
 
 
+def _own_configs(options: Any) -> list[str]:
+    """``--config-dir`` as an override, for what is composed before Hydra's own run."""
+    if options.config_dir is None:
+        return []
+    folder = Path(options.config_dir).resolve()
+    if not folder.is_dir():
+        raise UsageError(f"--config-dir {options.config_dir}: no such folder")
+    return [f"hydra.searchpath=['file://{folder}']"]
+
+
 def _check_first(overrides: list[str], options: Any) -> None:
     """What Hydra would print as a traceback (``--cfg``), or find only after jobs have run (``-m``)."""
     from dmf_cli.config import composer
 
-    if options.config_path or options.config_name or options.config_dir:
+    if options.config_path or options.config_name:
         return  # another config: Hydra finds it, the task checks it
     if options.cfg:
         composer.finish(composer.compose_raw(overrides), overrides, missing=True)

@@ -109,6 +109,7 @@ def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
         (["--resolve"], "--cfg or --help only"),
         (["--config-name", "nope"], "Cannot find primary config 'nope'"),
         (["--config-dir", "nope"], "not found"),
+        (["--config-dir", "nope", "--help"], "no such folder"),
     ],
 )
 def test_bad_input_is_one_line_code_2_and_leaves_nothing(trained, tmp_path, capsys, arguments, says):
@@ -158,12 +159,17 @@ def test_version_is_ours(capsys):
     assert capsys.readouterr().out == f"dmf {__version__}\n"
 
 
-def test_configs_of_ones_own(trained, tmp_path):
+def test_configs_of_ones_own(trained, tmp_path, capsys):
     folder = tmp_path / "mine" / "experiment"
     folder.mkdir(parents=True)
     (folder / "short.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 2\n")
     assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short"]) == 0
     assert trained[0]["trainer"]["epochs"] == 2
+    assert main(["train", "--config-dir", str(tmp_path / "mine"), "-m", "experiment=short", "seed=0,1"]) == 0
+    assert [c["trainer"]["epochs"] for c in trained] == [2, 2, 2]
+    capsys.readouterr()
+    assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short", "--help"]) == 0
+    assert "trainer.epochs                  2 " in capsys.readouterr().out
 
 
 def test_broken_yaml_of_ones_own(trained, tmp_path, capsys):
