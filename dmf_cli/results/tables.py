@@ -1,0 +1,197 @@
+"""An evaluation as files (CSV, JSON, Markdown, LaTeX) and as a table for the terminal.
+
+Every table says what its figures depend on: images, resolution, threshold, the rule for empty masks, and
+how many images fall under it. Trivial predictors stand beside the network, so a broken run is seen at once.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmf_cli.results import _latex
+from dmf_cli.results.atomic import write_atomic
+from dmf_cli.results.summary import jsonable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dmf_cli.training.evaluation import Evaluation
+
+LABELS = {
+    "dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "specificity": "Specificity",
+    "f1": "F1", "accuracy": "Accuracy", "fpr": "FPR (low)", "fnr": "FNR (low)", "npv": "NPV",
+    "cb_dice": "CB-Dice",
+}  # fmt: skip
+COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
+STATISTICS = ("mean", "std", "median", "n", "pooled")
+BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
+LEGEND = (
+    "Mean ± std (n - 1) and median over the n images that count; pooled: pixels of all images together; "
+    "nothing, everything: mean of a predictor that always says so"
+)
+
+
+def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
+    """``NAME_per_image.csv`` and ``NAME_summary.{json,csv,md,tex}`` in ``folder``, each whole or not at all.
+
+    Args:
+        folder: an existing folder.
+        name: of the split, e.g. ``test``; also in the tables, unless the evaluation has a name.
+        evaluation: what :func:`dmf_cli.training.evaluation.evaluate` returned.
+
+    Raises:
+        RunFolderError: disk full, read-only, no permission.
+    """
+    settings = evaluation.summary["settings"]
+    summary = {**evaluation.summary, "settings": {**settings, "split": settings["split"] or name}}
+    contents = {
+        f"{name}_per_image.csv": _csv(evaluation.rows[0], (row.values() for row in evaluation.rows)),
+        f"{name}_summary.json": json.dumps(jsonable(summary), indent=2, allow_nan=False) + "\n",
+        f"{name}_summary.csv": _csv(("scope", "metric", *STATISTICS), _records(summary)),
+        f"{name}_summary.md": markdown(summary),
+        f"{name}_summary.tex": _latex.table(title(summary), notes(summary), COLUMNS, sections(summary)),
+    }
+    for file, content in contents.items():
+        write_atomic(folder / file, content)
+
+
+def title(summary: dict[str, Any]) -> str:
+    """``busi, test: 98 images at their original size, threshold 0.5``."""
+    settings, images = summary["settings"], summary["counts"]["images"]
+    height, width = settings["image_size"]
+    where = (
+        "at their original size"
+        if settings["resolution"] == "original"
+        else f"at network size {height}x{width}"
+    )
+    rule = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
+    name = ", ".join(text for text in (settings["dataset"], settings["split"]) if text)
+    return f"{name}: {images} {'image' if images == 1 else 'images'} {where}, {rule}"
+
+
+def notes(summary: dict[str, Any]) -> list[str]:
+    """What stands under a table: a warning if there is need, counts, the rule for empty masks, the legend."""
+    counts, settings = summary["counts"], summary["settings"]
+    how_many = (
+        f"Images with a lesion: {counts['with_truth']} (missed {counts['missed']}, no overlap "
+        f"{counts['no_overlap']}); without: {counts['images'] - counts['with_truth']} (false alarms "
+        f"{counts['false_alarm']}, both empty {counts['both_empty']})"
+    )
+    rules = f"Empty masks, empty={settings['empty']}: {'; '.join(settings['rules'])}"
+    return [*warnings(summary), how_many, rules, LEGEND]
+
+
+def warnings(summary: dict[str, Any]) -> list[str]:
+    """One line if the network is not better than a trivial predictor."""
+    network = summary["foreground"]["dice"]["mean"]
+    scores = {name: figures["dice"]["mean"] for name, figures in summary["trivial"].items()}
+    name = max(scores, key=lambda name: -1.0 if math.isnan(scores[name]) else scores[name])
+    if math.isnan(network) or math.isnan(scores[name]) or network > scores[name]:
+        return []
+    return [
+        f"WARNING: Dice {_number(network)} is not above that of predicting {name} ({_number(scores[name])})"
+    ]
+
+
+def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dict[str, list[list[str]]]:
+    """Heading -> rows of cells in the order of ``COLUMNS``: the foreground, then each class.
+
+    Of two classes the second is the foreground, and not repeated.
+    ``brief`` names the metrics of a class (default: all) and leaves the background out.
+    """
+    trivial = summary["trivial"]
+    found = {"foreground": [_cells(m, s, trivial) for m, s in summary["foreground"].items()]}
+    names, several = list(summary["classes"]), len(summary["classes"]) > 2
+    for name in ([] if brief else names[:1]) + (names[1:] if several else []):
+        figures = summary["classes"][name]
+        chosen = brief or [metric for metric in figures if metric != "counts"]
+        found[f"class {name}"] = [_cells(metric, figures[metric], {}) for metric in chosen]
+    if several:
+        found["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
+    return found
+
+
+def markdown(summary: dict[str, Any]) -> str:
+    """The tables as GitHub Markdown."""
+    lines = [f"# {_escape(title(summary))}", ""]
+    for heading, rows in sections(summary).items():
+        lines += [f"## {_escape(heading)}", "", _row(COLUMNS), "|:--" + "|--:" * (len(COLUMNS) - 1) + "|"]
+        lines += [*(_row(row) for row in rows), ""]
+    return "\n".join([*lines, *(f"- {_escape(note)}" for note in notes(summary)), ""])
+
+
+def render(evaluation: "Evaluation") -> "Table":
+    """A table for the terminal, legible from 80 columns on; the classes are shown if there are several."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    summary = evaluation.summary
+    table = Table(
+        box=box.SIMPLE_HEAD, title=escape(title(summary)), title_justify="left", caption_justify="left"
+    )
+    # A long class name wraps before a number is cut off.
+    table.add_column(COLUMNS[0], overflow="fold")
+    for column in COLUMNS[1:]:
+        style = "dim" if column in summary["trivial"] else None
+        table.add_column(column, justify="right", no_wrap=True, style=style)
+    for heading, rows in sections(summary, BRIEF).items():
+        if table.row_count:
+            table.add_section()
+            table.add_row(f"[bold]{escape(heading)}[/bold]")
+        for row in rows:
+            table.add_row(*row, style="bold" if row[0] == LABELS["dice"] else None)
+    red = len(warnings(summary))
+    lines = [escape(note) for note in notes(summary)]
+    table.caption = "\n".join([*(f"[bold red]{line}[/bold red]" for line in lines[:red]), *lines[red:]])
+    return table
+
+
+def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:
+    """One row: ``Dice | 0.812 ± 0.101 | 0.834 | 93 | 0.871 | 0.000 | 0.154``."""
+    mean, std, median, n, pooled = (figures[key] for key in STATISTICS)
+    spread = _number(mean) + (f" ± {_number(std)}" if not math.isnan(std) else "")
+    others = [_number(trivial[name][metric]["mean"]) if trivial else "" for name in COLUMNS[5:]]
+    return [LABELS.get(metric, metric), spread, _number(median), str(n), _number(pooled), *others]
+
+
+def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
+    """Rows of the summary's CSV."""
+    classes = {f"class.{name}": figures for name, figures in summary["classes"].items()}
+    trivial = {f"trivial.{name}": figures for name, figures in summary["trivial"].items()}
+    scopes = {"foreground": {**summary["foreground"], "counts": summary["counts"]}, **classes, **trivial}
+    for scope, figures in {**scopes, "all_classes": summary["all_classes"]}.items():
+        yield from ([scope, m, *(s[k] for k in STATISTICS)] for m, s in figures.items() if m != "counts")
+        yield from ([scope, what, "", "", "", n, ""] for what, n in figures.get("counts", {}).items())
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Nine digits a number, an empty cell for NaN."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_plain(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+
+
+def _escape(text: str) -> str:
+    """Names of datasets and classes must not become markup, least of all a new column."""
+    return "".join(f"\\{c}" if c in "\\|*_`<>[]#" else c for c in text)
