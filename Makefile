@@ -53,7 +53,7 @@ define install
 	@test -x $(1)/bin/python || echo "installing into $(1) (once; TensorFlow is large)"
 	@mkdir -p $(1) && touch $(1)/.installing
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
-	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(2) -e "$(3)"
+	@$(1)/bin/python -m pip install -qq --disable-pip-version-check -c $(2) -e "$(3)"
 	@rm -f $(1)/.installing
 endef
 
