@@ -1,0 +1,159 @@
+"""The phantom as a tensorflow-datasets builder, prepared once into the user's cache."""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from dmf_cli.datasets import phantom
+from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.errors import ConfigError, DatasetError
+
+CITATION = """@software{dmf_phantom, title = {Synthetic breast-ultrasound phantom of dmf}, year = {2026}}"""
+
+
+@dataclasses.dataclass(kw_only=True)
+class PhantomConfig(tfds.core.BuilderConfig):
+    """What a phantom dataset depends on; the name holds all of it, so that no other data are read back."""
+
+    size: int = 128
+    count: int = 400
+    seed: int = 0
+    difficulty: float = phantom.DIFFICULTIES["medium"]
+
+    @classmethod
+    def of(cls, *, size: int, count: int, seed: int, difficulty: float | str) -> "PhantomConfig":
+        """A named config; raises ``ConfigError`` for a value out of range."""
+        level = phantom.check(size, difficulty)
+        if count < 3:
+            raise ConfigError(f"dataset.count is {count}: a split needs at least 3 images (train, val, test)")
+        name = f"size{size}_count{count}_seed{seed}_difficulty{level:g}"
+        facts = {"size": size, "count": count, "seed": seed, "difficulty": level}
+        return cls(name=name, description=f"{count} images of {size}x{size}", **facts)
+
+
+class BreastPhantom(tfds.core.GeneratorBasedBuilder):
+    """Synthetic B-mode breast ultrasound with exact lesion masks."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 - as tensorflow-datasets declares it
+    BUILDER_CONFIGS = [  # noqa: RUF012
+        PhantomConfig.of(size=128, count=400, seed=0, difficulty=name) for name in phantom.DIFFICULTIES
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        size = self.builder_config.size
+        return self.dataset_info_from_configs(
+            description="Synthetic B-mode breast ultrasound with exact lesion masks, see dmf_cli.datasets.phantom.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "id": tfds.features.Text(),
+                    "image": tfds.features.Image(shape=(size, size, 1)),
+                    "label": tfds.features.Image(shape=(size, size, 1)),
+                    "stratum": tfds.features.ClassLabel(names=list(phantom.STRATA)),
+                }
+            ),
+            supervised_keys=("image", "label"),
+            citation=CITATION,
+            disable_shuffling=True,  # ids in order; training shuffles
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        config = self.builder_config
+        for index in range(config.count):
+            made = phantom.generate(index, seed=config.seed, size=config.size, difficulty=config.difficulty)
+            yield (
+                index,
+                {
+                    "id": f"{index:06d}",
+                    "image": made.image,
+                    "label": made.label[..., None],
+                    "stratum": made.stratum,
+                },
+            )
+
+
+class PhantomDataset(Dataset):
+    """The prepared phantom, read image by image."""
+
+    def __init__(self, builder: BreastPhantom) -> None:
+        self.name, self.classes, self.channels = "phantom", ("background", "lesion"), 1
+        self._builder = builder
+        self._source = builder.as_data_source(split="train")
+        count = builder.builder_config.count
+        self.ids = tuple(f"{index:06d}" for index in range(count))
+        self.strata = tuple(phantom.STRATA[self._source[index]["stratum"]] for index in range(count))
+
+    def load(self, index: int) -> Sample:
+        """See :meth:`Dataset.load`."""
+        record = self._source[index]
+        return Sample(record["image"], record["label"][..., 0])
+
+    def fingerprint(self) -> str:
+        """See :meth:`Dataset.fingerprint`."""
+        digest = hashlib.sha256()
+        for index in range(len(self)):
+            sample = self.load(index)
+            digest.update(np.ascontiguousarray(sample.image).tobytes())
+            digest.update(np.ascontiguousarray(sample.label).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
+    """The phantom of a ``dataset`` group, prepared on first use (a few seconds).
+
+    Raises:
+        DatasetError: the cache cannot be written.
+    """
+    wanted = {key: config[key] for key in ("size", "count", "seed", "difficulty")}
+    folder = cache_folder(config.get("data_dir"))
+    builder_config = PhantomConfig.of(**wanted)
+    builder_config = BreastPhantom.builder_configs.get(builder_config.name, builder_config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f".{builder_config.name}.lock"):
+            builder = BreastPhantom(data_dir=folder, config=builder_config, file_format="array_record")
+            _prepare(builder)
+    except OSError as error:
+        raise DatasetError(
+            f"the phantom cannot be written to {folder} ({error.strerror or error}): "
+            "set dataset.data_dir=PATH or the environment variable DMF_CACHE to a folder you can write to"
+        ) from None
+    return PhantomDataset(builder)
+
+
+def cache_folder(data_dir: str | None = None) -> Path:
+    """``data_dir``, else ``$DMF_CACHE``, else ``dmf`` in the user's cache."""
+    base = data_dir or os.environ.get("DMF_CACHE")
+    if base:
+        return Path(base).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmf"
+
+
+def _prepare(builder: BreastPhantom) -> None:
+    """Write the records; tensorflow-datasets renames a finished folder, so nothing half-made is ever read."""
+    tfds.disable_progress_bar()
+    for name in ("absl", "etils"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it "downloads"
+        builder.download_and_prepare()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process prepares, others wait: tensorflow-datasets would make them overwrite each other."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
