@@ -101,8 +101,8 @@ class FolderDataset(Dataset):
         unknown = [int(v) for v in present if int(v) not in table]
         if unknown:
             raise DatasetError(
-                f"{path} holds the value {unknown[0]} and the dataset has {len(self.classes)} classes with values "
-                f"{sorted(table)}: set dataset.values or dataset.classes"
+                f"{path} holds the value {unknown[0]} and the dataset has {len(self.classes)} classes "
+                f"with values {sorted(table)}: set dataset.values or dataset.classes"
             )
         lookup = np.zeros(int(present.max()) + 1, np.uint8)
         for value in present:

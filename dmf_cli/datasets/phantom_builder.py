@@ -53,7 +53,7 @@ class BreastPhantom(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         size = self.builder_config.size
         return self.dataset_info_from_configs(
-            description="Synthetic B-mode breast ultrasound with exact lesion masks, see dmf_cli.datasets.phantom.",
+            description="Synthetic B-mode breast ultrasound with exact lesion masks (dmf_cli.datasets).",
             features=tfds.features.FeaturesDict(
                 {
                     "id": tfds.features.Text(),
@@ -121,6 +121,7 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
     folder = cache_folder(config.get("data_dir"))
     builder_config = PhantomConfig.of(**wanted)
     builder_config = BreastPhantom.builder_configs.get(builder_config.name, builder_config)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of a custom config and of missing OpenCV
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / f".{builder_config.name}.lock"):
@@ -145,8 +146,6 @@ def cache_folder(data_dir: str | None = None) -> Path:
 def _prepare(builder: BreastPhantom) -> None:
     """Write the records; tensorflow-datasets renames a finished folder, so nothing half-made is ever read."""
     tfds.disable_progress_bar()
-    for name in ("absl", "etils"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it "downloads"
         builder.download_and_prepare()
 

@@ -49,7 +49,8 @@ def make_split(
         raise DatasetError(f"split.fractions is {list(fractions)}: give three numbers above 0 that sum to 1")
     if len(dataset) < 3:
         raise DatasetError(
-            f"{dataset.name} has {len(dataset)} image(s) and a split needs at least 3 (train, val, test): add images"
+            f"{dataset.name} has {len(dataset)} image(s) and a split needs at least 3 "
+            "(train, val, test): add images"
         )
     groups = _strata(dataset) if stratify else [list(range(len(dataset)))]
     parts: tuple[list[int], ...] = ([], [], [])
@@ -87,8 +88,8 @@ def load_split(path: Path, dataset: Dataset) -> Split:
     missing = [name for name in listed if name not in index]
     if missing:
         raise DatasetError(
-            f"split file {path} names {len(missing)} image(s) that {dataset.name} does not have, first {missing[0]!r}: "
-            "use it with the dataset that it was made from"
+            f"split file {path} names {len(missing)} image(s) that {dataset.name} does not have, "
+            f"first {missing[0]!r}: use it with the dataset that it was made from"
         )
     if len(set(listed)) < len(listed):
         twice = next(name for name in listed if listed.count(name) > 1)

@@ -1,4 +1,4 @@
-"""Architectures: one is a function ``(input_shape, classes, **params) -> keras.Model`` with probabilities out.
+"""Architectures: one is a function ``(input_shape, classes, **params)`` to a model of probabilities.
 
 The re-exports below are the registry: a new architecture is one function, one line here and one YAML
 file in ``conf/model/``.

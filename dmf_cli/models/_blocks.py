@@ -1,4 +1,4 @@
-"""Building blocks that the architectures share; stock Keras layers only, so that any Keras can load a model."""
+"""Blocks that the architectures share; stock Keras layers only, so that any Keras can load a model."""
 
 from typing import Any, Literal
 
@@ -25,7 +25,9 @@ def normalization(norm: Norm, filters: int, *, momentum: float, groups: int) -> 
         return layers.GroupNormalization(groups=-1)
     if norm == "group":
         if filters % groups:
-            raise ConfigError(f"model.groups is {groups} and a level has {filters} filters: groups must divide it")
+            raise ConfigError(
+                f"model.groups is {groups} and a level has {filters} filters: groups must divide it"
+            )
         return layers.GroupNormalization(groups=groups)
     if norm == "none":
         return None

@@ -141,6 +141,7 @@ class RunFolder:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # what the terminal shows is the display's business
         try:
             yield
         finally:
@@ -151,7 +152,8 @@ class RunFolder:
 def _make_exactly(path: Path) -> Path:
     if path.exists():
         raise RunFolderError(
-            f"run_dir={path} exists already: choose another folder, or `dmf resume {path}` to go on with its run"
+            f"run_dir={path} exists already: choose another folder, or `dmf resume {path}` "
+            "to go on with its run"
         )
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ Keras nor a backend at its top.
 import contextlib
 import dataclasses
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import ConfigError
+
+log = logging.getLogger("dmf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +49,15 @@ def start(trainer: Mapping[str, Any], seed: int) -> Runtime:
     _choose_device(wanted)
     import keras
 
-    devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
+    with _quiet():
+        devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
+        _prepare_tensorflow(backend, trainer["deterministic"])
     if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
         raise ConfigError(
             f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, "
             "or use trainer.device=cpu"
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
-    if backend == "tensorflow":
-        _prepare_tensorflow(trainer["deterministic"])
     keras.config.set_dtype_policy(trainer["precision"])
     keras.utils.set_random_seed(seed)
     return Runtime(
@@ -135,15 +138,18 @@ def _choose_device(device: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if visible else str(number)
 
 
-def _prepare_tensorflow(deterministic: bool) -> None:
+def _prepare_tensorflow(backend: str, deterministic: bool) -> None:
+    """Grow its memory as needed; under another backend it feeds the images and must leave the GPU alone."""
     import tensorflow as tf
 
-    for gpu in tf.config.list_physical_devices("GPU"):
-        try:
+    try:
+        if backend != "tensorflow":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in tf.config.get_visible_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # the GPU is in use already: an earlier run of this process set it
-            break
-    if deterministic:
+    except RuntimeError:
+        log.debug("TensorFlow's devices are in use already: an earlier run of this process chose them")
+    if deterministic and backend == "tensorflow":
         tf.config.experimental.enable_op_determinism()
 
 

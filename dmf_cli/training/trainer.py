@@ -13,6 +13,7 @@ from typing import Any
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError, DmfError, RunError
+from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
 from dmf_cli.training.display import Display
@@ -33,7 +34,7 @@ def train(config: Config) -> Path:
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
         run.write_config(configs.to_yaml(config))
-        run.write_environment(dataclasses.asdict(session.runtime))
+        run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)
     except BaseException:
         run.abandon()  # nothing is computed yet
@@ -95,11 +96,12 @@ class Session:
         with run.logging():
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
-                display.start(self.describe(run))
+                display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 self.fit(run, display, note)
-                table = self.evaluate(run)
+                display.phase("scoring the test split")
+                result = self.evaluate(run)
                 run.write_status("completed")
-                display.finish(table, run.path)
+                display.finish(result, run.path)
             except KeyboardInterrupt:
                 display.stop()
                 run.write_status("interrupted")
@@ -131,6 +133,7 @@ class Session:
             steps_per_epoch=self.steps,
             initial_epoch=first,
             epochs=trainer["epochs"],
+            shuffle=False,  # the pipeline does
             callbacks=[*others, callbacks.Heartbeat(display.batch), writer],
             verbose=0,
         )
