@@ -38,7 +38,7 @@ def f1(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """F1 score, the harmonic mean 2 P R / (P + R) of the same mask's precision and recall.
 
     Range [0, 1], 1 is best. For one mask it is the same number as Dice, and listed because papers report
-    both; the harmonic mean of averaged precision and recall is another, larger figure and not this one.
+    both; the harmonic mean of averaged precision and recall is another figure.
     A missed structure and a false alarm are 0; ``empty`` where truth and prediction are both empty.
 
     Source: van Rijsbergen, Information Retrieval (1979); Maier-Hein et al., Nat. Methods 21 (2024) 195.

@@ -52,7 +52,7 @@ def accuracy(counts: Counts) -> np.ndarray:
 
     Range [0, 1], 1 is best. Always defined; mostly background, so predicting nothing scores high.
 
-    Source: Maier-Hein et al., Nat. Methods 21 (2024) 195; MetricsReloaded `accuracy`.
+    Source: Maier-Hein et al., Nat. Methods 21 (2024) 195.
     """
     return ratio(counts.tp + counts.tn, counts.total)
 
@@ -83,6 +83,6 @@ def npv(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     Range [0, 1], 1 is best. It is the precision of the background, with the same rules: 0 if everything
     was predicted although there is background, ``empty`` if truth and prediction are both full.
 
-    Source: Maier-Hein et al., Nat. Methods 21 (2024) 195; MetricsReloaded `negative_predictive_values`.
+    Source: Maier-Hein et al., Nat. Methods 21 (2024) 195.
     """
     return precision(counts.complement(), empty=empty)

@@ -1,0 +1,170 @@
+import csv
+import io
+import json
+import subprocess
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from dmf_cli import metrics
+from dmf_cli.errors import RunFolderError
+from dmf_cli.results import summary, tables
+from dmf_cli.training.evaluation import Evaluation
+
+AWKWARD = ("background", "benign & 50%_a", "mal|ignant*")
+
+
+def evaluation(classes=("background", "lesion"), empty="nan", perfect=False, dataset="busi", images=8):
+    """Made-up label maps: most found in part, one missed, one false alarm, one both empty."""
+    truth = np.random.default_rng(1).integers(0, len(classes), (images, 12, 12))
+    prediction = truth.copy()
+    if not perfect:
+        prediction[:, 6:] = 0
+        truth[1], prediction[1], prediction[2], truth[3], prediction[3] = 0, 1, 0, 0, 0
+    pairs = zip(truth, prediction, strict=True)
+    matrices = np.stack([metrics.confusion(t, p, len(classes)) for t, p in pairs])
+    figures = summary.summarize(matrices, classes, empty=empty)
+    figures["settings"] = {
+        "dataset": dataset, "split": None, "image_size": (128, 96), "resolution": "original",
+        "threshold": 0.5, "empty": empty, "rules": metrics.rules(empty),
+    }  # fmt: skip
+    dice = metrics.dice(metrics.foreground_counts(matrices))
+    rows = [{"id": f'a "b", {i}', "height": 500, "foreground.dice": float(v)} for i, v in enumerate(dice)]
+    return Evaluation(rows, figures, [])
+
+
+def printed(result, width):
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(tables.render(result))
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def written(tmp_path):
+    tables.write_metrics(tmp_path, "test", evaluation(AWKWARD, dataset="busi_2"))
+    return tmp_path
+
+
+def test_the_files(written):
+    assert sorted(path.name for path in written.iterdir()) == [
+        "test_per_image.csv",
+        "test_summary.csv",
+        "test_summary.json",
+        "test_summary.md",
+        "test_summary.tex",
+    ]
+
+
+def test_per_image_csv_has_an_empty_cell_where_a_figure_is_undefined(written):
+    with (written / "test_per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [f'a "b", {i}' for i in range(8)]
+    assert rows[3]["foreground.dice"] == ""
+    assert 0 < float(rows[0]["foreground.dice"]) < 1
+
+
+def test_json_is_strict_and_nested(written):
+    text = (written / "test_summary.json").read_text()
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert found["foreground"]["dice"]["mean"] > 0
+    assert found["counts"]["missed"] == found["counts"]["false_alarm"] == found["counts"]["both_empty"] == 1
+    assert found["settings"]["split"] == "test"
+    assert found["settings"]["image_size"] == [128, 96]
+
+
+def test_summary_csv_agrees_with_json(written):
+    found = json.loads((written / "test_summary.json").read_text())
+    with (written / "test_summary.csv").open(newline="") as file:
+        rows = {(row["scope"], row["metric"]): row for row in csv.DictReader(file)}
+    assert float(rows["foreground", "dice"]["mean"]) == pytest.approx(found["foreground"]["dice"]["mean"])
+    assert int(rows["foreground", "missed"]["n"]) == 1
+    assert ("class.mal|ignant*", "iou") in rows
+    assert ("all_classes", "cb_dice") in rows
+    everything = found["trivial"]["everything"]["dice"]["pooled"]
+    assert float(rows["trivial.everything", "dice"]["pooled"]) == pytest.approx(everything)
+
+
+def test_markdown_rows_have_as_many_cells_as_the_header(written):
+    lines = (written / "test_summary.md").read_text().splitlines()
+    assert lines[0] == "# busi\\_2, test: 8 images at their original size, likeliest class"
+    cells = [line for line in lines if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in cells} == {len(tables.COLUMNS) + 1}
+    assert "## class mal\\|ignant\\*" in lines
+    assert sum(line.startswith("| Dice |") for line in lines) == 4  # foreground and three classes
+
+
+def test_latex_is_escaped(written):
+    text = (written / "test_summary.tex").read_text()
+    assert r"\toprule" in text
+    assert r"busi\_2, test: 8 images" in text
+    assert r"benign \& 50\%\_a" in text
+    assert r"$\pm$" in text
+    assert "±" not in text
+    body = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert {line.replace(r"\&", "").count("&") for line in body} == {len(tables.COLUMNS) - 1}
+
+
+@pytest.mark.latex
+def test_latex_compiles(written):
+    source = (
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{test_summary.tex}\end{document}"
+    )
+    (written / "page.tex").write_text(source)
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_a_folder_that_is_missing_is_one_line(tmp_path):
+    with pytest.raises(RunFolderError, match="cannot write") as caught:
+        tables.write_metrics(tmp_path / "gone", "test", evaluation())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("classes", [("background", "lesion"), AWKWARD])
+def test_the_terminal_shows_every_number_in_full(width, classes):
+    text = printed(evaluation(classes), width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    header = next(line for line in text.splitlines() if "mean ± std" in line)
+    assert header.split() == ["metric", "mean", "±", "std", "median", "n", "pooled", "nothing", "everything"]
+    dice = next(line for line in text.splitlines() if "Dice" in line and "±" in line)
+    assert len(dice.split()) == 9
+
+
+def test_the_terminal_says_what_the_figures_depend_on():
+    text = " ".join(printed(evaluation(), 80).split())
+    assert "busi: 8 images at their original size, threshold 0.5" in text
+    assert (
+        "Images with a lesion: 6 (missed 1, no overlap 0); without: 2 (false alarms 1, both empty 1)" in text
+    )
+    assert "Empty masks, empty=nan: both empty: Dice, IoU, F1 and precision leave the mean" in text
+    assert "count 1;" in " ".join(printed(evaluation(empty="one"), 80).split())
+
+
+def test_network_resolution_is_said():
+    result = evaluation()
+    result.summary["settings"]["resolution"] = "network"
+    assert "8 images at network size 128x96" in " ".join(printed(result, 80).split())
+
+
+def test_classes_are_shown_if_there_are_several():
+    assert "class lesion" not in printed(evaluation(), 120)
+    assert "class mal|ignant*" in printed(evaluation(AWKWARD), 120)
+
+
+def test_a_network_that_is_not_above_the_trivial_ones_is_called_out():
+    assert "WARNING" not in printed(evaluation(perfect=True), 80)
+    broken = evaluation()
+    broken.summary["foreground"]["dice"]["mean"] = 0.01
+    text = " ".join(printed(broken, 80).split())
+    assert "WARNING: Dice 0.010 is not above that of predicting everything" in text
+
+
+def test_one_image_has_no_deviation():
+    result = evaluation(perfect=True, images=1)
+    assert result.summary["foreground"]["dice"]["n"] == 1
+    line = next(line for line in printed(result, 80).splitlines() if line.strip().startswith("Dice"))
+    assert line.split()[:3] == ["Dice", "1.000", "1.000"]
