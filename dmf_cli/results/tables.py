@@ -147,7 +147,7 @@ def render(evaluation: "Evaluation") -> "Table":
             table.add_row(*row, style="bold" if row[0] == LABELS["dice"] else None)
     red = len(warnings(summary))
     lines = [escape(note) for note in notes(summary)]
-    table.caption = "\n".join([*(f"[bold red]{line}[/bold red]" for line in lines[:red]), *lines[red:]])
+    table.caption = "\n".join([*(f"[not dim bold red]{line}[/]" for line in lines[:red]), *lines[red:]])
     return table
 
 
