@@ -24,7 +24,7 @@ class Progress:
         epochs: planned.
         steps: an epoch.
         done: finished epochs.
-        step: finished steps of the epoch under way.
+        step: the step under way, from 1; 0 before the first.
         monitor: the figure that decides about ``best``.
         rows: the last ``TREND`` epoch rows.
         phase: what is going on, when it is not training.
@@ -60,15 +60,16 @@ def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _runtime(runtime: Any) -> str:
     if runtime is None:
         return ""
-    get = (
-        runtime.get
-        if isinstance(runtime, Mapping)
-        else lambda key, default=None: getattr(runtime, key, default)
-    )
-    device, devices = str(get("device", "?")), get("devices", ()) or ()
-    where = f"{device} (of {len(devices)})" if len(devices) > 1 else device
-    parts = [f"{get('backend')} on {where}", str(get("precision")), f"jit {'on' if get('jit') else 'off'}"]
-    return ", ".join(parts + (["deterministic"] if get("deterministic") else []))
+    facts = runtime if isinstance(runtime, Mapping) else vars(runtime)
+    others = len(facts.get("devices") or ()) - 1
+    where = str(facts.get("device", "?")) + (f" ({others} more not used)" if others > 0 else "")
+    parts = [
+        f"{facts.get('backend', '?')} on {where}",
+        str(facts.get("precision", "?")),
+        f"jit {'on' if facts.get('jit') else 'off'}",
+        *(["deterministic"] if facts.get("deterministic") else []),
+    ]
+    return ", ".join(parts)
 
 
 def _data(run: Mapping[str, Any]) -> str:
@@ -95,9 +96,9 @@ def line(row: Row, progress: Progress) -> str:
         f"loss {number(row.get('loss'))}",
         *([" ".join(terms)] if terms else []),
         *([f"gamma {number(row['gamma'], 3)} aux {number(row.get('aux'))}"] if row.get("gamma") else []),
-        " ".join(f"{LABELS[key]} {number(row[key])}" for key in LABELS if key in row),
+        *(f"{label} {number(row[key])}" for key, label in LABELS.items() if key in row),
         _best(row),
-        f"{duration(row.get('seconds'))}, {duration(progress.eta)} left",
+        duration(row.get("seconds")) + (f", {duration(progress.eta)} left" if progress.eta else ""),
     ]
     return " | ".join(part for part in parts if part)
 
@@ -116,36 +117,32 @@ class Panel:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Bars, terms, figures."""
-        row = self.progress.rows[-1] if self.progress.rows else {}
-        blocks: list[RenderableType] = [_bars(self.progress, options)]
-        # Two bars, the table's heading, the auxiliary loss, the figures, a line for the cursor.
-        room = max(1, console.size.height - 6)
-        if row:
-            blocks += [_terms(self.progress, options, room), _figures(row, self.progress)]
+        blocks: list[RenderableType] = [_bars(self.progress)]
+        if self.progress.rows:
+            figures = _figures(self.progress)
+            # Two bars, the heading of the terms, the figures, a line for the cursor.
+            room = max(1, console.size.height - 4 - figures.row_count)
+            blocks += [_terms(self.progress, options, room), figures]
         yield Group(*blocks)
 
 
-def _bars(progress: Progress, options: ConsoleOptions) -> Table:
+def _bars(progress: Progress) -> Table:
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, justify="right")
-    grid.add_column(ratio=1)
-    grid.add_column(no_wrap=True, justify="right")
-    finished = progress.done + (progress.step / progress.steps if progress.steps else 0.0)
+    grid.add_column(ratio=1, min_width=4)
+    grid.add_column(no_wrap=True, justify="right", max_width=26)
+    epochs, steps = max(progress.epochs, 1), max(progress.steps, 1)
     left = progress.phase or (f"{duration(progress.eta)} left" if progress.eta is not None else "")
-    for label, done, of, share, text in (
-        (
-            "epoch",
-            min(progress.done + 1, progress.epochs),
-            progress.epochs,
-            finished / max(progress.epochs, 1),
-            left,
-        ),
-        ("step", progress.step, progress.steps, progress.step / max(progress.steps, 1), _pace(progress)),
-    ):
-        bar = ProgressBar(total=1.0, completed=min(share, 1.0))
-        grid.add_row(Text(label, style="bold"), f"{done}/{of}", bar, text)
+    under_way = min(progress.done + 1, progress.epochs)
+    share = progress.done + max(0, progress.step - 1) / steps
+    _bar(grid, "epoch", f"{under_way}/{progress.epochs}", share / epochs, left)
+    _bar(grid, "step", f"{progress.step}/{progress.steps}", progress.step / steps, _pace(progress))
     return grid
+
+
+def _bar(grid: Table, label: str, count: str, share: float, text: str) -> None:
+    grid.add_row(Text(label, style="dim"), count, ProgressBar(total=1.0, completed=min(share, 1.0)), text)
 
 
 def _pace(progress: Progress) -> str:
@@ -157,39 +154,55 @@ def _terms(progress: Progress, options: ConsoleOptions, room: int) -> Table:
     """One row a term; as many as there is room for, the heaviest of them if not all."""
     row = progress.rows[-1]
     terms = terms_of(row)
-    shown = terms
-    if len(terms) > room:
-        heavy = sorted(terms, key=lambda t: -_finite(row.get(f"weight.{t}")))[: max(1, room - 1)]
-        shown = [t for t in terms if t in heavy]
-    trend = not options.ascii_only and options.max_width >= 60 and len(progress.rows) > 1
+    shown = terms if len(terms) <= room else _heaviest(row, max(1, room - 1))
+    trend = len(progress.rows) > 1 and options.max_width >= 60 and not options.ascii_only
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("term", overflow="ellipsis", no_wrap=True, max_width=max(6, options.max_width // 3))
-    for heading in ("loss", "weight", "share", *(["weight over epochs"] if trend else [])):
-        table.add_column(heading, justify="left" if " " in heading else "right", no_wrap=True)
-    shares = {t: _finite(row.get(f"share.{t}")) for t in terms}
-    whole = sum(map(abs, shares.values())) or 1.0
+    for heading in ("loss", "weight", "share"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if trend:
+        table.add_column("weight over epochs", no_wrap=True)
+    weights = {t: [_finite(past.get(f"weight.{t}")) for past in progress.rows] for t in terms}
+    top = max((max(values) for values in weights.values()), default=0.0)
     for t in shown:
-        past = [sparkline([_finite(r.get(f"weight.{t}")) for r in progress.rows])] if trend else []
-        share = f"{100 * shares[t] / whole:.0f} %"
-        table.add_row(Text(t), number(row.get(f"loss.{t}")), number(row.get(f"weight.{t}"), 3), share, *past)
+        cells = (number(row[f"loss.{t}"]), number(row.get(f"weight.{t}"), 3), _share(row, t))
+        table.add_row(Text(t), *cells, *([sparkline(weights[t], top)] if trend else []))
     if len(shown) < len(terms):
         table.add_row(Text(f"+ {len(terms) - len(shown)} lighter", style="dim"))
     return table
 
 
-def _figures(row: Row, progress: Progress) -> Text:
-    """Validation figures, best so far, auxiliary loss: one thing after the other, wrapped between them."""
-    parts = [f"{LABELS[key]} {number(row[key])}" for key in LABELS if key in row]
-    if row.get("best") is not None:
-        name = LABELS.get(progress.monitor, progress.monitor)
-        parts.append(f"best {name} {number(row['best'])} (epoch {row.get('best_epoch', 0):.0f})")
+def _heaviest(row: Row, count: int) -> list[str]:
+    """The ``count`` terms with the largest weights, in their own order."""
+    heavy = sorted(terms_of(row), key=lambda t: -_finite(row.get(f"weight.{t}")))[:count]
+    return [t for t in terms_of(row) if t in heavy]
+
+
+def _share(row: Row, term: str) -> str:
+    """How much of the weighted loss a term makes up."""
+    whole = sum(abs(_finite(row.get(f"share.{t}"))) for t in terms_of(row))
+    return f"{100 * _finite(row.get(f'share.{term}')) / whole:.0f} %" if whole else "-"
+
+
+def _figures(progress: Progress) -> Table:
+    """Validation figures, the monitored one with its best so far, and the auxiliary loss."""
+    row, monitor = progress.rows[-1], progress.monitor
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for key in [key for key in dict.fromkeys([*LABELS, monitor]) if key in row]:
+        best = (
+            f"best {number(row['best'])} (epoch {row['best_epoch']:.0f})"
+            if _monitored(row, key, monitor)
+            else ""
+        )
+        grid.add_row(Text(LABELS.get(key, key), style="dim"), number(row[key]), Text(best, style="green"))
     if row.get("gamma"):
-        parts.append(f"gamma {number(row['gamma'], 3)} x auxiliary {number(row.get('aux'))}")
-    text = Text(no_wrap=False, overflow="fold")
-    for i, part in enumerate(parts):
-        text.append("  ".join([""] * min(i, 1) + [""]) if i else "")
-        text.append(part.replace(" ", "\u00a0"), style="bold green" if part.startswith("best") else "")
-    return text
+        fading = f"times gamma {number(row['gamma'], 3)}"
+        grid.add_row(Text("auxiliary", style="dim"), number(row.get("aux")), fading)
+    return grid
+
+
+def _monitored(row: Row, key: str, monitor: str) -> bool:
+    return key == monitor and row.get("best") is not None
 
 
 def terms_of(row: Row) -> list[str]:
@@ -197,12 +210,10 @@ def terms_of(row: Row) -> list[str]:
     return [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Heights of ``values`` between 0 and the largest one."""
-    top = max(values, default=0.0)
-    if top <= 0:
-        return BLOCKS[0] * len(values)
-    return "".join(BLOCKS[min(7, max(0, int(8 * value / top)))] for value in values)
+def sparkline(values: Sequence[float], top: float) -> str:
+    """A block for each value, its height between 0 and ``top``."""
+    scale = 8 / top if top > 0 else 0.0
+    return "".join(BLOCKS[min(7, max(0, int(scale * value)))] for value in values)
 
 
 def number(value: Any, digits: int = 4) -> str:

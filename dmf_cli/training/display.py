@@ -12,18 +12,19 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from dmf_cli import __version__
-from dmf_cli.errors import ConfigError, suggest
+from dmf_cli.errors import suggest
 from dmf_cli.training import _view
 
 Mode = Literal["live", "plain", "quiet"]
 MODES = ("auto", "live", "plain", "quiet")
+log = logging.getLogger("dmf")
 REFRESH = 2  # times a second: drawing takes some milliseconds of a core that training wants
 
 
@@ -34,9 +35,6 @@ class Display:
         mode: ``live``, ``plain`` or ``quiet``; ``auto`` is live in a terminal, else plain. Default: what
             the environment variable ``DMF_DISPLAY`` says, else ``auto``.
         console: where to (default: standard output).
-
-    Raises:
-        ConfigError: a mode that does not exist.
     """
 
     def __init__(self, mode: str | None = None, console: Console | None = None) -> None:
@@ -62,15 +60,15 @@ class Display:
         self._say(Text(f"dmf {__version__}", style="bold"))
         for label, text in _view.banner(run):
             self._say(Text.assemble((f"{label:<10}", "dim"), text))
-        logging.getLogger("dmf").addHandler(self._warnings)
-        atexit.register(self.stop)
+        log.addHandler(self._warnings)
+        atexit.register(self.stop)  # the cursor comes back even after SystemExit
         if self.mode == "live":
             self._say(Text())
             self._begin_live()
 
     def batch(self, step: int, steps: int) -> None:
         """Step ``step`` (from 0) of ``steps`` begins. Stores two numbers, draws nothing."""
-        self.progress.step, self.progress.steps = step, steps
+        self.progress.step, self.progress.steps = step + 1, steps
         self.clock.step(step)
         if step and self.progress.phase:
             self.progress.phase = ""
@@ -101,6 +99,7 @@ class Display:
             evaluation: an ``Evaluation``, or anything that Rich can print.
             path: the run folder.
         """
+        self.progress.phase = "done"
         self.stop()
         if self.mode == "quiet":
             return
@@ -116,7 +115,7 @@ class Display:
     def stop(self) -> None:
         """End the live part and give the terminal back; safe to call twice."""
         atexit.unregister(self.stop)
-        logging.getLogger("dmf").removeHandler(self._warnings)
+        log.removeHandler(self._warnings)
         live, self._live = self._live, None
         if live is not None:
             with self._told():
@@ -144,7 +143,9 @@ class Display:
             return
         with self._told():
             text = Text(what) if isinstance(what, str) else what
-            self.console.print(text, soft_wrap=isinstance(text, Text), highlight=False)
+            self.console.print(
+                text, soft_wrap=self.mode == "plain" and isinstance(text, Text), highlight=False
+            )
             self.console.file.flush()
 
     @contextlib.contextmanager
@@ -152,8 +153,12 @@ class Display:
         """A terminal that is gone, or a full disk behind ``>``, must not end the training."""
         try:
             yield
-        except (OSError, ValueError):
-            self.mode, self._live = "quiet", None
+        except (OSError, ValueError) as error:
+            live, self._live, self.mode = self._live, None, "quiet"
+            log.info("no display any more: %s", error)
+            with contextlib.suppress(OSError, ValueError):
+                if live is not None:
+                    live.stop()
 
 
 class _Clock:
@@ -182,10 +187,11 @@ class _Clock:
             recent = sorted(self.seconds[1:][-5:] or self.seconds)
             gone = min(now - self.began, recent[0]) if self.began is not None else 0.0
             return max(0.0, epochs * recent[len(recent) // 2] - gone)
-        if self.second_step is None or progress.step < 3:
+        if self.second_step is None or progress.step < 4:
             return None
-        per_step = (now - self.second_step) / (progress.step - 1)
-        return max(0.0, per_step * (epochs * progress.steps - progress.step))
+        finished = progress.step - 1
+        per_step = (now - self.second_step) / (finished - 1)
+        return max(0.0, per_step * (epochs * progress.steps - finished))
 
 
 class _SafeLive(Live):
@@ -224,8 +230,10 @@ def _console() -> Console:
 
 def _mode(wanted: str, console: Console) -> Mode:
     if wanted not in MODES:
-        raise ConfigError(f"DMF_DISPLAY is {wanted!r}: {suggest(wanted, MODES)}")
+        # The run's folder is claimed already: a wrong wish about the display is no reason to stop.
+        print(f"warning: DMF_DISPLAY is {wanted!r}: {suggest(wanted, MODES)}", file=sys.stderr)
+        wanted = "auto"
     if wanted == "auto":
         lively = console.is_terminal and not console.is_dumb_terminal and not console.is_jupyter
         return "live" if lively else "plain"
-    return wanted  # type: ignore[return-value]
+    return cast(Mode, wanted)
