@@ -30,7 +30,7 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
 def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool) -> None:
     """Optimizer, schedule and validation metric; the optimizer's variables exist afterwards."""
     schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
-    metric = ForegroundDice(threshold=config["metrics"]["threshold"])
+    metric = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
     steps = optimizer(config["optimizer"], schedule)
     if config["trainer"]["on_nonfinite"] == "skip" and config["trainer"]["precision"] != "mixed_float16":
         steps = skipping(steps)

@@ -88,6 +88,7 @@ class EpochWriter(keras.callbacks.Callback):
         self._save(epoch + 1)
         best = {"epoch": self.best_epoch, self.monitor: self.best}
         self.run.write_status("running", epoch=epoch + 1, best=best, skipped_steps=self.skipped)
+        log.info("epoch %d: %s %.6g", epoch + 1, self.monitor, row[self.monitor])
         self.show({**row, "best": self.best, "best_epoch": self.best_epoch})
 
     def _check_finite(self, epoch: int, steps: Sequence[dict[str, float]]) -> None:
@@ -135,11 +136,15 @@ class EpochWriter(keras.callbacks.Callback):
         temporary.replace(self.run.best_model)
 
     def _save(self, epoch: int) -> None:
-        counters = {
-            type(c).__name__: {k: float(vars(c)[k]) for k in COUNTERS if k in vars(c)} for c in self.others
-        }
+        counters = {type(c).__name__: _counters(c) for c in self.others}
         note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped}
         checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
+
+
+def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:
+    """What ``callback`` counts, as plain numbers; None where it has not started to."""
+    found = {k: vars(callback)[k] for k in COUNTERS if k in vars(callback)}
+    return {k: None if v is None else float(v) for k, v in found.items()}
 
 
 def _nonfinite(steps: Sequence[dict[str, float]], terms: Sequence[str]) -> list[tuple[int, str]]:

@@ -52,7 +52,8 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves a file open that turns out not to be an archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise CheckpointError(
@@ -63,9 +64,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """All variables that training reads, by position and path (paths alone repeat)."""
+    """All variables that training reads, by position: Keras counts on in names within one process."""
     counters = {id(v) for v in model.metrics_variables}  # zero at the start of an epoch
     kept = [v for v in model.variables if id(v) not in counters]
-    optimizer = model.optimizer.variables
-    named = {f"model/{i:04d}/{v.path}": v for i, v in enumerate(kept)}
-    return {**named, **{f"optimizer/{i:04d}/{v.path}": v for i, v in enumerate(optimizer)}}
+    owners = {"model": kept, "optimizer": model.optimizer.variables}
+    return {f"{owner}/{i:04d}": v for owner, found in owners.items() for i, v in enumerate(found)}

@@ -66,9 +66,9 @@ class Display:
             self._say(Text())
             self._begin_live()
 
-    def batch(self, step: int, steps: int) -> None:
+    def batch(self, step: int, steps: int | None) -> None:
         """Step ``step`` (from 0) of ``steps`` begins. Stores two numbers, draws nothing."""
-        self.progress.step, self.progress.steps = step + 1, steps
+        self.progress.step, self.progress.steps = step + 1, steps or self.progress.steps
         self.clock.step(step)
         if step and self.progress.phase:
             self.progress.phase = ""

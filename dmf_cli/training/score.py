@@ -57,6 +57,7 @@ def score(
         threshold=metrics["threshold"],
         empty=metrics["empty"],
         resolution=config["eval"]["resolution"],
+        split=name,
     )
     tables.write_metrics(run.metrics, name, result)
     plots.plot_examples(run.predictions / f"{name}.png", result.examples)

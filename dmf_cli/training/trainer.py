@@ -96,11 +96,13 @@ class Session:
         with run.logging():
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
+                log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 self.fit(run, display, note)
                 display.phase("scoring the test split")
                 result = self.evaluate(run)
                 run.write_status("completed")
+                log.info("completed")
                 display.finish(result, run.path)
             except KeyboardInterrupt:
                 display.stop()

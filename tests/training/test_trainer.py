@@ -110,8 +110,9 @@ def test_a_folder_is_never_shared(tiny, tmp_path):
 
 
 def test_a_loss_that_becomes_nan_ends_the_run_and_keeps_the_checkpoint(tiny, tmp_path):
+    options = ("weighting=fixed", "optimizer=sgd", "optimizer.learning_rate=1e30")
     with pytest.raises(NonFiniteError, match=r"step \d+ \(epoch 1\)"):
-        trainer.train(tiny("weighting=fixed", "optimizer=sgd", "optimizer.learning_rate=1e30"))
+        trainer.train(tiny(*options, "trainer.on_nonfinite=stop"))
     status = json.loads((tmp_path / "run/status.json").read_text())
     assert status["state"] == "failed"
     assert "NaN or infinite" in status["message"]
@@ -126,8 +127,8 @@ def test_early_stopping_counts_on_the_monitored_figure(tiny):
 
 
 def test_plateau_lowers_the_learning_rate(tiny):
-    options = ("schedule=plateau", "schedule.patience=1", "trainer.epochs=4", "optimizer.learning_rate=1e-9")
-    folder = trainer.train(tiny("weighting=fixed", *options))
+    options = ("schedule=plateau", "schedule.patience=1", "trainer.epochs=4", "optimizer.learning_rate=1e-5")
+    folder = trainer.train(tiny("weighting=fixed", "optimizer=sgd", *options))
     rates = [float(row["learning_rate"]) for row in rows(folder / "epochs.csv")]
     assert rates[-1] < rates[0]
 
@@ -138,3 +139,20 @@ def test_mixed_precision_keeps_probabilities_and_losses_in_float32(tiny):
 
     assert keras.models.load_model(folder / "checkpoints/best.keras", compile=False).output.dtype == "float32"
     keras.config.set_dtype_policy("float32")
+
+
+def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, tmp_path):
+    import keras
+
+    from dmf_cli.training import build
+
+    def sometimes_nan(y_true, y_pred):  # the largest image mean of the batch decides, so that steps differ
+        wild = keras.ops.max(keras.ops.mean(y_true[..., 1], axis=(1, 2))) > 0.09
+        return keras.ops.where(wild, float("nan"), 1.0) * keras.ops.mean(y_pred[..., 1])
+
+    monkeypatch.setattr(build, "loss_terms", lambda terms: {name: sometimes_nan for name in terms})
+    folder = trainer.train(tiny("weighting=fixed", "trainer.on_nonfinite=skip"))
+    broken = [row for row in rows(folder / "steps.csv") if row["loss"] == "nan"]
+    assert 0 < len(broken) < 8
+    assert json.loads((folder / "status.json").read_text())["skipped_steps"] == len(broken)
+    assert all(np.isfinite(a).all() for a in arrays(folder / "checkpoints/last.npz").values())
