@@ -1,56 +1,62 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and errors of the disk in one line."""
 
 import contextlib
 import errno
+import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dmf_cli.errors import RunFolderError
 
+_ELSEWHERE = "set run_dir=... or output_root=... to a folder that you can write to"
 ADVICE = {
     errno.ENOSPC: "the disk is full: free some space, then `dmf resume` the run",
     errno.EDQUOT: "your disk quota is used up: free some space, then `dmf resume` the run",
-    errno.EROFS: "the file system is read-only: set output_root=... to a folder you can write to",
-    errno.EACCES: "no permission: set output_root=... to a folder you can write to",
-    errno.EPERM: "no permission: set output_root=... to a folder you can write to",
+    errno.EROFS: f"the file system is read-only: {_ELSEWHERE}",
+    errno.EACCES: f"no permission: {_ELSEWHERE}",
+    errno.EPERM: f"no permission: {_ELSEWHERE}",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
+    errno.EEXIST: "a part of the path is a file: choose another folder",
+    errno.EISDIR: "a folder is in the way: remove or rename it",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ENOENT: "its folder is gone: do not move or delete a run that is under way",
 }
+TEMPORARY = ".tmp"  # suffix of what a killed process may leave behind
+_numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, doing: str = "write") -> Iterator[None]:
     """Turn an ``OSError`` on ``path`` into one line that says what to do."""
     try:
         yield
     except OSError as error:
-        advice = ADVICE.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
-        raise RunFolderError(f"cannot write {path}: {advice}") from error
+        reason = error.strerror or str(error) or type(error).__name__
+        if doing == "write":
+            reason = ADVICE.get(error.errno or 0, reason)
+        raise RunFolderError(f"cannot {doing} {path}: {reason}") from error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` under a temporary name in the same folder, then rename.
 
+    Args:
+        path: the file, in an existing folder.
+        content: text is written as UTF-8.
+
     Raises:
         RunFolderError: disk full, read-only, no permission; what was at ``path`` is still there.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}-{next(_numbers)}{TEMPORARY}")
     with told(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
