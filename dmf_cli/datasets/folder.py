@@ -186,8 +186,9 @@ def _unique_ids(root: Path, images: Sequence[Path]) -> tuple[str, ...]:
 def _open(path: Path) -> Image.Image:
     """The decoded file; half-written and foreign files are told by name."""
     try:
-        image = Image.open(path)
-        image.load()
+        with path.open("rb") as file:
+            image = Image.open(file)
+            image.load()
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} cannot be read as an image ({error}): replace or remove it") from None
     return image
