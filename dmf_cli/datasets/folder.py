@@ -81,8 +81,8 @@ class FolderDataset(Dataset):
             found = self._read_mask(mask)
             if found.shape != label.shape:
                 raise DatasetError(
-                    f"{mask} is {found.shape[1]}x{found.shape[0]} pixels and its image {path.name} "
-                    f"{label.shape[1]}x{label.shape[0]}: give both the same size"
+                    f"{mask} is {_pixels(found)} pixels and its image {path.name} {_pixels(label)}: "
+                    "give both the same size"
                 )
             label = np.maximum(label, found)
         return Sample(image, label)
@@ -108,6 +108,11 @@ class FolderDataset(Dataset):
         for value in present:
             lookup[int(value)] = table[int(value)]
         return lookup[pixels]
+
+
+def _pixels(plane: np.ndarray) -> str:
+    height, width = plane.shape[:2]
+    return f"{width}x{height}"
 
 
 def _existing(name: str, folder: str | Path | None) -> Path:

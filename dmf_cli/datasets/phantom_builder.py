@@ -37,8 +37,8 @@ class PhantomConfig(tfds.core.BuilderConfig):
         if count < 3:
             raise ConfigError(f"dataset.count is {count}: a split needs at least 3 images (train, val, test)")
         name = f"size{size}_count{count}_seed{seed}_difficulty{level:g}"
-        facts = {"size": size, "count": count, "seed": seed, "difficulty": level}
-        return cls(name=name, description=f"{count} images of {size}x{size}", **facts)
+        text = f"{count} images of {size}x{size}"
+        return cls(name=name, description=text, size=size, count=count, seed=seed, difficulty=level)
 
 
 class BreastPhantom(tfds.core.GeneratorBasedBuilder):

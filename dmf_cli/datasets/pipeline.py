@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.images import Geometry, Normalize, Resize, as_size, prepare, prepare_label
 from dmf_cli.datasets.order import epoch_order
 from dmf_cli.errors import DatasetError
 
@@ -26,7 +26,7 @@ class Prepared:
 
     images: np.ndarray
     labels: np.ndarray
-    geometries: tuple[images.Geometry, ...]
+    geometries: tuple[Geometry, ...]
     ids: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -38,19 +38,19 @@ def load_prepared(
     indices: Sequence[int],
     *,
     image_size: Any,
-    resize: images.Resize = "stretch",
-    normalize: images.Normalize = "unit",
+    resize: Resize = "stretch",
+    normalize: Normalize = "unit",
     progress: Callable[[], None] | None = None,
 ) -> Prepared:
     """Decode and resize images ``indices`` once; raises ``DatasetError`` naming a file that is bad."""
-    size = images.as_size(image_size)
+    size = as_size(image_size)
     inputs = np.empty((len(indices), *size, dataset.channels), np.float32)
     labels = np.empty((len(indices), *size), np.uint8)
     geometries = []
     for row, index in enumerate(indices):
         sample = dataset.load(index)
-        inputs[row], where = images.prepare(sample.image, size=size, resize=resize, normalize=normalize)
-        labels[row] = images.prepare_label(sample.label, size, resize)
+        inputs[row], where = prepare(sample.image, size=size, resize=resize, normalize=normalize)
+        labels[row] = prepare_label(sample.label, size, resize)
         geometries.append(where)
         if progress:
             progress()

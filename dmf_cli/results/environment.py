@@ -1,46 +1,62 @@
-"""What a run ran on: enough to understand a difference between two machines."""
+"""What a run ran on: enough to understand a difference between two machines. Imports nothing heavy."""
 
 import importlib.metadata
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dmf_cli
 
 PACKAGES = (
-    "tensorflow",
-    "keras",
-    "jax",
-    "torch",
-    "numpy",
-    "scipy",
-    "pillow",
-    "hydra-core",
-    "omegaconf",
-    "tensorflow-datasets",
-    "rich",
-    "matplotlib",
-)
+    "tensorflow", "keras", "jax", "jaxlib", "torch", "numpy", "scipy", "pillow", "hydra-core", "omegaconf",
+    "tensorflow-datasets", "rich", "matplotlib",
+)  # fmt: skip
+# Settings from outside that change what is computed, or how fast.
+VARIABLES = (
+    "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND", "OMP_NUM_THREADS", "TF_CUDNN_DETERMINISTIC",
+    "TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_XLA_FLAGS", "XLA_FLAGS",
+)  # fmt: skip
+SECONDS = 10  # that git and nvidia-smi may take
 
 
 def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
-    """Versions, machine, command and ``runtime`` (backend, devices, ...) as plain data."""
+    """Versions, machine, command line and ``runtime`` (backend, devices, ...) as plain data for JSON.
+
+    What cannot be found out is None; this never raises. Memory is in bytes.
+    """
+    on_gpu = str(runtime.get("device", "")).startswith("gpu")
     return {
         "dmf": dmf_cli.__version__,
         "commit": _commit(),
-        "command": sys.argv,
-        "folder": str(Path.cwd()),
+        "command": shlex.join(["dmf", *sys.argv[1:]] if _is_dmf(sys.argv[0]) else sys.argv),
+        "folder": _folder(),
+        "runtime": dict(runtime),
+        "gpus": _gpus() if on_gpu else [],
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "runtime": dict(runtime),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory": _memory(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
+
+
+def _is_dmf(program: str) -> bool:
+    return Path(program).name.partition(" ")[0] in ("dmf", "__main__.py")
+
+
+def _folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:  # deleted while the process runs
+        return None
 
 
 def _version(package: str) -> str | None:
@@ -55,8 +71,37 @@ def _commit() -> str | None:
     root = Path(dmf_cli.__file__).parents[1]
     if not (root / ".git").exists():
         return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    return _output(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+
+
+def _gpus() -> list[str]:
+    """Name, memory and driver of each GPU of the machine, also of those that are hidden."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    fields = "--query-gpu=name,memory.total,driver_version"
+    return (_output(["nvidia-smi", fields, "--format=csv,noheader"]) or "").splitlines()
+
+
+def _processor() -> str:
+    """``platform.processor`` is empty or just ``x86_64`` on Linux."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
         return None
+
+
+def _output(command: Sequence[str]) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

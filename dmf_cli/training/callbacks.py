@@ -108,8 +108,8 @@ class EpochWriter(keras.callbacks.Callback):
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
         """The row of ``epochs.csv``."""
-        kept = ("loss.", "weight.", "share.", "val_loss.")
-        terms = {k: v for kind in kept for k, v in logs.items() if k.startswith(kind)}
+        kinds = ("loss", "weight", "share", "val_loss")
+        terms = {f"{kind}.{term}": logs[f"{kind}.{term}"] for kind in kinds for term in self.model.terms}
         scores = {k: logs[k] for k in ("val_objective", "val_foreground_dice")}
         return {
             "epoch": epoch,

@@ -25,7 +25,8 @@ def save(path: Path, model: keras.Model, note: dict[str, Any]) -> None:
         model.jax_state_sync()
     arrays = {key: np.asarray(keras.ops.convert_to_numpy(v.value)) for key, v in _variables(model).items()}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays, **{NOTE: np.array(json.dumps(note))})
+    arrays[NOTE] = np.array(json.dumps(note))
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_atomic(path, buffer.getvalue())
 
 

@@ -34,12 +34,11 @@ class Runtime:
     deterministic: bool
 
 
-def start(trainer: Mapping[str, Any], seed: int) -> Runtime:
-    """Choose backend and device, import Keras, seed every generator.
+def start(trainer: Mapping[str, Any]) -> Runtime:
+    """Choose backend and device, then import Keras.
 
     Args:
         trainer: the ``trainer`` group of the config (``backend device precision jit deterministic``).
-        seed: for weights, order and augmentation; >= 0.
 
     Raises:
         ConfigError: for a device that is not there, or a backend other than the one already loaded.
@@ -59,7 +58,6 @@ def start(trainer: Mapping[str, Any], seed: int) -> Runtime:
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
     keras.config.set_dtype_policy(trainer["precision"])
-    keras.utils.set_random_seed(seed)
     return Runtime(
         backend=backend,
         device=device,

@@ -32,7 +32,7 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
-    runtime.start(config["trainer"], config["seed"])
+    runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
     trained = configs.load_run(run.path)
     own = {**config["dataset"]} == {**trained["dataset"]}

@@ -65,12 +65,16 @@ class Session:
 
     def __init__(self, config: Config, split_file: Path | None = None) -> None:
         self.config = config
-        self.runtime = runtime.start(config["trainer"], config["seed"])
+        self.runtime = runtime.start(config["trainer"])
         # Keras may be imported from here on.
+        import keras
+
         from dmf_cli.datasets.pipeline import steps_per_epoch
         from dmf_cli.training import build, data
 
         self.data = data.open_data(config, split_file)
+        # Only now: preparing a dataset for the first time draws from the same generators.
+        keras.utils.set_random_seed(config["seed"])
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
         self.model = build.fused_model(config, self.data, self.steps)
         build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)

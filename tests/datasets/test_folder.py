@@ -128,11 +128,11 @@ def test_a_folder_that_cannot_be_used_is_told(busi, tmp_path):
         open_busi(tmp_path / "Dataset_BUSI_with_G")
     with pytest.raises(DatasetError, match=r"add dataset\.dir=PATH"):
         open_busi(None)
-    with pytest.raises(DatasetError, match="no image in .* matches"):
+    with pytest.raises(DatasetError, match=r"no image in .* matches"):
         open_busi(tmp_path, images="*.png")
     with pytest.raises(DatasetError, match="did you mean 'benign'"):
         open_busi(busi, strata=["bening"])
-    with pytest.raises(ConfigError, match="only {folder} and {stem}"):
+    with pytest.raises(ConfigError, match=r"only \{folder\} and \{stem\}"):
         open_busi(busi, masks="{name}.png")
 
 

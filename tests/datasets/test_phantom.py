@@ -8,7 +8,7 @@ from dmf_cli.errors import ConfigError
 
 
 def test_speckle_is_fully_developed():
-    """The envelope of many scatterers is Rayleigh distributed: mean / deviation = sqrt(pi / (4 - pi)) = 1.91."""
+    """The envelope of many scatterers is Rayleigh distributed: mean / deviation = 1.91."""
     envelope = np.concatenate([speckle(np.random.default_rng(i), 256).ravel() for i in range(20)])
     assert envelope.mean() / envelope.std() == pytest.approx(1.91, abs=0.05)
     quantiles = np.quantile(envelope, [0.1, 0.5, 0.9])  # of a Rayleigh law with mean square 1

@@ -36,7 +36,7 @@ def test_order_is_a_permutation_that_depends_on_seed_and_epoch_alone():
 
 def test_samples_are_shuffled_anew_each_epoch_and_seen_once(prepared):
     steps = seen(batches(prepared), 6)
-    first, second = sum(steps[:3], []), sum(steps[3:], [])
+    first, second = [*itertools.chain(*steps[:3])], [*itertools.chain(*steps[3:])]
     assert len(set(first)) == len(set(second)) == 9
     assert first != second
     assert steps == seen(batches(prepared), 6)

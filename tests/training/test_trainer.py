@@ -7,6 +7,13 @@ import pytest
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
 from dmf_cli.training import trainer
 
+EXPECTED = """
+config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
+metrics/test_per_image.csv metrics/test_summary.json metrics/test_summary.csv metrics/test_summary.md
+metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png predictions/test.png
+checkpoints/best.keras checkpoints/last.npz
+"""
+
 
 def rows(path):
     with path.open(newline="") as file:
@@ -20,12 +27,7 @@ def arrays(path):
 
 def test_a_run_leaves_everything_that_a_reader_needs(tiny):
     folder = trainer.train(tiny("auxiliary=cbdice", "auxiliary.every=2"))
-    for name in (
-        "config.yaml", "status.json", "environment.json", "train.log", "split.json", "epochs.csv", "steps.csv",
-        "metrics/test_per_image.csv", "metrics/test_summary.json", "metrics/test_summary.csv",
-        "metrics/test_summary.md", "metrics/test_summary.tex", "plots/losses.png", "plots/metrics.png",
-        "plots/weights.png", "predictions/test.png", "checkpoints/best.keras", "checkpoints/last.npz",
-    ):  # fmt: skip
+    for name in EXPECTED.split():
         assert (folder / name).stat().st_size > 0, name
     assert json.loads((folder / "status.json").read_text())["state"] == "completed"
     summary = json.loads((folder / "metrics/test_summary.json").read_text())
@@ -150,7 +152,7 @@ def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, tmp_p
         wild = keras.ops.max(keras.ops.mean(y_true[..., 1], axis=(1, 2))) > 0.09
         return keras.ops.where(wild, float("nan"), 1.0) * keras.ops.mean(y_pred[..., 1])
 
-    monkeypatch.setattr(build, "loss_terms", lambda terms: {name: sometimes_nan for name in terms})
+    monkeypatch.setattr(build, "loss_terms", lambda terms: dict.fromkeys(terms, sometimes_nan))
     folder = trainer.train(tiny("weighting=fixed", "trainer.on_nonfinite=skip"))
     broken = [row for row in rows(folder / "steps.csv") if row["loss"] == "nan"]
     assert 0 < len(broken) < 8
