@@ -34,7 +34,7 @@ def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "dmf": dmf_cli.__version__,
         "commit": _commit(),
-        "command": shlex.join(["dmf", *sys.argv[1:]] if _is_dmf(sys.argv[0]) else sys.argv),
+        "command": shlex.join([*Path(sys.argv[0]).name.split(), *sys.argv[1:]]),
         "folder": _folder(),
         "runtime": dict(runtime),
         "gpus": _gpus() if on_gpu else [],
@@ -46,10 +46,6 @@ def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
-
-
-def _is_dmf(program: str) -> bool:
-    return Path(program).name.partition(" ")[0] in ("dmf", "__main__.py")
 
 
 def _folder() -> str | None:

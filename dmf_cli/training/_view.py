@@ -26,6 +26,7 @@ class Progress:
         done: finished epochs.
         step: the step under way, from 1; 0 before the first.
         monitor: the figure that decides about ``best``.
+        terms: in the order of the loss expression; those of the rows when empty.
         rows: the last ``TREND`` epoch rows.
         phase: what is going on, when it is not training.
         eta: seconds left, None while unknown.
@@ -36,6 +37,7 @@ class Progress:
     done: int = 0
     step: int = 0
     monitor: str = "val_foreground_dice"
+    terms: Sequence[str] = ()
     rows: list[Row] = dataclasses.field(default_factory=list)
     phase: str = ""
     eta: float | None = None
@@ -90,7 +92,9 @@ def _plan(run: Mapping[str, Any]) -> str:
 
 def line(row: Row, progress: Progress) -> str:
     """One epoch in one line that ``grep`` and ``cut -d'|'`` like: each term is ``loss*weight``."""
-    terms = [f"{t} {number(row[f'loss.{t}'])}*{number(row.get(f'weight.{t}'), 3)}" for t in terms_of(row)]
+    terms = [
+        f"{t} {number(row[f'loss.{t}'])}*{number(row.get(f'weight.{t}'), 3)}" for t in terms_of(row, progress)
+    ]
     parts = [
         f"epoch {row['epoch']:.0f}/{progress.epochs}",
         f"loss {number(row.get('loss'))}",
@@ -153,8 +157,8 @@ def _pace(progress: Progress) -> str:
 def _terms(progress: Progress, options: ConsoleOptions, room: int) -> Table:
     """One row a term; as many as there is room for, the heaviest of them if not all."""
     row = progress.rows[-1]
-    terms = terms_of(row)
-    shown = terms if len(terms) <= room else _heaviest(row, max(1, room - 1))
+    terms = terms_of(row, progress)
+    shown = terms if len(terms) <= room else _heaviest(row, terms, max(1, room - 1))
     trend = len(progress.rows) > 1 and options.max_width >= 60 and not options.ascii_only
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("term", overflow="ellipsis", no_wrap=True, max_width=max(6, options.max_width // 3))
@@ -172,15 +176,15 @@ def _terms(progress: Progress, options: ConsoleOptions, room: int) -> Table:
     return table
 
 
-def _heaviest(row: Row, count: int) -> list[str]:
+def _heaviest(row: Row, terms: Sequence[str], count: int) -> list[str]:
     """The ``count`` terms with the largest weights, in their own order."""
-    heavy = sorted(terms_of(row), key=lambda t: -_finite(row.get(f"weight.{t}")))[:count]
-    return [t for t in terms_of(row) if t in heavy]
+    heavy = sorted(terms, key=lambda t: -_finite(row.get(f"weight.{t}")))[:count]
+    return [t for t in terms if t in heavy]
 
 
 def _share(row: Row, term: str) -> str:
     """How much of the weighted loss a term makes up."""
-    whole = sum(abs(_finite(row.get(f"share.{t}"))) for t in terms_of(row))
+    whole = sum(abs(_finite(value)) for key, value in row.items() if key.startswith("share."))
     return f"{100 * _finite(row.get(f'share.{term}')) / whole:.0f} %" if whole else "-"
 
 
@@ -205,9 +209,11 @@ def _monitored(row: Row, key: str, monitor: str) -> bool:
     return key == monitor and row.get("best") is not None
 
 
-def terms_of(row: Row) -> list[str]:
-    """The names of the loss terms in an epoch's row."""
-    return [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
+def terms_of(row: Row, progress: Progress) -> list[str]:
+    """The names of the loss terms in an epoch's row, in the order in which the user gave them."""
+    found = [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
+    known = [term for term in progress.terms if term in found]
+    return [*known, *(term for term in found if term not in known)]
 
 
 def sparkline(values: Sequence[float], top: float) -> str:

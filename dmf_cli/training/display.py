@@ -55,6 +55,7 @@ class Display:
         first = run.get("first_epoch", 0)
         self.progress = _view.Progress(run.get("epochs", 0), run.get("steps", 0), first)
         self.progress.monitor = run.get("monitor", self.progress.monitor)
+        self.progress.terms = tuple(run.get("terms", ()))
         self.progress.phase = "compiling"
         self.clock = _Clock()
         self._say(Text(f"dmf {__version__}", style="bold"))
