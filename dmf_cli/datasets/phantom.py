@@ -23,8 +23,8 @@ from scipy import ndimage
 from dmf_cli.errors import ConfigError
 
 STRATA = ("normal", "benign", "malignant")
-SHARES = (0.15, 0.5, 0.35)  # of the strata
-DIFFICULTIES = {"easy": 0.15, "medium": 0.5, "hard": 0.85}
+SHARES = (0.12, 0.52, 0.36)  # of the strata
+DIFFICULTIES = {"easy": 0.1, "medium": 0.4, "hard": 0.8}
 AXIAL, LATERAL = 0.0045, 0.0085  # standard deviations of the point-spread function, shares of the side
 PERSISTENCE = 0.006  # standard deviation of the display's smoothing, share of the side
 FIELD = 64  # side of the coarse grids that smooth random fields are drawn on
@@ -208,7 +208,7 @@ def _add_lesion(
 ) -> np.ndarray:
     """Draw one lesion into the maps and return its exact label map."""
     malignant = stratum == "malignant"
-    radius = layout.uniform(0.075, 0.19) * (1.1 - 0.3 * level)
+    radius = layout.uniform(0.08, 0.19) * (1.1 - 0.3 * level)
     flat = layout.uniform(0.85, 1.25) if malignant else layout.uniform(0.5, 0.85)  # height over width
     reach = radius * np.sqrt(flat)
     cx = layout.uniform(0.2, 0.8)

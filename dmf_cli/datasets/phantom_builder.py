@@ -26,7 +26,7 @@ class PhantomConfig(tfds.core.BuilderConfig):
     """What a phantom dataset depends on; the name holds all of it, so that no other data are read back."""
 
     size: int = 128
-    count: int = 400
+    count: int = 800
     seed: int = 0
     difficulty: float = phantom.DIFFICULTIES["medium"]
 
@@ -47,7 +47,7 @@ class BreastPhantom(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 - as tensorflow-datasets declares it
     BUILDER_CONFIGS = [  # noqa: RUF012
-        PhantomConfig.of(size=128, count=400, seed=0, difficulty=name) for name in phantom.DIFFICULTIES
+        PhantomConfig.of(size=128, count=800, seed=0, difficulty=name) for name in phantom.DIFFICULTIES
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -28,7 +28,7 @@ def test_the_records_hold_what_the_generator_makes(tmp_path):
 def test_it_is_a_tensorflow_dataset(tmp_path):
     from dmf_cli.datasets.phantom_builder import BreastPhantom
 
-    info = BreastPhantom(data_dir=tmp_path, config="size128_count400_seed0_difficulty0.5").info
+    info = BreastPhantom(data_dir=tmp_path, config="size128_count800_seed0_difficulty0.4").info
     assert info.features["image"].shape == (128, 128, 1)
     assert info.supervised_keys == ("image", "label")
 
@@ -73,6 +73,6 @@ def test_the_cache_follows_the_environment(tmp_path, monkeypatch):
 
 def test_the_shipped_config_is_the_default_and_checked(tmp_path):
     config = configs.compose([])["dataset"]
-    assert (config["name"], config["count"], config["size"]) == ("phantom", 400, 128)
+    assert (config["name"], config["count"], config["size"]) == ("phantom", 800, 128)
     with pytest.raises(ConfigError, match=r"dataset\.count is 2"):
         opened(tmp_path, count=2)
