@@ -192,6 +192,8 @@ def _figures(progress: Progress) -> Table:
     """Validation figures, the monitored one with its best so far, and the auxiliary loss."""
     row, monitor = progress.rows[-1], progress.monitor
     grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(3):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
     for key in [key for key in dict.fromkeys([*LABELS, monitor]) if key in row]:
         best = (
             f"best {number(row['best'])} (epoch {row['best_epoch']:.0f})"

@@ -162,6 +162,14 @@ class Display:
                     live.stop()
 
 
+class SafeConsole(Console):
+    """A console whose reader may go away (``| head``) without the process being ended."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit here, and take the training along."""
+        raise  # the BrokenPipeError under way, for the display to handle
+
+
 class _Clock:
     """Seconds left, from the epochs so far; from the steps so far in the first one."""
 
@@ -223,7 +231,7 @@ def _console() -> Console:
     """Standard output; characters that it cannot show become ``?`` instead of an exception."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    console = Console(highlight=False)
+    console = SafeConsole(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120  # a file has no width; tables need some
     return console
