@@ -62,7 +62,8 @@ def losses(epochs: Columns, terms: Sequence[str]) -> Figure:
         elif position + columns >= count:  # nothing below it
             look.epoch_axis(panel, epochs["epoch"])
             panel.tick_params(labelbottom=True)
-    words = ["training (sum: adapting weights)", "validation (sum: fixed weights)"]
+    extra = " and auxiliary loss" if np.nansum(look.finite(epochs.get("gamma", []))) else ""
+    words = [f"training (sum: adapting weights{extra})", "validation (sum: fixed weights)"]
     figure.legend(panels[0].get_lines(), words, loc="outside lower center", ncols=2)
     return figure
 

@@ -137,7 +137,7 @@ def _bars(progress: Progress) -> Table:
     grid.add_column(ratio=1, min_width=4)
     grid.add_column(no_wrap=True, justify="right", max_width=26)
     epochs, steps = max(progress.epochs, 1), max(progress.steps, 1)
-    left = progress.phase or (f"{duration(progress.eta)} left" if progress.eta is not None else "")
+    left = progress.phase or (f"{duration(progress.eta)} left" if progress.eta else "")
     under_way = min(progress.done + 1, progress.epochs)
     share = progress.done + max(0, progress.step - 1) / steps
     _bar(grid, "epoch", f"{under_way}/{progress.epochs}", share / epochs, left)

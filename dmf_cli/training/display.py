@@ -77,7 +77,9 @@ class Display:
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is over: ``row`` as in ``epochs.csv``, and ``best``, ``best_epoch``."""
         self.progress.done = int(row["epoch"])
-        self.progress.step, self.progress.phase = 0, ""
+        self.progress.phase = ""
+        if self.progress.done < self.progress.epochs:
+            self.progress.step = 0
         self.progress.rows = [*self.progress.rows, dict(row)][-_view.TREND :]
         self.clock.epoch(row.get("seconds"))
         self.progress.eta = self.clock.left(self.progress)
