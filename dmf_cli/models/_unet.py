@@ -15,7 +15,7 @@ def unet(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 32,
+    filters: int = 16,
     depth: int | Literal["auto"] = "auto",
     convs: int = 1,
     dropout: float = 0.0,
@@ -32,7 +32,7 @@ def unet(
     Args:
         input_shape: (height, width, channels); any size, not only multiples of 2^depth.
         classes: 1 for a sigmoid foreground, else the number of softmax classes.
-        filters: of the first level, >= 1.
+        filters: of the first level, >= 1 (the notebook: 32).
         depth: number of poolings, >= 1; ``auto`` pools while both sides stay at 8 or more.
         convs: convolutions a level, >= 1; 2 is the original U-Net.
         dropout: rate in [0, 1) at the bottom.

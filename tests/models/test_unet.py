@@ -26,7 +26,7 @@ def test_the_notebook_has_the_parameters_counted_by_hand():
     for width in (256, 128, 64, 32):
         up += 9 * below * width + 4 * width
         below = 2 * width
-    assert models.unet((128, 128, 1), 2).count_params() == down + up + (64 * 2 + 2)
+    assert models.unet((128, 128, 1), 2, filters=32).count_params() == down + up + (64 * 2 + 2)
 
 
 @pytest.mark.parametrize("depth", ["auto", 1, 3])
