@@ -87,9 +87,9 @@ def load_run(path: Path | str) -> Config:
 
     file = Path(path) / "config.yaml"
     if not file.is_file():
-        raise RunFolderError(
-            f"{path} is not a run: it has no config.yaml; give the folder that dmf train printed"
-        )
+        from dmf_cli.results import places
+
+        raise RunFolderError(places.why_not(Path(path)))
     try:
         loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:

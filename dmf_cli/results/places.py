@@ -13,6 +13,12 @@ CONFIG, STATUS = "config.yaml", "status.json"
 ATTEMPTS = 10_000  # runs that may start in one second
 
 
+def check_free(path: Path) -> None:
+    """Raise ``RunFolderError`` if there is something at ``path``: told before minutes are spent on a run."""
+    if path.exists():
+        raise RunFolderError(_taken(path))
+
+
 def make_exactly(path: Path) -> list[Path]:
     """Make the folder ``path``, which must not exist; returns the folders made, ``path`` last.
 

@@ -67,6 +67,10 @@ class Display:
             self._say(Text())
             self._begin_live()
 
+    def note(self, text: str) -> None:
+        """A line before the start: what takes the time until then."""
+        self._say(Text(text, style="dim"))
+
     def batch(self, step: int, steps: int | None) -> None:
         """Step ``step`` (from 0) of ``steps`` begins. Stores two numbers, draws nothing."""
         self.progress.step, self.progress.steps = step + 1, steps or self.progress.steps

@@ -13,6 +13,7 @@ from typing import Any
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError, DmfError, RunError
+from dmf_cli.results import places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
@@ -29,6 +30,8 @@ def train(config: Config) -> Path:
         UsageError: something is wrong with config or data; nothing was written.
         RunError: training failed; the folder holds what was computed and the traceback.
     """
+    if config["run_dir"] is not None:
+        places.check_free(Path(config["run_dir"]))
     session = Session(config)
     session.check_monitor()
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
@@ -64,7 +67,9 @@ class Session:
     """Everything of a run that lives in memory: runtime, data and the compiled model."""
 
     def __init__(self, config: Config, split_file: Path | None = None) -> None:
-        self.config = config
+        self.config, self.display = config, Display()
+        backend, images = config["trainer"]["backend"], config["dataset"]["name"]
+        self.display.note(f"loading {backend} and the images of {images}")
         self.runtime = runtime.start(config["trainer"])
         # Keras may be imported from here on.
         import keras
@@ -96,7 +101,7 @@ class Session:
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
-        display = Display()
+        display = self.display
         with run.logging():
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])

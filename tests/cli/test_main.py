@@ -84,8 +84,8 @@ def test_version(capsys, arguments):
         (["completion", "fish"], "unknown shell 'fish'"),
         (["resume"], "required: RUN; see dmf resume --help"),
         (["eval"], "required: RUN; see dmf eval --help"),
-        (["resume", "nowhere"], "nowhere is not a run"),
-        (["eval", "nowhere"], "nowhere is not a run"),
+        (["resume", "nowhere"], "nowhere does not exist"),
+        (["eval", "nowhere"], "nowhere does not exist"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_code_2(capsys, arguments, says):
