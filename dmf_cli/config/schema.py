@@ -14,7 +14,7 @@ NotNegative = Annotated[float, Range(at_least=0)]
 Count = Annotated[int, Range(at_least=1)]
 Seed = Annotated[int, Range(at_least=0, below=2**32)]
 Share = Annotated[float, Range(at_least=0, at_most=1)]
-Momentum = Annotated[float, Range(at_least=0, below=1)]
+Fraction = Annotated[float, Range(at_least=0, below=1)]
 Device = Annotated[str, Pattern(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
 
 
@@ -59,8 +59,8 @@ class Adam:
 
     learning_rate: Positive
     clipnorm: Positive | None
-    beta_1: Momentum
-    beta_2: Momentum
+    beta_1: Fraction
+    beta_2: Fraction
     epsilon: Positive
 
 
@@ -77,7 +77,7 @@ class SGD:
 
     learning_rate: Positive
     clipnorm: Positive | None
-    momentum: Momentum
+    momentum: Fraction
     nesterov: bool
 
 
@@ -141,6 +141,18 @@ class Augment:
     """``augment=none``: images as they are."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Affine:
+    """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
+
+    flip: Share
+    rotate: Annotated[float, Range(at_least=0, at_most=180)]
+    scale: Fraction
+    shift: Fraction
+    gain: Fraction
+    gamma: Fraction
+
+
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
 PLAIN: dict[str, type] = {
     "split": Split,
@@ -152,6 +164,6 @@ PLAIN: dict[str, type] = {
 NAMED: dict[str, dict[str, type]] = {
     "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
     "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
-    "augment": {"none": Augment},
+    "augment": {"none": Augment, "affine": Affine},
 }
 FREE = ("dataset", "model", "loss", "weighting")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli.datasets.augment import Augment
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.images import Geometry, Normalize, Resize, as_size, prepare, prepare_label
 from dmf_cli.datasets.order import epoch_order
@@ -68,7 +69,13 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def training_batches(
-    prepared: Prepared, *, batch_size: int, channels_out: int, seed: int, first_epoch: int = 0
+    prepared: Prepared,
+    *,
+    batch_size: int,
+    channels_out: int,
+    seed: int,
+    first_epoch: int = 0,
+    augment: Augment | None = None,
 ) -> Any:
     """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
 
@@ -81,6 +88,7 @@ def training_batches(
         channels_out: 1 for a sigmoid target, else the number of classes (one-hot).
         seed: of the order, >= 0.
         first_epoch: from 0; the k-th epoch of a run is the same wherever the run was resumed.
+        augment: see :func:`dmf_cli.datasets.augment.make`.
     """
     tf = _tensorflow()
     n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
@@ -94,34 +102,43 @@ def training_batches(
             epoch += 1
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((batch_size,), tf.int32))
-    gather = _gather(tf, prepared, channels_out)
+    gather = _gather(tf, prepared)
+
+    def batch(epoch: Any, index: Any) -> tuple[Any, Any]:
+        images, labels = gather(index)
+        if augment is not None:
+            images, labels = augment(images, labels, epoch, index)
+        return images, _target(tf, labels, channels_out)
+
     batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
-    return batches.map(lambda epoch, index: gather(index)).prefetch(2)
+    return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def evaluation_batches(prepared: Prepared, *, batch_size: int, channels_out: int) -> Any:
     """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
     tf = _tensorflow()
-    gather = _gather(tf, prepared, channels_out)
+    gather = _gather(tf, prepared)
+
+    def batch(index: Any) -> tuple[Any, Any]:
+        images, labels = gather(index)
+        return images, _target(tf, labels, channels_out)
+
     indices = tf.data.Dataset.range(len(prepared)).batch(batch_size)
-    return (
-        indices.map(gather)
-        .apply(tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size)))
-        .prefetch(2)
-    )
+    known = tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size))
+    return indices.map(batch).apply(known).prefetch(2)
 
 
-def _gather(tf: Any, prepared: Prepared, channels_out: int) -> Callable[[Any], tuple[Any, Any]]:
+def _gather(tf: Any, prepared: Prepared) -> Callable[[Any], tuple[Any, Any]]:
     with tf.device("cpu"):
         inputs, labels = tf.constant(prepared.images), tf.constant(prepared.labels)
+    return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
 
-    def gather(index: Any) -> tuple[Any, Any]:
-        label = tf.gather(labels, index)
-        if channels_out == 1:
-            return tf.gather(inputs, index), tf.cast(label > 0, tf.float32)[..., None]
-        return tf.gather(inputs, index), tf.one_hot(label, channels_out)
 
-    return gather
+def _target(tf: Any, labels: Any, channels_out: int) -> Any:
+    """One-hot, or one foreground channel."""
+    if channels_out == 1:
+        return tf.cast(labels > 0, tf.float32)[..., None]
+    return tf.one_hot(labels, channels_out)
 
 
 def _tensorflow() -> Any:

@@ -126,7 +126,7 @@ class Session:
 
     def fit(self, run: RunFolder, display: Display, note: dict[str, Any] | None) -> None:
         """The training itself."""
-        from dmf_cli.datasets import pipeline
+        from dmf_cli.datasets import augment, pipeline
         from dmf_cli.training import build, callbacks
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
@@ -136,10 +136,10 @@ class Session:
         writer.note = note
         first = note["epoch"] if note else 0
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
+        changes = augment.make(self.config["augment"], self.config["seed"])
+        order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
         self.model.fit(
-            pipeline.training_batches(
-                self.data.train, seed=self.config["seed"], first_epoch=first, **batches
-            ),
+            pipeline.training_batches(self.data.train, **order, **batches),
             validation_data=pipeline.evaluation_batches(self.data.val, **batches),
             steps_per_epoch=self.steps,
             initial_epoch=first,
