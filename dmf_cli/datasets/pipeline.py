@@ -1,5 +1,6 @@
 """Decoded images in memory, and batches of them in an order that depends on (seed, epoch) alone."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.augment import Augment
-from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.images import Geometry, Normalize, Resize, as_size, prepare, prepare_label
 from dmf_cli.datasets.order import epoch_order
 from dmf_cli.errors import DatasetError
@@ -49,13 +50,42 @@ def load_prepared(
     labels = np.empty((len(indices), *size), np.uint8)
     geometries = []
     for row, index in enumerate(indices):
-        sample = dataset.load(index)
+        sample = load_checked(dataset, index)
         inputs[row], where = prepare(sample.image, size=size, resize=resize, normalize=normalize)
         labels[row] = prepare_label(sample.label, size, resize)
         geometries.append(where)
         if progress:
             progress()
     return Prepared(inputs, labels, tuple(geometries), tuple(dataset.ids[i] for i in indices))
+
+
+def load_checked(dataset: Dataset, index: int) -> Sample:
+    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
+    sample = dataset.load(index)
+    name, highest = f"{dataset.name}, image {dataset.ids[index]!r}", int(sample.label.max(initial=0))
+    if sample.label.shape != sample.image.shape[:2]:
+        raise DatasetError(
+            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
+        )
+    if highest >= len(dataset.classes):
+        raise DatasetError(
+            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
+            f"{len(dataset.classes) - 1}"
+        )
+    return sample
+
+
+def check_readable(
+    dataset: Dataset, indices: Sequence[int], progress: Callable[[], None] | None = None
+) -> None:
+    """Read images ``indices`` and keep nothing; raises ``DatasetError`` naming a file that is bad.
+
+    For images that are scored after the training: a damaged one shall be told before it.
+    """
+    for index in indices:
+        load_checked(dataset, index)
+        if progress:
+            progress()
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
@@ -147,5 +177,7 @@ def _tensorflow() -> Any:
     import tensorflow as tf
 
     if keras.backend.backend() != "tensorflow":
-        tf.config.set_visible_devices([], "GPU")
+        # Once TensorFlow has started, devices cannot be hidden: somebody else chose them.
+        with contextlib.suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
     return tf

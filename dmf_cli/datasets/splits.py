@@ -76,7 +76,7 @@ def load_split(path: Path, dataset: Dataset) -> Split:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        ids = [list(content[part]) for part in PARTS]
+        ids = [[str(name) for name in content[part]] for part in PARTS]
     except FileNotFoundError:
         raise DatasetError(f"split file {path} does not exist: set split.file=null for a new split") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

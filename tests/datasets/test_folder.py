@@ -132,28 +132,51 @@ def test_a_folder_that_cannot_be_used_is_told(busi, tmp_path):
         open_busi(tmp_path, images="*.png")
     with pytest.raises(DatasetError, match="did you mean 'benign'"):
         open_busi(busi, strata=["bening"])
-    with pytest.raises(ConfigError, match=r"only \{folder\} and \{stem\}"):
+    with pytest.raises(ConfigError, match=r"only \{folder\}, \{stem\} and the named"):
         open_busi(busi, masks="{name}.png")
 
 
-def test_an_image_without_its_mask_is_an_error_or_free_of_lesions(busi):
-    (busi / "benign/benign (1)_mask.png").unlink()
-    with pytest.raises(DatasetError, match=r"benign \(1\)\.png has no mask"):
-        open_busi(busi)
-    assert not open_busi(busi, missing_mask="empty").load(0).label.any()
+def test_values_and_keys_that_mean_nothing_are_told(maps):
+    with pytest.raises(ConfigError, match=r"maps 255 to class 5 .* has 2: use 0 to 1"):
+        FolderDataset(**maps, values={0: 0, 255: 5})
+    with pytest.raises(ConfigError, match="give pixel value and class index"):
+        FolderDataset(**maps, values={"a": 1})
+    with pytest.raises(ConfigError, match="name the background and at least one class"):
+        FolderDataset(**maps, classes=["background"])
+    with pytest.raises(ConfigError, match="did you mean 'threshold'"):
+        datasets.open_dataset({**maps, "kind": "folder", "treshold": 1})
 
 
-def test_no_mask_at_all_is_an_error_even_if_masks_may_be_missing(busi):
-    for mask in busi.glob("*/*_mask*.png"):
-        mask.unlink()
-    with pytest.raises(DatasetError, match="no mask in"):
-        open_busi(busi, missing_mask="empty")
+def test_masks_of_fractions_keep_their_foreground(maps):
+    path = maps["dir"] / "masks/a.png"
+    path.unlink()
+    Image.fromarray(np.array([[0, 0.5, 1], [0, 0, 0]], np.float32)).save(path.with_suffix(".tif"))
+    maps["masks"] = "masks/{stem}.*"
+    assert FolderDataset(**maps).load(0).label.tolist() == [[0, 1, 1], [0, 0, 0]]
+    with pytest.raises(DatasetError, match=r"holds the value 0\.5"):
+        FolderDataset(**maps, classes=["background", "a", "b"]).load(0)
 
 
-def test_two_files_of_one_name_are_told(busi):
-    Image.new("L", (30, 20)).save(busi / "benign/benign (1).jpg")
-    with pytest.raises(DatasetError, match=r"are one image 'benign/benign \(1\)' 2 times"):
-        open_busi(busi, images="*/*.*")
+def test_images_of_unknown_range_are_refused_instead_of_clipped(maps):
+    (maps["dir"] / "images/a.png").unlink()
+    Image.fromarray(np.full((2, 3), 0.5, np.float32)).save(maps["dir"] / "images/a.tif")
+    with pytest.raises(DatasetError, match=r"a\.tif holds 32-bit values"):
+        FolderDataset(**maps).load(0)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "GIF", "BMP"])
+def test_a_file_cut_anywhere_is_read_or_told(maps, format):
+    path = maps["dir"] / "images/a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (2, 3), np.uint8)).save(path, format)
+    data, whole = FolderDataset(**maps), path.read_bytes()
+    for length in range(0, len(whole), 1 + len(whole) // 60):
+        path.write_bytes(whole[:length])
+        told = None
+        try:
+            data.load(0)
+        except DatasetError as error:
+            told = str(error)
+        assert told is None or (f"{path} cannot be read as an image" in told and "\n" not in told)
 
 
 @pytest.mark.busi

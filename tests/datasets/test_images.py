@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmf_cli.datasets import images
-from dmf_cli.errors import UnknownNameError
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 SIZES = st.tuples(st.integers(1, 60), st.integers(1, 60))
 
@@ -64,3 +64,11 @@ def test_unknown_policies_are_told():
         images.prepare(image, size=(4, 4), resize="strech")
     with pytest.raises(UnknownNameError, match="did you mean 'zscore'"):
         images.prepare(image, size=(4, 4), normalize="z-score")
+
+
+def test_sizes_are_one_side_or_two():
+    assert images.as_size(96) == (96, 96)
+    assert images.as_size([96, 128]) == (96, 128)
+    for wrong in (0, -4, 16.5, True, "128", [16], [16, 0], [16, 16, 16], None):
+        with pytest.raises(ConfigError, match=r"image_size is .*: give one side in pixels"):
+            images.as_size(wrong)

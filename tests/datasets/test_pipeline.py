@@ -1,11 +1,16 @@
 import itertools
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dmf_cli.datasets import images, pipeline
+from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.folder import FolderDataset
 from dmf_cli.datasets.order import epoch_order
 from dmf_cli.errors import DatasetError
+from tests.datasets.conftest import BUSI
 
 
 @pytest.fixture
@@ -67,12 +72,71 @@ def test_a_batch_larger_than_the_split_is_an_error(prepared):
 
 
 def test_images_are_decoded_once_and_in_order(busi):
-    from dmf_cli.datasets.folder import FolderDataset
-    from tests.datasets.conftest import BUSI
-
     data, calls = FolderDataset(**BUSI, dir=busi), []
     found = pipeline.load_prepared(data, [3, 0], image_size=[8, 16], progress=lambda: calls.append(1))
     assert found.images.shape == (2, 8, 16, 1)
     assert found.labels.shape == (2, 8, 16)
     assert found.ids == ("malignant/malignant (1)", "benign/benign (1)")
     assert len(calls) == 2
+
+
+def test_training_shapes_are_static_for_the_compiler(prepared):
+    x, y = batches(prepared).element_spec
+    assert (x.shape, y.shape) == ((3, 2, 2, 1), (3, 2, 2, 3))
+
+
+def test_a_damaged_image_is_told_before_it_is_needed(busi):
+    data = FolderDataset(**BUSI, dir=busi)
+    path = busi / "benign/benign (2).png"
+    path.write_bytes(path.read_bytes()[:-60])
+    pipeline.check_readable(data, [0, 2])
+    with pytest.raises(DatasetError, match=r"benign \(2\)\.png cannot be read"):
+        pipeline.check_readable(data, [0, 1, 2])
+
+
+class One(Dataset):
+    """One image with any labels."""
+
+    name, classes, channels, ids, strata = "one", ("background", "lesion"), 1, ("a",), ("a",)
+
+    def __init__(self, label):
+        self.label = np.array(label, np.uint8)
+
+    def load(self, index):
+        return Sample(np.zeros((2, 2, 1), np.uint8), self.label)
+
+    def fingerprint(self):
+        return "0"
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [([[0, 2], [0, 0]], "'a': label 2 and there are 2 classes"), ([[0, 1]], r"'a': labels \(1, 2\) for")],
+)
+def test_labels_that_do_not_fit_never_become_targets(label, text):
+    with pytest.raises(DatasetError, match=text):
+        pipeline.load_prepared(One(label), [0], image_size=2)
+
+
+def test_under_another_backend_the_pipeline_leaves_the_gpu_alone(prepared, monkeypatch):
+    asked = []
+
+    def started(*devices):
+        asked.append(devices)
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(tf.config, "set_visible_devices", started)
+    assert len(seen(batches(prepared), 3)) == 3
+    assert asked == [([], "GPU")]
+
+
+def test_augmentation_is_told_the_epoch_and_the_sample(prepared):
+    def note(images, labels, epoch, index):
+        both = tf.stack([tf.fill(tf.shape(index), epoch), index], axis=1)
+        return tf.cast(both, tf.float32)[:, None, None, :], labels
+
+    found = batches(prepared, first_epoch=1, augment=note).as_numpy_iterator()
+    pairs = [x[:, 0, 0].astype(int) for x, _ in itertools.islice(found, 6)]
+    assert [set(x[:, 0]) for x in pairs] == [{1}] * 3 + [{2}] * 3
+    assert [x[:, 1].tolist() for x in pairs] == seen(batches(prepared, first_epoch=1), 6)

@@ -81,6 +81,9 @@ def test_a_split_of_other_images_or_a_broken_one_is_refused(tmp_path):
     change(path, val=list(data.ids))
     with pytest.raises(DatasetError, match="twice: an image may be in one part only"):
         load_split(path, data)
+    change(path, val=[{"id": "a"}])
+    with pytest.raises(DatasetError, match="does not have"):
+        load_split(path, data)
     change(path, val=[])
     with pytest.raises(DatasetError, match="has an empty part"):
         load_split(path, data)

@@ -1,0 +1,64 @@
+"""Image and mask files as NumPy arrays; what cannot be read is told by name, in one line."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dmf_cli.errors import DatasetError
+
+
+def read_image(path: Path, channels: int) -> np.ndarray:
+    """The image at ``path`` as ``(H, W, channels)`` uint8; 16 bits become 8, alpha is dropped.
+
+    Args:
+        path: any format that Pillow reads.
+        channels: 1 (colours become grey) or 3 (RGB).
+
+    Raises:
+        DatasetError: unreadable, half-written, or of 32-bit values whose range is unknown.
+    """
+    image = _open(path)
+    if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise DatasetError(f"{path} holds 32-bit values: save it with 8 or 16 bits")
+    pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def read_plane(path: Path, *, keep_indices: bool) -> np.ndarray:
+    """One plane ``(H, W)`` of the mask at ``path``; alpha is dropped, colours become grey.
+
+    Args:
+        path: any format that Pillow reads.
+        keep_indices: of a palette file return the indices, not the grey of their colours.
+
+    Returns:
+        uint8; int64 or float for files of 16 or 32 bits, whose values are kept.
+
+    Raises:
+        DatasetError: unreadable or half-written.
+    """
+    image = _open(path)
+    if image.mode.startswith("I"):
+        return np.asarray(image).astype(np.int64)
+    if image.mode == "F" or (image.mode == "P" and keep_indices):
+        return np.asarray(image)
+    if image.mode in ("RGBA", "LA", "PA"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L"))
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        # Pillow warns of odd metadata and of large files, on the user's terminal; pixels count here.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(file)
+            image.load()
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None
+    return image

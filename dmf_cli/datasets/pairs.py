@@ -1,0 +1,213 @@
+"""Which files below a folder are images, and which masks belong to each: patterns, no decoding."""
+
+import bisect
+import fnmatch
+import functools
+import glob
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
+
+# What is read. Other files that a pattern matches (Thumbs.db, notes, tables) are passed over.
+SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_MAGIC = re.compile(r"[*?[]")
+
+
+class Pair(NamedTuple):
+    """An image and its masks (none: free of lesions)."""
+
+    id: str
+    stratum: str
+    image: Path
+    masks: tuple[Path, ...]
+
+
+class Patterns(NamedTuple):
+    """Keys of the same names in the ``dataset`` group, see :class:`dmf_cli.datasets.folder.FolderDataset`."""
+
+    images: str
+    masks: str
+    exclude: str | None = None
+    parse: str | None = None
+    strata: Sequence[str] | None = None
+    missing_mask: str = "error"
+
+
+def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
+    """Images below ``root`` with their masks, sorted by id.
+
+    Args:
+        root: an existing folder.
+        patterns: relative to ``root``.
+        name: of the dataset; the stratum of images that lie in ``root`` itself.
+
+    Raises:
+        ConfigError: a pattern that can match nothing anywhere.
+        DatasetError: no images, no masks, an image without a mask, or files that cannot be told apart.
+    """
+    _check(patterns)
+    named = {file: _fields(root, file, patterns.parse) for file in _images(root, patterns)}
+    strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
+    chosen = _of_strata(named, strata, patterns.strata)
+    _check_ids(root, chosen)
+    find = _finder(root)
+    masks = {file: find(_mask_pattern(patterns.masks, named[file]), file) for file in chosen}
+    _check_masks(root, masks, patterns, lambda file: _mask_pattern(patterns.masks, named[file]))
+    return sorted(Pair(identity(root, file), strata[file], file, masks[file]) for file in chosen)
+
+
+def identity(root: Path, file: Path) -> str:
+    """The path below ``root`` without suffix; macOS hands out decomposed accents, other systems do not."""
+    return unicodedata.normalize("NFC", file.relative_to(root).with_suffix("").as_posix())
+
+
+def _check(patterns: Patterns) -> None:
+    if patterns.missing_mask not in ("error", "empty"):
+        raise UnknownNameError("dataset.missing_mask", patterns.missing_mask, ["error", "empty"])
+    if patterns.strata is not None and not patterns.strata:
+        raise ConfigError("dataset.strata is []: name at least one stratum, or use null for all")
+    for key in ("images", "masks", "exclude"):
+        pattern = getattr(patterns, key)
+        if pattern is None:
+            continue
+        parts = PurePosixPath(pattern).parts
+        if not parts or parts[0] == "/" or any("**" in part and part != "**" for part in parts):
+            raise ConfigError(
+                f"dataset.{key}={pattern!r} is no pattern: write a path relative to dataset.dir, in which * "
+                "stands for any name and ** for any folders"
+            )
+
+
+def _images(root: Path, patterns: Patterns) -> list[Path]:
+    hidden = set(root.glob(patterns.exclude)) if patterns.exclude else set()
+    matched = [p for p in root.glob(patterns.images) if p not in hidden and p.is_file()]
+    found = [p for p in matched if _is_image(p.name)]
+    if found:
+        return found
+    if matched:
+        raise DatasetError(
+            f"no file that dataset.images={patterns.images!r} matches in {root} is an image "
+            f"({min(matched).name}, ...): convert them to one of {' '.join(SUFFIXES)}, or set dataset.images"
+        )
+    raise DatasetError(
+        f"no image in {root} matches dataset.images={patterns.images!r}: {_nearby(root, patterns.images)}"
+    )
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _nearby(root: Path, pattern: str) -> str:
+    """Archives unpack into a folder of their own: people then give the one above it."""
+    for child in sorted(p for p in root.iterdir() if p.is_dir()):
+        if next(child.glob(pattern), None):
+            return f"did you mean dataset.dir={child}?"
+    return "check dataset.dir, or set dataset.images"
+
+
+def _fields(root: Path, file: Path, parse: str | None) -> dict[str, str]:
+    """What may stand in braces: folder, stem, and the named groups of ``parse``."""
+    folder = file.parent.relative_to(root).as_posix()
+    fields = {"folder": "" if folder == "." else folder, "stem": file.stem}
+    if parse is None:
+        return fields
+    try:
+        match = re.fullmatch(parse, identity(root, file))
+    except re.error as error:
+        raise ConfigError(f"dataset.parse={parse!r} is no regular expression: {error}") from None
+    if match is None:
+        raise DatasetError(
+            f"{file} does not match dataset.parse={parse!r}: correct it, or leave the file out by "
+            "dataset.exclude"
+        )
+    return fields | {key: value or "" for key, value in match.groupdict().items()}
+
+
+def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequence[str] | None) -> list[Path]:
+    present = sorted(set(strata.values()))
+    for stratum in wanted or ():
+        if stratum not in present:
+            raise DatasetError(
+                f"dataset.strata names {stratum!r}, which is not there: {suggest(stratum, present)}"
+            )
+    return [file for file in files if wanted is None or strata[file] in wanted]
+
+
+def _mask_pattern(pattern: str, fields: Mapping[str, str]) -> str:
+    """The pattern's own stars apply, those of file names do not."""
+    values = {key: glob.escape(value) for key, value in fields.items()}
+    try:
+        return pattern.format(**{**values, "folder": values["folder"] or "."})
+    except (KeyError, IndexError, ValueError, AttributeError):
+        allowed = ", ".join(f"{{{key}}}" for key in values)
+        raise ConfigError(
+            f"dataset.masks={pattern!r}: only {allowed} and the named groups of dataset.parse may stand in "
+            "braces"
+        ) from None
+
+
+def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
+    """A function (pattern, image) -> masks that reads each folder once.
+
+    A glob for each image would read a folder of n masks n times: minutes for ten thousand.
+    """
+
+    @functools.cache
+    def listing(folder: str) -> list[str]:
+        place = root / folder
+        return sorted(p.name for p in place.iterdir()) if place.is_dir() else []
+
+    def candidates(pattern: str) -> Iterable[Path]:
+        folder, _, last = pattern.rpartition("/")
+        if _MAGIC.search(folder):
+            return root.glob(pattern)
+        fixed, names = _MAGIC.split(last, maxsplit=1)[0], listing(folder)
+        first = bisect.bisect_left(names, fixed)
+        # The greatest character sorts after every name that goes on from the fixed part.
+        near = names[first : bisect.bisect_right(names, fixed + chr(0x10FFFF))]
+        return [root / folder / name for name in near if fnmatch.fnmatchcase(name, last)]
+
+    def find(pattern: str, image: Path) -> tuple[Path, ...]:
+        found = (p for p in candidates(pattern) if _is_image(p.name) and p != image and p.is_file())
+        return tuple(sorted(found))
+
+    return find
+
+
+def _check_masks(
+    root: Path, masks: Mapping[Path, tuple[Path, ...]], patterns: Patterns, looked: Callable[[Path], str]
+) -> None:
+    bare = sorted(image for image, found in masks.items() if not found)
+    if len(bare) == len(masks):
+        raise DatasetError(
+            f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked(bare[0])}): "
+            "set dataset.masks"
+        )
+    if bare and patterns.missing_mask == "error":
+        raise DatasetError(
+            f"{bare[0]} has no mask (looked for {looked(bare[0])}; {len(bare)} of {len(masks)} images have "
+            "none): add it, remove the image, or set dataset.missing_mask=empty if images "
+            "without a mask are free of lesions"
+        )
+    owner: dict[Path, Path] = {}
+    for image in sorted(masks):
+        for mask in masks[image]:
+            if owner.setdefault(mask, image) != image:
+                raise DatasetError(
+                    f"{mask} is a mask of two images, {owner[mask].name} and {image.name}: make "
+                    f"dataset.masks={patterns.masks!r} narrower"
+                )
+
+
+def _check_ids(root: Path, files: Iterable[Path]) -> None:
+    first: dict[str, Path] = {}
+    for file in files:
+        name = identity(root, file)
+        if first.setdefault(name, file) != file:
+            both = " and ".join(sorted((first[name].name, file.name)))
+            raise DatasetError(f"{both} in {root} are one image {name!r} twice: keep one of the files")
