@@ -85,9 +85,10 @@ def test_the_weights_move_after_the_warmup_inside_one_trace() -> None:
         on_train_batch_end=lambda batch, logs: after_first.append(len(traced))
     )
     fit(model, 3, callbacks=[first])
-    # Keras itself may trace more than once before the first step, never after it.
-    assert set(after_first) == {len(traced)}
-    assert len(traced) < 3 * STEPS
+    if keras.backend.backend() != "torch":  # there every step runs as Python
+        # Keras itself may trace more than once before the first step, never after it.
+        assert set(after_first) == {len(traced)}
+        assert len(traced) < 3 * STEPS
     weights = columns(model.recorder.take(), "weight")
     assert len(weights) == 3 * STEPS
     np.testing.assert_allclose(weights[: WARMUP - 1], 0.5, rtol=1e-6)

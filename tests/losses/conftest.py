@@ -22,6 +22,7 @@ def _gradient(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
         tensor = torch.tensor(x, requires_grad=True)
         value = function(tensor)
         (gradient,) = torch.autograd.grad(value, tensor)
+        value = value.detach()
     else:
         import tensorflow as tf
 
