@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
 
 # Repeatable, and never red because a machine was busy.
@@ -85,6 +86,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _gradient(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
+    """``function(x)`` and its gradient with respect to ``x``, in the dtype of ``x``."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        value, gradient = jax.value_and_grad(lambda t: keras.ops.cast(function(t), "float32"))(
+            jax.numpy.asarray(x)
+        )
+    elif backend == "torch":
+        import torch
+
+        tensor = torch.tensor(x, requires_grad=True)
+        value = function(tensor)
+        (gradient,) = torch.autograd.grad(value, tensor)
+        value = value.detach()
+    else:
+        import tensorflow as tf
+
+        tensor = tf.convert_to_tensor(x)
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            value = function(tensor)
+        gradient = tape.gradient(value, tensor)
+    return float(value), keras.ops.convert_to_numpy(gradient)
+
+
+@pytest.fixture(scope="session")
+def gradient() -> Callable:
+    return _gradient
 
 
 _home: pytest.StashKey[tempfile.TemporaryDirectory[str]] = pytest.StashKey()

@@ -1,0 +1,60 @@
+"""Gradients of single losses at the logits, against the backend's own way through the head."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from dmf_cli import _gradients, losses
+
+
+def logits(channels: int) -> np.ndarray:
+    return np.random.default_rng(channels).normal(0, 2, (2, 5, 6, channels)).astype("float32")
+
+
+def truth(channels: int) -> np.ndarray:
+    labels = np.random.default_rng(7).integers(0, max(2, channels), (2, 5, 6))
+    return (labels[..., None] if channels == 1 else np.eye(channels)[labels]).astype("float32")
+
+
+def head(x):
+    return ops.sigmoid(x) if x.shape[-1] == 1 else ops.softmax(x, axis=-1)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize("name", ["ce", "dice", "cbdice"])
+def test_equals_autodiff_through_the_head(name: str, channels: int, gradient) -> None:
+    x, y = logits(channels), truth(channels)
+    loss = losses.get(name)
+    _, expected = gradient(lambda t: loss(y, head(t)), x)
+    (found,) = _gradients.logit_gradients([lambda p: loss(y, p)], head(ops.convert_to_tensor(x)))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=2e-4, atol=1e-7)
+
+
+def test_a_loss_that_is_not_connected_has_none() -> None:
+    def of_argmax(p):
+        return ops.mean(ops.cast(ops.argmax(p, axis=-1), "float32"))
+
+    (found,) = _gradients.logit_gradients([of_argmax], head(ops.convert_to_tensor(logits(2))))
+    if keras.backend.backend() == "jax":  # where a missing gradient is zeros
+        assert not np.any(ops.convert_to_numpy(found))
+    else:
+        assert found is None
+
+
+def test_statistics_by_hand() -> None:
+    rows = [np.array([[3.0, 4.0]]), np.array([[-6.0, -8.0]]), np.array([[4.0, -3.0]]), np.zeros((1, 2))]
+    found = _gradients.gradient_statistics([ops.convert_to_tensor(r.astype("float32")) for r in rows])
+    found = {name: ops.convert_to_numpy(value) for name, value in found.items()}
+    np.testing.assert_allclose(found["norm"], [5, 10, 5, 0], rtol=1e-6)
+    np.testing.assert_allclose(found["mean_abs"], [3.5, 7, 3.5, 0], rtol=1e-6)
+    np.testing.assert_allclose(found["max_abs"], [4, 8, 4, 0], rtol=1e-6)
+    cosine = [[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_allclose(found["cosine"], cosine, atol=1e-6)
+
+
+def test_tiny_and_huge_gradients_keep_their_norm_and_direction() -> None:
+    rows = [np.array([3.0, 4.0]) * 1e-25, np.array([3.0, 4.0]) * 1e25]
+    found = _gradients.gradient_statistics([ops.convert_to_tensor(r.astype("float32")) for r in rows])
+    np.testing.assert_allclose(ops.convert_to_numpy(found["norm"]), [5e-25, 5e25], rtol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(found["cosine"]), np.ones((2, 2)), rtol=1e-5)
