@@ -68,11 +68,11 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
     write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def load_split(path: Path, dataset: Dataset) -> Split:
-    """A saved split for ``dataset``.
+def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> Split:
+    """A saved split for ``dataset``; with ``same_content`` of these very images, byte for byte.
 
     Raises:
-        DatasetError: unreadable, an id that the dataset lacks, or an image in two parts.
+        DatasetError: unreadable, an id that the dataset lacks, an image in two parts, or changed images.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -83,6 +83,11 @@ def load_split(path: Path, dataset: Dataset) -> Split:
         raise DatasetError(
             f"split file {path} cannot be read ({error!r}): it needs train, val and test"
         ) from None
+    if same_content and content.get("fingerprint") != dataset.fingerprint():
+        raise DatasetError(
+            f"the images of {dataset.name} are not those that the run was started with: "
+            "bring them back, or start a new run"
+        )
     index = {name: i for i, name in enumerate(dataset.ids)}
     listed = [name for part in ids for name in part]
     missing = [name for name in listed if name not in index]

@@ -37,17 +37,22 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
 
     Args:
         config: the whole config.
-        split_file: a saved split (on resume); else the one of ``split.file``, else a new one.
+        split_file: the split of a run that goes on, whose images must be the same still; else the one of
+            ``split.file``, else a new one.
 
     Raises:
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
-    split = make_split(config["split"], dataset, split_file)
+    if split_file:
+        split = splits.load_split(split_file, dataset, same_content=True)
+    else:
+        split = make_split(config["split"], dataset)
     options = image_options(config["dataset"])
     train = pipeline.load_prepared(dataset, split.train, **options)
     val = pipeline.load_prepared(dataset, split.val, **options)
+    pipeline.check_readable(dataset, split.test)
     if config["trainer"]["batch_size"] > len(split.train):
         raise DatasetError(
             f"trainer.batch_size is {config['trainer']['batch_size']} and the training split has "

@@ -1,0 +1,57 @@
+"""What must be found before a run begins, and before one goes on."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmf_cli import config as configs
+from dmf_cli.datasets.splits import save_split
+from dmf_cli.errors import DatasetError
+from dmf_cli.training import data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twelve images of 16x16 with a square lesion, and the config that reads them."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "busi" / "benign").mkdir(parents=True)
+    for i in range(12):
+        stem = tmp_path / "busi" / "benign" / f"benign ({i})"
+        Image.fromarray(rng.integers(0, 255, (16, 16), np.uint8)).save(f"{stem}.png")
+        mask = np.zeros((16, 16), np.uint8)
+        mask[4:9, 3:8] = 255
+        Image.fromarray(mask).save(f"{stem}_mask.png")
+    return tmp_path / "busi"
+
+
+def compose(folder):
+    wanted = [
+        "dataset=busi",
+        "dataset.strata=[benign]",
+        f"dataset.dir={folder}",
+        "dataset.image_size=16",
+        "trainer.batch_size=2",
+    ]
+    return configs.compose(wanted)
+
+
+def image_of(opened, part):
+    return f"{opened.dataset.ids[getattr(opened.split, part)[0]]}.png"
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+def test_a_damaged_image_of_any_part_is_found_before_the_training(folder, part):
+    bad = folder / image_of(data.open_data(compose(folder)), part)
+    bad.write_bytes(bad.read_bytes()[:60])
+    with pytest.raises(DatasetError, match=r"benign \(\d+\)\.png"):
+        data.open_data(compose(folder))
+
+
+def test_a_run_goes_on_with_the_images_that_it_was_started_with(folder, tmp_path):
+    opened = data.open_data(compose(folder))
+    saved = tmp_path / "split.json"
+    save_split(saved, opened.dataset, opened.split)
+    assert data.open_data(compose(folder), saved).split == opened.split
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / image_of(opened, "train"))
+    with pytest.raises(DatasetError, match="not those that the run was started with"):
+        data.open_data(compose(folder), saved)
