@@ -1,7 +1,7 @@
 """The one interface of all strategies, and the guards that none of them can get round."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -33,12 +33,19 @@ class Strategy:
         total: sum of the weights, finite and > 0, or None.
         prior: one coefficient >= 0 a term, or None for equal ones.
         warmup: finite steps before the weights adapt, >= 1; ignored by strategies that do not adapt.
+        every: finite steps between two changes of the weights, >= 1; the memory takes in every row.
     """
 
     adaptive = True  # reacts to loss values, so a run has to be longer than the warm-up
+    needs_gradients = False  # update() wants the gradient statistics of each loss, see :meth:`due`
 
     def __init__(
-        self, *, total: float | None = 1.0, prior: Sequence[float] | None = None, warmup: int = 50
+        self,
+        *,
+        total: float | None = 1.0,
+        prior: Sequence[float] | None = None,
+        warmup: int = 50,
+        every: int = 1,
     ) -> None:
         if total is not None and not 0 < total < math.inf:
             raise ConfigError(
@@ -49,7 +56,9 @@ class Strategy:
                 f"weighting.warmup is {warmup!r}: give a whole number of steps, 1 or more "
                 "(auto needs the length of the run: `dmf train` resolves it)"
             )
-        self.total, self.warmup = total, warmup
+        if not (whole(every) and every >= 1):
+            raise ConfigError(f"weighting.every is {every!r}: give a whole number of steps, 1 or more")
+        self.total, self.warmup, self.every = total, warmup, every
         self.prior = None if prior is None else [float(c) for c in prior]
         if self.prior and not (all(0 <= c < math.inf for c in self.prior) and sum(self.prior) > 0):
             raise ConfigError(f"coefficients {self.prior}: give finite numbers of 0 and above, not all 0")
@@ -61,7 +70,7 @@ class Strategy:
 
     def get_config(self) -> dict[str, Any]:
         """Everything that :func:`dmf_cli.weighting.get` needs to build this strategy again."""
-        return {"total": self.total, "prior": self.prior, "warmup": self.warmup}
+        return {"total": self.total, "prior": self.prior, "warmup": self.warmup, "every": self.every}
 
     def memory(self, n_terms: int) -> State:
         """The strategy's own state at step 0: arrays of fixed shape."""
@@ -89,23 +98,59 @@ class Strategy:
         counts = {name: ops.zeros((), dtype="int32") for name in ("step", "stored", "skipped")}
         return {**counts, "weights": weights, "raw_sum": raw_sum, **self.memory(n_terms)}
 
-    def update(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
-        """One step: ``(state, losses (n_terms,)) -> (state, weights (n_terms,))``."""
+    def due(self, state: State) -> Tensor:
+        """Whether the coming :meth:`update` changes the weights (a boolean scalar): the first finite row
+        and every ``every``-th after it. Only then are the gradients of a strategy that needs them used.
+        """
+        return state["stored"] % self.every == 0
+
+    def update(
+        self, state: State, losses: Tensor, gradients: Mapping[str, Tensor] | None = None
+    ) -> tuple[State, Tensor]:
+        """One step: ``(state, losses (n_terms,)) -> (state, weights (n_terms,))``.
+
+        Args:
+            state: of :meth:`init` or of the step before.
+            losses: ``(n_terms,)``.
+            gradients: for strategies with ``needs_gradients``: ``norm``, ``mean_abs`` and ``max_abs`` of each
+                loss, ``(n_terms,)`` each; anything (zeros) where :meth:`due` is false.
+        """
         losses = ops.stop_gradient(ops.cast(losses, "float32"))
+        due = self.due(state)
         finite = ops.all(ops.isfinite(losses))
+        seen = self._gradients(gradients, due)
+        for values in seen.values():
+            finite = ops.logical_and(finite, ops.all(ops.isfinite(values)))
         kept = ops.cast(finite, "int32")
         new = dict(state, step=state["step"] + 1, stored=state["stored"] + kept)
         new["skipped"] = state["skipped"] + 1 - kept
         # A NaN must not even be computed with: 0 * NaN and where(False, NaN, x) are safe in the value,
         # but not in what a strategy derives from it.
-        adapted, raw = self.adapt(new, ops.where(finite, losses, ops.ones_like(losses)))
+        inputs = dict(new, gradients=seen) if self.needs_gradients else new
+        adapted, raw = self.adapt(inputs, ops.where(finite, losses, ops.ones_like(losses)))
         if self.adaptive:
             raw = ops.where(new["stored"] < self.warmup, self.start(losses.shape[0]), raw)
         weights, raw_sum = self._finish(raw)
         usable = ops.logical_and(finite, ops.all(ops.isfinite(weights)))
-        adapted.update(weights=weights, raw_sum=raw_sum)
+        moved = ops.logical_and(usable, due)
+        if self.needs_gradients:  # what is derived from gradients holds where there are none
+            usable = moved
         new.update({name: ops.where(usable, value, state[name]) for name, value in adapted.items()})
+        for name, value in (("weights", weights), ("raw_sum", raw_sum)):
+            new[name] = ops.where(moved, value, state[name])
         return new, new["weights"]
+
+    def _gradients(self, gradients: Mapping[str, Tensor] | None, due: Tensor) -> dict[str, Tensor]:
+        """The statistics of this row, zeros where it is not due."""
+        if not self.needs_gradients:
+            return {}
+        if gradients is None:
+            raise ConfigError(
+                f"weighting {self.name} needs the norms of the gradients: train with it, "
+                "or give replay(gradients=...) what was recorded"
+            )
+        found = {name: ops.stop_gradient(ops.cast(value, "float32")) for name, value in gradients.items()}
+        return {name: ops.where(due, value, ops.zeros_like(value)) for name, value in found.items()}
 
     def _finish(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Prior and sum applied to raw weights: ``(weights, sum before rescaling)``."""
