@@ -23,3 +23,35 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def to_numpy(variable: keras.Variable) -> np.ndarray:
     """The value of ``variable`` now; through a copy, for NumPy 2 warns about TensorFlow's variables."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))
+
+
+def replicas() -> int:
+    """How many copies of the model step together under ``tf.distribute``; elsewhere 1.
+
+    JAX shards the arrays of one program, whose means are those of the whole batch already.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow
+
+    inside = tensorflow.distribute.get_replica_context() is not None
+    return tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
+
+
+def replica_mean(x: Any) -> Any:
+    """The mean of ``x`` over the replicas, the same on each of them; not inside a branch of ``cond``."""
+    if replicas() == 1:
+        return x
+    import tensorflow
+
+    context = tensorflow.distribute.get_replica_context()
+    return context.all_reduce(tensorflow.distribute.ReduceOp.MEAN, x)
+
+
+def replica_rows(x: Any) -> Any:
+    """``x`` of each replica, stacked: ``(replicas, *x.shape)``; not inside a branch of ``cond``."""
+    if replicas() == 1:
+        return x[None]
+    import tensorflow
+
+    return tensorflow.distribute.get_replica_context().all_gather(x[None], axis=0)

@@ -8,11 +8,14 @@ Gradients at the probabilities themselves mislead: cross-entropy's is a few hund
 where a network starts, against a factor of four or five at the logits and in the weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+from dmf_cli._backend import replica_rows, replicas
+from dmf_cli.errors import ConfigError
 
 Tensor = Any
 
@@ -31,6 +34,56 @@ def logit_gradients(losses: Sequence[Callable[[Tensor], Tensor]], y_pred: Tensor
     p = ops.stop_gradient(ops.cast(y_pred, "float32"))
     found = _probability_gradients(losses, p)
     return [None if g is None else ops.stop_gradient(through_head(g, p)) for g in found]
+
+
+def term_statistics(
+    terms: Mapping[str, Callable[[Tensor], Tensor]], y_pred: Tensor, due: Tensor, *, required: bool
+) -> dict[str, Tensor]:
+    """:func:`gradient_statistics` of named terms, computed only in a step where ``due`` (else zeros).
+
+    Under ``tf.distribute`` they are those of the mean loss over all replicas.
+
+    Args:
+        terms: name -> function of the probabilities that returns a scalar.
+        y_pred: as in :func:`logit_gradients`.
+        due: a boolean scalar.
+        required: a term without a gradient is an error; else its gradient counts as 0.
+
+    Raises:
+        ConfigError: names the term that has no gradient.
+    """
+
+    def measured() -> dict[str, Tensor]:
+        found = logit_gradients(list(terms.values()), y_pred)
+        missing = [name for name, gradient in zip(terms, found, strict=True) if gradient is None]
+        if required and missing:
+            raise ConfigError(
+                f"loss term {missing[0]!r} has no gradient, which this weighting needs: use probabilities "
+                "instead of argmax or thresholds in it, or choose another weighting"
+            )
+        zeros = ops.zeros_like(ops.cast(y_pred, "float32"))
+        return gradient_statistics([zeros if gradient is None else gradient for gradient in found])
+
+    n = len(terms)
+    nothing = {"norm": (n,), "mean_abs": (n,), "max_abs": (n,), "cosine": (n, n)}
+    found = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
+    return found if replicas() == 1 else _over_replicas(found)
+
+
+def _over_replicas(local: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Statistics of the gradient of mean_r L_r, whose part on replica r is 1/R of the gradient of L_r."""
+    every = {name: replica_rows(value) / replicas() for name, value in local.items()}
+    largest = ops.max(every["norm"], axis=0)
+    unit = every["norm"] / ops.where(largest > 0.0, largest, 1.0)
+    length = ops.sqrt(ops.sum(ops.square(unit), axis=0))
+    directions = unit / ops.where(length > 0.0, length, 1.0)
+    cosine = every["cosine"] * replicas() * directions[:, :, None] * directions[:, None, :]
+    return {
+        "norm": largest * length,
+        "mean_abs": ops.mean(every["mean_abs"], axis=0),
+        "max_abs": ops.max(every["max_abs"], axis=0),
+        "cosine": ops.sum(cosine, axis=0),
+    }
 
 
 def through_head(gradient: Tensor, p: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Values that a fused model keeps on the device while it trains, read by the host once an epoch."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -49,31 +50,27 @@ class TermMeans(keras.metrics.Metric):
         return {name: means[i] for i, name in enumerate(self.columns)}
 
 
-class StepRecorder(keras.metrics.Metric):
-    """The last ``capacity`` steps, one row each, in a ring on the device.
+class Ring(keras.metrics.Metric):
+    """The last ``capacity`` rows that were written, in a ring on the device.
 
     It is a metric because Keras carries metric variables through a compiled step on every backend but
     keeps them out of saved weights. Resetting does nothing: the validation pass resets all metrics
     before an epoch's callbacks could read them.
     """
 
-    def __init__(self, terms: Sequence[str], capacity: int, name: str = "steps") -> None:
+    def __init__(self, columns: Sequence[str], capacity: int, name: str) -> None:
         super().__init__(name=name, dtype="float32")
-        names = [f"loss.{term}" for term in terms] + [f"weight.{term}" for term in terms]
-        self.columns = ["step", "loss", "gamma", "aux", *names]
-        self.capacity = capacity
-        self.rows = self.add_variable((capacity, len(self.columns)), "zeros", name="rows")
-        self.written = self.add_variable((), "zeros", dtype="int32", name="written")
+        self.columns, self.capacity = list(columns), capacity
+        # The replicas of tf.distribute write the same rows: the first one's, not their sum.
+        first = {"aggregation": "only_first_replica"}
+        self.rows = self.add_variable((capacity, len(self.columns)), "zeros", name="rows", **first)
+        self.written = self.add_variable((), "zeros", dtype="int32", name="written", **first)
 
-    def update_state(
-        self, step: Tensor, total: Tensor, gamma: Tensor, aux: Tensor, raw: Tensor, weights: Tensor
-    ) -> None:
-        """Write one row; a NaN loss is written as it is."""
-        scalars = ops.stack([ops.cast(v, "float32") for v in (step, total, gamma, aux)])
-        row = ops.concatenate([scalars, raw, weights])
+    def write(self, row: Tensor, when: Tensor = True) -> None:
+        """Write ``row`` ``(len(columns),)`` unless the scalar ``when`` is False."""
         here = ops.arange(self.capacity, dtype="int32")[:, None] == self.written.value % self.capacity
-        self.rows.assign(ops.where(here, row[None, :], self.rows.value))
-        self.written.assign(self.written.value + 1)
+        self.rows.assign(ops.where(ops.logical_and(here, when), row[None, :], self.rows.value))
+        self.written.assign(self.written.value + ops.cast(when, "int32"))
 
     def reset_state(self) -> None:
         """Keep the rows; see the class."""
@@ -88,3 +85,35 @@ class StepRecorder(keras.metrics.Metric):
         order = [i % self.capacity for i in range(max(0, written - self.capacity), written)]
         self.written.assign(0)
         return [dict(zip(self.columns, map(float, rows[i]), strict=True)) for i in order]
+
+
+class StepRecorder(Ring):
+    """Every step: ``step loss gamma aux loss.TERM weight.TERM``; a NaN loss is written as it is."""
+
+    def __init__(self, terms: Sequence[str], capacity: int, name: str = "steps") -> None:
+        names = [f"loss.{term}" for term in terms] + [f"weight.{term}" for term in terms]
+        super().__init__(["step", "loss", "gamma", "aux", *names], capacity, name)
+
+    def update_state(
+        self, step: Tensor, total: Tensor, gamma: Tensor, aux: Tensor, raw: Tensor, weights: Tensor
+    ) -> None:
+        """Write one row."""
+        scalars = ops.stack([ops.cast(v, "float32") for v in (step, total, gamma, aux)])
+        self.write(ops.concatenate([scalars, raw, weights]))
+
+
+class GradientRecorder(Ring):
+    """Now and then: ``step norm.TERM cosine.A|B``, of the gradients of the terms at the logits."""
+
+    def __init__(self, terms: Sequence[str], capacity: int, name: str = "gradients") -> None:
+        pairs = list(itertools.combinations(range(len(terms)), 2))
+        self.upper = [a * len(terms) + b for a, b in pairs]
+        cosines = [f"cosine.{terms[a]}|{terms[b]}" for a, b in pairs]
+        super().__init__(["step", *(f"norm.{term}" for term in terms), *cosines], capacity, name)
+
+    def update_state(self, step: Tensor, statistics: Mapping[str, Tensor], when: Tensor) -> None:
+        """Write one row if ``when``; ``statistics`` as of ``_gradients.gradient_statistics``."""
+        parts = [ops.reshape(ops.cast(step, "float32"), (1,)), statistics["norm"]]
+        if self.upper:
+            parts.append(ops.take(ops.reshape(statistics["cosine"], (-1,)), self.upper))
+        self.write(ops.concatenate(parts), when)

@@ -9,15 +9,17 @@ of the model, so that it is updated on the device, saved with the weights and re
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from dmf_cli import losses, weighting
-from dmf_cli._backend import to_numpy
+from dmf_cli._backend import replica_mean, replicas, to_numpy
+from dmf_cli._gradients import term_statistics
 from dmf_cli._terms import Loss, Tensor, resolve_loss, resolve_strategy, resolve_terms, term_value
-from dmf_cli._tracking import StepRecorder, TermMeans
+from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
 
 
@@ -90,6 +92,14 @@ class FusedModel(keras.Model):
         weighting: see :func:`fuse`.
         auxiliary: see :func:`fuse`.
         record_steps: steps of an epoch whose per-step values are kept (see :attr:`recorder`); 0 keeps none.
+        insight_every: every so many of these steps the norms of the terms' gradients at the logits and the
+            cosines between them are kept too (see :attr:`insight`); 0 never.
+
+    Under ``tf.distribute.MirroredStrategy`` the loss is scaled by 1 / replicas and the weighting sees the
+    mean of each loss over the replicas. That is what one device does with the whole batch for losses that
+    are means over pixels or samples; a loss pooled over the batch (``pool="batch"``, ``cbdice``, ``gdice``)
+    is the mean of the ratios of the replicas' parts instead. Give batch normalisation
+    ``synchronized=True`` there. JAX's ``keras.distribution`` computes on the whole batch in every case.
     """
 
     def __init__(
@@ -100,6 +110,7 @@ class FusedModel(keras.Model):
         auxiliary: Auxiliary | None = None,
         *,
         record_steps: int = 0,
+        insight_every: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -113,6 +124,14 @@ class FusedModel(keras.Model):
         self._memory = self._add_memory()
         self._means = TermMeans(self.terms, auxiliary is not None)
         self.recorder = StepRecorder(self.terms, record_steps) if record_steps else None
+        if insight_every < 0 or (insight_every and not record_steps):
+            raise ConfigError(
+                f"insight_every is {insight_every} and record_steps {record_steps}: give whole numbers of "
+                "steps; insight is recorded among the recorded steps"
+            )
+        self.insight_every = insight_every
+        rows = -(-record_steps // insight_every) if insight_every else 0
+        self.insight = GradientRecorder(self.terms, rows) if rows else None
         # Everything has its variables already: weights can be saved and loaded before the first batch.
         self.built = network.built
 
@@ -169,39 +188,51 @@ class FusedModel(keras.Model):
         y_pred = ops.cast(y_pred, "float32")
         raw = ops.stack([term_value(name, loss, y, y_pred) for name, loss in self._terms.items()])
         step = _read(self._memory["step"])
-        weights = self._advance(raw) if training else _read(self._memory["weights"])
+        weights = self._advance(step, raw, y, y_pred) if training else _read(self._memory["weights"])
         total, gamma, aux = ops.sum(weights * raw), ops.zeros(()), ops.zeros(())
         if self.auxiliary is not None and self._auxiliary_loss is not None:
             gamma = self.auxiliary.gamma(step)
             aux = term_value("auxiliary", self._auxiliary_loss, y, y_pred)
             total = total + gamma * aux
-        self._track(step, raw, weights, total, gamma, aux, ops.shape(y_pred)[0], training)
-        return total + sum(self.losses)
+        self._track(raw, weights, gamma, aux, ops.shape(y_pred)[0])
+        if training and self.recorder is not None:
+            seen = replica_mean(ops.concatenate([raw, ops.stack([total, aux])]))
+            n = len(self._terms)
+            self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
+        # The optimizer adds the gradients of the replicas up.
+        return (total + sum(self.losses)) / replicas()
 
-    def _advance(self, raw: Tensor) -> Tensor:
+    def _advance(self, step: Tensor, raw: Tensor, y: Tensor, y_pred: Tensor) -> Tensor:
         """The weights for these losses, after the memory has taken them in."""
         state = {name: _read(variable) for name, variable in self._memory.items()}
-        state, weights = self.strategy.update(state, raw)
+        gradients = self._gradients(step, state, y, y_pred)
+        state, weights = self.strategy.update(state, replica_mean(raw), gradients)
         for name, variable in self._memory.items():
             variable.assign(state[name])
         return weights
 
-    def _track(
-        self,
-        step: Tensor,
-        raw: Tensor,
-        weights: Tensor,
-        total: Tensor,
-        gamma: Tensor,
-        aux: Tensor,
-        batch: Tensor,
-        training: bool,
-    ) -> None:
+    def _gradients(
+        self, step: Tensor, state: dict[str, Tensor], y: Tensor, y_pred: Tensor
+    ) -> dict[str, Tensor] | None:
+        """Gradient statistics for the strategy and the insight, where one of them asks for them."""
+        asked = []
+        if self.strategy.needs_gradients:
+            asked.append(self.strategy.due(state))
+        if self.insight is not None:
+            asked.append(step % self.insight_every == 0)
+        if not asked:
+            return None
+        terms = {name: partial(term_value, name, loss, y) for name, loss in self._terms.items()}
+        due, required = ops.any(ops.stack(asked)), self.strategy.needs_gradients
+        found = term_statistics(terms, y_pred, due, required=required)
+        if self.insight is not None:
+            self.insight.update_state(step, found, asked[-1])
+        return {name: found[name] for name in ("norm", "mean_abs", "max_abs")}
+
+    def _track(self, raw: Tensor, weights: Tensor, gamma: Tensor, aux: Tensor, batch: Tensor) -> None:
         objective = ops.sum(self._objective_weights() * raw)
         raw_sum = _read(self._memory["raw_sum"])
         self._means.update_state(raw, weights, objective, raw_sum, gamma, aux, batch)
-        if training and self.recorder is not None:
-            self.recorder.update_state(step, total, gamma, aux, raw, weights)
 
     def _objective_weights(self) -> Tensor:
         """Weights of the objective that stays comparable over epochs: the coefficients, summing to 1."""
