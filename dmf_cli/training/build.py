@@ -6,6 +6,8 @@ from typing import Any
 import keras
 
 from dmf_cli import _lookup, losses, models, weighting
+from dmf_cli._alive import check_alive
+from dmf_cli._terms import resolve_loss
 from dmf_cli.config.checks import check_params
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import Auxiliary, FusedModel
@@ -18,11 +20,14 @@ Config = Mapping[str, Any]
 def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     """The network of ``config`` with its fused loss, not yet compiled."""
     total_steps = steps_per_epoch * config["trainer"]["epochs"]
+    terms, helper = loss_terms(config["loss"]["terms"]), auxiliary(config["auxiliary"])
+    named = {f"loss term {name}": loss for name, loss in terms.items()}
+    check_alive({**named, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
     return FusedModel(
         network(config["model"], data),
-        loss_terms(config["loss"]["terms"]),
+        terms,
         strategy(config["weighting"], config["loss"], total_steps),
-        auxiliary(config["auxiliary"]),
+        helper,
         record_steps=steps_per_epoch,
     )
 

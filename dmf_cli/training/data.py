@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dmf_cli import datasets
 from dmf_cli.datasets import pipeline, splits
 from dmf_cli.datasets.base import Dataset
@@ -25,6 +27,19 @@ class Data:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""
         parts = {n: getattr(self.split, n) for n in ("train", "val", "test")}
         return tuple(range(len(self.dataset))) if name == "all" else parts[name]
+
+    def probe(self) -> np.ndarray:
+        """Targets of the first training images that together hold every class of the training split."""
+        labels = self.train.labels
+        found: dict[int, int] = {}
+        for row in range(len(labels)):
+            found = dict.fromkeys(np.unique(labels[row]).tolist(), row) | found
+            if len(found) == len(self.dataset.classes):
+                break
+        chosen = labels[sorted(set(found.values()))]
+        if self.channels == 1:
+            return (chosen > 0).astype("float32")[..., None]
+        return np.eye(self.channels, dtype="float32")[chosen]
 
 
 def image_options(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,3 +55,9 @@ def test_a_run_goes_on_with_the_images_that_it_was_started_with(folder, tmp_path
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / image_of(opened, "train"))
     with pytest.raises(DatasetError, match="not those that the run was started with"):
         data.open_data(compose(folder), saved)
+
+
+def test_the_probe_holds_every_class(folder):
+    opened = data.open_data(compose(folder))
+    assert opened.probe().shape == (1, 16, 16, 2)
+    assert opened.probe().sum(axis=(0, 1, 2)).tolist() == [256 - 25, 25]

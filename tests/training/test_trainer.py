@@ -1,9 +1,11 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
 
+from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
 from dmf_cli.training import trainer
 
@@ -100,6 +102,21 @@ def test_a_run_that_cannot_be_right_writes_nothing(tiny, tmp_path, overrides, er
     with pytest.raises(error, match=text) as caught:
         trainer.train(tiny(*overrides))
     assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"), [((), "loss term cbdice"), (("auxiliary=cbdice", "loss=bce"), "auxiliary")]
+)
+def test_a_loss_without_a_gradient_ends_the_run_before_it_begins(
+    tiny, tmp_path, monkeypatch, overrides, named
+):
+    def of_argmax(y_true, y_pred, *, absent: str = "zero", pool: str = "batch", eps: float = 1e-6):
+        return keras.ops.mean(keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "float32"))
+
+    monkeypatch.setattr(losses, "cbdice", of_argmax)
+    with pytest.raises(ConfigError, match=f"^{named} cannot train the network"):
+        trainer.train(tiny(*overrides))
     assert list(tmp_path.iterdir()) == []
 
 
