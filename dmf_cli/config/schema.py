@@ -41,7 +41,7 @@ class Split:
 class Trainer:
     """``trainer``: the loop."""
 
-    epochs: Count
+    epochs: Count | Literal["auto"]
     batch_size: Count
     backend: Literal["tensorflow", "jax", "torch"]
     device: Device
@@ -51,6 +51,7 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
+    insight_every: Annotated[int, Range(at_least=0)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From config groups to Keras objects: network, losses, weighting, auxiliary loss, optimizer, schedule."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from dmf_cli.metrics.streaming import ForegroundDice
 from dmf_cli.training.data import Data
 
 Config = Mapping[str, Any]
+LEAST_EPOCHS, LEAST_STEPS = 20, 700  # of trainer.epochs=auto
 
 
 def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
@@ -29,7 +31,21 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
         strategy(config["weighting"], config["loss"], total_steps),
         helper,
         record_steps=steps_per_epoch,
+        insight_every=config["trainer"].get("insight_every", 0),  # runs of version 0.1 have no such key
     )
+
+
+def with_epochs(config: Config, steps_per_epoch: int) -> dict[str, Any]:
+    """``config`` with the number of epochs that ``trainer.epochs=auto`` stands for.
+
+    A small dataset gets more epochs: with 20 of them it would make few steps, and what a network has
+    learned depends on the steps.
+    """
+    trainer = config["trainer"]
+    if trainer["epochs"] != "auto":
+        return dict(config)
+    epochs = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps_per_epoch))
+    return {**config, "trainer": {**trainer, "epochs": epochs}}
 
 
 def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool) -> None:
