@@ -16,42 +16,21 @@ import keras
 from keras import ops
 
 from dmf_cli import losses, weighting
+from dmf_cli._auxiliary import Auxiliary as Auxiliary
 from dmf_cli._backend import replica_mean, replicas, to_numpy
 from dmf_cli._gradients import term_statistics
-from dmf_cli._terms import Loss, Tensor, resolve_loss, resolve_strategy, resolve_terms, term_value
+from dmf_cli._terms import (
+    Loss,
+    Tensor,
+    labels,
+    needs,
+    resolve_loss,
+    resolve_strategy,
+    resolve_terms,
+    term_value,
+)
 from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
-
-
-@dataclasses.dataclass(frozen=True)
-class Auxiliary:
-    """A loss that helps the early steps and fades: gamma0 exp(-decay floor(step / every)).
-
-    Args:
-        loss: a name from :mod:`dmf_cli.losses` or any ``(y_true, y_pred) -> scalar``.
-        gamma0: weight at step 0, >= 0.
-        decay: rate, >= 0; 0 never fades.
-        every: steps between two drops, >= 1.
-    """
-
-    loss: str | Loss
-    gamma0: float = 5.0
-    decay: float = 0.05
-    every: int = 100
-
-    def __post_init__(self) -> None:
-        for name, value, least in (
-            ("gamma0", self.gamma0, 0),
-            ("decay", self.decay, 0),
-            ("every", self.every, 1),
-        ):
-            if not value >= least:
-                raise ConfigError(f"auxiliary.{name} is {value}: give a number of {least} or above")
-
-    def gamma(self, step: Tensor) -> Tensor:
-        """The weight at ``step`` (a scalar integer tensor, from 0)."""
-        drops = ops.cast(step // self.every, "float32")
-        return self.gamma0 * ops.exp(-self.decay * drops)
 
 
 def fuse(
@@ -141,6 +120,12 @@ class FusedModel(keras.Model):
         return tuple(self._terms)
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """What the losses take of ``y`` beside the labels when it is ``{"labels": ..., NAME: ...}``."""
+        every = [*self._terms.values(), *([self._auxiliary_loss] if self._auxiliary_loss else [])]
+        return tuple(sorted({name for loss in every for name in needs(loss)}))
+
+    @property
     def memory(self) -> dict[str, Any]:
         """The strategy's state as NumPy arrays: ``weights``, ``step``, ``skipped``, ..."""
         return {name: to_numpy(variable) for name, variable in self._memory.items()}
@@ -201,6 +186,12 @@ class FusedModel(keras.Model):
             self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
         # The optimizer adds the gradients of the replicas up.
         return (total + sum(self.losses)) / replicas()
+
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Any]:
+        """Metrics of the labels alone."""
+        return super().compute_metrics(x, labels(y), y_pred, sample_weight)
 
     def _advance(self, step: Tensor, raw: Tensor, y: Tensor, y_pred: Tensor) -> Tensor:
         """The weights for these losses, after the memory has taken them in."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dmf_cli import Auxiliary, fuse, losses, weighting
+from dmf_cli import Auxiliary, _gradients, fuse, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.fusion import FusedModel
 
@@ -322,6 +322,58 @@ def test_one_nan_batch_leaves_the_memory_alone() -> None:
     assert np.isnan(model.recorder.take()[-1]["loss.dice"])
 
 
+def measured(model: FusedModel, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Gradient statistics of dice and bce for a batch, outside of the model."""
+    p = ops.convert_to_tensor(model.predict_on_batch(x))
+    parts = [lambda q: losses.dice(y, q), lambda q: losses.bce(y, q)]
+    found = _gradients.gradient_statistics(_gradients.logit_gradients(parts, p))
+    return {name: ops.convert_to_numpy(value) for name, value in found.items()}
+
+
+def test_insight_holds_norms_and_cosines_of_every_kth_step() -> None:
+    plain, model = fused(), fused(insight_every=4)
+    fit(model, 2, validation_data=(X[:6], Y[:6])), fit(plain, 2)
+    rows = model.insight.take()
+    assert [row["step"] for row in rows] == [0, 4, 8]
+    assert list(rows[0]) == ["step", "norm.dice", "norm.bce", "cosine.dice|bce"]
+    assert model.recorder.take() == plain.recorder.take()  # it watches and changes nothing
+    first = measured(fused(), X[:BATCH], Y[:BATCH])
+    assert [rows[0]["norm.dice"], rows[0]["norm.bce"]] == pytest.approx(first["norm"], rel=1e-4)
+    assert rows[0]["cosine.dice|bce"] == pytest.approx(first["cosine"][0, 1], rel=1e-4)
+    fit(model)
+    assert [row["step"] for row in model.insight.take()] == [12, 16]
+
+
+class by_norm(weighting.Strategy):  # noqa: N801
+    """Weights in proportion to the norms of the gradients: what reaches a strategy is seen in them."""
+
+    needs_gradients = True
+
+    def adapt(self, state, losses):
+        norm = state["gradients"]["norm"]
+        return {}, norm / ops.maximum(ops.sum(norm), 1e-12)
+
+
+def test_a_strategy_that_needs_gradients_gets_them_when_due() -> None:
+    model = fused(weights=by_norm(warmup=1, every=3))
+    fit(model)
+    weights = columns(model.recorder.take(), "weight")
+    norm = measured(fused(), X[:BATCH], Y[:BATCH])["norm"]
+    np.testing.assert_allclose(weights[0], norm / norm.sum(), rtol=1e-4)
+    assert [bool(changed) for changed in np.any(np.diff(weights, axis=0), axis=1)] == [0, 0, 1, 0, 0]
+
+
+if keras.backend.backend() != "jax":  # where a missing gradient is zeros
+
+    def test_a_term_without_a_gradient_is_refused_by_a_strategy_that_needs_it() -> None:
+        def hard(y_true, y_pred):
+            return ops.mean(ops.abs(y_true - ops.stop_gradient(y_pred)))
+
+        model = fused({"hard": hard, "bce": "bce"}, by_norm(warmup=1))
+        with pytest.raises(ConfigError, match="'hard' has no gradient"):
+            fit(model)
+
+
 @pytest.mark.parametrize(
     "terms",
     [
@@ -372,6 +424,8 @@ def test_a_metric_and_a_single_term() -> None:
         ),
         (lambda: fuse(network(), TERMS, auxiliary="cbdice"), "auxiliary is 'cbdice'"),
         (lambda: fuse(network(), TERMS, auxiliary=Auxiliary("cbdcie")), "did you mean 'cbdice'"),
+        (lambda: fused(insight_every=-1), "insight_every is -1"),
+        (lambda: FusedModel(network(), TERMS, insight_every=5), "record_steps 0"),
         (lambda: Auxiliary("dice", gamma0=-1), "auxiliary.gamma0 is -1: give a number of 0 or above"),
         (lambda: Auxiliary("dice", decay=float("nan")), "auxiliary.decay is nan"),
         (lambda: Auxiliary("dice", every=0), "auxiliary.every is 0: give a number of 1 or above"),

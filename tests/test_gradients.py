@@ -1,11 +1,16 @@
 """Gradients of single losses at the logits, against the backend's own way through the head."""
 
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from dmf_cli import _gradients, losses
+from dmf_cli.errors import ConfigError
 
 
 def logits(channels: int) -> np.ndarray:
@@ -58,3 +63,53 @@ def test_tiny_and_huge_gradients_keep_their_norm_and_direction() -> None:
     found = _gradients.gradient_statistics([ops.convert_to_tensor(r.astype("float32")) for r in rows])
     np.testing.assert_allclose(ops.convert_to_numpy(found["norm"]), [5e-25, 5e25], rtol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(found["cosine"]), np.ones((2, 2)), rtol=1e-5)
+
+
+def test_terms_that_are_due_are_measured_and_others_cost_nothing() -> None:
+    p, y, traced = head(ops.convert_to_tensor(logits(2))), truth(2), []
+
+    def dice(p):
+        traced.append(1)
+        return losses.dice(y, p)
+
+    terms = {"dice": dice, "ce": lambda p: losses.ce(y, p)}
+    found = _gradients.term_statistics(terms, p, ops.convert_to_tensor(True), required=True)
+    expected = _gradients.gradient_statistics(_gradients.logit_gradients(list(terms.values()), p))
+    for name, value in expected.items():
+        np.testing.assert_allclose(ops.convert_to_numpy(found[name]), ops.convert_to_numpy(value), rtol=1e-6)
+    traced.clear()
+    found = _gradients.term_statistics(terms, p, ops.convert_to_tensor(False), required=True)
+    assert [found[name].shape for name in ("norm", "cosine")] == [(2,), (2, 2)]
+    assert not any(np.any(ops.convert_to_numpy(value)) for value in found.values())
+    if keras.backend.backend() != "jax":  # which traces both branches, even of an eager cond
+        assert not traced
+
+
+if keras.backend.backend() != "jax":  # where a missing gradient is zeros
+
+    def test_a_term_without_a_gradient_is_an_error_where_it_is_needed() -> None:
+        terms = {"hard": lambda p: ops.mean(ops.cast(ops.argmax(p, axis=-1), "float32"))}
+        p, due = head(ops.convert_to_tensor(logits(2))), ops.convert_to_tensor(True)
+        with pytest.raises(ConfigError, match="'hard' has no gradient"):
+            _gradients.term_statistics(terms, p, due, required=True)
+        found = _gradients.term_statistics(terms, p, due, required=False)
+        assert ops.convert_to_numpy(found["norm"]).tolist() == [0.0]
+
+
+if keras.backend.backend() == "tensorflow":
+
+    def test_ratios_and_cosines_at_the_logits_are_near_those_in_the_weights() -> None:
+        path = Path(__file__).parent.parent / "scripts" / "gradient_gap.py"
+        script = SimpleNamespace(**runpy.run_path(str(path)))
+        rows = [
+            row
+            for part in script.moments(["dice", "ce", "cbdice"], size=16, filters=8, steps=[0, 10], batch=8)
+            for row in part
+        ]
+        assert len(rows) == 4
+        for row in rows:
+            assert 2 / 3 < row["ratio logits"] / row["ratio weights"] < 3 / 2, row
+            assert abs(row["cosine logits"] - row["cosine weights"]) < 0.25, row
+        # The gradient at the probabilities would mislead.
+        start = rows[0]
+        assert start["ratio probabilities"] > 10 * start["ratio weights"]

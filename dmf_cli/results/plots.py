@@ -12,12 +12,12 @@ from dmf_cli.results import figure as look
 from dmf_cli.results.examples import plot_examples as plot_examples
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.run_folder import RunFolder
-
-MANY_STEPS = 400  # from here on, lines of single steps are a mist that needs a mean
+from dmf_cli.results.step_plots import insight, shares
+from dmf_cli.results.step_plots import weights as weights
 
 
 def plot_run(run: RunFolder) -> None:
-    """``losses.png``, ``metrics.png`` and ``weights.png`` of a run; nothing before its first epoch.
+    """``losses metrics weights shares``, and ``insight`` if recorded, as PNG; nothing before the first epoch.
 
     Raises:
         RunFolderError: the CSV files are damaged, or a plot cannot be written.
@@ -30,7 +30,10 @@ def plot_run(run: RunFolder) -> None:
     with look.style():
         figures = {"losses": losses(epochs, terms), "metrics": metrics(epochs, best)}
         if steps:
-            figures["weights"] = weights(steps, terms)
+            figures["weights"], figures["shares"] = weights(steps, terms), shares(steps, terms)
+            recorded = run.read_insight()
+            if recorded:
+                figures["insight"] = insight(recorded, steps, terms)
         for name, figure in figures.items():
             look.name_it(figure, run.path.resolve().name)
             look.save(run.plots / f"{name}.png", figure)
@@ -122,78 +125,3 @@ def _mark_best(axes: Axes, epochs: Columns, best: Mapping[str, Any]) -> None:
 def _metric(column: str) -> str:
     """``val_foreground_dice`` as people write it."""
     return column.removeprefix("val_").replace("_", " ").replace("dice", "Dice")
-
-
-def weights(steps: Columns, terms: Sequence[str]) -> Figure:
-    """Weight of each term over steps, the warm-up shaded; gamma below when there is an auxiliary loss."""
-    auxiliary = bool(np.nansum(np.abs(look.finite(steps["gamma"]))))
-    wide = len(terms) > 12
-    figure = Figure(figsize=(9.6 if wide else 8.4, 5.6 if auxiliary else 4.2))
-    heights = (2.2, 1)[: 1 + auxiliary]
-    panels = figure.subplots(1 + auxiliary, 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    series = {term: look.finite(steps[f"weight.{term}"]) for term in terms}
-    start = _still(np.stack(list(series.values())))
-    _weight_lines(panels[0], steps["step"], series, start)
-    if start:
-        panels[0].axvspan(
-            steps["step"][0], steps["step"][start], color="0.9", lw=0, zorder=0, label="warm-up"
-        )
-    panels[0].set_ylim(0, max(0.05, *(1.08 * np.nanmax(v, initial=0.0) for v in series.values())))
-    panels[0].set_ylabel("weight")
-    panels[0].set_title("weight of each term")
-    panels[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), ncols=2 if wide else 1)
-    if auxiliary:
-        panels[1].step(steps["step"], steps["gamma"], where="post", color=look.COLOURS[0])
-        panels[1].set_ylim(0, 1.08 * np.nanmax(look.finite(steps["gamma"])))
-        panels[1].set_ylabel("gamma")
-        panels[1].set_title("weight of the auxiliary loss")
-    panels[-1].set_xlabel("step" + _epoch_note(steps))
-    panels[-1].set_xlim(_around(steps["step"]))
-    return figure
-
-
-def _weight_lines(axes: Axes, x: Sequence[float], series: Mapping[str, np.ndarray], start: int) -> None:
-    """Each step; over many steps their moving mean, with the steps as a mist behind it."""
-    window = len(x) // 100 if len(x) >= MANY_STEPS else 1
-    for index, (term, values) in enumerate(series.items()):
-        how = look.look(index)
-        if window > 1 and len(series) <= len(look.COLOURS):
-            axes.plot(x, values, **{**how, "linewidth": 0.7, "alpha": 0.35})
-        if window > 1:  # the mean must not reach back into the warm-up and smear its end
-            values = np.concatenate([values[:start], _moving_mean(values[start:], window)])
-        look.draw(axes, x, values.tolist(), label=look.text(term, 24), **how)
-    if window > 1:
-        where = {"transform": axes.transAxes, "ha": "right", "va": "top", "color": "0.45"}
-        axes.text(0.995, 0.99, f"mean over {window} steps", **where)
-
-
-def _still(rows: np.ndarray) -> int:
-    """How many steps, from the first on, had the weights of the first; 0 when they never move.
-
-    Args:
-        rows: ``(terms, steps)``.
-    """
-    same = np.all(np.isclose(rows, rows[:, :1], rtol=1e-6, atol=1e-9), axis=0)
-    start = int(np.argmin(same))
-    return start if start > 1 else 0
-
-
-def _around(x: Sequence[float]) -> tuple[float, float]:
-    margin = 0.01 * (x[-1] - x[0]) or 0.5
-    return x[0] - margin, x[-1] + margin
-
-
-def _epoch_note(steps: Columns) -> str:
-    epochs = len(set(steps.get("epoch", ())))
-    return f" ({round(len(steps['step']) / epochs)} an epoch)" if epochs > 1 else ""
-
-
-def _moving_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of the last ``window`` values (of fewer at the start) that are not NaN."""
-    known = ~np.isnan(values)
-    sums = np.cumsum(np.where(known, values, 0.0))
-    counts = np.cumsum(known).astype(float)
-    late = np.arange(len(values)) >= window
-    for total in (sums, counts):
-        total[late] -= total[: len(values) - window].copy() if window < len(values) else 0.0
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)

@@ -1,6 +1,6 @@
 """A run's folder: claimed exclusively, every file whole, readable while the run goes on.
 
-config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
+config.yaml status.json environment.json split.json train.log epochs.csv steps.csv insight.csv
 checkpoints/ metrics/ plots/ predictions/
 """
 
@@ -38,8 +38,8 @@ class RunFolder:
         self.checkpoints, self.metrics, self.plots, self.predictions = (path / name for name in FOLDERS)
         self.config_file, self.status_file = path / places.CONFIG, path / places.STATUS
         self.environment_file, self.split_file = path / "environment.json", path / "split.json"
-        self.log, self.epochs_file, self.steps_file = (
-            path / name for name in ("train.log", "epochs.csv", "steps.csv")
+        self.log, self.epochs_file, self.steps_file, self.insight_file = (
+            path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
         self._made: list[Path] = []
@@ -168,6 +168,12 @@ class RunFolder:
             rest = [name for name in rows[0] if name not in STEP_COLUMNS]
             recorder.append(self.steps_file, [*STEP_COLUMNS, *rest], rows)
 
+    def append_insight(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows to ``insight.csv``: ``step,epoch,norm.TERM,cosine.A|B``, of the gradients at the logits."""
+        if rows:
+            rest = [name for name in rows[0] if name not in STEP_COLUMNS]
+            recorder.append(self.insight_file, ["step", "epoch", *rest], rows)
+
     def read_epochs(self) -> recorder.Columns:
         """``epochs.csv`` as columns; a row that was cut off is left out."""
         return recorder.read(self.epochs_file)
@@ -176,6 +182,10 @@ class RunFolder:
         """``steps.csv`` as columns."""
         return recorder.read(self.steps_file)
 
+    def read_insight(self) -> recorder.Columns:
+        """``insight.csv`` as columns; empty unless ``trainer.insight_every`` was set."""
+        return recorder.read(self.insight_file)
+
     def truncate_after(self, epoch: int) -> None:
         """Make ready to go on after ``epoch``: drop later rows, and what a killed process left half-written.
 
@@ -183,7 +193,7 @@ class RunFolder:
             RunFolderError: another process is at work in the folder, or a file cannot be written.
         """
         self.hold()
-        for file in (self.epochs_file, self.steps_file):
+        for file in (self.epochs_file, self.steps_file, self.insight_file):
             recorder.truncate(file, epoch)
         for file in (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}")):
             file.unlink(missing_ok=True)

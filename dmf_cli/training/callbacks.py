@@ -81,6 +81,8 @@ class EpochWriter(keras.callbacks.Callback):
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
         self.run.append_steps([{**step, "epoch": epoch + 1} for step in steps])
+        if self.model.insight is not None:
+            self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
         self.run.append_epoch(row)
         if self._improved(row[self.monitor]):
             self.best, self.best_epoch = row[self.monitor], epoch + 1
@@ -88,8 +90,9 @@ class EpochWriter(keras.callbacks.Callback):
         self._save(epoch + 1)
         best = {"epoch": self.best_epoch, self.monitor: self.best}
         self.run.write_status("running", epoch=epoch + 1, best=best, skipped_steps=self.skipped)
-        log.info("epoch %d: %s %.6g", epoch + 1, self.monitor, row[self.monitor])
-        self.show({**row, "best": self.best, "best_epoch": self.best_epoch})
+        counted = f", {self.skipped} step(s) skipped so far" if self.skipped else ""
+        log.info("epoch %d: %s %.6g%s", epoch + 1, self.monitor, row[self.monitor], counted)
+        self.show({**row, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped})
 
     def _check_finite(self, epoch: int, steps: Sequence[dict[str, float]]) -> None:
         """Count NaN and infinite steps; end the run at the first, or when none of an epoch was finite."""

@@ -79,7 +79,7 @@ class Display:
             self.progress.phase = ""
 
     def epoch(self, row: Mapping[str, Any]) -> None:
-        """An epoch is over: ``row`` as in ``epochs.csv``, and ``best``, ``best_epoch``."""
+        """An epoch is over: ``row`` as in ``epochs.csv``, and ``best``, ``best_epoch``, ``skipped``."""
         self.progress.done = int(row["epoch"])
         self.progress.phase = ""
         if self.progress.done < self.progress.epochs:
@@ -117,6 +117,10 @@ class Display:
         self._say(Text())
         if evaluation is not None:
             self._say(evaluation)
+        skipped = self.progress.rows[-1].get("skipped", 0) if self.progress.rows else 0
+        if skipped:
+            what = f"{skipped} of the training steps: a loss was NaN or infinite, so they made no update"
+            self._say(Text.assemble(("skipped   ", "dim"), (what, "bold red")))
         self._say(Text.assemble(("results   ", "dim"), str(path)))
 
     def stop(self) -> None:

@@ -51,12 +51,12 @@ def pngs(folder):
 
 @pytest.mark.parametrize("terms", [["dice"], ["cbdice", "bce"], [f"a$b_{i}$" for i in range(20)]])
 @pytest.mark.parametrize("epochs", [1, 3])
-def test_every_run_gets_its_three_plots(tmp_path, terms, epochs):
+def test_every_run_gets_its_plots(tmp_path, terms, epochs):
     run = run_of(
         tmp_path / "a$ru_n$", terms, epochs_of(terms, epochs), steps_of(terms, 10 * epochs, 3, gamma=5.0)
     )
     plots.plot_run(run)
-    assert pngs(run.plots) == ["losses.png", "metrics.png", "weights.png"]
+    assert pngs(run.plots) == ["losses.png", "metrics.png", "shares.png", "weights.png"]
 
 
 def test_values_that_are_not_finite_are_gaps(tmp_path):
@@ -66,7 +66,7 @@ def test_values_that_are_not_finite_are_gaps(tmp_path):
     steps["weight.dice"][5] = NAN
     run = run_of(tmp_path / "run", ["dice", "bce"], epochs, steps)
     plots.plot_run(run)
-    assert len(pngs(run.plots)) == 3
+    assert len(pngs(run.plots)) == 4
     figure = plots.losses(run.read_epochs(), ["dice", "bce"])
     assert [text.get_text() for text in figure.axes[1].texts] == ["no finite value"]
 
@@ -159,6 +159,52 @@ def test_over_many_steps_a_mean_is_drawn_that_leaves_the_warm_up_alone():
     assert (values[:warmup] == 0.5).all()
     assert values[warmup] == 0.0
     np.testing.assert_allclose(values[warmup + 10 :], 0.5)
+
+
+def insight_of(terms, steps):
+    columns = {"step": steps, "epoch": [1 + s // 10 for s in steps]}
+    columns |= {f"norm.{term}": [10.0**-i] * len(steps) for i, term in enumerate(terms)}
+    pairs = [f"cosine.{a}|{b}" for i, a in enumerate(terms) for b in terms[i + 1 :]]
+    return columns | {pair: [0.9 - 0.1 * i] * len(steps) for i, pair in enumerate(pairs)}
+
+
+def test_shares_are_weight_times_loss():
+    steps = steps_of(["dice", "bce"], 20)
+    steps["loss.bce"] = [200.0] * 20
+    raw, shared = plots.shares(steps, ["dice", "bce"]).axes
+    assert (raw.get_yscale(), shared.get_yscale()) == ("log", "log")
+    for line, term in zip(shared.get_lines(), ["dice", "bce"], strict=True):
+        product = np.multiply(steps[f"loss.{term}"], steps[f"weight.{term}"])
+        np.testing.assert_allclose(line.get_ydata(), product)
+
+
+def test_insight_shows_norms_pulls_and_the_region_of_conflict(tmp_path):
+    terms, steps = ["dice", "bce"], steps_of(["dice", "bce"], 20, warmup=9)
+    run = run_of(tmp_path / "run", terms, epochs_of(terms, 2), steps)
+    recorded = insight_of(terms, [0, 5, 10, 15])
+    for values in zip(*recorded.values(), strict=True):
+        run.append_insight([dict(zip(recorded, values, strict=True))])
+    assert run.read_insight() == recorded
+    plots.plot_run(run)
+    assert "insight.png" in pngs(run.plots)
+    _, pulls, cosines = plots.insight(recorded, steps, terms).axes
+    expected = [0.1 * steps["weight.bce"][s] for s in recorded["step"]]
+    np.testing.assert_allclose(pulls.get_lines()[1].get_ydata(), expected)
+    assert legend(cosines) == ["dice and bce", "conflict"]
+    assert [(p.get_y(), p.get_height()) for p in cosines.patches] == [(-1.05, 1.05)]
+    run.truncate_after(1)
+    assert run.read_insight()["step"] == [0, 5]
+
+
+def test_of_many_pairs_the_worst_are_drawn_and_one_term_has_none():
+    terms = [f"t{i}" for i in range(8)]
+    steps = steps_of(terms, 20)
+    cosines = plots.insight(insight_of(terms, [0, 10]), steps, terms).axes[2]
+    assert [line.get_ydata()[0] for line in cosines.get_lines()] == pytest.approx(
+        [0.9 - 0.1 * i for i in range(20, 28)]
+    )
+    assert "the 8 lowest of 28" in cosines.get_title()
+    assert len(plots.insight(insight_of(["bce"], [0]), steps_of(["bce"], 9), ["bce"]).axes) == 2
 
 
 def example(**fields):

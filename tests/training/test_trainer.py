@@ -12,7 +12,7 @@ from dmf_cli.training import trainer
 EXPECTED = """
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
 metrics/test_per_image.csv metrics/test_summary.json metrics/test_summary.csv metrics/test_summary.md
-metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png predictions/test.png
+metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png plots/shares.png predictions/test.png
 checkpoints/best.keras checkpoints/last.npz
 """
 
@@ -160,7 +160,7 @@ def test_mixed_precision_keeps_probabilities_and_losses_in_float32(tiny):
     keras.config.set_dtype_policy("float32")
 
 
-def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, tmp_path):
+def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, capsys):
     import keras
 
     from dmf_cli.training import build
@@ -174,4 +174,7 @@ def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, tmp_p
     broken = [row for row in rows(folder / "steps.csv") if row["loss"] == "nan"]
     assert 0 < len(broken) < 8
     assert json.loads((folder / "status.json").read_text())["skipped_steps"] == len(broken)
+    last = [line for line in (folder / "train.log").read_text().splitlines() if " epoch 2: " in line]
+    assert last[0].endswith(f", {len(broken)} step(s) skipped so far")
+    assert f"skipped   {len(broken)} of the training steps" in capsys.readouterr().out
     assert all(np.isfinite(a).all() for a in arrays(folder / "checkpoints/last.npz").values())
