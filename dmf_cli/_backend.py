@@ -25,6 +25,24 @@ def to_numpy(variable: keras.Variable) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))
 
 
+def is_concrete(x: Any) -> bool:
+    """Whether ``x`` has values now: not while a function is traced or compiled."""
+    if isinstance(x, keras.KerasTensor):
+        return False
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        return not tensorflow.is_symbolic_tensor(x)
+    if backend == "jax":
+        import jax
+
+        return not isinstance(x, jax.core.Tracer)
+    import torch
+
+    return not torch.compiler.is_compiling() and getattr(getattr(x, "device", None), "type", "") != "meta"
+
+
 def replicas() -> int:
     """How many copies of the model step together under ``tf.distribute``; elsewhere 1.
 

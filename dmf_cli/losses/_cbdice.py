@@ -4,7 +4,8 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, choose, pooled_axes, prepare, two_channels, within
+from dmf_cli.losses._common import Pool, Tensor, choose, positive, prepare, two_channels
+from dmf_cli.losses._sums import overlap
 
 
 def cbdice(
@@ -44,14 +45,11 @@ def cbdice(
         0.0
     """
     choose("absent", absent, ("zero", "max", "reference"))
-    within("eps", eps, eps > 0, "a number above 0")
+    positive(eps=eps)
     y_true, y_pred = prepare(y_true, y_pred)
-    y_true, y_pred = two_channels(y_true), two_channels(y_pred)
-    axes = pooled_axes(y_pred, pool)
-    truth = ops.sum(y_true, axis=axes)
-    weights = _class_weights(truth, absent, eps)
-    overlap = ops.sum(y_true * y_pred, axis=axes)
-    ratio = 2.0 * overlap / (truth + ops.sum(y_pred, axis=axes) + 1e-7)
+    sums = overlap(two_channels(y_true), two_channels(y_pred), pool=pool)
+    weights = _class_weights(sums.truth, absent, eps)
+    ratio = 2.0 * sums.tp / (sums.truth + sums.guess + 1e-7)
     return ops.mean(ops.sum(weights * (1.0 - ratio), axis=-1))
 
 

@@ -1,5 +1,7 @@
-"""What every loss needs: inputs in float32, checked shapes, pooled sums."""
+"""What every loss needs: inputs in float32, checked shapes and parameters, powers with a bounded slope."""
 
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from keras import ops
@@ -7,6 +9,7 @@ from keras import ops
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Pool = Literal["batch", "sample"]
+Absent = Literal["count", "zero"]
 Tensor = Any
 
 
@@ -35,6 +38,36 @@ def within(name: str, value: float, valid: bool, allowed: str) -> None:
         raise ConfigError(f"{name} is {value}: give {allowed}")
 
 
+def positive(**values: float) -> None:
+    """Raise ``ConfigError`` for the first of ``values`` that is not a finite number above 0."""
+    for name, value in values.items():
+        within(name, value, 0 < value < math.inf, "a number above 0")
+
+
+def share(**values: float) -> None:
+    """Raise ``ConfigError`` for the first of ``values`` outside [0, 1]."""
+    for name, value in values.items():
+        within(name, value, 0 <= value <= 1, "a number from 0 to 1")
+
+
+def weight_vector(weights: Sequence[float] | None, classes: int) -> Tensor | None:
+    """``weights`` as a float32 vector of ``classes`` values, None for None.
+
+    Raises:
+        ConfigError: another count, a weight that is negative or not finite, or none above 0.
+    """
+    if weights is None:
+        return None
+    given = [float(w) for w in weights]
+    if len(given) != classes:
+        raise ConfigError(
+            f"class_weights is {given}: give {classes} numbers, one a class, the background first"
+        )
+    if not all(0 <= w < math.inf for w in given) or not any(given):
+        raise ConfigError(f"class_weights is {given}: give numbers of 0 or above, at least one above 0")
+    return ops.convert_to_tensor(given, dtype="float32")
+
+
 def pooled_axes(tensor: Tensor, pool: Pool) -> tuple[int, ...]:
     """The axes that ``pool`` sums over: space, and the batch as well for ``"batch"``."""
     choose("pool", pool, ("batch", "sample"))
@@ -49,3 +82,13 @@ def without_background(tensor: Tensor, background: bool) -> Tensor:
 def two_channels(tensor: Tensor) -> Tensor:
     """A lone foreground channel ``p`` as ``[1 - p, p]``; anything else as it is."""
     return tensor if tensor.shape[-1] != 1 else ops.concatenate([1.0 - tensor, tensor], axis=-1)
+
+
+def bounded_power(x: Tensor, exponent: float, linear: float = 1e-4) -> Tensor:
+    """x^exponent from ``linear`` on, and the straight line to 0 below it.
+
+    An exponent below 1 alone has an infinite slope at 0: rounding of 1e-7 would become a loss of 0.1,
+    and the gradient of a perfect match infinite.
+    """
+    power = ops.power(ops.maximum(x, linear), exponent)
+    return ops.where(x >= linear, power, linear ** (exponent - 1.0) * x)

@@ -1,8 +1,11 @@
 """Losses that are a mean over pixels."""
 
+from collections.abc import Sequence
+
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, prepare, within
+from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
+from dmf_cli.losses._sums import weighted_mean
 
 EPSILON = 1e-7
 
@@ -17,18 +20,55 @@ def safe_log(p: Tensor) -> Tensor:
     return ops.log((ops.maximum(p, -0.5 * EPSILON) + EPSILON) / (1.0 + EPSILON))
 
 
-def _smooth(y_true: Tensor, amount: float, classes: int) -> Tensor:
+def smooth_labels(y_true: Tensor, amount: float, classes: int) -> Tensor:
+    """Labels g (1 - amount) + amount / classes."""
     within("label_smoothing", amount, 0.0 <= amount < 1.0, "a number from 0 to below 1")
     return y_true * (1.0 - amount) + amount / classes if amount else y_true
 
 
-def bce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+def categorical_mean(loss: Tensor, y_true: Tensor, class_weights: Sequence[float] | None) -> Tensor:
+    """The mean over pixels of ``loss`` ``(..., classes)``, what each class of ``y_true`` adds.
+
+    With weights sum w g l / sum w g, as in PyTorch: only ratios of weights matter.
+    """
+    weights = weight_vector(class_weights, loss.shape[-1])
+    if weights is None:
+        return ops.mean(ops.sum(loss, axis=-1))
+    return ops.sum(weights * loss) / ops.maximum(ops.sum(weights * y_true), EPSILON)
+
+
+def binary_mean(
+    positive: Tensor, negative: Tensor, y_true: Tensor, class_weights: Sequence[float] | None
+) -> Tensor:
+    """The mean over pixels and channels of what foreground and background add, ``(..., classes)`` each.
+
+    On one channel the two weights are of background and foreground, else there is one a channel.
+    """
+    weights = weight_vector(class_weights, max(2, positive.shape[-1]))
+    if weights is None:
+        return ops.mean(positive + negative)
+    if positive.shape[-1] == 1:
+        total = ops.sum(weights[1] * positive + weights[0] * negative)
+        return total / ops.maximum(ops.sum(weights[1] * y_true + weights[0] * (1.0 - y_true)), EPSILON)
+    pixels = tuple(range(len(positive.shape) - 1))
+    return weighted_mean(ops.mean(positive + negative, axis=pixels), weights)
+
+
+def bce(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: Sequence[float] | None = None,
+) -> Tensor:
     """Binary cross-entropy, the mean of -(g log p + (1-g) log(1-p)) over pixels and channels.
 
     Args:
         y_true: one-hot (or soft) labels, ``(batch, *spatial, classes)``.
         y_pred: probabilities of the same shape.
         label_smoothing: in [0, 1); labels become ``g (1-s) + s/2``.
+        class_weights: for a weighted mean: one number a channel; on one channel two, of background and
+            foreground. Only their ratios matter.
 
     Returns:
         A scalar >= 0. On a softmax head each channel is taken as a binary problem and the mean runs
@@ -44,17 +84,26 @@ def bce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tens
         0.6931...
     """
     y_true, y_pred = prepare(y_true, y_pred)
-    y_true = _smooth(y_true, label_smoothing, 2)
-    return -ops.mean(y_true * safe_log(y_pred) + (1.0 - y_true) * safe_log(1.0 - y_pred))
+    y_true = smooth_labels(y_true, label_smoothing, 2)
+    positive, negative = y_true * safe_log(y_pred), (1.0 - y_true) * safe_log(1.0 - y_pred)
+    return -binary_mean(positive, negative, y_true, class_weights)
 
 
-def ce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+def ce(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: Sequence[float] | None = None,
+) -> Tensor:
     """Categorical cross-entropy, the mean of -sum_c g_c log p_c over pixels.
 
     Args:
         y_true: one-hot (or soft) labels, ``(batch, *spatial, classes)``.
         y_pred: probabilities of the same shape.
         label_smoothing: in [0, 1); labels become ``g (1-s) + s/classes``.
+        class_weights: one number a class for the weighted mean sum w g l / sum w g; two on one
+            channel. Only their ratios matter.
 
     Returns:
         A scalar >= 0. On one channel (sigmoid) it is :func:`bce`. A class that is absent from
@@ -71,6 +120,6 @@ def ce(y_true: Tensor, y_pred: Tensor, *, label_smoothing: float = 0.0) -> Tenso
     """
     y_true, y_pred = prepare(y_true, y_pred)
     if y_pred.shape[-1] == 1:
-        return bce(y_true, y_pred, label_smoothing=label_smoothing)
-    y_true = _smooth(y_true, label_smoothing, y_pred.shape[-1])
-    return -ops.mean(ops.sum(y_true * safe_log(y_pred), axis=-1))
+        return bce(y_true, y_pred, label_smoothing=label_smoothing, class_weights=class_weights)
+    y_true = smooth_labels(y_true, label_smoothing, y_pred.shape[-1])
+    return -categorical_mean(y_true * safe_log(y_pred), y_true, class_weights)

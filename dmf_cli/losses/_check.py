@@ -1,0 +1,83 @@
+"""Wrong values, told in eager mode.
+
+``losses.NAME(y_true, y_pred)`` looks at the values when they are there to be looked at; inside a traced or
+compiled function they are not. ``losses.get(NAME)`` and the terms of a fused model never look: a NaN
+that a network gives must reach the guards of the training, and reading values would make a GPU wait.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from dmf_cli._backend import is_concrete
+from dmf_cli.errors import ConfigError
+
+ROUNDING = 1e-2  # of float16 and bfloat16 sums
+
+
+def checked(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """``loss`` with :func:`check` before it."""
+
+    @functools.wraps(loss)
+    def eager(y_true: Any, y_pred: Any, *rest: Any, **params: Any) -> Any:
+        result = loss(y_true, y_pred, *rest, **params)  # first: it checks shapes
+        check(y_true, y_pred)
+        return result
+
+    eager.__module__ = "dmf_cli.losses"  # under which it can be found again (pickle)
+    return eager
+
+
+def unchecked(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a loss of this package (or a ``functools.partial`` of one); others as they are."""
+    if isinstance(loss, functools.partial):
+        return functools.partial(unchecked(loss.func), *loss.args, **loss.keywords)
+    ours = getattr(loss, "__module__", "") == "dmf_cli.losses"
+    return getattr(loss, "__wrapped__", loss) if ours else loss
+
+
+def check(y_true: Any, y_pred: Any) -> None:
+    """Raise ``ConfigError`` for labels that are not one-hot or predictions that are no probabilities.
+
+    Does nothing for tensors without values (inside a traced function).
+
+    Args:
+        y_true: labels, ``(batch, *spatial, classes)``: in [0, 1], summing to 1 over several classes.
+        y_pred: probabilities of the same shape, in [0, 1].
+    """
+    if is_concrete(y_pred):
+        p = _values(y_pred)
+        if not np.isfinite(p).all():
+            raise ConfigError(f"y_pred has {_count(~np.isfinite(p))} that are NaN or infinite")
+        if p.min() < -1e-5 or p.max() > 1 + 1e-3:
+            raise ConfigError(
+                f"y_pred has values from {p.min():g} to {p.max():g}: give probabilities from 0 to 1, "
+                "the output of a softmax or a sigmoid"
+            )
+    if is_concrete(y_true):
+        _check_labels(_values(y_true))
+
+
+def _check_labels(g: np.ndarray) -> None:
+    classes = g.shape[-1]
+    what = f"one-hot labels of {classes} classes (0 to {classes - 1})" if classes > 1 else "a mask of 0 and 1"
+    if not np.isfinite(g).all() or g.min() < 0 or g.max() > 1:
+        raise ConfigError(f"y_true has values from {g.min():g} to {g.max():g}: give {what}")
+    wrong = np.abs(g.sum(axis=-1) - 1.0) > ROUNDING
+    if classes > 1 and wrong.any():
+        raise ConfigError(
+            f"y_true does not sum to 1 over the classes at {_count(wrong, 'pixel')}: a label is outside of "
+            f"the classes, or missing; give {what}"
+        )
+
+
+def _values(tensor: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
+
+
+def _count(found: np.ndarray, what: str = "value") -> str:
+    n = int(found.sum())
+    return f"{n} {what}{'s' if n != 1 else ''} of {found.size}"

@@ -1,0 +1,65 @@
+"""Sensitivity-specificity: squared errors of lesion and background, each averaged by itself."""
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from dmf_cli.losses._common import (
+    Absent,
+    Pool,
+    Tensor,
+    pooled_axes,
+    positive,
+    share,
+)
+from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+
+
+def sensspec(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    ratio: float = 0.05,
+    pool: Pool = "sample",
+    smooth: float = 1e-5,
+    background: bool = True,
+    class_weights: Sequence[float] | None = None,
+    absent: Absent = "count",
+) -> Tensor:
+    """Sensitivity-specificity loss, r S + (1 - r) N of each class, then the mean.
+
+    S = sum (g-p)^2 g / (sum g + s) is the squared error inside the class, N the same with 1-g outside.
+
+    Args:
+        y_true: one-hot labels, ``(batch, *spatial, classes)``.
+        y_pred: probabilities of the same shape.
+        ratio: r in [0, 1], weight of the sensitivity.
+        pool: see :func:`dmf_cli.losses.dice`, like all that follow.
+        smooth: s > 0, in the denominators only.
+        background: keep channel 0.
+        class_weights: one number a channel.
+        absent: a class without a pixel counts, or has weight zero.
+
+    Returns:
+        A scalar in [0, 1]. Of an absent class that counts, the specificity part is left, with its gradient:
+        an empty mask teaches to predict nothing.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: Brosch et al., MICCAI 2015, doi 10.1007/978-3-319-24574-4_1.
+
+    Example:
+        >>> missed = sensspec([[[1.0], [0.0]]], [[[0.0], [0.0]]])
+        >>> round(float(missed), 3)
+        0.05
+    """
+    share(ratio=ratio)
+    positive(smooth=smooth)
+    y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
+    axes = pooled_axes(y_pred, pool)
+    error, rest = ops.square(y_true - y_pred), 1.0 - y_true
+    truth = ops.sum(y_true, axis=axes)
+    inside = ops.sum(error * y_true, axis=axes) / (truth + smooth)
+    outside = ops.sum(error * rest, axis=axes) / (ops.sum(rest, axis=axes) + smooth)
+    return weighted_mean(ratio * inside + (1.0 - ratio) * outside, present_weights(truth, weights, absent))

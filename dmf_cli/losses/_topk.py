@@ -1,0 +1,66 @@
+"""Top-k loss: cross-entropy of the worst pixels only."""
+
+from keras import ops
+
+from dmf_cli.losses._common import Pool, Tensor, choose, prepare, within
+from dmf_cli.losses._pixel import safe_log, smooth_labels
+
+
+def topk(
+    y_true: Tensor, y_pred: Tensor, *, k: float = 10.0, pool: Pool = "batch", label_smoothing: float = 0.0
+) -> Tensor:
+    """Top-k loss, the mean cross-entropy of the worst k per cent of the pixels (at least one).
+
+    Pixels that tie at the threshold share the gradient, so that their order does not matter.
+
+    Args:
+        y_true: one-hot (or soft) labels, ``(batch, *spatial, classes)``.
+        y_pred: probabilities of the same shape.
+        k: per cent, in (0, 100]; 100 is :func:`dmf_cli.losses.ce`.
+        pool: the worst pixels of the whole batch, or of each sample, then the mean over samples.
+        label_smoothing: see :func:`dmf_cli.losses.ce`.
+
+    Returns:
+        A scalar >= :func:`dmf_cli.losses.ce`. Absent classes behave as there.
+
+    Raises:
+        ConfigError: shapes that do not belong together, a parameter out of range.
+
+    Source: Wu et al., Bridging Category-level and Instance-level Semantic Image Segmentation, 2016
+    (arXiv 1605.06885), with a share instead of their threshold.
+
+    Example:
+        >>> y, p = [[[1.0], [1.0]]], [[[1.0], [0.5]]]
+        >>> round(float(topk(y, p)), 4), round(float(topk(y, p, k=100)), 4)  # log 2, and half of it
+        (0.6931, 0.3466)
+    """
+    within("k", k, 0 < k <= 100, "per cent, a number above 0 and up to 100")
+    choose("pool", pool, ("batch", "sample"))
+    y_true, y_pred = prepare(y_true, y_pred)
+    loss = pixel_cross_entropy(y_true, y_pred, label_smoothing)
+    rows = ops.reshape(loss, (1, -1) if pool == "batch" else (ops.shape(loss)[0], -1))
+    return ops.mean(_mean_of_largest(rows, k / 100.0))
+
+
+def pixel_cross_entropy(y_true: Tensor, y_pred: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of each pixel, ``(batch, *spatial)``; binary on one channel."""
+    channels = y_pred.shape[-1]
+    y_true = smooth_labels(y_true, label_smoothing, max(2, channels))
+    loss = y_true * safe_log(y_pred)
+    if channels == 1:
+        loss = loss + (1.0 - y_true) * safe_log(1.0 - y_pred)
+    return -ops.sum(loss, axis=-1)
+
+
+def _mean_of_largest(rows: Tensor, fraction: float) -> Tensor:
+    """The mean of the largest ``fraction`` of each row ``(rows, n)``."""
+    n = ops.shape(rows)[1]
+    count = ops.maximum(ops.cast(ops.cast(n, "float32") * fraction, "int32"), 1)
+    # Only the threshold comes from sorting: nothing is differentiated through it.
+    ordered = ops.sort(ops.stop_gradient(rows), axis=1)
+    threshold = ops.take(ordered, n - count, axis=1)[:, None]
+    above, tie = ops.cast(rows > threshold, "float32"), ops.cast(rows == threshold, "float32")
+    count = ops.cast(count, "float32")
+    part = (count - ops.sum(above, axis=1)) / ops.sum(tie, axis=1)
+    # Products instead of a selection: a NaN is not larger than anything and would be left out.
+    return (ops.sum(above * rows, axis=1) + part * ops.sum(tie * rows, axis=1)) / count
