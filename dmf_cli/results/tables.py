@@ -4,8 +4,6 @@ Every table says what its figures depend on: images, resolution, threshold, the 
 how many images fall under it. Trivial predictors stand beside the network, so a broken run is seen at once.
 """
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.results import _latex
+from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.summary import jsonable
 
@@ -49,9 +48,9 @@ def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
     settings = evaluation.summary["settings"]
     summary = {**evaluation.summary, "settings": {**settings, "split": settings["split"] or name}}
     contents = {
-        f"{name}_per_image.csv": _csv(evaluation.rows[0], (row.values() for row in evaluation.rows)),
+        f"{name}_per_image.csv": csv_text(evaluation.rows[0], (row.values() for row in evaluation.rows)),
         f"{name}_summary.json": json.dumps(jsonable(summary), indent=2, allow_nan=False) + "\n",
-        f"{name}_summary.csv": _csv(("scope", "metric", *STATISTICS), _records(summary)),
+        f"{name}_summary.csv": csv_text(("scope", "metric", *STATISTICS), _records(summary)),
         f"{name}_summary.md": markdown(summary),
         f"{name}_summary.tex": _latex.table(title(summary), notes(summary), COLUMNS, sections(summary)),
     }
@@ -117,11 +116,16 @@ def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dic
 
 def markdown(summary: dict[str, Any]) -> str:
     """The tables as GitHub Markdown."""
-    lines = [f"# {_escape(title(summary))}", ""]
+    lines = [f"# {markdown_text(title(summary))}", ""]
     for heading, rows in sections(summary).items():
-        lines += [f"## {_escape(heading)}", "", _row(COLUMNS), "|:--" + "|--:" * (len(COLUMNS) - 1) + "|"]
-        lines += [*(_row(row) for row in rows), ""]
-    return "\n".join([*lines, *(f"- {_escape(note)}" for note in notes(summary)), ""])
+        lines += [
+            f"## {markdown_text(heading)}",
+            "",
+            markdown_row(COLUMNS),
+            "|:--" + "|--:" * (len(COLUMNS) - 1) + "|",
+        ]
+        lines += [*(markdown_row(row) for row in rows), ""]
+    return "\n".join([*lines, *(f"- {markdown_text(note)}" for note in notes(summary)), ""])
 
 
 def render(evaluation: "Evaluation") -> "Table":
@@ -169,29 +173,5 @@ def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
         yield from ([scope, what, "", "", "", n, ""] for what, n in figures.get("counts", {}).items())
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Nine digits a number, an empty cell for NaN."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_plain(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return "" if math.isnan(value) else f"{value:.9g}"
-
-
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
-
-
-def _escape(text: str) -> str:
-    """Names of datasets and classes must not become markup, least of all a new column."""
-    return "".join(f"\\{c}" if c in "\\|*_`<>[]#" else c for c in text)
