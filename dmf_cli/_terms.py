@@ -1,5 +1,6 @@
 """What a user hands to a fused model, checked and turned into functions."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def resolve_loss(loss: str | Loss) -> Loss:
         raise ConfigError(
             f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
         )
-    return loss
+    return losses.unchecked(loss)
 
 
 def resolve_terms(terms: str | Sequence[str] | Mapping[str, str | Loss]) -> dict[str, Loss]:
@@ -57,9 +58,25 @@ def resolve_strategy(strategy: str | weighting.Strategy) -> weighting.Strategy:
     return strategy
 
 
+def needs(loss: Loss) -> tuple[str, ...]:
+    """What ``loss`` takes of the truth beside the labels, if it is there: none, or ``("distance",)``."""
+    function = loss.func if isinstance(loss, functools.partial) else loss
+    return tuple(getattr(function, "needs", ()))
+
+
+def labels(y_true: Tensor) -> Tensor:
+    """The one-hot labels of targets that may carry more, see :func:`term_value`."""
+    return y_true["labels"] if isinstance(y_true, Mapping) else y_true
+
+
 def term_value(name: str, loss: Loss, y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """The scalar that ``loss`` gives; ``ConfigError`` for one that gives a value a sample or a pixel."""
-    result = loss(y_true, y_pred)
+    """The scalar that ``loss`` gives; ``ConfigError`` for one that gives a value a sample or a pixel.
+
+    ``y_true`` may be ``{"labels": one-hot, "distance": ...}``: a loss with the attribute
+    ``needs = ("distance",)`` gets what is there by keyword, and computes what is not.
+    """
+    extra = {key: y_true[key] for key in needs(loss) if key in y_true} if isinstance(y_true, Mapping) else {}
+    result = loss(labels(y_true), y_pred, **extra)
     if len(result.shape) > 0:
         raise ConfigError(
             f"loss term {name!r} returned shape {tuple(result.shape)}: a term must return a scalar; "

@@ -106,6 +106,7 @@ def training_batches(
     seed: int,
     first_epoch: int = 0,
     augment: Augment | None = None,
+    distance: bool = False,
 ) -> Any:
     """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
 
@@ -119,6 +120,7 @@ def training_batches(
         seed: of the order, >= 0.
         first_epoch: from 0; the k-th epoch of a run is the same wherever the run was resumed.
         augment: see :func:`dmf_cli.datasets.augment.make`.
+        distance: make ``y`` ``{"labels": one-hot, "distance": signed distances}``, see :func:`_target`.
     """
     tf = _tensorflow()
     n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
@@ -138,20 +140,22 @@ def training_batches(
         images, labels = gather(index)
         if augment is not None:
             images, labels = augment(images, labels, epoch, index)
-        return images, _target(tf, labels, channels_out)
+        return images, _target(tf, labels, channels_out, distance)
 
     batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
     return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def evaluation_batches(prepared: Prepared, *, batch_size: int, channels_out: int) -> Any:
+def evaluation_batches(
+    prepared: Prepared, *, batch_size: int, channels_out: int, distance: bool = False
+) -> Any:
     """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
     tf = _tensorflow()
     gather = _gather(tf, prepared)
 
     def batch(index: Any) -> tuple[Any, Any]:
         images, labels = gather(index)
-        return images, _target(tf, labels, channels_out)
+        return images, _target(tf, labels, channels_out, distance)
 
     indices = tf.data.Dataset.range(len(prepared)).batch(batch_size)
     known = tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size))
@@ -164,11 +168,21 @@ def _gather(tf: Any, prepared: Prepared) -> Callable[[Any], tuple[Any, Any]]:
     return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
 
 
-def _target(tf: Any, labels: Any, channels_out: int) -> Any:
-    """One-hot, or one foreground channel."""
+def _target(tf: Any, labels: Any, channels_out: int, distance: bool) -> Any:
+    """One-hot or one foreground channel; with ``distance`` a mapping that adds the signed distances.
+
+    SciPy makes them here, beside the training step: a loss that finds none computes them in its graph.
+    """
     if channels_out == 1:
-        return tf.cast(labels > 0, tf.float32)[..., None]
-    return tf.one_hot(labels, channels_out)
+        target = tf.cast(labels > 0, tf.float32)[..., None]
+    else:
+        target = tf.one_hot(labels, channels_out)
+    if not distance:
+        return target
+    from dmf_cli.losses import signed_distance_numpy
+
+    found = tf.numpy_function(signed_distance_numpy, [target], tf.float32, stateful=False)
+    return {"labels": target, "distance": tf.ensure_shape(found, target.shape)}
 
 
 def _tensorflow() -> Any:

@@ -137,6 +137,7 @@ class Session:
         writer.note = note
         first = note["epoch"] if note else 0
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
+        batches["distance"] = "distance" in self.model.needs
         changes = augment.make(self.config["augment"], self.config["seed"])
         order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
         self.model.fit(
