@@ -32,9 +32,9 @@ def test_every_parameter_is_documented_typed_and_has_a_default(module) -> None:
 
 
 def test_keywords_follow_the_bases_and_stop_where_nothing_is_passed_on() -> None:
-    common = {"window", "warmup", "total", "prior", "every"}
-    assert set(_lookup.keywords(weighting.bayes)) == {"prior_power", *common}
-    assert set(_lookup.keywords(weighting.var)) == common
+    common = {"warmup", "total", "prior", "every", "floor", "ceiling", "smoothing"}
+    assert set(_lookup.keywords(weighting.bayes)) == {"prior_power", "window", *common}
+    assert set(_lookup.keywords(weighting.geometric)) == common
     assert set(_lookup.keywords(weighting.fixed)) == {"total", "prior"}
     assert set(_lookup.keywords(losses.dice)) == {"pool", "smooth", "background", "squared"}
 

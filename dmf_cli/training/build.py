@@ -28,7 +28,12 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     return FusedModel(
         network(config["model"], data),
         terms,
-        strategy(config["weighting"], config["loss"], total_steps),
+        strategy(
+            config["weighting"],
+            config["loss"],
+            total_steps,
+            {"steps_per_epoch": steps_per_epoch, "seed": config["seed"]},
+        ),
         helper,
         record_steps=steps_per_epoch,
         insight_every=config["trainer"].get("insight_every", 0),  # runs of version 0.1 have no such key
@@ -78,15 +83,30 @@ def loss(name: str, params: Config, where: str) -> Any:
     return losses.get(name, **params)
 
 
-def strategy(config: Config, loss_config: Config, total_steps: int) -> weighting.Strategy:
-    """The weighting strategy; its warm-up must leave steps in which it can act."""
+def strategy(
+    config: Config, loss_config: Config, total_steps: int, known: Config | None = None
+) -> weighting.Strategy:
+    """The weighting strategy; its warm-up must leave steps in which it can act.
+
+    Parameters that are null or auto take the value of that name in ``known``, where there is one.
+    """
     function = _lookup.find("weighting", weighting, config["name"])
     params = _without(config, "name")
+    for name, value in (known or {}).items():
+        if name in params and params[name] in (None, "auto"):
+            params[name] = value
     if function.adaptive:
         params["warmup"] = warmup(params["warmup"], total_steps)
     prior = [loss_config["coefficients"][name] for name in loss_config["terms"]]
     check_params(function, {**params, "prior": prior}, "weighting")
-    return weighting.get(config["name"], prior=prior, **params)
+    found = weighting.get(config["name"], prior=prior, **params)
+    if found.idle_steps >= total_steps:
+        raise ConfigError(
+            f"the run has {total_steps} steps and weighting {found.name} keeps its first weights for "
+            f"{found.idle_steps}: they would never adapt; raise trainer.epochs, lower weighting.warmup or "
+            "weighting.every, or use weighting=fixed"
+        )
+    return found
 
 
 def warmup(wanted: int | str, total_steps: int) -> int:

@@ -10,12 +10,44 @@ from typing import Any
 from dmf_cli import _lookup
 from dmf_cli.weighting._base import Strategy as Strategy
 from dmf_cli.weighting._bayes import bayes as bayes
+from dmf_cli.weighting._checks import check_terms as check_terms
+from dmf_cli.weighting._cov import cov as cov
+from dmf_cli.weighting._dwa import dwa as dwa
+from dmf_cli.weighting._equal import equal as equal
+from dmf_cli.weighting._famo import famo as famo
 from dmf_cli.weighting._fixed import fixed as fixed
+from dmf_cli.weighting._geometric import geometric as geometric
+from dmf_cli.weighting._gradnorm import gradnorm as gradnorm
+from dmf_cli.weighting._imtl_l import imtl_l as imtl_l
+from dmf_cli.weighting._lr_annealing import lr_annealing as lr_annealing
 from dmf_cli.weighting._mad import mad as mad
+from dmf_cli.weighting._random import random as random
+from dmf_cli.weighting._relobralo import relobralo as relobralo
 from dmf_cli.weighting._replay import replay as replay
+from dmf_cli.weighting._softadapt import softadapt as softadapt
+from dmf_cli.weighting._stch import stch as stch
+from dmf_cli.weighting._uncertainty import uncertainty as uncertainty
 from dmf_cli.weighting._var import var as var
 
-__registry__ = ("bayes", "fixed", "mad", "var")
+__registry__ = (
+    "bayes",
+    "cov",
+    "dwa",
+    "equal",
+    "famo",
+    "fixed",
+    "geometric",
+    "gradnorm",
+    "imtl_l",
+    "lr_annealing",
+    "mad",
+    "random",
+    "relobralo",
+    "softadapt",
+    "stch",
+    "uncertainty",
+    "var",
+)
 
 
 def get(name: str, **params: Any) -> Strategy:

@@ -2,42 +2,59 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 from keras import ops
 
+from dmf_cli import _lookup
 from dmf_cli.errors import ConfigError
+from dmf_cli.weighting._bounds import check_bounds, check_room, project
+from dmf_cli.weighting._checks import integer, number
 
 Tensor = Any
 State = dict[str, Tensor]
 
+EPSILON = 1e-8  # losses are held to this and above where a formula divides by them or takes their logarithm
 
-def whole(value: object) -> bool:
-    """Whether ``value`` is an integer, of Python or NumPy."""
-    return isinstance(value, Integral)
+
+def softmax(x: Tensor) -> Tensor:
+    """exp(x) / sum(exp(x)) of ``(n,)``; Keras's own warns where there is one term only."""
+    powers = ops.exp(x - ops.max(x))
+    return powers / ops.sum(powers)
 
 
 class Strategy:
     """Turns loss values into loss weights; pure, so that it can run inside a compiled step.
 
-    A subclass gives :meth:`memory` (its own state) and :meth:`adapt` (the formula) and nothing else.
-    This class adds what must hold for every strategy:
+    A subclass gives :meth:`memory` (its own state) and :meth:`adapt` (the formula), its parameters as
+    attributes of the same name, and nothing else. This class adds what must hold for every strategy:
 
     * a row with a NaN or infinite loss is dropped whole: memory and weights hold, the step is counted;
     * weights are those of :meth:`start` (equal) until ``warmup`` finite rows were seen;
     * weights are finite, non-negative, cut off from the gradient, multiplied by ``prior``, and sum to
-      ``total`` (``None`` keeps the strategy's own sum and the coefficients as written).
+      ``total`` (``None`` keeps the strategy's own sum and the coefficients as written);
+    * they stay within ``floor`` and ``ceiling``, change every ``every`` rows and as slowly as ``smoothing``
+      says, without losing that sum.
 
     Args:
         total: sum of the weights, finite and > 0, or None.
-        prior: one coefficient >= 0 a term, or None for equal ones.
+        prior: one coefficient >= 0 a term, or None for equal ones. The weights that the formula gives are
+            multiplied by it, so that a priority of the user stays; a term with 0 stays at 0.
         warmup: finite steps before the weights adapt, >= 1; ignored by strategies that do not adapt.
+            Statistics are gathered meanwhile; learned parameters wait.
         every: finite steps between two changes of the weights, >= 1; the memory takes in every row.
+        floor: least share of the total for each term, in [0, 1/n_terms].
+        ceiling: largest share of the total for each term, in [1/n_terms, 1]. Weights outside of these bounds
+            move to the nearest ones inside (least squares).
+        smoothing: in [0, 1): part of the last weights that is kept at each change; 0 is off.
     """
 
-    adaptive = True  # reacts to loss values, so a run has to be longer than the warm-up
+    adaptive = True  # its weights change, so a run has to be longer than the warm-up
+    uses_prior = True  # the coefficients multiply its weights
+    needs_positive = False  # divides by losses or takes their logarithm, see check_terms
     needs_gradients = False  # update() wants the gradient statistics of each loss, see :meth:`due`
+    delay = 0  # rows that the formula itself needs before its weights can differ
+    statistics: tuple[str, ...] = ()  # those of norm, mean_abs, max_abs that it uses
 
     def __init__(
         self,
@@ -46,19 +63,21 @@ class Strategy:
         prior: Sequence[float] | None = None,
         warmup: int = 50,
         every: int = 1,
+        floor: float = 0.0,
+        ceiling: float = 1.0,
+        smoothing: float = 0.0,
     ) -> None:
         if total is not None and not 0 < total < math.inf:
             raise ConfigError(
                 f"weighting.total is {total}: give a number above 0, or null to keep the own sum"
             )
-        if self.adaptive and not (whole(warmup) and warmup >= 1):
-            raise ConfigError(
-                f"weighting.warmup is {warmup!r}: give a whole number of steps, 1 or more "
-                "(auto needs the length of the run: `dmf train` resolves it)"
-            )
-        if not (whole(every) and every >= 1):
-            raise ConfigError(f"weighting.every is {every!r}: give a whole number of steps, 1 or more")
+        if self.adaptive:
+            integer("warmup", warmup, hint=" (auto needs the length of the run: `dmf train` resolves it)")
+        integer("every", every)
+        check_bounds(floor, ceiling)
+        number("smoothing", smoothing, 0.0, below=1.0)
         self.total, self.warmup, self.every = total, warmup, every
+        self.floor, self.ceiling, self.smoothing = floor, ceiling, smoothing
         self.prior = None if prior is None else [float(c) for c in prior]
         if self.prior and not (all(0 <= c < math.inf for c in self.prior) and sum(self.prior) > 0):
             raise ConfigError(f"coefficients {self.prior}: give finite numbers of 0 and above, not all 0")
@@ -68,9 +87,15 @@ class Strategy:
         """The name it is looked up by."""
         return type(self).__name__
 
+    @property
+    def idle_steps(self) -> int:
+        """Finite rows at the beginning in which the weights cannot change: a run has to be longer."""
+        wait = max(self.warmup - 1, self.delay) if self.adaptive else 0
+        return -(-wait // self.every) * self.every
+
     def get_config(self) -> dict[str, Any]:
         """Everything that :func:`dmf_cli.weighting.get` needs to build this strategy again."""
-        return {"total": self.total, "prior": self.prior, "warmup": self.warmup, "every": self.every}
+        return {name: getattr(self, name) for name in _lookup.keywords(type(self))}
 
     def memory(self, n_terms: int) -> State:
         """The strategy's own state at step 0: arrays of fixed shape."""
@@ -84,7 +109,8 @@ class Strategy:
         """New values of the entries of :meth:`memory`, and weights >= 0 ``(n_terms,)``.
 
         The weights have the sum of the published formula, which ``total=None`` keeps. ``losses`` is
-        finite; ``state["stored"]`` counts the finite rows including this one.
+        finite; ``state["stored"]`` counts the finite rows including this one. A strategy that needs
+        gradients finds their statistics in ``state["gradients"]``.
         """
         raise TypeError(f"{type(self).__name__} does not define adapt(state, losses)")
 
@@ -94,6 +120,7 @@ class Strategy:
             raise ConfigError(
                 f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term"
             )
+        check_room(self.floor, self.ceiling, sum(c > 0 for c in self._coefficients(n_terms)))
         weights, raw_sum = self._finish(self.start(n_terms))
         counts = {name: ops.zeros((), dtype="int32") for name in ("step", "stored", "skipped")}
         return {**counts, "weights": weights, "raw_sum": raw_sum, **self.memory(n_terms)}
@@ -131,6 +158,9 @@ class Strategy:
         if self.adaptive:
             raw = ops.where(new["stored"] < self.warmup, self.start(losses.shape[0]), raw)
         weights, raw_sum = self._finish(raw)
+        if self.smoothing:
+            # Of two points of a convex set: bounds and sum hold for the mean of both.
+            weights = self.smoothing * state["weights"] + (1.0 - self.smoothing) * weights
         usable = ops.logical_and(finite, ops.all(ops.isfinite(weights)))
         moved = ops.logical_and(usable, due)
         if self.needs_gradients:  # what is derived from gradients holds where there are none
@@ -140,25 +170,39 @@ class Strategy:
             new[name] = ops.where(moved, value, state[name])
         return new, new["weights"]
 
+    def warm(self, state: State, learned: Tensor, held: Tensor) -> Tensor:
+        """``learned`` once the warm-up is over, until then ``held``."""
+        return ops.where(state["stored"] < self.warmup, held, learned)
+
     def _gradients(self, gradients: Mapping[str, Tensor] | None, due: Tensor) -> dict[str, Tensor]:
         """The statistics of this row, zeros where it is not due."""
         if not self.needs_gradients:
             return {}
         if gradients is None:
             raise ConfigError(
-                f"weighting {self.name} needs the norms of the gradients: train with it, "
-                "or give replay(gradients=...) what was recorded"
+                f"weighting {self.name} needs the gradient of each loss ({', '.join(self.statistics)}): "
+                "train with it, or give replay(gradients=...) what was recorded"
             )
-        found = {name: ops.stop_gradient(ops.cast(value, "float32")) for name, value in gradients.items()}
+        found = {name: ops.stop_gradient(ops.cast(gradients[name], "float32")) for name in self.statistics}
         return {name: ops.where(due, value, ops.zeros_like(value)) for name, value in found.items()}
 
+    def _coefficients(self, n_terms: int) -> list[float]:
+        return self.prior if self.prior is not None and self.uses_prior else [1.0] * n_terms
+
     def _finish(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Prior and sum applied to raw weights: ``(weights, sum before rescaling)``."""
-        if self.prior is not None:
+        """Prior, bounds and sum applied to raw weights: ``(weights, sum before rescaling)``."""
+        if self.prior is not None and self.uses_prior:
             prior = ops.convert_to_tensor(self.prior, dtype="float32")
             # All of the strategy's weight on terms whose coefficient is 0: the coefficients decide.
             known = ops.where(ops.sum(raw * prior) > 0.0, raw, self.start(len(self.prior)))
             raw = known * prior
         raw_sum = ops.sum(raw)
-        weights = raw if self.total is None else self.total * (raw / raw_sum)
+        if self.total is None and self.floor == 0.0 and self.ceiling == 1.0:
+            return ops.stop_gradient(raw), raw_sum
+        shares = raw / raw_sum
+        if self.floor > 0.0 or self.ceiling < 1.0:
+            used = [float(c > 0) for c in self._coefficients(raw.shape[0])]
+            active = ops.convert_to_tensor(used, dtype="float32")
+            shares = project(shares, self.floor * active, self.ceiling * active)
+        weights = shares * (raw_sum if self.total is None else self.total)
         return ops.stop_gradient(weights), raw_sum

@@ -4,8 +4,8 @@ from typing import Any
 
 from keras import ops
 
-from dmf_cli.errors import ConfigError
 from dmf_cli.weighting._base import State, Tensor
+from dmf_cli.weighting._checks import number
 from dmf_cli.weighting._memory import Memory, absolute_deviation, precision
 
 FLOOR = 1e-6
@@ -30,13 +30,8 @@ class bayes(Memory):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, prior_power: float = 0.5, **common: Any) -> None:
         super().__init__(**common)
-        if not 0.0 <= prior_power <= 1.0:
-            raise ConfigError(f"weighting.prior_power is {prior_power}: give a number from 0 to 1")
+        number("prior_power", prior_power, 0.0, 1.0)
         self.prior_power = prior_power
-
-    def get_config(self) -> dict[str, Any]:
-        """See :meth:`Strategy.get_config`."""
-        return {**super().get_config(), "prior_power": self.prior_power}
 
     def memory(self, n_terms: int) -> State:
         """``history`` and ``belief`` ``(n_terms,)``."""

@@ -1,7 +1,6 @@
 """Weights that never change."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from keras import ops
 
@@ -22,10 +21,6 @@ class fixed(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, total: float | None = 1.0, prior: Sequence[float] | None = None) -> None:
         super().__init__(total=total, prior=prior)
-
-    def get_config(self) -> dict[str, Any]:
-        """See :meth:`Strategy.get_config`."""
-        return {"total": self.total, "prior": self.prior}
 
     def start(self, n_terms: int) -> Tensor:
         """Ones, so that ``total=None`` gives the coefficients as written."""

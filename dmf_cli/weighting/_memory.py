@@ -9,7 +9,8 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.weighting._base import State, Strategy, Tensor, whole
+from dmf_cli.weighting._base import State, Strategy, Tensor
+from dmf_cli.weighting._checks import whole
 
 RANGE_EPSILON = 1e-7
 
@@ -32,10 +33,6 @@ class Memory(Strategy):
                 "warm-up and at least 2 steps, or the weights would never adapt; raise window or lower warmup"
             )
         self.window = window
-
-    def get_config(self) -> dict[str, Any]:
-        """See :meth:`Strategy.get_config`."""
-        return {**super().get_config(), "window": self.window}
 
     def memory(self, n_terms: int) -> State:
         """``history``: ``(window, n_terms)``."""

@@ -1,5 +1,6 @@
 """A strategy run over losses that were recorded earlier."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,23 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.weighting._base import Strategy
 
 
-def replay(strategy: str | Strategy, losses: Any, **params: Any) -> np.ndarray:
+def replay(
+    strategy: str | Strategy, losses: Any, *, gradients: Mapping[str, Any] | None = None, **params: Any
+) -> np.ndarray:
     """The weights that ``strategy`` would have given on a recorded history, without training.
 
     Args:
         strategy: a name (then ``params`` are its parameters) or a :class:`Strategy`.
         losses: ``(steps, n_terms)``; rows with NaN or infinite values are dropped by the strategy's guard.
+        gradients: for a strategy that needs them: recorded statistics of the gradients, each of the shape
+            of ``losses``: ``norm`` for gradnorm, ``mean_abs`` and ``max_abs`` for lr_annealing.
 
     Returns:
         float32 ``(steps, n_terms)``; row t is what step t was trained with, its own
         losses included.
+
+    Raises:
+        ConfigError: for another shape, or gradients that are needed and not given.
 
     Example:
         >>> replay("fixed", [[1.0, 2.0], [0.5, 1.5]]).tolist()
@@ -36,9 +44,28 @@ def replay(strategy: str | Strategy, losses: Any, **params: Any) -> np.ndarray:
     history = np.asarray(losses, dtype="float32")
     if history.ndim != 2 or 0 in history.shape:
         raise ConfigError(f"losses of shape {history.shape}: replay needs (steps, n_terms), both at least 1")
+    recorded = _recorded(strategy, gradients, history.shape)
     step = compiled(strategy.update)
     state, weights = strategy.init(history.shape[1]), []
-    for row in history:
-        state, current = step(state, ops.convert_to_tensor(row))
+    for i, row in enumerate(history):
+        given = [{name: ops.convert_to_tensor(values[i]) for name, values in recorded.items()}]
+        state, current = step(state, ops.convert_to_tensor(row), *(given if recorded else ()))
         weights.append(ops.convert_to_numpy(current))
     return np.stack(weights)
+
+
+def _recorded(
+    strategy: Strategy, gradients: Mapping[str, Any] | None, shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Those of ``gradients`` that ``strategy`` uses, as float32 of ``shape``."""
+    missing = [name for name in strategy.statistics if name not in (gradients or {})]
+    if missing:
+        raise ConfigError(
+            f"weighting {strategy.name} needs the gradient of each loss, and {missing[0]} was not recorded: "
+            f"give replay(gradients={{{missing[0]!r}: array of {shape}}}), or another strategy"
+        )
+    found = {name: np.asarray(gradients[name], dtype="float32") for name in strategy.statistics if gradients}
+    for name, values in found.items():
+        if values.shape != shape:
+            raise ConfigError(f"gradients of shape {values.shape} ({name}) for losses of shape {shape}")
+    return found

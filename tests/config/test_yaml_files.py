@@ -10,6 +10,8 @@ CONF = paths.conf_dir()
 FILES = sorted(CONF.rglob("*.yaml"))
 OPTIONS = [(file.parent.name, file.stem) for file in sorted(CONF.glob("*/*.yaml"))]
 TERMS = paths.terms()
+# Files that set another one's parameters to published values.
+PRESETS = {("weighting", f"{name}_reference"): name for name in ("bayes", "mad", "softadapt", "var")}
 
 
 def mandatory(group, option):
@@ -22,7 +24,7 @@ def mandatory(group, option):
 def test_every_option_composes(group, option):
     found = config.compose([f"{group}={option}", *mandatory(group, option)])
     if group != "experiment" and "name" in found[group]:
-        assert found[group]["name"] == option
+        assert found[group]["name"] == PRESETS.get((group, option), option)
 
 
 @pytest.mark.parametrize("term", TERMS)
@@ -64,7 +66,15 @@ def test_defaults_of_a_term_are_those_of_its_function(term):
     compare(losses.get(term).func, config.compose([f"loss={term}"])["loss"]["terms"][term])
 
 
-@pytest.mark.parametrize("name", paths.options("weighting"))
+@pytest.mark.parametrize(("group", "option"), PRESETS)
+def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
+    preset = config.compose([f"{group}={option}"])[group]
+    plain = config.compose([f"{group}={preset['name']}"])[group]
+    assert preset.keys() == plain.keys()
+    assert preset != plain
+
+
+@pytest.mark.parametrize("name", [n for n in paths.options("weighting") if ("weighting", n) not in PRESETS])
 def test_defaults_of_a_strategy_are_those_of_its_class(name):
     from dmf_cli import weighting
 
@@ -89,4 +99,5 @@ def test_every_registered_name_has_a_file(package):
 
     group = {"losses": "loss/term", "weighting": "weighting", "models": "model"}[package]
     registered = set(import_module(f"dmf_cli.{package}").__registry__)
-    assert registered == {file.stem for file in (CONF / group).glob("*.yaml")}
+    files = {file.stem for file in (CONF / group).glob("*.yaml")}
+    assert registered == {name for name in files if (group, name) not in PRESETS}

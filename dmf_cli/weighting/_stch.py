@@ -1,0 +1,52 @@
+"""A smooth maximum of the losses as the objective."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
+from dmf_cli.weighting._checks import number
+
+
+class stch(Strategy):  # noqa: N801 - the class name is the name users write
+    """Minimises mu log sum_i exp(lambda_i (L_i - z_i) / mu), lambda_i = 1/N: the largest loss leads.
+
+    w_i = lambda_i softmax_i(lambda_i (L_i - z_i) / mu), of sum 1/N.
+
+    Args:
+        mu: > 0; towards 0 only the largest loss counts, large ones are closer to equal. In units of a loss.
+        ideal: z, the value that each loss is compared with: one number, or one a term.
+        warmup: see :class:`Strategy`.
+
+    Source: Lin et al., "Smooth Tchebycheff scalarization for multi-objective optimization", ICML 2024,
+    arXiv 2402.19078.
+    """
+
+    def __init__(self, *, mu: float = 0.1, ideal: float | Sequence[float] = 0.0, **common: Any) -> None:
+        super().__init__(**common)
+        number("mu", mu, 0.0, above=True)
+        self.mu = mu
+        self.ideal = [float(z) for z in ideal] if isinstance(ideal, Sequence) else ideal
+        for value in self.ideal if isinstance(self.ideal, list) else [self.ideal]:
+            number("ideal", abs(value), 0.0)
+
+    def start(self, n_terms: int) -> Tensor:
+        """1/N^2 each."""
+        return ops.full((n_terms,), 1.0 / n_terms**2, dtype="float32")
+
+    def memory(self, n_terms: int) -> State:
+        """None; raises ``ConfigError`` for a list ``ideal`` of another length."""
+        if isinstance(self.ideal, list) and len(self.ideal) != n_terms:
+            raise ConfigError(
+                f"weighting.ideal has {len(self.ideal)} values for {n_terms} loss terms: give one number, "
+                "or one for each term"
+            )
+        return {}
+
+    def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
+        """The formula above."""
+        share = 1.0 / losses.shape[0]
+        excess = losses - ops.convert_to_tensor(self.ideal, dtype="float32")
+        return {}, share * softmax(excess * (share / self.mu))
