@@ -1,0 +1,108 @@
+"""What differs between runs: which of them are one setting, repeated, and what that setting is called."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.results.comparison.loading import Run
+
+# Keys that say where and what a run is, not how it trains.
+ASIDE = ("run_dir", "output_root", "trainer.device", "trainer.insight_every")
+NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
+DERIVED = ("loss.coefficients",)  # said by the loss expression already
+FOLD = "split.fold"
+
+Label = tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """A run with its place in the comparison.
+
+    Args:
+        run: the run.
+        setting: what is compared, such as ``(("weighting", "var"),)``.
+        repetition: what else differs: the seed first.
+    """
+
+    run: Run
+    setting: Label
+    repetition: Label
+
+
+def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
+    """Sort ``runs`` into settings and repetitions.
+
+    Args:
+        runs: at least one.
+        by: groups or keys that make a setting (``weighting``, ``weighting.window``); everything else that
+            differs counts as a repetition. None: all that differs but the seed.
+
+    Raises:
+        ConfigError: a key of ``by`` that does not differ.
+    """
+    varying = _varying(runs)
+    chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
+    for wanted in by or ():
+        if not any(_below(key, wanted) for key in varying):
+            known = sorted({key.split(".")[0] for run in runs for key in run.config} | set(varying))
+            if wanted.split(".")[0] not in known:
+                raise UnknownNameError("key of --by", wanted, varying or known)
+            raise ConfigError(
+                f"--by {wanted}: the same in all runs; what differs is "
+                f"{', '.join(varying) or 'the seed only'}"
+            )
+    rest = [key for key in varying if key not in chosen]
+    return [
+        Placed(run, _values(run, chosen), (("seed", _text(run.config.get("seed"))), *_values(run, rest)))
+        for run in runs
+    ]
+
+
+def _varying(runs: Sequence[Run]) -> list[str]:
+    """What differs, as people write it: ``weighting`` for its name, ``weighting.window`` for a parameter."""
+    keys = dict.fromkeys(key for run in runs for key in run.config)
+    found: dict[str, None] = {}
+    for key in keys:
+        if key in ("seed", FOLD) or any(_below(key, aside) for aside in (*ASIDE, *DERIVED)):
+            continue
+        group = key.split(".")[0]
+        name = NAMES.get(group, f"{group}.name")
+        if key == name:
+            if _differs(runs, key):
+                found[group] = None
+        # A parameter of one strategy that another does not have is no difference of its own.
+        elif any(_differs(same, key) for same in _alike(runs, name)):
+            found[key] = None
+    return sorted(found, key=lambda key: (key.count("."), key))
+
+
+def _alike(runs: Sequence[Run], name: str) -> list[list[Run]]:
+    """Runs by their value of the key ``name``."""
+    parts: dict[str, list[Run]] = {}
+    for run in runs:
+        parts.setdefault(_text(run.config.get(name)), []).append(run)
+    return list(parts.values())
+
+
+def _differs(runs: Sequence[Run], key: str) -> bool:
+    """A key that some runs do not have yet, being of an older version, is no difference."""
+    return len({_text(run.config[key]) for run in runs if key in run.config}) > 1
+
+
+def _values(run: Run, keys: Sequence[str]) -> Label:
+    return tuple((key, _text(_value(run.config, key))) for key in keys)
+
+
+def _value(config: Mapping[str, Any], key: str) -> Any:
+    return config.get(key, config.get(NAMES.get(key, f"{key}.name")))
+
+
+def _below(key: str, prefix: str) -> bool:
+    return key == prefix or key.startswith(f"{prefix}.")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

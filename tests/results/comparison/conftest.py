@@ -1,0 +1,65 @@
+"""Run folders as `dmf train` leaves them, with scores of our choice."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from dmf_cli import config as configs
+
+
+@pytest.fixture(scope="session")
+def composed():
+    """Configs are composed once: it takes a third of a second."""
+    return {
+        name: configs.compose([f"weighting={name}", "trainer.epochs=4"]) for name in ("fixed", "var", "mad")
+    }
+
+
+@pytest.fixture
+def finished(tmp_path, composed):
+    """``finished("name", scores, weighting="var", seed=1)`` writes one completed run."""
+
+    def write(name, scores, weighting="fixed", seed=0, dataset="phantom", fingerprint="abc", **changes):
+        folder = tmp_path / "sweep" / name
+        (folder / "metrics").mkdir(parents=True)
+        config = {**composed[weighting], "seed": seed}
+        for key, value in changes.items():
+            group, _, leaf = key.partition("__")
+            config[group] = {**config[group], leaf: value}
+        (folder / "config.yaml").write_text(configs.to_yaml(config))
+        (folder / "status.json").write_text(json.dumps({"state": "completed"}))
+        if not isinstance(scores, dict):
+            scores = {f"image {i:03}": value for i, value in enumerate(scores)}
+        split = {"dataset": dataset, "fingerprint": fingerprint, "test": list(scores)}
+        (folder / "split.json").write_text(json.dumps(split))
+        settings = {"threshold": 0.5, "resolution": "original", "empty": "nan"}
+        (folder / "metrics/test_summary.json").write_text(json.dumps({"settings": settings}))
+        with (folder / "metrics/test_per_image.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "foreground.dice", "foreground.fpr"])
+            writer.writerows([k, "" if np.isnan(v) else v, 1 - v] for k, v in scores.items())
+        with (folder / "epochs.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", "val_foreground_dice", "val_objective"])
+            writer.writerows([e, 0.1 * e + 0.01 * seed, 1 / e] for e in range(1, 5))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def sweep(finished):
+    """Two strategies over ``seeds`` seeds; the second is better by ``gain`` on every image."""
+
+    def write(seeds, gain, noise=0.0, images=20):
+        rng = np.random.default_rng(0)
+        image = rng.uniform(0.2, 0.8, images)
+        for seed in range(seeds):
+            shift = rng.normal(0, noise)
+            finished(f"fixed{seed}", image + shift, "fixed", seed)
+            last = finished(f"var{seed}", image + shift + gain + rng.normal(0, noise, images), "var", seed)
+        return last.parent
+
+    return write
