@@ -92,7 +92,7 @@ def curves(comparison: Comparison) -> Figure | None:
                 series = [s for s in (_series(path, column) for path in row.group.runs) if len(s)]
                 drawn += _band(axes, series, i, row)
             axes.set_title(column)
-            axes.set_xlabel("epoch")
+            figure.epoch_axis(axes, [1, max((len(line.get_xdata()) for line in axes.lines), default=1)])
         if not drawn:
             return None
         panels[0].legend()
