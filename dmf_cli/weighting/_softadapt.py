@@ -32,7 +32,7 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         accuracy_order: of ``oldest``, in [1, 15] and below ``window``; None takes all stored values.
         window: steps that are stored, >= 2; with ``oldest`` at most 16.
         reference: ``normalized`` divides by the signed sum of s as published: it turns the order round when
-            most losses fall, and has no value at a sum of 0 (the weights hold).
+            most losses fall, and near a sum of 0 one term takes all.
         warmup: see :class:`Strategy`.
 
     Source: Heydari et al., "SoftAdapt: techniques for adaptive loss weighting of neural networks with
@@ -86,8 +86,9 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
     def _weigh(self, slopes: Tensor, history: Tensor, stored: Tensor) -> Tensor:
         """The weights of the variant."""
         if self.variant == "normalized":
-            size = ops.sum(slopes) if self.reference else ops.sum(ops.abs(slopes))
-            slopes = slopes / (size if self.reference else ops.maximum(size, 1e-30))
+            size = ops.sum(slopes if self.reference else ops.abs(slopes))
+            some = ops.abs(size) > 1e-30
+            slopes = ops.where(some, slopes / ops.where(some, size, 1.0), 0.0)
         weights = softmax(self.beta * slopes)
         if self.variant != "loss_weighted":
             return weights

@@ -18,7 +18,7 @@ def test_every_entry_has_a_name_a_line_and_a_source(capsys, kind):
 
 def test_names_are_those_of_the_config(capsys):
     assert [row[0] for row in listing.rows("losses")] == paths.terms()
-    assert [row[0] for row in listing.rows("weightings")] == ["bayes", "fixed", "mad", "var"]
+    assert [row[0] for row in listing.rows("weightings")] == paths.options("weighting")
 
 
 def test_all_kinds_have_titles(capsys):
