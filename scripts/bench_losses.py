@@ -1,0 +1,111 @@
+"""Time every loss, forward and backward at the probabilities, relative to cross-entropy.
+
+Run: python scripts/bench_losses.py [--rounds 15] [--size 128] [--batch 32] [--classes 2]
+
+The losses take turns in one process, so that a machine that gets slower slows all of them; the ratio is the
+median over the rounds of (time of the loss / time of ce in the same round), with its quartiles. On
+PyTorch, which is not compiled here, there is one table only. Losses of distance maps get the map of the truth,
+as in training; hausdorff finds that of the prediction by itself.
+"""
+
+import argparse
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from dmf_cli import losses
+from dmf_cli._terms import needs
+
+POOLED = ("dice", "iou", "tversky", "focal_tversky", "cbdice", "gdice", "logcosh_dice")
+GOAL = 1.5  # of the pooled ones, jit off
+
+
+def data(batch: int, size: int, classes: int) -> tuple[Any, Any]:
+    """A disc in each image as one-hot labels, and probabilities around it."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:size, :size] / size - 0.5
+    labels = (rows**2 + columns**2 < 0.04).astype(int) * rng.integers(1, classes, (batch, 1, 1))
+    logits = rng.normal(0, 1, (batch, size, size, classes)) + 2 * np.eye(classes)[labels]
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    return ops.convert_to_tensor(np.eye(classes)[labels], "float32"), ops.convert_to_tensor(p, "float32")
+
+
+def step(name: str, jit: bool, distance: Any) -> Callable[[Any, Any], Any]:
+    """A function that gives value and gradient of the loss ``name``."""
+    loss = losses.get(name)
+    if "distance" in needs(loss):  # the trainer's input pipeline has them ready
+        loss = functools.partial(loss, distance=distance)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        run = jax.value_and_grad(lambda p, y: loss(y, p))
+        run = jax.jit(run) if jit else run
+        return lambda y, p: jax.block_until_ready(run(p, y))
+    if backend == "torch":
+        return lambda y, p: _torch(loss, y, p)
+    import tensorflow as tf
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def graph(y, p):
+        with tf.GradientTape() as tape:
+            tape.watch(p)
+            value = loss(y, p)
+        return value, tape.gradient(value, p)
+
+    return lambda y, p: [x.numpy() for x in graph(y, p)[:1]]
+
+
+def _torch(loss: Callable, y: Any, p: Any) -> float:
+    p = p.detach().requires_grad_(True)
+    value = loss(y, p)
+    value.backward()
+    return float(value)
+
+
+def measure(jit: bool, rounds: int, y: Any, p: Any) -> dict[str, np.ndarray]:
+    """Seconds of each loss in each round."""
+    distance = ops.convert_to_tensor(losses.signed_distance_numpy(ops.convert_to_numpy(y)))
+    names = ("ce", *(n for n in losses.__registry__ if n != "ce"))
+    steps = {name: step(name, jit, distance) for name in names}
+    for run in steps.values():  # traces and compiles
+        run(y, p)
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, run in steps.items():
+            start = time.perf_counter()
+            run(y, p)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def table(seconds: dict[str, np.ndarray], jit: bool) -> list[str]:
+    lines = ["| loss | ms | ratio to ce | quartiles | goal |", "| --- | ---: | ---: | ---: | --- |"]
+    ratios = {name: values / seconds["ce"] for name, values in seconds.items()}
+    for name in sorted(ratios, key=lambda n: np.median(ratios[n])):
+        low, middle, high = np.percentile(ratios[name], [25, 50, 75])
+        goal = ("met" if middle <= GOAL else "missed") if name in POOLED and not jit else ""
+        ms = 1000 * np.median(seconds[name])
+        lines.append(f"| `{name}` | {ms:.2f} | {middle:.2f} | {low:.2f} to {high:.2f} | {goal} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for option, default in (("rounds", 15), ("size", 128), ("batch", 32), ("classes", 2)):
+        parser.add_argument(f"--{option}", type=int, default=default)
+    args = parser.parse_args()
+    y, p = data(args.batch, args.size, args.classes)
+    for jit in (False,) if keras.backend.backend() == "torch" else (False, True):
+        how = f"jit {'on' if jit else 'off'}, {tuple(p.shape)}, {args.rounds} rounds"
+        print(f"\n{keras.backend.backend()}, {how}")
+        print("\n".join(table(measure(jit, args.rounds, y, p), jit)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
