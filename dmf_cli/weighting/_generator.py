@@ -2,7 +2,7 @@
 
 ``keras.random`` differs by backend and keeps its own state. This is a small relative of Philox (Salmon et
 al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): rounds of multiply, split into high and low
-half, add a key. Halves of 15 bits and int32 without overflow, because PyTorch has no arithmetic on
+half, mix in a key. Halves of 15 bits and int32 without overflow, because PyTorch has no arithmetic on
 unsigned integers and JAX no 64 bits by default. For each key it permutes the 2^30 counters.
 """
 
@@ -33,8 +33,9 @@ def uniform(seed: int, counter: Tensor, lanes: int) -> Tensor:
     for turn in range(ROUNDS):
         product = MULTIPLIERS[turn % 2] * right
         key = (first + turn * WEYL[0]) % HALF if turn % 2 else (second + turn * WEYL[1]) % HALF
-        added = ops.convert_to_tensor(key.astype("int32"))
-        left, right = product % HALF, (left + product // HALF + added) % HALF
+        # ^ works on the integers of every backend; addition in its place leaves successive draws correlated.
+        mixed = left ^ (product // HALF % HALF) ^ ops.convert_to_tensor(key.astype("int32"))
+        left, right = product % HALF, mixed
     # 23 bits and a half: a float32 holds them exactly, and neither 0 nor 1 occurs.
     bits = left * 256 + right // 128
     return (ops.cast(bits, "float32") + 0.5) * (1.0 / (1 << 23))
