@@ -31,6 +31,7 @@ from dmf_cli._terms import (
 )
 from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
+from dmf_cli.weighting import check_terms
 
 
 def fuse(
@@ -96,6 +97,7 @@ class FusedModel(keras.Model):
         self.network = network
         self._terms = resolve_terms(terms)
         self.strategy = resolve_strategy(weighting)
+        check_terms(self.strategy, self._terms)
         if not isinstance(auxiliary, Auxiliary | None):
             raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
         self.auxiliary = auxiliary
@@ -148,7 +150,8 @@ class FusedModel(keras.Model):
             aggregation=aggregation,
             name=f"memory_{name}",
         )
-        variable.assign(value)
+        # Two entries may share one array of JAX, which a compiled step could not take over twice.
+        variable.assign(ops.copy(value))
         return variable
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
