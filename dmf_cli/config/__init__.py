@@ -9,4 +9,5 @@ from dmf_cli.config.composer import compose as compose
 from dmf_cli.config.composer import load_run as load_run
 from dmf_cli.config.composer import override as override
 from dmf_cli.config.composer import to_yaml as to_yaml
+from dmf_cli.config.composer import with_absolute_paths as with_absolute_paths
 from dmf_cli.config.paths import conf_dir as conf_dir

@@ -99,6 +99,15 @@ def load_run(path: Path | str) -> Config:
     return {str(key): value for key, value in loaded.items()}
 
 
+def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
+    made = dict(config)
+    for group, key in (("dataset", "dir"), ("split", "file")):
+        if config[group].get(key):
+            made[group] = {**config[group], key: str(Path(config[group][key]).expanduser().absolute())}
+    return made
+
+
 def to_yaml(config: Mapping[str, Any]) -> str:
     """``config`` as YAML text, which :func:`load_run` reads back to the same values."""
     from omegaconf import OmegaConf

@@ -32,7 +32,7 @@ def train(config: Config) -> Path:
     """
     if config["run_dir"] is not None:
         places.check_free(Path(config["run_dir"]))
-    session = Session(config)
+    session = Session(configs.with_absolute_paths(config))
     session.check_monitor()
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
@@ -50,14 +50,14 @@ def resume(path: Path | str) -> Path:
 
     The result is the one that the run would have given without the interruption.
     """
-    from dmf_cli.training import checkpoint
-
     run = RunFolder.open(path)
     if run.read_status().get("state") == "completed":
         raise ConfigError(
             f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run"
         )
     session = Session(configs.load_run(run.path), split_file=run.split_file)
+    from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
+
     note = checkpoint.load(run.last_checkpoint, session.model)
     run.truncate_after(note["epoch"])
     return session.run(run, note=note)

@@ -70,6 +70,18 @@ def test_yaml_text_reads_back_to_the_same_values(tmp_path):
     assert config.validate(after) == before
 
 
+def test_inputs_of_a_run_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = config.compose(["dataset=busi", "dataset.dir=images", "split.file=split.json"])
+    found = config.with_absolute_paths(before)
+    assert (found["dataset"]["dir"], found["split"]["file"]) == (
+        str(tmp_path / "images"),
+        str(tmp_path / "split.json"),
+    )
+    plain = config.compose(["split.file=null"])
+    assert config.with_absolute_paths(plain) == plain
+
+
 @pytest.mark.parametrize("text", [None, "", "- 1\n", "a: [1\n", "a: ${b}\n"])
 def test_a_folder_that_is_no_run(tmp_path, text):
     if text is not None:

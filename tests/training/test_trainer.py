@@ -1,10 +1,13 @@
 import csv
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
+from dmf_cli import config as configs
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
 from dmf_cli.training import trainer
@@ -12,8 +15,8 @@ from dmf_cli.training import trainer
 EXPECTED = """
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
 metrics/test_per_image.csv metrics/test_summary.json metrics/test_summary.csv metrics/test_summary.md
-metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png plots/shares.png predictions/test.png
-checkpoints/best.keras checkpoints/last.npz
+metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png plots/shares.png
+predictions/test.png checkpoints/best.keras checkpoints/last.npz
 """
 
 
@@ -80,6 +83,27 @@ def stop_after(epochs):
             raise KeyboardInterrupt
 
     return epoch
+
+
+@pytest.mark.parametrize("call", ["trainer.resume(run)", "score.evaluate_run(run, config, 'test')"])
+def test_the_backend_of_a_run_is_chosen_before_keras_is_imported(tiny, tmp_path, call):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text(configs.to_yaml(tiny("trainer.backend=jax")))
+    (tmp_path / "run/status.json").write_text('{"state": "failed"}')
+    code = f"""
+import sys
+from dmf_cli.training import runtime, score, trainer
+from dmf_cli import config as configs
+def start(trainer):
+    print(trainer["backend"], "keras" in sys.modules)
+    raise SystemExit
+runtime.start = start
+run = {str(tmp_path / "run")!r}
+config = configs.load_run(run)
+{call}
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "jax False"
 
 
 def test_a_complete_run_is_not_resumed(tiny):
