@@ -10,6 +10,7 @@ from dmf_cli.errors import UnknownNameError
 SPLITS = ("train", "val", "test", "all")
 # What the network was trained on: kept when it is scored on other images, unless said otherwise.
 INPUT_KEYS = ("image_size", "channels", "resize", "normalize")
+SCORE_KEYS = ("threshold", "empty")
 
 _ABOUT = """\
 Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run.
@@ -17,6 +18,7 @@ Scores the best network of a run; tables and an example grid go to the metrics/ 
 examples:
   dmf eval outputs/busi                                     the test split of its own data
   dmf eval outputs/busi split=val metrics.threshold=0.4
+  dmf eval outputs/busi metrics=full                        surface distances, calibration, detection as well
   dmf eval outputs/busi split=all dataset=folder dataset.dir=PATH   images that it never saw
 """
 
@@ -48,7 +50,8 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
     Args:
         run: the run folder.
         overrides: ``split=NAME`` (default test), ``dataset=NAME`` and its keys (a new dataset group that
-            keeps the run's image size, channels, resizing and normalisation), or any existing key.
+            keeps the run's image size, channels, resizing and normalisation), ``metrics=NAME`` (keeps the
+            run's threshold and rule for empty masks), or any existing key.
 
     Raises:
         UsageError: not a run, an unknown split, or a wrong override.
@@ -66,18 +69,24 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         raise UnknownNameError("split", split, SPLITS)
     if any(override.startswith("dataset=") for override in rest):
         data = [override for override in rest if override.startswith(("dataset=", "dataset."))]
-        config["dataset"] = _other_dataset(config["dataset"], data)
+        config["dataset"] = _other_group("dataset", config["dataset"], data, INPUT_KEYS)
         rest = [override for override in rest if override not in data]
+    if any(override.startswith("metrics=") for override in rest):
+        scores = [override for override in rest if override.startswith(("metrics=", "metrics."))]
+        config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS)
+        rest = [override for override in rest if override not in scores]
     return configs.override(config, rest), split
 
 
-def _other_dataset(trained: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """The dataset group of ``overrides``, prepared for the network as the images of ``trained`` were."""
+def _other_group(
+    group: str, trained: dict[str, Any], overrides: list[str], keep: Sequence[str]
+) -> dict[str, Any]:
+    """The ``group`` of ``overrides``, with what ``trained`` has under ``keep`` unless they say otherwise."""
     from dmf_cli import config as configs
 
-    fresh = configs.compose(overrides)["dataset"]
-    given = {override.partition("=")[0].removeprefix("dataset.") for override in overrides}
-    kept = {k: trained[k] for k in INPUT_KEYS if k in trained and k in fresh and k not in given}
+    fresh = configs.compose(overrides)[group]
+    given = {override.partition("=")[0].removeprefix(f"{group}.") for override in overrides}
+    kept = {k: trained[k] for k in keep if k in trained and k in fresh and k not in given}
     return {**fresh, **kept}
 
 

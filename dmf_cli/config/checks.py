@@ -17,6 +17,7 @@ from dmf_cli.config.types import check_value, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Config = dict[str, Any]
+RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
 
 
 def check_params(function: Callable[..., Any], params: Mapping[str, Any], where: str) -> None:
@@ -169,8 +170,5 @@ def _defaults(file: Path) -> Config:
 def _plain(value: Any) -> Any:
     """Copies, so that checking never changes what was passed; Hydra reads an unquoted ``nan`` as a float."""
     if isinstance(value, Mapping):
-        return {
-            str(k): "nan" if k == "empty" and isinstance(v, float) and math.isnan(v) else _plain(v)
-            for k, v in value.items()
-        }
+        return {str(k): "nan" if k in RULES and v != v else _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -124,10 +124,22 @@ class Auxiliary:
 
 @dataclasses.dataclass(frozen=True)
 class Metrics:
-    """``metrics``: how predictions are scored."""
+    """``metrics=default``: how predictions are scored."""
 
     threshold: Annotated[float, Range(above=0, below=1)]
     empty: Literal["nan", "zero", "one"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FullMetrics(Metrics):
+    """``metrics=full``: surface distances, calibration and detection as well."""
+
+    missed: Literal["diagonal", "nan"]
+    tolerance: NotNegative
+    tolerance_mm: NotNegative
+    bins: Count
+    connectivity: Literal[1, 2]
+    overlap: Fraction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,12 +171,12 @@ PLAIN: dict[str, type] = {
     "split": Split,
     "trainer": Trainer,
     "auxiliary": Auxiliary,
-    "metrics": Metrics,
     "eval": Eval,
 }
 NAMED: dict[str, dict[str, type]] = {
     "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
     "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
     "augment": {"none": Augment, "affine": Affine},
+    "metrics": {"default": Metrics, "full": FullMetrics},
 }
 FREE = ("dataset", "model", "loss", "weighting")

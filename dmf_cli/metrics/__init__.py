@@ -1,7 +1,9 @@
-"""Metrics: one metric is one pure function ``(counts, **params) -> values`` in NumPy.
+"""Metrics: one metric is one pure function in NumPy.
 
-Confusion matrices of label maps come first (:func:`confusion`), then the :class:`Counts` of a structure
-against the rest, then any number of metrics of them, per image or pooled. Nothing here imports Keras but
+Most are metrics of counts, ``(counts, **params) -> values``: confusion matrices of label maps come first
+(:func:`confusion`), then the :class:`Counts` of a structure against the rest, then any number of metrics of
+them, per image or pooled. The others (surface distances, calibration, detection) need the masks or the
+probabilities, and are those of ``metrics=full``. Nothing here imports Keras but
 :mod:`dmf_cli.metrics.streaming`, the one metric that runs inside a compiled step.
 
 The re-exports below are the registry, in the order in which tables show them: a new metric of counts is
@@ -11,6 +13,8 @@ prediction are both empty; the others say in their docstring where they are NaN.
 
 from typing import Any
 
+from dmf_cli.metrics._calibration import ece as ece
+from dmf_cli.metrics._calibration import reliability as reliability
 from dmf_cli.metrics._counts import Counts as Counts
 from dmf_cli.metrics._counts import class_counts as class_counts
 from dmf_cli.metrics._counts import confusion as confusion
@@ -20,6 +24,12 @@ from dmf_cli.metrics._empty import empty_name as empty_name
 from dmf_cli.metrics._empty import empty_score as empty_score
 from dmf_cli.metrics._empty import rules as rules
 from dmf_cli.metrics._empty import values as values
+from dmf_cli.metrics._full import Full as Full
+from dmf_cli.metrics._full import measure as measure
+from dmf_cli.metrics._lesions import Lesions as Lesions
+from dmf_cli.metrics._lesions import lesion_fp as lesion_fp
+from dmf_cli.metrics._lesions import lesion_sensitivity as lesion_sensitivity
+from dmf_cli.metrics._lesions import lesions as lesions
 from dmf_cli.metrics._overlap import cb_dice as cb_dice
 from dmf_cli.metrics._overlap import class_balanced_dice as class_balanced_dice
 from dmf_cli.metrics._overlap import dice as dice
@@ -32,10 +42,16 @@ from dmf_cli.metrics._rates import npv as npv
 from dmf_cli.metrics._rates import precision as precision
 from dmf_cli.metrics._rates import recall as recall
 from dmf_cli.metrics._rates import specificity as specificity
+from dmf_cli.metrics._surface import assd as assd
+from dmf_cli.metrics._surface import hd95 as hd95
+from dmf_cli.metrics._surface import nsd as nsd
+from dmf_cli.metrics._surface import surfaces as surfaces
 
 __registry__ = (
     "dice", "iou", "precision", "recall", "specificity", "f1", "accuracy", "fpr", "fnr", "npv", "cb_dice",
+    "hd95", "assd", "nsd", "lesion_sensitivity", "lesion_fp", "ece",
 )  # fmt: skip
+OF_COUNTS = __registry__[: __registry__.index("cb_dice") + 1]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ EMPTY = {"nan": math.nan, "zero": 0.0, "one": 1.0}
 
 
 def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
-    """Every metric of ``counts``, by name in table order.
+    """Every metric of counts, by name in table order.
 
     Args:
         counts: of any shape, e.g. ``(images,)`` of one structure or ``(images, classes)``.
@@ -26,7 +26,7 @@ def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
 
     score = empty_score(empty)
     found = {}
-    for name in metrics.__registry__:
+    for name in metrics.OF_COUNTS:
         metric = getattr(metrics, name)
         found[name] = metric(counts, empty=score) if "empty" in _lookup.keywords(metric) else metric(counts)
     return found

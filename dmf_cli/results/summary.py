@@ -66,6 +66,21 @@ def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, floa
     }
 
 
+def full_scores(columns: Mapping[str, np.ndarray], pooled: Mapping[str, float]) -> Summary:
+    """Statistics of the figures of ``metrics=full`` over the images.
+
+    Args:
+        columns: one value an image, by name; ``lesions``, ``lesions_found`` and ``lesion_fp`` are counts.
+        pooled: what was computed from all pixels together, by name. Distances have no pooled form (NaN);
+            detection is pooled over the lesions of all images.
+    """
+    found, lesions = columns["lesions_found"].sum(), columns["lesions"].sum()
+    sensitivity = float(found / lesions) if lesions else math.nan
+    known = {"lesion_sensitivity": sensitivity, "lesion_fp": float(columns["lesion_fp"].mean()), **pooled}
+    shown = [name for name in columns if name not in ("lesions", "lesions_found")]
+    return {name: statistics(columns[name], known.get(name, math.nan)) for name in shown}
+
+
 def outcomes(counts: Counts) -> dict[str, int]:
     """How many images fall under which case of the rule for empty masks.
 

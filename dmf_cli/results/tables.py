@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 LABELS = {
     "dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall", "specificity": "Specificity",
     "f1": "F1", "accuracy": "Accuracy", "fpr": "FPR (low)", "fnr": "FNR (low)", "npv": "NPV",
-    "cb_dice": "CB-Dice",
+    "cb_dice": "CB-Dice", "hd95": "HD95 px (low)", "assd": "ASSD px (low)", "nsd": "NSD px",
+    "hd95_mm": "HD95 mm (low)", "assd_mm": "ASSD mm (low)", "nsd_mm": "NSD mm",
+    "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
 STATISTICS = ("mean", "std", "median", "n", "pooled")
@@ -59,7 +61,7 @@ def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
 
 
 def title(summary: dict[str, Any]) -> str:
-    """``busi, test: 98 images at their original size, threshold 0.5``."""
+    """``busi, test: 98 images at their original size, threshold 0.5``, and ``missed=`` if it matters."""
     settings, images = summary["settings"], summary["counts"]["images"]
     height, width = settings["image_size"]
     where = (
@@ -69,6 +71,8 @@ def title(summary: dict[str, Any]) -> str:
     )
     rule = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
     name = ", ".join(text for text in (settings["dataset"], settings["split"]) if text)
+    if "missed" in settings:  # only metrics=full has figures that depend on it
+        rule += f", missed={settings['missed']}"
     return f"{name}: {images} {'image' if images == 1 else 'images'} {where}, {rule}"
 
 
@@ -81,7 +85,8 @@ def notes(summary: dict[str, Any]) -> list[str]:
         f"{counts['false_alarm']}, both empty {counts['both_empty']})"
     )
     rules = f"Empty masks, empty={settings['empty']}: {'; '.join(settings['rules'])}"
-    return [*warnings(summary), how_many, rules, LEGEND]
+    full = [f"Distances and detection: {'; '.join(settings.get('full_rules', ()))}"]
+    return [*warnings(summary), how_many, rules, *(full if "full_rules" in settings else []), LEGEND]
 
 
 def warnings(summary: dict[str, Any]) -> list[str]:
@@ -159,7 +164,8 @@ def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> l
     """One row: ``Dice | 0.812 ± 0.101 | 0.834 | 93 | 0.871 | 0.000 | 0.154``."""
     mean, std, median, n, pooled = (figures[key] for key in STATISTICS)
     spread = _number(mean) + (f" ± {_number(std)}" if not math.isnan(std) else "")
-    others = [_number(trivial[name][metric]["mean"]) if trivial else "" for name in COLUMNS[5:]]
+    means = (trivial.get(name, {}).get(metric, {"mean": None})["mean"] for name in COLUMNS[5:])
+    others = ["" if mean is None else _number(mean) for mean in means]
     return [LABELS.get(metric, metric), spread, _number(median), str(n), _number(pooled), *others]
 
 
@@ -174,4 +180,6 @@ def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    """Three decimals, fewer of a large number: ``0.812``, ``12.35``, ``723.5``."""
+    size = abs(value)
+    return "-" if math.isnan(value) else f"{value:.{3 if size < 10 else 2 if size < 100 else 1}f}"

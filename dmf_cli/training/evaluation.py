@@ -1,7 +1,7 @@
 """Scores of a network on a dataset: one row an image, a summary, and a few images to look at.
 
-NumPy only: the network is a function that is passed in. Only counts are kept of each image, so memory
-does not grow with the size of the images.
+NumPy only: the network is a function that is passed in. Only figures are kept of each image, one row of
+numbers, so memory does not grow with the size of the images.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.results import summary
+from dmf_cli.training.full_scores import FullScores
 from dmf_cli.training.predicting import Predict, Predicted, Resolution, View, predictions
 
 DISPLAY = 512  # longest side of an example, in pixels
@@ -71,6 +72,7 @@ def evaluate(
     threshold: float = 0.5,
     resolution: Resolution = "original",
     empty: str = "nan",
+    full: metrics.Full | None = None,
     split: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -89,6 +91,7 @@ def evaluate(
         resolution: ``original``: probabilities are resized back to the image, then decided, and compared
             with the truth as it is. ``network``: both at the network's size.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
+        full: surface distances, calibration and detection as well, with these options; None: not.
         split: what tables call these images, e.g. ``test``.
         progress: called with (images done, images) after each image.
 
@@ -100,16 +103,22 @@ def evaluate(
     empty = metrics.empty_name(empty)
     view = View(images.as_size(image_size), resize, normalize, threshold, resolution)
     _check(dataset, indices, batch_size)
+    more = FullScores(full, dataset.classes, dataset.spacing, empty) if full else None
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     for one in predictions(predict, dataset, indices, view, batch_size):
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
+        if more:
+            more.add(one)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
     figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty)
     figures["settings"] = _settings(dataset, view, empty, split)
+    if more:
+        rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
+        more.complete(figures)
     chosen = choose(rows)
     again = predictions(predict, dataset, [indices[row] for row in chosen], view, batch_size)
     examples = [_example(rows[row], chosen[row], one, view) for row, one in zip(chosen, again, strict=True)]

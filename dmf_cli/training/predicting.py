@@ -53,15 +53,22 @@ class View:
         original = self.resolution == "original"
         return label if original else images.prepare_label(label, self.size, self.resize)
 
-    def decide(self, probabilities: np.ndarray, where: images.Geometry) -> np.ndarray:
-        """Labels, uint8, from the probabilities ``(h, w, K)`` of one network input."""
+    def decide(self, probabilities: np.ndarray, where: images.Geometry) -> tuple[np.ndarray, np.ndarray]:
+        """Labels, uint8, and foreground probability from the probabilities ``(h, w, K)`` of one input."""
         binary = probabilities.shape[-1] <= 2
         # Of two channels one says it all, and resizing is what takes time here.
         chosen = probabilities[..., -1:] if binary else probabilities
         if self.resolution == "original":
             chosen = images.restore(chosen, where)
-        labels = chosen[..., 0] >= self.threshold if binary else np.argmax(chosen, axis=-1)
-        return labels.astype(np.uint8)
+        if binary:
+            return (chosen[..., 0] >= self.threshold).astype(np.uint8), chosen[..., 0]
+        return np.argmax(chosen, axis=-1).astype(np.uint8), 1.0 - chosen[..., 0]
+
+    def pixel(self, where: images.Geometry) -> tuple[float, float]:
+        """(height, width) of a pixel of the masks, in pixels of the image as it was."""
+        if self.resolution == "original":
+            return 1.0, 1.0
+        return where.original[0] / where.box[2], where.original[1] / where.box[3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Predicted:
         network: ``(h, w, C)`` float32, as the network saw it.
         truth: uint8 labels at the resolution of the view.
         prediction: uint8 labels of the same shape.
+        foreground: probability of the union of all classes above 0, float32 of the same shape.
+        pixel: (height, width) of a pixel of the masks, in pixels of the image.
     """
 
     index: int
@@ -81,6 +90,8 @@ class Predicted:
     network: np.ndarray
     truth: np.ndarray
     prediction: np.ndarray
+    foreground: np.ndarray
+    pixel: tuple[float, float] = (1.0, 1.0)
 
 
 def predictions(
@@ -108,7 +119,8 @@ def predictions(
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
         output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
         for i, sample, network, where, found in zip(chunk, samples, inputs, places, output, strict=False):
-            yield Predicted(i, sample.image, network, view.truth(sample.label), view.decide(found, where))
+            masks = view.truth(sample.label), *view.decide(found, where)
+            yield Predicted(i, sample.image, network, *masks, pixel=view.pixel(where))
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from dmf_cli import config as configs
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import CheckpointError, ConfigError
+from dmf_cli.metrics import Full
 from dmf_cli.results import plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
@@ -56,12 +57,20 @@ def score(
         batch_size=config["trainer"]["batch_size"],
         threshold=metrics["threshold"],
         empty=metrics["empty"],
+        full=full_options(metrics),
         resolution=config["eval"]["resolution"],
         split=name,
     )
     tables.write_metrics(run.metrics, name, result)
     plots.plot_examples(run.predictions / f"{name}.png", result.examples)
     return result
+
+
+def full_options(metrics: Config) -> Full | None:
+    """What ``metrics=full`` asks for; None for ``metrics=default`` and for runs without the choice."""
+    if metrics.get("name") != "full":
+        return None
+    return Full(**{k: v for k, v in metrics.items() if k not in ("name", "threshold", "empty")})
 
 
 def load_network(path: Path) -> Any:

@@ -1,0 +1,59 @@
+"""Whether probabilities mean what they say."""
+
+import numpy as np
+
+from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.metrics._ratio import ratio
+
+
+def reliability(truth: np.ndarray, probability: np.ndarray, *, bins: int = 15) -> np.ndarray:
+    """Pixels, summed probability and foreground pixels in each of ``bins`` equal ranges: ``(3, bins)``.
+
+    Histograms of several images add up to that of all their pixels; that is what "pooled" means here.
+
+    Args:
+        truth: mask of any shape; everything that is not 0 is foreground.
+        probability: of the foreground, the same shape, in [0, 1].
+        bins: 1 or more; probabilities on a bound belong to the range above it.
+
+    Raises:
+        DatasetError: arrays of different shapes.
+        ConfigError: fewer than one bin.
+    """
+    truth, probability = np.asarray(truth) != 0, np.asarray(probability)
+    check_bins(bins)
+    if truth.shape != probability.shape:
+        raise DatasetError(
+            f"truth has shape {truth.shape} and probability {probability.shape}: give one size"
+        )
+    place = np.clip((probability * bins).astype(np.int64), 0, bins - 1).ravel()
+    sums = (np.bincount(place, weights, bins) for weights in (None, probability.ravel(), truth.ravel()))
+    return np.stack([np.asarray(part, np.float64) for part in sums])
+
+
+def ece(histogram: np.ndarray) -> np.ndarray:
+    """Expected calibration error, sum_b n_b / N |mean probability of b - share of foreground in b|.
+
+    Range [0, 1], 0 is best. It is about the foreground, so it is defined for every image, also without a
+    lesion; most pixels are plain background and keep it small, so compare it on the same images only.
+
+    Args:
+        histogram: of :func:`reliability`, ``(..., 3, bins)``.
+
+    Returns:
+        ``(...)`` values; NaN for no pixel.
+
+    Source: Naeini et al., AAAI 2015 (of a binary problem); Guo et al., ICML 2017 (15 bins).
+
+    Example:
+        >>> float(ece(reliability(np.array([1, 0]), np.array([0.8, 0.8]))).round(3))
+        0.3
+    """
+    pixels, confidence, right = np.moveaxis(np.asarray(histogram), -2, 0)
+    return ratio(np.abs(confidence - right).sum(axis=-1), pixels.sum(axis=-1))
+
+
+def check_bins(bins: int) -> None:
+    """Raise ``ConfigError`` for fewer than one."""
+    if bins < 1:
+        raise ConfigError(f"metrics.bins is {bins}: give a whole number of 1 or above")

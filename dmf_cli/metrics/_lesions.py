@@ -1,0 +1,97 @@
+"""Detection: lesions are connected components, each of which is found or not."""
+
+import dataclasses
+
+import numpy as np
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.metrics._ratio import ratio
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesions:
+    """Connected components of truth and prediction, as int64 arrays of any common shape.
+
+    Args:
+        lesions: in the truth.
+        found: of these, covered by the prediction.
+        predicted: in the prediction.
+        false: of these, not covered by the truth.
+    """
+
+    lesions: np.ndarray
+    found: np.ndarray
+    predicted: np.ndarray
+    false: np.ndarray
+
+    def pooled(self, axis: int = 0) -> "Lesions":
+        """Added up over images."""
+        return Lesions(*(np.asarray(part).sum(axis=axis) for part in dataclasses.astuple(self)))
+
+
+def lesions(
+    truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 2, overlap: float = 0.0
+) -> Lesions:
+    """The components of two masks of one image.
+
+    A component is covered if more than the share ``overlap`` of its pixels is inside the other mask. So at
+    0 one common pixel will do, and one predicted component can find several lesions.
+
+    Args:
+        truth: mask of any number of axes; everything that is not 0 is inside.
+        prediction: mask of the same shape.
+        connectivity: 1: pixels are neighbours if they share a side (4 in 2-D); 2: a corner too (8 in 2-D).
+        overlap: in [0, 1).
+
+    Raises:
+        ConfigError: an option out of range.
+
+    Example:
+        >>> found = lesions(np.array([[1, 0, 1]]), np.array([[1, 0, 0]]))
+        >>> int(found.lesions), int(found.found), int(found.false)
+        (2, 1, 0)
+    """
+    check_lesions(connectivity, overlap)
+    truth, prediction = np.asarray(truth) != 0, np.asarray(prediction) != 0
+    there, found = _covered(truth, prediction, connectivity, overlap)
+    predicted, right = _covered(prediction, truth, connectivity, overlap)
+    return Lesions(*(np.asarray(n, np.int64) for n in (there, found, predicted, predicted - right)))
+
+
+def lesion_sensitivity(counts: Lesions) -> np.ndarray:
+    """Lesion-wise sensitivity: how many of the lesions were found at least in part.
+
+    Range [0, 1], 1 is best. NaN for an image without a lesion. Pooled: of all lesions of all images.
+
+    Source: Maier-Hein et al., Nat. Methods 21 (2024) 195 (per-lesion detection); components by SciPy.
+    """
+    return ratio(counts.found, counts.lesions)
+
+
+def lesion_fp(counts: Lesions) -> np.ndarray:
+    """False positives per image: predicted components that touch no lesion.
+
+    Range [0, inf), 0 is best, defined for every image; the mean over images is the x axis of a FROC curve.
+
+    Source: Bunch et al., Proc. SPIE 127 (1977) 124 (free-response ROC); components by SciPy.
+    """
+    return np.asarray(counts.false, np.float64)
+
+
+def check_lesions(connectivity: int, overlap: float) -> None:
+    """Raise ``ConfigError`` for an option out of range."""
+    if connectivity not in (1, 2):
+        raise ConfigError(f"metrics.connectivity is {connectivity}: give 1 (sides) or 2 (corners too)")
+    if not 0.0 <= overlap < 1.0:
+        raise ConfigError(f"metrics.overlap is {overlap}: give a number from 0 to below 1")
+
+
+def _covered(mask: np.ndarray, other: np.ndarray, connectivity: int, overlap: float) -> tuple[int, int]:
+    """Components of ``mask``, and how many of them ``other`` covers."""
+    from scipy import ndimage
+
+    structure = ndimage.generate_binary_structure(mask.ndim, min(connectivity, mask.ndim))
+    labels, n = ndimage.label(mask, structure)
+    size = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+    common = np.bincount(labels[other], minlength=n + 1)[1:]
+    return n, int(np.sum(common > overlap * size))
