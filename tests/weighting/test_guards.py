@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from dmf_cli import _backend, _lookup, weighting
+from dmf_cli import _lookup, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 NAMES = weighting.__registry__
@@ -32,37 +32,6 @@ cases = [*((name, {}) for name in NAMES), *VARIANTS]
 each_variant = pytest.mark.parametrize(
     ("name", "params"), cases, ids=lambda v: v if isinstance(v, str) else "-".join(map(str, v.values()))
 )
-
-
-def small(name: str, **params) -> weighting.Strategy:
-    """The strategy with a warm-up of 4, a window of 8 and epochs of 3 steps, where it has them."""
-    known = {"warmup": 4, "window": 8, "steps_per_epoch": 3}
-    taken = _lookup.keywords(getattr(weighting, name))
-    return weighting.get(name, **({k: v for k, v in known.items() if k in taken} | params))
-
-
-@functools.cache
-def compiled_step(name: str, params: str):
-    return _backend.compiled(small(name, **json.loads(params)).update)
-
-
-def gradients_of(strategy: weighting.Strategy, losses: np.ndarray) -> list[dict]:
-    """Statistics that go with the losses, where the strategy needs them: some order, no zeros."""
-    if not strategy.needs_gradients:
-        return [()] * len(losses)
-    sizes = np.abs(losses[:, ::-1]) + np.float32(0.01)
-    return [({key: ops.convert_to_tensor(row) for key in ("norm", "mean_abs", "max_abs")},) for row in sizes]
-
-
-def run(name: str, losses: np.ndarray, gradients: list | None = None, **params):
-    """The last state and all weights, in a step that is compiled once a strategy and number of terms."""
-    losses = np.asarray(losses, dtype="float32")
-    strategy, step = small(name, **params), compiled_step(name, json.dumps(params))
-    state, weights = strategy.init(losses.shape[1]), []
-    for row, extra in zip(losses, gradients or gradients_of(strategy, losses), strict=True):
-        state, current = step(state, ops.convert_to_tensor(row), *extra)
-        weights.append(ops.convert_to_numpy(current))
-    return {key: ops.convert_to_numpy(value) for key, value in state.items()}, np.array(weights)
 
 
 def random_losses(steps: int = 12, terms: int = 3, seed: int = 0) -> np.ndarray:
@@ -121,7 +90,7 @@ def sane(state: dict, weights: np.ndarray, total: float = 1.0) -> None:
 
 @pytest.mark.parametrize("kind", EVENTS)
 @each_variant
-def test_weights_stay_sane_whatever_the_losses_do(name: str, params: dict, kind: str) -> None:
+def test_weights_stay_sane_whatever_the_losses_do(name: str, params: dict, kind: str, run) -> None:
     state, weights = run(name, event(kind), **params)
     sane(state, weights)
     assert (state["step"], state["stored"], state["skipped"]) == (14, 14, 0)
@@ -129,7 +98,7 @@ def test_weights_stay_sane_whatever_the_losses_do(name: str, params: dict, kind:
 
 @pytest.mark.parametrize("kind", ["all at 0", "one at 0", "scales", "spike"])
 @pytest.mark.parametrize("name", [name for name in NAMES if getattr(weighting, name).needs_gradients])
-def test_weights_stay_sane_whatever_the_gradients_do(name: str, kind: str) -> None:
+def test_weights_stay_sane_whatever_the_gradients_do(name: str, kind: str, run) -> None:
     sizes = falling().astype("float32")
     changes = {"all at 0": (slice(None), 0.0), "one at 0": (np.s_[4:, 1], 0.0), "spike": (np.s_[5, 0], 1e12)}
     if kind == "scales":
@@ -149,7 +118,7 @@ def test_weights_stay_sane_whatever_the_gradients_do(name: str, kind: str) -> No
 @given(
     seed=st.integers(0, 2**32 - 1), exponent=st.sampled_from([-8, -3, 0, 4, 8]), sign=st.sampled_from([1, -1])
 )
-def test_weights_are_finite_not_negative_and_sum_to_1_at_any_scale(name, seed, exponent, sign) -> None:
+def test_weights_are_finite_not_negative_and_sum_to_1_at_any_scale(name, seed, exponent, sign, run) -> None:
     rng = np.random.default_rng(seed)
     losses = sign * 10.0 ** rng.uniform(-abs(exponent), exponent, (14, 3))
     losses[rng.random((14, 3)) < 0.1] = 0.0
@@ -159,7 +128,7 @@ def test_weights_are_finite_not_negative_and_sum_to_1_at_any_scale(name, seed, e
 
 
 @each_adaptive
-def test_the_weights_do_move(name: str) -> None:
+def test_the_weights_do_move(name: str, run) -> None:
     """Sane weights are easy for a strategy that does nothing."""
     weights = run(name, falling())[1]
     assert np.ptp(weights[-1]) > 1e-3
@@ -168,7 +137,7 @@ def test_the_weights_do_move(name: str) -> None:
 
 @each
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_row_with_a_value_that_is_not_finite_is_dropped_whole(name: str, bad: float) -> None:
+def test_a_row_with_a_value_that_is_not_finite_is_dropped_whole(name: str, bad: float, run) -> None:
     losses = random_losses()
     broken = np.insert(losses, 7, [1.0, bad, 1.0], axis=0)
     before, weights_before = run(name, losses[:7])
@@ -184,7 +153,9 @@ def test_a_row_with_a_value_that_is_not_finite_is_dropped_whole(name: str, bad: 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if getattr(weighting, name).needs_gradients])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_row_with_a_gradient_that_is_not_finite_is_dropped_whole(name: str, bad: float) -> None:
+def test_a_row_with_a_gradient_that_is_not_finite_is_dropped_whole(
+    name: str, bad: float, run, small, gradients_of
+) -> None:
     losses = random_losses()
     given = gradients_of(small(name), losses)
     worse = {key: ops.convert_to_tensor(np.array([1.0, bad, 1.0], "float32")) for key in given[7][0]}
@@ -196,7 +167,7 @@ def test_a_row_with_a_gradient_that_is_not_finite_is_dropped_whole(name: str, ba
 
 
 @each
-def test_bad_rows_before_anything_else_leave_equal_weights(name: str) -> None:
+def test_bad_rows_before_anything_else_leave_equal_weights(name: str, run) -> None:
     state, weights = run(name, np.full((6, 3), np.nan))
     np.testing.assert_allclose(weights, 1 / 3, rtol=1e-6)
     assert (state["step"], state["stored"], state["skipped"]) == (6, 0, 6)
@@ -207,7 +178,7 @@ def test_bad_rows_before_anything_else_leave_equal_weights(name: str) -> None:
 
 
 @each_adaptive
-def test_bad_rows_do_not_count_for_the_warmup(name: str) -> None:
+def test_bad_rows_do_not_count_for_the_warmup(name: str, run) -> None:
     losses = np.insert(random_losses(), [0, 2], np.nan, axis=0)
     weights = run(name, losses, warmup=6)[1]
     np.testing.assert_allclose(weights[:7], 1 / 3, rtol=1e-6)
@@ -216,7 +187,7 @@ def test_bad_rows_do_not_count_for_the_warmup(name: str) -> None:
 
 @each
 @pytest.mark.parametrize("terms", [1, 2, 20])
-def test_any_number_of_terms(name: str, terms: int) -> None:
+def test_any_number_of_terms(name: str, terms: int, run) -> None:
     state, weights = run(name, random_losses(10, terms))
     assert weights.shape == (10, terms)
     sane(state, weights)
@@ -225,7 +196,7 @@ def test_any_number_of_terms(name: str, terms: int) -> None:
 
 
 @each
-def test_update_is_pure(name: str) -> None:
+def test_update_is_pure(name: str, small, gradients_of) -> None:
     strategy = small(name)
     extra, more = gradients_of(strategy, random_losses(2))
     state, _ = strategy.update(strategy.init(3), ops.convert_to_tensor(random_losses(1)[0]), *extra)
@@ -254,7 +225,7 @@ FORMS = {"uncertainty": "positive", "lr_annealing": "max"}
 
 
 @each
-def test_config_round_trip(name: str) -> None:
+def test_config_round_trip(name: str, small) -> None:
     taken = _lookup.keywords(getattr(weighting, name))
     changed = {key: FORMS[name] if key == "form" else OTHER[key] for key in taken}
     assert all(changed[key] is not taken[key].default for key in taken)
@@ -277,7 +248,7 @@ def test_a_misspelt_name_or_parameter_names_the_closest() -> None:
         weighting.get("replay")
 
 
-def test_replay_says_what_it_needs() -> None:
+def test_replay_says_what_it_needs(small) -> None:
     for shape in ((3,), (0, 2), (2, 0), (2, 2, 2)):
         with pytest.raises(ConfigError, match="replay needs"):
             weighting.replay("fixed", np.ones(shape))
@@ -293,7 +264,7 @@ def test_replay_says_what_it_needs() -> None:
         weighting.replay("gradnorm", random_losses(), gradients={"norm": np.ones(3)})
 
 
-def test_a_strategy_that_needs_gradients_says_so_when_there_are_none() -> None:
+def test_a_strategy_that_needs_gradients_says_so_when_there_are_none(small) -> None:
     strategy = small("gradnorm")
     with pytest.raises(ConfigError, match="weighting gradnorm needs the gradient of each loss"):
         strategy.update(strategy.init(3), ops.ones((3,)))
@@ -305,7 +276,7 @@ def test_a_strategy_without_a_formula_says_so() -> None:
 
 
 @each
-def test_a_terms_loss_that_can_be_negative_is_refused_where_it_makes_no_sense(name: str) -> None:
+def test_a_terms_loss_that_can_be_negative_is_refused_where_it_makes_no_sense(name: str, small) -> None:
     def good(y_true, y_pred): ...
     def boundary(y_true, y_pred, *, scale=1.0): ...
 
@@ -320,7 +291,7 @@ def test_a_terms_loss_that_can_be_negative_is_refused_where_it_makes_no_sense(na
         weighting.check_terms(strategy, {"good": good, "shape": fixed_twice})
 
 
-def test_who_needs_losses_above_0() -> None:
+def test_who_needs_losses_above_0(small) -> None:
     """Those whose formula has a ratio or a logarithm of losses, or that minimise exp(s) L over s."""
     needy = {name for name in NAMES if small(name).needs_positive}
     assert needy == {
@@ -330,7 +301,7 @@ def test_who_needs_losses_above_0() -> None:
 
 
 @each
-def test_no_gradient_flows_through_the_weights(name: str) -> None:
+def test_no_gradient_flows_through_the_weights(name: str, small, gradients_of) -> None:
     strategy = small(name)
     state = strategy.init(2)
     losses = random_losses(6, 2)
