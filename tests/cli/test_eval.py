@@ -34,6 +34,17 @@ def test_another_dataset_is_prepared_as_the_network_was_trained(run):
     assert config["dataset"]["image_size"] == 32
 
 
+def test_full_metrics_of_a_run_that_was_trained_without(run):
+    config, _ = evaluation_config(run, ["metrics.threshold=0.3"])
+    (run / "config.yaml").write_text(configs.to_yaml(config))
+    config, _ = evaluation_config(run, ["metrics=full", "metrics.missed=nan", "metrics.tolerance=3"])
+    assert config["metrics"]["name"] == "full"
+    assert (config["metrics"]["missed"], config["metrics"]["tolerance"]) == ("nan", 3)
+    assert config["metrics"]["threshold"] == 0.3  # as the run was scored
+    config, _ = evaluation_config(run, ["metrics=full", "metrics.threshold=0.4"])
+    assert config["metrics"]["threshold"] == 0.4
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
@@ -42,6 +53,8 @@ def test_another_dataset_is_prepared_as_the_network_was_trained(run):
         (["dataset=busy"], "did you mean 'busi'"),
         (["dataset=busi"], "dataset.dir is missing"),
         (["metrics.threshold=2"], "below 1"),
+        (["metrics=full", "metrics.missed=diagnal"], "did you mean 'diagonal'"),
+        (["metrics=full", "metrics.connectivity=3"], "1, 2"),
         (["model=unet"], "model"),
     ],
 )

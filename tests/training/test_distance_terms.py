@@ -45,9 +45,12 @@ def test_a_run_with_distance_losses(tiny, loss, monkeypatch):
         return original(mask)
 
     monkeypatch.setattr(_distance, "signed_distance", computed)
-    run = trainer.train(tiny(f"loss={loss}", "weighting=fixed", "trainer.epochs=1"))
+    run = trainer.train(tiny(f"loss={loss}", "weighting=fixed", "trainer.epochs=1", "metrics=full"))
     assert not any(in_graph)  # the pipeline has the map
     assert json.loads((run / "status.json").read_text())["state"] == "completed"
+    summary = json.loads((run / "metrics" / "test_summary.json").read_text())
+    assert summary["foreground"]["hd95"]["n"] > 0
+    assert summary["settings"]["missed"] == "diagonal"
     head, *rows = (run / "epochs.csv").read_text().splitlines()
     for term in loss.split("+"):
         values = [float(row.split(",")[head.split(",").index(f"loss.{term}")]) for row in rows]
