@@ -33,6 +33,28 @@ def test_coefficients_reach_the_strategy_in_the_order_of_the_terms():
     assert strategy.init(2)["weights"].numpy().tolist() == [0.25, 0.75]
 
 
+DWA = {"name": "dwa", "warmup": "auto", "steps_per_epoch": None}
+TWO_TERMS = {"terms": {"dice": {}, "bce": {}}, "coefficients": {"bce": 1.0, "dice": 1.0}}
+
+
+def test_what_a_strategy_needs_from_the_run_is_filled_in_where_it_is_open():
+    known = {"steps_per_epoch": 7, "seed": 3}
+    assert build.strategy(DWA, TWO_TERMS, 100, known).steps_per_epoch == 7
+    assert build.strategy({**DWA, "steps_per_epoch": 9}, TWO_TERMS, 100, known).steps_per_epoch == 9
+    relobralo = {"name": "relobralo", "warmup": 5, "seed": None, "rho": 0.5}
+    assert build.strategy(relobralo, TWO_TERMS, 100, known).seed == 3
+    assert build.strategy({"name": "var", "warmup": 5}, TWO_TERMS, 100, known).warmup == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "idle"), [(DWA, 14), ({"name": "geometric", "warmup": 3, "every": 20}, 20)]
+)
+def test_a_run_in_which_the_weights_would_never_change_is_an_error(config, idle):
+    with pytest.raises(ConfigError, match=f"keeps its first weights for {idle}: they would never adapt"):
+        build.strategy(config, TWO_TERMS, idle, {"steps_per_epoch": 7})
+    assert build.strategy(config, TWO_TERMS, idle + 1, {"steps_per_epoch": 7}).idle_steps == idle
+
+
 def rates(config, peak, total, steps):
     import keras
 

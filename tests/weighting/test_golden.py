@@ -25,3 +25,21 @@ def test_replay_gives_the_notebooks_weights(stored: dict, name: str) -> None:
     # It would not do to compare a constant: the stored weights move.
     assert np.ptp(expected, axis=0).max() > 0.05
     np.testing.assert_allclose(weights[stored["rows"]], expected, rtol=0, atol=TOLERANCE[stored["kind"]])
+
+
+@pytest.mark.parametrize("name", ["var", "mad", "bayes"])
+def test_the_presets_are_the_notebooks(name: str) -> None:
+    """Its warm-up, window and compounding prior come from the YAML file alone."""
+    from dmf_cli import config
+
+    params = config.compose([f"weighting={name}_reference"])["weighting"]
+    assert params.pop("name") == name
+    for stored in STORED:
+        if (stored["warmup"], stored["window"]) == (params["warmup"], params["window"]):
+            weights = weighting.replay(name, stored["losses"], **params)
+            expected = np.array(stored["weights"][name])
+            np.testing.assert_allclose(
+                weights[stored["rows"]], expected, rtol=0, atol=TOLERANCE[stored["kind"]]
+            )
+            return
+    raise AssertionError("no stored history has the notebook's warm-up and window")
