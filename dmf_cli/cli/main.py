@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model with several losses; -m for sweeps",
     "resume": "go on with an interrupted run, in its folder",
     "eval": "score a run on a split, or on data it never saw",
+    "predict": "masks, overlays and areas for images of your own",
     "compare": "hold runs against a baseline: differences, intervals, tests, plots",
     "list": "losses, weightings, models, datasets, metrics",
     "doctor": "check versions, backend, devices and paths, and say what to do",

@@ -8,6 +8,7 @@ import numpy as np
 
 from dmf_cli import config as configs
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import CheckpointError, ConfigError
 from dmf_cli.metrics import Full
 from dmf_cli.results import plots, tables
@@ -15,6 +16,8 @@ from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
 from dmf_cli.training.data import image_options, make_split, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
+from dmf_cli.training.masks import check_channels
+from dmf_cli.training.predicting import Predict, View
 
 Config = Mapping[str, Any]
 
@@ -71,6 +74,33 @@ def full_options(metrics: Config) -> Full | None:
     if metrics.get("name") != "full":
         return None
     return Full(**{k: v for k, v in metrics.items() if k not in ("name", "threshold", "empty")})
+
+
+def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Predict, dict[str, Any]]:
+    """The best network of a run as a function, and how :func:`dmf_cli.training.masks.predict_files` uses it.
+
+    Args:
+        path: the run folder.
+        config: its config.
+        threshold: of the foreground's probability, or None for that of the run.
+    """
+    run = RunFolder.open(path)
+    size, options = as_size(config["dataset"]["image_size"]), config["dataset"]
+    wanted = config["metrics"]["threshold"] if threshold is None else threshold
+    view = View(size, options["resize"], options["normalize"], wanted)
+    runtime.start(config["trainer"])
+    network = load_network(run.best_model)
+    channels, known = network.input_shape[-1], options.get("classes") or ("background", "lesion")
+    check_channels(channels)
+    classes = max(2, network.output_shape[-1])
+    names = known if len(known) == classes else [f"class_{c}" for c in range(classes)]
+    batch_size = config["trainer"]["batch_size"]
+    return predictor(network), {
+        "view": view,
+        "classes": names,
+        "channels": channels,
+        "batch_size": batch_size,
+    }
 
 
 def load_network(path: Path) -> Any:

@@ -1,0 +1,70 @@
+"""``dmf predict``: masks for images that belong to no dataset."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from dmf_cli.cli._parser import Parser
+
+_ABOUT = """\
+Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
+areas. Files that cannot be read are listed and left out.
+
+examples:
+  dmf predict outputs/busi photos/            into outputs/busi/predictions/photos
+  dmf predict outputs/busi PATH/benign --exclude '*_mask*'
+  dmf predict outputs/busi a.png b.png -o out --probabilities --threshold 0.4
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf predict RUN PATHS... [-o DIR] [--probabilities] [--threshold P]``."""
+    parser = Parser(prog="dmf predict", description=_ABOUT)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", type=Path, help="images, or folders that hold some"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="default: RUN/predictions/NAME of the path"
+    )
+    parser.add_argument(
+        "--probabilities", action="store_true", help="foreground probabilities as 16-bit PNG too"
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="default: that of the run (metrics.threshold)"
+    )
+    parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
+    options = parser.parse_args(list(arguments))
+    from dmf_cli import config as configs
+
+    config = configs.load_run(options.run)
+    output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
+    from dmf_cli.training import masks
+
+    jobs = masks.find(
+        options.paths, output, options.exclude
+    )  # a wrong path is told before anything slow is imported
+    from dmf_cli.training import score
+
+    predict, settings = score.prediction(options.run, config, options.threshold)
+    with _progress(len(jobs)) as advance:
+        options_of = {"probabilities": options.probabilities, "progress": advance}
+        skipped = masks.predict_files(predict, jobs, output, **settings, **options_of)
+    for line in skipped:
+        print(f"warning: left out: {line}", file=sys.stderr)
+    print(f"{len(jobs) - len(skipped)} of {len(jobs)} images, written to {output}")
+    return 0 if len(skipped) < len(jobs) else 1
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("predicting", total=total)
+        yield lambda: bar.advance(task)

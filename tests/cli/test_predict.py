@@ -1,0 +1,66 @@
+"""``dmf predict`` from the command line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmf_cli import config as configs
+from dmf_cli.cli.main import main
+from dmf_cli.training import score
+from dmf_cli.training.predicting import View
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text(configs.to_yaml(configs.compose([])))
+
+    def prediction(path, config, threshold):
+        view = View((8, 8), threshold=threshold or config["metrics"]["threshold"])
+        return lambda x: x, {
+            "view": view,
+            "classes": ("background", "lesion"),
+            "channels": 1,
+            "batch_size": 4,
+        }
+
+    monkeypatch.setattr(score, "prediction", prediction)
+    Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / "grey.png")
+    (tmp_path / "text.png").write_text("no image")
+    return tmp_path / "run"
+
+
+def test_masks_go_into_the_run_or_where_one_says(run, tmp_path, capsys):
+    assert main(["predict", str(run), str(tmp_path / "grey.png")]) == 0
+    assert "1 of 1 images" in capsys.readouterr().out
+    with Image.open(run / "predictions/grey/masks/grey.png") as mask:
+        assert np.asarray(mask).min() == 255
+    elsewhere = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "out")]
+    assert main([*elsewhere, "--threshold", "0.7"]) == 0
+    with Image.open(tmp_path / "out/masks/grey.png") as mask:
+        assert np.asarray(mask).max() == 0
+
+
+def test_unreadable_files_are_listed_and_nothing_but_them_is_code_1(run, tmp_path, capsys):
+    both = [str(tmp_path / name) for name in ("grey.png", "text.png")]
+    assert main(["predict", str(run), *both, "-o", str(tmp_path / "o")]) == 0
+    said = capsys.readouterr()
+    assert "text.png cannot be read" in said.err
+    assert "1 of 2 images" in said.out
+    assert main(["predict", str(run), both[1], "-o", str(tmp_path / "o")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nothing", "x.png"], "nothing"),
+        (["{run}", "gone.png"], "gone.png does not exist"),
+        (["{run}"], "PATH"),
+        (["{run}", "{run}/../grey.png", "--threshold", "often"], "invalid float value: 'often'"),
+    ],
+)
+def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
+    assert main(["predict", *(word.format(run=run) for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
