@@ -3,6 +3,7 @@
 import difflib
 import functools
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -69,7 +70,7 @@ class FolderDataset(Dataset):
             )
         self.channels, self.threshold = channels, threshold
         self.values = _checked_values(values, len(self.classes)) if values else None
-        self.spacing = (float(spacing[0]), float(spacing[1])) if spacing else None
+        self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask)
         self._pairs = find_pairs(_existing(name, dir), patterns, name)
         self.ids = tuple(pair.id for pair in self._pairs)
@@ -109,6 +110,17 @@ class FolderDataset(Dataset):
             )
         lookup = np.array([table[value] for value in present.tolist()], np.uint8)
         return lookup[where].reshape(pixels.shape)
+
+
+def _checked_spacing(spacing: Any) -> tuple[float, float]:
+    """Millimetres per pixel, row and column: a wrong one would give wrong distances without a word."""
+    sides = spacing if isinstance(spacing, Sequence) else ()
+    right = [side for side in sides if isinstance(side, int | float) and 0 < side < math.inf]
+    if not len(sides) == len(right) == 2:
+        raise ConfigError(
+            f"dataset.spacing is {spacing!r}: give millimetres per pixel, row and column, as [0.1,0.1], or null"
+        )
+    return float(spacing[0]), float(spacing[1])
 
 
 def _checked_values(values: Mapping[int, int], classes: int) -> dict[int, int]:

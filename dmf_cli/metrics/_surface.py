@@ -63,7 +63,7 @@ def nsd(
     missed: str = "diagonal",
     empty: float = math.nan,
 ) -> float:
-    """Normalised surface Dice: the share of both contours that lies within ``tolerance`` of the other one.
+    """Normalised surface Dice: the share of both contours that lies within the tolerance of the other one.
 
     Range [0, 1], 1 is best. A missed structure and a false alarm are 0 (NaN with ``missed="nan"``);
     ``empty`` where truth and prediction are both empty. Other arguments as in :func:`hd95`.

@@ -46,6 +46,14 @@ def test_images_are_read_as_grey_or_rgb(busi):
         open_busi(busi, channels=2)
 
 
+def test_spacing_is_millimetres_per_row_and_column(busi):
+    assert open_busi(busi).spacing is None
+    assert open_busi(busi, spacing=[0.1, 1]).spacing == (0.1, 1.0)
+    for wrong in ([0.1], [0.1, 0], [0.1, float("inf")], ["a", 1], 0.1, [], [1, 1, 1]):
+        with pytest.raises(ConfigError, match=r"dataset\.spacing is .*millimetres per pixel"):
+            open_busi(busi, spacing=wrong)
+
+
 def test_sixteen_bits_keep_their_range(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()

@@ -1,7 +1,9 @@
 """Each metric on counts that can be checked by hand, and on every kind of empty mask."""
 
+import dataclasses
 import doctest
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +112,13 @@ def test_examples_of_the_docstrings(module):
     found = doctest.testmod(module)
     assert found.failed == 0
     assert found.attempted > 0
+
+
+def test_the_page_of_the_metrics_has_every_metric_and_option():
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    options = [f"metrics.{field.name}" for field in dataclasses.fields(metrics.Full)]
+    assert set(rows) == {*metrics.__registry__, *options}
 
 
 def test_every_metric_says_range_and_source():
