@@ -118,7 +118,7 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     right = [side for side in sides if isinstance(side, int | float) and 0 < side < math.inf]
     if not len(sides) == len(right) == 2:
         raise ConfigError(
-            f"dataset.spacing is {spacing!r}: give millimetres per pixel, row and column, as [0.1,0.1], or null"
+            f"dataset.spacing is {spacing!r}: give millimetres per pixel, row and column: [0.1,0.1], or null"
         )
     return float(spacing[0]), float(spacing[1])
 
