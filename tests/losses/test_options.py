@@ -1,9 +1,13 @@
 """What the options of the losses do, against NumPy or by hand."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from keras import ops
 
-from dmf_cli import losses
+from dmf_cli import config, losses
 from dmf_cli._lookup import keywords
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._cldice import soft_skeleton
@@ -206,7 +210,7 @@ def test_mcc_of_an_empty_mask_and_of_a_whole_volume(gradient) -> None:
 def test_the_soft_skeleton_of_a_thick_line_is_its_centre(rank: int) -> None:
     mask = np.zeros((1, 11, *[15] * (rank - 1), 1), "float32")
     mask[(0, slice(2, 9), *[slice(5, 10)] * (rank - 1))] = 1.0  # 7 long, 5 wide
-    skeleton = np.array(soft_skeleton(mask, 3))
+    skeleton = ops.convert_to_numpy(soft_skeleton(ops.convert_to_tensor(mask), 3))
     assert skeleton.max() == 1.0
     assert np.all(skeleton <= mask)
     assert skeleton[(0, 5, *[7] * (rank - 1), 0)] == 1.0
@@ -267,3 +271,31 @@ def test_unified_focal_is_zero_at_a_perfect_match_where_its_authors_code_is_not(
 def test_a_value_out_of_range(name: str, params: dict, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         value(name, **params)
+
+
+def odyssey() -> list[tuple[str, ...]]:
+    """The overrides in the rows of the table of 20 losses in docs/losses.md."""
+    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text()
+    table = text.partition('## The 20 losses of "Loss odyssey"')[2].partition("\n## ")[0]
+    return [
+        tuple(found.split()) for found in re.findall(r"^\| [^|]+ \| `(loss=[^`]+)` \|", table, re.MULTILINE)
+    ]
+
+
+def test_the_documents_cover_the_20_losses_of_loss_odyssey() -> None:
+    assert len(set(odyssey())) == 20
+
+
+@pytest.mark.parametrize("overrides", odyssey(), ids=lambda o: o[0])
+def test_each_of_them_is_a_term_or_a_sum_of_terms(overrides: tuple[str, ...]) -> None:
+    terms = config.compose(list(overrides))["loss"]["terms"]
+    total = sum(value(name, *random_case((2, 4, 5, 2)), **params) for name, params in terms.items())
+    assert np.isfinite(total)
+    assert set(terms) <= set(NAMES)
+
+
+def test_the_documents_map_every_loss_to_its_peers() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text()
+    table = text.partition("## The same loss elsewhere")[2].partition("\n## ")[0]
+    first = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    assert sorted(name for cell in first for name in re.findall(r"`(\w+)`", cell)) == sorted(NAMES)

@@ -55,8 +55,8 @@ def test_more_error_never_costs_less(name: str, seed: int, shape) -> None:
 @few
 @given(seed=SEED, shape=SHAPE)
 def test_the_order_of_the_batch_does_not_matter(name: str, seed: int, shape) -> None:
-    y_true, y_pred = random_case((3, *shape[1:]), seed)
-    order = [2, 0, 1]
+    y_true, y_pred = random_case(shape, seed)
+    order = [1, 0]
     loss = losses.get(name)
     assert float(loss(y_true[order], y_pred[order])) == pytest.approx(float(loss(y_true, y_pred)), rel=1e-5)
 
