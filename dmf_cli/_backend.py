@@ -20,6 +20,48 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any) -> np.ndarray:
+    """The outputs of ``step(state, row) -> (state, output)`` over ``rows``, as one compiled loop.
+
+    ``keras.ops.scan`` of Keras 3.15.1 fails on TensorFlow when an output has another shape than the state.
+
+    Args:
+        step: pure; ``output`` is a float32 tensor of fixed shape.
+        state: a tree of tensors of fixed shapes.
+        rows: a tree of arrays with one leading axis.
+
+    Returns:
+        ``(len(rows), *output.shape)``.
+    """
+    rows = keras.tree.map_structure(keras.ops.convert_to_tensor, rows)
+    count = keras.tree.flatten(rows)[0].shape[0]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.jit(lambda state, rows: jax.lax.scan(step, state, rows)[1])(state, rows))
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_scan(step, state, rows, count).numpy()
+    found = []
+    for i in range(count):
+        state, output = step(state, keras.tree.map_structure(lambda values, i=i: values[i], rows))
+        found.append(keras.ops.convert_to_numpy(output).copy())
+    return np.stack(found)
+
+
+def _tensorflow_scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any, count: int) -> Any:
+    import tensorflow
+
+    def loop(state: Any, rows: Any) -> Any:
+        def body(i: Any, state: Any, found: Any) -> tuple[Any, Any, Any]:
+            state, output = step(state, keras.tree.map_structure(lambda values: values[i], rows))
+            return i + 1, state, found.write(i, output)
+
+        found = tensorflow.TensorArray("float32", size=count)
+        return tensorflow.while_loop(lambda i, *_: i < count, body, (0, state, found))[2].stack()
+
+    return tensorflow.function(loop, autograph=False)(state, rows)
+
+
 def to_numpy(variable: keras.Variable) -> np.ndarray:
     """The value of ``variable`` now; through a copy, for NumPy 2 warns about TensorFlow's variables."""
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))

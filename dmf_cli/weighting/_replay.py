@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from keras import ops
 
-from dmf_cli._backend import compiled
+from dmf_cli._backend import scan
 from dmf_cli.errors import ConfigError
 from dmf_cli.weighting._base import Strategy
 
@@ -45,13 +44,10 @@ def replay(
     if history.ndim != 2 or 0 in history.shape:
         raise ConfigError(f"losses of shape {history.shape}: replay needs (steps, n_terms), both at least 1")
     recorded = _recorded(strategy, gradients, history.shape)
-    step = compiled(strategy.update)
-    state, weights = strategy.init(history.shape[1]), []
-    for i, row in enumerate(history):
-        given = [{name: ops.convert_to_tensor(values[i]) for name, values in recorded.items()}]
-        state, current = step(state, ops.convert_to_tensor(row), *(given if recorded else ()))
-        weights.append(ops.convert_to_numpy(current))
-    return np.stack(weights)
+    state = strategy.init(history.shape[1])
+    if recorded:
+        return scan(lambda state, row: strategy.update(state, *row), state, (history, recorded))
+    return scan(strategy.update, state, history)
 
 
 def _recorded(
