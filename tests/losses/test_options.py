@@ -150,6 +150,9 @@ def test_topk_is_the_mean_of_the_worst_pixels() -> None:
     both = np.sort(worst.ravel())[::-1]
     assert value("topk", k=25.0) == pytest.approx(both[:10].mean(), rel=1e-5)
     assert value("topk", k=100.0) == pytest.approx(value("ce"), rel=1e-5)
+    y, p = random_case((1, 100, 1))
+    ordered = np.sort(-np.log(np.where(y > 0, p, 1 - p)).ravel())[::-1]
+    assert value("topk", y, p, k=57) == pytest.approx(ordered[:57].mean(), rel=1e-6)
     assert value("topk", k=0.001) == pytest.approx(both[0], rel=1e-5)
 
 
