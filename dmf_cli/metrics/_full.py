@@ -52,7 +52,7 @@ class Full:
         return (
             f"missed lesion or false alarm, missed={self.missed}: "
             + (scored if self.missed == "diagonal" else "distances and NSD leave the mean"),
-            "both empty: distances leave the mean",
+            "both empty: distances leave the mean, NSD as Dice",
             f"NSD (surface Dice) within {within}",
             f"ECE of the foreground in {self.bins} bins",
             f"lesions: components by {'sides' if self.connectivity == 1 else 'sides and corners'}, found if "
