@@ -15,13 +15,13 @@ def unet(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 16,
+    filters: int = 12,
     depth: int | Literal["auto"] = "auto",
-    convs: int = 1,
+    convs: int = 2,
     dropout: float = 0.0,
     norm: Norm = "batch",
     momentum: float = 0.9,
-    groups: int = 8,
+    groups: int = 4,
 ) -> keras.Model:
     """U-Net (Ronneberger et al., MICCAI 2015) in the form of the paper's notebook.
 
@@ -34,7 +34,7 @@ def unet(
         classes: 1 for a sigmoid foreground, else the number of softmax classes.
         filters: of the first level, >= 1 (the notebook: 32).
         depth: number of poolings, >= 1; ``auto`` pools while both sides stay at 8 or more.
-        convs: convolutions a level, >= 1; 2 is the original U-Net.
+        convs: convolutions a level, >= 1; 2 is the original U-Net, 1 the notebook.
         dropout: rate in [0, 1) at the bottom.
         norm: ``batch``, ``group``, ``instance`` or ``none``.
         momentum: of batch normalisation, in (0, 1).

@@ -10,6 +10,8 @@ TINY = (
     "dataset.size=32",
     "model.filters=4",
     "model.depth=2",
+    "model.convs=1",
+    "augment=none",
     "trainer.epochs=2",
     "trainer.batch_size=4",
 )
