@@ -50,7 +50,7 @@ class Evaluation:
 
     Args:
         rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
-            then ``foreground.METRIC`` and ``class.NAME.METRIC`` (NaN where undefined), those of ``full`` last.
+            then ``foreground.METRIC`` and ``class.NAME.METRIC`` (NaN where undefined), of ``full`` last.
         summary: of :func:`dmf_cli.results.summary.summarize`, and ``settings``.
         examples: best first, misses and false alarms last.
     """
