@@ -6,12 +6,13 @@ from keras import ops
 
 from dmf_cli.weighting._base import State, Tensor
 from dmf_cli.weighting._checks import number
-from dmf_cli.weighting._memory import Memory, absolute_deviation, precision
+from dmf_cli.weighting._memory import precision
+from dmf_cli.weighting._ordered import Ordered
 
 FLOOR = 1e-6
 
 
-class bayes(Memory):  # noqa: N801 - the class name is the name users write
+class bayes(Ordered):  # noqa: N801 - the class name is the name users write
     """p_i <- p_i^prior_power / (MAD(z_i) + 1e-7), normalised, from p = 1/N; w = p.
 
     With ``prior_power=1`` (the notebook) the prior compounds every step and one term ends up with all
@@ -34,17 +35,17 @@ class bayes(Memory):  # noqa: N801 - the class name is the name users write
         self.prior_power = prior_power
 
     def memory(self, n_terms: int) -> State:
-        """``history`` and ``belief`` ``(n_terms,)``."""
+        """That of :class:`Ordered` and ``belief`` ``(n_terms,)``."""
         belief = ops.full((n_terms,), 1.0 / n_terms, dtype="float32")
         return {**super().memory(n_terms), "belief": belief}
 
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above; the belief stays uniform during warm-up."""
-        history, z, filled = self.remember(state, losses)
-        belief = ops.power(state["belief"], self.prior_power) * precision(absolute_deviation(z, filled))
+        new, deviation = self.deviation(state, losses)
+        belief = ops.power(state["belief"], self.prior_power) * precision(deviation)
         belief = belief / ops.sum(belief)
         if self.prior_power < 1.0:
             belief = ops.maximum(belief, FLOOR)
             belief = belief / ops.sum(belief)
         belief = ops.where(state["stored"] < self.warmup, state["belief"], belief)
-        return {"history": history, "belief": belief}, belief
+        return {**new, "belief": belief}, belief

@@ -1,10 +1,11 @@
 """DMF with the median absolute deviation of the loss histories."""
 
 from dmf_cli.weighting._base import State, Tensor
-from dmf_cli.weighting._memory import Memory, absolute_deviation, normalised, precision
+from dmf_cli.weighting._memory import normalised, precision
+from dmf_cli.weighting._ordered import Ordered
 
 
-class mad(Memory):  # noqa: N801 - the class name is the name users write
+class mad(Ordered):  # noqa: N801 - the class name is the name users write
     """w_i proportional to 1 / (MAD(z_i) + 1e-7), z_i = minmax(symlog(last ``window`` values of loss i)).
 
     A loss whose (scaled) history is steady gets more weight: the opposite of ``var``. A term whose MAD
@@ -15,5 +16,5 @@ class mad(Memory):  # noqa: N801 - the class name is the name users write
 
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above."""
-        history, z, filled = self.remember(state, losses)
-        return {"history": history}, normalised(precision(absolute_deviation(z, filled)))
+        new, deviation = self.deviation(state, losses)
+        return new, normalised(precision(deviation))

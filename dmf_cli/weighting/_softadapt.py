@@ -68,16 +68,16 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
             )
 
     def memory(self, n_terms: int) -> State:
-        """``history``: a ring of ``(window, n_terms)``."""
-        return {"history": ops.zeros((self.window, n_terms), dtype="float32")}
+        """``history``: a ring of ``(n_terms, window)``."""
+        return {"history": ops.zeros((n_terms, self.window), dtype="float32")}
 
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above."""
         newest = state["stored"] - 1
-        rows = ops.arange(self.window, dtype="int32")
-        here = rows[:, None] == newest % self.window
-        history = ops.where(here, losses[None, :], state["history"])
-        age = (newest - rows) % self.window
+        places = ops.arange(self.window, dtype="int32")
+        here = (places == newest % self.window)[None, :]
+        history = ops.where(here, losses[:, None], state["history"])
+        age = (newest - places) % self.window
         filled = ops.minimum(state["stored"], self.window)
         slope = self._newest if self.slope == "newest" else self._oldest
         weights = self._weigh(slope(history, age, filled), history, age < filled)
@@ -92,8 +92,8 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         weights = softmax(self.beta * slopes)
         if self.variant != "loss_weighted":
             return weights
-        mask = ops.cast(stored, "float32")[:, None]
-        means = ops.sum(mask * history, axis=0) / ops.sum(mask)
+        mask = ops.cast(stored, "float32")[None, :]
+        means = ops.sum(mask * history, axis=1) / ops.sum(mask)
         # In logarithms: the smallest of these weights are far below those of the slopes alone.
         return softmax(ops.log(ops.maximum(means, EPSILON)) + self.beta * slopes)
 
@@ -103,8 +103,8 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         middle = ops.cast(filled - 1, "float32") / 2.0
         time = (middle - ops.cast(age, "float32")) * mask
         # The times sum to 0, so any constant may be taken off: what is rounded are differences.
-        last = ops.sum(ops.where((age == 0)[:, None], history, 0.0), axis=0)
-        rise = ops.sum(time[:, None] * (history - last), axis=0)
+        last = ops.sum(ops.where((age == 0)[None, :], history, 0.0), axis=1, keepdims=True)
+        rise = ops.sum(time[None, :] * (history - last), axis=1)
         return rise / ops.maximum(ops.sum(ops.square(time)), 0.5)
 
     def _highest(self) -> int:
@@ -117,7 +117,7 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         row = ops.take(table, order, axis=0)
         place = order - age
         factors = ops.where(place >= 0, ops.take(row, ops.maximum(place, 0), axis=0), 0.0)
-        return ops.sum(factors[:, None] * history, axis=0)
+        return ops.sum(factors[None, :] * history, axis=1)
 
 
 def coefficients(highest: int) -> np.ndarray:

@@ -1,7 +1,9 @@
 """DMF with the variance of the loss histories."""
 
+from keras import ops
+
 from dmf_cli.weighting._base import State, Tensor
-from dmf_cli.weighting._memory import Memory, normalised, variance
+from dmf_cli.weighting._memory import Memory, normalised, scale, variance
 
 
 class var(Memory):  # noqa: N801 - the class name is the name users write
@@ -15,5 +17,7 @@ class var(Memory):  # noqa: N801 - the class name is the name users write
 
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:
         """The formula above."""
-        history, z, filled = self.remember(state, losses)
-        return {"history": history}, normalised(variance(z, filled))
+        history, filled = self.remember(state, losses)
+        low = ops.min(ops.where(filled, history, float("inf")), axis=1, keepdims=True)
+        high = ops.max(ops.where(filled, history, float("-inf")), axis=1, keepdims=True)
+        return {"history": history}, normalised(variance(scale(history, low, high), filled))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from dmf_cli import weighting
-from dmf_cli.weighting import _memory
+from dmf_cli._backend import compiled
+from dmf_cli.weighting import _memory, _ordered
 
 SETTINGS = settings(max_examples=8, deadline=None, derandomize=True, database=None)
 
@@ -78,18 +79,59 @@ def test_weights_are_equal_until_the_warmup_is_full(name: str) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8])
 def test_median_of_odd_and_even_counts(count: int) -> None:
-    x = np.random.default_rng(count).normal(size=(8, 2)).astype("float32")
-    filled = np.arange(8)[:, None] < count
-    got = ops.convert_to_numpy(_memory.median(ops.convert_to_tensor(x), ops.convert_to_tensor(filled)))
-    np.testing.assert_allclose(got, np.median(x[:count], axis=0), rtol=1e-6)
+    x = np.random.default_rng(count).normal(size=(2, 8)).astype("float32")
+    x[:, :count].sort(axis=1)
+    rows, filled = ops.convert_to_tensor(x), ops.convert_to_tensor(count, dtype="int32")
+    got = ops.convert_to_numpy(_ordered.median(rows, filled))
+    np.testing.assert_allclose(got[:, 0], np.median(x[:, :count], axis=1), rtol=1e-6)
+    got = ops.convert_to_numpy(_ordered.deviation(rows, filled))
+    np.testing.assert_allclose(got, deviation(x[:, :count].T), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["noise", "ties", "falls", "rises", "outliers", "negative"])
+def test_the_ordered_values_are_those_of_the_ring(kind: str) -> None:
+    """And the deviation is exactly the one of a full sort, whatever comes and goes."""
+    rng = np.random.default_rng(0)
+    losses = rng.normal(size=(40, 3)).astype("float32")
+    if kind == "ties":
+        losses = np.round(losses)
+    elif kind in ("falls", "rises"):
+        losses = np.sort(losses, axis=0)[:: -1 if kind == "falls" else 1]
+    elif kind == "negative":
+        losses = -np.abs(losses)
+    elif kind == "outliers":
+        losses *= 10.0 ** rng.integers(-8, 9, (40, 3))
+    strategy = weighting.get("mad", warmup=2, window=9)
+    state, step = strategy.init(3), compiled(strategy.update)
+    for t, row in enumerate(losses):
+        state, _ = step(state, ops.convert_to_tensor(row))
+        last = losses[max(0, t - 8) : t + 1]
+        ordered = ops.convert_to_numpy(state["ordered"])
+        np.testing.assert_array_equal(ordered[:, : len(last)], np.sort(last, axis=0).T)
+        assert np.all(ordered[:, len(last) :] == np.finfo("float32").max)
+        np.testing.assert_array_equal(
+            np.sort(ops.convert_to_numpy(state["history"])[:, : len(last)], axis=1), np.sort(last, axis=0).T
+        )
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 30])
+def test_deviation_is_exactly_that_of_a_sort(count: int) -> None:
+    z = np.sort(np.random.default_rng(count).random((4, 30)).astype("float32"), axis=1)
+    z[2, :count] = np.round(z[2, :count], 1)
+    half = np.float32(0.5)
+    middle = half * (z[:, (count - 1) // 2] + z[:, count // 2])
+    sizes = np.sort(np.abs(z[:, :count] - middle[:, None]), axis=1)
+    expected = half * (sizes[:, (count - 1) // 2] + sizes[:, count // 2])
+    got = _ordered.deviation(ops.convert_to_tensor(z), ops.convert_to_tensor(count, dtype="int32"))
+    np.testing.assert_array_equal(ops.convert_to_numpy(got), expected)
 
 
 @pytest.mark.parametrize(
     ("values", "right"), [([3.0, 1.0, 2.0], 2.0), ([4.0, 1.0, 3.0, 2.0], 2.5), ([5.0], 5.0)]
 )
 def test_the_notebook_took_these_medians_wrong(values: list, right: float) -> None:
-    column = ops.convert_to_tensor(np.array(values, "float32")[:, None])
-    assert float(_memory.median(column, ops.ones_like(column, dtype="bool"))[0]) == right
+    row = ops.convert_to_tensor(np.sort(np.array([values], "float32")))
+    assert float(_ordered.median(row, ops.convert_to_tensor(len(values), dtype="int32"))[0, 0]) == right
 
 
 @pytest.mark.parametrize("center", [0.0, 1e-8, 1e-3, 1.0, 5.0, 1e8])
@@ -112,8 +154,8 @@ def test_symlog_difference_over_signs_and_sizes() -> None:
 
 
 def test_minmax_of_a_constant_is_zero() -> None:
-    rows = ops.convert_to_tensor(np.full((4, 1), 2.0, "float32"))
-    z = _memory.scale(rows, ops.ones_like(rows, dtype="bool"))
+    rows = ops.convert_to_tensor(np.full((1, 4), 2.0, "float32"))
+    z = _memory.scale(rows, rows[:, :1], rows[:, :1])
     assert not ops.convert_to_numpy(z).any()
 
 

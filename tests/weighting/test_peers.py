@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 
 from dmf_cli import weighting
-from dmf_cli.weighting import _generator, _gradnorm, _memory, _softadapt
+from dmf_cli.weighting import _generator, _gradnorm, _memory, _ordered, _softadapt
 
 STORED = json.loads((Path(__file__).parents[1] / "golden" / "weighting_peers.json").read_text())["vectors"]
 VECTORS = {vector["id"]: vector for vector in STORED}
@@ -205,9 +205,9 @@ def test_memory(method: str) -> None:
 def test_statistics() -> None:
     for name in MEDIANS:
         found = vector(name)
-        column = tensor(found["inputs"]["x"])[:, None]
-        middle = _memory.median(column, ops.ones_like(column, dtype="bool"))
-        assert float(middle[0]) == found["expected"]["correct"]
+        row, count = tensor([sorted(found["inputs"]["x"])]), len(found["inputs"]["x"])
+        middle = _ordered.median(row, ops.convert_to_tensor(count, dtype="int32"))
+        assert float(middle[0, 0]) == found["expected"]["correct"]
     found = vector("dmf.symlog")
     x = tensor(found["inputs"]["x"])
     close(
@@ -216,9 +216,9 @@ def test_statistics() -> None:
     for name in MINMAX:
         found = vector(name)
         # Our min-max comes with the symlog before it: its inverse is put in.
-        column = tensor(np.expm1(found["inputs"]["x"]))[:, None]
-        scaled = _memory.scale(column, ops.ones_like(column, dtype="bool"))
-        close(ops.convert_to_numpy(scaled)[:, 0], name, found["expected"])
+        row = tensor([np.expm1(found["inputs"]["x"])])
+        scaled = _memory.scale(row, ops.min(row, axis=1), ops.max(row, axis=1))
+        close(ops.convert_to_numpy(scaled)[0], name, found["expected"])
 
 
 def test_no_vector_is_left_out() -> None:
