@@ -5,6 +5,9 @@ import pytest
 
 from dmf_cli.cli import completion
 from dmf_cli.cli.main import COMMANDS, main
+from dmf_cli.config import paths
+
+TERMS = sorted(paths.terms())
 
 
 @pytest.mark.parametrize(
@@ -12,14 +15,11 @@ from dmf_cli.cli.main import COMMANDS, main
     [
         ("dmf ", sorted(COMMANDS)),
         ("dmf tr", ["train"]),
-        (
-            "dmf train loss=cbdice+",
-            ["loss=cbdice+bce", "loss=cbdice+ce", "loss=cbdice+dice", "loss=cbdice+iou"],
-        ),
-        ("dmf train loss=cbdice+d", ["loss=cbdice+dice"]),
-        ("dmf train loss=0.7*d", ["loss=0.7*dice"]),
+        ("dmf train loss=cbdice+", [f"loss=cbdice+{term}" for term in TERMS if term != "cbdice"]),
+        ("dmf train loss=cbdice+d", ["loss=cbdice+dice", "loss=cbdice+distance_ce"]),
+        ("dmf train loss=0.7*di", ["loss=0.7*dice", "loss=0.7*distance_ce"]),
         ("dmf train loss=dice:0.7+i", ["loss=dice:0.7+iou"]),
-        ("dmf train -m loss=dice,di", ["loss=dice,dice"]),
+        ("dmf train -m loss=dice,di", ["loss=dice,dice", "loss=dice,distance_ce"]),
         ("dmf train weig", ["weighting.", "weighting="]),
         ("dmf train weighting=v", ["weighting=var", "weighting=var_reference"]),
         ("dmf train -m weighting=var,m", ["weighting=var,mad", "weighting=var,mad_reference"]),
@@ -29,7 +29,7 @@ from dmf_cli.cli.main import COMMANDS, main
         ("dmf train trainer.jit=", ["trainer.jit=auto", "trainer.jit=false", "trainer.jit=true"]),
         ("dmf train loss.terms.", ["loss.terms.bce.", "loss.terms.cbdice."]),
         ("dmf train loss=iou loss.terms.iou.s", ["loss.terms.iou.smooth="]),
-        ("dmf train auxiliary=ce auxiliary.params.", ["auxiliary.params.label_smoothing="]),
+        ("dmf train auxiliary=ce auxiliary.params.l", ["auxiliary.params.label_smoothing="]),
         ("dmf train seed", ["seed="]),
         ("dmf train seed=", []),
         ("dmf train --c", ["--cfg", "--config-dir"]),
