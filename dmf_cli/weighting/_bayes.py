@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from dmf_cli.weighting._base import State, Tensor
@@ -10,6 +11,7 @@ from dmf_cli.weighting._memory import precision
 from dmf_cli.weighting._ordered import Ordered
 
 FLOOR = 1e-6
+SMALLEST = float(np.finfo("float32").tiny)
 
 
 class bayes(Ordered):  # noqa: N801 - the class name is the name users write
@@ -47,5 +49,7 @@ class bayes(Ordered):  # noqa: N801 - the class name is the name users write
         if self.prior_power < 1.0:
             belief = ops.maximum(belief, FLOOR)
             belief = belief / ops.sum(belief)
+        # TensorFlow takes subnormal numbers for 0, PyTorch does not, and there a lost belief came back.
+        belief = ops.where(belief < SMALLEST, 0.0, belief)
         belief = ops.where(state["stored"] < self.warmup, state["belief"], belief)
         return {**new, "belief": belief}, belief

@@ -207,9 +207,7 @@ def contest(steps: int) -> np.ndarray:
 def test_bayes_of_the_notebook_collapses_for_good_and_the_default_recovers() -> None:
     losses = contest(240)
     collapsed = weighting.replay("bayes", losses, warmup=8, window=16, prior_power=1.0)
-    # 0 in float32, or a subnormal where a backend keeps those.
-    assert collapsed[119].min() < 1e-38
-    assert np.all(collapsed[119:].min(axis=1) < 1e-38)
+    assert np.all(collapsed[119:].min(axis=1) == 0)  # below what float32 holds
     tempered = weighting.replay("bayes", losses, warmup=8, window=16)
     assert 0 < tempered[119, 1] < 0.4
     assert tempered[-1, 1] > 0.6
