@@ -59,7 +59,8 @@ def _tensorflow_scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, ro
         found = tensorflow.TensorArray("float32", size=count)
         return tensorflow.while_loop(lambda i, *_: i < count, body, (0, state, found))[2].stack()
 
-    return tensorflow.function(loop, autograph=False)(state, rows)
+    # A concrete function: calls of the other one are counted, and warned of after the fifth.
+    return tensorflow.function(loop, autograph=False).get_concrete_function(state, rows)(state, rows)
 
 
 def to_numpy(variable: keras.Variable) -> np.ndarray:

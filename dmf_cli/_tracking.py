@@ -103,17 +103,20 @@ class StepRecorder(Ring):
 
 
 class GradientRecorder(Ring):
-    """Now and then: ``step norm.TERM cosine.A|B``, of the gradients of the terms at the logits."""
+    """Now and then: ``step norm.TERM mean_abs.TERM max_abs.TERM cosine.A|B`` of the terms' gradients."""
+
+    kinds = ("norm", "mean_abs", "max_abs")
 
     def __init__(self, terms: Sequence[str], capacity: int, name: str = "gradients") -> None:
         pairs = list(itertools.combinations(range(len(terms)), 2))
         self.upper = [a * len(terms) + b for a, b in pairs]
         cosines = [f"cosine.{terms[a]}|{terms[b]}" for a, b in pairs]
-        super().__init__(["step", *(f"norm.{term}" for term in terms), *cosines], capacity, name)
+        sizes = [f"{kind}.{term}" for kind in self.kinds for term in terms]
+        super().__init__(["step", *sizes, *cosines], capacity, name)
 
     def update_state(self, step: Tensor, statistics: Mapping[str, Tensor], when: Tensor) -> None:
         """Write one row if ``when``; ``statistics`` as of ``_gradients.gradient_statistics``."""
-        parts = [ops.reshape(ops.cast(step, "float32"), (1,)), statistics["norm"]]
+        parts = [ops.reshape(ops.cast(step, "float32"), (1,)), *(statistics[kind] for kind in self.kinds)]
         if self.upper:
             parts.append(ops.take(ops.reshape(statistics["cosine"], (-1,)), self.upper))
         self.write(ops.concatenate(parts), when)

@@ -335,10 +335,12 @@ def test_insight_holds_norms_and_cosines_of_every_kth_step() -> None:
     fit(model, 2, validation_data=(X[:6], Y[:6])), fit(plain, 2)
     rows = model.insight.take()
     assert [row["step"] for row in rows] == [0, 4, 8]
-    assert list(rows[0]) == ["step", "norm.dice", "norm.bce", "cosine.dice|bce"]
+    sizes = [f"{kind}.{term}" for kind in ("norm", "mean_abs", "max_abs") for term in TERMS]
+    assert list(rows[0]) == ["step", *sizes, "cosine.dice|bce"]
     assert model.recorder.take() == plain.recorder.take()  # it watches and changes nothing
     first = measured(fused(), X[:BATCH], Y[:BATCH])
-    assert [rows[0]["norm.dice"], rows[0]["norm.bce"]] == pytest.approx(first["norm"], rel=1e-4)
+    for kind in ("norm", "mean_abs", "max_abs"):
+        assert columns(rows[:1], kind)[0] == pytest.approx(first[kind], rel=1e-4)
     assert rows[0]["cosine.dice|bce"] == pytest.approx(first["cosine"][0, 1], rel=1e-4)
     fit(model)
     assert [row["step"] for row in model.insight.take()] == [12, 16]

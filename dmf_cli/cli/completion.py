@@ -86,7 +86,7 @@ def complete(line: str) -> list[str]:
     words = [w for w in before if w][1:]
     if not words:
         found: list[str] = list(COMMANDS)
-    elif words[0] in ("train", "eval"):
+    elif words[0] in ("train", "eval", "replay"):
         found = _overrides(words, word)
     else:
         found = _arguments(words[0])
@@ -103,7 +103,7 @@ def _arguments(command: str) -> list[str]:
 
 
 def _overrides(words: list[str], word: str) -> list[str]:
-    if words == ["eval"] and "=" not in word:
+    if words in (["eval"], ["replay"]) and "=" not in word:
         return []  # the run folder
     if word.startswith("-"):
         return (
@@ -121,9 +121,13 @@ def _overrides(words: list[str], word: str) -> list[str]:
     )
     if words[0] == "eval":
         meanings["split"] = "(train|val|test|all)"
+    if words[0] == "replay":
+        meanings = keys.meanings({"weighting": given.get("weighting", "var").rpartition(",")[2]})
+        meanings = {key: said for key, said in meanings.items() if key.startswith("weighting.")}
     if "=" in word:
         return _values(word, words[0], meanings)
-    groups = ["dataset="] if words[0] == "eval" else [f"{group}=" for group in paths.groups()]
+    chosen = {"eval": ["dataset"], "replay": ["weighting"]}
+    groups = [f"{group}=" for group in chosen.get(words[0], paths.groups())]
     return [*groups, *_next_part(word, meanings)]
 
 

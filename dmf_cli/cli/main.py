@@ -17,6 +17,7 @@ COMMANDS = {
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",
     "compare": "hold runs against a baseline: differences, intervals, tests, plots",
+    "replay": "the weights that other strategies would have given on recorded losses",
     "list": "losses, weightings, models, datasets, metrics",
     "doctor": "check versions, backend, devices and paths, and say what to do",
     "completion": "tab completion for bash and zsh",

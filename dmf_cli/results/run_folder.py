@@ -169,7 +169,7 @@ class RunFolder:
             recorder.append(self.steps_file, [*STEP_COLUMNS, *rest], rows)
 
     def append_insight(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows to ``insight.csv``: ``step,epoch,norm.TERM,cosine.A|B``, of the gradients at the logits."""
+        """Rows to ``insight.csv``: ``step,epoch``, ``norm mean_abs max_abs`` of each term, ``cosine.A|B``."""
         if rows:
             rest = [name for name in rows[0] if name not in STEP_COLUMNS]
             recorder.append(self.insight_file, ["step", "epoch", *rest], rows)

@@ -28,12 +28,13 @@ def test_insight_is_recorded_drawn_and_goes_on_after_an_interruption(tiny, monke
     monkeypatch.undo()
     part = whole.with_name("part")
     with (part / "insight.csv").open("a") as file:
-        file.write("9,2,0,0,0\n")  # of an epoch that was not finished
+        file.write("9,2,0,0,0,0,0,0,0\n")  # of an epoch that was not finished
     trainer.resume(part)
     found = rows(whole / "insight.csv")
     assert rows(part / "insight.csv") == found
     assert [int(float(row["step"])) for row in found] == [0, 3, 6, 9]
-    assert list(found[0]) == ["step", "epoch", "norm.cbdice", "norm.bce", "cosine.cbdice|bce"]
+    sizes = [f"{kind}.{term}" for kind in ("norm", "mean_abs", "max_abs") for term in ("cbdice", "bce")]
+    assert list(found[0]) == ["step", "epoch", *sizes, "cosine.cbdice|bce"]
     assert all(float(row["norm.cbdice"]) > 0 for row in found)
     assert all(-1 <= float(row["cosine.cbdice|bce"]) <= 1 for row in found)
     assert (whole / "plots" / "insight.png").stat().st_size > 0

@@ -1,0 +1,170 @@
+"""``dmf replay``: the weights that other strategies would have given on recorded losses, without training."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from dmf_cli.results.replay.history import History
+    from dmf_cli.weighting import Strategy
+
+_ABOUT = """\
+Runs weighting strategies over the losses of a run, or of a CSV with one column a loss, and shows the weights
+they would have given: a table, and a plot with a panel each. Nothing is trained. What it cannot show is how
+the losses would have gone on under other weights.
+
+examples:
+  dmf replay outputs/busi weighting=mad,var,softadapt
+  dmf replay outputs/busi weighting=var,mad weighting.window=50 weighting.warmup=20
+  dmf replay losses.csv weighting=cov,dwa weighting.steps_per_epoch=100 -o somewhere
+
+A parameter goes to the strategies that have it. Those that need gradients (gradnorm, lr_annealing) need a run
+that recorded them: trainer.insight_every=K, replayed with weighting.every=K.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf replay RUN|FILE.csv weighting=A,B [weighting.KEY=VALUE] [-o DIR]``."""
+    parser = Parser(prog="dmf replay", description=_ABOUT)
+    parser.add_argument("source", metavar="RUN|FILE.csv", type=Path, help="a run folder, or a CSV of losses")
+    parser.add_argument("overrides", nargs="+", metavar="weighting=A,B", help="and weighting.KEY=VALUE")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default: RUN/replay or FILE_replay")
+    # Intermixed: weighting=... may stand before and after -o.
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.results.replay import history
+
+    found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
+    configs = weighting_configs(options.overrides)
+    folder = options.output or _folder(options.source)
+    _replay(found, configs, folder)
+    print(f"written to {folder}")
+    return 0
+
+
+def weighting_configs(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Option -> weighting group, for each option of ``weighting=A,B`` with the parameters that it has.
+
+    Raises:
+        ConfigError: no strategy, an unknown one, or a parameter that none of them has.
+    """
+    from dmf_cli import config
+    from dmf_cli.config import keys, types
+
+    options: list[str] = []
+    params: list[str] = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key == "weighting":
+            options += [name.strip() for name in value.split(",") if name.strip()]
+        elif key.startswith("weighting.") and "=" in override:
+            params.append(override)
+        else:
+            raise ConfigError(f"{override}: dmf replay takes weighting=A,B and weighting.KEY=VALUE only")
+    if not options:
+        raise ConfigError("no strategy: say which to replay, as weighting=mad,var")
+    known = {
+        option: {k for k in keys.meanings({"weighting": option}) if k.startswith("weighting.")}
+        for option in options
+    }
+    found = {option: config.compose([f"weighting={option}"])["weighting"] for option in options}
+    for param in params:
+        key = param.partition("=")[0]
+        if not any(key in names for names in known.values()):
+            every = sorted({name.partition(".")[2] for names in known.values() for name in names})
+            raise types.unknown_key("weighting.", key.partition(".")[2], every)
+    for option in options:
+        mine = [param for param in params if param.partition("=")[0] in known[option]]
+        if mine:
+            found[option] = config.compose([f"weighting={option}", *mine])["weighting"]
+    return found
+
+
+def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
+    """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
+    from dmf_cli import config
+    from dmf_cli.training import build
+
+    rows = len(found.losses)
+    trained = config.load_run(found.source) if found.source.is_dir() else {}
+    coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(found.terms, 1.0))
+    loss = {"terms": found.terms, "coefficients": coefficients}
+    known = {"steps_per_epoch": found.steps_per_epoch, "seed": trained.get("seed", 0)}
+    epochs = trained.get("trainer", {}).get("epochs")
+    # A run that was cut short has the warm-up of its whole length.
+    planned = epochs * (found.steps_per_epoch or 0) if isinstance(epochs, int) else 0
+    made = {}
+    for option, group in configs.items():
+        if "warmup" in group:
+            group = {**group, "warmup": _warmup(found, group["warmup"], max(rows, planned))}
+        made[option] = build.strategy(group, loss, max(rows, planned), known)
+        _check_losses(found, made[option])
+    return made
+
+
+def _warmup(found: "History", wanted: Any, steps: int) -> Any:
+    """``wanted`` with auto resolved; an error where the recorded losses end inside of it."""
+    warmup = max(1, min(50, steps // 5)) if wanted == "auto" else wanted
+    rows = len(found.losses)
+    if isinstance(warmup, int) and warmup >= rows:
+        raise ConfigError(
+            f"{found.source} has {rows} rows and weighting.warmup is {warmup}: the weights would stay equal "
+            "throughout; give more rows, or a lower weighting.warmup"
+        )
+    return warmup
+
+
+def _check_losses(found: "History", strategy: "Strategy") -> None:
+    """What a strategy needs and these losses do not have."""
+    for i, term in enumerate(found.terms):
+        if strategy.needs_positive and (found.losses[:, i] < 0).any():
+            raise ConfigError(
+                f"weighting {strategy.name} needs losses of 0 and above, and {term} is negative"
+            )
+    if not strategy.needs_gradients:
+        return
+    if not found.gradients:
+        raise UsageError(
+            f"weighting {strategy.name} needs the gradient of each loss, and {found.source} recorded none: "
+            "train with trainer.insight_every=10, or leave it out"
+        )
+    if strategy.every % found.gradients_every:
+        raise ConfigError(
+            f"weighting {strategy.name} with weighting.every={strategy.every} needs more gradients than were "
+            f"recorded: give weighting.every={found.gradients_every}"
+        )
+
+
+def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+    from rich.console import Console
+
+    from dmf_cli.config import compose, load_run
+    from dmf_cli.results import figure as look
+    from dmf_cli.results.atomic import told
+    from dmf_cli.results.replay import plots, tables
+    from dmf_cli.training import runtime
+
+    trainer = (load_run(found.source) if found.source.is_dir() else compose())["trainer"]
+    runtime.start({**trainer, "device": "cpu", "precision": "float32", "jit": False, "deterministic": False})
+    from dmf_cli import weighting
+
+    made = strategies(found, configs)
+    gradients = found.gradients or None
+    weights = {label: weighting.replay(s, found.losses, gradients=gradients) for label, s in made.items()}
+    if found.used is not None:
+        weights = {tables.USED: found.used, **weights}
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    tables.write(folder, found, weights)
+    with look.style():
+        losses = {term: found.losses[:, i] for i, term in enumerate(found.terms)}
+        figure = plots.weights(found.steps.tolist(), losses, weights)
+        look.name_it(figure, found.source.resolve().name)
+        look.save(folder / "weights.png", figure)
+    Console().print(tables.render(found, weights))
+
+
+def _folder(source: Path) -> Path:
+    return source / "replay" if source.is_dir() else source.with_name(f"{source.stem}_replay")

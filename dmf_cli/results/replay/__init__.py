@@ -1,0 +1,1 @@
+"""What other strategies would have given on recorded losses: reading them, tables, plots."""
