@@ -350,6 +350,7 @@ class by_norm(weighting.Strategy):  # noqa: N801
     """Weights in proportion to the norms of the gradients: what reaches a strategy is seen in them."""
 
     needs_gradients = True
+    statistics = ("norm",)
 
     def adapt(self, state, losses):
         norm = state["gradients"]["norm"]
