@@ -5,6 +5,7 @@ import pytest
 from dmf_cli import config
 from dmf_cli.config import paths
 from dmf_cli.config.headers import key_comments, read_header
+from dmf_cli.errors import ConfigError
 
 CONF = paths.conf_dir()
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -72,6 +73,8 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
     plain = config.compose([f"{group}={preset['name']}"])[group]
     assert preset.keys() == plain.keys()
     assert preset != plain
+    with pytest.raises(ConfigError, match=f"{group}.total is 'many'"):
+        config.compose([f"{group}={option}", f"{group}.total=many"])
 
 
 @pytest.mark.parametrize("name", [n for n in paths.options("weighting") if ("weighting", n) not in PRESETS])

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -330,6 +331,16 @@ def weights_depend_on_losses(strategy: weighting.Strategy, state, extra) -> bool
         tape.watch(x)
         first = strategy.update(state, x, *extra)[1][0]
     return tape.gradient(first, x) is not None
+
+
+def test_the_page_has_every_strategy_and_preset() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "strategies.md").read_text()
+    for name in NAMES:
+        assert page.count(f"\n| `{name}` |") == 2, name  # what it is, and when it helps
+    presets = {file.stem for file in (root / "conf" / "weighting").glob("*.yaml")} - set(NAMES)
+    assert presets
+    assert all(f"{name}`" in page for name in presets)
 
 
 @each

@@ -26,9 +26,9 @@ def weights(
         height: of a row of panels, in inches.
     """
     count = 1 + len(replayed)
-    columns = 1 if count <= 3 else 2 if count <= 8 else 3
+    columns = 1 if count <= 3 else 2 if count <= 8 else 3 if count <= 12 else 4
     rows = math.ceil(count / columns)
-    figure = Figure(figsize=(max(6.4, 3.6 * columns), height * rows + 0.8))
+    figure = Figure(figsize=(max(6.4, (3.6 if columns < 4 else 2.9) * columns), height * rows + 0.8))
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
     clean = {term: look.finite(values.tolist()) for term, values in losses.items()}
     for i, values in enumerate(clean.values()):
