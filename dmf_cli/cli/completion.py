@@ -86,7 +86,11 @@ def complete(line: str) -> list[str]:
     words = [w for w in before if w][1:]
     if not words:
         found: list[str] = list(COMMANDS)
-    elif words[0] in ("train", "eval", "replay"):
+    elif words == ["data"]:
+        from dmf_cli.cli.data import actions
+
+        found = actions()
+    elif words[0] in ("train", "eval", "replay", "data"):
         found = _overrides(words, word)
     else:
         found = _arguments(words[0])
@@ -124,9 +128,11 @@ def _overrides(words: list[str], word: str) -> list[str]:
     if words[0] == "replay":
         meanings = keys.meanings({"weighting": given.get("weighting", "var").rpartition(",")[2]})
         meanings = {key: said for key, said in meanings.items() if key.startswith("weighting.")}
+    if words[0] == "data":
+        meanings = {key: said for key, said in meanings.items() if key.startswith(("dataset.", "split."))}
     if "=" in word:
         return _values(word, words[0], meanings)
-    chosen = {"eval": ["dataset"], "replay": ["weighting"]}
+    chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
     groups = [f"{group}=" for group in chosen.get(words[0], paths.groups())]
     return [*groups, *_next_part(word, meanings)]
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "predict": "masks, overlays and areas for images of your own",
     "compare": "hold runs against a baseline: differences, intervals, tests, plots",
     "replay": "the weights that other strategies would have given on recorded losses",
+    "data": "get, show and check the images of a dataset",
     "list": "losses, weightings, models, datasets, metrics",
     "doctor": "check versions, backend, devices and paths, and say what to do",
     "completion": "tab completion for bash and zsh",

@@ -50,8 +50,8 @@ def plot_examples(path: Path, examples: Sequence["Example"]) -> None:
 def _example(panel: Axes, example: "Example") -> None:
     image = example.image if example.image.shape[-1] == 3 else example.image[..., 0]
     panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    _outline(panel, example.truth, TRUTH, "-")
-    _outline(panel, example.prediction, PREDICTION, "--")
+    outline(panel, example.truth, TRUTH, "-")
+    outline(panel, example.prediction, PREDICTION, "--")
     dice = "no lesion" if math.isnan(example.dice) else f"Dice {example.dice:.3f}"
     panel.set_title(f"{example.kind}: {dice}", fontsize=9.5, fontweight="bold", loc="center", pad=15)
     panel.text(
@@ -65,7 +65,7 @@ def _example(panel: Axes, example: "Example") -> None:
     )
 
 
-def _outline(panel: Axes, labels: np.ndarray, colour: str, dashes: str) -> None:
+def outline(panel: Axes, labels: np.ndarray, colour: str, dashes: str) -> None:
     """The border of each class, closed where it meets the edge of the image, with a dark rim to be seen."""
     height, width = labels.shape
     padded = np.pad(labels, 1)

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from dmf_cli.cli import completion
+from dmf_cli.cli.data import actions
 from dmf_cli.cli.main import COMMANDS, main
 from dmf_cli.config import paths
 
@@ -43,6 +44,10 @@ TERMS = sorted(paths.terms())
         ("dmf replay RUN weighting=mad,va", ["weighting=mad,var", "weighting=mad,var_reference"]),
         ("dmf replay RUN weighting=var,dwa weighting.te", ["weighting.temperature="]),
         ("dmf replay RUN trainer.", []),
+        ("dmf data ", actions()),
+        ("dmf data show dat", ["dataset.", "dataset="]),
+        ("dmf data show dataset=bus", ["dataset=busi"]),
+        ("dmf data show trainer.", []),
         ("dmf resume ", []),
         ("dmf nothing ", []),
     ],

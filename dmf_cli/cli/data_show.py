@@ -1,0 +1,50 @@
+"""``dmf data show``: a picture of example images with their masks, and how many there are of what."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import ConfigError
+
+_ABOUT = """\
+Draws example images of a dataset with the outlines of their masks, and counts its images.
+
+examples:
+  dmf data show dataset=phantom dataset.difficulty=hard
+  dmf data show dataset=busi dataset.dir=PATH count=8 -o busi.png
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf data show dataset=NAME [KEY=VALUE ...] [count=16] [-o FILE]``."""
+    parser = Parser(prog="dmf data show", description=_ABOUT)
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., keys, count=16"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: NAME.png, here")
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.cli.data import composed
+
+    count, overrides = _count(options.overrides)
+    config = composed(overrides)["dataset"]
+    from rich.console import Console
+
+    from dmf_cli.datasets import open_dataset
+    from dmf_cli.results import gallery
+
+    dataset = open_dataset(config)
+    file = options.output or Path(f"{dataset.name}.png")
+    gallery.plot_samples(file, dataset, count)
+    print(f"{dataset.name}: {', '.join(dataset.classes)}")
+    Console().print(gallery.render(dataset))
+    print(f"written to {file}")
+    return 0
+
+
+def _count(overrides: Sequence[str]) -> tuple[int, list[str]]:
+    """``count=N`` among the overrides, and the others."""
+    given = [override for override in overrides if override.startswith("count=")]
+    value = given[-1].removeprefix("count=") if given else "16"
+    if not value.isdecimal() or not 1 <= int(value) <= 400:
+        raise ConfigError(f"count is {value!r}: give a number of images from 1 to 400, as count=16")
+    return int(value), [override for override in overrides if override not in given]
