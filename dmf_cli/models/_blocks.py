@@ -8,6 +8,7 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 
 Norm = Literal["batch", "group", "instance", "none"]
 Tensor = Any
+Options = dict[str, Any]  # norm, momentum, groups: the keywords of `normalization`
 
 
 def normalization(norm: Norm, filters: int, *, momentum: float, groups: int) -> layers.Layer | None:
@@ -40,18 +41,97 @@ def normalized(convolution: layers.Layer, norm: layers.Layer | None, x: Tensor) 
     return layers.ReLU()(x if norm is None else norm(x))
 
 
-def head(x: Tensor, classes: int) -> Tensor:
-    """1x1 convolution to float32 probabilities: sigmoid for one channel, softmax for more."""
-    activation = "sigmoid" if classes == 1 else "softmax"
-    logits = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
+def convolve(
+    x: Tensor, filters: int, options: Options, *, size: int = 3, times: int = 1, dilation: int = 1
+) -> Tensor:
+    """``times`` convolutions of the same size, each with normalisation and ReLU."""
+    for _ in range(times):
+        layer = layers.Conv2D(
+            filters, size, padding="same", dilation_rate=dilation, use_bias=options["norm"] == "none"
+        )
+        x = normalized(layer, normalization(filters=filters, **options), x)
+    return x
+
+
+def upsample(x: Tensor, like: Tensor, filters: int, options: Options) -> Tensor:
+    """3x3 transposed convolution to twice the size, cut to that of ``like``."""
+    layer = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")
+    return fit_size(normalized(layer, normalization(filters=filters, **options), x), like)
+
+
+def residual(
+    x: Tensor, filters: int, options: Options, *, strides: int = 1, dilation: int = 1, first: bool = False
+) -> Tensor:
+    """Two 3x3 convolutions, each after normalisation and ReLU, beside a shortcut.
+
+    Args:
+        x: ``(batch, height, width, channels)``.
+        filters: of the result.
+        options: of the normalisation.
+        strides: of the first convolution.
+        dilation: of both.
+        first: the block sees images, which need no normalisation before its first convolution.
+    """
+    bias, shortcut = options["norm"] == "none", x
+    if strides > 1 or x.shape[-1] != filters:
+        shortcut = layers.Conv2D(filters, 1, strides=strides, padding="same", use_bias=bias)(x)
+        norm = normalization(filters=filters, **options)
+        shortcut = shortcut if norm is None else norm(shortcut)
+    y = x if first else activated(x, options)
+    y = layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        dilation_rate=dilation if strides == 1 else 1,
+        padding="same",
+        use_bias=bias,
+    )(y)
+    y = activated(y, options)
+    y = layers.Conv2D(filters, 3, dilation_rate=dilation, padding="same", use_bias=bias)(y)
+    return layers.Add()([y, shortcut])
+
+
+def activated(x: Tensor, options: Options) -> Tensor:
+    """Normalisation and ReLU."""
+    norm = normalization(filters=x.shape[-1], **options)
+    return layers.ReLU()(x if norm is None else norm(x))
+
+
+def head(x: Tensor, classes: int, *, scale: int = 1, like: Tensor = None) -> Tensor:
+    """1x1 convolution to float32 probabilities: sigmoid for one channel, softmax for more.
+
+    Args:
+        x: features.
+        classes: channels of the result.
+        scale: how many times larger the image is than ``x``; the logits are then enlarged bilinearly.
+        like: the image, for ``scale`` above 1.
+    """
+    name = "logits" if scale == 1 else "coarse_logits"
+    logits = layers.Conv2D(classes, 1, dtype="float32", name=name)(x)
+    if scale > 1:
+        logits = enlarge(logits, like, scale, dtype="float32")
+        logits = layers.Activation("linear", dtype="float32", name="logits")(logits)
+    return probabilities(logits)
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Sigmoid of one channel, softmax of more, in float32."""
+    activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
     return layers.Activation(activation, dtype="float32", name="probabilities")(logits)
+
+
+def enlarge(x: Tensor, like: Tensor, scale: int, dtype: str | None = None) -> Tensor:
+    """Bilinearly ``scale`` times larger, cut to the size of ``like``."""
+    if scale > 1:
+        x = layers.UpSampling2D(scale, interpolation="bilinear", dtype=dtype)(x)
+    return fit_size(x, like)
 
 
 def fit_size(x: Tensor, like: Tensor) -> Tensor:
     """Crop ``x`` at bottom and right to the height and width of ``like``.
 
-    Pooling rounds odd sizes down after padding, so that an upsampled map is at most one row and one
-    column larger than its skip.
+    Halving rounds odd sizes up, so that an upsampled map is at most ``scale - 1`` rows and columns larger
+    than the map that it joins.
     """
     height, width = x.shape[1] - like.shape[1], x.shape[2] - like.shape[2]
     return layers.Cropping2D(((0, height), (0, width)))(x) if height or width else x

@@ -1,14 +1,12 @@
 """U-Net, as in the notebook of the paper, with its usual options."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 from keras import layers
 
-from dmf_cli.errors import ConfigError
-from dmf_cli.models._blocks import Norm, Tensor, fit_size, head, normalization, normalized
-
-SMALLEST = 8  # the notebook pools down to 8x8
+from dmf_cli.models._blocks import Norm, convolve, head, upsample
+from dmf_cli.models._checks import check_options, checked_depth
 
 
 def unet(
@@ -47,56 +45,19 @@ def unet(
     Raises:
         ConfigError: an option out of range, or more levels than the image has pixels for.
     """
-    depth = _checked_depth(input_shape, depth)
-    _check(filters=filters, convs=convs, dropout=dropout, momentum=momentum)
+    depth = checked_depth(input_shape, depth)
+    check_options(filters=filters, convs=convs, dropout=dropout, momentum=momentum)
     options = {"norm": norm, "momentum": momentum, "groups": groups}
     images = keras.Input(input_shape, name="image")
     x, skips = images, []
     for level in range(depth):
-        x = _convolve(x, filters * 2**level, convs, options)
+        x = convolve(x, filters * 2**level, options, times=convs)
         skips.append(x)
         x = layers.MaxPooling2D(2, padding="same")(x)
-    x = _convolve(x, filters * 2**depth, convs, options)
+    x = convolve(x, filters * 2**depth, options, times=convs)
     x = layers.Dropout(dropout)(x) if dropout else x
     for level in reversed(range(depth)):
-        x = _climb(x, skips[level], filters * 2**level, options)
-        x = _convolve(x, filters * 2**level, convs - 1, options)
+        x = upsample(x, skips[level], filters * 2**level, options)
+        x = layers.Concatenate()([x, skips[level]])
+        x = convolve(x, filters * 2**level, options, times=convs - 1)
     return keras.Model(images, head(x, classes), name="unet")
-
-
-def _convolve(x: Tensor, filters: int, times: int, options: dict[str, Any]) -> Tensor:
-    for _ in range(times):
-        layer = layers.Conv2D(filters, 3, padding="same", use_bias=options["norm"] == "none")
-        x = normalized(layer, normalization(filters=filters, **options), x)
-    return x
-
-
-def _climb(x: Tensor, skip: Tensor, filters: int, options: dict[str, Any]) -> Tensor:
-    """Twice the size, then the skip beside it."""
-    layer = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")
-    x = normalized(layer, normalization(filters=filters, **options), x)
-    return layers.Concatenate()([fit_size(x, skip), skip])
-
-
-def _checked_depth(input_shape: tuple[int, int, int], depth: int | str) -> int:
-    shortest = min(input_shape[:2])
-    if depth == "auto":
-        return max(1, (shortest // SMALLEST).bit_length() - 1)
-    if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-        raise ConfigError(f"model.depth is {depth!r}: give a whole number of 1 or more, or auto")
-    if 2**depth > shortest:
-        raise ConfigError(
-            f"model.depth is {depth} and the image is {input_shape[0]}x{input_shape[1]}: at most "
-            f"{shortest.bit_length() - 1} levels fit; lower model.depth or raise dataset.image_size"
-        )
-    return depth
-
-
-def _check(*, filters: int, convs: int, dropout: float, momentum: float) -> None:
-    for name, value in (("filters", filters), ("convs", convs)):
-        if value < 1:
-            raise ConfigError(f"model.{name} is {value}: give 1 or more")
-    if not 0.0 <= dropout < 1.0:
-        raise ConfigError(f"model.dropout is {dropout}: give a number from 0 to below 1")
-    if not 0.0 < momentum < 1.0:
-        raise ConfigError(f"model.momentum is {momentum}: give a number between 0 and 1")

@@ -13,6 +13,7 @@ OPTIONS = [(file.parent.name, file.stem) for file in sorted(CONF.glob("*/*.yaml"
 TERMS = paths.terms()
 # Files that set another one's parameters to published values.
 PRESETS = {("weighting", f"{name}_reference"): name for name in ("bayes", "mad", "softadapt", "var")}
+PRESETS |= {("model", "unet_wide"): "unet"}
 
 
 def mandatory(group, option):
@@ -73,8 +74,9 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
     plain = config.compose([f"{group}={preset['name']}"])[group]
     assert preset.keys() == plain.keys()
     assert preset != plain
-    with pytest.raises(ConfigError, match=f"{group}.total is 'many'"):
-        config.compose([f"{group}={option}", f"{group}.total=many"])
+    number = {"weighting": "total", "model": "filters"}[group]
+    with pytest.raises(ConfigError, match=f"{group}.{number} is 'many'"):
+        config.compose([f"{group}={option}", f"{group}.{number}=many"])
 
 
 @pytest.mark.parametrize("name", [n for n in paths.options("weighting") if ("weighting", n) not in PRESETS])
@@ -88,7 +90,7 @@ def test_defaults_of_a_strategy_are_those_of_its_class(name):
     compare(getattr(weighting, name), given, skip=("prior", "warmup"))
 
 
-@pytest.mark.parametrize("name", paths.options("model"))
+@pytest.mark.parametrize("name", [n for n in paths.options("model") if ("model", n) not in PRESETS])
 def test_defaults_of_a_model_are_those_of_its_function(name):
     from dmf_cli import models
 

@@ -1,0 +1,168 @@
+"""What every architecture must do, whatever its form."""
+
+import keras
+import numpy as np
+import pytest
+
+from dmf_cli import models
+from dmf_cli.errors import ConfigError, UnknownNameError
+
+# As small as each gets, so that every case takes a fraction of a second.
+TINY = {
+    "attention_unet": {"filters": 4, "depth": 2, "convs": 1},
+    "deeplabv3plus": {"filters": 4, "blocks": 1},
+    "resunet": {"filters": 4, "depth": 2},
+    "segformer": {"filters": 4, "blocks": 1, "decoder": 8},
+    "unet": {"filters": 4, "depth": 2, "convs": 1},
+    "unetpp": {"filters": 4, "depth": 2, "convs": 1},
+}
+NAMES = sorted(TINY)
+
+
+def build(name, shape=(16, 16, 1), classes=2, **options):
+    return getattr(models, name)(shape, classes, **{**TINY[name], **options})
+
+
+def noise(shape, n=2):
+    return np.random.default_rng(0).normal(size=(n, *shape)).astype("float32")
+
+
+def test_every_architecture_is_tested_here():
+    assert set(TINY) == set(models.__registry__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("shape", "classes"), [((33, 47, 1), 2), ((33, 47, 3), 5), ((32, 16, 3), 1), ((5, 9, 1), 1)]
+)
+def test_any_size_gives_probabilities_of_that_size(name, shape, classes):
+    found = keras.ops.convert_to_numpy(build(name, shape, classes)(noise(shape)))
+    assert found.shape == (2, *shape[:2], classes)
+    assert found.dtype == np.float32
+    assert ((found >= 0) & (found <= 1)).all()
+    if classes > 1:
+        np.testing.assert_allclose(found.sum(axis=-1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_head_gives_logits_and_then_probabilities_in_float32_under_mixed_precision(name):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build(name)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    logits, probabilities = model.get_layer("logits"), model.layers[-1]
+    assert logits.output is probabilities.input
+    assert {logits.compute_dtype, probabilities.compute_dtype, model.output.dtype} == {"float32"}
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [c.name for c in convolutions if c.compute_dtype != "float16"] in (["logits"], ["coarse_logits"])
+    assert np.isfinite(keras.ops.convert_to_numpy(model(noise((16, 16, 1))))).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_is_stock_keras_and_predicts_the_same(name, tmp_path):
+    model, images = build(name, (17, 22, 1)), noise((17, 22, 1))
+    assert [type(layer) for layer in model.layers if not type(layer).__module__.startswith("keras.")] == []
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(model(images), loaded(images))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_reaches_every_weight(name):
+    model, images = build(name, (33, 40, 1)), noise((33, 40, 1))  # two keys and more in each attention
+    before = [np.array(weight) for weight in model.trainable_weights]
+    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", run_eagerly=True)
+    truth = np.eye(2, dtype="float32")[(images[..., 0] > 0).astype(int)]
+    model.train_on_batch(images, truth)
+    # Softmax ignores what it adds to all keys alike, so the bias of the keys has no gradient.
+    still = [
+        w.path
+        for w, was in zip(model.trainable_weights, before, strict=True)
+        if np.array_equal(w, was) and not w.path.endswith("key/bias")
+    ]
+    assert still == []
+
+
+@pytest.mark.parametrize("norm", ["group", "instance", "none"])
+@pytest.mark.parametrize("name", NAMES)
+def test_other_normalisations(name, norm):
+    kinds = {type(layer) for layer in build(name, norm=norm, dropout=0.5).layers}
+    assert keras.layers.BatchNormalization not in kinds
+    assert (keras.layers.GroupNormalization in kinds) == (norm != "none")
+    assert keras.layers.Dropout in kinds
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_normalisation_follows_small_data(name):
+    found = [layer for layer in build(name).layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in found} == {0.9}
+
+
+def layers(name, kind, **options):
+    return [layer for layer in build(name, **options).layers if isinstance(layer, kind)]
+
+
+def test_each_skip_of_the_attention_unet_has_a_gate_at_half_its_size():
+    gates = layers("attention_unet", keras.layers.Multiply, depth=3)
+    assert [gate.input[0].shape[1:3] for gate in gates] == [(4, 4), (8, 8), (16, 16)]
+    psi = [layer for layer in layers("attention_unet", keras.layers.Conv2D) if layer.filters == 1]
+    assert [layer.output.shape[1] for layer in psi] == [4, 8]
+
+
+def test_unetpp_has_all_nodes_of_the_triangle():
+    for depth in (1, 2, 3):
+        joins = layers("unetpp", keras.layers.Concatenate, depth=depth)
+        assert len(joins) == depth * (depth + 1) // 2
+        assert len(joins[-1].input) == depth + 1  # the last node of level 0 sees all before it
+
+
+def test_resunet_has_no_pooling_and_one_shortcut_a_block():
+    assert not layers("resunet", keras.layers.MaxPooling2D)
+    assert len(layers("resunet", keras.layers.Add, depth=2, blocks=2)) == 2 * (3 + 2)
+
+
+@pytest.mark.parametrize("output_stride", [8, 16])
+def test_deeplab_dilates_where_it_does_not_halve(output_stride):
+    found = layers(
+        "deeplabv3plus",
+        keras.layers.Conv2D,
+        shape=(64, 64, 1),
+        output_stride=output_stride,
+        rates=(1, 3, 5),
+    )
+    assert min(layer.output.shape[1] for layer in found) in (64 // output_stride, 1)
+    dilated = [layer.dilation_rate[0] for layer in found if layer.dilation_rate[0] > 1]
+    assert sorted(dilated) == sorted([3, 5, *([2, 2] if output_stride == 8 else [])])
+
+
+def test_segformer_attends_to_a_coarser_map():
+    attention = layers("segformer", keras.layers.MultiHeadAttention, shape=(64, 64, 1))
+    sizes = [[tensor.shape[1] for tensor in layer.input] for layer in attention]  # queries, keys
+    assert sizes == [[256, 4], [64, 4], [16, 4], [4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("attention_unet", {"depth": 9}, "at most 4 levels fit"),
+        ("unetpp", {"convs": 0}, r"model\.convs is 0"),
+        ("resunet", {"blocks": 0}, r"model\.blocks is 0"),
+        ("deeplabv3plus", {"output_stride": 4}, "give 8 or 16"),
+        ("deeplabv3plus", {"rates": (1, 2)}, "three whole numbers"),
+        ("deeplabv3plus", {"rates": (0, 1, 2)}, r"model\.rates is \[0, 1, 2\]"),
+        ("segformer", {"decoder": 0}, r"model\.decoder is 0"),
+        ("segformer", {"decoder": 6, "norm": "group"}, "groups must divide"),
+        ("segformer", {"dropout": 1.0}, r"model\.dropout is 1\.0"),
+        ("resunet", {"momentum": 0.0}, r"model\.momentum is 0\.0"),
+    ],
+)
+def test_impossible_settings_are_told(name, options, text):
+    with pytest.raises(ConfigError, match=text):
+        build(name, **options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_misspelt_norm_names_the_closest(name):
+    with pytest.raises(UnknownNameError, match="did you mean 'batch'"):
+        build(name, norm="bach")
