@@ -64,7 +64,7 @@ def attention_unet(
 
 
 def _gated(skip: Tensor, signal: Tensor) -> Tensor:
-    """``skip`` times sigmoid(w ReLU(W_x skip + W_g signal)), found at the size of ``signal``, half its own."""
+    """``skip`` times sigmoid(w ReLU(W_x skip + W_g signal)), of the size of ``signal``, half its own."""
     inner = max(1, skip.shape[-1] // 2)
     theta = layers.Conv2D(inner, 2, strides=2, padding="same", use_bias=False)(skip)
     phi = layers.Conv2D(inner, 1)(signal)
