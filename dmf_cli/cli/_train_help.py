@@ -3,6 +3,7 @@
 Not Hydra's own help: that cannot show what a key means, and a bad override ends it with a traceback.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ options
   Hydra's others: --resolve --package --config-name --config-path --info --hydra-help
 """
 _VALUE_WIDTH = 22
+_LINE_WIDTH = 110
 
 
 def text(overrides: Sequence[str]) -> str:
@@ -73,7 +75,8 @@ def _groups(choices: Mapping[str, Any]) -> str:
         file = paths.conf_dir() / group / f"{chosen}.yaml"
         title = f"    {read_header(file).title}" if file.is_file() else ""
         more = ", or any sum of them" if group == "loss" else ""
-        lines.append(f"  {group:<11} {', '.join(paths.options(group))}{more}")
+        options = ", ".join(paths.options(group)) + more
+        lines += textwrap.wrap(f"  {group:<11} {options}", _LINE_WIDTH, subsequent_indent=" " * 14)
         lines += [f"  {'':<11}{title}"] if title else []
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import types
 import pytest
 
 from dmf_cli.cli.main import main
+from dmf_cli.config import paths
 from dmf_cli.errors import ConfigError, RunError
 
 
@@ -143,7 +144,10 @@ def test_cfg_prints_yaml_that_composes(trained, capsys):
 def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys):
     assert main(["train", "--help", "loss=dice+iou", "loss.terms.iou.smooth=0.5", "auxiliary=cbdice"]) == 0
     text = capsys.readouterr().out
-    assert "weighting   bayes, fixed, mad, var" in text
+    groups = text.partition("groups (")[2].partition("config of this command")[0]
+    unwrapped = " ".join(groups.split())
+    for group in ("optimizer", "weighting", "auxiliary"):
+        assert f"{group} {', '.join(paths.options(group))}" in unwrapped
     (line,) = [line for line in text.splitlines() if "loss.terms.iou.smooth " in line]
     assert line.split()[1] == "0.5"
     assert "(float > 0) added to numerator and denominator" in line
