@@ -11,7 +11,13 @@ from dmf_cli.config.headers import read_header
 from dmf_cli.errors import UnknownNameError
 
 Row = tuple[str, str, str]
-FOLDERS = {"losses": "loss/term", "weightings": "weighting", "models": "model", "datasets": "dataset"}
+FOLDERS = {
+    "losses": "loss/term",
+    "weightings": "weighting",
+    "models": "model",
+    "datasets": "dataset",
+    "experiments": "experiment",
+}
 KINDS = (*FOLDERS, "metrics")
 
 _ABOUT = """\
@@ -21,6 +27,7 @@ Name, one line and source of everything there is to choose from.
   weightings  dmf train weighting=NAME
   models      dmf train model=NAME
   datasets    dmf train dataset=NAME
+  experiments dmf train experiment=NAME; those called reproduce_... are sweeps: dmf train -m experiment=NAME
   metrics     what the tables of a run hold
 """
 

@@ -3,6 +3,7 @@
     # Title: what it is, in one line.
     # Source: where it comes from.
     # Run: the command that uses it.
+    # Time: how long it takes, of experiments.
     key: value  # (type) meaning
 
 Read as text, because a YAML parser throws comments away. ``dmf list`` and ``dmf train --help`` show them.
@@ -14,7 +15,7 @@ from pathlib import Path
 
 _KEY = re.compile(r"^(\s*)([A-Za-z_][\w]*):(?:\s|$)")
 _COMMENT = re.compile(r"\s#\s*(\(.+)$")
-_FIELD = re.compile(r"^(Source|Run):\s*(.*)$")
+_FIELD = re.compile(r"^(Source|Run|Time):\s*(.*)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +25,12 @@ class Header:
     title: str = ""
     source: str = ""
     run: str = ""
+    time: str = ""
 
 
 def read_header(path: Path) -> Header:
     """The header of the YAML file at ``path``; lines that continue a field are joined to it."""
-    fields, current = {"title": "", "source": "", "run": ""}, "title"
+    fields, current = {"title": "", "source": "", "run": "", "time": ""}, "title"
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break

@@ -51,10 +51,11 @@ def test_any_term_is_an_auxiliary_loss():
 
 
 def test_an_experiment_sets_several_groups_and_can_be_overridden():
-    found = config.compose(["experiment=notebook", "weighting=mad", "trainer.epochs=2"])
+    found = config.compose(["experiment=notebook", "trainer.epochs=2"])
     assert found["loss"]["expression"] == "ce+iou+dice"
-    assert (found["auxiliary"]["name"], found["weighting"]["name"]) == ("cbdice", "mad")
+    assert (found["auxiliary"]["name"], found["weighting"]["name"]) == ("cbdice", "var")
     assert (found["weighting"]["warmup"], found["trainer"]["epochs"]) == (50, 2)
+    assert config.compose(["experiment=notebook", "weighting=fixed"])["weighting"]["name"] == "fixed"
 
 
 @pytest.mark.parametrize("written", ["nan", "'nan'"])

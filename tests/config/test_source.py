@@ -50,7 +50,9 @@ def test_lists_real_names_only(expressions):
 
 def test_options_of_the_groups_as_hydra_sees_them(loader):
     assert loader.get_group_options("loss") == paths.terms()
-    assert loader.get_group_options("auxiliary") == sorted([*paths.terms(), "none"])
+    assert loader.get_group_options("auxiliary") == sorted(
+        [*paths.terms(), "none", "cbdice_fading", "cbdice_light"]
+    )
     assert loader.get_group_options("loss", ObjectType.GROUP) == ["term"]
 
 

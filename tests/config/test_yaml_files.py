@@ -1,9 +1,10 @@
 """Every shipped YAML file: it composes, says what it is, and agrees with the function it configures."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from dmf_cli import config
-from dmf_cli.config import paths
+from dmf_cli.config import composer, paths
 from dmf_cli.config.headers import key_comments, read_header
 from dmf_cli.errors import ConfigError
 
@@ -12,14 +13,17 @@ FILES = sorted(CONF.rglob("*.yaml"))
 OPTIONS = [(file.parent.name, file.stem) for file in sorted(CONF.glob("*/*.yaml"))]
 TERMS = paths.terms()
 # Files that set another one's parameters to published values.
-PRESETS = {("weighting", f"{name}_reference"): name for name in ("bayes", "mad", "softadapt", "var")}
-PRESETS |= {("model", "unet_wide"): "unet"}
+PRESETS = {
+    **{("weighting", f"{name}_reference"): name for name in ("bayes", "mad", "softadapt", "var")},
+    ("weighting", "var_reference_pets"): "var",
+    **{("auxiliary", f"cbdice_{kind}"): "cbdice" for kind in ("fading", "light")},
+    ("model", "unet_wide"): "unet",
+}
 
 
 def mandatory(group, option):
     """Values for the keys that the file leaves to the user."""
-    text = (CONF / group / f"{option}.yaml").read_text()
-    return [f"{group}.{line.partition(':')[0]}=x" for line in text.splitlines() if ": ???" in line]
+    return [f"{key}=x" for key in OmegaConf.missing_keys(composer.compose_raw([f"{group}={option}"]))]
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
@@ -74,7 +78,7 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
     plain = config.compose([f"{group}={preset['name']}"])[group]
     assert preset.keys() == plain.keys()
     assert preset != plain
-    number = {"weighting": "total", "model": "filters"}[group]
+    number = {"weighting": "total", "model": "filters", "auxiliary": "gamma0"}[group]
     with pytest.raises(ConfigError, match=f"{group}.{number} is 'many'"):
         config.compose([f"{group}={option}", f"{group}.{number}=many"])
 
