@@ -102,6 +102,15 @@ def _check_split(split: Config) -> None:
         raise ConfigError(
             f"split.fractions is {split['fractions']}, which sums to {total:g}: they must sum to 1"
         )
+    folds, fold = split["folds"], split["fold"]
+    if folds is None and fold:
+        raise ConfigError(f"split.fold is {fold} and split.folds is null: give the number of folds too")
+    if folds is not None and fold >= folds:
+        raise ConfigError(f"split.fold is {fold} and split.folds is {folds}: use 0 to {folds - 1}")
+    if folds is not None and split["file"] is not None:
+        raise ConfigError(
+            f"split.folds is {folds} and split.file is {split['file']}, a division already: set one of them"
+        )
 
 
 def _checked_loss(loss: Config) -> Config:

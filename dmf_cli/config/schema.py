@@ -34,6 +34,11 @@ class Split:
     seed: Seed
     fractions: tuple[Share, Share, Share]
     stratify: bool
+    sizes: Count
+    leak_free: bool
+    similarity: Annotated[float, Range(at_least=0.5, at_most=1)] | None
+    folds: Annotated[int, Range(at_least=2)] | None
+    fold: Annotated[int, Range(at_least=0)]
     file: str | None
 
 

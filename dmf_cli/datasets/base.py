@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Dataset(abc.ABC):
         strata: one an image, what splits are stratified by, e.g. ``benign``.
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
         spacing: millimetres per pixel (row, column), or None.
+        synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
+            look for near-duplicates.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Dataset(abc.ABC):
     strata: tuple[str, ...]
     groups: tuple[str, ...] | None = None
     spacing: tuple[float, float] | None = None
+    synthetic: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,3 +54,14 @@ class Dataset(abc.ABC):
     @abc.abstractmethod
     def fingerprint(self) -> str:
         """A short hex hash of the content (ids and bytes), the same on every machine."""
+
+    def reading(self) -> str:
+        """What decides, beside the files, which pixels and labels ``load`` gives; for keys of caches."""
+        return repr((self.classes, self.channels))
+
+    def content(self, index: int) -> str:
+        """A short hex hash of image ``index`` without its labels, the same on every machine."""
+        image = self.load(index).image
+        return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[
+            :16
+        ]

@@ -95,6 +95,14 @@ class FolderDataset(Dataset):
         """See :meth:`Dataset.fingerprint`."""
         return _fingerprint(self)
 
+    def reading(self) -> str:
+        """See :meth:`Dataset.reading`."""
+        return repr((self.classes, self.channels, self.threshold, self.values))
+
+    def content(self, index: int) -> str:
+        """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
+        return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
+
     def _read_mask(self, path: Path) -> np.ndarray:
         binary = self.values is None and len(self.classes) == 2
         pixels = read_plane(path, keep_indices=not binary)

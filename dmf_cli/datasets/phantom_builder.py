@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import io
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from dmf_cli.datasets import phantom
 from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.errors import ConfigError, DatasetError
 
 CITATION = """@software{dmf_phantom, title = {Synthetic breast-ultrasound phantom of dmf}, year = {2026}}"""
@@ -88,6 +88,8 @@ class BreastPhantom(tfds.core.GeneratorBasedBuilder):
 class PhantomDataset(Dataset):
     """The prepared phantom, read image by image."""
 
+    synthetic = True
+
     def __init__(self, builder: BreastPhantom) -> None:
         self.name, self.classes, self.channels = "phantom", ("background", "lesion"), 1
         self._builder = builder
@@ -133,14 +135,6 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
             "set dataset.data_dir=PATH or the environment variable DMF_CACHE to a folder you can write to"
         ) from None
     return PhantomDataset(builder)
-
-
-def cache_folder(data_dir: str | None = None) -> Path:
-    """``data_dir``, else ``$DMF_CACHE``, else ``dmf`` in the user's cache."""
-    base = data_dir or os.environ.get("DMF_CACHE")
-    if base:
-        return Path(base).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmf"
 
 
 def _prepare(builder: BreastPhantom) -> None:

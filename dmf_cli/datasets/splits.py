@@ -1,11 +1,13 @@
 """Which image is trained on, validated on and tested on: decided once, saved, checked."""
 
 import dataclasses
-import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from dmf_cli.datasets.assign import Kind, Unit, deal
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import DatasetError
 from dmf_cli.results.atomic import write_atomic
@@ -15,11 +17,19 @@ PARTS = ("train", "val", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Indices into a dataset, sorted; every image is in exactly one part."""
+    """Indices into a dataset, sorted; every image is in exactly one part.
+
+    Args:
+        train: to learn from.
+        val: to choose the best epoch by.
+        test: to score.
+        how: how it was made, in words of JSON; saved with it.
+    """
 
     train: tuple[int, ...]
     val: tuple[int, ...]
     test: tuple[int, ...]
+    how: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
 
 def make_split(
@@ -28,106 +38,201 @@ def make_split(
     seed: int = 42,
     fractions: Sequence[float] = (0.7, 0.15, 0.15),
     stratify: bool = True,
+    folds: int | None = None,
+    fold: int = 0,
+    links: Iterable[tuple[int, int]] = (),
+    sizes: Sequence[int] | None = None,
 ) -> Split:
-    """A random split, the same on every machine for the same ids, strata and seed.
+    """A random split, the same on every machine for the same ids, strata, links, sizes and seed.
 
-    Images are ordered by a hash of (seed, id), so the file order does not matter and an image that is
-    added later moves few others. With ``stratify`` each stratum is divided in the same proportions,
-    remainders going where the whole split lacks most.
+    See :func:`dmf_cli.datasets.assign.deal` for how images are dealt out.
 
     Args:
         dataset: at least three images.
         seed: any integer.
         fractions: of train, val and test; all > 0, summing to 1.
-        stratify: divide each stratum on its own.
+        stratify: divide each stratum (and each size) on its own.
+        folds: None, or into how many test parts the whole dataset is divided: ``fold`` is tested on, and the
+            rest is divided into train and val as ``fractions`` has them. The folds do not depend on ``fold``.
+        fold: from 0.
+        links: pairs of images that must be in one part, directly or over others (see :func:`links_of`).
+        sizes: one an image, a class of sizes (see :func:`size_classes`), or None.
 
     Raises:
-        DatasetError: too few images, or fractions that do not sum to 1.
+        DatasetError: too few images or units, or fractions that do not sum to 1.
     """
     fractions = tuple(fractions)
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise DatasetError(f"split.fractions is {list(fractions)}: give three numbers above 0 that sum to 1")
-    if len(dataset) < 3:
+    units = _units(len(dataset), links)
+    _check_enough(dataset, units, folds)
+    kinds = _kinds(dataset, stratify, sizes)
+    if folds is None:
+        parts = deal(units, kinds, dataset.ids, fractions, str(seed))
+    else:
+        tested = deal(units, kinds, dataset.ids, [1 / folds] * folds, str(seed))
+        rest = [unit for number, part in enumerate(tested) if number != fold for unit in part]
+        shares = [share / (fractions[0] + fractions[1]) for share in fractions[:2]]
+        parts = [*deal(rest, kinds, dataset.ids, shares, f"{seed} val"), tested[fold]]
+    how = {"seed": seed, "fractions": fractions, "stratify": stratify, "folds": folds, "fold": fold}
+    together = [[dataset.ids[i] for i in unit] for unit in units if len(unit) > 1]
+    train, val, test = map(_indices, parts)
+    return Split(train, val, test, {**how, "together": together})
+
+
+def links_of(dataset: Dataset, similar: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """``similar`` pairs, and each image with the first one of its group (its patient)."""
+    first: dict[str, int] = {}
+    same = [(first.setdefault(group, i), i) for i, group in enumerate(dataset.groups or ()) if group]
+    return [*similar, *(pair for pair in same if pair[0] != pair[1])]
+
+
+def size_classes(dataset: Dataset, areas: Sequence[float], classes: int) -> list[int]:
+    """0 for images without foreground; for the others of each stratum 1 (small) to ``classes``, equally many.
+
+    Args:
+        dataset: for strata and ids, which decide between equal areas.
+        areas: one an image.
+        classes: at least 1.
+    """
+    found = [0] * len(areas)
+    for stratum in set(dataset.strata):
+        mine = [i for i, s in enumerate(dataset.strata) if s == stratum and areas[i] > 0]
+        for rank, i in enumerate(sorted(mine, key=lambda i: (areas[i], dataset.ids[i]))):
+            found[i] = 1 + rank * classes // len(mine)
+    return found
+
+
+def united(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of ``count`` images the least index that ``links`` lead to, over any number of them."""
+    parent = list(range(count))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for a, b in links:
+        low, high = sorted((root(a), root(b)))
+        parent[high] = low
+    return [root(index) for index in range(count)]
+
+
+def _units(count: int, links: Iterable[tuple[int, int]]) -> list[Unit]:
+    members: dict[int, list[int]] = {}
+    for index, root in enumerate(united(count, links)):
+        members.setdefault(root, []).append(index)
+    return [tuple(unit) for unit in members.values()]
+
+
+def _check_enough(dataset: Dataset, units: Sequence[Unit], folds: int | None) -> None:
+    needed = 3 if folds is None else max(3, folds)
+    what = (
+        "a split needs at least 3 (train, val, test)" if needed == 3 else f"split.folds={folds} needs as many"
+    )
+    if len(dataset) < needed:
+        raise DatasetError(f"{dataset.name} has {len(dataset)} image(s) and {what}: add images")
+    if len(units) < needed:
         raise DatasetError(
-            f"{dataset.name} has {len(dataset)} image(s) and a split needs at least 3 "
-            "(train, val, test): add images"
+            f"the {len(dataset)} images of {dataset.name} make {len(units)} group(s) of one patient or of "
+            f"near-duplicates, and {what}: add images, raise split.similarity, or set split.leak_free=false"
         )
-    groups = _strata(dataset) if stratify else [list(range(len(dataset)))]
-    parts: tuple[list[int], ...] = ([], [], [])
-    for members in groups:
-        members.sort(key=lambda i: _rank(seed, dataset.ids[i]))
-        _deal(members, fractions, parts)
-    _fill_empty(parts)
-    return Split(*(tuple(sorted(part)) for part in parts))
+
+
+def _kinds(dataset: Dataset, stratify: bool, sizes: Sequence[int] | None) -> list[Kind]:
+    if not stratify:
+        return [("",)] * len(dataset)
+    return list(zip(dataset.strata, sizes, strict=True)) if sizes else [(s,) for s in dataset.strata]
+
+
+def _indices(part: Iterable[Unit]) -> tuple[int, ...]:
+    return tuple(sorted(index for unit in part for index in unit))
 
 
 def save_split(path: Path, dataset: Dataset, split: Split) -> None:
-    """Write the ids of each part as JSON, whole or not at all."""
+    """Write the ids of each part and a hash of each image as JSON, whole or not at all."""
     ids = {part: [dataset.ids[i] for i in getattr(split, part)] for part in PARTS}
-    content = {"dataset": dataset.name, "fingerprint": dataset.fingerprint(), **ids}
+    # What is made from a seed needs no hash of each image: the fingerprint says as much.
+    used = [] if dataset.synthetic else sorted(i for part in PARTS for i in getattr(split, part))
+    content = {
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint(),
+        "how": dict(split.how),
+        **ids,
+        "hashes": {dataset.ids[i]: dataset.content(i) for i in used},
+    }
     write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> Split:
-    """A saved split for ``dataset``; with ``same_content`` of these very images, byte for byte.
+    """A saved split for ``dataset``, whose images must be those that it was made for, byte for byte.
+
+    Args:
+        path: a file of :func:`save_split`. Without ``hashes`` (written by hand) ids are all that is checked.
+        dataset: may have images that the split does not name; they are left out.
+        same_content: the whole dataset must be the same, with its masks: for a run that goes on.
 
     Raises:
         DatasetError: unreadable, an id that the dataset lacks, an image in two parts, or changed images.
     """
+    content = _read(path)
+    ids = [[str(name) for name in content[part]] for part in PARTS]
+    _check_ids(path, dataset, ids)
+    index = {name: i for i, name in enumerate(dataset.ids)}
+    if content.get("fingerprint") != dataset.fingerprint():
+        listed = {name: index[name] for part in ids for name in part}
+        made = "the run was started with" if same_content else f"split file {path} was made with"
+        do = "start a new run" if same_content else "set split.file=null for a new split"
+        _check_images(dataset, listed, content.get("hashes", {}), made, do)
+        if same_content:
+            raise DatasetError(
+                f"the list of images or the masks of {dataset.name} are not those that {made}: bring them "
+                f"back, or {do}"
+            )
+    train, val, test = (tuple(sorted(index[name] for name in part)) for part in ids)
+    return Split(train, val, test, content.get("how", {}))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        ids = [[str(name) for name in content[part]] for part in PARTS]
+        if not all(isinstance(content[part], list) for part in PARTS):
+            raise TypeError("train, val and test are lists of ids")
+        for key in ("hashes", "how"):
+            if not isinstance(content.get(key, {}), dict):
+                raise TypeError(f"{key} is a mapping")
     except FileNotFoundError:
         raise DatasetError(f"split file {path} does not exist: set split.file=null for a new split") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"split file {path} cannot be read ({error!r}): it needs train, val and test"
         ) from None
-    if same_content and content.get("fingerprint") != dataset.fingerprint():
-        raise DatasetError(
-            f"the images of {dataset.name} are not those that the run was started with: "
-            "bring them back, or start a new run"
-        )
-    index = {name: i for i, name in enumerate(dataset.ids)}
-    listed = [name for part in ids for name in part]
-    missing = [name for name in listed if name not in index]
+    return dict(content)
+
+
+def _check_ids(path: Path, dataset: Dataset, ids: Sequence[Sequence[str]]) -> None:
+    listed, known = [name for part in ids for name in part], set(dataset.ids)
+    missing = [name for name in listed if name not in known]
     if missing:
         raise DatasetError(
             f"split file {path} names {len(missing)} image(s) that {dataset.name} does not have, "
-            f"first {missing[0]!r}: use it with the dataset that it was made from"
+            f"first {missing[0]!r}: bring them back, or use it with the dataset that it was made from"
         )
     if len(set(listed)) < len(listed):
-        twice = next(name for name in listed if listed.count(name) > 1)
+        twice = next(name for name, times in Counter(listed).items() if times > 1)
         raise DatasetError(f"split file {path} lists {twice!r} twice: an image may be in one part only")
     if not all(ids):
         raise DatasetError(f"split file {path} has an empty part: train, val and test each need an image")
-    return Split(*(tuple(sorted(index[name] for name in part)) for part in ids))
 
 
-def _strata(dataset: Dataset) -> list[list[int]]:
-    names = sorted(set(dataset.strata))
-    return [[i for i, s in enumerate(dataset.strata) if s == name] for name in names]
-
-
-def _rank(seed: int, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{name}".encode()).digest()
-
-
-def _deal(members: list[int], fractions: tuple[float, ...], parts: tuple[list[int], ...]) -> None:
-    """Give ``members`` to the parts: the whole shares first, then one by one to who lacks most."""
-    counts = [int(len(members) * f) for f in fractions]
-    total = sum(map(len, parts)) + len(members)
-    while sum(counts) < len(members):
-        lack = [f * total - len(p) - c for f, p, c in zip(fractions, parts, counts, strict=True)]
-        counts[lack.index(max(lack))] += 1
-    start = 0
-    for part, count in zip(parts, counts, strict=True):
-        part.extend(members[start : start + count])
-        start += count
-
-
-def _fill_empty(parts: tuple[list[int], ...]) -> None:
-    """With very few images a share can round to nothing: take one from the largest part."""
-    for part in parts:
-        if not part:
-            part.append(max(parts, key=len).pop())
+def _check_images(
+    dataset: Dataset, listed: Mapping[str, int], hashes: Mapping[str, Any], made: str, do: str
+) -> None:
+    """The images themselves must be those of the split; their masks may have been corrected."""
+    changed = [name for name, i in listed.items() if name in hashes and dataset.content(i) != hashes[name]]
+    if changed:
+        raise DatasetError(
+            f"image {changed[0]!r} of {dataset.name} is not the one that {made} ({len(changed)} of "
+            f"{len(listed)} changed): bring it back, or {do}"
+        )

@@ -81,9 +81,24 @@ def make_split(config: Mapping[str, Any], dataset: Dataset, saved: Path | None =
     file = saved or (Path(config["file"]) if config["file"] else None)
     if file:
         return splits.load_split(file, dataset)
-    return splits.make_split(
-        dataset, seed=config["seed"], fractions=tuple(config["fractions"]), stratify=config["stratify"]
-    )
+    plain = {"seed": config["seed"], "fractions": config["fractions"], "stratify": config["stratify"]}
+    folds = {"folds": config.get("folds"), "fold": config.get("fold", 0)}
+    # Runs of version 0.1 do not have the keys, and made plain random splits.
+    known = _known(config, dataset) if config.get("leak_free") else {}
+    return splits.make_split(dataset, **plain, **folds, **known)
+
+
+def _known(config: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """What belongs together and how large lesions are, for a split that does not leak."""
+    similarity, classes = config["similarity"], config["sizes"]
+    if dataset.synthetic or (similarity is None and classes == 1):
+        return {"links": splits.links_of(dataset)}
+    from dmf_cli.datasets.survey import survey
+
+    found = survey(dataset)
+    similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
+    sizes = splits.size_classes(dataset, found.areas, classes)
+    return {"links": splits.links_of(dataset, similar), "sizes": sizes}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:

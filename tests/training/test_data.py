@@ -53,7 +53,7 @@ def test_a_run_goes_on_with_the_images_that_it_was_started_with(folder, tmp_path
     save_split(saved, opened.dataset, opened.split)
     assert data.open_data(compose(folder), saved).split == opened.split
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / image_of(opened, "train"))
-    with pytest.raises(DatasetError, match="not those that the run was started with"):
+    with pytest.raises(DatasetError, match="not the one that the run was started with"):
         data.open_data(compose(folder), saved)
 
 
