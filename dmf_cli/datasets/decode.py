@@ -51,13 +51,20 @@ def read_plane(path: Path, *, keep_indices: bool) -> np.ndarray:
     return np.asarray(image.convert("L"))
 
 
-def _open(path: Path) -> Image.Image:
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the image at ``path``, from its header; raises ``DatasetError`` if unreadable."""
+    width, height = _open(path, whole=False).size
+    return height, width
+
+
+def _open(path: Path, *, whole: bool = True) -> Image.Image:
     try:
         # Pillow warns of odd metadata and of large files, on the user's terminal; pixels count here.
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(file)
-            image.load()
+            if whole:
+                image.load()
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import hashlib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +12,14 @@ from typing import Any, Literal
 import numpy as np
 
 from dmf_cli import _lookup
+from dmf_cli.datasets import colours
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.decode import read_image, read_plane
-from dmf_cli.datasets.pairs import Patterns, find_pairs
-from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.decode import image_size, read_image, read_plane
+from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
+from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
+
+log = logging.getLogger("dmf")
 
 
 class FolderDataset(Dataset):
@@ -29,14 +34,19 @@ class FolderDataset(Dataset):
             where they overlap, the higher class index stays.
         exclude: glob of files that ``images`` matches but that are no images, or None.
         parse: regular expression for an image's path below ``dir`` without its suffix, or None. Its named
-            groups may stand in ``masks``; a group called ``class`` is the stratum, in place of the folder.
+            groups may stand in ``masks``; a group called ``class`` is the stratum, in place of the folder;
+            one called ``patient`` says which images belong on one side of a split.
+        table: a CSV file that tells more of each image, see :func:`dmf_cli.datasets.table.read_table`; its
+            fields are as the named groups of ``parse``.
         strata: strata to use; None uses all.
         classes: names, the background first.
         values: pixel value -> class index of a label map; None: a mask of two classes is foreground where
-            it is above ``threshold``, a mask of more classes holds the indices themselves.
+            it is above ``threshold``, a mask of more classes holds the indices themselves. Keys such as
+            ``red`` or ``"#ff0000"`` are colours: each pixel has the class of the nearest.
         threshold: see ``values``; 0 means every value but 0.
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
+        size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
         spacing: millimetres per pixel (row, column), or None.
 
     Raises:
@@ -55,10 +65,12 @@ class FolderDataset(Dataset):
         parse: str | None = None,
         strata: Sequence[str] | None = None,
         classes: Sequence[str] = ("background", "lesion"),
-        values: Mapping[int, int] | None = None,
+        values: Mapping[int | str, int] | None = None,
         threshold: int = 0,
         channels: Literal[1, 3] = 1,
         missing_mask: Literal["error", "empty"] = "error",
+        table: Mapping[str, str] | None = None,
+        size_mismatch: Literal["error", "skip"] = "error",
         spacing: Sequence[float] | None = None,
     ) -> None:
         self.name, self.classes = name, tuple(classes)
@@ -69,12 +81,14 @@ class FolderDataset(Dataset):
                 f"dataset.classes is {list(classes)}: name the background and at least one class, at most 255"
             )
         self.channels, self.threshold = channels, threshold
-        self.values = _checked_values(values, len(self.classes)) if values else None
+        self.values, self.colours = colours.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
-        patterns = Patterns(images, masks, exclude, parse, strata, missing_mask)
-        self._pairs = find_pairs(_existing(name, dir), patterns, name)
+        patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
+        self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
         self.ids = tuple(pair.id for pair in self._pairs)
         self.strata = tuple(pair.stratum for pair in self._pairs)
+        if any(pair.patient for pair in self._pairs):  # an image of nobody known is a group of its own
+            self.groups = tuple(pair.patient or pair.id for pair in self._pairs)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
@@ -104,6 +118,8 @@ class FolderDataset(Dataset):
         return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
 
     def _read_mask(self, path: Path) -> np.ndarray:
+        if self.colours:
+            return colours.nearest(read_image(path, 3), self.colours, path)
         binary = self.values is None and len(self.classes) == 2
         pixels = read_plane(path, keep_indices=not binary)
         if binary:
@@ -131,20 +147,20 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     return float(spacing[0]), float(spacing[1])
 
 
-def _checked_values(values: Mapping[int, int], classes: int) -> dict[int, int]:
-    try:
-        table = {int(pixel): int(label) for pixel, label in values.items()}
-    except (AttributeError, TypeError, ValueError):
-        raise ConfigError(
-            f"dataset.values is {values!r}: give pixel value and class index, as {{0: 0, 255: 1}}"
-        ) from None
-    for pixel, label in table.items():
-        if not 0 <= label < classes:
-            raise ConfigError(
-                f"dataset.values maps {pixel} to class {label} and dataset.classes has {classes}: "
-                f"use 0 to {classes - 1}"
-            )
-    return table
+def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
+    """All pairs, or with ``skip`` those whose masks are as large as their image."""
+    if rule not in ("error", "skip"):
+        raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
+    if rule == "error":
+        return pairs  # `load` tells, once it has decoded both
+    kept = [p for p in pairs if {image_size(p.image)} >= {image_size(mask) for mask in p.masks}]
+    if not kept:
+        raise DatasetError("every mask has another size than its image: check dataset.masks")
+    if len(kept) < len(pairs):
+        first = next(pair for pair in pairs if pair not in kept)
+        left_out = f"{len(pairs) - len(kept)} of {len(pairs)} images, first {first.id}"
+        log.warning("left out because their masks have another size: %s", left_out)
+    return kept
 
 
 def _pixels(plane: np.ndarray) -> str:
@@ -157,9 +173,8 @@ def _existing(name: str, folder: str | Path | None) -> Path:
         raise DatasetError(f"dataset={name} needs its folder: add dataset.dir=PATH")
     root = Path(folder).expanduser()
     if not root.is_dir():
-        beside = sorted(p.name for p in root.parent.iterdir() if p.is_dir()) if root.parent.is_dir() else []
-        close = difflib.get_close_matches(root.name, beside, n=1, cutoff=0.75)
-        hint = f"did you mean {root.parent / close[0]}?" if close else f"give the folder of {name}"
+        close = _similar(root)
+        hint = f"did you mean {close}?" if close else f"give the folder of {name}"
         raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
     return root
 
@@ -175,7 +190,42 @@ def _fingerprint(dataset: FolderDataset) -> str:
 
 
 def open_folder(config: Mapping[str, Any]) -> FolderDataset:
-    """The dataset of a ``dataset`` group with ``kind: folder``."""
-    params = {k: v for k, v in config.items() if k not in ("kind", "image_size", "resize", "normalize")}
+    """The dataset of a ``dataset`` group with ``kind: folder``.
+
+    Raises:
+        ConfigError: see :class:`FolderDataset`.
+        DatasetError: see :class:`FolderDataset`; one that can be had says by which command.
+    """
+    others = ("kind", "image_size", "resize", "normalize", "download")
+    params = {k: v for k, v in config.items() if k not in others}
     _lookup.check_keywords("dataset", FolderDataset, params)
+    if "download" in config:
+        params["dir"] = images_folder(config)
+        if not params["dir"].is_dir():
+            raise DatasetError(not_there(config))
     return FolderDataset(**params)
+
+
+def images_folder(config: Mapping[str, Any]) -> Path:
+    """Where the images of a dataset that can be had are, or will be: ``dir``, else a place in the cache."""
+    given = config.get("dir")
+    return Path(given).expanduser() if given else cache_folder() / "datasets" / str(config["name"])
+
+
+def not_there(config: Mapping[str, Any]) -> str:
+    """The line for a dataset that is not on this machine."""
+    name, folder = config["name"], images_folder(config)
+    prepare = f"dmf data prepare dataset={name}"
+    if config.get("dir"):
+        close = _similar(folder)
+        hint = f"did you mean {close}? " if close else ""
+        return f"dataset.dir={config['dir']} is not a folder: {hint}`{prepare}` says how to get {name}"
+    return f"{name} is not there ({folder}): get it by `{prepare}`, or give its folder, dataset.dir=PATH"
+
+
+def _similar(folder: Path) -> Path | None:
+    """The folder beside ``folder`` whose name is closest to its name."""
+    parent = folder.parent
+    beside = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+    close = difflib.get_close_matches(folder.name, beside, n=1, cutoff=0.75)
+    return parent / close[0] if close else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
 
 # What is read. Other files that a pattern matches (Thumbs.db, notes, tables) are passed over.
@@ -18,12 +19,13 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 class Pair(NamedTuple):
-    """An image and its masks (none: free of lesions)."""
+    """An image and its masks (none: free of lesions); "" for a patient who is not known."""
 
     id: str
     stratum: str
     image: Path
     masks: tuple[Path, ...]
+    patient: str = ""
 
 
 class Patterns(NamedTuple):
@@ -35,6 +37,7 @@ class Patterns(NamedTuple):
     parse: str | None = None
     strata: Sequence[str] | None = None
     missing_mask: str = "error"
+    table: Mapping[str, str] | None = None
 
 
 def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
@@ -50,14 +53,18 @@ def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
         DatasetError: no images, no masks, an image without a mask, or files that cannot be told apart.
     """
     _check(patterns)
-    named = {file: _fields(root, file, patterns.parse) for file in _images(root, patterns)}
+    rows = read_table(root, patterns.table) if patterns.table else None
+    named = {file: _fields(root, file, patterns, rows) for file in _images(root, patterns)}
     strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
     _check_ids(root, chosen)
     find = _finder(root)
     masks = {file: find(_mask_pattern(patterns.masks, named[file]), file) for file in chosen}
     _check_masks(root, masks, patterns, lambda file: _mask_pattern(patterns.masks, named[file]))
-    return sorted(Pair(identity(root, file), strata[file], file, masks[file]) for file in chosen)
+    patients = {file: named[file].get("patient", "") for file in chosen}
+    return sorted(
+        Pair(identity(root, file), strata[file], file, masks[file], patients[file]) for file in chosen
+    )
 
 
 def identity(root: Path, file: Path) -> str:
@@ -110,12 +117,22 @@ def _nearby(root: Path, pattern: str) -> str:
     return "check dataset.dir, or set dataset.images"
 
 
-def _fields(root: Path, file: Path, parse: str | None) -> dict[str, str]:
-    """What may stand in braces: folder, stem, and the named groups of ``parse``."""
+def _fields(
+    root: Path, file: Path, patterns: Patterns, rows: Mapping[str, Mapping[str, str]] | None
+) -> dict[str, str]:
+    """What may stand in braces: folder, stem, the named groups of ``parse`` and the fields of ``table``."""
     folder = file.parent.relative_to(root).as_posix()
     fields = {"folder": "" if folder == "." else folder, "stem": file.stem}
+    fields |= _parsed(root, file, patterns.parse)
+    if rows is not None and patterns.table:
+        fields |= row_of(rows, file, patterns.table["file"])
+    return fields
+
+
+def _parsed(root: Path, file: Path, parse: str | None) -> dict[str, str]:
+    """The named groups of ``parse`` in the image's path below ``root``, without its suffix."""
     if parse is None:
-        return fields
+        return {}
     try:
         match = re.fullmatch(parse, identity(root, file))
     except re.error as error:
@@ -125,7 +142,7 @@ def _fields(root: Path, file: Path, parse: str | None) -> dict[str, str]:
             f"{file} does not match dataset.parse={parse!r}: correct it, or leave the file out by "
             "dataset.exclude"
         )
-    return fields | {key: value or "" for key, value in match.groupdict().items()}
+    return {key: value or "" for key, value in match.groupdict().items()}
 
 
 def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequence[str] | None) -> list[Path]:
