@@ -9,6 +9,7 @@ DmfError                    base; its text is one line: what is wrong, what was 
 |   `-- RunFolderError      a run folder that exists, is missing or is not a run
 `-- RunError                exit code 1: a run that was right to start and failed
     |-- NonFiniteError      a loss became NaN or infinite
+    |-- DownloadError       a dataset cannot be downloaded or unpacked
     `-- CheckpointError     a checkpoint is missing, damaged or of another model
 """
 
@@ -61,6 +62,10 @@ class RunError(DmfError):
 
 class NonFiniteError(RunError):
     """A loss became NaN or infinite."""
+
+
+class DownloadError(RunError):
+    """A dataset that cannot be downloaded or unpacked."""
 
 
 class CheckpointError(RunError):

@@ -2,12 +2,10 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ import tensorflow_datasets as tfds
 
 from dmf_cli.datasets import phantom
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.cache import cache_folder, locked
 from dmf_cli.errors import ConfigError, DatasetError
 
 CITATION = """@software{dmf_phantom, title = {Synthetic breast-ultrasound phantom of dmf}, year = {2026}}"""
@@ -126,7 +124,7 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of a custom config and of missing OpenCV
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f".{builder_config.name}.lock"):
+        with locked(folder / f".{builder_config.name}.lock"):
             builder = BreastPhantom(data_dir=folder, config=builder_config, file_format="array_record")
             _prepare(builder)
     except OSError as error:
@@ -142,11 +140,3 @@ def _prepare(builder: BreastPhantom) -> None:
     tfds.disable_progress_bar()
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it "downloads"
         builder.download_and_prepare()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One process prepares, others wait: tensorflow-datasets would make them overwrite each other."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -46,7 +46,7 @@ TERMS = sorted(paths.terms())
         ("dmf replay RUN trainer.", []),
         ("dmf data ", actions()),
         ("dmf data show dat", ["dataset.", "dataset="]),
-        ("dmf data show dataset=bus", ["dataset=busi"]),
+        ("dmf data show dataset=busi", []),
         ("dmf data show trainer.", []),
         ("dmf resume ", []),
         ("dmf nothing ", []),

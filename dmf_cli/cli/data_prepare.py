@@ -1,0 +1,99 @@
+"""``dmf data prepare``: get a dataset, or say how to."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import UsageError
+
+_ABOUT = """\
+Downloads a dataset whose licence allows that (going on where an earlier call was cut), checks it and unpacks
+it; makes those that are made; says for others where to get them and where to put them.
+
+examples:
+  dmf data prepare dataset=bus_bra                          into your cache, where dataset=bus_bra finds it
+  dmf data prepare dataset=busi dataset.dir=/data/busi      train with the same dataset.dir
+  dmf data prepare dataset=udiat --archive DatasetB.zip     an archive that you downloaded yourself
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf data prepare dataset=NAME [KEY=VALUE ...] [--archive FILE]``."""
+    parser = Parser(prog="dmf data prepare", description=_ABOUT)
+    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., keys")
+    parser.add_argument(
+        "--archive",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="unpack this; may be repeated",
+    )
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.cli.data import composed
+
+    config = composed(options.overrides)["dataset"]
+    if options.archive and "download" not in config:
+        raise UsageError(f"--archive: dataset={config['name']} does not come in archives")
+    if not options.archive and _only_by_hand(config):
+        return 1
+    dataset = _prepare(config, options.archive)
+    print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
+    print(f"next: dmf data show {' '.join(options.overrides)}")
+    return 0
+
+
+def _only_by_hand(config: Mapping[str, Any]) -> bool:
+    """Whether the dataset is not there and no program can get it; then what to do is printed."""
+    if "download" not in config or config["download"]["urls"]:
+        return False
+    from dmf_cli.datasets import prepare
+
+    if prepare.is_there(config):
+        return False
+    print(prepare.by_hand(config))
+    return True
+
+
+def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
+    from dmf_cli.datasets import open_dataset
+
+    if "download" not in config:
+        return open_dataset(config)
+    from dmf_cli.datasets.prepare import prepare_folder
+
+    try:
+        with _bar() as track:
+            return prepare_folder(config, archives, track=track)
+    except KeyboardInterrupt:
+        print("what has been downloaded is kept: run the command again to go on", file=sys.stderr)
+        raise
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each file on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
+
+        def track(name: str, have: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=have, total=total)
+
+        yield track
