@@ -111,7 +111,7 @@ class FolderDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        return repr((self.classes, self.channels, self.threshold, self.values))
+        return repr((self.classes, self.channels, self.threshold, self.values, self.colours))
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
