@@ -22,7 +22,11 @@ def run(arguments: Sequence[str]) -> int:
 
         print(_train_help.text([*overrides, *_own_configs(options)]), end="")
         return 0
-    if options.cfg or options.multirun:
+    if (options.multirun or options.dry_run) and not (options.cfg or _is_hydras(options)):
+        from dmf_cli.cli import _sweep
+
+        return _sweep.run([*overrides, *_own_configs(options)], dry=options.dry_run)
+    if options.cfg:
         _check_first([*overrides, *_own_configs(options)], options)
     flags = _without(arguments, overrides)
     failures: Failures = []
@@ -43,12 +47,15 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
         raise SystemExit(0)
     parser = get_args_parser()
     parser.prog = "dmf train"
+    parser.add_argument("--dry-run", action="store_true")
 
     def fail(message: str) -> None:
         raise wrong_arguments(parser, message)
 
     parser.error = fail  # type: ignore[method-assign, assignment]
     options = parser.parse_intermixed_args(list(arguments))
+    if options.dry_run and options.cfg:
+        raise UsageError("--dry-run and --cfg exclude each other; see dmf train --help")
     if options.resolve and not (options.cfg or options.help):
         raise UsageError("--resolve works with --cfg or --help only; see dmf train --help")
     return options, list(options.overrides)
@@ -72,17 +79,18 @@ def _own_configs(options: Any) -> list[str]:
     return [f"hydra.searchpath=['file://{folder}']"]
 
 
+def _is_hydras(options: Any) -> bool:
+    """Sweeps that Hydra runs by itself: with another sweeper than its own, or another config than ours."""
+    sweeper = any(override.startswith("hydra/sweeper") for override in options.overrides)
+    return bool(sweeper or options.config_path or options.config_name)
+
+
 def _check_first(overrides: list[str], options: Any) -> None:
-    """What Hydra would print as a traceback (``--cfg``), or find only after jobs have run (``-m``)."""
+    """What Hydra would print as a traceback (``--cfg``)."""
     from dmf_cli.config import composer
 
-    if options.config_path or options.config_name:
-        return  # another config: Hydra finds it, the task checks it
-    if options.cfg:
+    if not (options.config_path or options.config_name):  # another config: Hydra finds it
         composer.finish(composer.compose_raw(overrides), overrides, missing=True)
-    elif not any(override.startswith("hydra/sweeper") for override in overrides):
-        for job in composer.sweep_jobs(overrides):
-            composer.compose(job)
 
 
 def _hydra(arguments: list[str], failures: Failures, *, multirun: bool) -> None:

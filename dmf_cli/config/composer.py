@@ -1,6 +1,8 @@
 """Configs from the command line's words, and back from the file of a run."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,21 +117,55 @@ def to_yaml(config: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
 
 
-def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep over plain choices: ``loss=dice,bce`` makes two."""
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What ``dmf train -m OVERRIDES`` asks for.
+
+    Args:
+        settings: the config without its choices, as an OmegaConf node with ``hydra``.
+        jobs: the overrides of each job.
+        hydra: overrides of Hydra's own keys, which hold for all of them.
+    """
+
+    settings: Any
+    jobs: list[list[str]]
+    hydra: list[str]
+
+
+def sweep(overrides: Sequence[str]) -> Sweep:
+    """The jobs of a sweep: one for each combination of choices, also those of ``hydra.sweeper.params``.
+
+    Raises:
+        ConfigError: an override is wrong. What single jobs get wrong is found when they are composed.
+    """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.types import RunMode
 
     from dmf_cli.config import messages
 
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        return BasicSweeper.split_arguments(parsed, None)[0]
+        with _hydra() as loader:
+            settings = loader.load_configuration(paths.ROOT_CONFIG, list(overrides), RunMode.MULTIRUN)
+            params = settings.hydra.sweeper.get("params") or {}
+            words = [*(f"{key}={value}" for key, value in params.items()), *settings.hydra.overrides.task]
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
+            jobs = BasicSweeper.split_arguments(parsed, None)[0]
     except messages.COMPOSE_ERRORS as error:
-        raise messages.explain(error, overrides) from error
+        raise messages.explain(error, overrides, base(overrides)) from error
+    return Sweep(settings, jobs, list(settings.hydra.overrides.hydra))
 
 
 def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
+    import hydra
+
+    with _hydra():
+        return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+
+
+@contextlib.contextmanager
+def _hydra() -> Iterator[Any]:
+    """Hydra's config loader for ``conf/``, with loss expressions; leaves a Hydra that runs as it is."""
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
@@ -140,7 +176,7 @@ def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(paths.conf_dir()), version_base="1.3", job_name="train"):
-            return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+            yield GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = outer
 

@@ -171,12 +171,22 @@ class Affine:
     gamma: Fraction
 
 
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """``sweep``: how the jobs of a sweep run."""
+
+    workers: Count
+    on_error: Literal["continue", "stop"]
+    isolate: bool
+
+
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
 PLAIN: dict[str, type] = {
     "split": Split,
     "trainer": Trainer,
     "auxiliary": Auxiliary,
     "eval": Eval,
+    "sweep": Sweep,
 }
 NAMED: dict[str, dict[str, type]] = {
     "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},

@@ -38,7 +38,7 @@ class Display:
     """
 
     def __init__(self, mode: str | None = None, console: Console | None = None) -> None:
-        self.console = console or _console()
+        self.console = console or make_console()
         self.mode = _mode(mode or os.environ.get("DMF_DISPLAY") or "auto", self.console)
         self.progress = _view.Progress()
         self.clock = _Clock()
@@ -133,7 +133,7 @@ class Display:
                 live.stop()
 
     def _begin_live(self) -> None:
-        self._live = _SafeLive(
+        self._live = SafeLive(
             get_renderable=self._panel,
             console=self.console,
             refresh_per_second=REFRESH,
@@ -213,10 +213,11 @@ class _Clock:
         return max(0.0, per_step * (epochs * progress.steps - finished))
 
 
-class _SafeLive(Live):
+class SafeLive(Live):
     """Its thread must not print tracebacks when the terminal is gone."""
 
     def refresh(self) -> None:
+        """Draw, or stop drawing."""
         try:
             super().refresh()
         except (OSError, ValueError):
@@ -237,7 +238,7 @@ class _Warnings(logging.Handler):
             self.display._say(Text(f"warning: {record.getMessage()}", style="yellow"))
 
 
-def _console() -> Console:
+def make_console() -> Console:
     """Standard output; characters that it cannot show become ``?`` instead of an exception."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -13,7 +13,7 @@ from typing import Any
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError, DmfError, RunError
-from dmf_cli.results import places
+from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
@@ -37,6 +37,7 @@ def train(config: Config) -> Path:
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
+        run.write_status("running", id=identity.run_id(config, session.data.dataset))
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)
     except BaseException:

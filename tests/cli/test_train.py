@@ -49,7 +49,7 @@ def test_the_trainer_gets_a_plain_checked_config(trained, tmp_path, capsys):
 
 
 def test_options_and_overrides_in_any_order(trained):
-    assert main(["train", "seed=1", "-m", "loss=dice,bce+dice", "trainer.epochs=1"]) == 0
+    assert main(["train", "seed=1", "-m", "loss=dice,bce+dice", "sweep.isolate=false"]) == 0
     assert [c["loss"]["expression"] for c in trained] == ["dice", "bce+dice"]
     assert {c["seed"] for c in trained} == {1}
 
@@ -78,12 +78,12 @@ def test_an_interrupted_run(trained):
 
 
 def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
-    assert main(["train", "-m", "seed=7,1,8"]) == 1
+    assert main(["train", "-m", "seed=7,1,8", "sweep.isolate=false"]) == 1
     assert [c["seed"] for c in trained] == [7, 1, 8]
     lines = capsys.readouterr().err.splitlines()
     assert [line.startswith("error: ") for line in lines] == [True] * 3
-    assert lines[0] == "error: job 0 (seed=7): it failed"
-    assert lines[1].startswith("error: job 2 (seed=8): unexpected KeyError")
+    assert lines[0] == "error: job 1 (seed=7): it failed"
+    assert lines[1].startswith("error: job 3 (seed=8): unexpected KeyError")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,20 @@ def test_configs_of_ones_own(trained, tmp_path, capsys):
     (folder / "short.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 2\n")
     assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short"]) == 0
     assert trained[0]["trainer"]["epochs"] == 2
-    assert main(["train", "--config-dir", str(tmp_path / "mine"), "-m", "experiment=short", "seed=0,1"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "--config-dir",
+                str(tmp_path / "mine"),
+                "-m",
+                "experiment=short",
+                "seed=0,1",
+                "sweep.isolate=false",
+            ]
+        )
+        == 0
+    )
     assert [c["trainer"]["epochs"] for c in trained] == [2, 2, 2]
     capsys.readouterr()
     assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short", "--help"]) == 0

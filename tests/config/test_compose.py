@@ -126,7 +126,7 @@ def test_composing_inside_a_job_leaves_the_job_its_hydra():
 
 
 def test_a_sweep_is_split_into_jobs():
-    jobs = composer.sweep_jobs(["loss=dice,bce+dice", "seed=0,1", "trainer.epochs=2"])
+    jobs = composer.sweep(["loss=dice,bce+dice", "seed=0,1", "trainer.epochs=2"]).jobs
     assert len(jobs) == 4
     assert [config.compose(job)["loss"]["expression"] for job in jobs] == [
         "dice",

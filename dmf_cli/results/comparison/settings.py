@@ -9,7 +9,7 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.results.comparison.loading import Run
 
 # Keys that say where and what a run is, not how it trains.
-ASIDE = ("run_dir", "output_root", "trainer.device", "trainer.insight_every")
+ASIDE = ("run_dir", "output_root", "sweep", "trainer.device", "trainer.insight_every")
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 DERIVED = ("loss.coefficients",)  # said by the loss expression already
 FOLD = "split.fold"

@@ -1,0 +1,85 @@
+"""What makes two runs the same run: the config that decides their result, the images, the version of dmf.
+
+The id stands in the status of every run, so that a sweep that is started again knows what is done.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import __version__
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.errors import DatasetError
+
+Config = Mapping[str, Any]
+# Top-level keys that say where a run is, and what is made of its results.
+ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
+# Places of the same images: a dataset is known by its content, or by what it is generated from.
+PLACES = ("dir", "data_dir")
+LENGTH = 16
+
+
+def run_id(config: Config, dataset: Dataset | None = None) -> str:
+    """The id of the run that ``config`` describes, 16 hex digits, the same on every machine.
+
+    Args:
+        config: as composed, before ``auto`` values are filled in. A key that is null counts as absent, so
+            that a version that adds an option which is off keeps the ids of earlier runs.
+        dataset: that of ``config``, if it is open already; else it is opened where its content matters.
+
+    Raises:
+        DatasetError: the images or the split file cannot be read.
+    """
+    settings = {key: value for key, value in config.items() if key not in ASIDE}
+    settings["dataset"] = {k: v for k, v in config["dataset"].items() if k not in PLACES}
+    settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
+    content = ""
+    if has_folder(config):
+        content = dataset.fingerprint() if dataset else _fingerprint(_frozen(config["dataset"]))
+    text = json.dumps([_without_null(settings), content, __version__], sort_keys=True)
+    return _hash(text)
+
+
+def has_folder(config: Config) -> bool:
+    """Whether the images are files of the user's; others are told by their config (name, version, seed)."""
+    return bool(config["dataset"].get("dir"))
+
+
+@functools.lru_cache(maxsize=8)
+def _fingerprint(dataset: str) -> str:
+    """Of the ``dataset`` group given as JSON: the jobs of a sweep mostly share one."""
+    from dmf_cli import datasets
+
+    return datasets.open_dataset(json.loads(dataset)).fingerprint()
+
+
+def _split_content(file: str | None) -> str | None:
+    """A saved split is known by what it says, not by where it is."""
+    if not file:
+        return None
+    try:
+        return _hash(Path(file).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"split file {file} cannot be read ({error}): set split.file=null for a new split"
+        ) from None
+
+
+def _frozen(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _without_null(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_null(item) for item in value]
+    # 1e-3 and 0.001 are one float, 1 and 1.0 are one number.
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

@@ -1,0 +1,190 @@
+"""How far each job of a sweep is, as far as the run folders on disk tell; whoever runs it."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.errors import DmfError
+from dmf_cli.results import recorder
+from dmf_cli.results.index import Entry, Index
+from dmf_cli.sweep.jobs import Job
+
+# waiting: its turn will come; elsewhere: another process trains it; same: another job is the same run.
+STATES = ("waiting", "loading", "running", "completed", "failed", "interrupted", "elsewhere", "same", "left")
+OPEN = ("waiting", "loading", "running", "elsewhere")
+
+
+@dataclasses.dataclass
+class Row:
+    """One job in the table.
+
+    Args:
+        job: the job.
+        state: one of ``STATES``; ``left`` was never begun.
+        path: its run folder, once there is one.
+        epoch: finished epochs.
+        epochs: planned; None while unknown.
+        best: the best value so far of what ``trainer.monitor`` names.
+        score: mean Dice on the test split.
+        seconds: that it has taken.
+        eta: seconds left, None while unknown.
+        message: why it failed, or what is special about it.
+        before: whether it was done when the sweep began.
+    """
+
+    job: Job
+    state: str = "waiting"
+    path: Path | None = None
+    epoch: int = 0
+    epochs: int | None = None
+    best: float | None = None
+    score: float | None = None
+    seconds: float | None = None
+    eta: float | None = None
+    message: str = ""
+    before: bool = False
+    began: float | None = None  # monotonic
+
+
+class Board:
+    """The rows of all jobs; :meth:`look` brings them up to date. Used by several threads.
+
+    Args:
+        jobs: of the sweep; of several that are the same run only the first counts.
+        workers: jobs at a time, for the time that is left.
+    """
+
+    def __init__(self, jobs: Sequence[Job], workers: int = 1) -> None:
+        self.workers = workers
+        self.rows = [Row(job) for job in jobs]
+        self._by_id = {row.job.id: row for row in reversed(self.rows)}
+        self._indices = [Index(root) for root in dict.fromkeys(job.root for job in jobs)]
+        self._lock = threading.RLock()
+        self._seen: dict[Path, tuple[Any, ...]] = {}
+        for row in self.rows:
+            first = self._by_id[row.job.id]
+            if first is not row:
+                row.state, row.message = "same", f"same run as job {first.job.number}"
+        self._first = self._entries()
+        self.look()
+        for row in self.rows:
+            row.before = row.state == "completed"
+
+    def look(self) -> None:
+        """Read what has changed on disk since the last look."""
+        with self._lock:
+            for id, entry in self._entries().items():
+                if id in self._by_id:
+                    self._update(self._by_id[id], entry)
+            for row in self.rows:
+                if row.state in ("loading", "running") and row.began is not None:
+                    row.seconds = time.monotonic() - row.began
+            self._estimate()
+
+    def entry(self, job: Job) -> Entry | None:
+        """The run of ``job`` that is on disk now, if there is one."""
+        with self._lock:
+            return self._entries().get(job.id)
+
+    def set(self, job: Job, state: str, message: str = "") -> None:
+        """What the one who runs ``job`` knows better than the disk."""
+        with self._lock:
+            row = self._by_id[job.id]
+            if state == "loading":
+                row.began = time.monotonic()
+            row.state, row.message = state, message
+            if state not in ("loading", "running"):
+                row.eta = None
+
+    def of(self, *states: str) -> list[Row]:
+        """The rows in these states."""
+        with self._lock:
+            return [row for row in self.rows if row.state in states]
+
+    def seconds_left(self) -> float | None:
+        """Until all jobs are done, None while there is nothing to go by."""
+        with self._lock:
+            typical = self._typical()
+            under_way = [row.eta for row in self.rows if row.state in ("loading", "running")]
+            waiting = len(self.of("waiting"))
+            if (waiting and typical is None) or None in under_way:
+                return None
+            return sum(filter(None, under_way), waiting * (typical or 0.0)) / self.workers
+
+    def _entries(self) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for index in self._indices:
+            found = {**index.by_id(), **found}
+        return found
+
+    def _update(self, row: Row, entry: Entry) -> None:
+        status = entry.status
+        stamp = (status.get("state"), status.get("updated"), status.get("epoch"))
+        state = self._state(row, entry)
+        if self._seen.get(entry.path) == stamp and state == row.state:
+            return
+        self._seen[entry.path], row.path = stamp, entry.path
+        row.epoch, row.epochs = status.get("epoch") or 0, status.get("epochs")
+        row.best = next((v for k, v in (status.get("best") or {}).items() if k != "epoch"), None)
+        if state == "running" and row.began is None:
+            row.began = time.monotonic()
+        if state in ("failed", "interrupted") and state != row.state:
+            row.message = row.message or str(status.get("message", ""))
+        row.state = state
+        if state == "completed":
+            row.score, row.eta = _score(entry.path), None
+            if row.began is None:
+                row.seconds = sum(_epoch_seconds(entry.path)) or None
+        elif state == "waiting" and row.epoch:
+            row.message = f"goes on after epoch {row.epoch}"
+
+    def _state(self, row: Row, entry: Entry) -> str:
+        """What the disk says counts, unless it is of an earlier try or the job is known to have ended."""
+        if entry.state == "completed":
+            return "completed"
+        if row.state not in OPEN:
+            return row.state
+        if entry.state == "running":
+            return "running" if row.state != "elsewhere" else "elsewhere"
+        told = entry.status.get("state")
+        first = self._first.get(entry.id)
+        old = first is not None and (first.path, first.status) == (entry.path, entry.status)
+        return row.state if old or told not in ("failed", "interrupted") else str(told)
+
+    def _estimate(self) -> None:
+        typical = self._typical()
+        for row in self.rows:
+            if row.state not in ("loading", "running"):
+                continue
+            row.eta = None if typical is None else max(0.0, typical - (row.seconds or 0.0))
+            if row.path is not None and row.epochs and row.epoch:
+                recent = _epoch_seconds(row.path)[1:][-5:] or _epoch_seconds(row.path)
+                if recent:
+                    row.eta = (row.epochs - row.epoch) * statistics.median(recent)
+
+    def _typical(self) -> float | None:
+        """Seconds of a job: the mean of those that ended in this sweep."""
+        took = [row.seconds for row in self.rows if row.state == "completed" and row.seconds]
+        return statistics.fmean(took) if took else None
+
+
+def _epoch_seconds(path: Path) -> list[float]:
+    with contextlib.suppress(DmfError):
+        return [s for s in recorder.read(path / "epochs.csv").get("seconds", []) if math.isfinite(s)]
+    return []
+
+
+def _score(path: Path) -> float | None:
+    """Mean Dice of the test split, as the table of the run has it."""
+    try:
+        summary = json.loads((path / "metrics" / "test_summary.json").read_text(encoding="utf-8"))
+        return float(summary["foreground"]["dice"]["mean"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,98 @@
+"""The sweep on the terminal: one live table, or a line for each change where there is no terminal."""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from dmf_cli.sweep import view
+from dmf_cli.sweep.board import Board, Row
+from dmf_cli.training.display import REFRESH, Display, SafeLive
+
+LOOK = 1.0  # seconds between two looks at the disk
+
+
+class SweepDisplay(Display):
+    """``begin``, then it follows the board by itself, until ``end``.
+
+    ``DMF_DISPLAY`` and what happens to a terminal that goes away are as for single runs.
+    """
+
+    def __init__(self, board: Board, mode: str | None = None, console: Any = None) -> None:
+        super().__init__(mode, console)
+        self.board = board
+        self.hint = ""
+        self._shown: dict[int, tuple[str, str]] = {}
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self._looked = 0.0
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator["SweepDisplay"]:
+        """Show the board's changes inside the block, and the whole table after it."""
+        for row in self.board.rows:
+            self._shown[row.job.number] = ("waiting", "") if row.state != "completed" else ("completed", "")
+        ticker = threading.Thread(target=self._tick, daemon=True)
+        self._live = _live(self) if self.mode == "live" else None
+        try:
+            if self._live is not None:
+                with self._told():
+                    self._live.start(refresh=True)
+            ticker.start()
+            yield self
+        finally:
+            self._done.set()
+            ticker.join()
+            self.report()
+            self.stop()
+            self._say(view.table(self.board.rows))
+            self._say(view.totals(self.board.rows, time.monotonic() - self._began, None))
+
+    def panel(self) -> Group:
+        """What the live part shows: never taller than the terminal."""
+        rows = self.board.rows
+        room = max(1, self.console.size.height - 3 - bool(self.hint))
+        elapsed = time.monotonic() - self._began
+        lines: list[Any] = [view.totals(rows, elapsed, self.board.seconds_left()), view.table(rows, room)]
+        return Group(*lines, *([Text(self.hint, style="yellow")] if self.hint else []))
+
+    def _tick(self) -> None:
+        while not self._done.wait(LOOK):
+            with contextlib.suppress(OSError):
+                self.board.look()
+            self.report()
+
+    def report(self) -> None:
+        """Say what has changed: failures always and at once, the rest where there is no table."""
+        for row in self.board.rows:
+            now = (row.state, row.message if row.state == "failed" else "")
+            if self._shown.get(row.job.number) == now:
+                continue
+            self._shown[row.job.number] = now
+            if row.state == "failed":
+                self._failed(row)
+            elif self.mode == "plain" and row.state != "same":
+                self._say(view.line(row, len(self.board.rows)))
+
+    def _failed(self, row: Row) -> None:
+        text = f"error: job {row.job.number} ({row.job}): {row.message or 'it failed'}"
+        if self._live is not None:
+            self._say(Text(text, style="bold red"))
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _live(display: SweepDisplay) -> SafeLive:
+    return SafeLive(
+        get_renderable=display.panel,
+        console=display.console,
+        refresh_per_second=REFRESH,
+        redirect_stdout=display.console.file is sys.stdout,
+        redirect_stderr=display.console.file is sys.stdout,
+        transient=True,
+    )

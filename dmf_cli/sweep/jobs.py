@@ -1,0 +1,100 @@
+"""The jobs of a sweep, composed and checked before anything runs."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.results import identity
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """One run of a sweep.
+
+    Args:
+        number: from 1.
+        overrides: what the command line says for it, all of it.
+        config: checked plain data.
+        id: of the run, see :mod:`dmf_cli.results.identity`.
+        label: key -> value of the overrides that differ between the jobs.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    config: dict[str, Any]
+    id: str
+    label: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.label.items()) or "no choices"
+
+    @property
+    def root(self) -> Path:
+        """Where its run folder is, or will be made."""
+        exact = self.config["run_dir"]
+        return Path(exact or self.config["output_root"]).expanduser()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that ``dmf train -m`` is about to do.
+
+    Args:
+        jobs: in the order of the command line.
+        settings: the ``sweep`` group.
+        hydra: overrides of Hydra's own keys.
+        launcher: the option of ``hydra/launcher``.
+    """
+
+    jobs: tuple[Job, ...]
+    settings: Mapping[str, Any]
+    hydra: tuple[str, ...] = ()
+    launcher: str = "basic"
+
+
+def plan(overrides: Sequence[str]) -> Plan:
+    """The jobs of ``dmf train -m OVERRIDES``.
+
+    Raises:
+        ConfigError: an override or a value of any job is wrong, or two jobs want one folder.
+        DatasetError: the images of a job cannot be read.
+    """
+    from dmf_cli.config import composer
+
+    sweep = composer.sweep(overrides)
+    labels = differing(sweep.jobs)
+    for key in labels[0] if labels else ():
+        if key.partition(".")[0] == "sweep":
+            raise ConfigError(f"{key} differs between the jobs: it is of the whole sweep, give one value")
+    jobs = []
+    for number, (words, label) in enumerate(zip(sweep.jobs, labels, strict=True), start=1):
+        config = composer.compose([*words, *sweep.hydra])
+        jobs.append(Job(number, tuple(words), config, identity.run_id(config), label))
+    _check_folders(jobs)
+    choices = sweep.settings.hydra.runtime.choices
+    return Plan(tuple(jobs), jobs[0].config["sweep"], tuple(sweep.hydra), str(choices["hydra/launcher"]))
+
+
+def differing(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """Key -> value for each job, of the overrides that are not the same in all of them."""
+    given = [dict(word.split("=", 1) for word in job) for job in jobs]
+    keys = dict.fromkeys(key for job in given for key in job)
+    varying = [key for key in keys if len({job.get(key) for job in given}) > 1]
+    return [{key.lstrip("+"): job.get(key, "") for key in varying} for job in given]
+
+
+def _check_folders(jobs: Sequence[Job]) -> None:
+    """``run_dir`` must depend on the job, as ``run_dir='outputs/${weighting.name}_${seed}'`` does."""
+    owners: dict[str, Job] = {}
+    for job in jobs:
+        exact = job.config["run_dir"]
+        if exact is None:
+            continue
+        other = owners.setdefault(str(Path(exact).expanduser().absolute()), job)
+        if other.id != job.id:
+            raise ConfigError(
+                f"run_dir={exact} is the same for jobs {other.number} ({other}) and {job.number} ({job}): "
+                "use output_root=..., or put what differs into it, as run_dir='outputs/x/${seed}'"
+            )
