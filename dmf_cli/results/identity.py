@@ -45,7 +45,7 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
 
 def has_folder(config: Config) -> bool:
     """Whether the images are files of the user's; others are told by their config (name, version, seed)."""
-    return bool(config["dataset"].get("dir"))
+    return "dir" in config["dataset"]
 
 
 @functools.lru_cache(maxsize=8)

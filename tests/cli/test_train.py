@@ -125,10 +125,10 @@ def test_bad_input_is_one_line_code_2_and_leaves_nothing(trained, tmp_path, caps
 
 
 def test_a_missing_folder_is_asked_for_by_runs_only(trained, capsys):
-    assert main(["train", "dataset=busi"]) == 2
+    assert main(["train", "dataset=folder"]) == 2
     assert "dataset.dir is missing" in capsys.readouterr().err
-    assert main(["train", "dataset=busi", "--cfg", "job"]) == 0
-    assert main(["train", "dataset=busi", "--help"]) == 0
+    assert main(["train", "dataset=folder", "--cfg", "job"]) == 0
+    assert main(["train", "dataset=folder", "--help"]) == 0
 
 
 def test_cfg_prints_yaml_that_composes(trained, capsys):
