@@ -6,6 +6,9 @@ DmfError                    base; its text is one line: what is wrong, what was 
 |   |-- ConfigError         a config key or value (also a ValueError, for library users)
 |   |   `-- UnknownNameError    a name that nothing answers to; names the closest one
 |   |-- DatasetError        images, masks or splits that cannot be used
+|   |   |-- UnreadableError     a file that is no image, or a part of one
+|   |   |-- SizeMismatchError   a mask of another size than its image
+|   |   `-- LabelError          a mask that holds what no class has
 |   `-- RunFolderError      a run folder that exists, is missing or is not a run
 `-- RunError                exit code 1: a run that was right to start and failed
     |-- NonFiniteError      a loss became NaN or infinite
@@ -50,6 +53,18 @@ class UnknownNameError(ConfigError):
 
 class DatasetError(UsageError):
     """Images, masks or splits that cannot be used."""
+
+
+class UnreadableError(DatasetError):
+    """A file that is no image, or only a part of one."""
+
+
+class SizeMismatchError(DatasetError):
+    """A mask of another size than its image."""
+
+
+class LabelError(DatasetError):
+    """A mask that holds values or colours that no class has."""
 
 
 class RunFolderError(UsageError):

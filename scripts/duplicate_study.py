@@ -2,11 +2,12 @@
 
 Run: python scripts/duplicate_study.py dataset=busi dataset.dir=PATH [--every 4] [--seed 0]
 
-Of every fourth image copies are made: smaller, encoded again, cropped at random sides, with another gamma, and
-all of it at once. Printed for each change and threshold (split.similarity): the share of copies that are found,
-and the number of pairs of a copy with an image that is neither its original nor known as similar to it (false
-groups: such a pair keeps two images on one side that could be on two). The last table is of the images
-themselves: pairs at each similarity, which people have to judge (`dmf data check` draws them).
+Of every fourth image copies are made: smaller, encoded again, cropped at random sides, with another gamma,
+and all of it at once. Printed for each change and threshold (split.similarity): the share of copies that are
+found, and the number of pairs of a copy with an image that is neither its original nor known as similar to it
+(false groups: such a pair keeps two images on one side that could be on two). Crops of a fifth and mirrored
+copies are beyond what is looked for, and show the limit. The last table is of the images themselves: pairs at
+each similarity, which people have to judge (`dmf data check` draws them).
 """
 
 import argparse
@@ -74,6 +75,8 @@ CHANGES: dict[str, Change] = {
     "gamma 0.7": gamma(0.7),
     "gamma 1.5": gamma(1.5),
     "crop 5 %, gamma, 60 %, JPEG 50": everything,
+    "cropped by 20 %": cropped(0.20),
+    "mirrored": lambda image, rng: np.ascontiguousarray(image[:, ::-1]),
 }
 
 

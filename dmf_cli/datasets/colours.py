@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageColor
 
-from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.errors import ConfigError, LabelError
 
 FAR = 128  # a pixel this far (in RGB) from every colour of the table is no blurred border, but another colour
 
@@ -48,7 +48,7 @@ def nearest(pixels: np.ndarray, table: Mapping[Colour, int], path: Path) -> np.n
     Borders that were smoothed are neither the one colour nor the other.
 
     Raises:
-        DatasetError: a colour that is near none of the table.
+        LabelError: a colour that is near none of the table.
     """
     known = np.array(list(table), np.int32)
     present, where = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
@@ -57,7 +57,7 @@ def nearest(pixels: np.ndarray, table: Mapping[Colour, int], path: Path) -> np.n
     if len(far):
         found = "#" + bytes(present[far[0]].tolist()).hex()
         named = ", ".join("#" + bytes(colour).hex() for colour in table)
-        raise DatasetError(f"{path} holds the colour {found} and dataset.values has {named}: add it there")
+        raise LabelError(f"{path} holds the colour {found} and dataset.values has {named}: add it there")
     labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
     return labels[where.reshape(-1)].reshape(pixels.shape[:2])
 

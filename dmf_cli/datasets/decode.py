@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dmf_cli.errors import DatasetError
+from dmf_cli.errors import UnreadableError
 
 
 def read_image(path: Path, channels: int) -> np.ndarray:
@@ -17,13 +17,13 @@ def read_image(path: Path, channels: int) -> np.ndarray:
         channels: 1 (colours become grey) or 3 (RGB).
 
     Raises:
-        DatasetError: unreadable, half-written, or of 32-bit values whose range is unknown.
+        UnreadableError: unreadable, half-written, or of 32-bit values whose range is unknown.
     """
     image = _open(path)
     if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise DatasetError(f"{path} holds 32-bit values: save it with 8 or 16 bits")
+        raise UnreadableError(f"{path} holds 32-bit values: save it with 8 or 16 bits")
     pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -52,7 +52,7 @@ def read_plane(path: Path, *, keep_indices: bool) -> np.ndarray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) of the image at ``path``, from its header; raises ``DatasetError`` if unreadable."""
+    """(height, width) of the image at ``path``, from its header; raises ``UnreadableError``."""
     width, height = _open(path, whole=False).size
     return height, width
 
@@ -67,5 +67,5 @@ def _open(path: Path, *, whole: bool = True) -> Image.Image:
                 image.load()
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None
+        raise UnreadableError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None
     return image

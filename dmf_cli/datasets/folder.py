@@ -17,7 +17,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import image_size, read_image, read_plane
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
-from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
 
@@ -98,7 +98,7 @@ class FolderDataset(Dataset):
         for mask in pair.masks:
             found = self._read_mask(mask)
             if found.shape != label.shape:
-                raise DatasetError(
+                raise SizeMismatchError(
                     f"{mask} is {_pixels(found)} pixels and its image {pair.image.name} {_pixels(label)}: "
                     "give both the same size"
                 )
@@ -117,6 +117,10 @@ class FolderDataset(Dataset):
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
         return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
 
+    def masks(self, index: int) -> tuple[Path, ...]:
+        """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""
+        return self._pairs[index].masks
+
     def _read_mask(self, path: Path) -> np.ndarray:
         if self.colours:
             return colours.nearest(read_image(path, 3), self.colours, path)
@@ -128,7 +132,7 @@ class FolderDataset(Dataset):
         present, where = np.unique(pixels, return_inverse=True)
         unknown = [value for value in present.tolist() if value not in table]
         if unknown:
-            raise DatasetError(
+            raise LabelError(
                 f"{path} holds the value {unknown[0]} and the dataset has {len(self.classes)} classes "
                 f"with values {sorted(table)}: set dataset.values or dataset.classes"
             )

@@ -72,6 +72,15 @@ def identity(root: Path, file: Path) -> str:
     return unicodedata.normalize("NFC", file.relative_to(root).with_suffix("").as_posix())
 
 
+def unclaimed_masks(root: Path, patterns: Patterns, name: str) -> list[Path]:
+    """Files that are named like masks and belong to no image, of any stratum; sorted."""
+    pairs = find_pairs(root, patterns._replace(strata=None, missing_mask="empty"), name)
+    taken = {file for pair in pairs for file in (pair.image, *pair.masks)}
+    # A folder may be several levels deep, everything else is a part of a name.
+    pattern = re.sub(r"[{][^{}]*[}]", "*", patterns.masks.replace("{folder}/", "**/"))
+    return sorted(p for p in root.glob(pattern) if _is_image(p.name) and p not in taken and p.is_file())
+
+
 def _check(patterns: Patterns) -> None:
     if patterns.missing_mask not in ("error", "empty"):
         raise UnknownNameError("dataset.missing_mask", patterns.missing_mask, ["error", "empty"])

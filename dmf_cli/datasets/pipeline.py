@@ -12,7 +12,7 @@ from dmf_cli.datasets.augment import Augment
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.images import Geometry, Normalize, Resize, as_size, prepare, prepare_label
 from dmf_cli.datasets.order import epoch_order
-from dmf_cli.errors import DatasetError
+from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +64,11 @@ def load_checked(dataset: Dataset, index: int) -> Sample:
     sample = dataset.load(index)
     name, highest = f"{dataset.name}, image {dataset.ids[index]!r}", int(sample.label.max(initial=0))
     if sample.label.shape != sample.image.shape[:2]:
-        raise DatasetError(
+        raise SizeMismatchError(
             f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
         )
     if highest >= len(dataset.classes):
-        raise DatasetError(
+        raise LabelError(
             f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
             f"{len(dataset.classes) - 1}"
         )

@@ -8,10 +8,9 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
-from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
 from dmf_cli.errors import DmfError
@@ -38,30 +37,59 @@ class Survey:
         return [] if least is None else [pair for pair in self.pairs if pair.similarity >= least]
 
 
-def survey(dataset: Dataset, progress: Callable[[], None] = lambda: None) -> Survey:
-    """Look at every image of ``dataset``, or read from the cache what was found the last time.
+class Surveyor:
+    """Looks at images one after another; 9 KB of each are kept."""
 
-    Args:
-        dataset: its images are decoded one by one; 9 KB of each are kept.
-        progress: called after each image.
+    def __init__(self) -> None:
+        self._areas: list[float] = []
+        self._descriptions: list[Description] = []
+
+    def add(self, sample: Sample) -> None:
+        """The next image."""
+        self._areas.append(float((sample.label > 0).mean()))
+        self._descriptions.append(describe(sample.image))
+
+    def finish(self) -> Survey:
+        """What was found in all of them."""
+        return Survey(tuple(self._areas), tuple(find(self._descriptions)))
+
+
+def survey(dataset: Dataset) -> Survey:
+    """Look at every image of ``dataset``, or read from the cache what was found the last time.
 
     Raises:
         DatasetError: an image or mask that cannot be read.
     """
-    file = _file(dataset)
-    found = _read(file, len(dataset))
+    found = recall(dataset)
     if found is None:
         log.info("looking for near-duplicates in the %d images of %s", len(dataset), dataset.name)
-        areas: list[float] = []
-        descriptions: list[Description] = []
+        surveyor = Surveyor()
         for index in range(len(dataset)):
-            sample = dataset.load(index)
-            areas.append(float((sample.label > 0).mean()))
-            descriptions.append(describe(sample.image))
-            progress()
-        found = Survey(tuple(areas), tuple(find(descriptions)))
-        _write(file, found)
+            surveyor.add(dataset.load(index))
+        found = surveyor.finish()
+        keep(dataset, found)
     return found
+
+
+def recall(dataset: Dataset) -> Survey | None:
+    """What is in the cache for ``dataset``; None if there is nothing, or nothing whole."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads(_file(dataset).read_text(encoding="utf-8"))
+        areas = tuple(float(area) for area in content["areas"])
+        pairs = tuple(_pair(*entry) for entry in content["pairs"])
+        known = all(0 <= p.first < p.second < len(dataset) for p in pairs)
+        if content["version"] == VERSION and len(areas) == len(dataset) and known:
+            return Survey(areas, pairs)
+    return None
+
+
+def keep(dataset: Dataset, found: Survey) -> None:
+    """Put ``found`` into the cache; one that cannot be written costs time only."""
+    content = {"version": VERSION, "areas": found.areas, "pairs": found.pairs}
+    with contextlib.suppress(OSError, DmfError):
+        file = _file(dataset)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, json.dumps(content))
 
 
 def _file(dataset: Dataset) -> Path:
@@ -69,25 +97,5 @@ def _file(dataset: Dataset) -> Path:
     return cache_folder() / "surveys" / f"{key}.json"
 
 
-def _read(file: Path, count: int) -> Survey | None:
-    """What is in the cache; None if there is nothing, or nothing whole."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        areas = tuple(float(area) for area in content["areas"])
-        pairs = tuple(_pair(*entry) for entry in content["pairs"])
-        known = all(0 <= p.first < p.second < count for p in pairs)
-        if content["version"] == VERSION and len(areas) == count and known:
-            return Survey(areas, pairs)
-    return None
-
-
 def _pair(first: int, second: int, similarity: float, bits: int) -> Pair:
     return Pair(int(first), int(second), float(similarity), int(bits))
-
-
-def _write(file: Path, found: Survey) -> None:
-    """A cache that cannot be written costs time only."""
-    content = {"version": VERSION, "areas": found.areas, "pairs": found.pairs}
-    with contextlib.suppress(OSError, DmfError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps(content))

@@ -35,7 +35,7 @@ def plot_samples(path: Path, dataset: Dataset, count: int = 16) -> None:
         RunFolderError: the picture cannot be written.
     """
     chosen = choose(dataset, count)
-    samples = [_small(dataset.load(index)) for index in chosen]
+    samples = [small(dataset.load(index)) for index in chosen]
     columns = min(A_ROW, len(chosen))
     rows = math.ceil(len(chosen) / columns)
     ratio = float(np.clip(np.median([s.label.shape[0] / s.label.shape[1] for s in samples]), 0.5, 1.6))
@@ -106,7 +106,7 @@ def _colour(value: int) -> str:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _small(sample: Sample) -> Sample:
+def small(sample: Sample) -> Sample:
     """At most ``DISPLAY`` pixels a side: outlines of huge masks cost seconds."""
     height, width = sample.label.shape
     scale = min(1.0, DISPLAY / max(height, width))

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from dmf_cli import datasets
 from dmf_cli.datasets import pipeline, splits
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.survey import Survey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,26 +79,35 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     return Data(dataset, split, channels, train, val)
 
 
-def make_split(config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None) -> splits.Split:
-    """The split of ``config`` (the ``split`` group); every part holds at least one image."""
+def make_split(
+    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: "Survey | None" = None
+) -> splits.Split:
+    """The split of ``config`` (the ``split`` group); every part holds at least one image.
+
+    Args:
+        config: the group.
+        dataset: the images.
+        saved: a split file to use in place of what ``config`` says.
+        found: what is known of the images; None looks at them, where ``config`` needs that.
+    """
     file = saved or (Path(config["file"]) if config["file"] else None)
     if file:
         return splits.load_split(file, dataset)
     plain = {"seed": config["seed"], "fractions": config["fractions"], "stratify": config["stratify"]}
     folds = {"folds": config.get("folds"), "fold": config.get("fold", 0)}
     # Runs of version 0.1 do not have the keys, and made plain random splits.
-    known = _known(config, dataset) if config.get("leak_free") else {}
+    known = _known(config, dataset, found) if config.get("leak_free") else {}
     return splits.make_split(dataset, **plain, **folds, **known)
 
 
-def _known(config: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
     """What belongs together and how large lesions are, for a split that does not leak."""
     similarity, classes = config["similarity"], config["sizes"]
     if dataset.synthetic or (similarity is None and classes == 1):
         return {"links": splits.links_of(dataset)}
     from dmf_cli.datasets.survey import survey
 
-    found = survey(dataset)
+    found = found or survey(dataset)
     similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
     sizes = splits.size_classes(dataset, found.areas, classes)
     return {"links": splits.links_of(dataset, similar), "sizes": sizes}

@@ -1,0 +1,127 @@
+"""``dmf data check``: everything that is wrong with a dataset, and what its splits leak."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmf_cli.cli._parser import Parser
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.check import Report
+
+_ABOUT = """\
+Reads every image and mask of a dataset and tells all that is wrong: unreadable files, images without masks
+and the reverse, masks of another size, unknown labels, empty masks, copies and near-duplicates, and what the
+split leaks, held against a plain random one. Exit code 1 if something makes results wrong.
+
+examples:
+  dmf data check dataset=busi dataset.dir=PATH
+  dmf data check dataset=busi dataset.dir=PATH split.similarity=0.8 -o busi_check
+  dmf data check dataset=busi dataset.dir=PATH split.file=outputs/study/split.json
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf data check dataset=NAME [KEY=VALUE ...] [-o DIR]``."""
+    parser = Parser(prog="dmf data check", description=_ABOUT)
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., split=..., keys"
+    )
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default: NAME_check, here")
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.cli.data import composed
+
+    config = composed(options.overrides)
+    report = _check(config)
+    output = options.output or Path(f"{report.dataset.name}_check")
+    _print(report, _write(output, report))
+    return 1 if report.errors else 0
+
+
+def _check(config: Mapping[str, Any]) -> "Report":
+    from dmf_cli.datasets import open_dataset
+    from dmf_cli.datasets.check import check
+    from dmf_cli.training.data import make_split
+
+    dataset, split = config["dataset"], config["split"]
+    # What stops a training is a finding here.
+    lenient = {"missing_mask": "empty", "size_mismatch": "error"}
+    opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})
+
+    def divide(images: Any, found: Any, **changes: Any) -> Any:
+        return make_split({**split, **changes}, images, found=found)
+
+    with _progress(len(opened)) as advance:
+        return check(
+            opened,
+            divide,
+            similarity=split["similarity"],
+            needs_masks=dataset.get("missing_mask") == "error",
+            unclaimed=_unclaimed(dataset),
+            progress=advance,
+        )
+
+
+def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
+    """Masks without an image, of a dataset that lies in a folder."""
+    if dataset["kind"] != "folder":
+        return []
+    from dmf_cli.datasets.folder import images_folder
+    from dmf_cli.datasets.pairs import Patterns, unclaimed_masks
+
+    patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}
+    return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset["name"])
+
+
+def _write(output: Path, report: "Report") -> list[Path]:
+    """``check.json`` and, where there are near-duplicates, ``pairs.png``."""
+    from dmf_cli.datasets.check import as_json
+    from dmf_cli.results.atomic import told, write_atomic
+    from dmf_cli.results.check_report import plot_pairs
+
+    table, picture = output / "check.json", output / "pairs.png"
+    with told(output):
+        output.mkdir(parents=True, exist_ok=True)
+        picture.unlink(missing_ok=True)  # of an earlier call: it may have found what is gone
+    write_atomic(table, json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n")
+    if not report.pairs:
+        return [table]
+    plot_pairs(picture, report.dataset, report.pairs)
+    return [table, picture]
+
+
+def _print(report: "Report", files: Sequence[Path]) -> None:
+    from rich.console import Console
+
+    from dmf_cli.results import check_report
+
+    console, summary = Console(), report.statistics.summary()
+    usable = len(report.dataset)
+    print(f"{report.dataset.name}: {report.total} images, {usable} can be used")
+    print(check_report.images(summary))
+    for table in (check_report.strata(summary), check_report.classes(summary)):
+        print()
+        console.print(table)
+    if report.leaks:
+        print()
+        console.print(check_report.leaks(report))
+    if report.findings:
+        print()
+        console.print(check_report.findings(report))
+    warnings = len(report.findings) - report.errors
+    print(f"\n{report.errors} error(s), {warnings} warning(s); written to {' and '.join(map(str, files))}")
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("checking", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,282 @@
+"""What is wrong with a dataset, all of it at once: files, masks, labels, duplicates, leaks between the parts.
+
+Images are decoded one after another and 9 KB of each are kept, so memory does not grow with their size. What
+would make results wrong is an error; what a user should look at is a warning.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.datasets import splits
+from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.duplicates import Pair
+from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.pipeline import load_checked
+from dmf_cli.datasets.statistics import Statistics
+from dmf_cli.datasets.survey import Survey, Surveyor, keep, recall
+from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
+
+# Kind of a finding -> (whether it is an error, what it is called).
+KINDS = {
+    "unreadable": (True, "files that cannot be read"),
+    "no mask": (True, "images without a mask"),
+    "no image": (True, "masks without an image"),
+    "size": (True, "masks of another size than their image"),
+    "label": (True, "masks with values that no class has"),
+    "other": (True, "images that cannot be used"),
+    "contradiction": (True, "near-duplicates in different classes"),
+    "leak": (True, "near-duplicates in different parts of the split"),
+    "copy": (False, "files that are the same, byte for byte"),
+    "near-duplicate": (False, "near-duplicates in one class"),
+    "empty": (False, "empty masks where others of the class have lesions"),
+    "full": (False, "masks without any background"),
+}
+SEEDS = 20  # of plain random splits
+_PLAIN = {"leak_free": False, "file": None}
+_BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (LabelError, "label"))
+
+MakeSplit = Callable[..., splits.Split]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Args:
+        kind: of ``KINDS``.
+        where: ids of images, or files.
+        text: one line.
+    """
+
+    kind: str
+    where: tuple[str, ...]
+    text: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it makes results wrong."""
+        return KINDS[self.kind][0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Everything that was found.
+
+    Args:
+        dataset: what can be used of it: images that were read.
+        total: images, with those that cannot be used.
+        findings: sorted by kind, as in ``KINDS``.
+        statistics: of the images that were read.
+        survey: of the same.
+        pairs: near-duplicates at ``split.similarity``, the worst first: in two classes, then by similarity.
+        leaks: split -> what it leaks, see :func:`leaks`.
+    """
+
+    dataset: Dataset
+    total: int
+    findings: tuple[Finding, ...]
+    statistics: Statistics
+    survey: Survey
+    pairs: tuple[Pair, ...]
+    leaks: Mapping[str, Mapping[str, float]]
+
+    @property
+    def errors(self) -> int:
+        """How many findings make results wrong."""
+        return sum(finding.is_error for finding in self.findings)
+
+
+class Subset(Dataset):
+    """Some images of another dataset."""
+
+    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
+        self._whole, self._indices = whole, tuple(indices)
+        self.name, self.classes, self.channels = whole.name, whole.classes, whole.channels
+        self.spacing, self.synthetic = whole.spacing, whole.synthetic
+        self.ids = tuple(whole.ids[i] for i in indices)
+        self.strata = tuple(whole.strata[i] for i in indices)
+        self.groups = whole.groups and tuple(whole.groups[i] for i in indices)
+
+    def load(self, index: int) -> Sample:
+        """See :meth:`Dataset.load`."""
+        return self._whole.load(self._indices[index])
+
+    def content(self, index: int) -> str:
+        """See :meth:`Dataset.content`."""
+        return self._whole.content(self._indices[index])
+
+    def fingerprint(self) -> str:
+        """That of the whole, which says which images these are too."""
+        return self._whole.fingerprint()
+
+
+def check(
+    dataset: Dataset,
+    make_split: MakeSplit,
+    *,
+    similarity: float | None,
+    needs_masks: bool = True,
+    unclaimed: Iterable[Path] = (),
+    progress: Callable[[], None] = lambda: None,
+) -> Report:
+    """Look at every image of ``dataset``.
+
+    Args:
+        dataset: opened so that images without a mask do not stop it.
+        make_split: ``(images, survey, **changes of the split's config) -> split``.
+        similarity: of near-duplicates; None does not look for them.
+        needs_masks: an image without a mask file is an error.
+        unclaimed: mask files that belong to no image.
+        progress: called after each image.
+    """
+    findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
+    findings += _without_masks(dataset) if needs_masks else []
+    statistics, surveyor, readable = Statistics(dataset.classes), Surveyor(), list[int]()
+    known = recall(dataset)
+    for index in range(len(dataset)):
+        try:
+            sample = load_checked(dataset, index)
+        except DatasetError as error:
+            findings.append(Finding(_kind(error), (dataset.ids[index],), str(error)))
+        else:
+            readable.append(index)
+            statistics.add(dataset.strata[index], sample)
+            if known is None:
+                surveyor.add(sample)
+        progress()
+    usable: Dataset = dataset if len(readable) == len(dataset) else Subset(dataset, readable)
+    if known is None:
+        known = surveyor.finish()
+        if usable is dataset:
+            keep(dataset, known)
+    pairs = sorted(known.similar(similarity), key=lambda pair: (not _differ(usable, pair), -pair.similarity))
+    findings += [*_masks(usable, known), *_copies(usable), *_alike(usable, pairs)]
+    found, leaking = _splits(usable, known, pairs, make_split)
+    order = list(KINDS)
+    ordered = sorted([*findings, *leaking], key=lambda finding: order.index(finding.kind))
+    return Report(usable, len(dataset), tuple(ordered), statistics, known, tuple(pairs), found)
+
+
+def leaks(dataset: Dataset, split: splits.Split, pairs: Iterable[Pair]) -> dict[str, float]:
+    """What ``split`` leaks.
+
+    Returns:
+        ``pairs``: near-duplicates in two parts; ``patients``: with images in two parts; ``test_images`` and
+        ``test_share``: of the test images those whose near-duplicate or patient is in train or val.
+    """
+    side = {index: part for part in splits.PARTS for index in getattr(split, part)}
+    across = [p for p in pairs if p.second in side and side.get(p.first, "") not in ("", side[p.second])]
+    of_patient: dict[str, set[str]] = {}
+    for index, part in side.items():
+        if dataset.groups:
+            of_patient.setdefault(dataset.groups[index], set()).add(part)
+    exposed = {i for p in across for i in (p.first, p.second) if side[i] == "test"}
+    exposed |= {i for i in split.test if dataset.groups and len(of_patient[dataset.groups[i]]) > 1}
+    return {
+        "pairs": len(across),
+        "patients": sum(len(parts) > 1 for parts in of_patient.values()),
+        "test_images": len(exposed),
+        "test_share": len(exposed) / len(split.test),
+    }
+
+
+def _kind(error: DatasetError) -> str:
+    return next((kind for cls, kind in _BY_ERROR if isinstance(error, cls)), "other")
+
+
+def _without_masks(dataset: Dataset) -> list[Finding]:
+    if not isinstance(dataset, FolderDataset):
+        return []
+    bare = [name for index, name in enumerate(dataset.ids) if not dataset.masks(index)]
+    return [Finding("no mask", (name,), f"image {name!r} has no mask file") for name in bare]
+
+
+def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
+    """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
+    lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
+    findings = []
+    for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
+        if area == 0 and stratum in lesions:
+            findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))
+        if area == 1:
+            findings.append(Finding("full", (name,), f"the mask of {name!r} covers the whole image"))
+    return findings
+
+
+def _copies(dataset: Dataset) -> list[Finding]:
+    same: dict[str, list[str]] = {}
+    for index, name in enumerate(dataset.ids):
+        same.setdefault(dataset.content(index), []).append(name)
+    return [
+        Finding("copy", tuple(names), f"{len(names)} images are one file: {', '.join(names)}")
+        for names in same.values()
+        if len(names) > 1
+    ]
+
+
+def _differ(dataset: Dataset, pair: Pair) -> bool:
+    return dataset.strata[pair.first] != dataset.strata[pair.second]
+
+
+def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
+    findings = []
+    for pair in pairs:
+        names = (dataset.ids[pair.first], dataset.ids[pair.second])
+        kind = "contradiction" if _differ(dataset, pair) else "near-duplicate"
+        findings.append(Finding(kind, names, f"{names[0]} ~ {names[1]} ({pair.similarity:.2f})"))
+    return findings
+
+
+def _splits(
+    dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
+) -> tuple[dict[str, dict[str, float]], list[Finding]]:
+    """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
+    try:
+        ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
+        others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]
+    except DatasetError as error:
+        return {}, [Finding("other", (dataset.name,), str(error))]
+    side = {index: part for part in splits.PARTS for index in getattr(ours, part)}
+    findings = []
+    for pair in pairs:
+        parts = side.get(pair.first), side.get(pair.second)
+        if None not in parts and parts[0] != parts[1]:
+            names = dataset.ids[pair.first], dataset.ids[pair.second]
+            text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
+            findings.append(Finding("leak", names, text))
+    of_others = [leaks(dataset, other, pairs) for other in others]
+    mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
+    named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
+    return {**named, f"plain random, {SEEDS} seeds": mean}, findings
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """Kind -> how many findings, in the order of ``KINDS``."""
+    number = Counter(finding.kind for finding in findings)
+    return {kind: number[kind] for kind in KINDS if number[kind]}
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything but the images, in words of JSON."""
+    ids = report.dataset.ids
+    return {
+        "dataset": report.dataset.name,
+        "fingerprint": report.dataset.fingerprint(),
+        "images": report.total,
+        "usable": len(ids),
+        "errors": report.errors,
+        "warnings": len(report.findings) - report.errors,
+        "findings": [
+            {"kind": f.kind, "error": f.is_error, "where": list(f.where), "text": f.text}
+            for f in report.findings
+        ],
+        "statistics": report.statistics.summary(),
+        "near_duplicates": [
+            {"images": [ids[p.first], ids[p.second]], "similarity": p.similarity, "bits": p.bits}
+            for p in report.pairs
+        ],
+        "leaks": {name: dict(values) for name, values in report.leaks.items()},
+    }

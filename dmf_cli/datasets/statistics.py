@@ -1,0 +1,67 @@
+"""Sizes, grey values, lesions and classes of a dataset, image by image: a few numbers of each are kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dmf_cli.datasets.base import Sample
+
+
+class Statistics:
+    """Collects what :meth:`summary` tells.
+
+    Args:
+        classes: names, background first.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self.strata: list[str] = []
+        self._rows: list[tuple[float, ...]] = []  # height, width, mean, deviation, black, white, lesion
+        self._shares: list[np.ndarray] = []
+
+    def add(self, stratum: str, sample: Sample) -> None:
+        """The next image."""
+        image, label = sample.image, sample.label
+        shares = np.bincount(label.ravel(), minlength=len(self.classes)) / label.size
+        grey = (
+            float(image.mean()),
+            float(image.std()),
+            float((image == 0).mean()),
+            float((image == 255).mean()),
+        )
+        self._rows.append((*image.shape[:2], *grey, float(1 - shares[0])))
+        self._shares.append(shares)
+        self.strata.append(stratum)
+
+    def summary(self) -> dict[str, Any]:
+        """Medians and ranges over the images, by stratum and of all; shares are of pixels, in [0, 1]."""
+        if not self._rows:
+            return {}
+        rows, shares, strata = np.array(self._rows), np.array(self._shares), np.array(self.strata)
+        return {
+            "height": _spread(rows[:, 0]),
+            "width": _spread(rows[:, 1]),
+            "sizes": len(np.unique(rows[:, :2], axis=0)),
+            "mean grey": _spread(rows[:, 2]),
+            "deviation of grey": _spread(rows[:, 3]),
+            "black pixels": _spread(rows[:, 4]),
+            "white pixels": _spread(rows[:, 5]),
+            "strata": {name: _stratum(rows[strata == name, 6]) for name in sorted(set(self.strata))},
+            "classes": {
+                name: {"images": int((share > 0).sum()), "pixels": round(float(share.mean()), 5)}
+                for name, share in zip(self.classes, shares.T, strict=True)
+            },
+        }
+
+
+def _stratum(lesions: np.ndarray) -> dict[str, Any]:
+    present = lesions[lesions > 0]
+    found: Mapping[str, Any] = {"lesion": _spread(present)} if len(present) else {}
+    return {"images": len(lesions), "without lesion": int((lesions == 0).sum()), **found}
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    named = {"min": values.min(), "median": np.median(values), "max": values.max()}
+    return {name: round(float(value), 5) for name, value in named.items()}
