@@ -4,28 +4,50 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import ConfigError
 
 _ABOUT = """\
 Groups finished runs by what differs in their configs, repeats being the seeds, and holds each group against
-one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots.
+one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots. The folds of
+one k-fold split count as one run. No winner is named that other seeds or other images could undo.
 
 examples:
   dmf compare outputs/2026-11-25                            everything below a folder
   dmf compare outputs/sweep --by weighting --baseline weighting=fixed
+  dmf compare outputs/sweep --metric foreground.hd95 --only dataset=busi --difference 2
   dmf compare run1 run2 run3 run4 --metric foreground.iou -o tables
 """
 
 
 def run(arguments: Sequence[str]) -> int:
-    """``dmf compare PATHS... [--by KEYS] [--baseline KEY=VALUE] [--metric NAME] [-o DIR]``."""
+    """``dmf compare PATHS... [--by KEYS] [--baseline KEY=VALUE] [--metric NAME] ...``."""
     parser = Parser(prog="dmf compare", description=_ABOUT)
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="runs, or folders that hold some")
     parser.add_argument(
         "--by", metavar="KEYS", help="what makes a setting, with commas; default: all that differs"
     )
-    parser.add_argument("--baseline", metavar="KEY=VALUE", help="default: weighting=fixed where there is one")
+    parser.add_argument(
+        "--baseline",
+        metavar="KEY=VALUE",
+        help="default: weighting=fixed where there is one; if several settings have it, each other is held "
+        "against the one that is like it in the rest",
+    )
     parser.add_argument(
         "--metric", default="foreground.dice", metavar="NAME", help="a column of the per-image tables"
+    )
+    parser.add_argument(
+        "--only",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="runs that have this; may be repeated",
+    )
+    parser.add_argument(
+        "--difference",
+        metavar="D",
+        type=float,
+        action="append",
+        help="say how many seeds it takes to find a difference of D; may be repeated",
     )
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, help="default: PATH/comparison, or comparison"
@@ -36,16 +58,38 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.results.atomic import told
     from dmf_cli.results.comparison import compare, plots, tables
 
-    by = [key.strip() for key in options.by.split(",")] if options.by else None
-    found = compare.compare(options.paths, metric=options.metric, by=by, baseline=options.baseline)
+    found = compare.compare(
+        options.paths,
+        metric=options.metric,
+        by=[key.strip() for key in options.by.split(",")] if options.by else None,
+        baseline=options.baseline,
+        only=[_pair(word) for word in options.only],
+        differences=_sizes(options.difference),
+    )
     folder = options.output or _folder(options.paths)
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found)
     Console().print(tables.render(found))
+    for line in found.left_out:
+        print(f"left out: {line}")
     plots.write(folder, found)
     print(f"written to {folder}")
     return 0
+
+
+def _pair(word: str) -> tuple[str, str]:
+    key, sign, value = word.partition("=")
+    if not (key and sign and value):
+        raise ConfigError(f"--only {word}: give KEY=VALUE, as --only dataset=busi")
+    return key, value
+
+
+def _sizes(given: list[float] | None) -> list[float] | None:
+    for size in given or ():
+        if not 0 < size < float("inf"):
+            raise ConfigError(f"--difference {size}: give a number above 0, in units of the metric")
+    return given
 
 
 def _folder(paths: Sequence[Path]) -> Path:

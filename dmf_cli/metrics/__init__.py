@@ -51,6 +51,7 @@ __registry__ = (
     "dice", "iou", "precision", "recall", "specificity", "f1", "accuracy", "fpr", "fnr", "npv", "cb_dice",
     "hd95", "assd", "nsd", "lesion_sensitivity", "lesion_fp", "ece",
 )  # fmt: skip
+LOWER_IS_BETTER = ("fpr", "fnr", "hd95", "assd", "lesion_fp", "ece")
 OF_COUNTS = __registry__[: __registry__.index("cb_dice") + 1]
 
 

@@ -7,6 +7,8 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "\n": " ",
 }  # fmt: skip
 
+WIDE = 22  # characters of a name from which it may wrap
+
 
 def escape(text: str) -> str:
     """``text`` with every character that LaTeX would take as a command."""
@@ -14,7 +16,12 @@ def escape(text: str) -> str:
 
 
 def table(
-    title: str, notes: Sequence[str], columns: Sequence[str], sections: Mapping[str, Sequence[Sequence[str]]]
+    title: str,
+    notes: Sequence[str],
+    columns: Sequence[str],
+    sections: Mapping[str, Sequence[Sequence[str]]],
+    *,
+    small: bool = False,
 ) -> str:
     """A ``table`` environment; the first column is text, the others are numbers.
 
@@ -23,14 +30,19 @@ def table(
         notes: its other sentences.
         columns: headings.
         sections: heading -> rows of cells, separated by rules.
+        small: small type and narrow gaps, for a table of many columns.
     """
+    longest = max((len(row[0]) for rows in sections.values() for row in rows), default=0)
+    # Long names wrap at their spaces, so that the numbers stay on the page.
+    first = r"p{0.24\linewidth}" if small and longest > WIDE else "l"
     caption = ". ".join(escape(sentence) for sentence in (title, *notes)) + "."
     lines = [
         r"% \usepackage{booktabs}",
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{{caption}}}",
-        f"  \\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+        *([r"  \footnotesize\setlength{\tabcolsep}{2.5pt}"] if small else []),
+        f"  \\begin{{tabular}}{{{first}{'r' * (len(columns) - 1)}}}",
         r"    \toprule",
         _row(columns),
     ]

@@ -1,4 +1,4 @@
-"""The comparison itself: one row a setting, each held against one baseline."""
+"""The comparison itself: one row a setting, each held against a baseline."""
 
 import dataclasses
 import math
@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results.comparison import loading, settings, significance
+from dmf_cli.results.comparison import intervals, loading, settings, verdict
 from dmf_cli.results.comparison.groups import Group, collect, same_images
-from dmf_cli.results.comparison.intervals import Interval, interval
+from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.comparison.loading import Run
+from dmf_cli.results.comparison.settings import Label
 from dmf_cli.results.comparison.versus import Versus, versus
 
-LOWER_IS_BETTER = ("fpr", "fnr", "hd95", "asd", "ece", "false_positives")
+Pairs = Sequence[tuple[str, str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,14 +27,16 @@ class Row:
     Args:
         group: its runs and scores.
         mean: over repetitions and images, with its interval.
+        bootstrapped: ends of the percentile bootstrap of the same mean.
         std: of the repetitions' means, n - 1; NaN for one.
         rank: mean rank over images, 1 is best.
         wins: repetitions (of those that all settings have) in which it is best.
-        versus: the difference to the baseline; None for the baseline itself.
+        versus: the difference to its baseline; None for a baseline.
     """
 
     group: Group
     mean: Interval
+    bootstrapped: tuple[float, float]
     std: float
     rank: float
     wins: int
@@ -46,35 +50,36 @@ class Comparison:
     Args:
         metric: a column of the per-image tables.
         rows: one a setting.
-        baseline: its name.
+        baseline: what the others are held against, for people.
         images: ids, in the order of the columns of every group's scores.
+        common: repetitions that all settings have.
+        friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
         described: what was scored, and how.
         left_out: one line for each run that could not be compared.
+        verdict: the answer in words; no winner is named that chance could have made.
+        power: what it would take to find differences of a given size, in words; may be empty.
     """
 
     metric: str
     rows: tuple[Row, ...]
     baseline: str
     images: tuple[str, ...]
+    common: int
+    friedman: float
     described: str
     left_out: tuple[str, ...]
-
-    @property
-    def verdict(self) -> str:
-        """The answer in words; no winner is named that chance could have made."""
-        others = [(row.group.name, row.versus) for row in self.rows if row.versus]
-        lower = lower_is_better(self.metric)
-        said = [
-            f"{name} is {'better' if (one.difference.mean < 0) == lower else 'worse'} than {self.baseline} "
-            f"(p = {one.p_seeds:.3g})"
-            for name, one in others
-            if one.significant
-        ]
-        return "; ".join(said) if said else _undecided(self.baseline, [one for _, one in others])
+    verdict: str
+    power: str
 
 
 def compare(
-    paths: Sequence[Path], *, metric: str, by: Sequence[str] | None = None, baseline: str | None = None
+    paths: Sequence[Path],
+    *,
+    metric: str,
+    by: Sequence[str] | None = None,
+    baseline: str | None = None,
+    only: Pairs = (),
+    differences: Sequence[float] | None = None,
 ) -> Comparison:
     """Compare the runs below ``paths``.
 
@@ -82,15 +87,18 @@ def compare(
         paths: run folders, or folders that hold some.
         metric: a column of the per-image tables, such as ``foreground.dice``.
         by: see :func:`dmf_cli.results.comparison.settings.place`.
-        baseline: ``KEY=VALUE`` (several with commas) that one setting has; None: ``weighting=fixed`` where
-            there is one, else the first by name.
+        baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
+            several have it, each other is held against the one that is like it in everything else. None:
+            ``weighting=fixed`` where there is one, else the first by name.
+        only: (key, value) that runs must have; the others are left out without a word.
+        differences: to say how many seeds they need; None: usual ones for the metric.
 
     Raises:
         RunFolderError: fewer than two comparable runs.
         ConfigError: all runs are one setting, or the baseline is none of them.
     """
-    runs, left_out = _load(loading.find(list(paths)), metric)
-    runs, others = same_images(runs)
+    runs, left_out = _load(paths, metric)
+    runs, others = same_images(settings.only(runs, only))
     groups, images, doubled = collect(settings.place(runs, by))
     left_out = [*left_out, *others, *doubled]
     if len(groups) < 2:
@@ -98,86 +106,133 @@ def compare(
             f"all {len(runs)} comparable runs have one setting, nothing to compare: give runs that differ in "
             "more than the seed" + "".join(f"; left out: {line}" for line in left_out[:1])
         )
-    base = _baseline(groups, baseline)
+    pairs, name = _baselines(groups, baseline)
+    against = versus(pairs)
+    lower = lower_is_better(metric)
+    rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower)
+    found = [(row.group.name, row.versus) for row in rows if row.versus]
     return Comparison(
-        metric, _rows(groups, base, metric), base.name, images, runs[0].described, tuple(left_out)
+        metric=metric,
+        rows=rows,
+        baseline=name,
+        images=images,
+        common=len(_common(groups)),
+        friedman=_friedman(groups),
+        described=runs[0].described,
+        left_out=tuple(left_out),
+        verdict=verdict.of(found, lower),
+        power=verdict.power(against, metric, differences),
     )
 
 
 def lower_is_better(metric: str) -> bool:
     """Whether small values of ``metric`` are good."""
-    return metric.rsplit(".", 1)[-1] in LOWER_IS_BETTER
+    return metric.rsplit(".", 1)[-1].removesuffix("_mm") in metrics.LOWER_IS_BETTER
 
 
-def _load(folders: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
+def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
     """Runs that can be compared, and a line for each that cannot."""
+    folders, left_out = loading.find(list(paths))
     runs: list[Run] = []
-    left_out: list[str] = []
+    unknown: dict[Path, UnknownNameError] = {}
     for folder in folders:
         try:
             runs.append(loading.load(folder, metric))
-        except UnknownNameError:
-            raise
+        except UnknownNameError as error:
+            unknown[folder] = error
         except DmfError as error:
             left_out.append(str(error))
+    if unknown and not runs:
+        every = {name for error in unknown.values() for name in error.allowed}
+        raise UnknownNameError("metric", metric, every, next(iter(unknown.values())).do)
+    left_out += [f"{folder} has no {metric}: {error.do}" for folder, error in unknown.items()]
     if len(runs) < 2:
         why = "".join(f"; {line}" for line in left_out[:2])
         raise RunFolderError(f"{len(runs)} completed run(s) found, and two or more are needed{why}")
     return runs, left_out
 
 
-def _baseline(groups: Sequence[Group], wanted: str | None) -> Group:
+def _baselines(groups: Sequence[Group], wanted: str | None) -> tuple[list[tuple[Group, Group]], str]:
+    """(setting, its baseline) for each that is none, and what the baseline is called."""
     if wanted is None:
-        return next((group for group in groups if ("weighting", "fixed") in group.label), groups[0])
-    pairs = [tuple(part.strip().split("=", 1)) for part in wanted.split(",")]
-    matching = [group for group in groups if all(pair in group.label for pair in pairs)]
-    if len(matching) != 1:
-        what = "no setting has" if not matching else f"{len(matching)} settings have"
+        fixed = any(("weighting", "fixed") in group.label for group in groups)
+        given = (("weighting", "fixed"),) if fixed else groups[0].label
+    else:
+        given = tuple(_pair(part) for part in wanted.split(","))
+    name = ", ".join(f"{key}={value}" for key, value in given)
+    bases = [group for group in groups if all(pair in group.label for pair in given)]
+    if not bases or len(bases) == len(groups):
+        which = "no setting has" if not bases else "all settings have"
         names = "; ".join(group.name for group in groups)
-        raise ConfigError(f"--baseline {wanted}: {what} that; give one of: {names}")
-    return matching[0]
+        raise ConfigError(f"--baseline {wanted}: {which} that; give one of: {names}")
+    keys = [key for key, _ in given]
+    pairs = [(group, _base(group, bases, keys)) for group in groups if group not in bases]
+    return pairs, bases[0].name if len(bases) == 1 else f"the {name} of the same {_rest(bases[0], keys)}"
 
 
-def _rows(groups: Sequence[Group], base: Group, metric: str) -> tuple[Row, ...]:
-    lower = lower_is_better(metric)
-    others = [group for group in groups if group is not base]
-    against = {g.label: v for g, v in zip(others, versus(others, base), strict=True)}
-    ranks, wins = _ranks(groups, lower), _wins(groups, lower)
+def _pair(part: str) -> tuple[str, str]:
+    key, _, value = part.strip().partition("=")
+    return key, value
+
+
+def _base(group: Group, bases: Sequence[Group], keys: Sequence[str]) -> Group:
+    """The baseline that is like ``group`` in all but ``keys`` and their parameters."""
+    alike = [base for base in bases if _others(base, keys) == _others(group, keys)]
+    if len(bases) == 1 or len(alike) == 1:
+        return alike[0] if alike else bases[0]
+    names = "; ".join(base.name for base in bases)
+    raise ConfigError(f"which baseline is {group.name} held against? Say more: --baseline one of: {names}")
+
+
+def _others(group: Group, keys: Sequence[str]) -> Label:
+    return tuple(
+        (k, v) for k, v in group.label if not any(k == key or k.startswith(f"{key}.") for key in keys)
+    )
+
+
+def _rest(group: Group, keys: Sequence[str]) -> str:
+    return " and ".join(key for key, _ in _others(group, keys))
+
+
+def _rows(groups: Sequence[Group], against: dict[Label, Versus], lower: bool) -> tuple[Row, ...]:
     rows = []
-    for group, rank, won in zip(groups, ranks, wins, strict=True):
+    for group, rank, won in zip(groups, _ranks(groups, lower), _wins(groups, lower), strict=True):
         spread = float(np.std(group.means, ddof=1)) if len(group.means) > 1 else math.nan
-        rows.append(Row(group, interval(group.scores), spread, rank, won, against.get(group.label)))
+        mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
+        rows.append(Row(group, mean, bootstrapped, spread, rank, won, against.get(group.label)))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 
-def _ranks(groups: Sequence[Group], lower: bool) -> list[float]:
-    """Mean ranks over the images that count everywhere."""
+def _table(groups: Sequence[Group]) -> np.ndarray:
+    """``(settings, images)``, the images that count everywhere."""
     table = np.array([group.per_image for group in groups])
-    table = table[:, ~np.isnan(table).any(axis=0)]
+    return table[:, ~np.isnan(table).any(axis=0)]
+
+
+def _ranks(groups: Sequence[Group], lower: bool) -> list[float]:
+    """Mean ranks over images."""
+    table = _table(groups)
     if not table.size:
         return [math.nan] * len(groups)
     return [float(rank) for rank in stats.rankdata(table if lower else -table, axis=0).mean(axis=1)]
 
 
+def _friedman(groups: Sequence[Group]) -> float:
+    table = _table(groups)
+    if len(groups) < 3 or table.shape[1] < 2 or (table == table[0]).all():
+        return math.nan
+    return float(stats.friedmanchisquare(*table).pvalue)
+
+
+def _common(groups: Sequence[Group]) -> set[Label]:
+    return set.intersection(*(set(group.repetitions) for group in groups))
+
+
 def _wins(groups: Sequence[Group], lower: bool) -> list[int]:
     """In how many of the common repetitions each is best; ties count for all."""
-    common = set.intersection(*(set(group.repetitions) for group in groups))
     won = [0] * len(groups)
-    for repetition in common:
+    for repetition in _common(groups):
         means = [group.mean_of(repetition) for group in groups]
         best = (min if lower else max)(means)
         won = [count + (mean == best) for count, mean in zip(won, means, strict=True)]
     return won
-
-
-def _undecided(baseline: str, known: Sequence[Versus]) -> str:
-    """Why no winner is named, and what it would take."""
-    text = f"no setting differs from {baseline} by more than chance could make"
-    least = min(one.smallest_p for one in known)
-    if least > significance.ALPHA:
-        enough = significance.seeds_to_reach(len(known))
-        text += f"; with these seeds p cannot fall below {least:.2g}: it takes {enough} paired seeds"
-    needed = [one.seeds_needed for one in known if one.seeds_needed is not None]
-    if needed:
-        text += f"; to find a difference as large as the clearest one seen, about {min(needed)} seeds"
-    return text

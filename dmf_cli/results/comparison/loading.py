@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results import places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
+SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
+FOLD = "split.fold"
+COUNTS = ("lesions", "lesions_found")  # columns that are no scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +28,11 @@ class Run:
         path: its folder.
         config: every leaf of its config, ``{"weighting.name": "var", ...}``.
         scores: image id -> score on the test split; NaN where the metric is undefined.
-        images: what was scored and how, hashed: only runs with the same value can be compared.
+        images: what was scored and how, hashed: only runs with the same value can be compared. Equal among
+            the folds of one split.
         described: the same for people, ``busi, 98 test images, threshold 0.5 ...``.
-        data: like ``images`` without the images themselves: equal among the folds of one split.
+        fold: number of the fold that was tested, 0 without folds.
+        folds: into how many parts the images were divided; 1: one test split.
     """
 
     path: Path
@@ -34,29 +40,39 @@ class Run:
     scores: Mapping[str, float]
     images: str
     described: str
-    data: str
+    fold: int = 0
+    folds: int = 1
 
 
-def find(paths: list[Path]) -> list[Path]:
-    """The run folders that ``paths`` are or hold, each once, in the order of their names.
+def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """The run folders that ``paths`` are or hold, each once, and a line for each path that holds none.
 
     Raises:
         RunFolderError: a path that does not exist, or no run at all.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
+    empty: list[str] = []
     for path in paths:
         if not path.exists():
             raise RunFolderError(f"{path} does not exist: give run folders, or a folder that holds some")
-        inside = (
-            [path / places.CONFIG] if (path / places.CONFIG).is_file() else sorted(path.rglob(places.CONFIG))
-        )
-        found |= dict.fromkeys(file.parent for file in inside)
+        inside = _runs(path)
+        empty += [] if inside else [f"{path} holds no run: a run folder has a {places.CONFIG}"]
+        for folder in inside:
+            found.setdefault(folder.resolve(), folder)
     if not found:
         raise RunFolderError(
             f"no run in {', '.join(map(str, paths))}: a run folder holds {places.CONFIG}; "
             "`dmf train` makes one"
         )
-    return list(found)
+    return list(found.values()), empty
+
+
+def _runs(path: Path) -> list[Path]:
+    """``path`` itself, or what it holds; a damaged run is one of whose two files one is left."""
+    names = (places.CONFIG, places.STATUS)
+    if any((path / name).is_file() for name in names):
+        return [path]
+    return sorted({file.parent for name in names for file in path.rglob(name)})
 
 
 def load(path: Path, metric: str) -> Run:
@@ -73,16 +89,22 @@ def load(path: Path, metric: str) -> Run:
         )
     settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
     scores = _scores(path / PER_IMAGE, metric)
-    how = [str(settings.get(key)) for key in SCORED_AS]
-    data = _hash([str(split.get("fingerprint")), *how])
-    described = ", ".join(
-        [
-            str(split.get("dataset")),
-            f"{len(scores)} test images",
-            *(f"{k} {v}" for k, v in zip(SCORED_AS, how, strict=True)),
-        ]
-    )
-    return Run(path, _config(path), scores, _hash([data, *sorted(scores)]), described, data)
+    config = _config(path)
+    keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
+    how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
+    folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
+    which = _division(config) if folds > 1 else sorted(scores)
+    what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
+    said = [f"{key} {settings[key]}" for key in keys if key in settings and key != "full_rules"]
+    described = ", ".join([str(split.get("dataset")), what, *said])
+    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds)
+
+
+def _division(config: Mapping[str, Any]) -> list[str]:
+    """What decides which image is in which fold."""
+    return [
+        f"{key}={value}" for key, value in sorted(config.items()) if key.startswith("split.") and key != FOLD
+    ]
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -108,15 +130,25 @@ def _config(path: Path) -> dict[str, Any]:
 def _scores(file: Path, metric: str) -> dict[str, float]:
     with _readable(file), file.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-        names = [
-            name for name in (rows[0] if rows else {}) if name and name.startswith(("foreground.", "class."))
-        ]
+        names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
-            raise UnknownNameError("metric", metric, names)
+            raise UnknownNameError("metric", metric, names, "`dmf eval RUN metrics=full` adds distances")
         scores = {row["id"]: float(row[metric] or math.nan) for row in rows}
+        if any(math.isinf(value) for value in scores.values()):
+            raise ValueError("infinite")
     if not scores:
         raise RunFolderError(f"{file} has no rows: `dmf eval {file.parent.parent}` writes it again")
+    if all(math.isnan(value) for value in scores.values()):
+        raise RunFolderError(f"{file.parent.parent}: {metric} is undefined on every test image")
     return scores
+
+
+def _is_score(name: str | None) -> bool:
+    return (
+        bool(name)
+        and str(name).startswith(("foreground.", "class."))
+        and str(name).rsplit(".", 1)[-1] not in COUNTS
+    )
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.results.comparison.loading import Run
+from dmf_cli.results.comparison.loading import FOLD, Run
 
-# Keys that say where and what a run is, not how it trains.
-ASIDE = ("run_dir", "output_root", "sweep", "trainer.device", "trainer.insight_every")
+# Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
+ASIDE = (
+    "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
+    "trainer.device", "trainer.insight_every",
+)  # fmt: skip
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
-DERIVED = ("loss.coefficients",)  # said by the loss expression already
-FOLD = "split.fold"
 
 Label = tuple[tuple[str, str], ...]
 
@@ -61,12 +62,29 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     ]
 
 
+def only(runs: Sequence[Run], wanted: Sequence[tuple[str, str]]) -> list[Run]:
+    """The runs whose config has every (key, value) of ``wanted``; keys as in ``by``, or whole config keys.
+
+    Raises:
+        UnknownNameError: a key that no run has.
+        ConfigError: a value that no run has.
+    """
+    for key, value in wanted:
+        there = {_text(found) for run in runs if (found := _value(run.config, key)) is not None}
+        if not there:
+            raise UnknownNameError("key of --only", key, {k for run in runs for k in run.config})
+        if value not in there:
+            raise ConfigError(f"--only {key}={value}: no run has that; there are {', '.join(sorted(there))}")
+        runs = [run for run in runs if _text(_value(run.config, key)) == value]
+    return list(runs)
+
+
 def _varying(runs: Sequence[Run]) -> list[str]:
     """What differs, as people write it: ``weighting`` for its name, ``weighting.window`` for a parameter."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
     found: dict[str, None] = {}
     for key in keys:
-        if key in ("seed", FOLD) or any(_below(key, aside) for aside in (*ASIDE, *DERIVED)):
+        if key in ("seed", FOLD) or any(_below(key, aside) for aside in ASIDE):
             continue
         group = key.split(".")[0]
         name = NAMES.get(group, f"{group}.name")

@@ -24,10 +24,16 @@ COLUMNS = (
     "its 95 % interval",
     "p seeds",
     "p images",
-    "effect",
+    "p both",
+    "g seeds",
+    "r images",
     "rank",
     "wins",
 )
+# Of `COLUMNS`, as they stand above each other where a line has 80 characters.
+STACKED = ((1,), (2, 3), (4, 5), (6, 7, 8), (9, 10), (11, 12))
+# As many as a page is wide enough for.
+PRINTED = ("setting", "n", "mean ± std", "difference", "its 95 % interval", "p seeds", "p images", "rank")
 RECORD = (
     "setting",
     "baseline",
@@ -37,15 +43,21 @@ RECORD = (
     "std",
     "low",
     "high",
+    "bootstrap_low",
+    "bootstrap_high",
     "difference",
     "difference_low",
     "difference_high",
+    "difference_bootstrap_low",
+    "difference_bootstrap_high",
     "paired",
     "p_seeds",
     "smallest_p_seeds",
     "p_images",
-    "effect",
-    "seeds_needed",
+    "p_both",
+    "effect_seeds",
+    "effect_images",
+    "significant",
     "rank",
     "wins",
 )
@@ -53,49 +65,57 @@ RECORD = (
 
 def write(folder: Path, comparison: Comparison) -> None:
     """``comparison.{csv,json,md,tex}`` in ``folder``, each whole or not at all."""
-    records = [record(row, comparison) for row in comparison.rows]
-    described = {"metric": comparison.metric, "scored": comparison.described, "baseline": comparison.baseline}
-    content = {
-        **described,
-        "verdict": comparison.verdict,
-        "settings": [
-            {**dict(zip(RECORD, values, strict=True)), "runs": [str(path) for path in row.group.runs]}
-            for values, row in zip(records, comparison.rows, strict=True)
-        ],
-        "left_out": list(comparison.left_out),
-    }
-    rows = [cells(row) for row in comparison.rows]
-    heading = f"against {comparison.baseline}"
     files = {
-        "comparison.csv": csv_text(RECORD, records),
-        "comparison.json": json.dumps(jsonable(content), indent=2, allow_nan=False) + "\n",
+        "comparison.csv": csv_text(RECORD, [record(row) for row in comparison.rows]),
+        "comparison.json": json.dumps(jsonable(content(comparison)), indent=2, allow_nan=False) + "\n",
         "comparison.md": markdown(comparison),
-        "comparison.tex": _latex.table(title(comparison), notes(comparison), COLUMNS, {heading: rows}),
+        "comparison.tex": latex(comparison),
     }
     for name, text in files.items():
         write_atomic(folder / name, text)
 
 
-def record(row: Row, comparison: Comparison) -> list[Any]:
+def content(comparison: Comparison) -> dict[str, Any]:
+    """Everything, as plain data; NaN where there is nothing to say."""
+    return {
+        "metric": comparison.metric,
+        "scored": comparison.described,
+        "baseline": comparison.baseline,
+        "verdict": comparison.verdict,
+        "power": comparison.power,
+        "friedman_p": comparison.friedman,
+        "settings": [
+            {
+                **dict(zip(RECORD, record(row), strict=True)),
+                "repetitions": [dict(label) for label in row.group.repetitions],
+                "means": row.group.means.tolist(),
+                "runs": [[str(path) for path in paths] for paths in row.group.runs],
+            }
+            for row in comparison.rows
+        ],
+        "left_out": list(comparison.left_out),
+    }
+
+
+def record(row: Row) -> list[Any]:
     """One row of the CSV, in the order of ``RECORD``; NaN where there is nothing to say."""
-    one = row.versus
-    against = (
-        [*_ends(one.difference), one.paired, one.p_seeds, one.smallest_p, one.p_images, one.effect]
-        if one
-        else [math.nan, math.nan, math.nan, "", math.nan, math.nan, math.nan, math.nan]
-    )
-    needed = one.seeds_needed if one and one.seeds_needed is not None else ""
+    one, mean = row.versus, row.mean
+    against = [math.nan] * 5 + [""] + [math.nan] * 6 + [""]
+    if one:
+        tests = [one.p_seeds, one.smallest_p, one.p_images, one.p_both, one.effect, one.effect_images]
+        between = [one.difference.mean, one.difference.low, one.difference.high, *one.bootstrapped]
+        against = [*between, one.paired, *tests, one.significant]
     return [
         row.group.name,
-        comparison.baseline,
+        one.baseline.name if one else "",
         len(row.group.means),
-        len(comparison.images),
-        row.mean.mean,
+        row.group.scores.shape[1],
+        mean.mean,
         row.std,
-        row.mean.low,
-        row.mean.high,
+        mean.low,
+        mean.high,
+        *row.bootstrapped,
         *against,
-        needed,
         row.rank,
         row.wins,
     ]
@@ -103,18 +123,17 @@ def record(row: Row, comparison: Comparison) -> list[Any]:
 
 def cells(row: Row) -> list[str]:
     """One row for people, in the order of ``COLUMNS``."""
-    one, spread = row.versus, "" if math.isnan(row.std) else f" ± {row.std:.3f}"
-    head = [row.group.name, str(len(row.group.means)), f"{row.mean.mean:.3f}{spread}", _between(row.mean)]
+    one, spread = row.versus, "" if math.isnan(row.std) else f" ± {_score(row.std)}"
+    head = [row.group.name, str(len(row.group.means)), f"{_score(row.mean.mean)}{spread}", _between(row.mean)]
     tail = [_number(row.rank, 2), str(row.wins)]
     if one is None:
-        return [*head, "baseline", "", "", "", "", *tail]
-    difference = [f"{one.difference.mean:+.3f}", _between(one.difference, "+.3f")]
+        return [*head, "baseline", *[""] * 6, *tail]
     return [
         *head,
-        *difference,
-        _number(one.p_seeds, 3),
-        _number(one.p_images, 3),
-        _number(one.effect, 2),
+        _score(one.difference.mean, "+"),
+        _between(one.difference, "+"),
+        *("<0.001" if p < 0.001 else _number(p, 3) for p in (one.p_seeds, one.p_images, one.p_both)),
+        *(_number(effect, 2) for effect in (one.effect, one.effect_images)),
         *tail,
     ]
 
@@ -125,18 +144,22 @@ def title(comparison: Comparison) -> str:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """The answer, what the columns are, and what was left out."""
-    paired = all(row.versus.paired for row in comparison.rows if row.versus)
-    least = max(row.versus.smallest_p for row in comparison.rows if row.versus)
-    over = {row.mean.over for row in comparison.rows}
+    """The answer, what it would take to know more, and what the columns are."""
+    found = [row.versus for row in comparison.rows if row.versus]
+    least = max(one.smallest_p for one in found)
+    over = sorted({row.mean.over for row in comparison.rows})
+    pairs = {len(one.by_seed) for one in found if one.paired}
+    counted = f"{min(pairs)} pairs of" if len(pairs) == 1 else "pairs of" if pairs else "unpaired"
+    power = [comparison.power] if comparison.power else []
     return [
         f"Result: {comparison.verdict}",
-        f"n: repetitions; intervals: for a new sample of {' or of '.join(sorted(over))}; rank: mean over "
-        "images; wins: repetitions in which it is best",
-        f"p seeds: exact permutation of {'paired ' if paired else ''}repetitions, {least:.2g} at least with "
-        "so many; p images: Wilcoxon over images, seeds averaged first: about these networks only; both "
-        "Holm corrected; effect: Hedges' g over paired repetitions",
-        *(f"left out: {line}" for line in comparison.left_out),
+        *(f"Power: {line}" for line in power),
+        f"n: repetitions; intervals: for a new sample of {' or of '.join(over)}; rank: mean over images; "
+        f"wins: best in so many of the repetitions that all have ({comparison.common})",
+        f"p seeds: exact permutation of {counted} repetitions, {least:.2g} at least with so many; p images: "
+        "Wilcoxon over images, seeds averaged first, about these networks only; p both: for new seeds and "
+        "images; all Holm corrected; better or worse is said if p seeds and p both are .05 or less",
+        "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
 
 
@@ -147,7 +170,19 @@ def markdown(comparison: Comparison) -> str:
         "|:--" + "|--:" * (len(COLUMNS) - 1) + "|",
         *(markdown_row(cells(row)) for row in comparison.rows),
     ]
-    return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in notes(comparison)), ""])
+    below = [*notes(comparison), *(f"left out: {line}" for line in comparison.left_out)]
+    return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in below), ""])
+
+
+def latex(comparison: Comparison) -> str:
+    """The table for ``booktabs``, its columns few enough for a page; what was left out is a comment."""
+    chosen = [COLUMNS.index(name) for name in PRINTED]
+    rows = [[cells(row)[i] for i in chosen] for row in comparison.rows]
+    said = notes(comparison)[:-1]
+    table = _latex.table(
+        title(comparison), said, PRINTED, {f"against {comparison.baseline}": rows}, small=True
+    )
+    return "".join(f"% left out: {line}\n" for line in comparison.left_out) + table
 
 
 def render(comparison: Comparison) -> "Table":
@@ -159,38 +194,28 @@ def render(comparison: Comparison) -> "Table":
     table = Table(box=box.SIMPLE_HEAD, title=escape(title(comparison)), title_justify="left")
     table.caption, table.caption_justify = "\n".join(escape(note) for note in notes(comparison)), "left"
     table.add_column("setting", overflow="fold")
-    for column in (
-        "n",
-        "mean ± std\n95 % interval",
-        "difference\n95 % interval",
-        "p seeds\np images",
-        "effect",
-        "rank\nwins",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
+    for stack in STACKED:
+        heads = "\n".join(COLUMNS[i].removeprefix("its ") for i in stack)
+        table.add_column(heads, justify="right", no_wrap=True)
     for row in comparison.rows:
-        name, n, mean, interval, difference, between, p_seeds, p_images, effect, rank, wins = cells(row)
+        name, *_ = values = cells(row)
+        stacks = ["\n".join(values[i] for i in stack) for stack in STACKED]
         style = "bold" if row.versus and row.versus.significant else None
-        table.add_row(
-            escape(name.replace(", ", "\n")),
-            n,
-            f"{mean}\n{interval}",
-            f"{difference}\n{between}",
-            f"{p_seeds}\n{p_images}",
-            effect,
-            f"{rank}\n{wins}",
-            style=style,
-        )
+        table.add_row(escape(name.replace(", ", "\n")), *stacks, style=style)
     return table
 
 
-def _ends(interval: Interval) -> list[float]:
-    return [interval.mean, interval.low, interval.high]
+def _between(interval: Interval, sign: str = "") -> str:
+    if math.isnan(interval.low):
+        return "-"
+    return f"[{_score(interval.low, sign)}, {_score(interval.high, sign)}]"
 
 
-def _between(interval: Interval, how: str = ".3f") -> str:
-    return "-" if math.isnan(interval.low) else f"[{interval.low:{how}}, {interval.high:{how}}]"
+def _score(value: float, sign: str = "") -> str:
+    """Three decimals, fewer of a large number such as a distance in pixels."""
+    size = abs(value)
+    return _number(value, 3 if size < 10 else 2 if size < 100 else 1, sign)
 
 
-def _number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+def _number(value: float, digits: int, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.{digits}f}"

@@ -21,7 +21,9 @@ def composed():
 def finished(tmp_path, composed):
     """``finished("name", scores, weighting="var", seed=1)`` writes one completed run."""
 
-    def write(name, scores, weighting="fixed", seed=0, dataset="phantom", fingerprint="abc", **changes):
+    def write(
+        name, scores, weighting="fixed", seed=0, dataset="phantom", fingerprint="abc", metric=None, **changes
+    ):
         folder = tmp_path / "sweep" / name
         (folder / "metrics").mkdir(parents=True)
         config = {**composed[weighting], "seed": seed}
@@ -38,7 +40,7 @@ def finished(tmp_path, composed):
         (folder / "metrics/test_summary.json").write_text(json.dumps({"settings": settings}))
         with (folder / "metrics/test_per_image.csv").open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["id", "foreground.dice", "foreground.fpr"])
+            writer.writerow(["id", metric or "foreground.dice", "foreground.fpr"])
             writer.writerows([k, "" if np.isnan(v) else v, 1 - v] for k, v in scores.items())
         with (folder / "epochs.csv").open("w", newline="") as file:
             writer = csv.writer(file)

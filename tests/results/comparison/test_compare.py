@@ -1,12 +1,14 @@
 """Which runs are compared with which, and what is said of them."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
+from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError
-from dmf_cli.results.comparison.compare import compare
+from dmf_cli.results.comparison.compare import compare, lower_is_better
 
 DICE = "foreground.dice"
 
@@ -46,6 +48,29 @@ def test_where_less_is_better_the_same_difference_is_worse(sweep):
     found = compare([sweep(6, 0.1, noise=0.01)], metric="foreground.fpr", baseline="weighting=var")
     assert [row.group.name for row in found.rows] == ["weighting=var", "weighting=fixed"]
     assert "weighting=fixed is worse than weighting=var" in found.verdict
+    assert by_name(found)["weighting=var"].rank == 1.0
+
+
+def test_the_direction_of_every_metric_is_known():
+    """A perfect mask scores better than one that is partly wrong, in the direction that is said."""
+    truth, wrong = np.zeros((2, 16, 16), bool)
+    truth[4:9, 4:9] = True
+    wrong[6:12, 4:9] = wrong[0, 14] = True
+    seen = {}
+    for name, mask in (("right", truth), ("wrong", wrong)):
+        counts = metrics.foreground_counts(metrics.confusion(truth.astype(int), mask.astype(int), 2))
+        histogram = metrics.reliability(truth, np.where(mask, 0.99, 0.01), bins=5)
+        seen[name] = {
+            **{key: float(value) for key, value in metrics.values(counts).items()},
+            **metrics.measure(truth, mask, metrics.Full(), spacing=(1.0, 1.0)),
+            "ece": float(metrics.ece(histogram)),
+        }
+    assert set(metrics.__registry__) <= set(seen["right"])
+    for name, value in seen["right"].items():
+        if name in ("lesions", "lesions_found", "lesion_sensitivity"):
+            continue  # counts; and the wrong mask touches the lesion
+        assert (value < seen["wrong"][name]) == lower_is_better(f"foreground.{name}"), name
+        assert value != seen["wrong"][name], name
 
 
 def test_images_that_do_not_count_are_left_out_of_means_and_pairs(finished):
@@ -75,36 +100,146 @@ def test_a_parameter_and_a_group_make_settings_by_their_names(finished):
     assert len(grouped["weighting=var"].group.repetitions) == 2
 
 
-def test_folds_of_one_split_are_pooled_and_other_images_left_out(finished):
-    for fold in range(2):
-        images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
-        finished(f"f{fold}", images, "fixed", split__fold=fold)
-        finished(f"v{fold}", images, "var", split__fold=fold)
-    finished("other", [0.1, 0.2], "var", dataset="busi", fingerprint="else", split__fold=0)
-    found = compare([finished("m", {"image 00": 0.4}, "mad", split__fold=0).parent], metric=DICE)
+def test_folds_of_one_split_are_pooled(finished):
+    for seed, fold in itertools.product(range(3), range(2)):
+        images = {f"image {fold}{i}": 0.5 + 0.1 * i + 0.01 * seed for i in range(3)}
+        for strategy in ("fixed", "var"):
+            name = f"{strategy}{seed}{fold}"
+            folder = finished(name, images, strategy, seed, split__folds=2, split__fold=fold)
+    found = compare([folder.parent], metric=DICE)
     assert {name: row.group.scores.shape for name, row in by_name(found).items()} == {
-        "weighting=fixed": (1, 6),
-        "weighting=var": (1, 6),
+        "weighting=fixed": (3, 6),
+        "weighting=var": (3, 6),
     }
-    assert any("other test images (busi" in line for line in found.left_out)
-    assert any("folds are missing (1 of 6 images)" in line for line in found.left_out)
+    assert all(len(folds) == 2 for row in found.rows for folds in row.group.runs)
+    assert found.left_out == ()
+    assert "2 folds" in found.described
 
 
-def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished):
+def test_folds_that_are_missing_and_other_splits_are_told(finished):
+    for fold, strategy in itertools.product(range(2), ("fixed", "var")):
+        images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
+        finished(f"{strategy}{fold}", images, strategy, split__folds=2, split__fold=fold)
+    finished("other division", images, "mad", split__folds=2, split__fold=1, split__seed=9)
+    finished("holdout", images, "mad", split__folds=None)
+    finished("other data", [0.1, 0.2], "var", dataset="busi", fingerprint="else")
+    folder = finished("half", images, "mad", split__folds=2, split__fold=1).parent
+    found = compare([folder], metric=DICE)
+    assert [row.group.name for row in found.rows] == ["weighting=fixed", "weighting=var"]
+    said = "\n".join(found.left_out)
+    assert "half: of its 2 folds 0 are missing, and it takes all" in said
+    for name in ("other division", "holdout", "other data"):
+        assert f"{name}: scored on other test images" in said
+    assert len(found.left_out) == 4
+
+
+def test_each_loss_is_held_against_its_own_baseline(finished, composed):
+    for seed, (strategy, loss) in itertools.product(
+        range(2), itertools.product(("fixed", "var"), ("bce", "dice"))
+    ):
+        score = 0.5 + 0.1 * (strategy == "var") + 0.2 * (loss == "dice")
+        folder = finished(
+            f"{strategy}{loss}{seed}", [score, score + 0.1], strategy, seed, loss__expression=loss
+        )
+    found = compare([folder.parent], metric=DICE, baseline="weighting=fixed")
+    assert found.baseline == "the weighting=fixed of the same loss"
+    against = {row.group.name: row.versus for row in found.rows if row.versus}
+    assert {name: one.baseline.name for name, one in against.items()} == {
+        "loss=bce, weighting=var": "loss=bce, weighting=fixed",
+        "loss=dice, weighting=var": "loss=dice, weighting=fixed",
+    }
+    assert all(one.difference.mean == pytest.approx(0.1) for one in against.values())
+    pooled = compare([folder.parent], metric=DICE, by=["weighting"])
+    assert by_name(pooled)["weighting=var"].group.scores.shape == (4, 2)
+
+
+def test_only_some_of_the_runs(sweep, finished):
     folder = sweep(2, 0.1)
-    broken = {name: finished(name, [0.5] * 20, "var", 7) for name in ("failed", "corrupt", "empty", "twice")}
+    for i, strategy in enumerate(("fixed", "mad")):
+        finished(f"x{i}", [0.5, 0.6], strategy, dataset__name="busi", fingerprint="else")
+    found = compare([folder], metric=DICE, only=[("dataset", "busi")])
+    assert sorted(by_name(found)) == ["weighting=fixed", "weighting=mad"]
+    assert found.left_out == ()
+    with pytest.raises(ConfigError, match="no run has that; there are busi, phantom"):
+        compare([folder], metric=DICE, only=[("dataset", "tcga")])
+    with pytest.raises(UnknownNameError, match=r"did you mean 'dataset\.name'"):
+        compare([folder], metric=DICE, only=[("dataset.nane", "busi")])
+
+
+def test_seeds_that_both_have_are_pairs(finished):
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0.3, 0.9, 10)
+    for seed in range(5):
+        shift = rng.normal(0, 0.05)
+        finished(f"f{seed}", image + shift, "fixed", seed)
+        if seed > 1:
+            folder = finished(f"v{seed}", image + shift + 0.1, "var", seed).parent
+    one = by_name(compare([folder], metric=DICE))["weighting=var"].versus
+    assert one.paired
+    np.testing.assert_allclose(one.by_seed, [0.1] * 3)
+    assert one.difference.mean == pytest.approx(0.1)  # of the three pairs, not of three against five
+
+
+def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished, tmp_path):
+    folder = sweep(2, 0.1)
+    names = (
+        "failed",
+        "corrupt",
+        "empty",
+        "twice",
+        "undefined",
+        "infinite",
+        "text",
+        "lacks",
+        "half",
+        "folder",
+    )
+    broken = {name: finished(name, [0.5] * 20, "var", 7) for name in names}
     (broken["failed"] / "status.json").write_text(json.dumps({"state": "failed"}))
     (broken["corrupt"] / "metrics/test_summary.json").write_text("{")
-    (broken["empty"] / "metrics/test_per_image.csv").write_text("")
+    (broken["half"] / "config.yaml").unlink()
+    (broken["folder"] / "config.yaml").write_text(": [")
+    table = "metrics/test_per_image.csv"
+    (broken["empty"] / table).write_text("")
+    (broken["lacks"] / table).write_text("id,foreground.fpr\na,0.5\n")
+    for name, value in (("undefined", ""), ("infinite", "inf"), ("text", "good")):
+        (broken[name] / table).write_text(f"id,foreground.dice\na,{value}\n")
     finished("twice2", [0.5] * 20, "var", 7)
-    found = compare([folder], metric=DICE)
+    (tmp_path / "nothing").mkdir()
+    found = compare([folder, tmp_path / "nothing", folder / "var0"], metric=DICE)
+    assert all("\n" not in line for line in found.left_out)
     said = "\n".join(found.left_out)
-    assert "failed is failed, not completed: `dmf resume" in said
-    assert "test_summary.json cannot be read" in said
-    assert "test_per_image.csv has no rows" in said
-    assert "twice: the same setting and seed as" in said
-    assert len(found.left_out) == 4
+    for line in (
+        "nothing holds no run",
+        "failed is failed, not completed: `dmf resume",
+        "corrupt/metrics/test_summary.json cannot be read",
+        "half is not a run folder (no config.yaml)",
+        "folder/config.yaml cannot be read",
+        "empty/metrics/test_per_image.csv has no rows",
+        "lacks has no foreground.dice: `dmf eval RUN metrics=full`",
+        "undefined: foreground.dice is undefined on every test image",
+        "infinite/metrics/test_per_image.csv cannot be read",
+        "text/metrics/test_per_image.csv cannot be read",
+        "twice: the same setting and seed as",
+    ):
+        assert line in said, said
+    assert len(found.left_out) == 11
     assert len(found.rows) == 2
+
+
+def test_scores_of_metrics_full_are_compared_with_their_like_only(finished):
+    for seed in range(2):
+        for strategy in ("fixed", "var"):
+            folder = finished(
+                f"{strategy}{seed}", [3.0 + seed, 4.0], strategy, seed, metric="foreground.hd95"
+            )
+    path = folder / "metrics/test_summary.json"
+    content = json.loads(path.read_text())
+    content["settings"]["missed"] = "nan"
+    path.write_text(json.dumps(content))
+    found = compare([folder.parent], metric="foreground.hd95")
+    assert any("var1: scored on other test images or in another way" in line for line in found.left_out)
+    assert "missed nan" in found.left_out[0]
 
 
 def test_wrong_input_is_one_line(sweep, finished, tmp_path):
@@ -122,6 +257,7 @@ def test_wrong_input_is_one_line(sweep, finished, tmp_path):
             ConfigError,
             "no setting has that; give one of: weighting=",
         ),
+        ([folder], {"metric": "foreground.hd95"}, UnknownNameError, "metrics=full` adds distances"),
         ([folder], {"by": ["weigthing"]}, UnknownNameError, "did you mean 'weighting'"),
         ([folder], {"by": ["model"]}, ConfigError, "the same in all runs; what differs is weighting"),
     ):

@@ -1,54 +1,14 @@
-"""Intervals that cover what they say, tests that name no false winner."""
+"""Single tests, effects and sample sizes, against SciPy and against sums by hand."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from dmf_cli.results.comparison import significance
-from dmf_cli.results.comparison.intervals import interval
-
-STUDIES = 2000
-
-
-@pytest.mark.parametrize(("seeds", "images"), [(3, 60), (5, 40), (10, 100)])
-@pytest.mark.parametrize("spread", [(0.03, 0.01, 0.01), (0.005, 0.25, 0.1), (0.02, 0.25, 0.1)], ids=str)
-def test_intervals_cover_93_to_97_percent(spread, seeds, images):
-    rng, hits = np.random.default_rng(1), 0
-    for _ in range(STUDIES):
-        scores = rng.normal(0, spread[0], (seeds, 1)) + rng.normal(0, spread[1], (1, images))
-        found = interval(scores + rng.normal(0, spread[2], (seeds, images)))
-        hits += found.low <= 0 <= found.high
-    assert 0.93 <= hits / STUDIES <= 0.97
-
-
-@pytest.mark.parametrize("strategies", [1, 3])
-@pytest.mark.parametrize("seeds", [3, 6, 8])
-def test_false_winners_among_equal_strategies_are_at_most_5_percent(seeds, strategies):
-    rng, false = np.random.default_rng(2), 0
-    for _ in range(STUDIES):
-        means = rng.normal(0, 1, (strategies + 1, seeds))
-        p = [significance.paired_permutation(row - means[0]) for row in means[1:]]
-        false += min(significance.holm(p)) <= significance.ALPHA
-    assert false / STUDIES <= 0.05 + 1.65 * math.sqrt(0.05 * 0.95 / STUDIES)
-    if seeds == 3:
-        assert false == 0
-
-
-def test_the_interval_of_one_seed_is_that_of_its_images():
-    x = np.random.default_rng(0).normal(0.7, 0.2, (1, 30))
-    found = interval(x)
-    low, high = stats.t.interval(0.95, 29, x.mean(), stats.sem(x[0]))
-    assert (found.low, found.high, found.over) == (pytest.approx(low), pytest.approx(high), "images")
-
-
-def test_intervals_without_enough_to_go_on():
-    assert math.isnan(interval(np.array([[0.5]])).low)
-    assert interval(np.array([[0.5]])).over == "nothing"
-    same = interval(np.full((3, 4), 0.5))
-    assert (same.mean, same.low, same.high) == (0.5, 0.5, 0.5)
-    assert math.isnan(interval(np.full((2, 3), np.nan)).mean)
+from dmf_cli.results.comparison import ranks, significance
+from dmf_cli.results.comparison.intervals import Parts
 
 
 def test_permutation_tests_by_hand():
@@ -63,30 +23,112 @@ def test_permutation_tests_by_hand():
     assert significance.unpaired_permutation(many, many - 3) < 0.001
 
 
-def test_the_unpaired_test_is_scipys():
+def test_the_permutation_tests_are_scipys():
     a, b = np.random.default_rng(3).normal(0, 1, (2, 5))
-    scipys = stats.permutation_test((a, b), lambda x, y: x.mean() - y.mean(), n_resamples=np.inf)
-    assert significance.unpaired_permutation(a, b) == pytest.approx(scipys.pvalue, abs=1e-12)
+    kinds = {"independent": significance.unpaired_permutation(a, b)}
+    kinds["samples"] = significance.paired_permutation(a - b)
+    for kind, p in kinds.items():
+        scipys = stats.permutation_test(
+            (a, b) if kind == "independent" else (a - b,),
+            (lambda x, y: x.mean() - y.mean()) if kind == "independent" else (lambda x: x.mean()),
+            permutation_type=kind,
+            n_resamples=np.inf,
+        )
+        assert p == pytest.approx(scipys.pvalue, abs=1e-12), kind
 
 
-def test_smallest_p_and_the_seeds_it_takes():
-    assert [significance.smallest_p(n) for n in (1, 3, 6)] == [1.0, 0.25, 2 / 64]
-    assert significance.smallest_p(3, 3) == 2 / 20
-    assert [significance.seeds_to_reach(k) for k in (1, 3, 5)] == [6, 7, 8]
-    assert significance.seeds_needed(np.array([0.1, 0.1 + 1e-6, 0.1 - 1e-6])) == 6
-    assert significance.seeds_needed(np.array([0.1, -0.08, 0.02])) > 50
-    assert significance.seeds_needed(np.array([0.1])) is None
-
-
-def test_holm_and_effect_size():
-    np.testing.assert_allclose(significance.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
-    np.testing.assert_allclose(significance.holm([0.01, math.nan]), [0.01, math.nan])
-    x = np.array([0.1, 0.2, 0.3, 0.2])
-    assert significance.effect_size(x) == pytest.approx(x.mean() / x.std(ddof=1) * (1 - 3 / 11))
-    assert math.isnan(significance.effect_size(np.array([0.1])))
+def test_wilcoxon_is_the_count_of_all_signs():
+    values = np.array([0.3, -0.1, 0.7, 0.45, 0.2, -0.05, 0.61])
+    rank = stats.rankdata(np.abs(values))
+    seen = rank[values > 0].sum()
+    sums = [
+        sum(r for r, sign in zip(rank, s, strict=True) if sign)
+        for s in itertools.product((0, 1), repeat=len(rank))
+    ]
+    middle = rank.sum() / 2
+    exact = np.mean([abs(total - middle) >= abs(seen - middle) for total in sums])
+    assert significance.wilcoxon(values) == pytest.approx(exact)
 
 
 def test_wilcoxon_ignores_images_without_a_pair():
-    assert significance.wilcoxon(np.array([np.nan, np.nan])) != significance.wilcoxon(np.zeros(3)) == 1.0
+    assert math.isnan(significance.wilcoxon(np.array([np.nan, np.nan])))
+    assert significance.wilcoxon(np.zeros(3)) == 1.0
     values = np.array([0.1, np.nan, 0.3, -0.05, 0.2, 0.12])
     assert significance.wilcoxon(values) == pytest.approx(stats.wilcoxon(values[~np.isnan(values)]).pvalue)
+
+
+def test_smallest_p_is_what_the_tests_give_at_best():
+    assert [significance.smallest_p(n) for n in (1, 3, 6)] == [1.0, 0.25, 2 / 64]
+    assert significance.smallest_p(3, 3) == 2 / 20
+    assert [significance.seeds_to_reach(k) for k in (1, 3, 5)] == [6, 7, 8]
+    for n in range(1, 9):
+        assert significance.paired_permutation(np.arange(1.0, n + 1)) == significance.smallest_p(n)
+    for n, m in ((2, 3), (3, 3), (1, 4)):
+        best = significance.unpaired_permutation(np.arange(n) + 100.0, np.arange(m) + 0.0)
+        assert best == pytest.approx(significance.smallest_p(n, m))
+
+
+def test_holm():
+    np.testing.assert_allclose(significance.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(significance.holm([0.01, math.nan]), [0.01, math.nan])
+    assert significance.holm([]) == []
+
+
+def test_effect_sizes():
+    x = np.array([0.1, 0.2, 0.3, 0.2])
+    # J of three degrees of freedom is gamma(3/2) / (sqrt(3/2) gamma(1)).
+    exact = math.gamma(1.5) / (math.sqrt(1.5) * math.gamma(1.0))
+    assert significance.effect_size(x) == pytest.approx(x.mean() / x.std(ddof=1) * exact)
+    for few in ([0.1], [0.1, 0.2], [0.1, 0.1, 0.1]):
+        assert math.isnan(significance.effect_size(np.array(few)))
+    # Ranks 1, 2, 3 of sizes 0.1, 0.2, 0.3: (3 + 2 - 1) / 6.
+    assert significance.rank_biserial(np.array([0.3, -0.1, 0.2, 0.0, np.nan])) == pytest.approx(4 / 6)
+    assert significance.rank_biserial(np.array([-0.3, -0.1])) == -1.0
+    assert significance.rank_biserial(np.zeros(2)) == 0.0
+    assert math.isnan(significance.rank_biserial(np.array([np.nan])))
+
+
+def test_hedges_g_is_not_biased():
+    rng = np.random.default_rng(0)
+    mean = np.mean([significance.effect_size(rng.normal(0.5, 1.0, 5)) for _ in range(4000)])
+    assert mean == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("difference", "comparisons"), [(1.0, 1), (1.5, 3)])
+def test_the_seeds_that_are_needed_find_four_in_five(difference, comparisons):
+    needed = significance.seeds_needed(difference, 1.0, comparisons=comparisons)
+    rng, alpha = np.random.default_rng(1), significance.ALPHA / comparisons
+    found = [
+        significance.paired_permutation(rng.normal(difference, 1.0, needed)) <= alpha for _ in range(500)
+    ]
+    assert 0.74 < np.mean(found) < 0.92
+    t_test = [
+        stats.ttest_1samp(rng.normal(difference, 1.0, needed - 1), 0).pvalue <= alpha for _ in range(2000)
+    ]
+    assert np.mean(t_test) < 0.83  # one fewer is hardly enough
+
+
+def test_seeds_needed_at_the_ends():
+    assert significance.seeds_needed(0.1, 1e-9) == significance.seeds_to_reach(1)
+    assert significance.seeds_needed(-0.1, 0.01) == significance.seeds_needed(0.1, 0.01)
+    assert significance.seeds_needed(1e-3, 0.1) is None  # more than anybody trains
+    assert significance.seeds_needed(0.0, 0.1) is None
+    assert significance.seeds_needed(0.1, math.nan) is None
+    # Images with a standard error of .05 never tell .05 from 0, whatever the seeds.
+    assert significance.seeds_needed(0.05, 0.01, Parts(0, 0, 0.05**2, 59)) is None
+    assert significance.seeds_needed(0.05, 0.01, Parts(0, 0, 0.01**2, 59)) is not None
+
+
+def test_critical_difference_is_demsars_table():
+    # Demsar 2006, table 5a: q at .05 is 1.960, 2.343, 2.569, 2.728 for 2 to 5 classifiers.
+    for k, q in ((2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728)):
+        assert ranks.critical_difference(k, 30) == pytest.approx(
+            q * math.sqrt(k * (k + 1) / (6 * 30)), abs=5e-4
+        )
+
+
+def test_bars_join_what_is_not_told_apart():
+    assert ranks.cliques([1.0, 1.4, 2.6, 2.9, 4.0], 0.5) == [(1.0, 1.4), (2.6, 2.9)]
+    assert ranks.cliques([1.0, 1.4, 1.8], 0.5) == [(1.0, 1.4), (1.4, 1.8)]
+    assert ranks.cliques([1.0, 3.0], 0.5) == []
+    assert ranks.cliques([1.5, 1.5], 0.5) == [(1.5, 1.5)]
