@@ -55,6 +55,7 @@ def validate(config: Mapping[str, Any]) -> Config:
     _check_split(checked["split"])
     checked["loss"] = _checked_loss(checked["loss"])
     _check_auxiliary(checked["auxiliary"])
+    _check_bending(checked["augment"])
     for group in ("model", "weighting", "dataset"):
         _check_free(checked[group], group)
     return checked
@@ -133,6 +134,16 @@ def _checked_loss(loss: Config) -> Config:
 def _check_auxiliary(auxiliary: Config) -> None:
     if auxiliary["name"] != "none":
         _check_term(auxiliary["name"], auxiliary["params"], "auxiliary.params")
+
+
+def _check_bending(augment: Config) -> None:
+    """Neighbouring places must never swap: the slope of the displacement stays below 1 along any line."""
+    cells, bend = augment.get("elastic_cells", 1), augment.get("elastic", 0.0)
+    if 4 * bend * cells >= 1:
+        raise ConfigError(
+            f"augment.elastic is {bend} with {cells} cells, which would fold the image: "
+            f"give less than {1 / (4 * cells):.4g} (1 / (4 augment.elastic_cells))"
+        )
 
 
 def _check_term(name: str, params: Config, where: str) -> None:

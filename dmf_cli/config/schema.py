@@ -57,6 +57,8 @@ class Trainer:
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
     insight_every: Annotated[int, Range(at_least=0)]
+    cache: Literal["auto", "memory", "disk", "none"]
+    oversample: Annotated[float, Range(at_least=0, at_most=4)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +182,30 @@ class Sweep:
     isolate: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Elastic(Affine):
+    """``augment=elastic``: affine and bending."""
+
+    elastic: Annotated[float, Range(at_least=0, below=0.25)]
+    elastic_cells: Annotated[int, Range(at_least=1, at_most=32)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ultrasound(Affine):
+    """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
+
+    speckle: Fraction
+    tgc: Fraction
+    shadow: Share
+    shadow_width: Share
+    shadow_strength: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Strong(Ultrasound, Elastic):
+    """``augment=strong``: all of it."""
+
+
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
 PLAIN: dict[str, type] = {
     "split": Split,
@@ -191,7 +217,13 @@ PLAIN: dict[str, type] = {
 NAMED: dict[str, dict[str, type]] = {
     "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
     "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
-    "augment": {"none": Augment, "affine": Affine},
+    "augment": {
+        "none": Augment,
+        "affine": Affine,
+        "elastic": Elastic,
+        "ultrasound": Ultrasound,
+        "strong": Strong,
+    },
     "metrics": {"default": Metrics, "full": FullMetrics},
 }
 FREE = ("dataset", "model", "loss", "weighting")

@@ -49,7 +49,10 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def load(self, index: int) -> Sample:
-        """Image ``index`` with its labels; raises ``DatasetError`` naming the file that is bad."""
+        """Image ``index`` with its labels; raises ``DatasetError`` naming the file that is bad.
+
+        Several threads call it at once.
+        """
 
     @abc.abstractmethod
     def fingerprint(self) -> str:

@@ -1,6 +1,9 @@
 """Image and mask files as NumPy arrays; what cannot be read is told by name, in one line."""
 
+import contextlib
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +60,37 @@ def image_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings: Pillow tells of odd metadata and of large files on the user's terminal; pixels count here.
+
+    Python's own ``catch_warnings`` is undone in the wrong order when threads overlap: here the first one to
+    come changes the filters, and the last one to go restores them.
+    """
+    global _inside, _filters
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _filters = warnings.catch_warnings()
+            _filters.__enter__()
+            warnings.simplefilter("ignore")
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _filters.__exit__(None, None, None)
+
+
+_lock = threading.Lock()
+_inside = 0
+_filters = warnings.catch_warnings()
+
+
 def _open(path: Path, *, whole: bool = True) -> Image.Image:
     try:
-        # Pillow warns of odd metadata and of large files, on the user's terminal; pixels count here.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with path.open("rb") as file, quiet():
             image = Image.open(file)
             if whole:
                 image.load()

@@ -1,91 +1,20 @@
-"""Decoded images in memory, and batches of them in an order that depends on (seed, epoch) alone."""
+"""Batches of network inputs in an order that depends on (seed, epoch) alone."""
 
 import contextlib
-import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from dmf_cli.datasets.augment import Augment
-from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.images import Geometry, Normalize, Resize, as_size, prepare, prepare_label
-from dmf_cli.datasets.order import epoch_order
-from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """Network inputs of a part of a dataset.
-
-    Args:
-        images: ``(n, h, w, C)`` float32.
-        labels: ``(n, h, w)`` uint8 class indices.
-        geometries: where each image lies in its input.
-        ids: of the images.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    geometries: tuple[Geometry, ...]
-    ids: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-def load_prepared(
-    dataset: Dataset,
-    indices: Sequence[int],
-    *,
-    image_size: Any,
-    resize: Resize = "stretch",
-    normalize: Normalize = "unit",
-    progress: Callable[[], None] | None = None,
-) -> Prepared:
-    """Decode and resize images ``indices`` once; raises ``DatasetError`` naming a file that is bad."""
-    size = as_size(image_size)
-    inputs = np.empty((len(indices), *size, dataset.channels), np.float32)
-    labels = np.empty((len(indices), *size), np.uint8)
-    geometries = []
-    for row, index in enumerate(indices):
-        sample = load_checked(dataset, index)
-        inputs[row], where = prepare(sample.image, size=size, resize=resize, normalize=normalize)
-        labels[row] = prepare_label(sample.label, size, resize)
-        geometries.append(where)
-        if progress:
-            progress()
-    return Prepared(inputs, labels, tuple(geometries), tuple(dataset.ids[i] for i in indices))
-
-
-def load_checked(dataset: Dataset, index: int) -> Sample:
-    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
-    sample = dataset.load(index)
-    name, highest = f"{dataset.name}, image {dataset.ids[index]!r}", int(sample.label.max(initial=0))
-    if sample.label.shape != sample.image.shape[:2]:
-        raise SizeMismatchError(
-            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
-        )
-    if highest >= len(dataset.classes):
-        raise LabelError(
-            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
-            f"{len(dataset.classes) - 1}"
-        )
-    return sample
-
-
-def check_readable(
-    dataset: Dataset, indices: Sequence[int], progress: Callable[[], None] | None = None
-) -> None:
-    """Read images ``indices`` and keep nothing; raises ``DatasetError`` naming a file that is bad.
-
-    For images that are scored after the training: a damaged one shall be told before it.
-    """
-    for index in indices:
-        load_checked(dataset, index)
-        if progress:
-            progress()
+from dmf_cli.datasets.order import epoch_order, weighted_order
+from dmf_cli.datasets.prepared import Part
+from dmf_cli.datasets.prepared import Prepared as Prepared
+from dmf_cli.datasets.prepared import check_readable as check_readable
+from dmf_cli.datasets.prepared import load_checked as load_checked
+from dmf_cli.datasets.prepared import load_prepared as load_prepared
+from dmf_cli.errors import DatasetError
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
@@ -99,13 +28,14 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def training_batches(
-    prepared: Prepared,
+    prepared: Part,
     *,
     batch_size: int,
     channels_out: int,
     seed: int,
     first_epoch: int = 0,
     augment: Augment | None = None,
+    weights: np.ndarray | None = None,
     distance: bool = False,
 ) -> Any:
     """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
@@ -119,7 +49,10 @@ def training_batches(
         channels_out: 1 for a sigmoid target, else the number of classes (one-hot).
         seed: of the order, >= 0.
         first_epoch: from 0; the k-th epoch of a run is the same wherever the run was resumed.
-        augment: see :func:`dmf_cli.datasets.augment.make`.
+        augment: see :func:`dmf_cli.datasets.augment.make`. Each copy of an image in an epoch has an index
+            of its own: row + ``len(prepared)`` for the second.
+        weights: how often each image comes, on average, see :func:`~dmf_cli.datasets.order.weighted_order`;
+            None: once an epoch.
         distance: make ``y`` ``{"labels": one-hot, "distance": signed distances}``, see :func:`_target`.
     """
     tf = _tensorflow()
@@ -128,7 +61,8 @@ def training_batches(
     def epochs() -> Any:
         epoch = first_epoch
         while True:
-            order = epoch_order(seed, epoch, n)[: steps * batch_size].astype(np.int32)
+            whole = epoch_order(seed, epoch, n) if weights is None else weighted_order(seed, epoch, weights)
+            order = whole[: steps * batch_size].astype(np.int32)
             for batch in order.reshape(steps, batch_size):
                 yield np.int32(epoch), batch
             epoch += 1
@@ -137,7 +71,7 @@ def training_batches(
     gather = _gather(tf, prepared)
 
     def batch(epoch: Any, index: Any) -> tuple[Any, Any]:
-        images, labels = gather(index)
+        images, labels = gather(index % n)
         if augment is not None:
             images, labels = augment(images, labels, epoch, index)
         return images, _target(tf, labels, channels_out, distance)
@@ -146,9 +80,7 @@ def training_batches(
     return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def evaluation_batches(
-    prepared: Prepared, *, batch_size: int, channels_out: int, distance: bool = False
-) -> Any:
+def evaluation_batches(prepared: Part, *, batch_size: int, channels_out: int, distance: bool = False) -> Any:
     """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
     tf = _tensorflow()
     gather = _gather(tf, prepared)
@@ -162,10 +94,16 @@ def evaluation_batches(
     return indices.map(batch).apply(known).prefetch(2)
 
 
-def _gather(tf: Any, prepared: Prepared) -> Callable[[Any], tuple[Any, Any]]:
-    with tf.device("cpu"):
-        inputs, labels = tf.constant(prepared.images), tf.constant(prepared.labels)
-    return lambda index: (tf.gather(inputs, index), tf.gather(labels, index))
+def _gather(tf: Any, prepared: Part) -> Callable[[Any], tuple[Any, Any]]:
+    """Rows by number; NumPy takes them, because TensorFlow would keep a second copy of all images."""
+    shape = prepared.shape
+
+    def gather(index: Any) -> tuple[Any, Any]:
+        images, labels = tf.numpy_function(prepared.rows, [index], (tf.float32, tf.uint8), stateful=False)
+        count = index.shape[0]
+        return tf.ensure_shape(images, (count, *shape)), tf.ensure_shape(labels, (count, *shape[:2]))
+
+    return gather
 
 
 def _target(tf: Any, labels: Any, channels_out: int, distance: bool) -> Any:

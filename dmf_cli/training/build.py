@@ -69,7 +69,7 @@ def network(config: Config, data: Data) -> keras.Model:
     function = _lookup.find("model", models, config["name"])
     params = _without(config, "name", "head")
     check_params(function, params, "model")
-    return function(data.train.images.shape[1:], data.channels, **params)
+    return function(data.train.shape, data.channels, **params)
 
 
 def loss_terms(terms: Mapping[str, Config]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import pipeline, splits
+from dmf_cli.datasets import keeping, splits
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.order import lesion_weights
+from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ class Data:
     dataset: Dataset
     split: splits.Split
     channels: int  # of the network's output: 1 (sigmoid) or the number of classes
-    train: pipeline.Prepared
-    val: pipeline.Prepared
+    train: Part
+    val: Part
+    note: str = ""  # where the decoded images are kept, for the log
 
     def part(self, name: str) -> tuple[int, ...]:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""
@@ -33,16 +36,22 @@ class Data:
 
     def probe(self) -> np.ndarray:
         """Targets of the first training images that together hold every class of the training split."""
-        labels = self.train.labels
         found: dict[int, int] = {}
-        for row in range(len(labels)):
-            found = dict.fromkeys(np.unique(labels[row]).tolist(), row) | found
+        for row, label in enumerate(self.train.each_label()):
+            found = dict.fromkeys(np.unique(label).tolist(), row) | found
             if len(found) == len(self.dataset.classes):
                 break
-        chosen = labels[sorted(set(found.values()))]
+        _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
         return np.eye(self.channels, dtype="float32")[chosen]
+
+    def weights(self, strength: float) -> np.ndarray | None:
+        """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
+        if not strength:
+            return None
+        shares = [np.count_nonzero(label) / label.size for label in self.train.each_label()]
+        return lesion_weights(np.array(shares), strength)
 
 
 def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,16 +76,15 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         split = splits.load_split(split_file, dataset, same_content=True)
     else:
         split = make_split(config["split"], dataset)
-    options = image_options(config["dataset"])
-    train = pipeline.load_prepared(dataset, split.train, **options)
-    val = pipeline.load_prepared(dataset, split.val, **options)
-    pipeline.check_readable(dataset, split.test)
     if config["trainer"]["batch_size"] > len(split.train):
         raise DatasetError(
             f"trainer.batch_size is {config['trainer']['batch_size']} and the training split has "
             f"{len(split.train)} images: use trainer.batch_size={len(split.train)} or less"
         )
-    return Data(dataset, split, channels, train, val)
+    indices = {"train": split.train, "val": split.val, "test": split.test}
+    mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
+    parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
+    return Data(dataset, split, channels, parts["train"], parts["val"], note)
 
 
 def make_split(

@@ -108,6 +108,7 @@ class Session:
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
+                log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 self.fit(run, display, note)
                 display.phase("scoring the test split")
@@ -141,6 +142,8 @@ class Session:
         batches["distance"] = "distance" in self.model.needs
         changes = augment.make(self.config["augment"], self.config["seed"])
         order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
+        # runs of before have no such key
+        order["weights"] = self.data.weights(trainer.get("oversample", 0.0))
         self.model.fit(
             pipeline.training_batches(self.data.train, **order, **batches),
             validation_data=pipeline.evaluation_batches(self.data.val, **batches),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli.datasets import augment, images, pipeline
+from dmf_cli.datasets import augment, pipeline
 from dmf_cli.errors import ConfigError
 
 STILL = {"name": "affine", "flip": 0.0, "rotate": 0.0, "scale": 0.0, "shift": 0.0, "gain": 0.0, "gamma": 0.0}
@@ -15,8 +15,7 @@ def prepared():
     """Eight images of a bright square with its mask, off the centre."""
     inputs, labels = np.full((8, 32, 32, 1), 0.25, np.float32), np.zeros((8, 32, 32), np.uint8)
     inputs[:, 8:14, 20:28], labels[:, 8:14, 20:28] = 0.75, 1
-    where = images.geometry((32, 32), (32, 32), "stretch")
-    return pipeline.Prepared(inputs, labels, (where,) * 8, tuple("abcdefgh"))
+    return pipeline.Prepared(inputs, labels, tuple("abcdefgh"))
 
 
 def batches(prepared, n, seed=0, first_epoch=0, **changes):

@@ -10,14 +10,11 @@ from dmf_cli import losses
 
 
 def test_batches_carry_the_map_of_the_labels_that_they_hold():
-    from dmf_cli.datasets import augment, images, pipeline
+    from dmf_cli.datasets import augment, pipeline
 
     labels = np.zeros((4, 12, 12), np.uint8)
     labels[1:, 2:6, 3:9] = 1
-    where = images.geometry((12, 12), (12, 12), "stretch")
-    prepared = pipeline.Prepared(
-        labels[..., None].astype(np.float32), labels, (where,) * 4, ("a", "b", "c", "d")
-    )
+    prepared = pipeline.Prepared(labels[..., None].astype(np.float32), labels, ("a", "b", "c", "d"))
     options = {"batch_size": 4, "distance": True}
     moved = augment.make({"name": "affine", "flip": 0.5, "rotate": 90, "scale": 0.1, "shift": 0.2,
                           "gain": 0.0, "gamma": 0.0}, 3)  # fmt: skip
