@@ -114,4 +114,4 @@ def free_disk(path: Path) -> int:
 
 
 def _mb(size: int) -> str:
-    return f"{size / 2**20:,.0f} MB"
+    return f"{size / 2**20:,.1f} MB"
