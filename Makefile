@@ -10,9 +10,8 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-REPRODUCE := reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
-	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi
-.PHONY: help demo $(REPRODUCE) test lint format test-oldest wheel lock clean distclean
+.PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-fixed-vs-dynamic \
+	reproduce-auxiliary reproduce-ablation reproduce-busi test lint format test-oldest wheel lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-27s %s\n", $$1, $$2}' Makefile
@@ -23,28 +22,22 @@ demo: $(VENV)/.ready ## install, train on the embedded dataset, print where the 
 # Sweeps of conf/experiment, which say more. The same target again skips what is done and ends with the comparison.
 sweep = $(IN)/dmf train -m experiment=$(1) $(if $(DIR),dataset.dir=$(DIR)) $(ARGS)
 
-reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom, 2 seeds; 6 minutes on 2 cores; 3 on a GPU (estimated)
+reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom, 2 seeds; 6 minutes on 2 cores, 3 on a GPU (an estimate)
 	$(call sweep,reproduce_quick)
 
-reproduce-notebook-bus: $(VENV)/.ready ## the notebook on BUS Synthetic (DIR=PATH), var and fixed; 40 minutes on 2 cores; 5 on a GPU (estimated)
+reproduce-notebook-bus: $(VENV)/.ready ## the notebook on BUS Synthetic (DIR=PATH), var and fixed; 40 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_notebook_bus)
 
-reproduce-notebook-pets: $(VENV)/.ready ## the notebook on Oxford-IIIT Pet, var and fixed; 6 hours on 2 cores; 30 minutes on a GPU (estimated)
-	$(call sweep,reproduce_notebook_pets)
-
-reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 7 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 3 hours on 2 cores with the phantom; 30 minutes on a GPU (estimated)
+reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 7 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 3 hours on 2 cores, 30 minutes on a GPU (an estimate, for the phantom)
 	$(call sweep,reproduce_fixed_vs_dynamic)
 
-reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores; 4 on a GPU (estimated)
+reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores, 4 on a GPU (an estimate)
 	$(call sweep,reproduce_auxiliary)
 
-reproduce-cbdice: $(VENV)/.ready ## CB-Dice against Dice, generalised Dice, focal under rising imbalance; 40 minutes on 2 cores; 15 on a GPU (estimated)
-	$(call sweep,reproduce_cbdice)
-
-reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 20 minutes on 2 cores; 8 on a GPU (estimated)
+reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 20 minutes on 2 cores, 8 on a GPU (an estimate)
 	$(call sweep,reproduce_ablation)
 
-reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PATH), 8 seeds; 50 minutes on 2 cores; 15 on a GPU (estimated)
+reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PATH), 8 seeds; 50 minutes on 2 cores, 15 on a GPU (an estimate)
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here

@@ -22,7 +22,7 @@ from PIL import Image
 from dmf_cli.config import paths
 from dmf_cli.config.headers import read_header
 from dmf_cli.errors import ConfigError
-from dmf_cli.results.comparison import loading
+from dmf_cli.results.index import Index
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "scipy")
@@ -31,38 +31,37 @@ LOCAL = ("run_dir", "output_root", "dataset.data_dir")  # where files are on one
 WIDTH, COLOURS = 900, 48  # of a figure on the page: a tenth of its size
 
 
-def section(folder: Path, images: Path) -> str:
-    """What stands between the markers, its figures written to ``images``."""
-    runs = [run for run in loading.find([folder]) if _read(run / "status.json").get("state") == "completed"]
+def section(folder: Path, images: Path) -> tuple[str, str]:
+    """The title of a study and what stands between its markers; its figures are written to ``images``."""
+    runs = sorted(entry.path for entry in Index(folder).refresh() if entry.state == "completed")
     if not runs:
         raise ConfigError(f"{folder} holds no completed run: run the study first")
-    tables = sorted(folder.glob("comparison/**/comparison.md"))
+    tables = sorted(folder.glob("comparison/**/*.md"), key=lambda file: (len(file.parts), str(file)))
     if not tables:
         raise ConfigError(f"{folder} has no comparison: run `dmf compare {folder}` first")
     parts = [f"```sh\n{command(runs)}\n```", machine(runs)]
     for table in tables:
         parts += [_table(table, folder), *_figures(table.parent, folder, images)]
-    return "\n\n".join(parts)
+    return title(runs, folder.name), "\n\n".join(parts)
 
 
 def command(runs: Sequence[Path]) -> str:
     """The sweep that makes these runs, from the commands of each; folders of this machine are ``PATH``."""
     given: dict[str, dict[str, None]] = {}
     for run in runs:
-        for word in shlex.split(_read(run / "environment.json")["command"])[2:]:
+        for word in shlex.split(_json(run / "environment.json")["command"])[2:]:
             key, equals, value = word.partition("=")
             if equals and key not in LOCAL:
                 given.setdefault(key, {})[value] = None
-    given = {k: {"PATH": None} if any(v.startswith("/") for v in vs) else vs for k, vs in given.items()}
+    for key, values in given.items():
+        given[key] = {"PATH": None} if any(value.startswith("/") for value in values) else values
     words = [f"{key}={','.join(values)}" for key, values in given.items()]
-    many = any(len(values) > 1 for values in given.values())
-    first = sorted(words, key=lambda word: not word.startswith("experiment="))
-    return shlex.join(["dmf", "train", *(["-m"] if many else []), *first])
+    return shlex.join(["dmf", "train", "-m", *sorted(words, key=lambda w: not w.startswith("experiment="))])
 
 
 def machine(runs: Sequence[Path]) -> str:
     """How many runs, for how long, on what, with which versions; several of one kind are all named."""
-    found, spent = [_read(run / "environment.json") for run in runs], [_seconds(run) for run in runs]
+    found, spent = [_json(run / "environment.json") for run in runs], [_seconds(run) for run in runs]
     on = {f"{e['processor']}, {e['cores']} cores, {e['runtime']['device']}" for e in found}
     dmf = {f"dmf {e['dmf']} ({e['commit']}), Python {e['python']}" for e in found}
     versions = {f"{p} {e['packages'][p]}" for e in found for p in PACKAGES if p in e["packages"]}
@@ -107,22 +106,22 @@ def filled(page: str, name: str, text: str, title: str) -> str:
 
 def title(runs: Sequence[Path], name: str) -> str:
     """What the experiment's file says that it is, else its name."""
-    words = shlex.split(_read(runs[0] / "environment.json")["command"])
+    words = shlex.split(_json(runs[0] / "environment.json")["command"])
     chosen = [word.partition("=")[2] for word in words if word.startswith("experiment=")]
     file = paths.conf_dir() / "experiment" / f"{chosen[-1] if chosen else ''}.yaml"
     return read_header(file).title.rstrip(".") if file.is_file() else name
+
+
+def _json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _kind(made: Path, study: Path) -> str:
     return "/".join(made.relative_to(study / "comparison").parts) or "comparison"
 
 
-def _read(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
 def _seconds(run: Path) -> float:
-    status = _read(run / "status.json")
+    status = _json(run / "status.json")
     began, ended = (datetime.datetime.fromisoformat(status[key]) for key in ("started", "ended"))
     return (ended - began).total_seconds()
 
@@ -138,9 +137,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=DOCS / "results.md", help="the page")
     given = parser.parse_args()
     for folder in given.folders:
-        text = section(folder, given.output.parent / "images" / "results")
+        named, text = section(folder, given.output.parent / "images" / "results")
         page = given.output.read_text(encoding="utf-8") if given.output.exists() else "# Results\n"
-        named = title(loading.find([folder]), folder.name)
         given.output.write_text(filled(page, folder.name, text, named), encoding="utf-8")
         print(f"{given.output}: {folder.name}")
 

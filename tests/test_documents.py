@@ -17,7 +17,7 @@ from dmf_cli import losses, weighting
 
 ROOT = Path(__file__).parent.parent
 DMF = Path(sysconfig.get_path("scripts")) / "dmf"
-MAKEFILE = (ROOT / "Makefile").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text().replace("\\\n", " ")
 README = (ROOT / "README.md").read_text()
 TARGETS = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

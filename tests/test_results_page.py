@@ -64,7 +64,8 @@ def study(tmp_path: Path) -> Path:
 def test_a_study_becomes_tables_figures_command_machine_and_time(
     script: ModuleType, study: Path, tmp_path: Path
 ) -> None:
-    text = script.section(study, tmp_path / "images/results")
+    title, text = script.section(study, tmp_path / "images/results")
+    assert title.startswith("Quick: ")
     assert "dmf train -m experiment=reproduce_quick seed=0,1 weighting=fixed,var dataset.dir=PATH\n" in text
     assert "4 runs, 6 min 0 s in all, 1 min 30 s each" in text
     assert "A processor, 2 cores, cpu" in text
@@ -79,9 +80,7 @@ def test_a_study_becomes_tables_figures_command_machine_and_time(
             assert image.width == 900
 
 
-def test_what_people_wrote_stays(script: ModuleType, study: Path) -> None:
-    runs = [study / "fixed0"]
-    assert script.title(runs, "quick").startswith("Quick: ")
+def test_what_people_wrote_stays(script: ModuleType) -> None:
     page = script.filled("# Results\n", "quick", "one", "Quick")
     assert page.startswith("# Results\n\n## Quick\n\n<!-- results: quick -->\n\none\n")
     written = f"{page}\nNothing was found.\n"
@@ -89,7 +88,9 @@ def test_what_people_wrote_stays(script: ModuleType, study: Path) -> None:
     assert again == written.replace("one", "two")
 
 
-@pytest.mark.parametrize(("lacks", "says"), [("runs", "no run in"), ("comparison", "has no comparison")])
+@pytest.mark.parametrize(
+    ("lacks", "says"), [("runs", "no completed run"), ("comparison", "has no comparison")]
+)
 def test_an_unfinished_study_is_refused(script: ModuleType, study: Path, lacks: str, says: str) -> None:
     if lacks == "comparison":
         shutil.rmtree(study / "comparison")

@@ -2,12 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from dmf_cli.cli.main import report
+from dmf_cli.errors import DmfError
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import plan
+from dmf_cli.sweep.jobs import Plan, plan
 from dmf_cli.sweep.runner import Runner
 from dmf_cli.training.display import make_console
 
@@ -20,6 +24,7 @@ def run(overrides: Sequence[str], *, dry: bool) -> int:
     """
     planned = plan(overrides)
     settings = planned.settings
+    _check_conclusion(planned)
     board = Board(planned.jobs, settings["workers"])
     if dry:
         _print(board)
@@ -53,8 +58,38 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
         print(f"{left} job(s) are left: the same command goes on with the sweep", file=sys.stderr)
     if interrupted:
         return 130
-    _hint([row for row in board.rows if row.state == "completed"])
+    done, settings = board.of("completed"), board.rows[0].job.config["sweep"]
+    if settings["compare"]:
+        return _conclude(done, settings) or int(bool(failed))
+    _hint(done)
     return 1 if failed else 0
+
+
+def _check_conclusion(planned: Plan) -> None:
+    """A comparison that cannot be made is told before hours are spent on its runs."""
+    if planned.settings["compare"]:
+        from dmf_cli.sweep import conclusion
+
+        conclusion.check(planned.settings, [job.config for job in planned.jobs])
+
+
+def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
+    """The comparisons that the sweep ends with; 1 if there can be none."""
+    from dmf_cli.results.comparison import tables
+    from dmf_cli.sweep import conclusion
+
+    runs = [(row.path, row.job.config) for row in done if row.path is not None]
+    roots = dict.fromkeys(Path(str(config["output_root"])).expanduser() for _, config in runs)
+    try:
+        found = conclusion.conclude(next(iter(roots), Path()), runs, settings)
+    except DmfError as error:
+        report(error, prefix="no comparison: ")
+        return 1
+    console = make_console()
+    for place, one in found:
+        console.print(tables.render(one))
+        console.print(f"written to {place}", markup=False, highlight=False, soft_wrap=True)
+    return 0
 
 
 def _hint(done: Sequence[Row]) -> None:

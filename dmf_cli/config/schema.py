@@ -180,6 +180,8 @@ class Sweep:
     workers: Count
     on_error: Literal["continue", "stop"]
     isolate: bool
+    compare: bool | tuple[str, ...]
+    apart: str | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""What a sweep ends with if `sweep.compare` asks for it: comparisons of its runs, and a report.
+
+An experiment thereby holds the whole study: which runs, and what is held against what.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.config import messages
+from dmf_cli.errors import ConfigError
+from dmf_cli.results._text import markdown_row, markdown_text
+from dmf_cli.results.atomic import told, write_atomic
+from dmf_cli.results.comparison import compare, loading, plots, settings, tables
+from dmf_cli.results.comparison.compare import Comparison
+
+METRIC = "foreground.dice"
+FOLDER, OVERVIEW = "comparison", "overview.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """One comparison.
+
+    Args:
+        by: what makes a setting, None for all that differs.
+        baseline: ``KEY=VALUE``, None for the default of ``dmf compare``.
+    """
+
+    by: tuple[str, ...] | None = None
+    baseline: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For a folder."""
+        return ",".join(self.by or ("all",))
+
+
+def questions(asked: bool | Sequence[str]) -> list[Question]:
+    """What ``sweep.compare`` asks: ``weighting=fixed`` compares by weighting, with fixed as the baseline.
+
+    Example:
+        >>> questions(["weighting.window,weighting.warmup=50"])
+        [Question(by=('weighting.window', 'weighting.warmup'), baseline='weighting.warmup=50')]
+    """
+    if isinstance(asked, bool):
+        return [Question()] if asked else []
+    made = []
+    for text in asked:
+        parts = [part.strip() for part in text.split(",")]
+        given = [part for part in parts if "=" in part]
+        made.append(Question(tuple(part.partition("=")[0] for part in parts), ",".join(given) or None))
+    return made
+
+
+def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> None:
+    """What would go wrong at the end, told before the first run.
+
+    Raises:
+        ConfigError: a key of ``sweep.compare`` or ``sweep.apart`` that the ``configs`` do not have, one that
+            is the same in all of them, or a baseline that none of them is.
+    """
+    if asked["apart"]:
+        _values(configs, asked["apart"], "apart")
+    for question in questions(asked["compare"]):
+        varying = {key: list(dict.fromkeys(_values(configs, key, "compare"))) for key in question.by or ()}
+        if varying and all(len(found) == 1 for found in varying.values()):
+            same = ", ".join(f"{key}={found[0]}" for key, found in varying.items())
+            raise ConfigError(f"sweep.compare: all jobs have {same}; sweep.compare=false for no comparison")
+        for pair in question.baseline.split(",") if question.baseline else ():
+            key, _, value = pair.partition("=")
+            if value not in varying[key]:
+                known = f"{key}={','.join(varying[key])}"
+                raise ConfigError(
+                    f"sweep.compare: no job has {pair}, they have {known}; or sweep.compare=false"
+                )
+
+
+def conclude(
+    folder: Path, runs: Sequence[tuple[Path, Mapping[str, Any]]], asked: Mapping[str, Any]
+) -> list[tuple[Path, Comparison]]:
+    """Compare the ``runs`` (folder and config of each), and write tables and plots below ``folder``.
+
+    Args:
+        folder: the output folder of the sweep.
+        runs: those that are completed.
+        asked: the ``sweep`` group.
+
+    Returns:
+        Each comparison, with the folder that it was written to.
+
+    Raises:
+        DmfError: the runs cannot be compared, or the folder cannot be written to.
+    """
+    each, parts = questions(asked["compare"]), _parts(runs, asked["apart"])
+    found: list[tuple[Path, Comparison]] = []
+    for part, paths in parts.items():
+        for question in each:
+            one = compare.compare(paths, metric=METRIC, by=question.by, baseline=question.baseline)
+            place = folder / FOLDER / part / (question.name if len(each) > 1 else "")
+            with told(place):
+                place.mkdir(parents=True, exist_ok=True)
+            tables.write(place, one)
+            plots.write(place, one)
+            found.append((place, one))
+    if len(parts) > 1 and len(each) == 1:
+        write_atomic(folder / FOLDER / OVERVIEW, overview(list(parts), [one for _, one in found]))
+    return found
+
+
+def overview(parts: Sequence[str], found: Sequence[Comparison]) -> str:
+    """Means in Markdown: one row a setting, one column a part; an asterisk: it differs from the baseline."""
+    names = sorted({row.group.name for one in found for row in one.rows})
+    columns = [{row.group.name: row for row in one.rows} for one in found]
+
+    def cell(column: Mapping[str, Any], name: str) -> str:
+        row = column.get(name)
+        mark = " *" if row and row.versus and row.versus.significant else ""
+        return f"{row.mean.mean:.3f}{mark}" if row else ""
+
+    lines = [markdown_row([METRIC, *parts]), "|:--" + "|--:" * len(parts) + "|"]
+    lines += [markdown_row([name, *(cell(column, name) for column in columns)]) for name in names]
+    note = f"\\*: differs from {markdown_text(found[0].baseline)} by more than chance could make."
+    return "\n".join([*lines, "", note, ""])
+
+
+def _parts(runs: Sequence[tuple[Path, Mapping[str, Any]]], key: str | None) -> dict[str, list[Path]]:
+    """The runs by their value of ``key``, each part named for a folder; all in one without a key."""
+    parts: dict[str, list[Path]] = {}
+    values = _values([config for _, config in runs], key, "apart") if key else [""] * len(runs)
+    for (path, _), value in zip(runs, values, strict=True):
+        name = re.sub(r"[^A-Za-z0-9._=+-]+", "-", f"{key}={value}") if key else ""
+        parts.setdefault(name, []).append(path)
+    return parts
+
+
+def _values(configs: Sequence[Mapping[str, Any]], key: str, where: str) -> list[str]:
+    """The value of ``key`` in each config, as comparisons write it; of a group its name."""
+    found = []
+    for config in configs:
+        leaves = loading.flat(config)
+        name = key if key in leaves else settings.NAMES.get(key, f"{key}.name")
+        if name not in leaves:
+            raise ConfigError(f"sweep.{where}: {messages.no_such_key(key, config)}")
+        value = leaves[name]
+        found.append(value if isinstance(value, str) else json.dumps(value))
+    return found

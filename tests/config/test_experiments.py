@@ -1,0 +1,92 @@
+"""The studies: every job of every experiment composes, and each Makefile target is one command that does."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dmf_cli import config
+from dmf_cli.cli.main import main
+from dmf_cli.config import composer, paths
+from dmf_cli.config.headers import read_header
+from dmf_cli.sweep import conclusion
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = paths.conf_dir() / "experiment"
+STUDIES = sorted(file.stem for file in FOLDER.glob("*.yaml") if "\nhydra:" in file.read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = re.findall(r"^(reproduce-[a-z-]+):.*?; (.*)\n\t\$\(call sweep,(\w+)\)$", MAKEFILE, re.MULTILINE)
+TINY = [
+    "dataset.count=24",
+    "dataset.size=16",
+    "dataset.image_size=16",
+    "model.filters=2",
+    "trainer.epochs=3",
+    "trainer.batch_size=4",
+]
+
+
+def jobs_of(name):
+    """The overrides of each job, one a seed: seeds do not change what composes."""
+    found = composer.sweep([f"experiment={name}"]).jobs
+    seeds = {word for job in found for word in job if word.startswith("seed=")}
+    assert len(seeds) > 1
+    return [job for job in found if min(seeds) in job]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_job_composes_and_can_be_compared(name):
+    jobs = [config.compose(job) for job in jobs_of(name)]
+    assert len({config.to_yaml(job) for job in jobs}) == len(jobs) > 1
+    (root,) = {job["output_root"] for job in jobs}
+    assert root.startswith("outputs/reproduce/")
+    assert jobs[0]["sweep"]["compare"]
+    conclusion.check(jobs[0]["sweep"], jobs)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_says_how_long_it_takes(name):
+    header = read_header(FOLDER / f"{name}.yaml")
+    assert header.run.startswith(f"dmf train -m experiment={name}")
+    assert re.fullmatch(r"[\w .-]+ on 2 cores, .* on a GPU .*", header.time)
+    (said,) = [time for _, time, study in TARGETS if study == name]
+    assert said == header.time
+
+
+@pytest.mark.parametrize(("target", "name"), [(target, name) for target, _, name in TARGETS])
+def test_every_target_is_one_command_that_composes(target, name, monkeypatch):
+    command = ["make", "-n", target, "DIR=images", "ARGS=trainer.epochs=3 seed=5"]
+    last = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()[
+        -1
+    ]
+    program, *words = shlex.split(last)
+    assert program.endswith("bin/dmf")
+    assert words[:3] == ["train", "-m", f"experiment={name}"]
+    assert words[3:] == ["dataset.dir=images", "trainer.epochs=3", "seed=5"]
+    overrides = [word for word in words[2:] if not word.startswith("dataset.dir")]
+    assert config.compose(composer.sweep(overrides).jobs[0])["trainer"]["epochs"] == 3
+
+
+def test_the_quick_study_ends_in_a_comparison_and_is_not_run_twice(tmp_path, capsys):
+    command = ["train", "-m", "experiment=reproduce_quick", *TINY, "weighting=fixed,var", "seed=0"]
+    command += [f"output_root={tmp_path}", "sweep.isolate=false"]
+    assert main(command) == 0
+    assert "Result" in capsys.readouterr().out
+    made = tmp_path / "comparison"
+    assert {"comparison.md", "differences.png"} <= {file.name for file in made.iterdir()}
+    runs = set(tmp_path.glob("*/*/status.json"))
+    assert len(runs) == 2
+    before = (made / "comparison.md").stat().st_mtime_ns
+    assert main(command) == 0
+    assert "Result" in capsys.readouterr().out
+    assert set(tmp_path.glob("*/*/status.json")) == runs
+    assert (made / "comparison.md").stat().st_mtime_ns > before
+
+
+def test_a_baseline_that_no_job_has_is_told_at_once(tmp_path, capsys):
+    command = ["train", "-m", "experiment=reproduce_quick", "weighting=mad,var", f"output_root={tmp_path}/x"]
+    assert main(command) == 2
+    assert "no job has weighting=fixed" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
