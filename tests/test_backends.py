@@ -17,6 +17,8 @@ CHOSEN = [
     "losses/test_losses.py::test_value_and_gradient_are_finite_at_0_and_1",
     "losses/test_losses.py::test_rounding_outside_of_0_and_1_is_harmless",
     "weighting/test_golden.py",
+    "weighting/test_peers.py",
+    "weighting/test_generator.py",
     "weighting/test_guards.py::test_a_row_with_a_value_that_is_not_finite_is_dropped_whole",
     "weighting/test_guards.py::test_no_gradient_flows_through_the_weights",
     "weighting/test_memory.py::test_median_of_odd_and_even_counts",
