@@ -7,7 +7,8 @@ and all of it at once. Printed for each change and threshold (split.similarity):
 found, and the number of pairs of a copy with an image that is neither its original nor known as similar to it
 (false groups: such a pair keeps two images on one side that could be on two). Crops of a fifth and mirrored
 copies are beyond what is looked for, and show the limit. The last table is of the images themselves: pairs at
-each similarity, which people have to judge (`dmf data check` draws them).
+each similarity, which people have to judge (`dmf data check` draws them); images of `dataset=phantom` are
+known to be different, so that there every one is false.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def study(images: list[np.ndarray], every: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
         copies = [describe(change(images[i], rng)[..., None]) for i in chosen]
         print(f"{name:32}" + "".join(row(originals, copies, list(chosen), alike)))
-    print("\npairs of the images themselves, by similarity")
+    print(f"\nof {len(images) * (len(images) - 1) // 2} pairs of the images themselves, by similarity")
     for low, high in ((0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01)):
         print(f"  {low:.1f} to {min(high, 1):.1f}: {sum(low <= pair.similarity < high for pair in known)}")
 

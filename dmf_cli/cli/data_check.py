@@ -43,9 +43,12 @@ def run(arguments: Sequence[str]) -> int:
 def _check(config: Mapping[str, Any]) -> "Report":
     from dmf_cli.datasets import open_dataset
     from dmf_cli.datasets.check import check
+    from dmf_cli.datasets.splits import read_split
     from dmf_cli.training.data import make_split
 
     dataset, split = config["dataset"], config["split"]
+    if split["file"]:
+        read_split(split["file"])  # one that is not there is told before anything slow
     # What stops a training is a finding here.
     lenient = {"missing_mask": "empty", "size_mismatch": "error"}
     opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})

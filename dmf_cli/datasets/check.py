@@ -27,13 +27,14 @@ KINDS = {
     "size": (True, "masks of another size than their image"),
     "label": (True, "masks with values that no class has"),
     "other": (True, "images that cannot be used"),
-    "contradiction": (True, "near-duplicates in different classes"),
+    "contradiction": (True, "one picture in two classes"),
     "leak": (True, "near-duplicates in different parts of the split"),
     "copy": (False, "files that are the same, byte for byte"),
-    "near-duplicate": (False, "near-duplicates in one class"),
+    "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
     "full": (False, "masks without any background"),
 }
+ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
 SEEDS = 20  # of plain random splits
 _PLAIN = {"leak_free": False, "file": None}
 _BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (LabelError, "label"))
@@ -127,15 +128,15 @@ def check(
     Args:
         dataset: opened so that images without a mask do not stop it.
         make_split: ``(images, survey, **changes of the split's config) -> split``.
-        similarity: of near-duplicates; None does not look for them.
+        similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
         progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
     findings += _without_masks(dataset) if needs_masks else []
-    statistics, surveyor, readable = Statistics(dataset.classes), Surveyor(), list[int]()
-    known = recall(dataset)
+    statistics, readable = Statistics(dataset.classes), list[int]()
+    known, surveyor = recall(dataset), Surveyor(alike=not dataset.synthetic)
     for index in range(len(dataset)):
         try:
             sample = load_checked(dataset, index)
@@ -150,9 +151,10 @@ def check(
     usable: Dataset = dataset if len(readable) == len(dataset) else Subset(dataset, readable)
     if known is None:
         known = surveyor.finish()
-        if usable is dataset:
+        if usable is dataset and not dataset.synthetic:
             keep(dataset, known)
-    pairs = sorted(known.similar(similarity), key=lambda pair: (not _differ(usable, pair), -pair.similarity))
+    similar = known.similar(None if dataset.synthetic else similarity)
+    pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
     findings += [*_masks(usable, known), *_copies(usable), *_alike(usable, pairs)]
     found, leaking = _splits(usable, known, pairs, make_split)
     order = list(KINDS)
@@ -225,7 +227,8 @@ def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
     findings = []
     for pair in pairs:
         names = (dataset.ids[pair.first], dataset.ids[pair.second])
-        kind = "contradiction" if _differ(dataset, pair) else "near-duplicate"
+        same = not _differ(dataset, pair) or pair.similarity < ONE_PICTURE
+        kind = "near-duplicate" if same else "contradiction"
         findings.append(Finding(kind, names, f"{names[0]} ~ {names[1]} ({pair.similarity:.2f})"))
     return findings
 

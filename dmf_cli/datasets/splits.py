@@ -176,7 +176,7 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
     Raises:
         DatasetError: unreadable, an id that the dataset lacks, an image in two parts, or changed images.
     """
-    content = _read(path)
+    content = read_split(path)
     ids = [[str(name) for name in content[part]] for part in PARTS]
     _check_ids(path, dataset, ids)
     index = {name: i for i, name in enumerate(dataset.ids)}
@@ -194,7 +194,8 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
     return Split(train, val, test, content.get("how", {}))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_split(path: Path) -> dict[str, Any]:
+    """The content of a split file as it is written, held against no dataset."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if not all(isinstance(content[part], list) for part in PARTS):

@@ -38,16 +38,21 @@ class Survey:
 
 
 class Surveyor:
-    """Looks at images one after another; 9 KB of each are kept."""
+    """Looks at images one after another; 9 KB of each are kept.
 
-    def __init__(self) -> None:
-        self._areas: list[float] = []
+    Args:
+        alike: look for near-duplicates too.
+    """
+
+    def __init__(self, alike: bool = True) -> None:
+        self._alike, self._areas = alike, list[float]()
         self._descriptions: list[Description] = []
 
     def add(self, sample: Sample) -> None:
         """The next image."""
         self._areas.append(float((sample.label > 0).mean()))
-        self._descriptions.append(describe(sample.image))
+        if self._alike:
+            self._descriptions.append(describe(sample.image))
 
     def finish(self) -> Survey:
         """What was found in all of them."""

@@ -1,0 +1,191 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmf_cli import config as configs
+from dmf_cli.cli.main import main
+from dmf_cli.training import data as runs
+from tests.datasets.copies import CHANGES, images
+
+PIXELS = images(18, size=64)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """benign 0..11 and malignant 12..17 with a square lesion, as BUSI is laid out."""
+    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "busi"
+    for index, pixels in enumerate(PIXELS):
+        add(root, "benign" if index < 12 else "malignant", index, pixels, side=8 + index)
+    return root
+
+
+def add(root, stratum, name, pixels, *, side=9, mask=True, shape=None):
+    (root / stratum).mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(root / stratum / f"{name}.png")
+    if mask:
+        plane = np.zeros(shape or pixels.shape, np.uint8)
+        plane[5 : 5 + side, 5 : 5 + side] = 255
+        Image.fromarray(plane).save(root / stratum / f"{name}_mask.png")
+
+
+def check(folder, tmp_path, *overrides):
+    """Exit code, and what was written."""
+    code = main(
+        ["data", "check", "dataset=busi", f"dataset.dir={folder}", "-o", str(tmp_path / "out"), *overrides]
+    )
+    return code, json.loads((tmp_path / "out" / "check.json").read_text())
+
+
+def found(report):
+    return [(finding["kind"], finding["where"]) for finding in report["findings"]]
+
+
+def test_nothing_is_wrong_with_good_images(folder, tmp_path, capsys):
+    code, report = check(folder, tmp_path)
+    assert (code, report["findings"]) == (0, [])
+    assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (18, 18, 0, 0)
+    facts = report["statistics"]
+    assert facts["strata"]["benign"] == {
+        "images": 12,
+        "without lesion": 0,
+        "lesion": {"min": 0.01562, "median": 0.04456, "max": 0.08813},
+    }
+    assert facts["height"] == {"min": 64, "median": 64, "max": 64}
+    assert facts["classes"]["lesion"]["images"] == 18
+    assert sum(c["pixels"] for c in facts["classes"].values()) == pytest.approx(1, abs=1e-4)
+    assert report["leaks"]["as configured"]["test_images"] == 0
+    assert not (tmp_path / "out" / "pairs.png").exists()
+    assert "0 error(s), 0 warning(s)" in capsys.readouterr().out
+
+
+def faults(root):
+    """What is planted -> what must be found."""
+    (root / "benign" / "0.png").write_bytes((root / "benign" / "0.png").read_bytes()[:400])
+    (root / "benign" / "1_mask.png").write_text("no image")
+    (root / "benign" / "2_mask.png").unlink()
+    (root / "benign" / "3.png").unlink()
+    add(root, "benign", 4, PIXELS[4], shape=(64, 60))
+    add(root, "benign", 5, PIXELS[5], side=0)
+    add(root, "malignant", 12, PIXELS[12], side=100, shape=(64, 64))
+    Image.new("L", (64, 64), 255).save(root / "malignant" / "12_mask.png")
+    add(root, "malignant", "twin", PIXELS[13], side=20)
+    add(root, "malignant", "other", CHANGES["smaller"](PIXELS[6]), side=20)
+    return [
+        ("unreadable", ["benign/0"]),
+        ("unreadable", ["benign/1"]),
+        ("no mask", ["benign/2"]),
+        ("no image", [str(root / "benign" / "3_mask.png")]),
+        ("size", ["benign/4"]),
+        ("contradiction", ["benign/6", "malignant/other"]),
+        ("copy", ["malignant/13", "malignant/twin"]),
+        ("near-duplicate", ["malignant/13", "malignant/twin"]),
+        ("empty", ["benign/2"]),
+        ("empty", ["benign/5"]),
+        ("full", ["malignant/12"]),
+    ]
+
+
+def test_everything_that_is_wrong_is_told_at_once(folder, tmp_path, capsys):
+    wanted = faults(folder)
+    code, report = check(folder, tmp_path)
+    assert code == 1
+    assert found(report) == wanted
+    assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (19, 16, 6, 5)
+    out = capsys.readouterr().out
+    assert "benign/6 ~ malignant/other" in out
+    with Image.open(tmp_path / "out" / "pairs.png") as picture:
+        assert min(picture.size) > 250
+    mend = [folder / "malignant" / name for name in ("twin.png", "other.png")]
+    for file in mend:
+        file.unlink()
+    check(folder, tmp_path)
+    assert not (tmp_path / "out" / "pairs.png").exists()  # it showed what is gone
+
+
+def test_labels_that_no_class_has(folder, tmp_path):
+    values = np.full((64, 64), 7, np.uint8)
+    Image.fromarray(values).save(folder / "benign" / "3_mask.png")
+    code, report = check(folder, tmp_path, "dataset.values={0:0,255:1}")
+    assert (code, found(report)) == (1, [("label", ["benign/3"])])
+    assert "holds the value 7" in report["findings"][0]["text"]
+
+
+def test_images_without_masks_may_be_meant(folder, tmp_path):
+    (folder / "benign" / "2_mask.png").unlink()
+    code, report = check(folder, tmp_path, "dataset.missing_mask=empty")
+    assert (code, found(report)) == (0, [("empty", ["benign/2"])])
+
+
+def planted(folder):
+    """Copies of six images; the ids that belong together."""
+    changes = [*CHANGES.items(), *list(CHANGES.items())[:2]]
+    for index, (name, change) in enumerate(changes):
+        add(folder, "benign", f"{index}_{name}", change(PIXELS[index]))
+    return [{f"benign/{index}", f"benign/{index}_{name}"} for index, (name, _) in enumerate(changes)]
+
+
+def test_a_plain_split_leaks_and_ours_does_not(folder, tmp_path):
+    planted(folder)
+    code, report = check(folder, tmp_path)
+    assert (code, {kind for kind, _ in found(report)}) == (0, {"near-duplicate"})
+    assert report["leaks"]["as configured"]["pairs"] == 0
+    assert report["leaks"]["plain random, 20 seeds"]["pairs"] > 1
+    code, report = check(folder, tmp_path, "split.leak_free=false", "split.seed=1")
+    leaking = [names for kind, names in found(report) if kind == "leak"]
+    assert code == 1
+    assert (
+        len(leaking) == report["leaks"]["as configured"]["pairs"] == report["leaks"]["plain random"]["pairs"]
+    )
+    assert leaking
+    code, report = check(folder, tmp_path, "split.similarity=null")
+    assert (code, report["near_duplicates"]) == (0, [])
+
+
+@pytest.mark.parametrize("overrides", [[], *(["split=kfold", f"split.fold={fold}"] for fold in range(5))])
+def test_copies_train_and_test_on_one_side_only(folder, overrides):
+    together = planted(folder)
+    config = configs.compose(["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", *overrides])
+    opened = runs.open_data(config)
+    names = opened.dataset.ids
+    sides = [{names[i] for i in opened.part(part)} for part in ("train", "val", "test")]
+    for pair in together:
+        assert any(pair <= side for side in sides)
+    assert sorted(map(len, opened.split.how["together"])) == [2] * 6
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["split.folds=1"], "a whole number of 2 or above, or null"),
+        (["split.folds=5", "split.fold=5"], "split.fold is 5 and split.folds is 5: use 0 to 4"),
+        (["split.fold=2"], "split.folds is null: give the number of folds too"),
+        (["split.folds=5", "split.file=a.json"], "a division already: set one of them"),
+        (["split.similarity=0.3"], "a number of 0.5 or above and of 1 or below, or null"),
+        (["split.similarty=0.6"], "did you mean 'similarity'?"),
+        (["split.file=nowhere.json"], "does not exist"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(folder, tmp_path, capsys, overrides, says):
+    command = ["data", "check", "dataset=busi", f"dataset.dir={folder}", "-o", str(tmp_path / "out")]
+    assert main([*command, *overrides]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.busi
+def test_busi_leaks_in_a_plain_split_only(tmp_path, monkeypatch):
+    """The dataset holds pictures twice, some of them as benign and as malignant."""
+    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "cache"))
+    code, report = check(os.environ["DMF_BUSI_DIR"], tmp_path)
+    assert code == 1
+    kinds = [kind for kind, _ in found(report)]
+    assert kinds.count("contradiction") >= 5
+    assert kinds.count("near-duplicate") >= 50
+    assert report["leaks"]["as configured"] == {"pairs": 0, "patients": 0, "test_images": 0, "test_share": 0}
+    assert report["leaks"]["plain random"]["pairs"] >= 20
+    assert report["leaks"]["plain random, 20 seeds"]["test_share"] > 0.1
