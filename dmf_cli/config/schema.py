@@ -25,6 +25,7 @@ class Root:
     seed: Seed
     run_dir: str | None
     output_root: str
+    report: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ numbers, so memory does not grow with the size of the images.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from dmf_cli.training.predicting import Predict, Predicted, Resolution, View, pr
 
 DISPLAY = 512  # longest side of an example, in pixels
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
+WORST, BEST = 12, 4  # cases that are kept to look at closely
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Example:
     Args:
         id: of the image.
         kind: why it was chosen: one of ``RANKS`` (by foreground Dice, among the images with a truth and
-            a prediction), ``missed`` (the largest one) or ``false alarm`` (the largest one).
+            a prediction), ``missed`` (the largest one) or ``false alarm`` (the largest one). Of a case:
+            ``worst`` or ``best``.
         dice: of the foreground.
         image: ``(h, w, C)`` uint8.
         truth: ``(h, w)`` uint8 labels.
@@ -53,11 +56,13 @@ class Evaluation:
             then ``foreground.METRIC`` and ``class.NAME.METRIC`` (NaN where undefined), of ``full`` last.
         summary: of :func:`dmf_cli.results.summary.summarize`, and ``settings``.
         examples: best first, misses and false alarms last.
+        cases: the worst images, worst first, then the best, best first; see :func:`extremes`.
     """
 
     rows: list[dict[str, Any]]
     summary: dict[str, Any]
     examples: list[Example]
+    cases: list[Example] = dataclasses.field(default_factory=list)
 
 
 def evaluate(
@@ -119,10 +124,15 @@ def evaluate(
     if more:
         rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
         more.complete(figures)
-    chosen = choose(rows)
-    again = predictions(predict, dataset, [indices[row] for row in chosen], view, batch_size)
-    examples = [_example(rows[row], chosen[row], one, view) for row, one in zip(chosen, again, strict=True)]
-    return Evaluation(rows, figures, examples)
+    chosen, outer = choose(rows), extremes(rows)
+    wanted = list(dict.fromkeys((*chosen, *outer)))
+    again = predictions(predict, dataset, [indices[row] for row in wanted], view, batch_size)
+    seen = {row: _example(rows[row], "", one, view) for row, one in zip(wanted, again, strict=True)}
+    examples, cases = (
+        [dataclasses.replace(seen[row], kind=kind) for row, kind in kinds.items()]
+        for kinds in (chosen, outer)
+    )
+    return Evaluation(rows, figures, examples, cases)
 
 
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
@@ -140,6 +150,20 @@ def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
         if sizes:
             chosen[max(sizes, key=lambda i: sizes[i])] = outcome.replace("_", " ")
     return chosen
+
+
+def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Row number -> ``worst`` (the lowest Dice first) or ``best``; not where it is undefined.
+
+    Among equals (many a zero) what is larger, in the truth and the prediction together, is worse.
+    """
+    counted = [i for i, row in enumerate(rows) if not math.isnan(row["foreground.dice"])]
+    sizes = {i: rows[i]["lesion_pixels"] + rows[i]["predicted_pixels"] for i in counted}
+    order = sorted(
+        (i for i in counted if sizes[i]), key=lambda i: (rows[i]["foreground.dice"], -sizes[i], rows[i]["id"])
+    )
+    best = order[WORST:][-BEST:]
+    return {**dict.fromkeys(order[:WORST], "worst"), **dict.fromkeys(reversed(best), "best")}
 
 
 def _head(dataset: Dataset, one: Predicted) -> dict[str, Any]:

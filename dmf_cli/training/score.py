@@ -11,7 +11,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import CheckpointError, ConfigError
 from dmf_cli.metrics import Full
-from dmf_cli.results import plots, tables
+from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
 from dmf_cli.training.data import image_options, make_split, output_channels
@@ -48,7 +48,7 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
 def score(
     run: RunFolder, config: Config, dataset: Dataset, indices: Sequence[int], *, name: str
 ) -> Evaluation:
-    """Evaluate the best network of ``run`` and write ``metrics/NAME_*`` and ``predictions/NAME.png``."""
+    """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``."""
     network = load_network(run.best_model)
     _check_fit(network, config, dataset)
     metrics = config["metrics"]
@@ -66,6 +66,7 @@ def score(
     )
     tables.write_metrics(run.metrics, name, result)
     plots.plot_examples(run.predictions / f"{name}.png", result.examples)
+    cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 
 

@@ -115,6 +115,7 @@ class Session:
                 result = self.evaluate(run)
                 run.write_status("completed")
                 log.info("completed")
+                self.report(run)
                 display.finish(result, run.path)
             except KeyboardInterrupt:
                 display.stop()
@@ -124,6 +125,7 @@ class Session:
                 display.stop()
                 log.error("%s", traceback.format_exc())
                 run.write_status("failed", message=str(error))
+                self.report(run)
                 raise _as_run_error(error, run) from error
         return run.path
 
@@ -163,6 +165,14 @@ class Session:
         result = score.score(run, self.config, self.data.dataset, self.data.split.test, name="test")
         plots.plot_run(run)
         return result
+
+    def report(self, run: RunFolder) -> None:
+        """``report.html``; what goes wrong with it is a line of the log."""
+        if self.config.get("report", True):  # runs of version 0.1 have no such key
+            from dmf_cli.results import report
+
+            self.display.phase("writing the report")
+            report.after_run(run.path)
 
     def describe(self, run: RunFolder) -> dict[str, Any]:
         """What the banner says."""

@@ -12,6 +12,7 @@ TINY = (
     "model.depth=2",
     "model.convs=1",
     "augment=none",
+    "report=false",
     "trainer.epochs=2",
     "trainer.batch_size=4",
 )

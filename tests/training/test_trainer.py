@@ -16,7 +16,8 @@ EXPECTED = """
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
 metrics/test_per_image.csv metrics/test_summary.json metrics/test_summary.csv metrics/test_summary.md
 metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png plots/shares.png
-predictions/test.png checkpoints/best.keras checkpoints/last.npz
+predictions/test.png predictions/test_cases/cases.json predictions/test_cases/01_image.png report.html
+checkpoints/best.keras checkpoints/last.npz
 """
 
 
@@ -31,7 +32,7 @@ def arrays(path):
 
 
 def test_a_run_leaves_everything_that_a_reader_needs(tiny):
-    folder = trainer.train(tiny("auxiliary=cbdice", "auxiliary.every=2"))
+    folder = trainer.train(tiny("auxiliary=cbdice", "auxiliary.every=2", "report=true"))
     for name in EXPECTED.split():
         assert (folder / name).stat().st_size > 0, name
     assert json.loads((folder / "status.json").read_text())["state"] == "completed"

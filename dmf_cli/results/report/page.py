@@ -1,0 +1,43 @@
+"""The HTML file from its data: one template a page, with style, script and BokehJS inside."""
+
+import importlib.resources
+from collections.abc import Mapping
+from typing import Any
+
+import dmf_cli
+from dmf_cli.results.report import chart
+
+_TEMPLATES = "dmf_cli.results.report", "templates"
+
+
+def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart]) -> str:
+    """The page as text.
+
+    Args:
+        template: ``run.html`` or ``sweep.html``.
+        context: what it needs; texts of any kind, they are escaped.
+        charts: every chart of ``context``.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader(*_TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals["colours"] = chart.colours
+    drawing, places = chart.embed(charts)
+    parts = {
+        "style": Markup(_text("style.css")),
+        "behaviour": Markup(_text("page.js")),
+        "library": Markup(chart.library()) if charts else "",
+        "drawing": Markup(drawing),
+        "places": {key: Markup(place) for key, place in places.items()},
+        "version": dmf_cli.__version__,
+    }
+    return environment.get_template(template).render(**context, **parts)
+
+
+def _text(name: str) -> str:
+    package, folder = _TEMPLATES
+    return importlib.resources.files(package).joinpath(folder, name).read_text(encoding="utf-8")

@@ -1,0 +1,129 @@
+"""The images of a report: each once, with a thin mask for the truth and one for the prediction."""
+
+import base64
+import dataclasses
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dmf_cli.results.cases import Case
+from dmf_cli.results.examples import PREDICTION, TRUTH
+from dmf_cli.results.report.table import number
+
+LONGEST = 360  # pixels a side in the report; the folder has them larger
+QUALITY = 84
+# More than one class: told apart by colour, on both sides of the slider (Okabe & Ito).
+CLASSES = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One image with its masks as data URIs.
+
+    Args:
+        id: of the image.
+        kind: ``worst`` or ``best``.
+        title: what happened to it: ``missed``, ``false alarm``, ``no overlap`` or ``found``.
+        facts: Dice and sizes in words.
+        image: JPEG.
+        truth: PNG, transparent outside the lesion.
+        prediction: PNG, likewise.
+        height: pixels.
+        width: pixels.
+    """
+
+    id: str
+    kind: str
+    title: str
+    facts: str
+    image: str
+    truth: str
+    prediction: str
+    height: int
+    width: int
+
+
+def pictures(cases: Sequence[Case], rows: Sequence[Mapping[str, str]]) -> list[Picture]:
+    """``cases`` in their order, worst first.
+
+    Args:
+        cases: of one evaluation.
+        rows: its table per image, for the numbers under each.
+    """
+    known = {row["id"]: row for row in rows}
+    return [_picture(case, known.get(case.id, {})) for case in cases]
+
+
+def _picture(case: Case, row: Mapping[str, str]) -> Picture:
+    step = max(1, math.ceil(max(case.truth.shape[:2]) / LONGEST))
+    image, truth, prediction = (part[::step, ::step] for part in (case.image, case.truth, case.prediction))
+    several = max(int(truth.max(initial=0)), int(prediction.max(initial=0))) > 1
+    return Picture(
+        case.id,
+        case.kind,
+        row.get("outcome", "").replace("_", " ") or case.kind,
+        _facts(case, row),
+        _jpeg(_smooth(case.image, step, image)),
+        _mask(truth, CLASSES if several else (TRUTH,)),
+        _mask(prediction, CLASSES if several else (PREDICTION,)),
+        *truth.shape,
+    )
+
+
+def _facts(case: Case, row: Mapping[str, str]) -> str:
+    said = ["Dice undefined" if math.isnan(case.dice) else f"Dice {case.dice:.3f}"]
+    for name, column in (("truth", "lesion_pixels"), ("prediction", "predicted_pixels")):
+        pixels = number(row.get(column))
+        if not math.isnan(pixels):
+            said.append(f"{name} {pixels:,.0f} px")
+    return ", ".join(said)
+
+
+def _smooth(image: np.ndarray, step: int, thinned: np.ndarray) -> np.ndarray:
+    """Scaled down by its means, so that speckle does not alias; masks keep exact pixels."""
+    if step == 1:
+        return image
+    from PIL import Image
+
+    size = (thinned.shape[1], thinned.shape[0])
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def _jpeg(image: np.ndarray) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="jpeg", quality=QUALITY, optimize=True)
+    return _uri(buffer, "jpeg")
+
+
+def _mask(labels: np.ndarray, colours: Sequence[str]) -> str:
+    """Each class in its colour: its border opaque, its inside a tint, as PNG with a palette."""
+    from PIL import Image
+
+    border = _border(labels)
+    indices = np.where(labels > 0, 1 + 2 * ((labels.astype(int) - 1) % len(colours)) + border, 0)
+    palette, opacity = [0, 0, 0], [0]
+    for colour in colours:
+        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        palette += rgb + rgb
+        opacity += [70, 255]
+    size = (labels.shape[1], labels.shape[0])
+    picture = Image.frombytes("P", size, indices.astype(np.uint8).tobytes())
+    picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", transparency=bytes(opacity), optimize=True)
+    return _uri(buffer, "png")
+
+
+def _border(labels: np.ndarray) -> np.ndarray:
+    """Pixels of a class with a neighbour of another one."""
+    padded = np.pad(labels, 1, mode="constant")
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    return (labels > 0) & np.any([side != labels for side in around], axis=0)
+
+
+def _uri(buffer: io.BytesIO, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,199 @@
+"""The charts of one run: over epochs, over steps, and of the gradients."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dmf_cli.results import figure as look
+from dmf_cli.results.recorder import Columns
+from dmf_cli.results.report import chart
+from dmf_cli.results.report.chart import Chart
+from dmf_cli.results.report.reading import Facts
+
+MOST_PAIRS = 8  # cosines that can be told apart
+
+
+def of_epochs(facts: Facts) -> list[Chart]:
+    """Validation metrics, the weighted sum, each term, the learning rate; nothing before the first epoch."""
+    if not facts.epochs:
+        return []
+    made = [_metrics(facts.epochs, facts.status.get("best") or {})]
+    made.append(_pair(facts.epochs, "sum", "Weighted sum", ("loss", "val_objective")))
+    extra = " and auxiliary loss" if np.nansum(look.finite(facts.epochs.get("gamma", []))) else ""
+    made[-1].caption += f" Training: adapting weights{extra}; validation: fixed weights."
+    made += [
+        _pair(facts.epochs, f"term{i}", f"Loss {term}", (f"loss.{term}", f"val_loss.{term}"))
+        for i, term in enumerate(facts.terms)
+    ]
+    rates = look.finite(facts.epochs.get("learning_rate", []))
+    if len(rates) > 1 and np.nanmax(rates) > 1.001 * np.nanmin(rates):
+        made.append(_one(facts.epochs, "rate", "Learning rate", {"learning rate": rates}))
+    return made
+
+
+def of_steps(facts: Facts) -> list[Chart]:
+    """Weights, raw losses, weighted shares, and gamma where there is an auxiliary loss; zoomed together."""
+    steps, terms = facts.steps, facts.terms
+    if not steps or any(f"weight.{term}" not in steps for term in terms):
+        return []
+    weights = {term: look.finite(steps[f"weight.{term}"]) for term in terms}
+    raw = {term: look.finite(steps[f"loss.{term}"]) for term in terms}
+    shares = {term: raw[term] * weights[term] for term in terms}
+    start = still(np.stack(list(weights.values())))
+    first = _stepwise(steps, "weights", "Weight of each term", "weight", weights, start=start)
+    first.caption += _warm_up(first, steps, start)
+    zoom = {"x_range": first.model.x_range}
+    made = [
+        first,
+        _stepwise(steps, "raw", "Loss of each term, before its weight", "loss", raw, **zoom),
+        _stepwise(steps, "shares", "What the weight makes of it: weight x loss", "loss", shares, **zoom),
+    ]
+    gamma = look.finite(steps.get("gamma", []))
+    if np.nansum(np.abs(gamma)):
+        series = {"gamma": gamma}
+        one = _stepwise(
+            steps, "gamma", "Weight of the auxiliary loss", "gamma", series, toggles=False, **zoom
+        )
+        made.append(one)
+    return made
+
+
+def of_gradients(facts: Facts) -> list[Chart]:
+    """Norm of each term's gradient, the pull that its weight makes of it, and the cosines between terms."""
+    recorded, steps, terms = facts.insight, facts.steps, facts.terms
+    if not recorded or not steps or any(f"norm.{term}" not in recorded for term in terms):
+        return []
+    norms = {term: look.finite(recorded[f"norm.{term}"]) for term in terms}
+    at = np.searchsorted(steps["step"], recorded["step"]).clip(max=len(steps["step"]) - 1)
+    pulls = {term: norms[term] * look.finite(steps[f"weight.{term}"])[at] for term in terms}
+    first = _stepwise(recorded, "norms", "Norm of each term's gradient at the logits", "norm", norms)
+    zoom = {"x_range": first.model.x_range}
+    made = [first, _stepwise(recorded, "pulls", "Its pull: weight x norm", "norm", pulls, **zoom)]
+    cosines = _pairs(recorded)
+    if cosines:
+        one = _stepwise(
+            recorded, "cosines", "Cosine between gradients", "cosine", cosines, toggles=False, **zoom
+        )
+        low = min(float(np.nanmin(values, initial=1.0)) for values in cosines.values())
+        one.caption += f" Below 0 two terms pull against each other; the lowest here is {low:.3g}."
+        one.model.y_range.start, one.model.y_range.end = -1.05, 1.05
+        made.append(one)
+    return made
+
+
+def still(rows: np.ndarray) -> int:
+    """How many steps, from the first on, had the weights of the first; 0 when they never move.
+
+    Args:
+        rows: ``(terms, steps)``.
+    """
+    same = np.all(np.isclose(rows, rows[:, :1], rtol=1e-6, atol=1e-9), axis=0)
+    start = int(np.argmin(same))
+    return start if start > 1 else 0
+
+
+def _metrics(epochs: Columns, best: Mapping[str, Any]) -> Chart:
+    names = [name for name in epochs if name.startswith("val_") and not name.startswith("val_loss.")]
+    series = {metric(n): look.finite(epochs[n]) for n in names if n != "val_objective"}
+    title = "Validation, mean over images at network resolution"
+    made = _one(epochs, "metrics", title, series, wide=True, height=300)
+    made.model.y_range.start, made.model.y_range.end = 0, 1
+    epoch, monitor = best.get("epoch"), next((key for key in best if key != "epoch"), None)
+    if epoch in epochs["epoch"] and monitor is not None:
+        from bokeh.models import Span
+
+        made.model.add_layout(
+            Span(location=float(epoch), dimension="height", line_dash="dashed", name="mark")
+        )
+        made.caption += (
+            f" The dashed line is the epoch that was kept: {epoch}, {metric(monitor)} {_3(best[monitor])}."
+        )
+    return made
+
+
+def _pair(epochs: Columns, key: str, title: str, names: tuple[str, str]) -> Chart:
+    known = {
+        kind: look.finite(epochs[name])
+        for kind, name in zip(("training", "validation"), names, strict=True)
+        if name in epochs
+    }
+    return _one(epochs, key, title, known)
+
+
+def _one(
+    epochs: Columns,
+    key: str,
+    title: str,
+    series: Mapping[str, np.ndarray],
+    *,
+    wide: bool = False,
+    height: int = 220,
+) -> Chart:
+    """A chart over epochs; its lines carry their names in the caption and the hover box."""
+    unit = {"rate": "rate", "metrics": "0 to 1"}.get(key, "loss")
+    log = key != "metrics" and chart.log_scale(*series.values())
+    model = chart.figure("epoch", unit, log=log, height=height)
+    if series:
+        chart.lines(model, epochs["epoch"], series, label="epoch", toggles=False, dots=True)
+    colours = {name: i for i, name in enumerate(series)}
+    made = Chart(key, title, _sentence(series), model, wide=wide)
+    made.legend = colours if len(series) > 1 else {}
+    return made
+
+
+def _stepwise(
+    steps: Columns,
+    key: str,
+    title: str,
+    unit: str,
+    series: Mapping[str, np.ndarray],
+    *,
+    start: int = 0,
+    toggles: bool = True,
+    x_range: Any = None,
+) -> Chart:
+    log = unit in ("loss", "norm") and chart.log_scale(*series.values())
+    model = chart.figure("step", unit, log=log, x_range=x_range)
+    found = chart.lines(model, steps["step"], series, label="step", toggles=toggles, start=start)
+    made = Chart(key, title, _sentence(series), model, found)
+    if not toggles and len(series) > 1:
+        made.legend = {name: i for i, name in enumerate(series)}
+    if len(steps["step"]) >= chart.MANY_STEPS:
+        made.caption += f" Bold: mean over {len(steps['step']) // 100} steps."
+    return made
+
+
+def _warm_up(made: Chart, steps: Columns, start: int) -> str:
+    if not start:
+        return ""
+    from bokeh.models import BoxAnnotation
+
+    left, right = steps["step"][0], steps["step"][start]
+    made.model.add_layout(BoxAnnotation(left=left, right=right, name="shade", line_alpha=0))
+    return f" Shaded: the warm-up, until step {right:.0f}."
+
+
+def _pairs(recorded: Columns) -> dict[str, np.ndarray]:
+    """Cosines by pair, those with the lowest mean when there are many."""
+    found = {
+        name.removeprefix("cosine.").replace("|", " and "): look.finite(values)
+        for name, values in recorded.items()
+        if name.startswith("cosine.")
+    }
+    lowest = sorted(found, key=lambda pair: np.nan_to_num(found[pair]).mean())[:MOST_PAIRS]
+    return {pair: values for pair, values in found.items() if pair in lowest}
+
+
+def _sentence(series: Mapping[str, np.ndarray]) -> str:
+    said = chart.in_words(series)
+    return f"{said}." if said else ""
+
+
+def metric(column: str) -> str:
+    """``val_foreground_dice`` as people write it."""
+    return column.removeprefix("val_").replace("_", " ").replace("dice", "Dice")
+
+
+def _3(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "unknown"

@@ -1,0 +1,196 @@
+"""What the page of many runs says: the comparison, curves of each setting, and every run with its state."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
+from dmf_cli.results.comparison import loading, settings, tables
+from dmf_cli.results.comparison.compare import Comparison, compare
+from dmf_cli.results.report import drawing, sweep_charts
+from dmf_cli.results.report.reading import Facts, read
+from dmf_cli.results.report.table import Cell, Table, cell, duration
+
+
+def context(
+    paths: Sequence[Path],
+    file: Path,
+    *,
+    metric: str = "foreground.dice",
+    by: Sequence[str] | None = None,
+    baseline: str | None = None,
+) -> dict[str, Any]:
+    """Everything that the template of many runs needs.
+
+    Args:
+        paths: runs, or folders that hold some.
+        file: where the page goes: links are relative to it.
+        metric: see :func:`dmf_cli.results.comparison.compare.compare`; so are ``by`` and ``baseline``.
+
+    Raises:
+        RunFolderError: no run in ``paths``.
+        ConfigError: a metric, key or baseline that there is not.
+    """
+    runs, problems = _runs(loading.find(list(paths)))
+    found: Comparison | None = None
+    try:
+        found = compare([run.path for run in runs], metric=metric, by=by, baseline=baseline)
+    except UnknownNameError:
+        raise
+    except DmfError as error:
+        if by or baseline:
+            raise
+        problems.append(" ".join(str(error).split()))
+    groups = {row.group.name: list(row.group.runs) for row in found.rows} if found else _by_setting(runs)
+    charts = sweep_charts.curves(groups, {run.path: run.epochs for run in runs})
+    if found:
+        charts = [sweep_charts.images(found), *charts]
+        problems += found.left_out
+    states = Counter(run.state for run in runs)
+    return {
+        "title": _title(paths),
+        "subtitle": tables.title(found) if found else "",
+        "states": ", ".join(f"{count} {state}" for state, count in states.items()),
+        "total": len(runs),
+        "problems": list(dict.fromkeys(problems)),
+        "verdict": found.verdict if found else "",
+        "notes": tables.notes(found)[1:3] if found else [],
+        "comparison": _comparison(found) if found else None,
+        "repetitions": _repetitions(found) if found else None,
+        "charts": charts,
+        "runs": _listed(runs, metric, file),
+    }
+
+
+def _runs(folders: Sequence[Path]) -> tuple[list[Facts], list[str]]:
+    """What can be read of each run, and a line for each folder that is none after all."""
+    runs, problems = [], []
+    for folder in folders:
+        try:
+            runs.append(read(folder, brief=True))
+        except RunFolderError as error:
+            problems.append(str(error))
+    if not runs:
+        raise RunFolderError(problems[0] if problems else "no run")
+    return runs, [*problems, *(line for run in runs for line in run.problems)]
+
+
+def _title(paths: Sequence[Path]) -> str:
+    names = [path.resolve().name or str(path) for path in paths]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
+    """Setting and repetition of each run whose config can be read, whatever its state."""
+    known = [loading.Run(run.path, loading.flat(run.config), {}, "", "", "") for run in runs if run.config]
+    return {one.run.path: one for one in settings.place(known)} if known else {}
+
+
+def _words(label: settings.Label) -> str:
+    return ", ".join(f"{key}={value}" for key, value in label)
+
+
+def _by_setting(runs: Sequence[Facts]) -> dict[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for path, one in _placed(runs).items():
+        groups.setdefault(_words(one.setting) or "all runs", []).append(path)
+    return groups
+
+
+def _comparison(found: Comparison) -> Table:
+    """The table of ``dmf compare`` with its intervals drawn."""
+    means = drawing.span([end for row in found.rows for end in (row.mean.mean, row.mean.low, row.mean.high)])
+    against = [row.versus.difference for row in found.rows if row.versus]
+    gaps = drawing.span([end for d in against for end in (d.mean, d.low, d.high)], zero=True)
+    rows = []
+    for row in found.rows:
+        made = []
+        for column, text in zip(tables.COLUMNS, tables.cells(row), strict=True):
+            one = _sortable(text)
+            if column == "mean ± std":
+                picture = drawing.interval(row.mean.mean, row.mean.low, row.mean.high, means)
+                one = Cell(text, row.mean.mean, picture=picture)
+            elif column == "difference" and row.versus:
+                gap, clear = row.versus.difference, row.versus.significant
+                picture = drawing.interval(gap.mean, gap.low, gap.high, gaps, zero=True, clear=clear)
+                one = Cell(text, gap.mean, picture=picture)
+            made.append(one)
+        rows.append(made)
+    caption = f"{found.metric}: each setting against {found.baseline}"
+    return Table("comparison", caption, tables.COLUMNS, rows)
+
+
+def _sortable(text: str) -> Cell:
+    try:
+        return Cell(text, float(text))
+    except ValueError:
+        return Cell(text, None if text in ("", "-") else text)
+
+
+def _repetitions(found: Comparison) -> Table:
+    """One row a repetition, one column a setting: do they agree?"""
+    groups = [row.group for row in found.rows]
+    every = sorted({repetition for group in groups for repetition in group.repetitions})
+    rows = [
+        [cell(_words(r)), *(cell(g.mean_of(r) if r in g.repetitions else None) for g in groups)]
+        for r in every
+    ]
+    columns = ("repetition", *(group.name for group in groups))
+    return Table("repetitions", f"{found.metric} of each repetition", columns, rows)
+
+
+def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
+    """Every run with its state and where it leads."""
+    places, rows = _placed(runs), []
+    for run in runs:
+        place, best = places.get(run.path), run.status.get("best") or {}
+        scored = run.summaries.get("test", {})
+        scope, _, name = metric.partition(".")
+        value = scored.get(scope, {}).get(name, {}).get("mean") if scope == "foreground" else None
+        known = [v for k, v in best.items() if k != "epoch"]
+        epochs = run.status.get("epochs")
+        done = int(max(run.epochs.get("epoch", [0])))
+        rows.append(
+            [
+                Cell(run.name, run.name, href=_link(run.path, file)),
+                Cell(run.state, run.state, style=f"state-{run.state}"),
+                cell(_words(place.setting) if place else None),
+                cell(_words(place.repetition) if place else None),
+                Cell(f"{done} of {epochs}" if epochs else str(done), done),
+                cell(known[0] if known else None),
+                cell(value),
+                Cell(duration(run.seconds), run.seconds),
+                cell(str(run.status.get("message") or "")),
+            ]
+        )
+    columns = [
+        "run",
+        "state",
+        "setting",
+        "repetition",
+        "epochs",
+        "best validation",
+        f"test {metric}",
+        "training",
+        "message",
+    ]
+    if not any(row[-1].text for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table(
+        "runs",
+        "Every run; a name leads to its own report, or its folder",
+        columns,
+        rows,
+        frozenset({0, 1, 2, 3, 8}),
+    )
+
+
+def _link(run: Path, file: Path) -> str:
+    """To the report of the run where there is one, else to its folder; relative, so that a copy works."""
+    from urllib.parse import quote
+
+    target = run / "report.html"
+    inside = os.path.relpath(target if target.is_file() else run, file.resolve().parent)
+    return quote(Path(inside).as_posix())

@@ -1,0 +1,287 @@
+"""The HTML of a report, without a browser: what it says, what it escapes, and what it does not fetch."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from dmf_cli.cli.main import main
+from dmf_cli.results import report
+from dmf_cli.results.report import chart
+from dmf_cli.results.report.differences import differences
+from dmf_cli.results.report.table import cell, duration
+from tests.results.report.conftest import NASTY
+
+VOID = ("meta", "link", "img", "input", "br", "line", "circle")
+
+SAID = (
+    "completed", "dmf train weighting=var", "phantom · unet · cbdice+bce · var · seed 0", "trainer.epochs",
+    "loss.terms.cbdice.absent", "dataset.image_size", "1 train, 1 val, 20 test", "8 s on cpu",
+    "Epoch kept 3 of 4: foreground Dice 0.600", "test: 20 images at their original size, threshold 0.5",
+    "Lesions not found 1 of 18", "False alarms 1 in 2 images without a lesion", "the warm-up, until step 1",
+    "Norm of each term's gradient", "lowest here is -0.1", "Dice 0.000, truth 96 px, prediction 0 px",
+)  # fmt: skip
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, and the text outside of scripts and styles."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.words, self.open = [], [], []
+        self.feed(html)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.open):
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def written(*paths, output=None, **options):
+    return Parsed(report.write(list(paths), output, **options).file.read_text())
+
+
+@pytest.fixture(scope="module")
+def page(ready):
+    return written(ready)
+
+
+def test_a_report_says_what_was_run_and_how_it_ended(page):
+    for words in SAID:
+        assert words in page.text, words
+    assert page.open == []
+
+
+def test_it_needs_no_network_and_its_ids_are_its_own(page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert sorted(ids) == sorted(set(ids))
+    for _, attributes in page.elements:
+        for name in ("src", "href", "srcset", "action", "data"):
+            assert re.match(r"(data:|#|[\w./%-]+$)", attributes.get(name) or "#"), attributes
+    assert page.all("link") == [{"rel": "icon", "href": "data:,"}]
+    assert {a["href"].removeprefix("#") for a in page.all("a")} <= set(ids)
+
+
+def test_everything_that_is_seen_has_words(page):
+    assert all(attributes.get("alt") for attributes in page.all("img"))
+    assert all(attributes.get("aria-label") for attributes in page.all("input"))
+    plots = [a for tag, a in page.elements if a.get("class") == "plot"]
+    assert (
+        len(plots) == 12
+    )  # metrics, sum, two terms, rate; weights, losses, shares, gamma; three of gradients
+    assert all(a["role"] == "img" and len(a["aria-label"]) > 40 for a in plots)
+    assert page.all("html") == [{"lang": "en"}]
+    heads = [a for tag, a in page.elements if tag == "th"]
+    assert {a["scope"] for a in heads} == {"col", "row"}
+    assert len(page.all("button")) > sum(a["scope"] == "col" for a in heads)  # each sorts
+
+
+def test_the_worst_image_comes_first(page):
+    images = [a["alt"] for a in page.all("img") if a["alt"].startswith("Image")]
+    assert images[0] == "Image image 00"
+    assert len(images) == 16
+    assert page.text.index("Worst first truth prediction missed image 00") < page.text.index(
+        "Best truth prediction found"
+    )
+
+
+def test_names_of_users_are_never_markup(finished):
+    term = "</script><b>&'x"
+    path = finished(first=NASTY, terms=(term, "bce"))
+    status = json.loads((path / "status.json").read_text())
+    (path / "status.json").write_text(json.dumps({**status, "state": "failed", "message": NASTY}))
+    path = path.rename(path.with_name("<i>run & more"))
+    page = written(path)
+    assert page.open == []
+    assert not [a for a in page.all("img") if a.get("src") == "q"]
+    assert page.all("i") == []
+    assert page.text.count(NASTY) >= 3
+    assert page.text.count(term) > 5
+    assert next(a for a in page.all("button") if "data-toggle" in a)["data-toggle"] == term
+
+
+def test_settings_are_those_that_differ_from_the_option_that_was_chosen(composed):
+    found = {d.key: (d.value, d.default) for d in differences(composed["fixed"])}
+    assert found == {
+        "weighting": ("fixed", "var"),
+        "dataset.image_size": ("32", "128"),
+        "loss.terms.cbdice.absent": ("max", "zero"),
+        "trainer.epochs": ("4", "auto"),
+    }
+    assert differences({"loss": {"expression": "gone+bce"}, "weighting": {"name": "gone"}}) is None
+
+
+@pytest.mark.parametrize("terms", [1, 3])
+def test_a_long_record_is_thinned_and_keeps_its_spikes(terms):
+    rng = np.random.default_rng(0)
+    series = [rng.random(100_000) for _ in range(terms)]
+    series[0][54_321], series[-1][777] = 100.0, -50.0
+    series[0][90_000:90_010] = np.nan
+    kept = chart.thin(series, 100_000)
+    assert len(kept) < 2 * chart.ROWS
+    assert {0, 777, 54_321, 90_000, 99_999} <= set(kept.tolist())
+    assert (np.diff(kept) > 0).all()
+    assert chart.thin(series, 100_000).tolist() == kept.tolist()
+    assert chart.thin([s[:1500] for s in series], 1500).tolist() == list(range(1500))
+
+
+def test_many_steps_stay_small(finished):
+    path = finished()
+    lines = (path / "steps.csv").read_text().splitlines()
+    steps = [line.split(",", 1)[1] for line in lines[1:]]
+    rows = [f"{i},{steps[i % 40]}" for i in range(60_000)]
+    (path / "steps.csv").write_text("\n".join([lines[0], *rows, ""]))
+    file = report.write([path]).file
+    assert file.stat().st_size < 2.5e6
+    assert "Bold: mean over 600 steps" in file.read_text()
+
+
+def test_what_is_damaged_is_told_and_the_rest_is_shown(finished, capsys):
+    path = finished()
+    (path / "metrics/test_summary.json").write_text('{"foreground"')
+    (path / "metrics/test_per_image.csv").write_text("id,foreground.dice\nonly one cell\n")
+    (path / "epochs.csv").unlink()
+    (path / "predictions/test_cases/01_truth.png").write_bytes(b"no picture")
+    (path / "environment.json").unlink()
+    assert main(["report", str(path)]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("note: ") for line in said)
+    for name in ("test_summary.json", "test_per_image.csv", "epochs.csv", "test_cases", "environment.json"):
+        assert len([line for line in said if name in line]) == 1, name
+    page = Parsed((path / "report.html").read_text())
+    assert "Not everything could be read" in page.text
+    assert "Weight of each term" in page.text
+    assert "Over epochs" not in page.text
+
+
+@pytest.mark.parametrize("state", ["running", "failed", "interrupted"])
+def test_a_run_that_did_not_end_well_is_reported_as_that(finished, state):
+    path = finished()
+    for folder in ("metrics", "predictions"):
+        for file in (path / folder).rglob("*.*"):
+            file.unlink()
+    status = json.loads((path / "status.json").read_text())
+    (path / "status.json").write_text(
+        json.dumps({**status, "state": state, "message": "the loss <exploded>"})
+    )
+    page = written(path)
+    assert state in page.text
+    assert "the loss <exploded>" in page.text
+    assert ("last line" in page.text) == (state == "failed")
+    assert "Over epochs" in page.text
+    assert "Scores" not in page.text
+
+
+def test_a_run_without_a_finished_epoch_needs_no_charts(finished):
+    path = finished()
+    for name in ("epochs.csv", "steps.csv", "insight.csv"):
+        (path / name).unlink()
+    file = report.write([path]).file
+    assert "no finished epoch" in file.read_text()
+    assert file.stat().st_size < 3e5  # BokehJS is left out
+
+
+def refused(capsys, *words):
+    assert main(["report", *map(str, words)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_wrong_paths_are_one_line(finished, tmp_path, capsys):
+    path = finished()
+    (tmp_path / "empty").mkdir()
+    assert "no run in" in refused(capsys, tmp_path / "empty")
+    assert "does not exist" in refused(capsys, tmp_path / "gone")
+    assert "is a part of a run" in refused(capsys, path / "metrics")
+    assert "is a folder: give a file" in refused(capsys, path, "-o", tmp_path / "empty")
+    assert "give another file with -o FILE" in refused(capsys, path, "-o", tmp_path / "no/such/file.html")
+    (path / "status.json").unlink()
+    assert "no status.json" in refused(capsys, path)
+
+
+def test_a_folder_that_may_not_be_written_to(finished, tmp_path, capsys, monkeypatch):
+    path = finished()
+
+    def full(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("dmf_cli.results.atomic.os.fsync", full)
+    assert "(Read-only file system): give another file with -o FILE" in refused(capsys, path)
+    assert not (path / "report.html").exists()
+
+
+def test_a_report_that_fails_is_a_line_of_the_log(finished, monkeypatch, caplog):
+    path = finished()
+    monkeypatch.setattr("dmf_cli.results.report.run_page.context", lambda facts: 1 / 0)
+    report.after_run(path)
+    (line,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert line == f"no report (ZeroDivisionError: division by zero); `dmf report {path}` tries again"
+
+
+def test_a_sweep_is_compared_and_every_run_is_listed(sweep, finished, capsys):
+    failed = finished("failed", "fixed", 7)
+    failed = failed.rename(sweep / "failed")
+    status = json.loads((failed / "status.json").read_text())
+    (failed / "status.json").write_text(json.dumps({**status, "state": "failed", "message": "it exploded"}))
+    report.write([sweep / "var0"])
+    assert main(["report", str(sweep)]) == 0
+    assert "failed is failed, not completed" in capsys.readouterr().err
+    page = Parsed((sweep / "report.html").read_text())
+    for words in (
+        "5 runs: 1 failed, 4 completed",
+        "No setting differs",
+        "weighting=fixed",
+        "it exploded",
+        "baseline",
+    ):
+        assert words in page.text, words
+    links = [a["href"] for a in page.all("a") if not a["href"].startswith("#")]
+    assert links == ["failed", "fixed0", "fixed1", "var0/report.html", "var1"]
+    toggles = [a["data-toggle"] for a in page.all("button") if "data-toggle" in a]
+    assert sorted(toggles) == ["weighting=fixed", "weighting=var"]
+    assert page.all("svg")
+    assert page.open == []
+
+
+def test_runs_that_cannot_be_compared_are_listed_all_the_same(sweep, tmp_path, capsys):
+    two = [sweep / "var0", sweep / "var1"]
+    page = written(*two, output=tmp_path / "two.html")
+    assert "nothing to compare" in page.text
+    assert "Validation Dice" in page.text
+    assert [a["href"] for a in page.all("a") if "var" in a["href"]] == ["sweep/var0", "sweep/var1"]
+    assert "did you mean" in refused(capsys, sweep, "--metric", "foreground.dcie")
+    assert "give one of" in refused(capsys, sweep, "--baseline", "weighting=mad")
+
+
+def test_a_report_imports_no_framework(finished):
+    path = finished()
+    code = (
+        "import sys; from dmf_cli.cli.main import main; main(['report', sys.argv[1]]);"
+        "print([m for m in ('tensorflow', 'keras', 'jax', 'torch', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_numbers_and_times_as_people_write_them():
+    texts = [cell(v).text for v in (0.12345, 12.345, 1234, 2e-5, float("nan"), None, "x", True, 0.0)]
+    assert texts == ["0.123", "12.35", "1,234", "2.00e-05", "-", "-", "x", "True", "0.000"]
+    assert [duration(s) for s in (48.2, 740, 11_100, None)] == ["48 s", "12 min", "3 h 05 min", ""]
