@@ -33,7 +33,9 @@ def context(
         RunFolderError: no run in ``paths``.
         ConfigError: a metric, key or baseline that there is not.
     """
-    runs, problems = _runs(loading.find(list(paths)))
+    folders, without = loading.find(list(paths))
+    runs, problems = _runs(folders)
+    problems = [*without, *problems]
     found: Comparison | None = None
     try:
         found = compare([run.path for run in runs], metric=metric, by=by, baseline=baseline)
@@ -43,7 +45,7 @@ def context(
         if by or baseline:
             raise
         problems.append(" ".join(str(error).split()))
-    groups = {row.group.name: list(row.group.runs) for row in found.rows} if found else _by_setting(runs)
+    groups = _of_rows(found) if found else _by_setting(runs)
     charts = sweep_charts.curves(groups, {run.path: run.epochs for run in runs})
     if found:
         charts = [sweep_charts.images(found), *charts]
@@ -56,7 +58,7 @@ def context(
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),
         "verdict": found.verdict if found else "",
-        "notes": tables.notes(found)[1:3] if found else [],
+        "notes": [note for note in tables.notes(found) if not note.startswith("Result: ")] if found else [],
         "comparison": _comparison(found) if found else None,
         "repetitions": _repetitions(found) if found else None,
         "charts": charts,
@@ -84,12 +86,17 @@ def _title(paths: Sequence[Path]) -> str:
 
 def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
     """Setting and repetition of each run whose config can be read, whatever its state."""
-    known = [loading.Run(run.path, loading.flat(run.config), {}, "", "", "") for run in runs if run.config]
+    known = [loading.Run(run.path, loading.flat(run.config), {}, "", "") for run in runs if run.config]
     return {one.run.path: one for one in settings.place(known)} if known else {}
 
 
 def _words(label: settings.Label) -> str:
     return ", ".join(f"{key}={value}" for key, value in label)
+
+
+def _of_rows(found: Comparison) -> dict[str, list[Path]]:
+    """Setting -> its runs, the folds of one repetition apart."""
+    return {row.group.name: [path for folds in row.group.runs for path in folds] for row in found.rows}
 
 
 def _by_setting(runs: Sequence[Facts]) -> dict[str, list[Path]]:
