@@ -5,6 +5,7 @@ what is missing, and the summary counts what was left out.
 """
 
 import functools
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -35,12 +36,20 @@ def _busi() -> bool:
     return bool(given)
 
 
+def _onnx() -> bool:
+    """Whether networks can be written as ONNX: Keras does it from 3.8 on."""
+    here = all(importlib.util.find_spec(name) is not None for name in ("tf2onnx", "onnxruntime"))
+    return here and tuple(map(int, importlib.metadata.version("keras").split(".")[:2])) >= (3, 8)
+
+
 # marker -> (whether the thing is here, what to say when it is not)
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "busi": (_busi, "DMF_BUSI_DIR is not set"),
     "chromium": (lambda: any(map(shutil.which, ("chromium", "google-chrome"))), "no Chromium"),
+    "hub": (lambda: importlib.util.find_spec("keras_hub") is not None, "keras-hub is not installed"),
     "latex": (lambda: bool(shutil.which("pdflatex")), "no pdflatex"),
     "mount": (_mounts, "no right to mount"),
+    "onnx": (_onnx, "no tf2onnx, onnxruntime, or Keras older than 3.8"),
     "ray": (lambda: importlib.util.find_spec("ray") is not None, "Ray is not installed"),
     "torch": (lambda: importlib.util.find_spec("torch") is not None, "PyTorch is not installed"),
 }

@@ -16,6 +16,7 @@ COMMANDS = {
     "resume": "go on with an interrupted run, in its folder",
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",
+    "export": "the best network as Keras, ONNX or SavedModel, with a note of how to use it",
     "report": "one HTML file that shows a run, or compares many",
     "compare": "hold runs against a baseline: differences, intervals, tests, plots",
     "replay": "the weights that other strategies would have given on recorded losses",

@@ -107,7 +107,7 @@ def _encoder(
         encoder = backbone.from_preset(source, image_shape=shape)
         scaling = package.layers.ImageConverter.from_preset(source)
     except Exception as error:  # of the network, of Kaggle, of a folder's files: every package has its own
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         raise ConfigError(
             f"model.pretrained=true: the weights {source} cannot be had ({reason}); check the network, give "
             "model.preset=FOLDER with a copy, or use model.pretrained=false for random weights"

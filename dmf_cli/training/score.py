@@ -108,7 +108,7 @@ def load_network(path: Path) -> Any:
     """The plain Keras network that a run kept as its best.
 
     Raises:
-        CheckpointError: it is missing (no epoch was finished) or damaged.
+        CheckpointError: it is missing (no epoch was finished), damaged, or needs a package.
     """
     import keras
 
@@ -118,6 +118,10 @@ def load_network(path: Path) -> Any:
         )
     try:
         return keras.models.load_model(path, compile=False)
+    except TypeError as error:  # how Keras says that it cannot import a layer's class
+        if "keras_hub" in str(error):
+            raise CheckpointError(f"{path} needs keras-hub: pip install 'dmf-cli[hub]'") from error
+        raise
     except (ValueError, OSError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): train the run again") from None
 

@@ -28,7 +28,7 @@ def noise(shape, n=2):
 
 
 def test_every_architecture_is_tested_here():
-    assert set(TINY) == set(models.__registry__)
+    assert {*TINY, "hub"} == set(models.__registry__)  # test_hub.py
 
 
 @pytest.mark.parametrize("name", NAMES)

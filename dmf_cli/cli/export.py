@@ -1,0 +1,60 @@
+"""``dmf export``: the best network of a run for use elsewhere."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmf_cli.cli._parser import Parser
+from dmf_cli.errors import UnknownNameError
+
+FORMATS = ("keras", "onnx", "savedmodel")
+NAMES = {"keras": "model.keras", "onnx": "model.onnx", "savedmodel": "savedmodel"}
+
+_ABOUT = """\
+Writes the best network of a run, in float32, and beside it a JSON file that says how to use it: size,
+resizing and normalisation of the images, classes, threshold.
+
+  keras        one file for keras.models.load_model; no dmf is needed
+  onnx         one file for ONNX Runtime and others: pip install 'dmf-cli[export]'
+  savedmodel   a folder for TensorFlow Serving, tf.saved_model.load and TFLite
+
+examples:
+  dmf export outputs/busi                       into outputs/busi/export/model.keras
+  dmf export outputs/busi --format onnx
+  dmf export outputs/busi -o lesions.onnx
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf export RUN [--format FORMAT] [-o PATH]``."""
+    parser = Parser(prog="dmf export", description=_ABOUT)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; default: that of PATH, else keras"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", type=Path, help="what to make; default: in RUN/export"
+    )
+    options = parser.parse_args(list(arguments))
+    kind = _format(options.format, options.output)
+    from dmf_cli import config as configs
+    from dmf_cli.training import exporting
+
+    config = configs.load_run(options.run)
+    output = options.output or options.run / "export" / NAMES[kind]
+    exporting.check(kind, output)
+    note = exporting.export_run(options.run, config, kind, output)
+    if note["state"] != "completed":
+        print(f"warning: the run is {note['state']}: this is its best network so far", file=sys.stderr)
+    print(f"wrote {output}\nwrote {exporting.note_path(output)}")
+    return 0
+
+
+def _format(given: str | None, output: Path | None) -> str:
+    """The format that was asked for, by name or by the suffix of ``output``."""
+    if given is None:
+        suffix = output.suffix.removeprefix(".") if output else ""
+        return suffix if suffix in FORMATS else "keras"
+    if given not in FORMATS:
+        raise UnknownNameError("format", given, FORMATS)
+    return given
