@@ -61,7 +61,7 @@ WRONG = {
     "seed=-1": "0 or above",
     "seed=${sede}": "'sede' not found",
     "trainer.epochs=${trainer.epohcs}": "'trainer.epohcs' not found",
-    "dataset=busi": "dataset.dir is missing: give it, as dataset.dir=VALUE",
+    "dataset=folder": "dataset.dir is missing: give it, as dataset.dir=VALUE",
     "=3": "has no key",
     "hydra.foo=3": "hydra.foo",
 }
