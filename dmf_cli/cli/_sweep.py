@@ -1,6 +1,8 @@
 """``dmf train -m``: the jobs of a sweep, run, skipped or gone on with; also ``--dry-run``."""
 
+import os
 import shlex
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Any
 
 from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
+from dmf_cli.results import places
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
+from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.display import SweepDisplay
 from dmf_cli.sweep.jobs import Plan, plan
 from dmf_cli.sweep.runner import Runner
@@ -29,7 +33,21 @@ def run(overrides: Sequence[str], *, dry: bool) -> int:
     if dry:
         _print(board)
         return 0
+    _check_writable(board)
     display = SweepDisplay(board)
+    with display.following():
+        interrupted = _run(planned, board, display)
+    return _outcome(board, interrupted=interrupted)
+
+
+def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
+    """Run what is to be run, here or through a launcher; whether it was interrupted."""
+    settings = planned.settings
+    if planned.launcher != "basic":
+        from dmf_cli.sweep.launch import launch
+
+        launch(planned, board)
+        return False
     runner = Runner(
         board,
         workers=settings["workers"],
@@ -37,9 +55,16 @@ def run(overrides: Sequence[str], *, dry: bool) -> int:
         isolate=settings["isolate"],
         changed=lambda job: display.report(),
     )
-    with display.following():
-        runner.run()
-    return _outcome(board, interrupted=runner.interrupted)
+    runner.run()
+    return runner.interrupted
+
+
+def _check_writable(board: Board) -> None:
+    """An output folder that cannot be written to is told before anything starts."""
+    for folder in {places.sweep_folder(row.job.config) for row in board.of("waiting")}:
+        claim = Claim(folder, f"{socket.gethostname()}-{os.getpid()}")
+        claim.take()
+        claim.release()
 
 
 def _print(board: Board) -> None:

@@ -140,13 +140,11 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.types import RunMode
 
     from dmf_cli.config import messages
 
     try:
-        with _hydra() as loader:
-            settings = loader.load_configuration(paths.ROOT_CONFIG, list(overrides), RunMode.MULTIRUN)
+        with loaded(overrides) as (loader, settings):
             params = settings.hydra.sweeper.get("params") or {}
             words = [*(f"{key}={value}" for key, value in params.items()), *settings.hydra.overrides.task]
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
@@ -154,6 +152,15 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides, base(overrides)) from error
     return Sweep(settings, jobs, list(settings.hydra.overrides.hydra))
+
+
+@contextlib.contextmanager
+def loaded(overrides: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """Hydra's config loader, and the config of a whole sweep: without its choices, with ``hydra``."""
+    from hydra.types import RunMode
+
+    with _hydra() as loader:
+        yield loader, loader.load_configuration(paths.ROOT_CONFIG, list(overrides), RunMode.MULTIRUN)
 
 
 def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:

@@ -100,15 +100,8 @@ def _runs(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _runs(folder / name, depth - 1)
 
 
-def _at_work(entry: Entry) -> bool:
-    """Whether the process that the status names is still there: by its number here, else by its lock."""
-    pid, host = entry.status.get("pid"), entry.status.get("host")
-    if host == socket.gethostname() and isinstance(pid, int) and not _alive(pid):
-        return False
-    return _locked(entry.path / "train.log")
-
-
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -116,6 +109,14 @@ def _alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return True  # another user's
     return True
+
+
+def _at_work(entry: Entry) -> bool:
+    """Whether the process that the status names is still there: by its number here, else by its lock."""
+    pid, host = entry.status.get("pid"), entry.status.get("host")
+    if host == socket.gethostname() and isinstance(pid, int) and not alive(pid):
+        return False
+    return _locked(entry.path / "train.log")
 
 
 def _locked(file: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError
-from dmf_cli.results import recorder
+from dmf_cli.results import places, recorder
 from dmf_cli.results.index import Entry, Index
 from dmf_cli.sweep.jobs import Job
 
@@ -62,7 +62,7 @@ class Board:
     """
 
     def __init__(self, jobs: Sequence[Job], workers: int = 1) -> None:
-        self.workers = workers
+        self.workers, self.note = workers, ""
         self.rows = [Row(job) for job in jobs]
         self._by_id = {row.job.id: row for row in reversed(self.rows)}
         self._indices = [Index(root) for root in dict.fromkeys(job.root for job in jobs)]
@@ -84,6 +84,8 @@ class Board:
                 if id in self._by_id:
                     self._update(self._by_id[id], entry)
             for row in self.rows:
+                if row.state in OPEN and (why := _failure(row.job)):
+                    row.state, row.message = "failed", why
                 if row.state in ("loading", "running") and row.began is not None:
                     row.seconds = time.monotonic() - row.began
             self._estimate()
@@ -173,6 +175,18 @@ class Board:
         """Seconds of a job: the mean of those that ended in this sweep."""
         took = [row.seconds for row in self.rows if row.state == "completed" and row.seconds]
         return statistics.fmean(took) if took else None
+
+
+def failure_file(job: Job) -> Path:
+    """Where the worker of a launcher says why ``job`` failed."""
+    return places.sweep_folder(job.config) / f"{job.id}.failed"
+
+
+def _failure(job: Job) -> str:
+    try:
+        return failure_file(job).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _epoch_seconds(path: Path) -> list[float]:

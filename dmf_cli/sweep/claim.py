@@ -7,17 +7,15 @@ from pathlib import Path
 
 from dmf_cli.results.atomic import told
 
-FOLDER = ".sweep"  # below output_root; removed when the last sweep ends
-
 
 class Claim:
-    """The right to train the run ``id`` below ``root``, until :meth:`release` or the end of all who hold it.
+    """The right to train the run ``id``, under a lock in ``folder``; until :meth:`release`, or all holders end.
 
     The lock file is handed to the job's process, so that it is held as long as anyone trains.
     """
 
-    def __init__(self, root: Path, id: str) -> None:
-        self.path = root / FOLDER / f"{id}.lock"
+    def __init__(self, folder: Path, id: str) -> None:
+        self.path = folder / f"{id}.lock"
         self._file: int | None = None
 
     def take(self) -> bool:

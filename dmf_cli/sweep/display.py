@@ -26,7 +26,7 @@ class SweepDisplay(Display):
     def __init__(self, board: Board, mode: str | None = None, console: Any = None) -> None:
         super().__init__(mode, console)
         self.board = board
-        self.hint = ""
+        self._noted = ""
         self._shown: dict[int, tuple[str, str]] = {}
         self._began = time.monotonic()
         self._done = threading.Event()
@@ -56,10 +56,10 @@ class SweepDisplay(Display):
     def panel(self) -> Group:
         """What the live part shows: never taller than the terminal."""
         rows = self.board.rows
-        room = max(1, self.console.size.height - 3 - bool(self.hint))
+        room = max(1, self.console.size.height - 3 - bool(self.board.note))
         elapsed = time.monotonic() - self._began
         lines: list[Any] = [view.totals(rows, elapsed, self.board.seconds_left()), view.table(rows, room)]
-        return Group(*lines, *([Text(self.hint, style="yellow")] if self.hint else []))
+        return Group(*lines, *([Text(self.board.note, style="yellow")] if self.board.note else []))
 
     def _tick(self) -> None:
         while not self._done.wait(LOOK):
@@ -69,6 +69,9 @@ class SweepDisplay(Display):
 
     def report(self) -> None:
         """Say what has changed: failures always and at once, the rest where there is no table."""
+        if self.board.note != self._noted and self.mode == "plain":
+            self._say(self.board.note)
+        self._noted = self.board.note
         for row in self.board.rows:
             now = (row.state, row.message if row.state == "failed" else "")
             if self._shown.get(row.job.number) == now:

@@ -44,13 +44,13 @@ class Plan:
     Args:
         jobs: in the order of the command line.
         settings: the ``sweep`` group.
-        hydra: overrides of Hydra's own keys.
+        overrides: the command line.
         launcher: the option of ``hydra/launcher``.
     """
 
     jobs: tuple[Job, ...]
     settings: Mapping[str, Any]
-    hydra: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     launcher: str = "basic"
 
 
@@ -74,7 +74,7 @@ def plan(overrides: Sequence[str]) -> Plan:
         jobs.append(Job(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
     choices = sweep.settings.hydra.runtime.choices
-    return Plan(tuple(jobs), jobs[0].config["sweep"], tuple(sweep.hydra), str(choices["hydra/launcher"]))
+    return Plan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), str(choices["hydra/launcher"]))
 
 
 def differing(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:

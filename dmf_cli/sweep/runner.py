@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError
+from dmf_cli.results import places
 from dmf_cli.sweep import child
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
@@ -19,6 +20,7 @@ from dmf_cli.sweep.process import Process
 PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
 SIGNALS = ("SIGINT", "SIGTERM")
+STOPPING = "stopping: jobs under way save their state; Ctrl-C again ends them at once"
 # What is fixed by the first import of Keras.
 LOADED = ("backend", "device", "precision", "deterministic")
 
@@ -31,6 +33,7 @@ class Runner:
         workers: jobs at a time.
         stop_on_error: whether a job that fails ends the sweep.
         isolate: each job in a process of its own; else in this one as far as that can be.
+        wanted: asked all the time; once it says no, the sweep stops.
         changed: called after a job has begun or ended.
         start: makes the process of a job (tests put a stub here).
     """
@@ -43,10 +46,11 @@ class Runner:
         stop_on_error: bool = False,
         isolate: bool = True,
         changed: Callable[[Job], None] = lambda job: None,
+        wanted: Callable[[], bool] = lambda: True,
         start: Callable[..., Process] = Process,
     ) -> None:
         self.board, self.workers, self.stop_on_error = board, workers, stop_on_error
-        self.isolate, self.changed, self.start = isolate, changed, start
+        self.isolate, self.changed, self.wanted, self.start = isolate, changed, wanted, start
         self.stopping, self.interrupted = False, False
         self._inside = False  # a job runs in this process
         self._asked = 0.0  # when jobs of other sweeps were last asked for
@@ -64,6 +68,8 @@ class Runner:
             try:
                 while self._under_way or (not self.stopping and self._next()):
                     self._collect()
+                    if not self.stopping and not self.wanted():
+                        self.stop()
                     time.sleep(PAUSE)
             finally:
                 for process, claim in self._under_way.values():
@@ -75,6 +81,7 @@ class Runner:
     def stop(self) -> None:
         """Begin no more jobs; those under way save their state and end."""
         self.stopping = True
+        self.board.note = STOPPING
         for process, _ in self._under_way.values():
             process.interrupt()
 
@@ -94,7 +101,7 @@ class Runner:
         return self.board.of("elsewhere")
 
     def _begin(self, job: Job) -> None:
-        claim = Claim(Path(job.config["output_root"]).expanduser(), job.id)
+        claim = Claim(places.sweep_folder(job.config), job.id)
         if not claim.take():
             self.board.set(job, "elsewhere", "another sweep runs it")
             return
