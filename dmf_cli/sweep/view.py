@@ -22,7 +22,7 @@ def table(rows: Sequence[Row], room: int | None = None) -> Table:
     """One row a job; the most telling ones if there is ``room`` for so many lines only."""
     shown = list(rows) if room is None or len(rows) <= room else _most_telling(rows, max(1, room - 1))
     keys = list(dict.fromkeys(key for row in rows for key in row.job.label))
-    notes = any(row.message for row in shown)
+    notes = {row.job.number: row.message for row in shown if row.message and row.state != "failed"}
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     made.add_column("job", justify="right", no_wrap=True)
     for key in keys:
@@ -31,11 +31,15 @@ def table(rows: Sequence[Row], room: int | None = None) -> Table:
     for heading in ("epoch", f"best {_monitor(rows)}", "test Dice", "time", "left"):
         made.add_column(heading, justify="right", no_wrap=True)
     if notes:
-        made.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+        made.add_column("", no_wrap=True, overflow="ellipsis")
     for row in shown:
         values = [Text(row.job.label.get(key, "")) for key in keys]
         made.add_row(
-            str(row.job.number), *values, _state(row), *_figures(row), *([row.message] if notes else [])
+            str(row.job.number),
+            *values,
+            _state(row),
+            *_figures(row),
+            *([notes.get(row.job.number, "")] if notes else []),
         )
     if len(shown) < len(rows):
         rest = Counter(row.state for row in rows if row not in shown)
