@@ -9,7 +9,7 @@ from dmf_cli.results.atomic import told
 
 
 class Claim:
-    """The right to train the run ``id``: a lock in ``folder``, until :meth:`release` or all who hold it end."""
+    """The right to train the run ``id``: a lock in ``folder``, held until :meth:`release`.
 
     The lock file is handed to the job's process, so that it is held as long as anyone trains.
     """
