@@ -172,7 +172,7 @@ def _parallel(
 ) -> Iterator[Any]:
     """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock."""
     rest = iter(indices)
-    with quiet(), ThreadPoolExecutor(_processors()) as pool:
+    with quiet(), ThreadPoolExecutor(processors()) as pool:
         while chunk := list(itertools.islice(rest, CHUNK)):
             for result in pool.map(function, chunk):
                 yield result
@@ -180,5 +180,6 @@ def _parallel(
                     progress()
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,20 +8,23 @@ import collections
 import contextlib
 import csv
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from dmf_cli.datasets.decode import read_image
-from dmf_cli.errors import ConfigError, DatasetError
-from dmf_cli.results.atomic import told
+from dmf_cli.datasets.decode import image_size, read_image
+from dmf_cli.datasets.images import Geometry, restore
+from dmf_cli.datasets.prepared import processors
+from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.training.predicting import Predict, View
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
-FOLDERS = ("masks", "overlays", "probabilities")
+PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
 # Okabe & Ito, bright on grey: one a class, over and over.
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 
@@ -35,14 +38,16 @@ class Job:
 
 
 def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> list[Job]:
-    """The images that ``paths`` are or hold, sorted; what lies below ``output`` is none.
+    """The images that ``paths`` are or hold, sorted, each under a name of its own.
+
+    What lies below ``output`` is no image.
 
     ``exclude`` is a glob of file names in folders that are left alone.
 
     Raises:
         DatasetError: a path that does not exist, or no image at all.
     """
-    found: dict[Path, Path] = {}
+    known: dict[Path, tuple[Path, Path]] = {}  # a file that is given twice is one
     for path in paths:
         if not path.exists():
             raise DatasetError(f"{path} does not exist: give images, or a folder that holds some")
@@ -52,14 +57,33 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
             own = output.resolve() in file.resolve().parents
             unwanted = own or (exclude is not None and file.match(exclude))
             if file.is_file() and (path.is_file() or (file.suffix.lower() in SUFFIXES and not unwanted)):
-                found.setdefault(file, file.relative_to(root))
-    if not found:
+                known.setdefault(file.resolve(), (file, root))
+    if not known:
         raise DatasetError(
             f"no image in {', '.join(map(str, paths))}: known are {' '.join(sorted(SUFFIXES))}"
         )
-    same = collections.Counter(name.with_suffix("") for name in found.values())
-    # a.png and a.jpg would both become a.png.
-    return [Job(f, n if same[n.with_suffix("")] > 1 else n.with_suffix("")) for f, n in found.items()]
+    return [Job(file, name) for file, name in _names(dict(known.values())).items()]
+
+
+def _names(found: Mapping[Path, Path]) -> dict[Path, Path]:
+    """File -> name of its results, the shortest of four that no other file has; ``found``: file -> root.
+
+    ``scans/a`` may be ``scans/a.png`` and ``scans/a.jpg``, ``a`` may lie in two of the folders given.
+    """
+
+    def forms(file: Path) -> tuple[Path, ...]:
+        inside = file.relative_to(found[file])
+        whole = file.absolute()
+        return inside.with_suffix(""), inside, found[file].resolve().name / inside, whole.relative_to("/")
+
+    level = dict.fromkeys(found, 0)
+    while True:
+        names = {file: forms(file)[depth] for file, depth in level.items()}
+        count = collections.Counter(names.values())
+        shared = [file for file, name in names.items() if count[name] > 1 and level[file] < 3]
+        if not shared:
+            return names
+        level |= {file: level[file] + 1 for file in shared}
 
 
 def predict_files(
@@ -71,13 +95,15 @@ def predict_files(
     classes: Sequence[str],
     channels: int,
     batch_size: int,
+    spacing: Sequence[float] | None = None,
     probabilities: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Write ``masks/`` ``overlays/`` (``probabilities/``) and ``areas.csv`` below ``output``.
 
     Masks are PNG at the image's own size: 0 and 255 for two classes, class indices for more. Probabilities
-    of the foreground are 16-bit PNG, 65535 being 1. ``areas.csv`` has one row an image, written at once.
+    are 16-bit PNG, 65535 being 1: of the foreground, and with more than two classes of each of them.
+    ``areas.csv`` has one row an image, written at once. Images are read and results written by threads.
 
     Args:
         predict: ``(batch, h, w, C)`` to probabilities ``(batch, h, w, K)``.
@@ -87,6 +113,7 @@ def predict_files(
         classes: names, background first.
         channels: of the images, 1 or 3.
         batch_size: images predicted at once.
+        spacing: millimetres per pixel (row, column) for areas in mm2, or None.
         probabilities: write them too.
         progress: called after each image.
 
@@ -97,23 +124,24 @@ def predict_files(
         RunFolderError: the results cannot be written.
     """
     skipped: list[str] = []
-    columns = [
-        "image",
-        "height",
-        "width",
-        *(f"{name}_{what}" for name in classes[1:] for what in ("pixels", "share")),
-    ]
-    with _table(output / "areas.csv", columns) as add:
-        for chunk in _chunks(_readable(jobs, channels, skipped, progress), batch_size):
-            inputs, places = zip(*(view.prepare(image) for _, image in chunk), strict=True)
-            filled = np.stack([*inputs, *[inputs[-1]] * (batch_size - len(inputs))])
-            output_of = np.asarray(predict(filled), np.float32)
-            for (job, image), where, found in zip(chunk, places, output_of, strict=False):
-                mask, foreground = view.decide(found, where)
-                _write(output, job, image, mask, foreground if probabilities else None, len(classes))
-                counts = [int((mask == c).sum()) for c in range(1, len(classes))]
-                areas = [v for n in counts for v in (n, f"{n / mask.size:.6f}")]
-                add([str(job.file), *mask.shape, *areas])
+    write = _Writer(output, view, classes, spacing, probabilities)
+    with _table(output / "areas.csv", write.columns) as add, ThreadPoolExecutor(processors()) as pool:
+        for batch in _batches(jobs, batch_size):
+            read = list(pool.map(lambda job: _read(job, channels), batch))
+            bad = [found for found in read if isinstance(found, str)]
+            good = [
+                (job, found) for job, found in zip(batch, read, strict=True) if not isinstance(found, str)
+            ]
+            skipped += bad
+            if good:
+                inputs, places = zip(*(view.prepare(image) for _, image in good), strict=True)
+                # Filled up: a smaller batch would be compiled once more.
+                filled = np.stack([*inputs, *[inputs[-1]] * (batch_size - len(inputs))])
+                output_of = np.asarray(predict(filled), np.float32)[: len(good)]
+                for row in pool.map(write, good, places, output_of):
+                    add(row)
+                    progress()
+            for _ in bad:
                 progress()
     return skipped
 
@@ -124,38 +152,56 @@ def check_channels(channels: int) -> None:
         raise ConfigError(f"the network takes images with {channels} channels: `dmf predict` reads 1 or 3")
 
 
-def _readable(
-    jobs: Sequence[Job], channels: int, skipped: list[str], progress: Callable[[], None]
-) -> Iterator[tuple[Job, np.ndarray]]:
+def _read(job: Job, channels: int) -> np.ndarray | str:
+    """The image, or why it cannot be read."""
+    try:
+        return read_image(job.file, channels)
+    except DatasetError as error:
+        return str(error)
+    except MemoryError:
+        return f"{job.file} does not fit into memory: make it smaller"
+
+
+def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
+    """At most ``size`` images at once, and fewer when they are so large that memory would run out."""
+    batch: list[Job] = []
+    pixels = 0
     for job in jobs:
         try:
-            yield job, read_image(job.file, channels)
-        except DatasetError as error:
-            skipped.append(str(error))
-            progress()
+            height, width = image_size(job.file)
+        except DatasetError:
+            height = width = 0  # told when it is read
+        if batch and (len(batch) == size or pixels + height * width > PIXELS):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(job)
+        pixels += height * width
+    if batch:
+        yield batch
 
 
-def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+@contextlib.contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """What the disk refuses, in one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise RunFolderError(
+            f"cannot write {file} ({reason}): give another folder with -o DIR; what was written before stays"
+        ) from error
 
 
 @contextlib.contextmanager
 def _table(file: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[Any]], None]]:
     """Appends rows that are on disk at once: what is computed survives an interruption."""
-    with told(file):
+    with _told(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         stream = file.open("w", newline="", encoding="utf-8")
     writer = csv.writer(stream, lineterminator="\n")
 
     def add(row: Sequence[Any]) -> None:
-        with told(file):
+        with _told(file):
             writer.writerow(row)
             stream.flush()
 
@@ -164,20 +210,60 @@ def _table(file: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[An
         yield add
 
 
-def _write(
-    output: Path, job: Job, image: np.ndarray, mask: np.ndarray, foreground: np.ndarray | None, classes: int
-) -> None:
-    made: dict[str, np.ndarray] = {
-        "masks": mask * 255 if classes == 2 else mask,
-        "overlays": overlay(image, mask),
-    }
-    if foreground is not None:
-        made["probabilities"] = np.round(np.clip(foreground, 0, 1) * 65535).astype(np.uint16)
-    for folder, pixels in made.items():
-        file = output / folder / f"{job.name}.png"
-        with told(file):
+class _Writer:
+    """Decides and writes the masks of one image; its row of ``areas.csv`` comes back."""
+
+    def __init__(
+        self,
+        output: Path,
+        view: View,
+        classes: Sequence[str],
+        spacing: Sequence[float] | None,
+        probabilities: bool,
+    ) -> None:
+        self.output, self.view, self.classes, self.probabilities = output, view, classes, probabilities
+        self.pixel = spacing[0] * spacing[1] if spacing else None
+        what = ("pixels", "share", *(["mm2"] if spacing else []))
+        self.columns = ["image", "height", "width", *(f"{name}_{w}" for name in classes[1:] for w in what)]
+
+    def __call__(self, item: tuple[Job, np.ndarray], where: Geometry, found: np.ndarray) -> list[Any]:
+        job, image = item
+        mask, foreground = self.view.decide(found, where)
+        several = len(self.classes) > 2
+        self._save("masks", job.name, mask if several else mask * 255)
+        self._save("overlays", job.name, overlay(image, mask))
+        if self.probabilities:
+            self._save("probabilities", job.name, _sixteen_bits(foreground))
+        if self.probabilities and several:
+            for name, plane in zip(self.classes, np.moveaxis(restore(found, where), -1, 0), strict=True):
+                folder = "probabilities_" + re.sub(r"[^\w.-]", "_", name)
+                self._save(folder, job.name, _sixteen_bits(plane))
+        return [str(job.file), *mask.shape, *self._areas(mask)]
+
+    def _areas(self, mask: np.ndarray) -> Iterator[Any]:
+        for c in range(1, len(self.classes)):
+            pixels = int((mask == c).sum())
+            yield from (pixels, f"{pixels / mask.size:.6f}")
+            if self.pixel is not None:
+                yield f"{pixels * self.pixel:.4f}"
+
+    def _save(self, folder: str, name: Path, pixels: np.ndarray) -> None:
+        """Under a temporary name first: whoever finds a file finds a whole one."""
+        file = self.output / folder / f"{name}.png"
+        temporary = file.with_name(f".{file.name}.tmp")
+        with _told(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(file)
+            try:
+                # Level 1 takes a quarter of the time of Pillow's own choice, for files a tenth larger.
+                Image.fromarray(pixels).save(temporary, "png", compress_level=1)
+                temporary.replace(file)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+
+
+def _sixteen_bits(probabilities: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(probabilities, 0, 1) * 65535).astype(np.uint16)
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

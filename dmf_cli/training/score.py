@@ -101,6 +101,7 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         "classes": names,
         "channels": channels,
         "batch_size": batch_size,
+        "spacing": options.get("spacing"),
     }
 
 

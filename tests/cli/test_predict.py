@@ -1,5 +1,8 @@
 """``dmf predict`` from the command line."""
 
+import csv
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,7 +35,9 @@ def run(tmp_path, monkeypatch):
 
 def test_masks_go_into_the_run_or_where_one_says(run, tmp_path, capsys):
     assert main(["predict", str(run), str(tmp_path / "grey.png")]) == 0
-    assert "1 of 1 images" in capsys.readouterr().out
+    assert re.search(
+        r"1 of 1 images, written to .*/predictions/grey \([\d.]+ images/s\)", capsys.readouterr().out
+    )
     with Image.open(run / "predictions/grey/masks/grey.png") as mask:
         assert np.asarray(mask).min() == 255
     elsewhere = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "out")]
@@ -57,6 +62,8 @@ def test_unreadable_files_are_listed_and_nothing_but_them_is_code_1(run, tmp_pat
         (["{run}", "gone.png"], "gone.png does not exist"),
         (["{run}"], "PATH"),
         (["{run}", "{run}/../grey.png", "--threshold", "often"], "invalid float value: 'often'"),
+        (["{run}", "{run}/../grey.png", "--spacing", "0.1"], "'0.1': give millimetres per pixel"),
+        (["{run}", "{run}/../grey.png", "--spacing=0.1,-1"], "'0.1,-1': give millimetres per pixel"),
     ],
 )
 def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
@@ -64,3 +71,33 @@ def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_spacing_gives_areas_in_square_millimetres(run, tmp_path):
+    arguments = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "o")]
+    assert main([*arguments, "--spacing", "0.1,0.2"]) == 0
+    with (tmp_path / "o/areas.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["lesion_mm2"]) == pytest.approx(63 * 0.02)
+
+
+def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, monkeypatch):
+    for number in range(6):
+        Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / f"{number}.png")
+    known, calls = score.prediction, []
+
+    def interrupting(*given):
+        predict, settings = known(*given)
+
+        def twice(x):
+            calls.append(1)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return predict(x)
+
+        return twice, settings
+
+    monkeypatch.setattr(score, "prediction", interrupting)
+    paths = [str(tmp_path / f"{number}.png") for number in range(6)]
+    assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o")]) == 130
+    assert len(list((tmp_path / "o/masks").iterdir())) == 4

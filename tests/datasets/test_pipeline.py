@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dmf_cli import fuse
 from dmf_cli.datasets import pipeline
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.folder import FolderDataset
-from dmf_cli.datasets.order import epoch_order
+from dmf_cli.datasets.order import epoch_order, lesion_weights, weighted_order
 from dmf_cli.errors import DatasetError
+from dmf_cli.metrics.streaming import ForegroundDice
 from tests.datasets.conftest import BUSI
 
 
@@ -139,3 +141,61 @@ def test_augmentation_is_told_the_epoch_and_the_sample(prepared):
     pairs = [x[:, 0, 0].astype(int) for x, _ in itertools.islice(found, 6)]
     assert [set(x[:, 0]) for x in pairs] == [{1}] * 3 + [{2}] * 3
     assert [x[:, 1].tolist() for x in pairs] == seen(batches(prepared, first_epoch=1), 6)
+
+
+def test_weights_say_how_often_an_image_comes_and_the_epoch_keeps_its_length():
+    weights = np.array([0.5] * 6 + [1.0] * 3 + [4.0])
+    counts = np.array(
+        [np.bincount(weighted_order(3, epoch, weights) % 10, minlength=10) for epoch in range(200)]
+    )
+    assert (counts.sum(axis=1) == 10).all()
+    assert (np.abs(counts - weights) <= 1.0).all()
+    np.testing.assert_allclose(counts.mean(axis=0), weights, atol=0.15)
+    np.testing.assert_array_equal(weighted_order(3, 5, weights), weighted_order(3, 5, weights))
+    assert not np.array_equal(weighted_order(3, 5, weights), weighted_order(3, 6, weights))
+    assert sorted(weighted_order(3, 5, np.ones(50))) == list(range(50))
+    found = weighted_order(3, 5, weights)
+    assert sorted(found[found % 10 == 9]) == [9, 19, 29, 39]  # copies can be told apart
+    rng = np.random.default_rng(0)
+    for n in range(1, 60):
+        assert len(weighted_order(0, n, rng.random(n) ** 4 + 1e-9)) == n
+
+
+def test_small_lesions_weigh_more_and_images_without_one_keep_their_share():
+    shares = np.array([0.16, 0.04, 0.01, 0.0, 0.0])
+    weights = lesion_weights(shares, 1.0)
+    np.testing.assert_allclose(weights[1:3] / weights[0], [2, 4])
+    np.testing.assert_allclose(weights[3:], 1.0)
+    assert weights.mean() == pytest.approx(1.0)
+    np.testing.assert_allclose(lesion_weights(shares, 2.0)[2] / lesion_weights(shares, 2.0)[0], 16)
+    np.testing.assert_array_equal(lesion_weights(np.zeros(4), 1.0), np.ones(4))
+    np.testing.assert_array_equal(lesion_weights(shares, 0.0), np.ones(5))
+
+
+def test_copies_of_an_image_are_augmented_each_in_its_own_way(prepared):
+    def note(images, labels, epoch, index):
+        return tf.cast(index, tf.float32)[:, None, None, None] * tf.ones_like(images), labels
+
+    weights = np.array([5.0] + [0.1] * 9)
+    order = weighted_order(5, 0, weights)[:9]
+    assert (
+        np.concatenate(seen(batches(prepared, weights=weights, augment=note), 3)).tolist() == order.tolist()
+    )
+    assert np.concatenate(seen(batches(prepared, weights=weights), 3)).tolist() == (order % 10).tolist()
+
+
+def test_what_is_said_of_the_validation_images_does_not_depend_on_the_size_of_batches():
+    rng = np.random.default_rng(0)
+    shape = (7, 8, 8)
+    part = pipeline.Prepared(
+        rng.random((*shape, 1), np.float32), rng.integers(0, 2, shape, np.uint8), "abcdefg"
+    )
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 1, activation="softmax")])
+    model = fuse(network, "dice+bce", weighting="fixed")
+    model.compile(keras.optimizers.SGD(0.1), metrics=[ForegroundDice()])
+    found = []
+    for size in (7, 4, 3):
+        batches = pipeline.evaluation_batches(part, batch_size=size, channels_out=2)
+        found.append(model.evaluate(batches, return_dict=True, verbose=0))
+    for one in found[1:]:
+        assert one == pytest.approx(found[0], rel=1e-5)

@@ -1,12 +1,13 @@
 """Masks of loose image files: right size, right place, nothing lost, nothing stopped by a bad file."""
 
 import csv
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dmf_cli.errors import DatasetError
+from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.training import masks
 from dmf_cli.training.predicting import View
 
@@ -113,3 +114,106 @@ def test_which_files_are_images(photos, tmp_path):
     for path, says in ((tmp_path / "gone", "does not exist"), (tmp_path, "no image in")):
         with pytest.raises(DatasetError, match=says):
             masks.find([path], tmp_path)
+
+
+def test_files_of_one_name_never_share_a_mask(tmp_path):
+    pixels = Image.fromarray(np.zeros((4, 4), np.uint8))
+    for name in ("one/a.png", "two/a.png", "two/a.png.png", "two/sub/a.bmp", "x/two/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels.save(tmp_path / name)
+    given = [tmp_path / "one", tmp_path / "two", tmp_path / "x/two", tmp_path / "one/../one/a.png"]
+    jobs = masks.find(given, tmp_path / "o")
+    names = {str(job.file.relative_to(tmp_path)): job.name for job in jobs}
+    assert len(set(names.values())) == len(jobs) == 5
+    assert str(names["one/a.png"]) == "one/a.png"
+    assert str(names["two/sub/a.bmp"]) == "sub/a"
+    assert names["x/two/a.png"].parts[-3:] == ("x", "two", "a.png")
+    predict(jobs, tmp_path / "o")
+    assert len(list((tmp_path / "o/masks").rglob("*.png"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels", "mode"),
+    [
+        ("deep.png", np.full((5, 6), 65535, np.uint16), None),
+        ("alpha.png", np.full((5, 6, 4), 255, np.uint8), None),
+        ("palette.gif", np.full((5, 6), 255, np.uint8), "P"),
+        ("print.jpg", np.full((5, 6, 3), 255, np.uint8), "CMYK"),
+        ("bits.bmp", np.full((5, 6), 255, np.uint8), "1"),
+        ("one.png", np.full((1, 1), 255, np.uint8), None),
+        ("line.png", np.full((1, 300), 255, np.uint8), None),
+    ],
+)
+def test_images_of_every_kind_and_size(tmp_path, name, pixels, mode):
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(tmp_path / name)
+    assert predict(masks.find([tmp_path / name], tmp_path / "o"), tmp_path / "o") == []
+    mask = opened((tmp_path / "o/masks" / name).with_suffix(".png"))
+    assert mask.shape == pixels.shape[:2]
+    assert mask.min() == 255
+
+
+def test_areas_in_square_millimetres_if_the_size_of_a_pixel_is_known(photos, tmp_path):
+    predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o", spacing=(0.1, 0.2))
+    (row,) = rows(tmp_path / "o")
+    assert float(row["lesion_mm2"]) == pytest.approx(int(row["lesion_pixels"]) * 0.02)
+
+
+def test_probabilities_of_each_of_several_classes(photos, tmp_path):
+    def three(inputs):
+        return np.concatenate([np.full_like(inputs, share) for share in (0.5, 0.3, 0.2)], axis=-1)
+
+    classes = ("background", "a/b", "malignant")
+    jobs = masks.find([photos / "a.png"], tmp_path / "o")
+    predict(jobs, tmp_path / "o", three, classes=classes, probabilities=True)
+    found = {
+        folder.name: opened(folder / "a.png").astype(float).mean() / 65535
+        for folder in (tmp_path / "o").glob("prob*")
+    }
+    wanted = {"": 0.5, "_background": 0.5, "_a_b": 0.3, "_malignant": 0.2}
+    assert found == pytest.approx({f"probabilities{k}": v for k, v in wanted.items()}, abs=1e-4)
+    assert len(np.unique(opened(tmp_path / "o/overlays/a.png"))) <= 2  # background has no outline
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8)
+    for number in range(24):
+        Image.fromarray(pixels).save(tmp_path / f"{number:02}.png")
+    jobs, peaks = masks.find([tmp_path], tmp_path / "o"), []
+    predict(jobs[:2], tmp_path / "o")
+    for count in (4, 24):
+        tracemalloc.start()
+        predict(jobs[:count], tmp_path / "o")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Twenty images more; the overlay alone of one of them is 270 kB.
+    assert peaks[1] - peaks[0] < 500_000
+
+
+def test_large_images_are_predicted_alone(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(masks, "PIXELS", 700)
+    found = masks._batches(masks.find([photos], tmp_path / "o", exclude="broken*"), 8)
+    assert [[job.file.name for job in batch] for batch in found] == [["a.jpg"], ["a.png"], ["b.png"]]
+    assert predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o") == []
+
+
+def test_a_file_that_is_there_under_its_name_is_whole(photos, tmp_path, monkeypatch):
+    def halfway(image, file, *args, **kwargs):
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", halfway)
+    with pytest.raises(KeyboardInterrupt):
+        predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o")
+    assert [p.name for p in (tmp_path / "o").rglob("*") if p.is_file()] == ["areas.csv"]
+
+
+@pytest.mark.parametrize("way", ["is a file", "is in the way"])
+def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
+    output = tmp_path / "o"
+    if way == "is a file":
+        output.write_text("")
+    else:
+        (output / "masks" / "a.png").mkdir(parents=True)
+    with pytest.raises(RunFolderError, match=r"cannot write .*: give another folder with -o DIR"):
+        predict(masks.find([photos / "a.png"], output), output)
