@@ -69,16 +69,18 @@ class Page:
         """Wait until ``expression`` is true."""
         self._until(lambda: bool(self.js(expression)), expression)
 
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Where the middle of the first element that ``selector`` names is, once it is in view."""
+        one = _element(selector)
+        self.js(f"{one}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        x, y = self.js(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({one}.getBoundingClientRect())")
+        return x, y
+
     def click(self, selector: str) -> None:
         """Click the middle of the first element that ``selector`` names, as a mouse does."""
-        self.js(
-            f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})"
-        )
-        box = self.js(
-            f"(b => [b.x + b.width / 2, b.y + b.height / 2])({_element(selector)}.getBoundingClientRect())"
-        )
+        x, y = self.middle(selector)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def move(self, x: float, y: float) -> None:
         """Move the mouse there."""
