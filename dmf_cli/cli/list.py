@@ -11,6 +11,7 @@ from dmf_cli.config.headers import read_header
 from dmf_cli.errors import UnknownNameError
 
 Row = tuple[str, str, str]
+COLUMNS = ("name", "what", "source")
 FOLDERS = {
     "losses": "loss/term",
     "weightings": "weighting",
@@ -25,7 +26,7 @@ Name, one line and source of everything there is to choose from.
 
   losses      terms of a loss expression: dmf train loss=cbdice+bce; also auxiliary=TERM
   weightings  dmf train weighting=NAME
-  models      dmf train model=NAME
+  models      dmf train model=NAME; asked for alone, with the number of weights and the time of a forward pass
   datasets    dmf train dataset=NAME
   experiments dmf train experiment=NAME; those called reproduce_... are sweeps: dmf train -m experiment=NAME
   metrics     what the tables of a run hold
@@ -39,11 +40,33 @@ def run(arguments: Sequence[str]) -> int:
     kind = parser.parse_args(list(arguments)).kind
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
+    if kind == "models":
+        _show_models()
+        return 0
     for number, name in enumerate([kind] if kind else KINDS):
         if number:
             print()
         _show(name, rows(name), titled=kind is None)
     return 0
+
+
+def _show_models() -> None:
+    """The models with what they cost; each line as soon as it is measured, a table on a terminal."""
+    from dmf_cli.cli import _model_costs
+
+    found, device = rows("models"), _model_costs.start()
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status("measuring"):
+            measured = [_model_costs.with_costs(row) for row in found]
+        title = f"models: one 128x128 grey image on {device}, fastest of {_model_costs.TIMES}"
+        _table(title, ("name", "weights", "forward", *COLUMNS[1:]), measured)
+        return
+    widths = [max(len(row[column]) for row in found) for column in (0, 1)]
+    for row in found:
+        name, weights, forward, what, source = _model_costs.with_costs(row)
+        print(f"{name:<{widths[0]}}  {weights:>18}  {forward:>7}  {what:<{widths[1]}}  {source}", flush=True)
 
 
 def rows(kind: str) -> list[Row]:
@@ -94,16 +117,20 @@ def _described(docstring: str) -> tuple[str, str]:
 def _show(kind: str, found: list[Row], *, titled: bool) -> None:
     """A table on a terminal, aligned text elsewhere (for grep and cut)."""
     if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("name", "what", "source", title=kind, title_justify="left", box=None, pad_edge=False)
-        for row in found:
-            table.add_row(*row)
-        Console().print(table)
+        _table(kind, COLUMNS, found)
         return
     if titled:
         print(kind)
     widths = [max((len(row[column]) for row in found), default=0) for column in (0, 1)]
     for name, what, source in found:
         print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {source}".rstrip())
+
+
+def _table(title: str, columns: Sequence[str], found: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    for row in found:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,8 +1,18 @@
+import sys
+
 import pytest
 
+from dmf_cli.cli import _model_costs
 from dmf_cli.cli import list as listing
 from dmf_cli.cli.main import main
 from dmf_cli.config import paths
+
+
+@pytest.fixture(autouse=True)
+def no_measuring(monkeypatch):
+    """Building all models takes long; one of them is measured below."""
+    monkeypatch.setattr(_model_costs, "start", lambda: "cpu")
+    monkeypatch.setattr(_model_costs, "cost", lambda name: ("1,234 weights", "56 ms"))
 
 
 @pytest.mark.parametrize("kind", listing.KINDS)
@@ -27,6 +37,16 @@ def test_all_kinds_have_titles(capsys):
     assert [line for line in lines if line in listing.KINDS] == list(listing.KINDS)
 
 
+def test_models_alone_come_with_their_costs(monkeypatch, capsys):
+    assert main(["list", "models"]) == 0
+    assert "1,234 weights    56 ms  Attention U-Net" in capsys.readouterr().out
+    assert main(["list"]) == 0  # quick: nothing is built
+    assert "1,234" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["list", "models"]) == 0
+    assert "forward" in capsys.readouterr().out.splitlines()[1]
+
+
 def test_a_terminal_gets_a_table(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["list", "losses"]) == 0
@@ -45,3 +65,21 @@ def test_a_registry_is_read_without_importing(tmp_path):
     )
     (tmp_path / "_y.py").write_text('class b:\n    """B."""\n')
     assert listing.registry_rows(tmp_path) == [("a", "First line", "A book"), ("b", "B", "")]
+
+
+def test_a_cost_is_counted_and_measured(monkeypatch):
+    monkeypatch.undo()
+    model = _model_costs.build("unet")
+    assert model.input_shape == (None, 128, 128, 1)
+    monkeypatch.setattr(_model_costs, "build", lambda name: model)
+    weights, forward = _model_costs.cost("unet")
+    assert weights == f"{model.count_params():,} weights"
+    number, unit = forward.split()
+    assert int(number) > 0
+    assert unit == "ms"
+
+
+def test_a_model_whose_package_is_missing_has_no_costs(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    assert _model_costs.cost("hub") == ("-", "-")
