@@ -22,22 +22,22 @@ demo: $(VENV)/.ready ## install, train on the embedded dataset, print where the 
 # Sweeps of conf/experiment, which say more. The same target again skips what is done and ends with the comparison.
 sweep = $(IN)/dmf train -m experiment=$(1) $(if $(DIR),dataset.dir=$(DIR)) $(ARGS)
 
-reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom, 2 seeds; 6 minutes on 2 cores, 3 on a GPU (an estimate)
+reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom, 2 seeds; 6 minutes on 2 cores, 4 on a GPU (an estimate)
 	$(call sweep,reproduce_quick)
 
 reproduce-notebook-bus: $(VENV)/.ready ## the notebook on BUS Synthetic (DIR=PATH), var and fixed; 40 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_notebook_bus)
 
-reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 7 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 3 hours on 2 cores, 30 minutes on a GPU (an estimate, for the phantom)
+reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 7 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 4 hours on 2 cores, 40 minutes on a GPU (an estimate, for the phantom)
 	$(call sweep,reproduce_fixed_vs_dynamic)
 
-reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores, 4 on a GPU (an estimate)
+reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_auxiliary)
 
-reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 20 minutes on 2 cores, 8 on a GPU (an estimate)
+reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 20 minutes on 2 cores, 10 on a GPU (an estimate)
 	$(call sweep,reproduce_ablation)
 
-reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PATH), 8 seeds; 50 minutes on 2 cores, 15 on a GPU (an estimate)
+reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PATH), 8 seeds; 45 minutes on 2 cores, 20 on a GPU (an estimate)
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
