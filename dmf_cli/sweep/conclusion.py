@@ -12,13 +12,14 @@ from typing import Any
 
 from dmf_cli.config import messages
 from dmf_cli.errors import ConfigError
+from dmf_cli.results import report
 from dmf_cli.results._text import markdown_row, markdown_text
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.results.comparison import compare, loading, plots, settings, tables
 from dmf_cli.results.comparison.compare import Comparison
 
 METRIC = "foreground.dice"
-FOLDER, OVERVIEW = "comparison", "overview.md"
+FOLDER, OVERVIEW, PAGE = "comparison", "overview.md", "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +81,19 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
 
 
 def conclude(
-    folder: Path, runs: Sequence[tuple[Path, Mapping[str, Any]]], asked: Mapping[str, Any]
+    folder: Path,
+    runs: Sequence[tuple[Path, Mapping[str, Any]]],
+    asked: Mapping[str, Any],
+    *,
+    page: bool = True,
 ) -> list[tuple[Path, Comparison]]:
-    """Compare the ``runs`` (folder and config of each), and write tables and plots below ``folder``.
+    """Compare the ``runs`` (folder and config of each), and write tables, plots and reports below ``folder``.
 
     Args:
         folder: the output folder of the sweep.
         runs: those that are completed.
         asked: the ``sweep`` group.
+        page: whether each comparison gets a ``report.html``.
 
     Returns:
         Each comparison, with the folder that it was written to.
@@ -99,12 +105,15 @@ def conclude(
     found: list[tuple[Path, Comparison]] = []
     for part, paths in parts.items():
         for question in each:
-            one = compare.compare(paths, metric=METRIC, by=question.by, baseline=question.baseline)
+            wanted: dict[str, Any] = {"metric": METRIC, "by": question.by, "baseline": question.baseline}
+            one = compare.compare(paths, **wanted)
             place = folder / FOLDER / part / (question.name if len(each) > 1 else "")
             with told(place):
                 place.mkdir(parents=True, exist_ok=True)
             tables.write(place, one)
             plots.write(place, one)
+            if page:
+                report.write(paths, place / PAGE, **wanted)
             found.append((place, one))
     if len(parts) > 1 and len(each) == 1:
         write_atomic(folder / FOLDER / OVERVIEW, overview(list(parts), [one for _, one in found]))

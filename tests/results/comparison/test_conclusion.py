@@ -32,13 +32,15 @@ def test_one_comparison_is_written_beside_the_runs(sweep):
     ((place, one),) = conclusion.conclude(root, runs, asked(["weighting=fixed"]))
     assert place == root / "comparison"
     assert one.baseline == "weighting=fixed"
-    assert {"comparison.md", "comparison.tex", "differences.png"} <= {file.name for file in place.iterdir()}
+    assert {"comparison.md", "comparison.tex", "differences.png", "report.html"} <= {
+        file.name for file in place.iterdir()
+    }
 
 
 def test_only_the_runs_of_the_sweep_count(sweep):
     root = sweep(seeds=3, gain=0.1)
     runs = [run for run in runs_of(sorted(root.iterdir())) if "2" not in run[0].name]
-    ((_, one),) = conclusion.conclude(root, runs, asked(True))
+    ((_, one),) = conclusion.conclude(root, runs, asked(True), page=False)
     assert [len(row.group.means) for row in one.rows] == [2, 2]
 
 
@@ -50,7 +52,9 @@ def test_each_option_is_compared_over_the_others_and_the_seeds(finished):
         for every in (1, 5)
     ]
     root = made[0].parent
-    found = conclusion.conclude(root, runs_of(made), asked(["weighting.window=150", "weighting.every"]))
+    found = conclusion.conclude(
+        root, runs_of(made), asked(["weighting.window=150", "weighting.every"]), page=False
+    )
     assert [place.name for place, _ in found] == ["weighting.window", "weighting.every"]
     assert [len(row.group.means) for _, one in found for row in one.rows] == [2, 2, 2, 2]
     assert found[0][1].baseline == "weighting.window=150"
@@ -71,7 +75,7 @@ def test_other_images_are_compared_apart_with_an_overview(finished):
         for seed in range(7)
     ]
     root = made[0].parent
-    found = conclusion.conclude(root, runs_of(made), asked(["weighting=fixed"], "dataset.count"))
+    found = conclusion.conclude(root, runs_of(made), asked(["weighting=fixed"], "dataset.count"), page=False)
     assert [place.name for place, _ in found] == ["dataset.count=10", "dataset.count=20"]
     text = (root / "comparison" / "overview.md").read_text()
     assert "| foreground.dice | dataset.count=10 | dataset.count=20 |" in text
