@@ -28,7 +28,7 @@ reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom,
 reproduce-notebook-bus: $(VENV)/.ready ## the notebook on BUS Synthetic (DIR=PATH), var and fixed; 40 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_notebook_bus)
 
-reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 7 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 4 hours on 2 cores, 40 minutes on a GPU (an estimate, for the phantom)
+reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 8 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 5 hours on 2 cores, 40 minutes on a GPU (an estimate, for the phantom)
 	$(call sweep,reproduce_fixed_vs_dynamic)
 
 reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores, 5 on a GPU (an estimate)

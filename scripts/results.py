@@ -21,7 +21,6 @@ from PIL import Image
 
 from dmf_cli.config import paths
 from dmf_cli.config.headers import read_header
-from dmf_cli.errors import ConfigError
 from dmf_cli.results.index import Index
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -35,10 +34,10 @@ def section(folder: Path, images: Path) -> tuple[str, str]:
     """The title of a study and what stands between its markers; its figures are written to ``images``."""
     runs = sorted(entry.path for entry in Index(folder).refresh() if entry.state == "completed")
     if not runs:
-        raise ConfigError(f"{folder} holds no completed run: run the study first")
+        raise SystemExit(f"{folder} holds no completed run: run the study first")
     tables = sorted(folder.glob("comparison/**/*.md"), key=lambda file: (len(file.parts), str(file)))
     if not tables:
-        raise ConfigError(f"{folder} has no comparison: run `dmf compare {folder}` first")
+        raise SystemExit(f"{folder} has no comparison: run `dmf compare {folder}` first")
     parts = [f"```sh\n{command(runs)}\n```", machine(runs)]
     for table in tables:
         parts += [_table(table, folder), *_figures(table.parent, folder, images)]

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "quickstart.ipynb"
 TINY = (
     "dataset.count=24 dataset.size=16 dataset.image_size=16 model.filters=2 trainer.epochs=4 "
-    "trainer.batch_size=4"
+    "trainer.batch_size=4 report=false"
 )
 
 

@@ -10,8 +10,6 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from dmf_cli.errors import DmfError
-
 ROOT = Path(__file__).parent.parent
 STATUS = {
     "state": "completed",
@@ -97,7 +95,7 @@ def test_an_unfinished_study_is_refused(script: ModuleType, study: Path, lacks: 
     else:
         for file in study.glob("*/config.yaml"):
             file.unlink()
-    with pytest.raises(DmfError, match=says):
+    with pytest.raises(SystemExit, match=says):
         script.section(study, study / "images")
 
 
