@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dmf_cli.cli._parser import Parser
 from dmf_cli.config import paths
-from dmf_cli.config.headers import read_header
+from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
 
 Row = tuple[str, str, str]
@@ -75,7 +75,12 @@ def rows(kind: str) -> list[Row]:
         return registry_rows(Path(__file__).parent.parent / "metrics")
     files = sorted((paths.conf_dir() / FOLDERS[kind]).glob("*.yaml"))
     headers = [(file.stem, read_header(file)) for file in files]
-    return [(name, header.title.rstrip("."), header.source.rstrip(".")) for name, header in headers]
+    return [(name, _titled(header), header.source.rstrip(".")) for name, header in headers]
+
+
+def _titled(header: Header) -> str:
+    """The title, of an experiment with the time that it takes."""
+    return header.title.rstrip(".") + (f"; {header.time}" if header.time else "")
 
 
 def registry_rows(package: Path) -> list[Row]:

@@ -31,6 +31,12 @@ def test_names_are_those_of_the_config(capsys):
     assert [row[0] for row in listing.rows("weightings")] == paths.options("weighting")
 
 
+def test_experiments_say_how_long_they_take(capsys):
+    assert main(["list", "experiments"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("reproduce_quick ")]
+    assert "on 2 cores" in line
+
+
 def test_all_kinds_have_titles(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
