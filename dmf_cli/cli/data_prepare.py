@@ -61,6 +61,10 @@ def _only_by_hand(config: Mapping[str, Any]) -> bool:
 def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
     from dmf_cli.datasets import open_dataset
 
+    if config["kind"] == "tfds":
+        from dmf_cli.datasets.tfds import prepare_tfds
+
+        return prepare_tfds(config)
     if "download" not in config:
         return open_dataset(config)
     from dmf_cli.datasets.prepare import prepare_folder

@@ -15,6 +15,7 @@ from dmf_cli.errors import UnknownNameError
 KINDS = {
     "folder": ("dmf_cli.datasets.folder", "open_folder"),
     "phantom": ("dmf_cli.datasets.phantom_builder", "open_phantom"),
+    "tfds": ("dmf_cli.datasets.tfds", "open_tfds"),
 }
 
 

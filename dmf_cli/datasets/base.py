@@ -31,6 +31,7 @@ class Dataset(abc.ABC):
         strata: one an image, what splits are stratified by, e.g. ``benign``.
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
         spacing: millimetres per pixel (row, column), or None.
+        parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
             look for near-duplicates.
     """
@@ -42,6 +43,7 @@ class Dataset(abc.ABC):
     strata: tuple[str, ...]
     groups: tuple[str, ...] | None = None
     spacing: tuple[float, float] | None = None
+    parts: tuple[str, ...] | None = None
     synthetic: bool = False
 
     def __len__(self) -> int:

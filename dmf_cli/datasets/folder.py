@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from dmf_cli import _lookup
-from dmf_cli.datasets import colours
+from dmf_cli.datasets import coding
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import image_size, read_image, read_plane
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
-from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
 
@@ -81,7 +81,7 @@ class FolderDataset(Dataset):
                 f"dataset.classes is {list(classes)}: name the background and at least one class, at most 255"
             )
         self.channels, self.threshold = channels, threshold
-        self.values, self.colours = colours.split(values or {}, len(self.classes))
+        self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
         self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
@@ -123,21 +123,12 @@ class FolderDataset(Dataset):
 
     def _read_mask(self, path: Path) -> np.ndarray:
         if self.colours:
-            return colours.nearest(read_image(path, 3), self.colours, path)
+            return coding.nearest(read_image(path, 3), self.colours, path)
         binary = self.values is None and len(self.classes) == 2
         pixels = read_plane(path, keep_indices=not binary)
         if binary:
             return (pixels > self.threshold).astype(np.uint8)
-        table = self.values or {c: c for c in range(len(self.classes))}
-        present, where = np.unique(pixels, return_inverse=True)
-        unknown = [value for value in present.tolist() if value not in table]
-        if unknown:
-            raise LabelError(
-                f"{path} holds the value {unknown[0]} and the dataset has {len(self.classes)} classes "
-                f"with values {sorted(table)}: set dataset.values or dataset.classes"
-            )
-        lookup = np.array([table[value] for value in present.tolist()], np.uint8)
-        return lookup[where].reshape(pixels.shape)
+        return coding.by_value(pixels, self.values, len(self.classes), path)
 
 
 def _checked_spacing(spacing: Any) -> tuple[float, float]:

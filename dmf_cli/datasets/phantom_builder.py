@@ -27,16 +27,34 @@ class PhantomConfig(tfds.core.BuilderConfig):
     count: int = 800
     seed: int = 0
     difficulty: float = phantom.DIFFICULTIES["medium"]
+    task: str = "lesion"
+    lesion_area: float | None = None
 
     @classmethod
-    def of(cls, *, size: int, count: int, seed: int, difficulty: float | str) -> "PhantomConfig":
+    def of(
+        cls,
+        *,
+        size: int,
+        count: int,
+        seed: int,
+        difficulty: float | str,
+        task: str = "lesion",
+        lesion_area: float | None = None,
+    ) -> "PhantomConfig":
         """A named config; raises ``ConfigError`` for a value out of range."""
-        level = phantom.check(size, difficulty)
+        level = phantom.check(size, difficulty, task, lesion_area)
         if count < 3:
             raise ConfigError(f"dataset.count is {count}: a split needs at least 3 images (train, val, test)")
         name = f"size{size}_count{count}_seed{seed}_difficulty{level:g}"
-        text = f"{count} images of {size}x{size}"
-        return cls(name=name, description=text, size=size, count=count, seed=seed, difficulty=level)
+        name += "" if task == "lesion" else f"_{task}"
+        name += "" if lesion_area is None else f"_area{lesion_area:g}"
+        known = {"size": size, "count": count, "seed": seed, "difficulty": level}
+        more = {"task": task, "lesion_area": lesion_area}
+        return cls(name=name, description=f"{count} images of {size}x{size}", **known, **more)  # type: ignore[arg-type]
+
+    def drawn(self) -> dict[str, Any]:
+        """What an image depends on, beside its index."""
+        return {key: getattr(self, key) for key in ("seed", "size", "difficulty", "task", "lesion_area")}
 
 
 class BreastPhantom(tfds.core.GeneratorBasedBuilder):
@@ -71,7 +89,7 @@ class BreastPhantom(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
         config = self.builder_config
         for index in range(config.count):
-            made = phantom.generate(index, seed=config.seed, size=config.size, difficulty=config.difficulty)
+            made = phantom.generate(index, **config.drawn())
             yield (
                 index,
                 {
@@ -89,7 +107,8 @@ class PhantomDataset(Dataset):
     synthetic = True
 
     def __init__(self, builder: BreastPhantom) -> None:
-        self.name, self.classes, self.channels = "phantom", ("background", "lesion"), 1
+        task = builder.builder_config.task
+        self.name, self.classes, self.channels = "phantom", phantom.TASKS[task], 1
         self._builder = builder
         self._source = builder.as_data_source(split="train")
         count = builder.builder_config.count
@@ -118,6 +137,8 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
         DatasetError: the cache cannot be written.
     """
     wanted = {key: config[key] for key in ("size", "count", "seed", "difficulty")}
+    # Runs of version 0.1 do not have the keys.
+    wanted |= {key: config[key] for key in ("task", "lesion_area") if key in config}
     folder = cache_folder(config.get("data_dir"))
     builder_config = PhantomConfig.of(**wanted)
     builder_config = BreastPhantom.builder_configs.get(builder_config.name, builder_config)

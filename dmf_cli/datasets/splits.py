@@ -80,6 +80,22 @@ def make_split(
     return Split(train, val, test, {**how, "together": together})
 
 
+def own_split(dataset: Dataset, folds: int | None = None) -> Split:
+    """The split that ``dataset`` brings with it (``dataset.parts``).
+
+    Raises:
+        DatasetError: folds are wanted, which it has not.
+    """
+    if folds is not None:
+        raise DatasetError(
+            f"split.folds is {folds} and {dataset.name} has its own train, val and test: set "
+            "dataset.parts=pool to divide all of its images anew"
+        )
+    own = dataset.parts or ()
+    train, val, test = (tuple(i for i, part in enumerate(own) if part == name) for name in PARTS)
+    return Split(train, val, test, {"parts": "of the dataset"})
+
+
 def links_of(dataset: Dataset, similar: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
     """``similar`` pairs, and each image with the first one of its group (its patient)."""
     first: dict[str, int] = {}

@@ -101,6 +101,8 @@ def make_split(
     file = saved or (Path(config["file"]) if config["file"] else None)
     if file:
         return splits.load_split(file, dataset)
+    if dataset.parts is not None:
+        return splits.own_split(dataset, config.get("folds"))
     plain = {"seed": config["seed"], "fractions": config["fractions"], "stratify": config["stratify"]}
     folds = {"folds": config.get("folds"), "fold": config.get("fold", 0)}
     # Runs of version 0.1 do not have the keys, and made plain random splits.

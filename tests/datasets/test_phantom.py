@@ -101,8 +101,83 @@ def test_a_lesion_is_where_the_mask_says():
         ({"size": 8}, r"dataset\.size is 8"),
         ({"difficulty": "easier"}, "easy, medium or hard"),
         ({"difficulty": 1.5}, "0 to 1"),
+        ({"task": "typ"}, "did you mean 'type'"),
+        (
+            {"lesion_area": 0.3},
+            r"dataset\.lesion_area is 0\.3: give a share of the pixels from 0\.002 to 0\.2",
+        ),
+        ({"lesion_area": "much"}, "give a share of the pixels"),
     ],
 )
 def test_wrong_settings_are_told(wrong, text):
     with pytest.raises(ConfigError, match=text):
         generate(0, **wrong)
+
+
+# Measured when the options `task` and `lesion_area` were not there yet.
+DEFAULTS = {
+    "strata": ["normal", "benign", "malignant", "malignant", "malignant", "benign"],
+    "pixels": [0, 305, 182, 249, 133, 129],
+    "grey": [119.262, 109.801, 90.003, 129.116, 118.114, 100.502],
+}
+
+
+def test_the_default_images_stay_what_results_were_made_with():
+    """Options may be added, draws may not be: a changed draw changes every number after it."""
+    made = [generate(index, size=64) for index in range(6)]
+    assert [m.stratum for m in made] == DEFAULTS["strata"]
+    np.testing.assert_allclose([m.label.sum() for m in made], DEFAULTS["pixels"], atol=2)
+    np.testing.assert_allclose([m.image.mean() for m in made], DEFAULTS["grey"], atol=0.02)
+
+
+def bounds(label):
+    rows, columns = np.nonzero(label)
+    return np.ptp(rows) + 1, np.ptp(columns) + 1
+
+
+def below_and_beside(made):
+    """Mean grey below the lesion, and at the same depth beside it."""
+    rows, columns = np.nonzero(made.label)
+    depth = slice(rows.max() + 4, rows.max() + 16)
+    under = np.zeros(made.image.shape[1], bool)
+    under[int(np.quantile(columns, 0.25)) : int(np.quantile(columns, 0.75)) + 1] = True
+    aside = np.ones_like(under)
+    aside[max(0, columns.min() - 4) : columns.max() + 5] = False
+    strip = made.image[depth, :, 0]
+    return strip[:, under].mean(), strip[:, aside].mean()
+
+
+def test_types_are_two_classes_with_the_signs_of_their_kind():
+    made = [generate(index, size=96, task="type") for index in range(60)]
+    benign = [m for m in made if m.stratum == "benign"]
+    malignant = [m for m in made if m.stratum == "malignant"]
+    assert {int(m.label.max()) for m in benign} == {1}
+    assert {int(m.label.max()) for m in malignant} == {2}
+    assert {1} not in [set(np.unique(m.label)) for m in malignant]
+    high, wide = np.array([bounds(m.label) for m in benign]).T
+    assert np.mean(high < wide) == 1
+    high, wide = np.array([bounds(m.label) for m in malignant]).T
+    assert np.mean(high > wide) > 0.8  # slightly turned ones may be as wide
+    inside = [m for m in made if m.label.any() and np.nonzero(m.label)[0].max() < 76]
+    brighter = {m.stratum: [] for m in inside}
+    for m in inside:
+        under, aside = below_and_beside(m)
+        brighter[m.stratum].append(under - aside)
+    assert np.mean(brighter["benign"]) > 10
+    assert np.mean(brighter["malignant"]) < -10
+
+
+@pytest.mark.parametrize("area", [0.002, 0.02, 0.2])
+def test_the_imbalance_is_what_the_dial_says(area):
+    shares = np.array([(generate(i, size=64, lesion_area=area).label > 0).mean() for i in range(60)])
+    shares = shares[shares > 0]
+    assert shares.mean() == pytest.approx(area, rel=0.15)  # of 50 lesions, each 0.5 to 1.5 of it
+    assert shares.min() > 0.4 * area
+    assert shares.max() < 1.75 * area
+
+
+def test_the_dial_means_the_same_at_every_size():
+    def shares(size):
+        return [generate(i, size=size, lesion_area=0.05).label.mean() for i in range(12)]
+
+    np.testing.assert_allclose(shares(48), shares(128), atol=0.003)

@@ -33,7 +33,10 @@ def test_it_is_a_tensorflow_dataset(tmp_path):
     assert info.supervised_keys == ("image", "label")
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"count": 7}, {"difficulty": "hard"}, {"size": 48}])
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"count": 7}, {"difficulty": "hard"}, {"size": 48}, {"task": "type"}, {"lesion_area": 0.1}],
+)
 def test_other_settings_never_give_older_data(tmp_path, change):
     first, second = opened(tmp_path), opened(tmp_path, **change)
     assert first.fingerprint() != second.fingerprint()
@@ -76,3 +79,11 @@ def test_the_shipped_config_is_the_default_and_checked(tmp_path):
     assert (config["name"], config["count"], config["size"]) == ("phantom", 800, 128)
     with pytest.raises(ConfigError, match=r"dataset\.count is 2"):
         opened(tmp_path, count=2)
+
+
+def test_types_of_lesions_are_classes(tmp_path):
+    data = opened(tmp_path, task="type", lesion_area=0.1)
+    assert data.classes == ("background", "benign", "malignant")
+    for index in range(6):
+        made = phantom.generate(index, size=32, difficulty="easy", task="type", lesion_area=0.1)
+        np.testing.assert_array_equal(data.load(index).label, made.label)

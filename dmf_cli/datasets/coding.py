@@ -1,7 +1,6 @@
-"""Classes of a mask by pixel value or by colour."""
+"""How masks say classes: by a threshold, by pixel value, or by colour."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from PIL import ImageColor
@@ -42,7 +41,31 @@ def split(
     return numbers or None, colours or None
 
 
-def nearest(pixels: np.ndarray, table: Mapping[Colour, int], path: Path) -> np.ndarray:
+def by_value(pixels: np.ndarray, table: Mapping[int, int] | None, classes: int, where: object) -> np.ndarray:
+    """Class of each pixel ``(H, W)`` by its value; ``(H, W)`` uint8.
+
+    Args:
+        pixels: of any type.
+        table: value -> class; None: the values are the classes.
+        classes: how many there are.
+        where: what an error calls the mask.
+
+    Raises:
+        LabelError: a value that the table does not have.
+    """
+    table = table or {c: c for c in range(classes)}
+    present, inverse = np.unique(pixels, return_inverse=True)
+    unknown = [value for value in present.tolist() if value not in table]
+    if unknown:
+        raise LabelError(
+            f"{where} holds the value {unknown[0]} and the dataset has {classes} classes "
+            f"with values {sorted(table)}: set dataset.values or dataset.classes"
+        )
+    lookup = np.array([table[value] for value in present.tolist()], np.uint8)
+    return lookup[inverse].reshape(pixels.shape)
+
+
+def nearest(pixels: np.ndarray, table: Mapping[Colour, int], where: object) -> np.ndarray:
     """Class of each pixel ``(H, W, 3)`` by its nearest colour; ``(H, W)`` uint8.
 
     Borders that were smoothed are neither the one colour nor the other.
@@ -51,15 +74,15 @@ def nearest(pixels: np.ndarray, table: Mapping[Colour, int], path: Path) -> np.n
         LabelError: a colour that is near none of the table.
     """
     known = np.array(list(table), np.int32)
-    present, where = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    present, inverse = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
     distance = ((present[:, None].astype(np.int32) - known) ** 2).sum(axis=-1)
     far = np.flatnonzero(distance.min(axis=1) > FAR**2)
     if len(far):
         found = "#" + bytes(present[far[0]].tolist()).hex()
         named = ", ".join("#" + bytes(colour).hex() for colour in table)
-        raise LabelError(f"{path} holds the colour {found} and dataset.values has {named}: add it there")
+        raise LabelError(f"{where} holds the colour {found} and dataset.values has {named}: add it there")
     labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
-    return labels[where.reshape(-1)].reshape(pixels.shape[:2])
+    return labels[inverse.reshape(-1)].reshape(pixels.shape[:2])
 
 
 def _key(key: int | str) -> int | Colour:

@@ -1,0 +1,251 @@
+"""Any set of tensorflow-datasets with an image and a mask, with its own division into parts."""
+
+import difflib
+import functools
+import hashlib
+import logging
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from dmf_cli import _lookup
+from dmf_cli.datasets import coding
+from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.tfds_parts import places_of
+from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
+
+# Names that sets give their features, the likeliest first.
+IMAGES = ("image",)
+MASKS = ("segmentation_mask", "segmentation_label", "mask", "annotation", "label")
+
+
+class TfdsDataset(Dataset):
+    """A prepared set of tensorflow-datasets, read image by image.
+
+    Args:
+        builder: prepared, with records that can be read at any position (``array_record``).
+        name: what tables call it.
+        image: feature of the images; None: the first of ``IMAGES`` that it has.
+        mask: feature of the masks; None: the first of ``MASKS``.
+        classes: names, the background first.
+        values: see :class:`dmf_cli.datasets.folder.FolderDataset`.
+        threshold: likewise.
+        channels: 1 reads images as grey, 3 as RGB.
+        parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
+            a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
+        stratum: feature that is the stratum, or None.
+        patient: feature that is the group, or None.
+
+    Raises:
+        ConfigError: a feature, a split or a value that is not there.
+    """
+
+    def __init__(
+        self,
+        builder: Any,
+        *,
+        name: str,
+        image: str | None = None,
+        mask: str | None = None,
+        classes: Sequence[str] = ("background", "foreground"),
+        values: Mapping[int | str, int] | None = None,
+        threshold: int = 0,
+        channels: Literal[1, 3] = 3,
+        parts: str | Mapping[str, str] = "own",
+        stratum: str | None = None,
+        patient: str | None = None,
+    ) -> None:
+        if channels not in (1, 3):
+            raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
+        self.name, self.classes, self.channels, self.threshold = name, tuple(classes), channels, threshold
+        self.values, self.codes = coding.split(values or {}, len(self.classes))
+        self._builder, features = builder, builder.info.features
+        self._image = _feature(features, image, IMAGES, "image")
+        self._mask = _feature(features, mask, MASKS, "mask")
+        places = places_of(builder.info, parts)
+        self._places = [place for found in places.values() for place in found]
+        if set(places) != {"all"}:
+            self.parts = tuple(part for part, found in places.items() for _ in found)
+        self._sources = {s: builder.as_data_source(split=s) for s in {place.split for place in self._places}}
+        self.ids = tuple(f"{place.split}/{place.position:06d}" for place in self._places)
+        self.strata = self._told_by(stratum, "stratum") or tuple(place.split for place in self._places)
+        self.groups = self._told_by(patient, "patient")
+
+    def load(self, index: int) -> Sample:
+        """See :meth:`Dataset.load`."""
+        place = self._places[index]
+        record = self._sources[place.split][place.position]
+        image, mask = _pixels(record[self._image], self._image), np.asarray(record[self._mask])
+        if mask.shape[:2] != image.shape[:2]:
+            raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
+        return Sample(_as_channels(image, self.channels), self._label(mask, self.ids[index]))
+
+    def fingerprint(self) -> str:
+        """See :meth:`Dataset.fingerprint`; kept beside the records, because decoding takes minutes."""
+        return _fingerprint(self)
+
+    def reading(self) -> str:
+        """See :meth:`Dataset.reading`."""
+        coded = (self.values, self.codes, self.threshold)
+        return repr((self._image, self._mask, self.classes, self.channels, *coded))
+
+    def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
+        if self.codes:
+            return coding.nearest(_as_channels(_pixels(mask, self._mask), 3), self.codes, where)
+        plane = mask.reshape(mask.shape[:2]) if mask.ndim == 2 or mask.shape[2] == 1 else mask[..., 0]
+        if self.values is None and len(self.classes) == 2:
+            return (plane > self.threshold).astype(np.uint8)
+        return coding.by_value(plane, self.values, len(self.classes), where)
+
+    def _told_by(self, key: str | None, what: str) -> tuple[str, ...] | None:
+        """Feature ``key`` of each image as text, without decoding any."""
+        if key is None:
+            return None
+        features = self._builder.info.features
+        if key not in features:
+            raise ConfigError(f"dataset.{what} is {key!r}: {suggest(key, list(features))}")
+        skipped = {k: tfds.decode.SkipDecoding() for k, f in features.items() if k != key and _is_image(f)}
+        sources = {s: self._builder.as_data_source(split=s, decoders=skipped) for s in self._sources}
+        found = (sources[place.split][place.position][key] for place in self._places)
+        return tuple(_text(features[key], value) for value in found)
+
+
+def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
+    """The dataset of a ``dataset`` group with ``kind: tfds``.
+
+    Raises:
+        ConfigError: see :class:`TfdsDataset`.
+        DatasetError: it is not prepared yet.
+        UnknownNameError: tensorflow-datasets has no set of the name.
+    """
+    builder = _builder(config)
+    if not builder.is_prepared():
+        given = "" if config["builder"] else f" dataset.name={config['name']}"
+        option = config["name"] if config["builder"] else "tfds"
+        raise DatasetError(
+            f"{config['name']} is not there ({builder.data_path}): get it by "
+            f"`dmf data prepare dataset={option}{given}`"
+        )
+    others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
+    params = {k: v for k, v in config.items() if k not in others}
+    _lookup.check_keywords("dataset", TfdsDataset, params)
+    return TfdsDataset(builder, **params)
+
+
+def prepare_tfds(config: Mapping[str, Any]) -> TfdsDataset:
+    """The same, downloaded and written as records first if it is not there.
+
+    Raises:
+        DownloadError: tensorflow-datasets could not.
+    """
+    builder = _builder(config)
+    if not builder.is_prepared():
+        if not sys.stderr.isatty():  # its bars would fill a log
+            tfds.disable_progress_bar()
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # whatever the set's own code raises
+            reason = " ".join(str(error).split())[:300] or "no message"
+            raise DownloadError(
+                f"tensorflow-datasets could not prepare {config['name']} ({type(error).__name__}: {reason})"
+            ) from error
+    return open_tfds(config)
+
+
+def _builder(config: Mapping[str, Any]) -> Any:
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of folders that are not there yet
+    name = str(config["builder"] or config["name"])
+    if re.search(r"[^\w.-]", str(config["name"])):
+        raise ConfigError(
+            f"dataset.name is {config['name']!r}: give a plain name, and its configuration or version as "
+            f"dataset.builder={name}"
+        )
+    folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
+    try:
+        return tfds.builder(name, data_dir=folder, file_format="array_record")
+    except tfds.core.registered.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(
+            f"tensorflow-datasets has no set {name!r}: {hint}see https://www.tensorflow.org/datasets/catalog"
+        ) from None
+    except (ValueError, OSError) as error:  # another format is there, a wrong version or configuration
+        raise DatasetError(f"{name} cannot be opened: {' '.join(str(error).split())[:300]}") from None
+
+
+def _feature(features: Mapping[str, Any], given: str | None, usual: Sequence[str], what: str) -> str:
+    """``given``, or the first usual name of a feature that is a picture."""
+    pictures = [key for key, feature in features.items() if _is_image(feature)]
+    for key in [given] if given else usual:
+        if key in pictures:
+            return str(key)
+    if given and given in features and len(getattr(features[given], "shape", ()) or ()) == 4:
+        raise ConfigError(
+            f"dataset.{what}={given} is a volume or a film: only pictures of two dimensions work"
+        )
+    found = ", ".join(pictures) or "none"
+    raise ConfigError(
+        f"no feature {given!r} that is a picture: give dataset.{what}=NAME (pictures: {found})"
+        if given
+        else f"which feature is the {what} is not clear: give dataset.{what}=NAME (pictures: {found})"
+    )
+
+
+def _is_image(feature: Any) -> bool:
+    return isinstance(feature, tfds.features.Image) or (
+        isinstance(feature, tfds.features.Tensor) and len(feature.shape) in (2, 3)
+    )
+
+
+def _pixels(values: Any, key: str) -> np.ndarray:
+    """As ``(H, W, C)`` uint8; 16 bits become 8."""
+    pixels = np.asarray(values)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 257).astype(np.uint8)
+    if pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4):
+        raise DatasetError(
+            f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
+            "1, 3 or 4 channels can be used"
+        )
+    return pixels[..., :3]
+
+
+def _as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    if pixels.shape[-1] == channels:
+        return pixels
+    squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels)
+    converted = np.asarray(Image.fromarray(squeezed).convert("RGB" if channels == 3 else "L"))
+    return converted.reshape(*converted.shape[:2], channels)
+
+
+def _text(feature: Any, value: Any) -> str:
+    if isinstance(feature, tfds.features.ClassLabel):
+        return str(feature.int2str(int(value)))
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+@functools.lru_cache(maxsize=8)
+def _fingerprint(dataset: TfdsDataset) -> str:
+    key = hashlib.sha256(repr((dataset.reading(), dataset.ids)).encode()).hexdigest()[:16]
+    file = Path(dataset._builder.data_path) / f"dmf_fingerprint_{key}.txt"
+    if file.is_file():
+        return file.read_text(encoding="ascii").strip()
+    digest = hashlib.sha256()
+    for index, name in enumerate(dataset.ids):
+        sample = dataset.load(index)
+        digest.update(name.encode() + repr(sample.image.shape).encode())
+        digest.update(np.ascontiguousarray(sample.image).tobytes() + sample.label.tobytes())
+    found = digest.hexdigest()[:16]
+    try:
+        file.write_text(found, encoding="ascii")
+    except OSError:  # a shared set that only its owner may write: it is counted again the next time
+        logging.getLogger("dmf").debug("%s cannot be written", file)
+    return found
