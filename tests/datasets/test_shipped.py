@@ -13,7 +13,8 @@ from dmf_cli.errors import ConfigError, DatasetError
 
 LESION = np.zeros((20, 30), bool)
 LESION[4:10, 4:10] = True
-FOLDERS = [name for name in configs.paths.options("dataset") if name not in ("folder", "phantom")]
+OTHERS = ("folder", "oxford_pets", "phantom", "tfds")
+FOLDERS = [name for name in configs.paths.options("dataset") if name not in OTHERS]
 
 
 def save(path, pixels, mode="L"):
