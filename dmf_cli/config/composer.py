@@ -140,18 +140,22 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
 
     from dmf_cli.config import messages
 
     try:
         with loaded(overrides) as (loader, settings):
-            params = settings.hydra.sweeper.get("params") or {}
-            words = [*(f"{key}={value}" for key, value in params.items()), *settings.hydra.overrides.task]
+            # Unresolved: ${seed} in a value is of each job.
+            given: Any = OmegaConf.to_container(settings.hydra.overrides, resolve=False)
+            sweeper: Any = OmegaConf.to_container(settings.hydra.sweeper, resolve=False)
+            params = sweeper.get("params") or {}
+            words = [*(f"{key}={value}" for key, value in params.items()), *given["task"]]
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
             jobs = BasicSweeper.split_arguments(parsed, None)[0]
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides, base(overrides)) from error
-    return Sweep(settings, jobs, list(settings.hydra.overrides.hydra))
+    return Sweep(settings, jobs, given["hydra"])
 
 
 @contextlib.contextmanager

@@ -167,7 +167,7 @@ class Board:
                 continue
             row.eta = None if typical is None else max(0.0, typical - (row.seconds or 0.0))
             if row.path is not None and row.epochs and row.epoch:
-                recent = _epoch_seconds(row.path)[1:][-5:] or _epoch_seconds(row.path)
+                recent = _epoch_seconds(row.path)[1:][-5:]  # the first one compiles
                 if recent:
                     row.eta = (row.epochs - row.epoch) * statistics.median(recent)
 

@@ -6,6 +6,7 @@ is broken, and trains it in a process of its own. What became of it is read from
 
 import contextlib
 import dataclasses
+import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from dmf_cli.errors import RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.results.index import alive
+from dmf_cli.sweep import process
 from dmf_cli.sweep.board import Board, Row, failure_file
 from dmf_cli.sweep.jobs import Job, Plan
 from dmf_cli.sweep.runner import Runner
@@ -32,10 +34,12 @@ class Task:
     Args:
         stop_file: begin nothing more once this file is there; None: never stop.
         parent: host and number of the process without which a worker shall end, or None.
+        module: what the process of the job runs.
     """
 
     stop_file: str | None = None
     parent: tuple[str, int] | None = None
+    module: str = process.MODULE
 
     def __call__(self, config: Any) -> None:
         """Run the job.
@@ -48,7 +52,8 @@ class Task:
         if self._stopped():
             return
         board = Board([job])
-        runner = Runner(board, wanted=self._wanted)
+        start = functools.partial(process.Process, module=self.module)
+        runner = Runner(board, wanted=self._wanted, start=start)
         runner.run()
         (row,) = board.rows
         if row.state == "failed":
@@ -85,6 +90,7 @@ def launch(plan: Plan, board: Board) -> None:
     task = Task(
         str(stop.absolute()) if plan.settings["on_error"] == "stop" else None,
         (socket.gethostname(), os.getpid()) if plan.launcher in ATTACHED else None,
+        process.MODULE,
     )
     try:
         if rows:
@@ -129,5 +135,7 @@ def _note(board: Board, rows: Sequence[Row], returns: Sequence[Any]) -> None:
 def _overrides() -> tuple[str, ...]:
     """The command line of the worker's job."""
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
-    return tuple(HydraConfig.get().overrides.task)
+    words: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return tuple(words)

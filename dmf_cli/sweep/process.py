@@ -24,7 +24,7 @@ class Process:
         overrides: the command line that says the same, for ``environment.json``.
         resume: a run folder to go on with, or None for a new run.
         keep: file descriptors that the process shall hold open, such as a lock.
-        module: what is run (tests put a stub here).
+        module: what is run, :mod:`dmf_cli.sweep.child` by default (tests put a stub in its place).
 
     Example:
         >>> process = Process(config)
@@ -41,7 +41,7 @@ class Process:
         *,
         resume: Path | None = None,
         keep: Sequence[int] = (),
-        module: str = MODULE,
+        module: str | None = None,
     ) -> None:
         task = {"config": config, "overrides": list(overrides), "resume": resume and str(resume)}
         self.began = time.monotonic()
@@ -49,7 +49,7 @@ class Process:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`
         self._text = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
+            [sys.executable, "-P", "-m", module or MODULE],
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,

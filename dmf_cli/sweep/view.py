@@ -112,6 +112,8 @@ def _most_telling(rows: Sequence[Row], room: int) -> list[Row]:
 
 
 def _state(row: Row) -> Text:
+    if row.state == "running" and row.epochs and row.epoch >= row.epochs:
+        return Text("scoring", style=STYLES["running"])
     return Text(WORDS.get(row.state, row.state), style=STYLES[row.state])
 
 

@@ -1,0 +1,29 @@
+import pytest
+
+from dmf_cli.cli.main import main
+from dmf_cli.sweep import process
+
+
+@pytest.fixture
+def sweep(monkeypatch, tmp_path):
+    """``sweep("seed=0,1")`` runs a sweep of stub jobs below ``tmp_path/out``; returns the exit code."""
+    monkeypatch.setattr(process, "MODULE", "tests.sweep.stub_child")
+    monkeypatch.setattr("dmf_cli.sweep.runner.PAUSE", 0.02)
+    monkeypatch.setenv("DMF_DISPLAY", "plain")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*overrides):
+        return main(["train", "-m", "output_root=out", *overrides])
+
+    return run
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """The seeds of the jobs that began, in their order; ``7 again`` for one that went on."""
+
+    def read():
+        file = tmp_path / "out" / "calls.txt"
+        return file.read_text().splitlines() if file.exists() else []
+
+    return read

@@ -1,0 +1,74 @@
+"""A job's process that trains nothing: what it does is said by the seed. Run as dmf_cli.sweep.child is."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from dmf_cli import config as configs
+from dmf_cli.errors import RunError
+from dmf_cli.results import identity
+from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.sweep import child
+
+FAILS, DIES, WAITS, IGNORES, EARLY = 70, 80, 90, 100, 110
+EPOCHS = 3
+
+
+def run(config, resume):
+    """Three epochs; the second time, when it goes on, every job succeeds."""
+    root = Path(config["output_root"])
+    with (root / "calls.txt").open("a") as calls:
+        calls.write(f"{config['seed']}{' again' if resume else ''}\n")
+    if config["seed"] == EARLY:
+        raise RunError("there is nothing to train")
+    run = RunFolder.open(resume) if resume else RunFolder.claim(config["run_dir"], root=root, slug="stub")
+    if not resume:
+        run.write_config(configs.to_yaml(config))
+        run.write_status("running", id=identity.run_id(config))
+    with run.logging():
+        run.write_status("running", epochs=EPOCHS)
+        try:
+            _epochs(run, config["seed"], bool(resume))
+        except KeyboardInterrupt:
+            run.write_status("interrupted")
+            raise
+        except RunError as error:
+            run.write_status("failed", message=str(error))
+            raise
+        (run.metrics / "test_summary.json").write_text(json.dumps({"foreground": {"dice": {"mean": 0.5}}}))
+        run.write_status("completed")
+    return run.path
+
+
+def _epochs(run, seed, resumed):
+    for epoch in range(1, EPOCHS + 1):
+        run.last_checkpoint.write_text("state")
+        run.append_epoch({"epoch": epoch, "seconds": 0.1})
+        run.write_status("running", epoch=epoch, best={"epoch": epoch, "val_foreground_dice": 0.1 * epoch})
+        if resumed:
+            continue
+        if seed == FAILS:
+            raise RunError("a loss became NaN")
+        if seed == DIES:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if seed in (WAITS, IGNORES):
+            _wait(seed == IGNORES)
+
+
+def _wait(ignoring):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            time.sleep(0.05)
+        except KeyboardInterrupt:
+            if not ignoring:
+                raise
+
+
+child.run = run
+
+if __name__ == "__main__":
+    sys.exit(child.main())

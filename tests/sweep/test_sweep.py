@@ -1,0 +1,239 @@
+"""Sweeps from the command line to the run folders; the jobs are stubs, their processes are real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from dmf_cli.cli.main import main
+from dmf_cli.results.index import Index
+from dmf_cli.sweep.board import Board
+from dmf_cli.sweep.jobs import plan
+from dmf_cli.sweep.runner import Runner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def states(tmp_path):
+    return sorted(entry.status["state"] for entry in Index(tmp_path / "out").refresh())
+
+
+def test_the_same_command_again_runs_only_what_is_missing(sweep, calls, tmp_path, capsys):
+    assert sweep("seed=0,1") == 0
+    assert calls() == ["0", "1"]
+    out = capsys.readouterr().out
+    assert "job 1/2 (seed=0): done, best val Dice 0.3000, test Dice 0.5000" in out
+    assert "2 of 2 done" in out
+    assert "compare them: dmf compare out" in out
+    assert sweep("seed=0,1,2") == 0
+    assert calls() == ["0", "1", "2"]
+    assert states(tmp_path) == ["completed"] * 3
+    assert not (tmp_path / "out" / ".sweep").exists()
+
+
+def test_a_failure_is_told_the_others_go_on_and_again_goes_on_with_it(sweep, calls, tmp_path, capsys):
+    assert sweep("seed=70,80,110,0") == 1
+    assert calls() == ["70", "80", "110", "0"]
+    err = capsys.readouterr().err
+    assert "error: job 1 (seed=70): a loss became NaN\n" in err
+    assert "error: job 2 (seed=80): its process was ended by SIGKILL, perhaps for want of memory\n" in err
+    assert "error: job 3 (seed=110): there is nothing to train\n" in err
+    assert "error: 3 job(s) of the sweep failed, see above" in err
+    assert states(tmp_path) == ["completed", "failed", "running"]
+    assert sweep("seed=70,80,0") == 0
+    assert calls()[4:] == ["70 again", "80 again"]
+    assert states(tmp_path) == ["completed"] * 3
+
+
+def test_on_error_stop(sweep, calls, capsys):
+    assert sweep("seed=110,0", "sweep.on_error=stop") == 1
+    assert calls() == ["110"]
+    assert "1 job(s) are left: the same command goes on" in capsys.readouterr().err
+
+
+def test_a_job_given_twice_runs_once(sweep, calls, capsys):
+    assert sweep("seed=0,0,1") == 0
+    assert calls() == ["0", "1"]
+    assert "same run as job 1" in capsys.readouterr().out
+
+
+def test_jobs_at_a_time(sweep, calls, tmp_path):
+    """Neither job ends by itself, yet both begin."""
+    thread = threading.Thread(target=interrupt_when, args=(tmp_path, 1, 2))
+    thread.start()
+    assert sweep("seed=90", "trainer.epochs=3,4", "sweep.workers=2") == 130
+    thread.join()
+    assert states(tmp_path) == ["interrupted"] * 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["weighting=fixed,vra"], "did you mean 'var'"),
+        (["trainer.epochs=1,0"], "1 or above"),
+        (["seed=0,1", "run_dir=out/x"], "run_dir=out/x is the same for jobs 1 (seed=0) and 2 (seed=1)"),
+        (["sweep.workers=1,2"], "it is of the whole sweep"),
+        (["seed=0,1", "sweep.workers=0"], "1 or above"),
+        (["seed=interval(0,1)"], "does not support sweep type"),
+        (["dataset=folder", "dataset.dir=nowhere", "seed=0,1"], "nowhere is not a folder"),
+        (["seed=0,1", "hydra/launcher=jolib"], "hydra/launcher"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(sweep, tmp_path, capsys, overrides, says):
+    assert sweep(*overrides) == 2
+    out, err = capsys.readouterr()
+    assert says in err
+    assert (out, err.count("\n")) == ("", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_folder_that_cannot_be_written_to(sweep, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    assert sweep("seed=0,1") == 2
+    out, err = capsys.readouterr()
+    assert "a part of the path is a file" in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_run_dir_for_each_job(sweep, calls, tmp_path):
+    assert sweep("seed=0,1", "run_dir='out/${weighting.name}_${seed}'") == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"calls.txt", "var_0", "var_1"}
+    assert sweep("seed=0,1", "run_dir='out/${weighting.name}_${seed}'") == 0
+    assert calls() == ["0", "1"]
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def under_way(tmp_path):
+    """Runs that have finished an epoch."""
+    return [entry for entry in Index(tmp_path / "out").refresh() if entry.status.get("epoch")]
+
+
+def interrupt_when(tmp_path, times=1, jobs=1):
+    wait_for(lambda: len(under_way(tmp_path)) == jobs)
+    for _ in range(times):
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_once_stops_after_saving(sweep, calls, tmp_path, capsys):
+    thread = threading.Thread(target=interrupt_when, args=(tmp_path,))
+    thread.start()
+    assert sweep("seed=90,0") == 130
+    thread.join()
+    assert states(tmp_path) == ["interrupted"]
+    out, err = capsys.readouterr()
+    assert "Ctrl-C again ends them at once" in out
+    assert "2 job(s) are left: the same command goes on" in err
+    assert sweep("seed=90,0") == 0
+    assert calls() == ["90", "90 again", "0"]
+
+
+def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=interrupt_when, args=(tmp_path, 2))
+    thread.start()
+    assert sweep("seed=100,0") == 130
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+    (entry,) = Index(tmp_path / "out").refresh()
+    assert (entry.status["state"], entry.state) == ("running", "resumable")
+
+
+def test_two_sweeps_share_the_work(sweep, calls, tmp_path):
+    """Each job is trained once, and both sweeps end with all of them done."""
+    planned = plan(["output_root=out", "seed=range(4)"])
+    boards = [Board(planned.jobs) for _ in range(2)]
+    threads = [threading.Thread(target=Runner(board).run) for board in boards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(board.of("completed")) for board in boards] == [4, 4]
+    assert sorted(calls()) == ["0", "1", "2", "3"]
+
+
+SCRIPT = """
+import json, os, sys
+from dmf_cli.cli.main import main
+from dmf_cli.sweep import process, runner
+process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
+grown = []
+if sys.argv[1] == "memory":
+    begin = runner.Runner._begin
+    def measured(self, job):
+        pages = int(open("/proc/self/statm").read().split()[1])
+        grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        begin(self, job)
+    runner.Runner._begin = measured
+code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
+heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
+print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))
+"""
+
+
+def script(tmp_path, *arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DMF_DISPLAY": "plain"}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *arguments], cwd=tmp_path, env=environment, text=True, **options
+    )
+
+
+def test_the_parent_stays_small_and_loads_no_backend(tmp_path):
+    process = script(tmp_path, "memory", "seed=range(20)", "sweep.workers=4", stdout=subprocess.PIPE)
+    found = json.loads(process.communicate()[0].splitlines()[-1])
+    assert found["code"] == 0
+    assert found["heavy"] == []
+    jobs = found["grown"]
+    assert len(jobs) == 20
+    assert (jobs[-1] - jobs[1]) / 18 < 1.0, f"MB after each job: {jobs}"
+
+
+def test_no_orphans_when_the_parent_is_killed(tmp_path):
+    process = script(tmp_path, "kill", "seed=90,0", stdout=subprocess.DEVNULL)
+    wait_for(lambda: under_way(tmp_path))
+    process.kill()
+    process.wait()
+    wait_for(lambda: states(tmp_path) == ["interrupted"])
+    assert states(tmp_path) == ["interrupted"]
+
+
+def test_a_dry_run_composes_only(sweep, calls, tmp_path, capsys):
+    assert sweep("seed=0", "weighting=var") == 0
+    capsys.readouterr()
+    assert sweep("seed=0,0", "weighting=var,mad", "--dry-run") == 0
+    out = capsys.readouterr().out
+    header, *lines = out.splitlines()
+    assert header.split() == ["job", "weighting", "id", "what", "happens"]
+    assert "done: out/" in lines[0]
+    assert lines[1].endswith("runs") or "runs" in lines[1]
+    assert "same run as job 1" in lines[2]
+    assert lines[-1] == "4 job(s), 1 to run, 1 done, 2 duplicate"
+    assert calls() == ["0"]
+
+
+def test_a_dry_run_of_a_single_run(sweep, tmp_path, capsys):
+    assert main(["train", "--dry-run", "output_root=out"]) == 0
+    assert "1 job(s), 1 to run, 0 done" in capsys.readouterr().out
+    assert main(["train", "--dry-run", "--cfg", "job"]) == 2
+
+
+def test_choices_in_a_config_file(sweep, calls, tmp_path):
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 3,4\n"
+    (folder / "seeds.yaml").write_text(text)
+    assert sweep("--config-dir", "mine", "experiment=seeds") == 0
+    assert calls() == ["3", "4"]
+    assert sweep("--config-dir", "mine", "experiment=seeds", "seed=5") == 0
+    assert calls() == ["3", "4", "5"]
