@@ -50,6 +50,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "latex": (lambda: bool(shutil.which("pdflatex")), "no pdflatex"),
     "mount": (_mounts, "no right to mount"),
     "onnx": (_onnx, "no tf2onnx, onnxruntime, or Keras older than 3.8"),
+    "mlflow": (lambda: importlib.util.find_spec("mlflow") is not None, "MLflow is not installed"),
     "ray": (lambda: importlib.util.find_spec("ray") is not None, "Ray is not installed"),
     "torch": (lambda: importlib.util.find_spec("torch") is not None, "PyTorch is not installed"),
 }

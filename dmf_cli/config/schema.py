@@ -209,6 +209,28 @@ class Strong(Ultrasound, Elastic):
     """``augment=strong``: all of it."""
 
 
+@dataclasses.dataclass(frozen=True)
+class NoTracker:
+    """``tracker=none``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorBoard:
+    """``tracker=tensorboard``: event files."""
+
+    dir: str | None
+    every: Annotated[int, Range(at_least=0)]
+
+
+@dataclasses.dataclass(frozen=True)
+class MLflow:
+    """``tracker=mlflow``: a run in an MLflow store."""
+
+    uri: str | None
+    experiment: str
+    every: Annotated[int, Range(at_least=0)]
+
+
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
 PLAIN: dict[str, type] = {
     "split": Split,
@@ -227,6 +249,7 @@ NAMED: dict[str, dict[str, type]] = {
         "ultrasound": Ultrasound,
         "strong": Strong,
     },
+    "tracker": {"none": NoTracker, "tensorboard": TensorBoard, "mlflow": MLflow},
     "metrics": {"default": Metrics, "full": FullMetrics},
 }
 FREE = ("dataset", "model", "loss", "weighting")

@@ -43,6 +43,7 @@ class EpochWriter(keras.callbacks.Callback):
         monitor: the validation figure that decides about ``best``, a key of the row.
         others: callbacks whose counters belong into the checkpoint.
         show: called with the finished row.
+        track: called with the row and its steps once both are on disk.
         stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
     """
 
@@ -54,12 +55,13 @@ class EpochWriter(keras.callbacks.Callback):
         show: Callable[[dict[str, Any]], None],
         *,
         stop: bool,
+        track: Callable[[dict[str, Any], list[dict[str, float]]], None] | None = None,
     ) -> None:
         super().__init__()
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
         self.best: float | None = None
         self.best_epoch = 0
-        self.stop, self.skipped = stop, 0
+        self.stop, self.skipped, self.track = stop, 0, track
         self.note: dict[str, Any] | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -92,6 +94,8 @@ class EpochWriter(keras.callbacks.Callback):
         self.run.write_status("running", epoch=epoch + 1, best=best, skipped_steps=self.skipped)
         counted = f", {self.skipped} step(s) skipped so far" if self.skipped else ""
         log.info("epoch %d: %s %.6g%s", epoch + 1, self.monitor, row[self.monitor], counted)
+        if self.track:
+            self.track(row, steps)
         self.show({**row, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped})
 
     def _check_finite(self, epoch: int, steps: Sequence[dict[str, float]]) -> None:

@@ -16,7 +16,7 @@ from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import runtime
+from dmf_cli.training import runtime, trackers
 from dmf_cli.training.display import Display
 
 log = logging.getLogger("dmf")
@@ -32,6 +32,7 @@ def train(config: Config) -> Path:
     """
     if config["run_dir"] is not None:
         places.check_free(Path(config["run_dir"]))
+    trackers.check(config)
     session = Session(configs.with_absolute_paths(config))
     session.check_monitor()
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
@@ -103,33 +104,39 @@ class Session:
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
-        display = self.display
+        display, tracking = self.display, trackers.Tracking(self.config, run)
         with run.logging():
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
-                self.fit(run, display, note)
+                tracking.start()
+                self.fit(run, display, note, tracking)
                 display.phase("scoring the test split")
                 result = self.evaluate(run)
                 run.write_status("completed")
                 log.info("completed")
                 self.report(run)
+                tracking.finish("completed", trackers.scores(result.summary))
                 display.finish(result, run.path)
             except KeyboardInterrupt:
                 display.stop()
                 run.write_status("interrupted")
+                tracking.finish("interrupted")
                 raise
             except Exception as error:
                 display.stop()
                 log.error("%s", traceback.format_exc())
                 run.write_status("failed", message=str(error))
                 self.report(run)
+                tracking.finish("failed")
                 raise _as_run_error(error, run) from error
         return run.path
 
-    def fit(self, run: RunFolder, display: Display, note: dict[str, Any] | None) -> None:
+    def fit(
+        self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
+    ) -> None:
         """The training itself."""
         from dmf_cli.datasets import augment, pipeline
         from dmf_cli.training import build, callbacks
@@ -137,7 +144,7 @@ class Session:
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
         others = build.callbacks(self.config, monitor, callbacks.mode(monitor))
         stop = trainer["on_nonfinite"] == "stop"
-        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop)
+        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, track=tracking.epoch)
         writer.note = note
         first = note["epoch"] if note else 0
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
