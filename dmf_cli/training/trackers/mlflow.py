@@ -20,8 +20,12 @@ FILES = ("config.yaml", "environment.json", "split.json", "epochs.csv", "train.l
 FOLDERS = ("metrics", "plots")
 LONGEST, BATCH = 500, 100  # characters of a parameter, and entities in a request, that every store takes
 ASIDE = ("epoch", "step")
-# A server that is gone: once, soon, instead of the minutes that MLflow tries for. Set by the user: as set.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# Unless the user has set them. A server that is gone is told of soon, instead of after MLflow's minutes.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # it would write over the table of the run
+}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -33,16 +37,15 @@ def check(config: Mapping[str, Any]) -> None:
     needed = ["mlflow", *(["sqlalchemy", "alembic"] if _uri(config).startswith("sqlite") else [])]
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f"tracker=mlflow needs {' and '.join(missing)}: pip install 'dmf-cli[mlflow]', or take tracker=none"
-        )
+        what = f"tracker=mlflow needs {' and '.join(missing)}"
+        raise ConfigError(f"{what}: pip install 'dmf-cli[mlflow]', or take tracker=none")
 
 
 class MLflow:
     """Epochs as ``COLUMN`` over epochs, steps as ``step/COLUMN`` over steps, scores as ``test/METRIC``."""
 
     def __init__(self, config: Mapping[str, Any], run: RunFolder) -> None:
-        for name, value in PATIENCE.items():
+        for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         self.config, self.run, self.uri = config, run, _uri(config)
         if self.uri.startswith("file:") or "://" not in self.uri:
@@ -95,9 +98,7 @@ class MLflow:
         found = self.client.get_experiment_by_name(self.experiment)
         if found is None:
             try:
-                return str(
-                    self.client.create_experiment(self.experiment, artifact_location=self._artifacts())
-                )
+                return str(self.client.create_experiment(self.experiment, self._artifacts()))
             except MlflowException:
                 found = self.client.get_experiment_by_name(self.experiment)
                 if found is None:
@@ -105,16 +106,12 @@ class MLflow:
         return str(found.experiment_id)
 
     def _artifacts(self) -> str | None:
-        """Beside a local database: MLflow would put them where the command was typed. Else the store decides."""
+        """Beside a local database: MLflow would put them where the command was typed."""
         prefix = "sqlite:///"
         if not self.uri.startswith(prefix):
             return None
-        folder = (
-            Path(self.uri.removeprefix(prefix)).absolute().parent
-            / "mlflow_artifacts"
-            / _name(self.experiment)
-        )
-        return folder.as_uri()
+        folder = Path(self.uri.removeprefix(prefix)).absolute().parent / "mlflow_artifacts"
+        return (folder / _name(self.experiment)).as_uri()
 
     def _log(self, metrics: list[Any]) -> None:
         for batch in _batches(metrics):

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard, written by TensorFlow itself: the package tensorboard is needed to look at them only.
+"""Event files for TensorBoard, written by TensorFlow itself: the package tensorboard only shows them.
 
 The input pipeline is TensorFlow's on every backend, so it is loaded already.
 """
@@ -15,7 +15,7 @@ ASIDE = ("epoch", "step")  # columns that are no values
 
 
 class TensorBoard:
-    """Scalars ``epoch/COLUMN`` over epochs, ``step/COLUMN`` over steps and ``test/METRIC``; config and tables as text."""
+    """Scalars ``epoch/COLUMN``, ``step/COLUMN`` and ``test/METRIC``; config and tables as text."""
 
     def __init__(self, config: Mapping[str, Any], run: RunFolder) -> None:
         options = config["tracker"]
