@@ -10,8 +10,9 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-fixed-vs-dynamic \
-	reproduce-auxiliary reproduce-ablation reproduce-busi test lint format test-oldest wheel lock clean distclean
+.PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
+	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi \
+	test lint format test-oldest wheel lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-27s %s\n", $$1, $$2}' Makefile
@@ -28,11 +29,17 @@ reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom,
 reproduce-notebook-bus: $(VENV)/.ready ## the notebook on BUS Synthetic (DIR=PATH), var and fixed; 40 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_notebook_bus)
 
+reproduce-notebook-pets: $(VENV)/.ready ## the notebook on Oxford-IIIT Pet, var and fixed; 6 hours on 2 cores, 30 minutes on a GPU (an estimate)
+	$(call sweep,reproduce_notebook_pets)
+
 reproduce-fixed-vs-dynamic: $(VENV)/.ready ## 6 strategies, 8 seeds, any dataset (ARGS="dataset=busi" DIR=PATH); 5 hours on 2 cores, 40 minutes on a GPU (an estimate, for the phantom)
 	$(call sweep,reproduce_fixed_vs_dynamic)
 
 reproduce-auxiliary: $(VENV)/.ready ## no auxiliary loss, CB-Dice that hardly fades, that fades, that is light; 10 minutes on 2 cores, 5 on a GPU (an estimate)
 	$(call sweep,reproduce_auxiliary)
+
+reproduce-cbdice: $(VENV)/.ready ## CB-Dice against Dice, generalised Dice, focal under rising imbalance; 35 minutes on 2 cores, 20 on a GPU (an estimate)
+	$(call sweep,reproduce_cbdice)
 
 reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 20 minutes on 2 cores, 10 on a GPU (an estimate)
 	$(call sweep,reproduce_ablation)
