@@ -169,7 +169,7 @@ def _builder(config: Mapping[str, Any]) -> Any:
     folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
     try:
         return tfds.builder(name, data_dir=folder, file_format="array_record")
-    except tfds.core.registered.DatasetNotFoundError:
+    except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}? " if close else ""

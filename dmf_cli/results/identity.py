@@ -18,7 +18,9 @@ Config = Mapping[str, Any]
 # Top-level keys that say where a run is, and what is made of its results.
 ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
 # Places of the same images: a dataset is known by its content, or by what it is generated from.
-PLACES = ("dir", "data_dir")
+PLACES = ("dir", "data_dir", "download")
+# Options of datasets that came later, with the values that leave everything as it was before them.
+AS_BEFORE = {"size_mismatch": "error", "task": "lesion"}
 LENGTH = 16
 
 
@@ -34,7 +36,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
         DatasetError: the images or the split file cannot be read.
     """
     settings = {key: value for key, value in config.items() if key not in ASIDE}
-    settings["dataset"] = {k: v for k, v in config["dataset"].items() if k not in PLACES}
+    images = {k: v for k, v in config["dataset"].items() if k not in PLACES}
+    settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
     settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
     content = ""
     if has_folder(config):
