@@ -1,0 +1,33 @@
+"""The launchers of Hydra's plugins, each with a local sweep of stub jobs; none of them is Hydra's default."""
+
+import pytest
+
+LAUNCHERS = [
+    pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),
+    pytest.param(["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"], id="submitit"),
+    pytest.param(["hydra/launcher=ray"], id="ray", marks=pytest.mark.ray),
+]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_launcher_runs_skips_and_goes_on_like_the_sweep_itself(sweep, calls, tmp_path, capsys, launcher):
+    """Workers know loss expressions and configs of one's own; a failure is told with its reason."""
+    folder = tmp_path / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "own.yaml").write_text("# @package _global_\ndefaults:\n  - override /loss: dice:0.7+ce:0.3\n")
+    own = ["--config-dir", str(tmp_path / "mine"), "experiment=own"]
+    assert sweep(*own, "seed=0") == 0
+    assert sweep(*own, *launcher, "seed=0,1,70") == 1
+    out, err = capsys.readouterr()
+    assert sorted(calls()) == ["0", "1", "70"]
+    assert "error: job 3 (seed=70): a loss became NaN\n" in err
+    assert "2 of 3 done, 1 failed" in out
+    if "ray" not in launcher[0]:  # starting a cluster again takes long
+        assert sweep(*own, *launcher, "seed=0,1,70") == 0
+        assert sorted(calls()) == ["0", "1", "70", "70 again"]
+
+
+def test_on_error_stop_reaches_the_workers(sweep, calls, capsys):
+    assert sweep("hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "seed=110,0", "sweep.on_error=stop") == 1
+    assert calls() == ["110"]
+    assert "1 job(s) are left" in capsys.readouterr().err
