@@ -1,0 +1,101 @@
+"""``dmf tune``: search the fixed weights of a loss, or any other settings, by the validation split."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dmf_cli.cli._parser import Parser
+
+if TYPE_CHECKING:
+    from dmf_cli.tune.runner import Running
+    from dmf_cli.tune.study import Plan
+
+_ABOUT = """\
+Searches with Optuna, by default the fixed weights of the loss: what dynamic weights have to beat. Each trial
+is a run like all others, below one study folder. The validation figure trainer.monitor decides, never the
+test split. The same command again goes on with a search that was interrupted.
+
+examples:
+  dmf tune loss=cbdice+bce
+  dmf tune loss=ce+dice+iou dataset=busi dataset.dir=PATH trials=40 workers=2
+  dmf tune loss=dice+bce trials=30 'optimizer.learning_rate=tag(log,interval(1e-4,1e-2))'
+  dmf tune weighting=var 'weighting.window=range(50,301,50)'      a dynamic strategy gets the same chance
+
+options:
+  trials=20         in all; a larger number goes on with the same study
+  workers=1         trials at a time
+  pruner=median     median, hyperband or none: trials that are behind are stopped early
+  weights=true      search the weights (of weighting=fixed, the default here, with two terms or more)
+  ratio=30          the largest ratio between the weight of a term and that of the first
+  study=PATH        folder of the search; default: OUTPUT_ROOT/tune/LOSS_DATASET_ID
+
+Everything else is as for dmf train. A key is searched where its value is one of
+  interval(0.1,0.9)            any number; int(interval(4,32)) a whole one
+  tag(log,interval(1e-4,1))    any number, equal factors equally likely
+  range(50,301,50)             numbers in steps, the end left out
+  choice(a,b) or a,b           one of these
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf tune [OVERRIDES] [trials=N] ...``; the exit code is 1 if no trial was finished."""
+    parser = Parser(prog="dmf tune", description=_ABOUT, usage="dmf tune [KEY=VALUE ...]")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="options and overrides, see above")
+    words = parser.parse_args(list(arguments)).overrides
+    from dmf_cli.tune import study as studies
+
+    plan = studies.plan(words)
+    with studies.opened(plan) as study:
+        return search(plan, study)
+
+
+def search(plan: "Plan", study: Any, **options: Any) -> int:
+    """Run what is left of ``plan``, show and write what was found; returns the exit code."""
+    from dmf_cli.training.display import make_console
+    from dmf_cli.tune import results
+    from dmf_cli.tune.runner import Runner
+
+    print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
+    print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
+    runner = Runner(plan, study, ended=_teller(plan, study), **options)
+    try:
+        runner.run()
+    finally:
+        results.write(plan, study)
+    console = make_console()
+    console.print(results.render(plan, study))
+    print(results.files(plan.folder))
+    train = results.command(plan, study)
+    if train:
+        print(f"train the best with new seeds: {train}")
+    if runner.interrupted:
+        print("interrupted: the same command goes on with the search", file=sys.stderr)
+        return 130
+    if runner.gave_up:
+        print("error: the first trials all failed, see above", file=sys.stderr)
+    return 0 if train else 1
+
+
+def _state(study: Any) -> str:
+    done = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    return f"{done} done before, " if done else ""
+
+
+def _teller(plan: "Plan", study: Any) -> Any:
+    """Says how each trial ended."""
+    from dmf_cli.training._view import LABELS, number
+    from dmf_cli.tune.results import WORDS, searched
+
+    def tell(one: "Running", state: str, value: float, message: str) -> None:
+        what = ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in said(one))
+        if state == "FAIL":
+            print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
+            return
+        text = f"trial {one.trial.number}: {WORDS.get(state, state.lower())}"
+        text += f" {message}" if message else ""
+        print(f"{text}, {LABELS.get(plan.monitor, plan.monitor)} {number(value)}, {what}", flush=True)
+
+    def said(one: "Running") -> list[tuple[str, Any]]:
+        return list(searched(plan, study.trials[one.trial.number].params).items())
+
+    return tell

@@ -1,0 +1,188 @@
+"""What a search found: a table, files, a plot, and the command that trains the best."""
+
+import json
+import math
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dmf_cli.results import figure
+from dmf_cli.results._text import csv_text, markdown_row, markdown_text
+from dmf_cli.results.atomic import write_atomic
+from dmf_cli.results.summary import jsonable
+from dmf_cli.training._view import LABELS, duration, number
+from dmf_cli.tune.space import WEIGHT
+from dmf_cli.tune.study import Plan
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 10  # trials in the terminal
+SEEDS = 6  # the fewest with which one paired comparison can reach .05
+WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "interrupted"}
+
+
+def records(plan: Plan, study: Any) -> list[dict[str, Any]]:
+    """One row a trial that was begun, best first, pruned and failed ones last."""
+    rows = []
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.name not in WORDS:
+            continue
+        seen = [value for value in trial.intermediate_values.values() if math.isfinite(value)]
+        value = trial.value if trial.state.name == "COMPLETE" else _best(seen, plan.maximize)
+        rows.append(
+            {
+                "trial": trial.number,
+                "state": WORDS[trial.state.name],
+                plan.monitor: value,
+                "epochs": len(trial.intermediate_values),
+                "seconds": trial.user_attrs.get("seconds", math.nan),
+                **searched(plan, trial.params),
+                "run": f"trials/{trial.user_attrs.get('run', '')}",
+                "message": trial.user_attrs.get("message", ""),
+            }
+        )
+    sign = -1.0 if plan.maximize else 1.0
+
+    def order(row: dict[str, Any]) -> tuple[bool, float, int]:
+        value = row[plan.monitor]
+        return row["state"] != "done", math.inf if math.isnan(value) else sign * value, row["trial"]
+
+    return sorted(rows, key=order)
+
+
+def searched(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
+    """The searched values for people: the weights of the loss as one expression."""
+    found = {"loss": plan.space.expression(params)} if plan.space.coefficients else {}
+    return found | {
+        d.key: params.get(d.key, "") for d in plan.space.dimensions if not d.key.startswith(WEIGHT)
+    }
+
+
+def command(plan: Plan, study: Any, seeds: int = SEEDS) -> str:
+    """The command that trains the best trial's settings with new seeds, or nothing if there is none."""
+    done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
+    if not done:
+        return ""
+    best = plan.space.overrides(study.best_trial.params)
+    first = int(plan.config["seed"]) + 1  # the seed that was searched with would flatter them
+    fresh = ",".join(str(seed) for seed in range(first, first + seeds))
+    kept = [word for word in plan.words if word.partition("=")[0] not in ("seed", "output_root")]
+    words = [*best, *kept, f"seed={fresh}", f"output_root={plan.folder / 'best'}"]
+    return f"dmf train -m {shlex.join(words)}"
+
+
+def write(plan: Plan, study: Any) -> None:
+    """``trials.{csv,json,md}`` and ``search.png`` in the study's folder."""
+    rows, train = records(plan, study), command(plan, study)
+    content = {
+        "monitor": plan.monitor,
+        "space": [str(dimension) for dimension in plan.space.dimensions],
+        "train": train,
+        "trials": rows,
+    }
+    files = {
+        "trials.csv": csv_text(rows[0] if rows else ["trial"], (row.values() for row in rows)),
+        "trials.json": json.dumps(jsonable(content), indent=2, allow_nan=False) + "\n",
+        "trials.md": _markdown(plan, rows, train),
+    }
+    for name, text in files.items():
+        write_atomic(plan.folder / name, text)
+    drawn = _plot(plan, study)
+    if drawn is not None:
+        figure.save(plan.folder / "search.png", drawn)
+
+
+def render(plan: Plan, study: Any) -> "Table":
+    """The best trials for the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    rows = records(plan, study)
+    made = Table(box=box.SIMPLE_HEAD, title=_title(plan, rows), title_justify="left")
+    made.add_column("trial", justify="right")
+    made.add_column(LABELS.get(plan.monitor, plan.monitor), justify="right", no_wrap=True)
+    keys = list(searched(plan, {}))
+    for key in keys:
+        made.add_column(key, overflow="fold")
+    for heading in ("epochs", "time", "state"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for row in rows[:SHOWN]:
+        values = [_value(row[key]) for key in keys]
+        figures = [str(row["epochs"]), duration(row["seconds"]), row["state"]]
+        style = "bold" if row is rows[0] and row["state"] == "done" else None
+        made.add_row(str(row["trial"]), _figure(row[plan.monitor]), *values, *figures, style=style)
+    if len(rows) > SHOWN:
+        made.caption = f"{len(rows) - SHOWN} more in trials.csv"
+    return made
+
+
+def _title(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    counts = {word: sum(row["state"] == word for row in rows) for word in WORDS.values()}
+    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(rows)} trials ({said}), best first by {plan.monitor} on the validation split"
+
+
+def _best(values: list[float], maximize: bool) -> float:
+    return (max if maximize else min)(values) if values else math.nan
+
+
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else number(value)
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _markdown(plan: Plan, rows: list[dict[str, Any]], train: str) -> str:
+    keys = ["trial", plan.monitor, *searched(plan, {}), "epochs", "state"]
+    lines = [f"# {markdown_text(_title(plan, rows))}", "", markdown_row(keys), "|--:" * len(keys) + "|"]
+    for row in rows:
+        cells = [_figure(row[k]) if k == plan.monitor else _value(row[k]) for k in keys]
+        lines.append(markdown_row(cells))
+    return "\n".join([*lines, *(["", "Train the best:", "", f"    {train}"] if train else []), ""])
+
+
+def _plot(plan: Plan, study: Any) -> Figure | None:
+    """The monitor over the trials, and over each searched value: where the good ones are."""
+    done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
+    if not done:
+        return None
+    values = [trial.value for trial in done]
+    panels = [d for d in plan.space.dimensions if d.kind != "choice"][:3]
+    with figure.style():
+        made = Figure(figsize=(3.2 * (len(panels) + 1), 3.0))
+        axes = made.subplots(1, len(panels) + 1, squeeze=False)[0]
+        numbers = [trial.number for trial in done]
+        axes[0].plot(numbers, values, "o", color="0.5", markersize=4)
+        best = [_best(values[: i + 1], plan.maximize) for i in range(len(values))]
+        axes[0].step(numbers, best, where="post", color=figure.COLOURS[0], label="best so far")
+        axes[0].legend()
+        figure.epoch_axis(axes[0], numbers, "trial")
+        axes[0].set_ylabel(plan.monitor)
+        for panel, dimension in zip(axes[1:], panels, strict=True):
+            _scatter(panel, [trial.params[dimension.key] for trial in done], values, dimension)
+        figure.name_it(made, plan.folder.name)
+    return made
+
+
+def _scatter(axes: Axes, x: list[float], y: list[float], dimension: Any) -> None:
+    label = dimension.key
+    if label.startswith(WEIGHT):
+        x, label = (
+            [math.exp(value) for value in x],
+            f"weight of {label.removeprefix(WEIGHT)} over the first's",
+        )
+    axes.plot(x, y, "o", color=figure.COLOURS[0], markersize=4, alpha=0.7)
+    if dimension.log or dimension.key.startswith(WEIGHT):
+        axes.set_xscale("log")
+    axes.set_xlabel(label)
+
+
+def files(folder: Path) -> str:
+    """Where everything is, for the last line."""
+    return f"written to {folder}: trials.csv, trials.json, trials.md, search.png, trials/"

@@ -1,0 +1,238 @@
+"""A search on disk: what it is of, its trials, and the lock of who works on it."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.config import composer
+from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.results.atomic import told, write_atomic
+from dmf_cli.tune import space as spaces
+from dmf_cli.tune.space import Space
+
+JOURNAL, DESCRIPTION = "journal.log", "study.json"
+PRUNERS = ("median", "hyperband", "none")
+OWN = {"trials": "20", "workers": "1", "pruner": "median", "weights": "true", "ratio": "30", "study": ""}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A search before it begins.
+
+    Args:
+        words: what all trials are trained with.
+        config: the same as checked plain data.
+        space: what is searched.
+        folder: of the study.
+        trials: how many in all, those of earlier calls included.
+        workers: trials at a time.
+        pruner: one of ``PRUNERS``.
+    """
+
+    words: tuple[str, ...]
+    config: dict[str, Any]
+    space: Space
+    folder: Path
+    trials: int
+    workers: int
+    pruner: str
+
+    @property
+    def monitor(self) -> str:
+        """The validation figure that is searched for; never one of the test split."""
+        return str(self.config["trainer"]["monitor"])
+
+    @property
+    def maximize(self) -> bool:
+        """Whether large values of the monitor are good."""
+        return not ("loss" in self.monitor or "objective" in self.monitor)
+
+
+def plan(words: Sequence[str]) -> Plan:
+    """The search of ``dmf tune WORDS``, checked as far as it can be before anything runs.
+
+    Raises:
+        UsageError: an option, an override or a value anywhere in the space is wrong, or nothing is searched.
+    """
+    own, rest = _own(words)
+    searched, fixed = spaces.parse(rest)
+    if not any(word.partition("=")[0] == "weighting" for word in [*fixed, *(d.key + "=" for d in searched)]):
+        fixed = [*fixed, "weighting=fixed"]
+    for word in fixed:
+        if word.partition("=")[0] == "run_dir":
+            raise ConfigError(f"{word}: the trials' folders are those of the study; set study=PATH")
+    first = [f"{dimension.key}={dimension.ends()[0]}" for dimension in searched]
+    config = composer.compose([*fixed, *first])
+    space = _space(searched, config, own)
+    words = tuple(word for word in fixed if not (space.coefficients and word.startswith("loss=")))
+    _check_values(space, [*words, *first])
+    folder = Path(own["study"]).expanduser() if own["study"] else _folder(config, space, words)
+    pruner = own["pruner"]
+    if pruner not in PRUNERS:
+        raise UnknownNameError("pruner", pruner, PRUNERS)
+    made = Plan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
+    if space.coefficients and made.monitor != "val_foreground_dice" and "loss" not in made.monitor:
+        raise ConfigError(
+            f"trainer.monitor={made.monitor} is a sum with the weights that are searched: small weights on "
+            "large losses would win; use trainer.monitor=val_foreground_dice"
+        )
+    return made
+
+
+def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The options of ``dmf tune`` itself, and the overrides."""
+    own, rest = dict(OWN), []
+    for word in words:
+        key, sign, value = word.partition("=")
+        if sign and key in OWN:
+            own[key] = value
+        else:
+            rest.append(word)
+    return own, rest
+
+
+def _space(searched: Sequence[spaces.Dimension], config: Mapping[str, Any], own: Mapping[str, str]) -> Space:
+    if own["weights"] not in ("true", "false"):
+        raise ConfigError(f"weights={own['weights']}: give true or false")
+    coefficients = {term: float(value) for term, value in config["loss"]["coefficients"].items()}
+    fixed = config["weighting"]["name"] == "fixed" and not any(
+        dimension.key in ("loss", "weighting") for dimension in searched
+    )
+    mine = own["weights"] == "true" and fixed and len(coefficients) > 1
+    try:
+        ratio = float(own["ratio"])
+    except ValueError:
+        ratio = 0.0
+    if not 1 < ratio < 1e4:
+        raise ConfigError(f"ratio={own['ratio']}: give a number above 1, as ratio=30")
+    dimensions = [*(spaces.weights(coefficients, ratio) if mine else []), *searched]
+    if not dimensions:
+        raise UsageError(
+            "nothing to search: weights are searched for weighting=fixed and two terms or more; or give a "
+            "key, as 'optimizer.learning_rate=tag(log,interval(1e-4,1e-2))'"
+        )
+    return Space(tuple(dimensions), coefficients if mine else {})
+
+
+def _check_values(space: Space, words: Sequence[str]) -> None:
+    """Compose the config at both ends of each dimension: a wrong value is told before hours are spent."""
+    for dimension in space.dimensions:
+        if dimension.key.startswith(spaces.WEIGHT):
+            continue
+        others = [word for word in words if word.partition("=")[0] != dimension.key]
+        for end in dimension.ends()[1:]:
+            composer.compose([*others, f"{dimension.key}={end}"])
+
+
+def _whole(own: Mapping[str, str], key: str) -> int:
+    if not (own[key].isdecimal() and int(own[key]) >= 1):
+        raise ConfigError(f"{key}={own[key]}: give a whole number of 1 or above")
+    return int(own[key])
+
+
+def _folder(config: Mapping[str, Any], space: Space, words: Sequence[str]) -> Path:
+    """The same command finds the same study; more trials are no other search."""
+    from dmf_cli.results import identity
+
+    what = identity.run_id(config)
+    name = f"{config['loss']['expression']}_{config['dataset']['name']}"
+    kept = "".join(c if c.isalnum() or c in "+._-" else "-" for c in name)[:60]
+    return Path(config["output_root"]).expanduser() / "tune" / f"{kept}_{_signature(what, space)}"
+
+
+def _signature(what: str, space: Space) -> str:
+    text = json.dumps([what, [str(d) for d in space.dimensions], dict(space.coefficients)])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@contextlib.contextmanager
+def opened(plan: Plan) -> Iterator[Any]:
+    """The Optuna study of ``plan``, made or gone on with; nobody else works on it meanwhile.
+
+    Raises:
+        RunFolderError: the folder cannot be written to, is no study, or is at work.
+        ConfigError: it is the study of another search.
+    """
+    from dmf_cli.sweep.claim import Claim
+
+    _check_folder(plan)
+    with told(plan.folder):
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    claim = Claim(plan.folder, "tune")
+    if not claim.take():
+        raise RunFolderError(f"{plan.folder}: another dmf tune works on this study; wait, or give study=PATH")
+    try:
+        write_atomic(plan.folder / DESCRIPTION, json.dumps(_described(plan), indent=2) + "\n")
+        yield _optuna(plan)
+    finally:
+        claim.release()
+
+
+def _check_folder(plan: Plan) -> None:
+    file = plan.folder / DESCRIPTION
+    if not plan.folder.exists() or (plan.folder.is_dir() and not any(plan.folder.iterdir())):
+        return
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise RunFolderError(
+            f"study={plan.folder} is there already and is no study: give another one"
+        ) from None
+    if not isinstance(found, dict) or found.get("search") != _described(plan)["search"]:
+        raise ConfigError(f"study={plan.folder} is of another search (see {file}): give another study=PATH")
+
+
+def _described(plan: Plan) -> dict[str, Any]:
+    searched = {"words": list(plan.words), "space": [str(d) for d in plan.space.dimensions]}
+    return {"search": {**searched, "monitor": plan.monitor}, "trials": plan.trials, "pruner": plan.pruner}
+
+
+def _optuna(plan: Plan) -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise UsageError("dmf tune needs Optuna: pip install 'dmf-cli[tune]'") from None
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(logging.ERROR)
+    path = plan.folder / JOURNAL
+    try:
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        study = optuna.create_study(
+            storage=storage,
+            study_name="dmf",
+            load_if_exists=True,
+            direction="maximize" if plan.maximize else "minimize",
+            pruner=_pruner(plan, optuna.pruners),
+        )
+        done = len(study.trials)
+    except (ValueError, KeyError, OSError) as error:
+        raise RunFolderError(f"{path} is damaged ({type(error).__name__}): give another study=PATH") from None
+    # Drawn anew after a pause: the same seed would begin with the same trials again.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # `constant_liar`
+        study.sampler = optuna.samplers.TPESampler(
+            seed=int(plan.config["seed"]) + done,
+            n_startup_trials=max(4, plan.trials // 4),
+            constant_liar=plan.workers > 1,
+        )
+    if not done and plan.space.coefficients:
+        study.enqueue_trial(plan.space.first())
+    return study
+
+
+def _pruner(plan: Plan, pruners: Any) -> Any:
+    epochs = plan.config["trainer"]["epochs"]
+    if plan.pruner == "hyperband":
+        return pruners.HyperbandPruner(max_resource=epochs if isinstance(epochs, int) else "auto")
+    if plan.pruner == "none":
+        return pruners.NopPruner()
+    early = epochs // 4 if isinstance(epochs, int) else 5
+    return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=early)

@@ -1,0 +1,249 @@
+"""A search from beginning to end on trials that train nothing: results, pruning, failures, going on."""
+
+import csv
+import json
+import os
+import shlex
+import signal
+
+import pytest
+from PIL import Image
+
+from dmf_cli.cli import tune
+from dmf_cli.cli.main import main
+from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.tune import study as studies
+
+
+def search(plan, start):
+    with studies.opened(plan) as study:
+        return tune.search(plan, study, start=start), study
+
+
+def states(study):
+    return [trial.state.name for trial in study.trials]
+
+
+def test_the_best_weights_are_found_and_told(plan, stub, capsys):
+    code, study = search(plan("trials=14", "pruner=none"), stub)
+    said = capsys.readouterr().out
+    assert code == 0
+    assert states(study) == ["COMPLETE"] * 14
+    assert stub.started[0].config["loss"]["expression"] == "dice:0.5+bce:0.5"  # as written comes first
+    assert all(one.config["weighting"]["name"] == "fixed" for one in stub.started)
+    found = study.best_trial.user_attrs["words"]
+    share = float(next(w for w in found if w.startswith("loss=")).split("dice:")[1].split("+")[0])
+    assert share == pytest.approx(0.7, abs=0.1)
+    line = next(line for line in said.splitlines() if line.startswith("train the best"))
+    words = shlex.split(line.partition(": ")[2])
+    assert words[:3] == ["dmf", "train", "-m"]
+    assert "weighting=fixed" in words
+    assert "seed=1,2,3,4,5,6" in words  # others than the one that was searched with
+    assert not any(word.startswith("study=") for word in words)
+    assert [one.path.name for one in stub.started] == [f"{i:03d}" for i in range(14)]
+
+
+def test_the_files_say_the_same(plan, stub, tmp_path):
+    _, study = search(plan("trials=5", "model.filters=choice(4,8)"), stub)
+    folder = tmp_path / "study"
+    with (folder / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    content = json.loads((folder / "trials.json").read_text())
+    assert len(rows) == len(content["trials"]) == 5
+    done = [float(row["val_foreground_dice"]) for row in rows if row["state"] == "done"]
+    assert done == sorted(done, reverse=True)
+    assert done[0] == pytest.approx(study.best_value)
+    assert content["train"].startswith("dmf train -m")
+    assert content["train"] in (folder / "trials.md").read_text()
+    assert {row["model.filters"] for row in rows} <= {"4", "8"}
+    with Image.open(folder / "search.png") as image:
+        assert min(image.size) > 100
+
+
+def test_trials_that_are_behind_are_pruned(plan, stub):
+    class Late(stub):
+        def score(self, epoch):
+            return 0.1 if self.path.name > "004" else super().score(epoch)
+
+    code, study = search(plan("trials=8"), Late)
+    assert code == 0
+    assert states(study)[5:] == ["PRUNED"] * 3
+    assert all(len(trial.intermediate_values) < 6 for trial in study.trials[5:])
+    assert [one.code for one in Late.started][5:] == [130] * 3
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "none"])
+def test_other_pruners(plan, stub, pruner):
+    assert search(plan("trials=4", f"pruner={pruner}"), stub)[0] == 0
+
+
+def test_a_failing_trial_is_told_and_the_others_go_on(plan, stub, capsys):
+    class Second(stub):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.message = "out of memory" if self.path.name == "001" else ""
+
+    code, study = search(plan("trials=4"), Second)
+    assert code == 0
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    error = capsys.readouterr().err
+    assert error.startswith("error: trial 1 (loss=dice:")
+    assert error.endswith("out of memory\n")
+    assert error.count("\n") == 1
+
+
+def test_a_search_in_which_everything_fails_ends(plan, stub, capsys):
+    class Broken(stub):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.message = "no such folder"
+
+    code, study = search(plan("trials=9"), Broken)
+    assert code == 1
+    assert states(study) == ["FAIL"] * 3
+    assert "the first trials all failed" in capsys.readouterr().err
+
+
+def test_interrupted_is_gone_on_with(plan, stub, capsys):
+    class Interrupted(stub):
+        def poll(self):
+            if self.path.name == "002" and len(self.rows) == 4 and not self.stop:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().poll()
+
+    before = signal.getsignal(signal.SIGINT)
+    code, study = search(plan("trials=5"), Interrupted)
+    assert code == 130
+    assert states(study) == ["COMPLETE", "COMPLETE", "RUNNING"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "the same command goes on" in capsys.readouterr().err
+    weights = [one.config["loss"]["expression"] for one in stub.started]
+
+    code, study = search(plan("trials=5"), stub)
+    assert code == 0
+    assert states(study) == ["COMPLETE"] * 5
+    again = stub.started[3]
+    assert again.resume == again.path == stub.started[2].path  # in its folder, from its last epoch
+    assert again.config["loss"]["expression"] == weights[2]
+    assert "2 done before" in capsys.readouterr().out
+    assert len({trial.params["weight.bce"] for trial in study.trials}) == 5  # nothing was drawn twice
+
+    code, study = search(plan("trials=6"), stub)
+    assert (code, len(study.trials)) == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("left", "begun"),
+    [
+        ("completed", ["002", "003"]),
+        ("resumable", ["001", "002", "003"]),
+        ("broken", ["001_2", "002", "003"]),
+    ],
+)
+def test_what_a_killed_search_left_is_read_gone_on_with_or_begun_anew(plan, stub, left, begun):
+    class Killed(stub):
+        def poll(self):
+            if self.path.name == "001" and len(self.rows) == 3:
+                raise SystemError("the machine is gone")
+            return super().poll()
+
+    with pytest.raises(SystemError):
+        search(plan("trials=4"), Killed)
+    last = Killed.started[-1]
+    assert last.killed
+    if left == "completed":
+        last.status("completed")
+    elif left == "broken":
+        (last.path / "checkpoints/last.npz").unlink()
+    stub.started.clear()
+    code, study = search(plan("trials=4"), stub)
+    assert code == 0
+    assert states(study) == ["COMPLETE"] * 4
+    assert [one.path.name for one in stub.started] == begun
+
+
+def test_several_at_a_time(plan, stub):
+    most = 0
+
+    class Counted(stub):
+        def poll(self):
+            nonlocal most
+            most = max(most, sum(one.code is None for one in stub.started))
+            return super().poll()
+
+    code, study = search(plan("trials=6", "workers=3"), Counted)
+    assert (code, most, len(study.trials)) == (0, 3, 6)
+
+
+def test_only_one_works_on_a_study(plan, stub):
+    made = plan("trials=2")
+    with studies.opened(made), pytest.raises(RunFolderError, match="another dmf tune works on this study"):
+        search(made, stub)
+
+
+def test_a_study_of_something_else_is_not_gone_on_with(plan, stub, tmp_path):
+    search(plan("trials=1"), stub)
+    with pytest.raises(ConfigError, match="is of another search"):
+        search(plan("trials=1", "ratio=5"), stub)
+    (tmp_path / "study/study.json").write_text("{")
+    with pytest.raises(RunFolderError, match="is no study"):
+        search(plan("trials=1"), stub)
+
+
+def test_a_damaged_journal_is_told(plan, stub, tmp_path):
+    search(plan("trials=1"), stub)
+    (tmp_path / "study/journal.log").write_text("{\n{}\n")
+    with pytest.raises(RunFolderError, match=r"journal.log is damaged"):
+        search(plan("trials=2"), stub)
+
+
+def test_the_same_command_finds_the_same_study(tmp_path):
+    words = ["loss=dice+bce", f"output_root={tmp_path}"]
+    first = studies.plan(words).folder
+    assert first.parent == tmp_path / "tune"
+    assert first.name.startswith("dice+bce_phantom_")
+    assert studies.plan([*words, "trials=50", "workers=2"]).folder == first
+    for other in ("seed=1", "ratio=5", "optimizer.learning_rate=interval(0.1,0.2)"):
+        assert studies.plan([*words, other]).folder != first
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "says"),
+    [
+        (["loss=dice"], UsageError, "nothing to search"),
+        (["weighting=var"], UsageError, "nothing to search"),
+        (["weights=false"], UsageError, "nothing to search"),
+        (["weights=no"], ConfigError, "weights=no: give true or false"),
+        (["trials=0"], ConfigError, "trials=0: give a whole number"),
+        (["workers=two"], ConfigError, "workers=two: give a whole number"),
+        (["ratio=1"], ConfigError, "ratio=1: give a number above 1"),
+        (["pruner=mean"], UnknownNameError, "did you mean 'median'"),
+        (["run_dir=x"], ConfigError, "set study=PATH"),
+        (["loss=dice+bec"], UnknownNameError, "did you mean 'bce'"),
+        (["trial=3"], ConfigError, "trial"),
+        (["trainer.batch_size=int(interval(-1,8))"], ConfigError, r"trainer\.batch_size"),
+        (["model.filters=choice(4,many)"], ConfigError, r"model\.filters"),
+        (["weighting=choice(var,vra)"], ConfigError, "vra"),
+        (["trainer.monitor=val_objective"], ConfigError, "a sum with the weights that are searched"),
+    ],
+    ids=str,
+)
+def test_wrong_words_are_told_before_anything_runs(words, error, says):
+    with pytest.raises(error, match=says) as caught:
+        studies.plan(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_optuna_it_says_what_to_install(plan, monkeypatch, stub):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(UsageError, match=r"pip install 'dmf-cli\[tune\]'"):
+        search(plan("trials=1"), stub)
+
+
+def test_help_and_options(capsys):
+    with pytest.raises(SystemExit):
+        main(["tune", "--help"])
+    said = capsys.readouterr().out
+    assert all(f"  {key}=" in said for key in studies.OWN)
+    assert main(["tune", "--trials", "3"]) == 2
+    assert "unknown option '--trials'" in capsys.readouterr().err
