@@ -90,19 +90,21 @@ def complete(line: str) -> list[str]:
         from dmf_cli.cli.data import actions
 
         found = actions()
-    elif words[0] in ("train", "eval", "replay", "data"):
+    elif words[0] in ("train", "eval", "replay", "data", "tune"):
         found = _overrides(words, word)
     else:
-        found = _arguments(words[0])
+        found = _arguments(words[0], word)
     return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
 
 
-def _arguments(command: str) -> list[str]:
+def _arguments(command: str, word: str) -> list[str]:
     """Arguments of the commands that take no overrides; none lets the shell complete file names."""
     if command == "list":
         from dmf_cli.cli.list import KINDS
 
         return list(KINDS)
+    if command == "compare" and word.startswith("-"):
+        return ["--by", "--baseline", "--metric", "--only", "--difference", "--output", "--help"]
     return {"completion": [*SHELLS, "--install"], "doctor": ["--json"]}.get(command, [])
 
 
@@ -125,6 +127,11 @@ def _overrides(words: list[str], word: str) -> list[str]:
     )
     if words[0] == "eval":
         meanings["split"] = "(train|val|test|all)"
+    if words[0] == "tune":
+        from dmf_cli.tune import study
+
+        meanings |= dict.fromkeys(study.OWN, "")
+        meanings |= {"pruner": f"({'|'.join(study.PRUNERS)})", "weights": "(true|false)"}
     if words[0] == "replay":
         meanings = keys.meanings({"weighting": given.get("weighting", "var").rpartition(",")[2]})
         meanings = {key: said for key, said in meanings.items() if key.startswith("weighting.")}

@@ -113,3 +113,11 @@ def test_install_twice_adds_one_line(shell, tmp_path, monkeypatch, capsys):
     assert start.read_text() == f'alias x=y\nsource "{script}"  # dmf completion\n'
     assert script.read_text().startswith("_dmf()")
     assert str(script) in capsys.readouterr().out
+
+
+def test_tune_and_compare_have_their_own_words():
+    assert {"trials=", "pruner=", "study="} <= set(completion.complete("dmf tune "))
+    assert completion.complete("dmf tune pruner=") == ["pruner=hyperband", "pruner=median", "pruner=none"]
+    assert "loss=dice+bce" in completion.complete("dmf tune loss=dice+")
+    assert completion.complete("dmf compare --b") == ["--baseline", "--by"]
+    assert completion.complete("dmf compare ") == []  # file names, by the shell
