@@ -38,6 +38,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("ETag", tag)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
+        if what == "hang":
+            self.wfile.write(content[start : start + 100_000])
+            self.server.go_on.wait(20)
+            return
         end = start + what if isinstance(what, int) else len(content)
         with contextlib.suppress(OSError):  # who was interrupted has gone
             self.wfile.write(content[start:end])  # fewer bytes than promised, then the connection closes
@@ -54,6 +58,7 @@ def server(monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.content, running.plan, running.seen = CONTENT, [], []
         running.ranges = running.tags = True
+        running.go_on = threading.Event()
         running.url = f"http://127.0.0.1:{running.server_port}/a.zip"
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

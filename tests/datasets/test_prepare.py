@@ -3,6 +3,9 @@
 import io
 import multiprocessing
 import stat
+import subprocess
+import sys
+import time
 import zipfile
 
 import pytest
@@ -13,7 +16,7 @@ from dmf_cli.datasets import archives, prepare
 from dmf_cli.errors import DatasetError, DownloadError
 from tests.datasets.test_download import Handler as Handler
 from tests.datasets.test_download import server as server
-from tests.datasets.test_shipped import buid, bus_bra
+from tests.datasets.test_shipped import buid, bus_bra, image
 
 
 def zipped(root, inside=""):
@@ -191,3 +194,48 @@ def test_a_run_on_a_dataset_that_is_not_there_is_one_line_and_leaves_nothing(tmp
     assert "`dmf data prepare dataset=breast`" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def on_a_disk_of_its_own(tmp_path, options, url):
+    """Standard error of ``dmf data prepare`` into a file system that is full or read-only."""
+    place = tmp_path / "place"
+    place.mkdir()
+    words = f'data prepare dataset=bus_bra dataset.dir={place}/x dataset.download.urls=["{url}"]'
+    words += " dataset.download.sha256=[null]"
+    script = f"mount -t tmpfs -o {options} none '{place}' && exec '{sys.executable}' -m dmf_cli {words}"
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    return done.stderr
+
+
+@pytest.mark.mount
+@pytest.mark.parametrize(
+    ("options", "says"), [("size=64k", "MB are free: make room"), ("ro", "Read-only file system: make room")]
+)
+def test_a_disk_that_is_really_full_or_read_only_is_told(served, tmp_path, options, says):
+    served.content = served.content + bytes(200_000)
+    assert says in on_a_disk_of_its_own(tmp_path, options, served.url)
+
+
+def test_a_process_that_was_killed_is_gone_on_with_by_the_next(served, tmp_path):
+    """The server gives a part and then nothing: the process hangs, is killed, and the next one finishes."""
+    for number in range(3):
+        image(tmp_path / f"made/more/{number}.png", size=(300, 400))
+    served.content = zipped(tmp_path / "made", "BUSBRA/")
+    target = tmp_path / "busbra"
+    served.plan = ["hang"]
+    command = [sys.executable, "-m", "dmf_cli", "data", "prepare", "dataset=bus_bra", f"dataset.dir={target}"]
+    command += [f'dataset.download.urls=["{served.url}"]', "dataset.download.sha256=[null]"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        part = tmp_path / ".busbra.download" / "0_a.zip.part"
+        while not (part.exists() and part.stat().st_size >= 65_536):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        process.kill()
+        served.go_on.set()
+    kept = part.stat().st_size
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "bus_bra: 3 images" in done.stdout
+    assert served.seen[-1] == ("whole", f"bytes={kept}-")
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
