@@ -32,6 +32,7 @@ class Picture:
         prediction: PNG, likewise.
         height: pixels.
         width: pixels.
+        start: where the slider stands at first, percent of the width.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Picture:
     prediction: str
     height: int
     width: int
+    start: int
 
 
 def pictures(cases: Sequence[Case], rows: Sequence[Mapping[str, str]]) -> list[Picture]:
@@ -69,7 +71,17 @@ def _picture(case: Case, row: Mapping[str, str]) -> Picture:
         _mask(truth, CLASSES if several else (TRUTH,)),
         _mask(prediction, CLASSES if several else (PREDICTION,)),
         *truth.shape,
+        start(truth, prediction),
     )
+
+
+def start(truth: np.ndarray, prediction: np.ndarray) -> int:
+    """Where a slider shows most of both: the truth on its left, the prediction on its right; in percent."""
+    left = np.concatenate([[0], np.cumsum((truth > 0).sum(axis=0))])
+    right = np.concatenate([np.cumsum((prediction > 0).sum(axis=0)[::-1])[::-1], [0]])
+    seen = (left + 1.0) * (right + 1.0)
+    best = np.flatnonzero(seen == seen.max()) * 100.0 / truth.shape[1]
+    return round(float(best[np.argmin(np.abs(best - 50.0))]))
 
 
 def _facts(case: Case, row: Mapping[str, str]) -> str:

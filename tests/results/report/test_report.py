@@ -11,7 +11,7 @@ import pytest
 
 from dmf_cli.cli.main import main
 from dmf_cli.results import report
-from dmf_cli.results.report import chart
+from dmf_cli.results.report import chart, pictures
 from dmf_cli.results.report.differences import differences
 from dmf_cli.results.report.table import cell, duration
 from tests.results.report.conftest import NASTY
@@ -100,6 +100,19 @@ def test_the_worst_image_comes_first(page):
     assert page.text.index("Worst first truth prediction missed image 00") < page.text.index(
         "Best truth prediction found"
     )
+
+
+def test_the_slider_starts_where_both_masks_are_seen():
+    def mask(first, last):
+        columns = np.arange(100)
+        return np.tile((columns >= first) & (columns < last), (4, 1)).astype(np.uint8)
+
+    nothing = mask(0, 0)
+    assert pictures.start(mask(20, 40), mask(20, 40)) == 30
+    assert pictures.start(mask(0, 10), mask(80, 90)) == 50
+    assert pictures.start(mask(70, 80), nothing) == 80  # missed: all of it on the left
+    assert pictures.start(nothing, mask(20, 30)) == 20  # a false alarm: all of it on the right
+    assert pictures.start(nothing, nothing) == 50
 
 
 def test_names_of_users_are_never_markup(finished):
