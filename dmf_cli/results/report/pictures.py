@@ -70,7 +70,8 @@ def _picture(case: Case, row: Mapping[str, str]) -> Picture:
         _jpeg(_smooth(case.image, step, image)),
         _mask(truth, CLASSES if several else (TRUTH,)),
         _mask(prediction, CLASSES if several else (PREDICTION,)),
-        *truth.shape,
+        truth.shape[0],
+        truth.shape[1],
         start(truth, prediction),
     )
 
