@@ -1,6 +1,7 @@
 """``dmf data``: get, look at and check the images of a dataset; one file an action."""
 
 import importlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf data ACTION dataset=NAME [KEY=VALUE ...]``."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it only reads records here: no word of its devices
     known = actions()
     parser = Parser(prog="dmf data", description=_about(known))
     parser.add_argument("action", metavar="ACTION", help=f"one of {', '.join(known)}")

@@ -30,7 +30,8 @@ LEAST = 0.8  # of a side that a copy must have kept
 _SIDES = ((0.0, 1.0), (0.0, 0.92), (0.04, 0.96), (0.08, 1.0))
 WINDOWS = tuple((left, top, right, low) for (left, right), (top, low) in itertools.product(_SIDES, _SIDES))
 _STEPS = (0.04, 0.02, 0.01)  # by which the sides of the box move
-_HOPELESS, _CERTAIN = FLOOR - 0.15, 0.98  # correlations after which nothing more is tried
+# Correlations at which nothing more is tried: below, at the start and after the first step; above.
+_UNPROMISING, _HOPELESS, _CERTAIN = 0.25, FLOOR - 0.15, 0.98
 
 Box = tuple[float, float, float, float]
 
@@ -115,6 +116,8 @@ def _align(first: Image.Image, second: Image.Image, box: Box) -> float:
     """The best correlation of ``first`` with a box of ``second``, whose sides are moved one by one."""
     target = _texture(first, WINDOWS[0])
     value = float((target * _texture(second, box)).sum())
+    if value < _UNPROMISING:
+        return value
     for step in _STEPS:
         moved = value < _CERTAIN
         while moved:

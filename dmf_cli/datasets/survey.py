@@ -16,8 +16,8 @@ from dmf_cli.datasets.duplicates import Description, Pair, describe, find
 from dmf_cli.errors import DmfError
 from dmf_cli.results.atomic import write_atomic
 
-VERSION = 1  # of what is kept; another one is not read
-log = logging.getLogger(__name__)
+VERSION = 2  # of what is kept; another one is not read
+log = logging.getLogger("dmf")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_labels_that_are_read_otherwise_are_looked_at_again():
         "",
         "{",
         "[]",
-        '{"version": 1}',
+        '{"version": 2}',
         {"version": 0},
         {"areas": [0.5]},
         {"areas": "abcde"},
