@@ -75,7 +75,8 @@ def _table(file: Path, study: Path) -> str:
     text = file.read_text(encoding="utf-8").replace(f"{study}/", "").replace(f"{study.absolute()}/", "")
     text = re.sub(r"^# (.*)$", r"**\1**", text.strip(), count=1, flags=re.MULTILINE)
     kind = _kind(file.parent, study)
-    return text if kind == "comparison" else f"### {kind}\n\n{text}"
+    short = re.sub(r"\n- (?:n: |p seeds: |g seeds: ).*", "", text)  # the same below each of several tables
+    return text if kind == "comparison" else f"### {kind}\n\n{short}"
 
 
 def _figures(made: Path, study: Path, images: Path) -> list[str]:
@@ -127,7 +128,8 @@ def _seconds(run: Path) -> float:
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+    parts = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+    return parts.removeprefix("0 min ")
 
 
 def main() -> None:

@@ -105,14 +105,17 @@ def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
 
     runs = [(row.path, row.job.config) for row in done if row.path is not None]
     roots = dict.fromkeys(Path(str(config["output_root"])).expanduser() for _, config in runs)
+    root = next(iter(roots), Path())
     page = any(config["report"] for _, config in runs)
     try:
-        found = conclusion.conclude(next(iter(roots), Path()), runs, settings, page=page)
+        found = conclusion.conclude(root, runs, settings, page=page)
     except DmfError as error:
         report(error, prefix="no comparison: ")
         return 1
     console = make_console()
     for place, one in found:
+        if len(found) > 1:
+            console.rule(str(place.relative_to(root / conclusion.FOLDER)), align="left")
         console.print(tables.render(one))
         also = ", with report.html" if page else ""
         console.print(f"written to {place}{also}", markup=False, highlight=False, soft_wrap=True)
