@@ -103,4 +103,4 @@ def _shown(value: Any) -> str:
     words = {None: "null", True: "true", False: "false"}
     if value is None or isinstance(value, bool):
         return words[value]
-    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list) else str(value)
+    return "[" + ", ".join(map(_shown, value)) + "]" if isinstance(value, list) else str(value)

@@ -104,9 +104,9 @@ def load_run(path: Path | str) -> Config:
 def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
     made = dict(config)
-    for group, key in (("dataset", "dir"), ("split", "file")):
+    for group, key in (("dataset", "dir"), ("dataset", "data_dir"), ("split", "file")):
         if config[group].get(key):
-            made[group] = {**config[group], key: str(Path(config[group][key]).expanduser().absolute())}
+            made[group] = {**made[group], key: str(Path(config[group][key]).expanduser().absolute())}
     return made
 
 

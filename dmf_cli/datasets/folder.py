@@ -76,10 +76,7 @@ class FolderDataset(Dataset):
         self.name, self.classes = name, tuple(classes)
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
-        if not 2 <= len(self.classes) <= 256:
-            raise ConfigError(
-                f"dataset.classes is {list(classes)}: name the background and at least one class, at most 255"
-            )
+        coding.check_classes(self.classes)
         self.channels, self.threshold = channels, threshold
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None

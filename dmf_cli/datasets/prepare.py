@@ -11,7 +11,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.download import fetch, on_disk
 from dmf_cli.datasets.folder import images_folder, open_folder
-from dmf_cli.errors import DatasetError, DownloadError
+from dmf_cli.errors import ConfigError, DatasetError, DownloadError
 
 Tell = Callable[[str], None]
 Track = Callable[[str, int, int | None], None]  # (file, bytes so far, bytes in all or None)
@@ -36,6 +36,7 @@ def prepare_folder(
         DownloadError: it cannot be downloaded or unpacked; or only by hand, which the text explains.
     """
     target = images_folder(config)
+    _check(config["download"])
     if is_there(config):
         if given:
             raise DatasetError(f"{target} is there already: remove it to unpack the archive anew")
@@ -67,6 +68,13 @@ def by_hand(config: Mapping[str, Any]) -> str:
         f"then: dmf data prepare dataset={name} --archive FILE.zip\n"
         f"or unpack it, so that {images_folder(config)} holds {config['images']} and {config['masks']}"
     )
+
+
+def _check(download: Mapping[str, Any]) -> None:
+    for key in ("urls", "sha256"):
+        value = download.get(key)
+        if not isinstance(value, list) or not all(isinstance(v, str | None) for v in value):
+            raise ConfigError(f"dataset.download.{key} is {value!r}: give a list, as [https://...], or []")
 
 
 def _downloaded(

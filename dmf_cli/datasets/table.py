@@ -22,7 +22,8 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
         ConfigError: ``table`` has no ``file`` or ``key``, or names a column that is not there.
         DatasetError: the file is missing, unreadable, or has two rows for one image.
     """
-    if not isinstance(table, Mapping) or not all(table.get(key) for key in OWN_KEYS):
+    complete = isinstance(table, Mapping) and all(table.get(key) for key in OWN_KEYS)
+    if not complete or not all(isinstance(value, str) for value in table.values()):
         raise ConfigError(
             f"dataset.table is {table!r}: give file, key and fields, as "
             "{file: info.csv, key: ID, patient: Case}, or null"

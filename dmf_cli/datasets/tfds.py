@@ -64,6 +64,7 @@ class TfdsDataset(Dataset):
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels, self.threshold = name, tuple(classes), channels, threshold
+        coding.check_classes(self.classes)
         self.values, self.codes = coding.split(values or {}, len(self.classes))
         self._builder, features = builder, builder.info.features
         self._image = _feature(features, image, IMAGES, "image")

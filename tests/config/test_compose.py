@@ -79,6 +79,8 @@ def test_inputs_of_a_run_are_found_from_any_folder(tmp_path, monkeypatch):
         str(tmp_path / "images"),
         str(tmp_path / "split.json"),
     )
+    records = config.with_absolute_paths(config.compose(["dataset.data_dir=records"]))
+    assert records["dataset"]["data_dir"] == str(tmp_path / "records")
     plain = config.compose(["split.file=null"])
     assert config.with_absolute_paths(plain) == plain
 

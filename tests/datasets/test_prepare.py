@@ -13,7 +13,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.datasets import archives, prepare
-from dmf_cli.errors import DatasetError, DownloadError
+from dmf_cli.errors import ConfigError, DatasetError, DownloadError
 from tests.datasets.test_download import Handler as Handler
 from tests.datasets.test_download import server as server
 from tests.datasets.test_shipped import buid, bus_bra, image
@@ -129,6 +129,13 @@ def test_an_interruption_says_that_nothing_is_lost(served, tmp_path, monkeypatch
     monkeypatch.setattr(prepare, "fetch", interrupt)
     assert main(["data", "prepare", "dataset=bus_bra", f"dataset.dir={tmp_path / 'x'}"]) == 130
     assert "is kept: run the command again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["urls", "sha256"])
+@pytest.mark.parametrize("value", [None, "https://x", [1]])
+def test_a_download_that_is_no_list_is_told(tmp_path, key, value):
+    with pytest.raises(ConfigError, match=f"dataset.download.{key} is"):
+        prepare.prepare_folder(config_of("bus_bra", tmp_path / "x", **{key: value}))
 
 
 def archive_of(path, *members, **options):

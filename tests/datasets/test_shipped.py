@@ -207,6 +207,7 @@ def test_wrong_colours_are_told(values, says, tmp_path):
         ("dataset.table.key=Case", DatasetError, r"has two rows for '1'"),
         ("dataset.table.key=Pathology", DatasetError, "has two rows for 'malignant'"),
         ("dataset.table.key=null", ConfigError, "give file, key and fields"),
+        ("dataset.table.class=3", ConfigError, "give file, key and fields"),
     ],
 )
 def test_a_wrong_table_is_told(override, error, says, tmp_path):

@@ -140,6 +140,7 @@ def test_the_fingerprint_follows_what_is_read(data_dir):
         ("dataset.parts.val='train[100%:]'", "is empty"),
         ("dataset.parts.val=null", "give train, val and test"),
         ("dataset.values={1:9}", "maps 1 to class 9"),
+        ("dataset.classes=[pet]", "name the background and at least one class"),
         ("dataset.channels=2", "1 \\(grey\\) or 3"),
         ("dataset.name=a/b", "give a plain name"),
         ("dataset.builder=oxford_iiit_pt", "did you mean 'oxford_iiit_pet"),
