@@ -77,7 +77,7 @@ def training_batches(
         return images, _target(tf, labels, channels_out, distance)
 
     batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
-    return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return batches.map(_plain(tf, batch), num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def evaluation_batches(prepared: Part, *, batch_size: int, channels_out: int, distance: bool = False) -> Any:
@@ -91,7 +91,12 @@ def evaluation_batches(prepared: Part, *, batch_size: int, channels_out: int, di
 
     indices = tf.data.Dataset.range(len(prepared)).batch(batch_size)
     known = tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size))
-    return indices.map(batch).apply(known).prefetch(2)
+    return indices.map(_plain(tf, batch)).apply(known).prefetch(2)
+
+
+def _plain(tf: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Not rewritten by AutoGraph: there is no control flow in it, and reading its source takes a second."""
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _gather(tf: Any, prepared: Part) -> Callable[[Any], tuple[Any, Any]]:
