@@ -22,7 +22,8 @@ loss expressions: any terms joined by +, with or without coefficients; each term
 
 more examples
   dmf train dataset=busi dataset.dir=PATH trainer.epochs=40 run_dir=outputs/busi
-  dmf train -m weighting=fixed,var,mad,bayes seed=0,1,2    (a sweep: one run for each combination)
+  dmf train -m weighting=fixed,var,mad,bayes seed=0,1,2    (a sweep; again: runs what is left)
+  dmf train -m seed=range(8) hydra/launcher=joblib          (or submitit_slurm, ray)
 
 groups (GROUP=OPTION)
 {groups}
@@ -33,6 +34,7 @@ config of this command (KEY=VALUE)
 options
   -h, --help         this text, for the overrides given
   -m, --multirun     one run for each combination of comma-separated values
+  --dry-run          print the table of jobs, which of them are done, and run nothing
   -c, --cfg job      print the config as YAML instead of training
   -cd, --config-dir  one more folder with config groups of your own
   --version          the version of dmf

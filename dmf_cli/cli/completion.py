@@ -113,7 +113,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
         return []  # the run folder
     if word.startswith("-"):
         return (
-            ["--help", "--multirun", "--cfg", "--config-dir", "--version"]
+            ["--help", "--multirun", "--dry-run", "--cfg", "--config-dir", "--version"]
             if words[0] == "train"
             else ["--help"]
         )
@@ -140,6 +140,8 @@ def _overrides(words: list[str], word: str) -> list[str]:
     if "=" in word:
         return _values(word, words[0], meanings)
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
+    if words[0] == "train" and word.startswith("h"):
+        return ["hydra/launcher="]
     groups = [f"{group}=" for group in chosen.get(words[0], paths.groups())]
     return [*groups, *_next_part(word, meanings)]
 
@@ -150,6 +152,8 @@ def _values(word: str, command: str, meanings: dict[str, str]) -> list[str]:
 
     key, _, value = word.partition("=")
     kept = value[: value.rfind(",") + 1]
+    if key == "hydra/launcher":
+        return [f"{key}={launcher}" for launcher in ("basic", *paths.LAUNCHERS)]
     if key == "loss":
         return [f"loss={candidate}" for candidate in _expressions(value, paths.terms())]
     is_group = key in paths.groups() and not (command == "eval" and key == "split")

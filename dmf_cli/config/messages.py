@@ -84,6 +84,9 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
             expression.parse(name, paths.terms())
         except ConfigError as wrong:
             return wrong
+    plugin = paths.LAUNCHERS.get(name) if group == "hydra/launcher" else None
+    if plugin:
+        return ConfigError(f"hydra/launcher={name} is not installed: pip install 'dmf-cli[{plugin}]'")
     if group and error.options is not None:
         return UnknownNameError(f"option {group}", name, _ordered(error.options))
     return ConfigError(_one_line(error))

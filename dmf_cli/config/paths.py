@@ -6,6 +6,14 @@ from pathlib import Path
 from dmf_cli.errors import ConfigError
 
 ROOT_CONFIG = "train"
+# Option of hydra/launcher -> the extra that brings its plugin.
+LAUNCHERS = {
+    "joblib": "joblib",
+    "submitit_local": "submitit",
+    "submitit_slurm": "submitit",
+    "ray": "ray",
+    "ray_aws": "ray",
+}
 
 
 @functools.cache

@@ -22,9 +22,12 @@ TERMS = sorted(paths.terms())
         ("dmf train loss=dice:0.7+i", ["loss=dice:0.7+iou"]),
         ("dmf train -m loss=dice,di", ["loss=dice,dice", "loss=dice,distance_ce"]),
         ("dmf train weig", ["weighting.", "weighting="]),
-        ("dmf train weighting=v", ["weighting=var", "weighting=var_reference"]),
+        (
+            "dmf train weighting=v",
+            [f"weighting={name}" for name in paths.options("weighting") if name[0] == "v"],
+        ),
         ("dmf train -m weighting=var,m", ["weighting=var,mad", "weighting=var,mad_reference"]),
-        ("dmf train auxiliary=cb", ["auxiliary=cbdice"]),
+        ("dmf train auxiliary=cb", [f"auxiliary={n}" for n in paths.options("auxiliary") if n[:2] == "cb"]),
         ("dmf train trainer.ep", ["trainer.epochs="]),
         ("dmf train trainer.backend=t", ["trainer.backend=tensorflow", "trainer.backend=torch"]),
         ("dmf train trainer.jit=", ["trainer.jit=auto", "trainer.jit=false", "trainer.jit=true"]),
@@ -41,10 +44,13 @@ TERMS = sorted(paths.terms())
         ("dmf eval RUN metrics.empty=o", ["metrics.empty=one"]),
         ("dmf replay ", []),
         ("dmf replay RUN weig", ["weighting.", "weighting="]),
-        ("dmf replay RUN weighting=mad,va", ["weighting=mad,var", "weighting=mad,var_reference"]),
+        (
+            "dmf replay RUN weighting=mad,va",
+            [f"weighting=mad,{name}" for name in paths.options("weighting") if name[:2] == "va"],
+        ),
         ("dmf replay RUN weighting=var,dwa weighting.te", ["weighting.temperature="]),
         ("dmf replay RUN trainer.", []),
-        ("dmf data ", actions()),
+        ("dmf data ", sorted(actions())),
         ("dmf data show dat", ["dataset.", "dataset="]),
         ("dmf data show dataset=busi", []),
         ("dmf data show trainer.", []),
@@ -121,3 +127,10 @@ def test_tune_and_compare_have_their_own_words():
     assert "loss=dice+bce" in completion.complete("dmf tune loss=dice+")
     assert completion.complete("dmf compare --b") == ["--baseline", "--by"]
     assert completion.complete("dmf compare ") == []  # file names, by the shell
+
+
+def test_launchers_of_sweeps():
+    assert completion.complete("dmf train -m hyd") == ["hydra/launcher="]
+    assert "hydra/launcher=submitit_slurm" in completion.complete("dmf train -m hydra/launcher=s")
+    assert completion.complete("dmf train -m sweep.on_error=s") == ["sweep.on_error=stop"]
+    assert "--dry-run" in completion.complete("dmf train --d")

@@ -89,3 +89,14 @@ def test_broken_yaml_is_one_line():
     assert text.startswith("not valid YAML")
     assert "line 2" in text
     assert "\n" not in text
+
+
+def test_a_launcher_that_is_not_installed_names_its_extra():
+    from hydra.errors import MissingConfigException
+
+    from dmf_cli.config import messages
+
+    error = MissingConfigException("no", missing_cfg_file="hydra/launcher/ray", options=["basic"])
+    assert (
+        str(messages.explain(error, [])) == "hydra/launcher=ray is not installed: pip install 'dmf-cli[ray]'"
+    )

@@ -82,7 +82,7 @@ def test_jobs_at_a_time(sweep, calls, tmp_path):
         (["seed=0,1", "sweep.workers=0"], "1 or above"),
         (["seed=interval(0,1)"], "does not support sweep type"),
         (["dataset=folder", "dataset.dir=nowhere", "seed=0,1"], "nowhere is not a folder"),
-        (["seed=0,1", "hydra/launcher=jolib"], "hydra/launcher"),
+        (["seed=0,1", "hydra/launcher=jolib"], "did you mean 'joblib'"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_runs(sweep, tmp_path, capsys, overrides, says):
