@@ -27,8 +27,8 @@ from rich.text import Text
 from dmf_cli.datasets import phantom
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SMALL = "dataset.count=240 dataset.size=64 dataset.image_size=64 model.filters=8 trainer.epochs=12"
-WIDTH, COLOURS, COLUMNS, LINES = 800, 64, 100, 60
+SMALL = "dataset.count=240 dataset.size=64 dataset.image_size=64 model.filters=8 trainer.epochs=10"
+WIDTH, COLOURS, COLUMNS, LINES = 800, 96, 100, 60
 SCENE = re.compile(
     r"<!-- run: (?P<command>.*?) -->\n(?:<!-- show: (?P<show>.*?) -->\n)?(?P<colours><!-- colours -->\n)?"
     r".*?<!-- end -->",
@@ -79,7 +79,7 @@ def picture(file: Path, target: Path) -> None:
     with Image.open(file) as opened:
         image: Any = opened.convert("RGB")
     image.thumbnail((WIDTH, WIDTH * 2))
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def screenshot(page: Path, target: Path) -> Path:
@@ -122,13 +122,18 @@ def photos(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-o", "--output", type=Path, default=DOCS / "gallery.md", help="the page to fill")
-    page = parser.parse_args().output
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenes whose command has this in it")
+    given = parser.parse_args()
+    page = given.output
     images = page.parent / "images" / "gallery"
     images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dmf-gallery-") as name:
         photos(Path(name) / "photos")
-        text = SCENE.sub(lambda found: scene(found, Path(name), images), page.read_text(encoding="utf-8"))
-    page.write_text(text, encoding="utf-8")
+
+        def fill(found: re.Match[str]) -> str:
+            return scene(found, Path(name), images) if given.only in found["command"] else found[0]
+
+        page.write_text(SCENE.sub(fill, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
