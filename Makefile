@@ -21,7 +21,7 @@ demo: $(VENV)/.ready ## install, train on the embedded dataset, print where the 
 	$(IN)/dmf train loss=cbdice+bce $(ARGS)
 
 # Sweeps of conf/experiment, which say more. The same target again skips what is done and ends with the comparison.
-sweep = $(IN)/dmf train -m experiment=$(1) $(if $(DIR),dataset.dir=$(DIR)) $(ARGS)
+sweep = $(IN)/dmf train -m experiment=$(1) $(if $(DIR),"dataset.dir=$(DIR)") $(ARGS)
 
 reproduce-quick: $(VENV)/.ready ## fixed against var, mad, bayes on the phantom, 2 seeds; 6 minutes on 2 cores, 4 on a GPU (an estimate)
 	$(call sweep,reproduce_quick)
