@@ -21,6 +21,8 @@ ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra"
 PLACES = ("dir", "data_dir", "download")
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {"size_mismatch": "error", "task": "lesion"}
+# Of the trainer: where images are kept decides nothing, and an option that is off leaves all as it was before it.
+ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
 LENGTH = 16
 
 
@@ -38,6 +40,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings = {key: value for key, value in config.items() if key not in ASIDE}
     images = {k: v for k, v in config["dataset"].items() if k not in PLACES}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
+    trainer = config.get("trainer", {})
+    settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
     content = ""
     if has_folder(config):

@@ -40,6 +40,7 @@ def folder_id(folder, *overrides):
         ["output_root=x"],
         ["sweep.workers=3", "sweep.on_error=stop"],
         ["dataset.data_dir=x"],
+        ["trainer.cache=disk"],
         ["optimizer.learning_rate=0.002"],
         ["optimizer.learning_rate=2e-3"],
     ],
@@ -57,6 +58,7 @@ def test_what_does_not_change_the_result_does_not_change_the_id(overrides):
         "dataset.seed=1",
         "weighting.window=151",
         "trainer.precision=mixed_bfloat16",
+        "trainer.oversample=1",
     ],
 )
 def test_what_changes_the_result_changes_the_id(override):
@@ -103,6 +105,8 @@ def without(settings, *keys):
 def test_options_that_came_later_leave_earlier_runs_what_they_are():
     phantom = configs.compose([])
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))
+    trainer = {k: v for k, v in phantom["trainer"].items() if k not in ("cache", "oversample")}
+    assert identity.run_id(phantom) == identity.run_id({**phantom, "trainer": trainer})
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))
 

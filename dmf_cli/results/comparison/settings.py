@@ -11,7 +11,7 @@ from dmf_cli.results.comparison.loading import FOLD, Run
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
-    "trainer.device", "trainer.insight_every",
+    "trainer.cache", "trainer.device", "trainer.insight_every",
 )  # fmt: skip
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 
