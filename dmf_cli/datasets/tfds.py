@@ -156,7 +156,9 @@ def prepare_tfds(config: Mapping[str, Any]) -> TfdsDataset:
             raise DownloadError(
                 f"tensorflow-datasets could not prepare {config['name']} ({type(error).__name__}: {reason})"
             ) from error
-    return open_tfds(config)
+    dataset = open_tfds(config)
+    dataset.fingerprint()  # minutes, now rather than at the start of the first run
+    return dataset
 
 
 def _builder(config: Mapping[str, Any]) -> Any:

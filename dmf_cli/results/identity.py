@@ -51,8 +51,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
 
 
 def has_folder(config: Config) -> bool:
-    """Whether the images are files of the user's; others are told by their config (name, version, seed)."""
-    return "dir" in config["dataset"]
+    """Whether the images are files of the user's; those of the phantom are told by their config."""
+    return "dir" in config["dataset"] or config["dataset"].get("kind") == "tfds"
 
 
 @functools.lru_cache(maxsize=8)

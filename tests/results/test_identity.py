@@ -122,3 +122,8 @@ def test_images_are_the_same_wherever_they_are_and_come_from(tmp_path):
     assert identity.run_id(here, Images()) == identity.run_id(
         without(here, "download", "size_mismatch", "table"), Images()
     )
+
+
+def test_a_set_that_is_not_there_is_told_before_any_run_of_a_sweep(tmp_path):
+    with pytest.raises(DatasetError, match="get it by `dmf data prepare dataset=oxford_pets`"):
+        run_id("dataset=oxford_pets", f"dataset.data_dir={tmp_path}")
