@@ -116,6 +116,8 @@ class Runner:
             self._end(one, "FAIL", math.nan, str(error))
             return
         config["run_dir"] = str(path)
+        if not any(word.startswith("report=") for word in words):
+            config["report"] = False  # a page for each of many trials is not what anyone looks at
         if resume is not None and index.read(path).state == "completed":
             self._report(one)
             self._finish(one, 0)

@@ -12,10 +12,10 @@ the sum, with Satterthwaite's degrees of freedom, and each part at its own t (Zo
 
     t_f * sqrt(seeds + images)    and    sqrt(t_(rows-1)^2 * seeds + t_(columns-1)^2 * images).
 
-With few seeds the first covers too little, as f itself is estimated (88 % at two seeds, 92 % at three), and
-the second too much (99 %, 98 %). Their mean is taken: 94 to 97 % from three seeds on, 93 to 98 % at two,
-whichever part is the larger. A percentile bootstrap over the same two factors falls to 56 %; it is there for
-those who want it (:func:`bootstrap`). ``scripts/simulate_compare.py`` prints all of them.
+With few seeds the first covers too little, as f itself is estimated, and the second too much. Their mean is
+taken: 94 to 97 % from three seeds on, 94 to 98 % at two, whichever part is the larger. A percentile bootstrap
+over the same two factors falls to 58 %; it is there for those who want it (:func:`bootstrap`).
+``scripts/simulate_compare.py`` prints all of them.
 """
 
 import dataclasses

@@ -137,13 +137,15 @@ def seeds_needed(
 
 
 def _power(difference: float, spread: float, n: int, alpha: float) -> float:
-    """Of the two-sided paired t test."""
+    """Of the two-sided paired t test; with so few seeds that all must agree, of their agreeing."""
     if spread < TIE:
         return 1.0
-    noncentral = difference / spread * math.sqrt(n)
-    if noncentral > 30:
-        return 1.0
-    return float(stats.nct.sf(special.stdtrit(n - 1, 1 - alpha / 2), n - 1, noncentral))
+    ratio = difference / spread
+    agree = float(special.ndtr(ratio)) ** n if alpha / smallest_p(n) < 2 else 1.0
+    if ratio * math.sqrt(n) > 30:
+        return agree
+    found = float(stats.nct.sf(special.stdtrit(n - 1, 1 - alpha / 2), n - 1, ratio * math.sqrt(n)))
+    return min(agree, found)
 
 
 def _reach(difference: float, parts: Parts, alpha: float) -> bool:
