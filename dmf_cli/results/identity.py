@@ -21,7 +21,7 @@ ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra"
 PLACES = ("dir", "data_dir", "download")
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {"size_mismatch": "error", "task": "lesion"}
-# Of the trainer: where images are kept decides nothing, and an option that is off leaves all as it was before it.
+# Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
 ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
 LENGTH = 16
 

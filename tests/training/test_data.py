@@ -61,3 +61,27 @@ def test_the_probe_holds_every_class(folder):
     opened = data.open_data(compose(folder))
     assert opened.probe().shape == (1, 16, 16, 2)
     assert opened.probe().sum(axis=(0, 1, 2)).tolist() == [256 - 25, 25]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("auto", "Prepared"), ("disk", "Stored"), ("none", "Decoded"), (None, "Prepared")]
+)
+def test_where_images_are_kept_is_said_by_the_config(folder, mode, kind):
+    config = compose(folder)
+    trainer = {k: v for k, v in config["trainer"].items() if k != "cache"}  # a run of before the key
+    opened = data.open_data({**config, "trainer": trainer | ({"cache": mode} if mode else {})})
+    assert type(opened.train).__name__ == kind
+    assert opened.note.startswith("images are ")
+
+
+def test_small_lesions_are_weighed_by_the_training_images(folder):
+    for name in sorted(folder.rglob("*_mask.png"))[:4]:
+        mask = np.zeros((16, 16), np.uint8)
+        mask[4:6, 4:6] = 255
+        Image.fromarray(mask).save(name)
+    opened = data.open_data(compose(folder))
+    assert opened.weights(0.0) is None
+    weights = opened.weights(1.0)
+    sizes = np.array([label.sum() for label in opened.train.each_label()])
+    assert set(sizes) == {4, 25}
+    np.testing.assert_allclose(weights[sizes == 4].mean() / weights[sizes == 25].mean(), 2.0)

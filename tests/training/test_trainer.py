@@ -203,3 +203,13 @@ def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, capsy
     assert last[0].endswith(f", {len(broken)} step(s) skipped so far")
     assert f"skipped   {len(broken)} of the training steps" in capsys.readouterr().out
     assert all(np.isfinite(a).all() for a in arrays(folder / "checkpoints/last.npz").values())
+
+
+def test_a_run_from_the_disk_with_small_lesions_more_often(tiny, tmp_path):
+    options = ("augment=strong", "trainer.cache=disk", "weighting=fixed", "trainer.epochs=1")
+    plain = trainer.train(tiny(*options))
+    more = trainer.train(tiny(*options, "trainer.oversample=3", run="more"))
+    assert "images are kept in" in (plain / "train.log").read_text()
+    losses_of = [[row["loss"] for row in rows(run / "steps.csv")] for run in (plain, more)]
+    assert len(losses_of[0]) == len(losses_of[1])
+    assert losses_of[0] != losses_of[1]
