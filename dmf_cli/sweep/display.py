@@ -50,16 +50,22 @@ class SweepDisplay(Display):
             ticker.join()
             self.report()
             self.stop()
-            self._say(view.table(self.board.rows))
+            width = self.console.width if self.mode == "live" else None
+            self._say(view.table(self.board.rows, width=width))
             self._say(view.totals(self.board.rows, time.monotonic() - self._began, None))
 
     def panel(self) -> Group:
-        """What the live part shows: never taller than the terminal."""
-        rows = self.board.rows
-        room = max(1, self.console.size.height - 3 - bool(self.board.note))
-        elapsed = time.monotonic() - self._began
-        lines: list[Any] = [view.totals(rows, elapsed, self.board.seconds_left()), view.table(rows, room)]
-        return Group(*lines, *([Text(self.board.note, style="yellow")] if self.board.note else []))
+        """What the live part shows: never taller or wider than the terminal."""
+        rows, size = self.board.rows, self.console.size
+        room = size.height - 3 - bool(self.board.note)
+        left = self.board.seconds_left()
+        lines: list[Any] = [view.progress(rows, time.monotonic() - self._began, left, size.width)]
+        if room < 2:
+            return Group(*lines)
+        lines.append(view.table(rows, room, size.width))
+        for text, style in ((view.left_out(rows, room), "dim"), (self.board.note, "yellow")):
+            lines += [Text(text, style=style, no_wrap=True, overflow="ellipsis")] if text else []
+        return Group(*lines)
 
     def _tick(self) -> None:
         while not self._done.wait(LOOK):

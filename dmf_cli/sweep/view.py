@@ -1,8 +1,12 @@
 """What a sweep shows, as pure functions of its rows: the table, lines for a log, the summary."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+from rich.console import JustifyMethod
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -14,38 +18,96 @@ STYLES = {
     "interrupted": "yellow", "elsewhere": "magenta", "waiting": "dim", "same": "dim", "left": "dim",
 }  # fmt: skip
 WORDS = {"completed": "done", "same": "duplicate", "left": "not begun"}
+GAP = 2  # characters between columns
+LEAST = 5  # width down to which the user's values are shortened
+SPARE = ("", "time", "left", "test Dice")  # columns that a narrow terminal does without, in this order
 # What is shown first when there is not room for all.
 URGENT = ("running", "loading", "failed", "interrupted", "elsewhere", "waiting", "completed", "left", "same")
 
 
-def table(rows: Sequence[Row], room: int | None = None) -> Table:
-    """One row a job; the most telling ones if there is ``room`` for so many lines only."""
+@dataclasses.dataclass
+class Column:
+    """One column: its cells are cut to ``width``; in a narrow terminal whole columns are left out."""
+
+    heading: str
+    cells: list[Text]
+    right: bool = True
+    given: bool = False  # a key of the user's: shortened before anything is left out
+    width: int = 0
+
+    def __post_init__(self) -> None:
+        self.width = max([cell_len(self.heading), *(cell.cell_len for cell in self.cells)])
+
+
+def table(rows: Sequence[Row], room: int | None = None, width: int | None = None) -> Table:
+    """One row a job; the most telling ones if there is ``room`` for so many lines only.
+
+    Args:
+        rows: all jobs.
+        room: lines for them; None: as many as there are jobs.
+        width: of the terminal; None: as wide as it takes.
+    """
     shown = list(rows) if room is None or len(rows) <= room else _most_telling(rows, max(1, room - 1))
-    keys = list(dict.fromkeys(key for row in rows for key in row.job.label))
-    notes = {row.job.number: row.message for row in shown if row.message and row.state != "failed"}
-    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    made.add_column("job", justify="right", no_wrap=True)
-    for key in keys:
-        made.add_column(key, no_wrap=True, overflow="ellipsis", min_width=4)
-    made.add_column("state", no_wrap=True, min_width=7)
-    for heading in ("epoch", f"best {_monitor(rows)}", "test Dice", "time", "left"):
-        made.add_column(heading, justify="right", no_wrap=True)
-    if notes:
-        made.add_column("", no_wrap=True, overflow="ellipsis")
-    for row in shown:
-        values = [Text(row.job.label.get(key, "")) for key in keys]
-        made.add_row(
-            str(row.job.number),
-            *values,
-            _state(row),
-            *_figures(row),
-            *([notes.get(row.job.number, "")] if notes else []),
+    columns = _columns(rows, shown)
+    if width is not None:
+        columns = _fitting(columns, width)
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, GAP, 0, 0))
+    for column in columns:
+        justify: JustifyMethod = "right" if column.right else "left"
+        made.add_column(
+            column.heading, justify=justify, no_wrap=True, overflow="ellipsis", width=column.width
         )
-    if len(shown) < len(rows):
-        rest = Counter(row.state for row in rows if row not in shown)
-        more = ", ".join(f"{count} {WORDS.get(state, state)}" for state, count in rest.items())
-        made.add_row("", Text(f"+ {more}", style="dim"))
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        made.add_row(*cells)
     return made
+
+
+def left_out(rows: Sequence[Row], room: int) -> str:
+    """What :func:`table` has no room for; empty if it shows all."""
+    if len(rows) <= room:
+        return ""
+    shown = _most_telling(rows, max(1, room - 1))
+    rest = Counter(row.state for row in rows if row not in shown)
+    return "+ " + ", ".join(f"{count} {WORDS.get(state, state)}" for state, count in rest.items())
+
+
+def _columns(rows: Sequence[Row], shown: Sequence[Row]) -> list[Column]:
+    keys = list(dict.fromkeys(key for row in rows for key in row.job.label))
+    columns = [Column("job", [Text(str(row.job.number)) for row in shown])]
+    for key in keys:
+        cells = [Text(row.job.label.get(key, "")) for row in shown]
+        columns.append(Column(short(key, keys), cells, right=False, given=True))
+    columns.append(Column("state", [_state(row) for row in shown], right=False))
+    figures = [_figures(row) for row in shown]
+    for place, heading in enumerate(("epoch", _monitor(rows), "test Dice", "time", "left")):
+        columns.append(Column(heading, [Text(each[place]) for each in figures]))
+    # Why a job failed is told above the table.
+    notes = [Text(row.message if row.state != "failed" else "", style="dim") for row in shown]
+    return [*columns, *([Column("", notes, right=False)] if any(notes) else [])]
+
+
+def short(key: str, keys: Sequence[str]) -> str:
+    """``trainer.batch_size`` as ``batch_size``, where no other key ends so."""
+    last = key.rpartition(".")[2]
+    return last if [other.rpartition(".")[2] for other in keys].count(last) == 1 else key
+
+
+def _fitting(columns: list[Column], width: int) -> list[Column]:
+    """Shorten what the user knows already, the longest first; then leave out what is told least."""
+
+    def excess() -> int:
+        return sum(column.width + GAP for column in columns) - GAP - width
+
+    while excess() > 0:
+        longest = max((c for c in columns if c.given), key=lambda c: c.width, default=None)
+        if longest is not None and longest.width > LEAST:
+            longest.width -= 1
+            continue
+        spare = [c for heading in SPARE for c in columns if c.heading == heading]
+        if not spare:
+            break
+        columns.remove(spare[0])
+    return columns
 
 
 def plan(rows: Sequence[Row]) -> Table:
@@ -92,6 +154,27 @@ def totals(rows: Sequence[Row], elapsed: float, left: float | None) -> Text:
     ]
     parts = [", ".join(words), duration(elapsed), *([f"about {duration(left)} left"] if left else [])]
     return Text(" | ".join(parts), style="bold")
+
+
+def progress(rows: Sequence[Row], elapsed: float, left: float | None, width: int) -> Table:
+    """A bar over all epochs of all jobs, and the totals."""
+    real = [row for row in rows if row.state != "same"]
+    grid = Table.grid(padding=(0, 1))
+    text = totals(rows, elapsed, left)
+    text.no_wrap, text.overflow = True, "ellipsis"
+    bar = min(24, width - text.cell_len - 1)
+    if bar >= 6:
+        grid.add_row(ProgressBar(total=len(real), completed=sum(map(_share, real)), width=bar), text)
+    else:
+        grid.add_row(text)
+    return grid
+
+
+def _share(row: Row) -> float:
+    """How much of a job is done; scoring counts as a part of an epoch."""
+    if row.state == "completed":
+        return 1.0
+    return row.epoch / (row.epochs + 0.5) if row.epochs else 0.0
 
 
 def line(row: Row, count: int) -> str:
