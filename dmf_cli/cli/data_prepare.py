@@ -42,7 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     dataset = _prepare(config, options.archive)
     print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
-    print(f"next: dmf data show {' '.join(options.overrides)}")
+    kept = [override for override in options.overrides if not override.startswith("dataset.download.")]
+    print(f"next: dmf data show {' '.join(kept)}")
     return 0
 
 
