@@ -66,7 +66,8 @@ def test_the_wheel_has_the_package_with_its_configs_and_nothing_else(wheel: Path
     names = set(zipfile.ZipFile(wheel).namelist())
     ours = {f"dmf_cli/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
     assert "dmf_cli/conf/train.yaml" in ours <= names
-    assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "dmf_cli").rglob("*.py")} <= names
+    files = [p for pattern in ("*.py", "templates/*") for p in (ROOT / "dmf_cli").rglob(pattern)]
+    assert {p.relative_to(ROOT).as_posix() for p in files if p.is_file()} <= names
     version = dmf_cli.__version__
     assert {name.split("/")[0] for name in names} == {"dmf_cli", f"dmf_cli-{version}.dist-info"}
     assert f"dmf_cli-{version}.dist-info/licenses/LICENSE" in names

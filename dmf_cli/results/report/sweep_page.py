@@ -131,7 +131,7 @@ def _comparison(found: Comparison) -> Table:
 
 def _sortable(text: str) -> Cell:
     try:
-        return Cell(text, float(text))
+        return Cell(text, float(text.removeprefix("<")))
     except ValueError:
         return Cell(text, None if text in ("", "-") else text)
 

@@ -1,5 +1,7 @@
 """The HTML of a report, without a browser: what it says, what it escapes, and what it does not fetch."""
 
+import base64
+import io
 import json
 import re
 import subprocess
@@ -8,9 +10,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli.cli.main import main
-from dmf_cli.results import report
+from dmf_cli.results import cases, report
 from dmf_cli.results.report import chart, pictures
 from dmf_cli.results.report.differences import differences
 from dmf_cli.results.report.table import cell, duration
@@ -113,6 +116,24 @@ def test_the_slider_starts_where_both_masks_are_seen():
     assert pictures.start(mask(70, 80), nothing) == 80  # missed: all of it on the left
     assert pictures.start(nothing, mask(20, 30)) == 20  # a false alarm: all of it on the right
     assert pictures.start(nothing, nothing) == 50
+
+
+@pytest.mark.parametrize(("classes", "channels"), [(1, 1), (3, 3)])
+def test_masks_are_thin_and_keep_their_borders(classes, channels):
+    image = np.full((40, 900, 3), 7, np.uint8)[..., :channels].squeeze()
+    truth = np.zeros((40, 900), np.uint8)
+    truth[10:30, 100:400] = classes
+    case = cases.Case("a", "worst", 0.5, image, truth, np.zeros_like(truth))
+    (made,) = pictures.pictures([case], [{"id": "a", "outcome": "no_overlap", "lesion_pixels": "6000"}])
+    assert (made.title, made.facts) == ("no overlap", "Dice 0.500, truth 6,000 px")
+    assert (made.height, made.width) == (14, 300)
+    opened = [
+        Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for uri in (made.image, made.truth)
+    ]
+    assert [one.size for one in opened] == [(300, 14)] * 2
+    opacity = np.asarray(opened[1].convert("RGBA"))[..., 3]
+    assert set(np.unique(opacity)) == {0, 70, 255}  # outside, inside, border
+    assert (opacity > 0).sum() == (truth[::3, ::3] > 0).sum()
 
 
 def test_names_of_users_are_never_markup(finished):
