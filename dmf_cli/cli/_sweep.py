@@ -29,7 +29,7 @@ def run(overrides: Sequence[str], *, dry: bool) -> int:
     planned = plan(overrides)
     settings = planned.settings
     _check_conclusion(planned)
-    board = Board(planned.jobs, settings["workers"])
+    board = Board(planned.jobs, settings["workers"], remote=planned.launcher != "basic")
     if dry:
         _print(board)
         return 0

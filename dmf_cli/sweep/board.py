@@ -59,10 +59,11 @@ class Board:
     Args:
         jobs: of the sweep; of several that are the same run only the first counts.
         workers: jobs at a time, for the time that is left.
+        remote: a launcher runs the jobs, so that only the disk tells how they end.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int = 1) -> None:
-        self.workers, self.note = workers, ""
+    def __init__(self, jobs: Sequence[Job], workers: int = 1, *, remote: bool = False) -> None:
+        self.workers, self.remote, self.note = workers, remote, ""
         self.rows = [Row(job) for job in jobs]
         self._by_id = {row.job.id: row for row in reversed(self.rows)}
         self._indices = [Index(root) for root in dict.fromkeys(job.root for job in jobs)]
@@ -140,25 +141,29 @@ class Board:
         if state in ("failed", "interrupted") and state != row.state:
             row.message = row.message or str(status.get("message", ""))
         row.state = state
+        if state == "elsewhere":
+            row.message = row.message or "another process runs it"
         if state == "completed":
-            row.score, row.eta = _score(entry.path), None
+            row.score, row.eta, row.message = _score(entry.path), None, ""
             if row.began is None:
                 row.seconds = sum(_epoch_seconds(entry.path)) or None
         elif state == "waiting" and row.epoch:
             row.message = f"goes on after epoch {row.epoch}"
 
     def _state(self, row: Row, entry: Entry) -> str:
-        """What the disk says counts, unless it is of an earlier try or the job is known to have ended."""
-        if entry.state == "completed":
-            return "completed"
-        if row.state not in OPEN:
-            return row.state
+        """What the disk says about a row that has not ended yet.
+
+        Who runs jobs himself knows how they end. Of a launcher's jobs only the disk tells, whose news must
+        not be mistaken for those of an earlier try.
+        """
+        if entry.state == "completed" or row.state not in OPEN:
+            return "completed" if entry.state == "completed" else row.state
         if entry.state == "running":
-            return "running" if row.state != "elsewhere" else "elsewhere"
-        told = entry.status.get("state")
-        first = self._first.get(entry.id)
+            return "running" if self.remote or row.state in ("loading", "running") else "elsewhere"
+        told, first = entry.status.get("state"), self._first.get(entry.id)
         old = first is not None and (first.path, first.status) == (entry.path, entry.status)
-        return row.state if old or told not in ("failed", "interrupted") else str(told)
+        news = self.remote and not old and told in ("failed", "interrupted")
+        return str(told) if news else row.state
 
     def _estimate(self) -> None:
         typical = self._typical()

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from dmf_cli.errors import DmfError
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.training.display import REFRESH, Display, SafeLive
@@ -69,7 +70,7 @@ class SweepDisplay(Display):
 
     def _tick(self) -> None:
         while not self._done.wait(LOOK):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, DmfError):
                 self.board.look()
             self.report()
 

@@ -81,7 +81,7 @@ def launch(plan: Plan, board: Board) -> None:
         RunFolderError: the output folder cannot be written to.
         KeyboardInterrupt: asked for; jobs in a queue stay there.
     """
-    rows = board.of("waiting")
+    rows = board.of("waiting", "running")  # another process may give up what it runs
     for row in rows:
         with told(failure_file(row.job)):
             failure_file(row.job).parent.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from dmf_cli import config as configs
 from dmf_cli.cli.main import main
+from dmf_cli.results import identity
 from dmf_cli.results.index import Index
+from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
 from dmf_cli.sweep.runner import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def composed(*overrides):
+    return configs.compose(overrides)
 
 
 def states(tmp_path):
@@ -161,6 +168,38 @@ def test_two_sweeps_share_the_work(sweep, calls, tmp_path):
         thread.join()
     assert [len(board.of("completed")) for board in boards] == [4, 4]
     assert sorted(calls()) == ["0", "1", "2", "3"]
+
+
+def test_a_run_of_another_process_is_waited_for(sweep, calls, tmp_path, capsys):
+    """As `dmf train` in another terminal: its folder is held, no sweep knows of it."""
+    config = composed("output_root=out", "seed=0")
+    run = RunFolder.claim(None, root=tmp_path / "out")
+    run.write_config("seed: 0\n")
+    run.write_status("running", id=identity.run_id(config))
+
+    def end_it():
+        wait_for(lambda: calls() == ["1"])
+        time.sleep(0.3)
+        run.write_status("completed")
+        run.release()
+
+    thread = threading.Thread(target=end_it)
+    thread.start()
+    assert sweep("seed=0,1") == 0
+    thread.join()
+    assert calls() == ["1"]
+    assert "job 1/2 (seed=0): elsewhere, another process runs it" in capsys.readouterr().out
+
+
+def test_a_run_that_another_process_gives_up_is_gone_on_with(sweep, calls, tmp_path):
+    run = RunFolder.claim(None, root=tmp_path / "out")
+    run.write_config("seed: 0\n")
+    run.write_status("running", id=identity.run_id(composed("output_root=out", "seed=0")))
+    run.last_checkpoint.write_text("state")
+    timer = threading.Timer(1.5, run.release)
+    timer.start()
+    assert sweep("seed=0") == 0
+    assert calls() == ["0 again"]
 
 
 SCRIPT = """
