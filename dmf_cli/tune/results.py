@@ -171,15 +171,14 @@ def _plot(plan: Plan, study: Any) -> Figure | None:
 
 
 def _scatter(axes: Axes, x: list[float], y: list[float], dimension: Any) -> None:
-    label = dimension.key
+    label, ends = dimension.key, [dimension.low, dimension.high]
     if label.startswith(WEIGHT):
-        x, label = (
-            [math.exp(value) for value in x],
-            f"weight of {label.removeprefix(WEIGHT)} over the first's",
-        )
+        x, ends = [math.exp(value) for value in x], [math.exp(value) for value in ends]
+        label = f"weight of {label.removeprefix(WEIGHT)} over the first's"
     axes.plot(x, y, "o", color=figure.COLOURS[0], markersize=4, alpha=0.7)
     if dimension.log or dimension.key.startswith(WEIGHT):
         axes.set_xscale("log")
+    axes.set_xlim(*ends)  # all that was searched
     axes.set_xlabel(label)
 
 
