@@ -74,6 +74,7 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
     runtime.start({**plain, "deterministic": False})
     network = in_float32(score.load_network(run.best_model))
     note = {"format": kind, **usage(network, config), **_origin(run)}
+    note["output"]["classes"] = score.class_names(run, config, len(note["output"]["classes"]))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(network, kind, output)

@@ -1,5 +1,7 @@
 """Scores of a run's best network, on its own test split or on images that it never saw."""
 
+import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,18 +93,27 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
     view = View(size, options["resize"], options["normalize"], wanted)
     runtime.start(config["trainer"])
     network = load_network(run.best_model)
-    channels, known = network.input_shape[-1], options.get("classes") or ("background", "lesion")
+    channels = network.input_shape[-1]
     check_channels(channels)
-    classes = max(2, network.output_shape[-1])
-    names = known if len(known) == classes else [f"class_{c}" for c in range(classes)]
     batch_size = config["trainer"]["batch_size"]
     return predictor(network), {
         "view": view,
-        "classes": names,
+        "classes": class_names(run, config, max(2, network.output_shape[-1])),
         "channels": channels,
         "batch_size": batch_size,
         "spacing": options.get("spacing"),
     }
+
+
+def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
+    """Names of ``count`` classes: of the config, or of the run's scores where a dataset names its own."""
+    known = list(config["dataset"].get("classes") or ())
+    if len(known) != count:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            known = list(json.loads((run.metrics / "test_summary.json").read_text())["classes"])
+    if len(known) == count:
+        return known
+    return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]
 
 
 def load_network(path: Path) -> Any:

@@ -1,14 +1,16 @@
 """Masks of loose image files: right size, right place, nothing lost, nothing stopped by a bad file."""
 
 import csv
+import json
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dmf_cli.errors import DatasetError, RunFolderError
-from dmf_cli.training import masks
+from dmf_cli.training import masks, score
 from dmf_cli.training.predicting import View
 
 VIEW = View((8, 8))
@@ -217,3 +219,14 @@ def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
         (output / "masks" / "a.png").mkdir(parents=True)
     with pytest.raises(RunFolderError, match=r"cannot write .*: give another folder with -o DIR"):
         predict(masks.find([photos / "a.png"], output), output)
+
+
+def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path):
+    run, given = SimpleNamespace(metrics=tmp_path), {"dataset": {"classes": ["background", "a", "b"]}}
+    assert score.class_names(run, given, 3) == ["background", "a", "b"]
+    assert score.class_names(run, {"dataset": {}}, 3) == ["class_0", "class_1", "class_2"]
+    assert score.class_names(run, {"dataset": {}}, 2) == ["background", "lesion"]
+    names = {"background": {}, "benign": {}, "malignant": {}}
+    (tmp_path / "test_summary.json").write_text(json.dumps({"classes": names}))
+    assert score.class_names(run, {"dataset": {}}, 3) == list(names)
+    assert score.class_names(run, given, 3) == ["background", "a", "b"]
