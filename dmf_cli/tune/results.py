@@ -123,7 +123,8 @@ def render(plan: Plan, study: Any) -> "Table":
 def _title(plan: Plan, rows: list[dict[str, Any]]) -> str:
     counts = {word: sum(row["state"] == word for row in rows) for word in WORDS.values()}
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{len(rows)} trials ({said}), best first by {plan.monitor} on the validation split"
+    many = f"{len(rows)} trial{'s' * (len(rows) != 1)}"
+    return f"{many} ({said}), best first by {plan.monitor} on the validation split"
 
 
 def _best(values: list[float], maximize: bool) -> float:
@@ -184,4 +185,5 @@ def _scatter(axes: Axes, x: list[float], y: list[float], dimension: Any) -> None
 
 def files(folder: Path) -> str:
     """Where everything is, for the last line."""
-    return f"written to {folder}: trials.csv, trials.json, trials.md, search.png, trials/"
+    names = ("trials.csv", "trials.json", "trials.md", "search.png", "trials")
+    return f"written to {folder}: {', '.join(name for name in names if (folder / name).exists())}"
