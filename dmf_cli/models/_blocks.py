@@ -109,7 +109,7 @@ def head(x: Tensor, classes: int, *, scale: int = 1, like: Tensor = None) -> Ten
     name = "logits" if scale == 1 else "coarse_logits"
     logits = layers.Conv2D(classes, 1, dtype="float32", name=name)(x)
     if scale > 1:
-        logits = enlarge(logits, like, scale, dtype="float32")
+        logits = enlarge(logits, like, scale)
         logits = layers.Activation("linear", dtype="float32", name="logits")(logits)
     return probabilities(logits)
 
@@ -120,11 +120,12 @@ def probabilities(logits: Tensor) -> Tensor:
     return layers.Activation(activation, dtype="float32", name="probabilities")(logits)
 
 
-def enlarge(x: Tensor, like: Tensor, scale: int, dtype: str | None = None) -> Tensor:
-    """Bilinearly ``scale`` times larger, cut to the size of ``like``."""
-    if scale > 1:
-        x = layers.UpSampling2D(scale, interpolation="bilinear", dtype=dtype)(x)
-    return fit_size(x, like)
+def enlarge(x: Tensor, like: Tensor, scale: int) -> Tensor:
+    """Bilinearly ``scale`` times larger, in float32, cut to the size of ``like``."""
+    if scale == 1:
+        return fit_size(x, like)
+    # XLA gives the gradient of a bilinear resize in float32 whatever came in, and then refuses float16.
+    return fit_size(layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32")(x), like)
 
 
 def fit_size(x: Tensor, like: Tensor) -> Tensor:
@@ -134,4 +135,4 @@ def fit_size(x: Tensor, like: Tensor) -> Tensor:
     than the map that it joins.
     """
     height, width = x.shape[1] - like.shape[1], x.shape[2] - like.shape[2]
-    return layers.Cropping2D(((0, height), (0, width)))(x) if height or width else x
+    return layers.Cropping2D(((0, height), (0, width)), dtype=x.dtype)(x) if height or width else x

@@ -32,9 +32,7 @@ def test_every_architecture_is_tested_here():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    ("shape", "classes"), [((33, 47, 1), 2), ((33, 47, 3), 5), ((32, 16, 3), 1), ((5, 9, 1), 1)]
-)
+@pytest.mark.parametrize(("shape", "classes"), [((33, 47, 1), 2), ((32, 16, 3), 5), ((5, 9, 1), 1)])
 def test_any_size_gives_probabilities_of_that_size(name, shape, classes):
     found = keras.ops.convert_to_numpy(build(name, shape, classes)(noise(shape)))
     assert found.shape == (2, *shape[:2], classes)
@@ -59,10 +57,24 @@ def test_the_head_gives_logits_and_then_probabilities_in_float32_under_mixed_pre
     assert np.isfinite(keras.ops.convert_to_numpy(model(noise((16, 16, 1))))).all()
 
 
+def test_a_gate_trains_compiled_in_mixed_precision():
+    """XLA, the default on a GPU, has no float16 gradient of a bilinear resize."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = models.attention_unet((6, 7, 1), 2, filters=1, depth=1, convs=1, norm="none")
+        model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy", jit_compile=True)
+        truth = np.eye(2, dtype="float32")[np.zeros((2, 6, 7), int)]
+        assert np.isfinite(model.train_on_batch(noise((6, 7, 1)), truth))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_model_is_stock_keras_and_predicts_the_same(name, tmp_path):
     model, images = build(name, (17, 22, 1)), noise((17, 22, 1))
     assert [type(layer) for layer in model.layers if not type(layer).__module__.startswith("keras.")] == []
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {0.9}  # Keras's own lags behind on small data
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_array_equal(model(images), loaded(images))
@@ -84,19 +96,12 @@ def test_the_loss_reaches_every_weight(name):
     assert still == []
 
 
-@pytest.mark.parametrize("norm", ["group", "instance", "none"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "norm"), [*zip(NAMES, ["group", "instance", "none"] * 2, strict=True)])
 def test_other_normalisations(name, norm):
     kinds = {type(layer) for layer in build(name, norm=norm, dropout=0.5).layers}
     assert keras.layers.BatchNormalization not in kinds
     assert (keras.layers.GroupNormalization in kinds) == (norm != "none")
     assert keras.layers.Dropout in kinds
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_batch_normalisation_follows_small_data(name):
-    found = [layer for layer in build(name).layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert {layer.momentum for layer in found} == {0.9}
 
 
 def layers(name, kind, **options):
@@ -162,7 +167,7 @@ def test_impossible_settings_are_told(name, options, text):
         build(name, **options)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["deeplabv3plus", "resunet"])
 def test_a_misspelt_norm_names_the_closest(name):
     with pytest.raises(UnknownNameError, match="did you mean 'batch'"):
         build(name, norm="bach")
