@@ -46,8 +46,7 @@ def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
     if planned.launcher != "basic":
         from dmf_cli.sweep.launch import launch
 
-        launch(planned, board)
-        return False
+        return launch(planned, board)
     runner = Runner(
         board,
         workers=settings["workers"],

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from dmf_cli.sweep.runner import Runner
 
 # Launchers whose workers have no use without the sweep that waits for them.
 ATTACHED = ("joblib", "submitit_local")
+SETTLE = 15.0  # seconds that they may take to save
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +76,14 @@ class Task:
             write_atomic(Path(self.stop_file), "")
 
 
-def launch(plan: Plan, board: Board) -> None:
+def launch(plan: Plan, board: Board) -> bool:
     """Run what is to be run through the launcher of ``plan``, and wait for it.
+
+    Returns:
+        Whether it was interrupted. Workers here then save and end; jobs in the queue of a cluster stay there.
 
     Raises:
         RunFolderError: the output folder cannot be written to.
-        KeyboardInterrupt: asked for; jobs in a queue stay there.
     """
     rows = board.of("waiting", "running")  # another process may give up what it runs
     for row in rows:
@@ -95,11 +99,15 @@ def launch(plan: Plan, board: Board) -> None:
     try:
         if rows:
             _note(board, rows, _through_hydra(plan, [row.job for row in rows], task))
+    except KeyboardInterrupt:
+        _settle(board, SETTLE if plan.launcher in ATTACHED else 0.0)
+        return True
     finally:
         for file in (stop, *(failure_file(row.job) for row in rows)):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             stop.parent.rmdir()
+    return False
 
 
 def _through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Sequence[Any]:
@@ -129,6 +137,16 @@ def _note(board: Board, rows: Sequence[Row], returns: Sequence[Any]) -> None:
         if found.status == JobStatus.FAILED and row.state != "failed":
             board.set(row.job, "failed", " ".join(str(found._return_value).split()))
     for row in board.of("waiting", "loading", "running"):
+        board.set(row.job, "left")
+
+
+def _settle(board: Board, seconds: float) -> None:
+    """Wait until the workers have saved what is under way, as far as they do."""
+    end = time.monotonic() + seconds
+    while board.of("running") and time.monotonic() < end:
+        time.sleep(0.2)
+        board.look()
+    for row in board.of("waiting"):
         board.set(row.job, "left")
 
 
