@@ -17,7 +17,7 @@ from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.display import SweepDisplay
 from dmf_cli.sweep.jobs import Plan, plan
 from dmf_cli.sweep.runner import Runner
-from dmf_cli.training.display import make_console
+from dmf_cli.training.display import Display, make_console
 
 
 def run(overrides: Sequence[str], *, dry: bool) -> int:
@@ -26,7 +26,7 @@ def run(overrides: Sequence[str], *, dry: bool) -> int:
     Raises:
         UsageError: something is wrong with the command, any job or the output folder; nothing was started.
     """
-    planned = plan(overrides)
+    planned = plan(overrides, Display().note)
     settings = planned.settings
     _check_conclusion(planned)
     board = Board(planned.jobs, settings["workers"], remote=planned.launcher != "basic")

@@ -1,12 +1,14 @@
 """The jobs of a sweep, composed and checked before anything runs."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.results import identity
+from dmf_cli.results import identity, index, places
+
+MANY = 10  # jobs, whose check takes some seconds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,11 +56,16 @@ class Plan:
     launcher: str = "basic"
 
 
-def plan(overrides: Sequence[str]) -> Plan:
+def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: None) -> Plan:
     """The jobs of ``dmf train -m OVERRIDES``.
+
+    Args:
+        overrides: of the command line.
+        note: told what takes a while.
 
     Raises:
         ConfigError: an override or a value of any job is wrong, or two jobs want one folder.
+        RunFolderError: ``run_dir`` of a job is something else already.
         DatasetError: the images of a job cannot be read.
     """
     from dmf_cli.config import composer
@@ -68,6 +75,8 @@ def plan(overrides: Sequence[str]) -> Plan:
     for key in labels[0] if labels else ():
         if key.partition(".")[0] == "sweep":
             raise ConfigError(f"{key} differs between the jobs: it is of the whole sweep, give one value")
+    if len(sweep.jobs) > MANY:
+        note(f"composing and checking {len(sweep.jobs)} jobs")
     jobs = []
     for number, (words, label) in enumerate(zip(sweep.jobs, labels, strict=True), start=1):
         config = composer.compose([*words, *sweep.hydra])
@@ -92,7 +101,10 @@ def _check_folders(jobs: Sequence[Job]) -> None:
         exact = job.config["run_dir"]
         if exact is None:
             continue
-        other = owners.setdefault(str(Path(exact).expanduser().absolute()), job)
+        place = Path(exact).expanduser()
+        if index.read(place).id != job.id:
+            places.check_free(place)
+        other = owners.setdefault(str(place.absolute()), job)
         if other.id != job.id:
             raise ConfigError(
                 f"run_dir={exact} is the same for jobs {other.number} ({other}) and {job.number} ({job}): "

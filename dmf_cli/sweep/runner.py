@@ -141,7 +141,7 @@ class Runner:
         try:
             child.run(job.config, resume)
         except KeyboardInterrupt:
-            state, self.stopping = "interrupted", True
+            state, self.stopping, self.interrupted = "interrupted", True, True
         except Exception as error:
             known = isinstance(error, DmfError)
             state, message = "failed", str(error) if known else f"unexpected {type(error).__name__}: {error}"

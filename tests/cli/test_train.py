@@ -86,6 +86,12 @@ def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
     assert lines[1].startswith("error: job 3 (seed=8): unexpected KeyError")
 
 
+def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
+    assert main(["train", "-m", "seed=9,1", "sweep.isolate=false"]) == 130
+    assert [c["seed"] for c in trained] == [9]
+    assert "2 job(s) are left" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -115,6 +115,12 @@ def test_run_dir_for_each_job(sweep, calls, tmp_path):
     assert calls() == ["0", "1"]
 
 
+def test_a_run_dir_that_is_something_else(sweep, tmp_path, capsys):
+    (tmp_path / "here").mkdir()
+    assert sweep("seed=0", "run_dir=here") == 2
+    assert "run_dir=here exists already (a folder)" in capsys.readouterr().err
+
+
 def wait_for(condition):
     end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
