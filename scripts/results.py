@@ -87,7 +87,9 @@ def _figures(made: Path, study: Path, images: Path) -> list[str]:
             image: Any = Image.open(made / f"{name}.png").convert("RGB")
             image.thumbnail((WIDTH, WIDTH))
             buffer = io.BytesIO()
-            image.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
+            image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                buffer, format="png", optimize=True
+            )
             target = images / f"{re.sub(r'[^A-Za-z0-9]+', '-', f'{study.name}-{kind}-{name}')}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(buffer.getvalue())

@@ -70,4 +70,5 @@ def test_the_page_is_filled(script: ModuleType) -> None:
     assert set(commands) <= set(COMMANDS)
     assert {"train", "compare", "replay", "predict", "eval", "list", "doctor", "data"} <= set(commands)
     shown = re.findall(r"!\[.*?\]\((.*?)\)", PAGE)
+    assert len(shown) > 5
     assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []
