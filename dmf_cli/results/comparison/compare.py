@@ -85,7 +85,7 @@ def compare(
 
     Args:
         paths: run folders, or folders that hold some.
-        metric: a column of the per-image tables, such as ``foreground.dice``.
+        metric: a column of the per-image tables, such as ``foreground.dice``; ``dice`` means the same.
         by: see :func:`dmf_cli.results.comparison.settings.place`.
         baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
             several have it, each other is held against the one that is like it in everything else. None:
@@ -97,6 +97,7 @@ def compare(
         RunFolderError: fewer than two comparable runs.
         ConfigError: all runs are one setting, or the baseline is none of them.
     """
+    metric = metric if "." in metric else f"foreground.{metric}"
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
     groups, images, doubled = collect(settings.place(runs, by))

@@ -49,6 +49,7 @@ def test_where_less_is_better_the_same_difference_is_worse(sweep):
     assert [row.group.name for row in found.rows] == ["weighting=var", "weighting=fixed"]
     assert "weighting=fixed is worse than weighting=var" in found.verdict
     assert by_name(found)["weighting=var"].rank == 1.0
+    assert compare([found.rows[0].group.runs[0][0].parent], metric="fpr").metric == "foreground.fpr"
 
 
 def test_the_direction_of_every_metric_is_known():
