@@ -11,6 +11,7 @@ from typing import Any
 from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
 from dmf_cli.results import places
+from dmf_cli.results.index import Index
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
@@ -122,7 +123,10 @@ def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
 
 
 def _hint(done: Sequence[Row]) -> None:
-    """What to do next with the finished runs."""
-    roots = list(dict.fromkeys(str(row.job.config["output_root"]) for row in done))
-    if len(done) > 1:
-        print(f"compare them: dmf compare {shlex.join(roots)}")
+    """What to do next with the finished runs: all of them, and no others."""
+    if len(done) < 2:
+        return
+    roots = list(dict.fromkeys(str(row.job.root) for row in done))
+    ours = {row.path for row in done}
+    mixed = any(entry.path not in ours for root in roots for entry in Index(root).refresh())
+    print(f"compare them: dmf compare {shlex.join(sorted(map(str, ours)) if mixed else roots)}")

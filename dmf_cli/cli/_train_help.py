@@ -23,7 +23,7 @@ loss expressions: any terms joined by +, with or without coefficients; each term
 more examples
   dmf train dataset=busi dataset.dir=PATH trainer.epochs=40 run_dir=outputs/busi
   dmf train -m weighting=fixed,var,mad,bayes seed=0,1,2    (a sweep; again: runs what is left)
-  dmf train -m seed=range(8) hydra/launcher=joblib          (or submitit_slurm, ray)
+  dmf train -m 'seed=range(8)' hydra/launcher=joblib        (or submitit_slurm, ray)
 
 groups (GROUP=OPTION)
 {groups}

@@ -40,6 +40,10 @@ def test_the_same_command_again_runs_only_what_is_missing(sweep, calls, tmp_path
     assert "compare them: dmf compare out" in out
     assert sweep("seed=0,1,2") == 0
     assert calls() == ["0", "1", "2"]
+    capsys.readouterr()
+    assert sweep("seed=1,2") == 0
+    hint = capsys.readouterr().out.splitlines()[-1]
+    assert hint.count("out/") == 2, "only the runs of this sweep, for the folder holds others too"
     assert states(tmp_path) == ["completed"] * 3
     assert not (tmp_path / "out" / ".sweep").exists()
 
