@@ -7,6 +7,7 @@ is broken, and trains it in a process of its own. What became of it is read from
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import socket
 import time
@@ -23,6 +24,8 @@ from dmf_cli.sweep import process
 from dmf_cli.sweep.board import Board, Row, failure_file
 from dmf_cli.sweep.jobs import Job, Plan
 from dmf_cli.sweep.runner import Runner
+
+log = logging.getLogger("dmf")
 
 # Launchers whose workers have no use without the sweep that waits for them.
 ATTACHED = ("joblib", "submitit_local")
@@ -84,6 +87,7 @@ def launch(plan: Plan, board: Board) -> bool:
 
     Raises:
         RunFolderError: the output folder cannot be written to.
+        RunError: the launcher itself failed, such as SLURM where there is none.
     """
     rows = board.of("waiting", "running")  # another process may give up what it runs
     for row in rows:
@@ -123,6 +127,10 @@ def _through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Sequence[Any]
         folder = Path(str(config.hydra.sweep.dir))
         try:
             found: Sequence[Any] = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+        except Exception as error:  # of the plugin, or of what it talks to
+            log.debug("the launcher failed", exc_info=True)
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise RunError(f"hydra/launcher={plan.launcher} failed: {text}") from error
         finally:
             places.remove_empty([folder.parent.parent, folder.parent, folder])
     return found

@@ -31,3 +31,12 @@ def test_on_error_stop_reaches_the_workers(sweep, calls, capsys):
     assert sweep("hydra/launcher=joblib", "hydra.launcher.n_jobs=1", "seed=110,0", "sweep.on_error=stop") == 1
     assert calls() == ["110"]
     assert "1 job(s) are left" in capsys.readouterr().err
+
+
+def test_a_launcher_that_fails_itself_is_one_line(sweep, calls, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert sweep("hydra/launcher=submitit_slurm", "seed=0,1") == 1
+    err = capsys.readouterr().err
+    assert 'error: hydra/launcher=submitit_slurm failed: Could not detect "srun"' in err
+    assert err.count("\n") == 1
+    assert calls() == []
