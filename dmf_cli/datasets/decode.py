@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from dmf_cli.errors import UnreadableError
 
@@ -96,5 +96,7 @@ def _open(path: Path, *, whole: bool = True) -> Image.Image:
                 image.load()
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "unknown format"  # Pillow's own words name an object in memory
         raise UnreadableError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None
     return image
