@@ -5,11 +5,12 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dmf_cli.errors import DmfError, RunFolderError
-from dmf_cli.results import cases, recorder
+from dmf_cli.results import cases, recorder, tables
 from dmf_cli.results.atomic import told
 from dmf_cli.results.cases import Case
 from dmf_cli.results.recorder import Columns
@@ -98,8 +99,8 @@ def read(path: Path, *, brief: bool = False) -> Facts:
     run = RunFolder.open(path)
     facts = Facts(run.path)
     facts.config = facts.attempt(_config, run.path) or {}
-    facts.status = facts.attempt(_json, run.status_file) or {}
-    facts.epochs = facts.attempt(recorder.read, run.epochs_file) or {}
+    facts.status = facts.attempt(_status, run.status_file) or {}
+    facts.epochs = facts.attempt(partial(_columns, "epoch"), run.epochs_file) or {}
     if brief:
         file = run.metrics / "test_summary.json"
         facts.summaries = (
@@ -108,8 +109,8 @@ def read(path: Path, *, brief: bool = False) -> Facts:
         return facts
     facts.environment = facts.attempt(_json, run.environment_file) or {}
     facts.split = facts.attempt(_json, run.split_file) or {}
-    facts.steps = facts.attempt(recorder.read, run.steps_file) or {}
-    facts.insight = facts.attempt(recorder.read, run.insight_file) or {}
+    facts.steps = facts.attempt(partial(_columns, "step"), run.steps_file) or {}
+    facts.insight = facts.attempt(partial(_columns, "step"), run.insight_file) or {}
     for name in _scored(run.metrics):
         if figures := facts.attempt(_summary, run.metrics / f"{name}_summary.json"):
             facts.summaries[name] = figures
@@ -158,6 +159,20 @@ def _scored(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (name != "test", name))
 
 
+def _columns(needed: str, file: Path) -> Columns:
+    """The columns of ``file``, which has those that everything is drawn over."""
+    found = recorder.read(file)
+    if found and needed not in found:
+        raise RunFolderError(f"{file} has no column {needed!r}: it is not the one that the run wrote")
+    return found
+
+
+def _status(file: Path) -> dict[str, Any]:
+    """What ``status.json`` says; a part of it that makes no sense is left out."""
+    found, kinds = _json(file), {"best": dict, "epochs": int, "skipped_steps": int, "message": str}
+    return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}
+
+
 def _json(file: Path) -> dict[str, Any]:
     with told(file, "read"):
         text = file.read_text(encoding="utf-8", errors="replace")
@@ -172,11 +187,13 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _summary(file: Path) -> dict[str, Any]:
     """The figures, with the NaN back that strict JSON has no word for."""
-    found = _json(file)
-    needed = ("foreground", "classes", "all_classes", "counts", "trivial", "settings")
-    if any(not isinstance(found.get(key), dict) for key in needed):
-        raise RunFolderError(f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again")
-    return {key: value if key == "settings" else _nan(value) for key, value in found.items()}
+    found = {key: value if key == "settings" else _nan(value) for key, value in _json(file).items()}
+    try:  # whatever a table of it needs has to be there
+        tables.title(found), tables.notes(found), tables.sections(found)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        what = f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again"
+        raise RunFolderError(what) from None
+    return found
 
 
 def _nan(value: Any) -> Any:

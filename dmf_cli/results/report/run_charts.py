@@ -29,13 +29,13 @@ def of_epochs(facts: Facts) -> list[Chart]:
     rates = look.finite(facts.epochs.get("learning_rate", []))
     if len(rates) > 1 and np.nanmax(rates) > 1.001 * np.nanmin(rates):
         made.append(_one(facts.epochs, "rate", "Learning rate", {"learning rate": rates}))
-    return made
+    return [one for one in made if one.model.renderers]  # a column that is missing has no chart
 
 
 def of_steps(facts: Facts) -> list[Chart]:
     """Weights, raw losses, weighted shares, and gamma where there is an auxiliary loss; zoomed together."""
     steps, terms = facts.steps, facts.terms
-    if not steps or any(f"weight.{term}" not in steps for term in terms):
+    if not steps or any(f"{kind}.{t}" not in steps for t in terms for kind in ("weight", "loss")):
         return []
     weights = {term: look.finite(steps[f"weight.{term}"]) for term in terms}
     raw = {term: look.finite(steps[f"loss.{term}"]) for term in terms}
@@ -62,7 +62,7 @@ def of_steps(facts: Facts) -> list[Chart]:
 def of_gradients(facts: Facts) -> list[Chart]:
     """Norm of each term's gradient, the pull that its weight makes of it, and the cosines between terms."""
     recorded, steps, terms = facts.insight, facts.steps, facts.terms
-    if not recorded or not steps or any(f"norm.{term}" not in recorded for term in terms):
+    if not recorded or any(f"norm.{t}" not in recorded or f"weight.{t}" not in steps for t in terms):
         return []
     norms = {term: look.finite(recorded[f"norm.{term}"]) for term in terms}
     at = np.searchsorted(steps["step"], recorded["step"]).clip(max=len(steps["step"]) - 1)

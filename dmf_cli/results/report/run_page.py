@@ -141,18 +141,23 @@ def _changed(found: Sequence[Any]) -> Table:
 
 def _terms(facts: Facts) -> Table | None:
     """Each term with its coefficient, what became of its loss and its weight, and its parameters."""
-    loss = facts.config.get("loss")
-    given = loss if isinstance(loss, Mapping) else {}
+    loss = _mapping(facts.config.get("loss"))
+    terms, coefficients = _mapping(loss.get("terms")), _mapping(loss.get("coefficients"))
     rows = []
     for term in facts.terms:
-        params = (given.get("terms") or {}).get(term) or {}
+        params = _mapping(terms.get(term))
         said = ", ".join(f"{key} {_flat(value)}" for key, value in params.items() if value is not None)
         series = [facts.epochs.get(f"{kind}.{term}", []) for kind in ("loss", "val_loss", "weight")]
-        head = [Cell(term, term, style="code"), cell((given.get("coefficients") or {}).get(term))]
+        head = [Cell(term, term, style="code"), cell(coefficients.get(term))]
         rows.append([*head, *map(_way, series), cell(said)])
     columns = ("term", "coefficient", "loss", "validation loss", "weight", "parameters")
     caption = "Loss terms: mean of the first and of the last epoch"
     return Table("terms", caption, columns, rows, frozenset({0, 5})) if rows else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """``value``, or nothing where a config was changed to something else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _way(series: Sequence[float]) -> Cell:

@@ -205,6 +205,29 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(finished, capsys):
     assert "Over epochs" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", "loss: {terms: [a], coefficients: 3, expression: dice}"),
+        ("status.json", '{"best": [1], "state": 5, "skipped_steps": "x", "epochs": []}'),
+        (
+            "metrics/test_summary.json",
+            '{"foreground": {"dice": {}}, "settings": {}, "counts": {}, "trivial": {}}',
+        ),
+        ("epochs.csv", "epoch,x\n1,2\n"),
+        ("steps.csv", "step,epoch\n1,1\n"),
+        ("insight.csv", "a,b\n1,2\n"),
+        ("predictions/test_cases/cases.json", '[{"id": 1}]'),
+    ],
+)
+def test_files_that_are_whole_and_make_no_sense(finished, file, content):
+    path = finished()
+    (path / file).write_text(content)
+    page = written(path)
+    assert page.open == []
+    assert "20 test" in page.text
+
+
 @pytest.mark.parametrize("state", ["running", "failed", "interrupted"])
 def test_a_run_that_did_not_end_well_is_reported_as_that(finished, state):
     path = finished()
