@@ -123,9 +123,8 @@ def _kind(made: Path, study: Path) -> str:
 
 
 def _seconds(run: Path) -> float:
-    status = _json(run / "status.json")
-    began, ended = (datetime.datetime.fromisoformat(status[key]) for key in ("started", "ended"))
-    return (ended - began).total_seconds()
+    status, moment = _json(run / "status.json"), datetime.datetime.fromisoformat
+    return (moment(status["ended"]) - moment(status["started"])).total_seconds()
 
 
 def _clock(seconds: float) -> str:

@@ -22,7 +22,7 @@ COMMANDS = {
     "tune": "search fixed weights, or any settings, by the validation split",
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",
-    "list": "losses, weightings, models, datasets, metrics",
+    "list": "losses, weightings, models, datasets, experiments, metrics",
     "doctor": "check versions, backend, devices and paths, and say what to do",
     "completion": "tab completion for bash and zsh",
 }
