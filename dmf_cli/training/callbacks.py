@@ -120,7 +120,7 @@ class EpochWriter(keras.callbacks.Callback):
         scores = {k: logs[k] for k in ("val_objective", "val_foreground_dice")}
         return {
             "epoch": epoch,
-            "step": int(self.model.optimizer.iterations),
+            "step": int(self.model.memory["step"]),  # not the optimizer's count: that leaves out skipped steps
             "seconds": time.monotonic() - self._started,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": logs["loss"],
@@ -146,6 +146,12 @@ class EpochWriter(keras.callbacks.Callback):
         counters = {type(c).__name__: _counters(c) for c in self.others}
         note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped}
         checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
+
+
+def had_stopped(note: dict[str, Any] | None) -> bool:
+    """Whether early stopping had ended the training when the checkpoint with ``note`` was written."""
+    counters = (note or {}).get("callbacks", {}).get("EarlyStopping", {})
+    return bool(counters.get("stopped_epoch"))
 
 
 def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:

@@ -147,6 +147,8 @@ class Session:
         writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, track=tracking.epoch)
         writer.note = note
         first = note["epoch"] if note else 0
+        if callbacks.had_stopped(note):
+            return  # early: the run was cut off after its last epoch
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
         changes = augment.make(self.config["augment"], self.config["seed"])

@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -170,6 +171,22 @@ def test_early_stopping_counts_on_the_monitored_figure(tiny):
     assert len(rows(folder / "epochs.csv")) < 6
 
 
+def test_a_run_that_stopped_early_and_was_cut_off_while_scored_trains_no_more(tiny, monkeypatch):
+    def cut_off(self, run):
+        raise KeyboardInterrupt
+
+    options = ("weighting=fixed", "trainer.epochs=6", "trainer.patience=1", "optimizer.learning_rate=1e-9")
+    config = tiny(*options)
+    monkeypatch.setattr(trainer.Session, "evaluate", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(config)
+    monkeypatch.undo()
+    before = rows(Path(config["run_dir"]) / "epochs.csv")
+    folder = trainer.resume(config["run_dir"])
+    assert rows(folder / "epochs.csv") == before
+    assert json.loads((folder / "status.json").read_text())["state"] == "completed"
+
+
 def test_plateau_lowers_the_learning_rate(tiny):
     options = ("schedule=plateau", "schedule.patience=1", "trainer.epochs=4", "optimizer.learning_rate=1e-5")
     folder = trainer.train(tiny("weighting=fixed", "optimizer=sgd", *options))
@@ -198,6 +215,7 @@ def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, capsy
     folder = trainer.train(tiny("weighting=fixed", "trainer.on_nonfinite=skip"))
     broken = [row for row in rows(folder / "steps.csv") if row["loss"] == "nan"]
     assert 0 < len(broken) < 8
+    assert [int(row["step"]) for row in rows(folder / "epochs.csv")] == [4, 8]
     assert json.loads((folder / "status.json").read_text())["skipped_steps"] == len(broken)
     last = [line for line in (folder / "train.log").read_text().splitlines() if " epoch 2: " in line]
     assert last[0].endswith(f", {len(broken)} step(s) skipped so far")
