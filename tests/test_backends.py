@@ -27,6 +27,7 @@ CHOSEN = [
     "test_fusion.py::test_gamma_is_exactly_the_formula",
     "test_fusion.py::test_logs_of_an_epoch",
     "test_fusion.py::test_reading_the_steps_between_epochs_changes_nothing",
+    "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
     "test_fusion.py::test_a_keras_file_carries_everything_and_training_goes_on",
 ]
 # Enough of the parametrised cases to notice a backend that differs: one peer, two ranks.

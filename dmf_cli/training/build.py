@@ -59,7 +59,7 @@ def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool
     metric = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
     steps = optimizer(config["optimizer"], schedule)
     if config["trainer"]["on_nonfinite"] == "skip" and config["trainer"]["precision"] != "mixed_float16":
-        steps = skipping(steps)
+        steps = Skipping(steps)
     model.compile(steps, metrics=[metric], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
 
@@ -139,14 +139,22 @@ def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
     return getattr(keras.optimizers, kinds[config["name"]])(learning_rate=learning_rate, **params)
 
 
-def skipping(inner: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """``inner`` that leaves out steps with a NaN or infinite gradient.
+class Skipping(keras.optimizers.LossScaleOptimizer):
+    """``inner`` that leaves out steps with a NaN or infinite gradient, and does nothing else.
 
-    Keras skips them in its loss scaling on every backend (and does so under mixed_float16 already); with
-    a scale of 1, which is a power of two, nothing else changes by a bit.
+    Keras skips them in its loss scaling on every backend (and does so under mixed_float16 already). Here the
+    scale is and stays 1: Keras halves it at each skipped step, so that after 150 of them nothing but zeros
+    and NaN would be left of any gradient.
     """
-    never = 2**31 - 1
-    return keras.optimizers.LossScaleOptimizer(inner, initial_scale=1.0, dynamic_growth_steps=never)
+
+    def __init__(self, inner: keras.optimizers.Optimizer) -> None:
+        super().__init__(inner, initial_scale=1.0, dynamic_growth_steps=2**31 - 1)
+
+    def _stateful_handle_non_finite_grads(self) -> None:
+        self.step_counter.assign(0)
+
+    def _stateless_handle_non_finite_grads(self, optimizer_variables: Any, trainable_variables: Any) -> Any:
+        return trainable_variables, list(optimizer_variables)
 
 
 def learning_rate(config: Config, peak: float, total_steps: int) -> Any:

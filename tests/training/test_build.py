@@ -1,5 +1,8 @@
+import keras
+import numpy as np
 import pytest
 
+from dmf_cli import _backend
 from dmf_cli.errors import ConfigError
 from dmf_cli.training import build
 
@@ -56,8 +59,6 @@ def test_a_run_in_which_the_weights_would_never_change_is_an_error(config, idle)
 
 
 def rates(config, peak, total, steps):
-    import keras
-
     schedule = build.learning_rate(config, peak, total)
     return [float(keras.ops.convert_to_numpy(schedule(step))) for step in steps]
 
@@ -70,3 +71,25 @@ def test_warmup_schedule_rises_to_the_peak_and_stays():
 def test_cosine_schedule_falls_to_its_final_share():
     values = rates({"name": "cosine", "warmup": 0.0, "final": 0.1}, 0.01, 100, [0, 50, 100])
     assert values == pytest.approx([0.01, 0.0055, 0.001], rel=1e-4)
+
+
+def applied(optimizer, start, gradients):
+    """The values after these gradients, the way that a compiled step takes: JAX has no state of its own."""
+    variable = keras.Variable(np.array(start, "float32"))
+    optimizer.build([variable])
+    values, state = [keras.ops.copy(variable.value)], [keras.ops.copy(v.value) for v in optimizer.variables]
+    step = _backend.compiled(optimizer.stateless_apply)
+    for gradient in map(keras.ops.convert_to_tensor, np.array(gradients, "float32")):
+        if keras.backend.backend() == "jax":
+            values, state = step(state, [gradient], values)
+        else:
+            optimizer.apply([gradient], [variable])
+    return keras.ops.convert_to_numpy(values[0] if keras.backend.backend() == "jax" else variable.value)
+
+
+def test_skipped_steps_leave_no_trace_however_many_they_are():
+    broken, good = [[np.nan, 1.0]] * 200, [[0.3, 1e-30]] * 2
+    plain = applied(keras.optimizers.Adam(0.5), [1.0, -2.0], good)
+    assert plain[0] < 0.5
+    skipped = applied(build.Skipping(keras.optimizers.Adam(0.5)), [1.0, -2.0], [*broken, *good])
+    np.testing.assert_array_equal(skipped, plain)
