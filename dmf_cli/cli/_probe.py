@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any
 
+from dmf_cli.training.runtime import gpu_count
+
 
 def probe(backend: str) -> dict[str, Any]:
     """Versions, devices and CUDA build of ``backend`` (``tensorflow``, ``jax`` or ``torch``)."""
@@ -23,7 +25,7 @@ def probe(backend: str) -> dict[str, Any]:
         cuda = str(module.sysconfig.get_build_info().get("cuda_version", ""))
     elif backend == "torch":
         cuda = str(module.version.cuda or "")
-    devices = sorted(map(str, keras.distribution.list_devices("gpu")))
+    devices = [f"gpu:{i}" for i in range(gpu_count(backend))]
     return {"keras": keras.__version__, "version": module.__version__, "gpus": devices, "cuda": cuda}
 
 

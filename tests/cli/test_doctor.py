@@ -1,4 +1,7 @@
 import json
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,18 @@ def test_devices_are_held_against_the_driver(found, driver, visible, state):
     check = doctor.devices("tensorflow", found, driver, visible)
     assert check.state == state
     assert bool(check.do) == (state != "ok")
+
+
+def test_a_machine_without_a_gpu_is_no_reason_to_install_jax_again():
+    found = doctor.probe("jax")
+    assert "error" not in found
+    assert found["keras"]
+
+
+def test_every_package_that_a_run_needs_is_looked_at():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    needed = [re.match(r"[\w-]+", line)[0] for line in project["dependencies"]]
+    assert sorted(needed) == sorted(doctor.REQUIRED)
 
 
 def test_missing_packages():
