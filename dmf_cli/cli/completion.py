@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dmf_cli.cli.main import COMMANDS
-from dmf_cli.errors import UnknownNameError
+from dmf_cli.errors import UnknownNameError, UsageError
 
 SHELLS = ("bash", "zsh")
 
@@ -183,13 +183,28 @@ def _next_part(word: str, meanings: dict[str, str]) -> list[str]:
 def _install(shell: str) -> str:
     """Write the script to the user's data folder and source it from the shell's start file, once."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "dmf"
-    data.mkdir(parents=True, exist_ok=True)
-    target = data / f"completion.{shell}"
-    target.write_text(script(shell).lstrip(), encoding="utf-8")
-    start, line = Path.home() / f".{shell}rc", f'source "{target}"  # dmf completion'
-    text = start.read_text(encoding="utf-8") if start.is_file() else ""
-    if line not in text.splitlines():
-        start.write_text(
-            f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n", encoding="utf-8"
-        )
+    target, start = data / f"completion.{shell}", _start_file(shell)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        target.write_text(script(shell).lstrip(), encoding="utf-8")
+        _append(start, f'source "{target}"  # dmf completion')
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {error.filename or target} ({error.strerror or error}): put the line "
+            f'eval "$(dmf completion {shell})" into {start} yourself'
+        ) from error
     return f"wrote {target} and sourced it from {start}: open a new shell, or run: source {target}"
+
+
+def _start_file(shell: str) -> Path:
+    """What every new shell reads."""
+    home = os.environ.get("ZDOTDIR") if shell == "zsh" else None
+    return Path(home or Path.home()) / f".{shell}rc"
+
+
+def _append(file: Path, line: str) -> None:
+    """Add ``line`` unless it is there; what the user has in ``file`` is not written again."""
+    text = file.read_bytes() if file.is_file() else b""
+    if line.encode() not in text.splitlines():
+        with file.open("ab") as stream:
+            stream.write((b"" if not text or text.endswith(b"\n") else b"\n") + line.encode() + b"\n")

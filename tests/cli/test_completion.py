@@ -110,15 +110,34 @@ def test_scripts_are_printed(capsys):
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_install_twice_adds_one_line(shell, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    for name in ("XDG_DATA_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(name, raising=False)
     start = tmp_path / f".{shell}rc"
-    start.write_text("alias x=y")
+    start.write_bytes(b"alias x=y \xff")  # whatever the user's encoding is
     for _ in range(2):
         assert main(["completion", shell, "--install"]) == 0
     script = tmp_path / ".local/share/dmf" / f"completion.{shell}"
-    assert start.read_text() == f'alias x=y\nsource "{script}"  # dmf completion\n'
+    assert start.read_bytes() == b'alias x=y \xff\nsource "%s"  # dmf completion\n' % bytes(script)
     assert script.read_text().startswith("_dmf()")
     assert str(script) in capsys.readouterr().out
+
+
+def test_zsh_reads_its_start_file_where_the_user_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ZDOTDIR", str(tmp_path / "zsh"))
+    (tmp_path / "zsh").mkdir()
+    assert main(["completion", "zsh", "--install"]) == 0
+    assert "dmf completion" in (tmp_path / "zsh/.zshrc").read_text()
+
+
+def test_a_home_that_cannot_be_written_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".local").write_text("a file in the way")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert main(["completion", "bash", "--install"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: cannot write ")
+    assert 'eval "$(dmf completion bash)"' in line
 
 
 def test_tune_and_compare_have_their_own_words():
