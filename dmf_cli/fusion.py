@@ -245,6 +245,8 @@ class FusedModel(keras.Model):
             "terms": {name: losses.serialize(loss) for name, loss in self._terms.items()},
             "weighting": {"name": self.strategy.name, **self.strategy.get_config()},
             "auxiliary": auxiliary,
+            "record_steps": self.recorder.capacity if self.recorder is not None else 0,
+            "insight_every": self.insight_every,
         }
 
     @classmethod

@@ -346,6 +346,12 @@ def test_insight_holds_norms_and_cosines_of_every_kth_step() -> None:
     assert [row["step"] for row in model.insight.take()] == [12, 16]
 
 
+def test_a_config_builds_a_model_that_records_the_same() -> None:
+    again = FusedModel.from_config(fused(insight_every=4).get_config())
+    assert (again.recorder.capacity, again.insight_every, again.insight.capacity) == (99, 4, 25)
+    assert FusedModel.from_config(fuse(network(), TERMS).get_config()).recorder is None
+
+
 class by_norm(weighting.Strategy):  # noqa: N801
     """Weights in proportion to the norms of the gradients: what reaches a strategy is seen in them."""
 
