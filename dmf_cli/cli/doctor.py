@@ -18,8 +18,9 @@ from dmf_cli.errors import DmfError, UnknownNameError
 OK, NOTE, PROBLEM = "ok", "note", "PROBLEM"
 BACKENDS = ("tensorflow", "jax", "torch")
 REQUIRED = (
-    "tensorflow", "keras", "hydra-core", "omegaconf", "tensorflow-datasets", "importlib_resources", "requests",
-    "rich", "numpy", "scipy", "surface-distance", "matplotlib", "pillow", "ImageHash", "pyyaml", "bokeh", "jinja2",
+    "tensorflow", "keras", "hydra-core", "omegaconf", "tensorflow-datasets", "importlib_resources",
+    "requests", "rich", "numpy", "scipy", "surface-distance", "matplotlib", "pillow", "ImageHash", "pyyaml",
+    "bokeh", "jinja2",
 )  # fmt: skip
 OPTIONAL = ("jax", "torch")
 GIB = 2**30

@@ -120,7 +120,7 @@ class EpochWriter(keras.callbacks.Callback):
         scores = {k: logs[k] for k in ("val_objective", "val_foreground_dice")}
         return {
             "epoch": epoch,
-            "step": int(self.model.memory["step"]),  # not the optimizer's count: that leaves out skipped steps
+            "step": int(self.model.memory["step"]),  # the optimizer leaves out those it skipped
             "seconds": time.monotonic() - self._started,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": logs["loss"],
