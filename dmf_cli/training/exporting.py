@@ -45,6 +45,21 @@ def check(kind: str, output: Path) -> None:
         raise ConfigError("--format onnx needs the package tf2onnx: pip install 'dmf-cli[export]'")
 
 
+def check_network(network: Any, kind: str) -> None:
+    """Refuse what would be written without an error and predict something else.
+
+    Graphs of keras-hub's networks normalise with the batch's statistics, and as ONNX take one batch size.
+
+    Raises:
+        ConfigError: a network of keras-hub in another format than ``keras``.
+    """
+    if kind != "keras" and any(type(layer).__module__.startswith("keras_hub") for layer in network.layers):
+        raise ConfigError(
+            f"--format {kind} gives other masks for networks of keras-hub: use --format keras, which needs "
+            "keras-hub where it is loaded"
+        )
+
+
 def note_path(output: Path) -> Path:
     """The JSON file beside the exported network."""
     return output.with_name(f"{output.name}.json")
@@ -72,7 +87,9 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
     # Converters read TensorFlow graphs, whatever the run was trained on; nothing here needs a GPU.
     plain = {"backend": "tensorflow", "device": "cpu", "precision": "float32", "jit": False}
     runtime.start({**plain, "deterministic": False})
-    network = in_float32(score.load_network(run.best_model))
+    network = score.load_network(run.best_model)
+    check_network(network, kind)
+    network = in_float32(network)
     note = {"format": kind, **usage(network, config), **_origin(run)}
     note["output"]["classes"] = score.class_names(run, config, len(note["output"]["classes"]))
     try:

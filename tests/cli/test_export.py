@@ -1,6 +1,7 @@
 """``dmf export``: what is written predicts what the run's network predicts, in each format."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import models
 from dmf_cli.cli.main import main
+from dmf_cli.errors import ConfigError
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import exporting, score
 
@@ -176,6 +178,15 @@ def test_what_onnx_cannot_say_is_told_and_leaves_nothing(tmp_path, capsys):
     assert code == 1
     assert "use --format savedmodel" in error
     assert list((run.path / "export").iterdir()) == []
+
+
+def test_networks_of_keras_hub_are_refused_where_they_would_predict_something_else():
+    layer = type("MiTBackbone", (), {"__module__": "keras_hub.src.models"})()
+    network = types.SimpleNamespace(layers=[layer])
+    exporting.check_network(network, "keras")
+    for kind in ("onnx", "savedmodel"):
+        with pytest.raises(ConfigError, match="use --format keras"):
+            exporting.check_network(network, kind)
 
 
 def test_onnx_without_its_package_says_how_to_get_it(run, capsys, monkeypatch):
