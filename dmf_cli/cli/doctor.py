@@ -10,9 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import __version__
-from dmf_cli.cli import _machine
+from dmf_cli import __version__, _machine
 from dmf_cli.cli._parser import Parser
+from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.errors import DmfError, UnknownNameError
 
 OK, NOTE, PROBLEM = "ok", "note", "PROBLEM"
@@ -75,7 +75,7 @@ def checks(backend: str) -> Iterator[Check]:
     yield configs()
     yield processor()
     yield memory()
-    for name, folder in (("outputs", Path.cwd() / "outputs"), ("cache", _machine.cache_dir())):
+    for name, folder in (("outputs", Path.cwd() / "outputs"), ("cache", cache_folder())):
         yield folder_check(name, folder)
     yield terminal()
     yield from backend_checks(backend, probe)
@@ -117,7 +117,7 @@ def configs() -> Check:
 
 def processor() -> Check:
     """Cores that may be used."""
-    count = _machine.cores()
+    count = _machine.processors()
     if count > 1:
         return Check("cores", OK, str(count))
     return Check("cores", NOTE, "1", "training will be slow: allow more cores, or use a GPU")

@@ -106,7 +106,9 @@ def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict
 
 def _warmup(found: "History", wanted: Any, steps: int) -> Any:
     """``wanted`` with auto resolved; an error where the recorded losses end inside of it."""
-    warmup = max(1, min(50, steps // 5)) if wanted == "auto" else wanted
+    from dmf_cli.training import build
+
+    warmup = build.automatic_warmup(steps) if wanted == "auto" else wanted
     rows = len(found.losses)
     if isinstance(warmup, int) and warmup >= rows:
         raise ConfigError(

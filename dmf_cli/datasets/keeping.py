@@ -3,11 +3,11 @@
 import contextlib
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dmf_cli._machine import free_space
 from dmf_cli.datasets import prepared, stored
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
@@ -65,7 +65,7 @@ def choose(mode: Mode, kept: int, whole: int | None) -> tuple[str, str]:
         kept: bytes of the images that a run keeps.
         whole: bytes of all images, which the file on disk holds; None: not on disk.
     """
-    memory, space = free_memory(), 0 if whole is None else free_disk(folder())
+    memory, space = free_memory(), 0 if whole is None else free_space(folder())
     how = mode
     if mode == "auto":
         fits = kept <= MEMORY_SHARE * memory
@@ -104,13 +104,6 @@ def _facts(file: Path) -> dict[str, int]:
     """The first number behind each word that begins a line."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
-
-
-def free_disk(path: Path) -> int:
-    """Free bytes on the disk of ``path``, or of its nearest parent that exists."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
 
 
 def _mb(size: int) -> str:

@@ -9,13 +9,13 @@ Part            what the pipeline reads: rows by number
 import abc
 import dataclasses
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from dmf_cli._machine import processors
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.decode import quiet
 from dmf_cli.datasets.images import Normalize, Resize, as_size, prepare, prepare_label
@@ -178,8 +178,3 @@ def _parallel(
                 yield result
                 if progress:
                     progress()
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

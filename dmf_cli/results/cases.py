@@ -10,29 +10,26 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dmf_cli.errors import RunFolderError
 from dmf_cli.results.atomic import told, write_atomic
 
-if TYPE_CHECKING:
-    from dmf_cli.training.evaluation import Example
-
 INDEX = "cases.json"
 PARTS = ("image", "truth", "prediction")
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
-    """One image that was kept.
+class Example:
+    """One image with its masks, to look at.
 
     Args:
         id: of the image.
-        kind: ``worst`` or ``best``.
+        kind: why it was chosen: a rank by foreground Dice (``best``, ``median``, ...), ``missed`` or ``false
+            alarm``; of a case ``worst`` or ``best``.
         dice: of the foreground.
-        image: ``(h, w)`` or ``(h, w, 3)`` uint8.
+        image: ``(h, w, C)`` uint8; as read from a file ``(h, w)`` or ``(h, w, 3)``.
         truth: ``(h, w)`` uint8 labels.
         prediction: ``(h, w)`` uint8 labels.
     """
@@ -45,7 +42,7 @@ class Case:
     prediction: np.ndarray
 
 
-def write(folder: Path, examples: Sequence["Example"]) -> None:
+def write(folder: Path, examples: Sequence[Example]) -> None:
     """Write ``examples`` into ``folder``; what an earlier evaluation left there is replaced.
 
     Raises:
@@ -65,7 +62,7 @@ def write(folder: Path, examples: Sequence["Example"]) -> None:
     write_atomic(folder / INDEX, json.dumps(index, indent=1) + "\n")  # last: it vouches for the others
 
 
-def read(folder: Path) -> list[Case]:
+def read(folder: Path) -> list[Example]:
     """What :func:`write` wrote; empty where there is none (a run of an earlier version).
 
     Raises:
@@ -76,7 +73,7 @@ def read(folder: Path) -> list[Case]:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         return [
-            Case(
+            Example(
                 str(one["id"]),
                 str(one["kind"]),
                 math.nan if one["dice"] is None else float(one["dice"]),

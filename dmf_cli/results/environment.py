@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dmf_cli
+from dmf_cli import _machine
 
 PACKAGES = (
     "tensorflow", "keras", "jax", "jaxlib", "torch", "numpy", "scipy", "pillow", "hydra-core", "omegaconf",
@@ -41,8 +42,8 @@ def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory": _memory(),
+        "cores": _machine.processors(),
+        "memory": _machine.memory(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
@@ -86,13 +87,6 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def _output(command: Sequence[str]) -> str | None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,20 +11,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from dmf_cli.results import figure as look
-
-if TYPE_CHECKING:
-    from dmf_cli.training.evaluation import Example
+from dmf_cli.results.cases import Example
 
 TRUTH, PREDICTION = "#56B4E9", "#E69F00"  # blue and orange of Okabe & Ito, both bright on grey
 EXAMPLES_A_ROW = 4
 
 
-def plot_examples(path: Path, examples: Sequence["Example"]) -> None:
+def plot_examples(path: Path, examples: Sequence[Example]) -> None:
     """A grid of images with the outlines of truth and prediction; no file for no examples.
 
     Args:
         path: the PNG file.
-        examples: each with ``id kind dice image truth prediction``, see ``training.evaluation.Example``.
+        examples: see :class:`dmf_cli.results.cases.Example`.
 
     Raises:
         RunFolderError: the file cannot be written.
@@ -47,7 +44,7 @@ def plot_examples(path: Path, examples: Sequence["Example"]) -> None:
         look.save(path, figure)
 
 
-def _example(panel: Axes, example: "Example") -> None:
+def _example(panel: Axes, example: Example) -> None:
     image = example.image if example.image.shape[-1] == 3 else example.image[..., 0]
     panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     outline(panel, example.truth, TRUTH, "-")

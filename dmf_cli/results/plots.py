@@ -97,7 +97,7 @@ def metrics(epochs: Columns, best: Mapping[str, Any]) -> Figure:
         :, 0
     ]
     for index, name in enumerate(names):
-        look.draw(panels[0], epochs["epoch"], epochs[name], label=_metric(name), **look.look(index))
+        look.draw(panels[0], epochs["epoch"], epochs[name], label=metric(name), **look.look(index))
     _mark_best(panels[0], epochs, best)
     panels[0].set_ylim(0, 1)
     panels[0].set_title("validation, mean over images at network resolution")
@@ -116,12 +116,12 @@ def _mark_best(axes: Axes, epochs: Columns, best: Mapping[str, Any]) -> None:
     if epoch not in epochs["epoch"]:
         return
     monitor, value = next(((k, v) for k, v in best.items() if k != "epoch"), ("", None))
-    what = f": {_metric(monitor)} {value:.3f}" if value is not None else ""
+    what = f": {metric(monitor)} {value:.3f}" if value is not None else ""
     axes.axvline(epoch, color="0.6", linewidth=1, zorder=0, label=f"best epoch {epoch:.0f}{what}")
     if monitor in epochs and not monitor.startswith(("val_loss.", "val_objective")):
         axes.plot(epoch, value, "o", color=look.COLOURS[0], markersize=6)
 
 
-def _metric(column: str) -> str:
+def metric(column: str) -> str:
     """``val_foreground_dice`` as people write it."""
     return column.removeprefix("val_").replace("_", " ").replace("dice", "Dice")

@@ -21,7 +21,7 @@ def weights(steps: Columns, terms: Sequence[str]) -> Figure:
     heights = (2.2, 1)[: 1 + auxiliary]
     panels = figure.subplots(1 + auxiliary, 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     series = {term: look.finite(steps[f"weight.{term}"]) for term in terms}
-    start = _still(np.stack(list(series.values())))
+    start = still(np.stack(list(series.values())))
     lines(panels[0], steps["step"], series, start)
     if start:
         panels[0].axvspan(
@@ -69,7 +69,7 @@ def insight(recorded: Columns, steps: Columns, terms: Sequence[str]) -> Figure:
     norms = {term: look.finite(recorded[f"norm.{term}"]) for term in terms}
     at = np.searchsorted(steps["step"], recorded["step"]).clip(max=len(steps["step"]) - 1)
     pulls = {term: norms[term] * look.finite(steps[f"weight.{term}"])[at] for term in terms}
-    cosines = _pairs(recorded)
+    cosines = pairs(recorded)
     figure, panels = _panels(2 + bool(cosines), wide=len(terms) > 12)
     for panel, series, title in (
         (panels[0], norms, "norm of each term's gradient at the logits"),
@@ -96,7 +96,7 @@ def _cosine_panel(axes: Axes, recorded: Columns, cosines: Mapping[str, np.ndarra
     axes.set_ylabel("cosine")
 
 
-def _pairs(recorded: Columns) -> dict[str, np.ndarray]:
+def pairs(recorded: Columns) -> dict[str, np.ndarray]:
     """Cosines by pair, those with the lowest mean when there are many."""
     found = {
         name.removeprefix("cosine.").replace("|", " and "): look.finite(values)
@@ -134,7 +134,7 @@ def lines(axes: Axes, x: Sequence[float], series: Mapping[str, np.ndarray], star
         axes.text(0.995, 0.99, f"mean over {window} steps", **where)
 
 
-def _still(rows: np.ndarray) -> int:
+def still(rows: np.ndarray) -> int:
     """How many steps, from the first on, had the weights of the first; 0 when they never move.
 
     Args:

@@ -111,7 +111,7 @@ def strategy(
 
 def warmup(wanted: int | str, total_steps: int) -> int:
     """``auto`` is min(50, a fifth of the steps); a run that ends inside its warm-up is an error."""
-    steps = max(1, min(50, total_steps // 5)) if wanted == "auto" else wanted
+    steps = automatic_warmup(total_steps) if wanted == "auto" else wanted
     if not isinstance(steps, int) or isinstance(steps, bool):
         raise ConfigError(f"weighting.warmup is {wanted!r}: give a number of steps, or auto")
     if steps >= total_steps:
@@ -120,6 +120,11 @@ def warmup(wanted: int | str, total_steps: int) -> int:
             "adapt; raise trainer.epochs, or use weighting.warmup=auto or weighting=fixed"
         )
     return steps
+
+
+def automatic_warmup(total_steps: int) -> int:
+    """What ``weighting.warmup=auto`` stands for in a run of so many steps."""
+    return max(1, min(50, total_steps // 5))
 
 
 def auxiliary(config: Config) -> Auxiliary | None:

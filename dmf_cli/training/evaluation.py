@@ -16,35 +16,13 @@ from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.results import summary
+from dmf_cli.results.cases import Example as Example
 from dmf_cli.training.full_scores import FullScores
 from dmf_cli.training.predicting import Predict, Predicted, Resolution, View, predictions
 
 DISPLAY = 512  # longest side of an example, in pixels
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 WORST, BEST = 12, 4  # cases that are kept to look at closely
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """One image to look at, at most ``DISPLAY`` pixels a side.
-
-    Args:
-        id: of the image.
-        kind: why it was chosen: one of ``RANKS`` (by foreground Dice, among the images with a truth and
-            a prediction), ``missed`` (the largest one) or ``false alarm`` (the largest one). Of a case:
-            ``worst`` or ``best``.
-        dice: of the foreground.
-        image: ``(h, w, C)`` uint8.
-        truth: ``(h, w)`` uint8 labels.
-        prediction: ``(h, w)`` uint8 labels.
-    """
-
-    id: str
-    kind: str
-    dice: float
-    image: np.ndarray
-    truth: np.ndarray
-    prediction: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

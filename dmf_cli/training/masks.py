@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dmf_cli._machine import processors
 from dmf_cli.datasets.decode import image_size, read_image
 from dmf_cli.datasets.images import Geometry, restore
-from dmf_cli.datasets.prepared import processors
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.training.predicting import Predict, View
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dmf_cli.cli import _machine, doctor
+from dmf_cli import _machine
+from dmf_cli.cli import doctor
 from dmf_cli.cli.main import main
 
 SEEN = {"keras": "3", "version": "2", "gpus": ["gpu:0"], "cuda": "12.5"}
@@ -91,12 +92,12 @@ def test_a_folder_that_is_not_there_yet_counts_by_its_parent(tmp_path):
     assert _machine.free_space(tmp_path / "a") > 0
 
 
-def test_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv("DMF_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert _machine.cache_dir() == tmp_path / "dmf"
-    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "x"))
-    assert _machine.cache_dir() == tmp_path / "x"
+def test_the_cache_that_is_looked_at_is_the_one_of_the_datasets(quick, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DMF_CACHE", "~/mine")
+    assert main(["doctor"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[1:2] == ["cache"]]
+    assert f"{tmp_path}/mine (" in line
 
 
 @pytest.mark.parametrize(("size", "state"), [(None, "note"), (2**30, "note"), (2**34, "ok")])

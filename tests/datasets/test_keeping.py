@@ -126,7 +126,7 @@ def test_auto_takes_memory_if_it_fits_else_the_disk_else_nothing(dataset, monkey
     size = stored.record_type(OPTIONS, 1).itemsize
     for memory, disk, how in ((12, 0, "memory"), (9, 99, "disk"), (9, 2, "none")):
         monkeypatch.setattr(keeping, "free_memory", lambda memory=memory: memory * size)
-        monkeypatch.setattr(keeping, "free_disk", lambda path, disk=disk: disk * size)
+        monkeypatch.setattr(keeping, "free_space", lambda path, disk=disk: disk * size)
         assert keeping.choose("auto", 5 * size, 6 * size)[0] == how
     assert keeping.choose("memory", 5 * size, 6 * size)[0] == "memory"
     assert "decoded each time" in opened(dataset, "auto")[1]
@@ -134,7 +134,7 @@ def test_auto_takes_memory_if_it_fits_else_the_disk_else_nothing(dataset, monkey
 
 def test_what_is_free_is_asked_of_the_machine(tmp_path):
     assert keeping.free_memory() > 2**20
-    assert keeping.free_disk(tmp_path / "not" / "there") > 2**20
+    assert keeping.free_space(tmp_path / "not" / "there") > 2**20
 
 
 @pytest.mark.parametrize("mode", ["memory", "disk", "none"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dmf_cli.results.cases import Case
+from dmf_cli.results.cases import Example
 from dmf_cli.results.examples import PREDICTION, TRUTH
 from dmf_cli.results.report.table import number
 
@@ -47,7 +47,7 @@ class Picture:
     start: int
 
 
-def pictures(cases: Sequence[Case], rows: Sequence[Mapping[str, str]]) -> list[Picture]:
+def pictures(cases: Sequence[Example], rows: Sequence[Mapping[str, str]]) -> list[Picture]:
     """``cases`` in their order, worst first.
 
     Args:
@@ -58,7 +58,7 @@ def pictures(cases: Sequence[Case], rows: Sequence[Mapping[str, str]]) -> list[P
     return [_picture(case, known.get(case.id, {})) for case in cases]
 
 
-def _picture(case: Case, row: Mapping[str, str]) -> Picture:
+def _picture(case: Example, row: Mapping[str, str]) -> Picture:
     step = max(1, math.ceil(max(case.truth.shape[:2]) / LONGEST))
     image, truth, prediction = (part[::step, ::step] for part in (case.image, case.truth, case.prediction))
     several = max(int(truth.max(initial=0)), int(prediction.max(initial=0))) > 1
@@ -85,7 +85,7 @@ def start(truth: np.ndarray, prediction: np.ndarray) -> int:
     return round(float(best[np.argmin(np.abs(best - 50.0))]))
 
 
-def _facts(case: Case, row: Mapping[str, str]) -> str:
+def _facts(case: Example, row: Mapping[str, str]) -> str:
     said = ["Dice undefined" if math.isnan(case.dice) else f"Dice {case.dice:.3f}"]
     for name, column in (("truth", "lesion_pixels"), ("prediction", "predicted_pixels")):
         pixels = number(row.get(column))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from dmf_cli.errors import DmfError, RunFolderError
 from dmf_cli.results import cases, recorder, tables
 from dmf_cli.results.atomic import told
-from dmf_cli.results.cases import Case
+from dmf_cli.results.cases import Example
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.run_folder import RunFolder
 
@@ -50,7 +50,7 @@ class Facts:
     insight: Columns = dataclasses.field(default_factory=dict)
     summaries: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     per_image: dict[str, list[dict[str, str]]] = dataclasses.field(default_factory=dict)
-    cases: dict[str, list[Case]] = dataclasses.field(default_factory=dict)
+    cases: dict[str, list[Example]] = dataclasses.field(default_factory=dict)
     log: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
 

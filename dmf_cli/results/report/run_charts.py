@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.results import figure as look
+from dmf_cli.results.plots import metric
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import chart
 from dmf_cli.results.report.chart import Chart
 from dmf_cli.results.report.reading import Facts
-
-MOST_PAIRS = 8  # cosines that can be told apart
+from dmf_cli.results.step_plots import pairs, still
 
 
 def of_epochs(facts: Facts) -> list[Chart]:
@@ -70,7 +70,7 @@ def of_gradients(facts: Facts) -> list[Chart]:
     first = _stepwise(recorded, "norms", "Norm of each term's gradient at the logits", "norm", norms)
     zoom = {"x_range": first.model.x_range}
     made = [first, _stepwise(recorded, "pulls", "Its pull: weight x norm", "norm", pulls, **zoom)]
-    cosines = _pairs(recorded)
+    cosines = pairs(recorded)
     if cosines:
         one = _stepwise(
             recorded, "cosines", "Cosine between gradients", "cosine", cosines, toggles=False, **zoom
@@ -80,17 +80,6 @@ def of_gradients(facts: Facts) -> list[Chart]:
         one.model.y_range.start, one.model.y_range.end = -1.05, 1.05
         made.append(one)
     return made
-
-
-def still(rows: np.ndarray) -> int:
-    """How many steps, from the first on, had the weights of the first; 0 when they never move.
-
-    Args:
-        rows: ``(terms, steps)``.
-    """
-    same = np.all(np.isclose(rows, rows[:, :1], rtol=1e-6, atol=1e-9), axis=0)
-    start = int(np.argmin(same))
-    return start if start > 1 else 0
 
 
 def _metrics(epochs: Columns, best: Mapping[str, Any]) -> Chart:
@@ -174,25 +163,9 @@ def _warm_up(made: Chart, steps: Columns, start: int) -> str:
     return f" Shaded: the warm-up, until step {right:.0f}."
 
 
-def _pairs(recorded: Columns) -> dict[str, np.ndarray]:
-    """Cosines by pair, those with the lowest mean when there are many."""
-    found = {
-        name.removeprefix("cosine.").replace("|", " and "): look.finite(values)
-        for name, values in recorded.items()
-        if name.startswith("cosine.")
-    }
-    lowest = sorted(found, key=lambda pair: np.nan_to_num(found[pair]).mean())[:MOST_PAIRS]
-    return {pair: values for pair, values in found.items() if pair in lowest}
-
-
 def _sentence(series: Mapping[str, np.ndarray]) -> str:
     said = chart.in_words(series)
     return f"{said}." if said else ""
-
-
-def metric(column: str) -> str:
-    """``val_foreground_dice`` as people write it."""
-    return column.removeprefix("val_").replace("_", " ").replace("dice", "Dice")
 
 
 def _3(value: Any) -> str:

@@ -114,7 +114,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
         monitor, value = next(((k, v) for k, v in best.items() if k != "epoch"), ("", None))
-        of = f"of {len(facts.epochs.get('epoch', []))}: {run_charts.metric(monitor)} {cell(value).text}"
+        of = f"of {len(facts.epochs.get('epoch', []))}: {metric(monitor)} {cell(value).text}"
         found.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
         device = facts.environment.get("runtime")

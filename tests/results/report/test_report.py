@@ -123,7 +123,7 @@ def test_masks_are_thin_and_keep_their_borders(classes, channels):
     image = np.full((40, 900, 3), 7, np.uint8)[..., :channels].squeeze()
     truth = np.zeros((40, 900), np.uint8)
     truth[10:30, 100:400] = classes
-    case = cases.Case("a", "worst", 0.5, image, truth, np.zeros_like(truth))
+    case = cases.Example("a", "worst", 0.5, image, truth, np.zeros_like(truth))
     (made,) = pictures.pictures([case], [{"id": "a", "outcome": "no_overlap", "lesion_pixels": "6000"}])
     assert (made.title, made.facts) == ("no overlap", "Dice 0.500, truth 6,000 px")
     assert (made.height, made.width) == (14, 300)

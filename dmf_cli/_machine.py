@@ -1,4 +1,4 @@
-"""What the machine has, read from the system without importing anything heavy."""
+"""What the machine has and this process may use, read from the system without importing anything heavy."""
 
 import os
 import shutil
@@ -6,8 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
-def cores() -> int:
+
+def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -18,10 +20,8 @@ def memory() -> int | None:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = _read(Path(limit))
-        if text.isdigit():
-            total = min(total, int(text))
+    for text in map(_read, map(Path, _LIMITS)):
+        total = min(total, int(text)) if text.isdigit() else total
     return total
 
 
@@ -57,14 +57,8 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def cache_dir() -> Path:
-    """Where prepared datasets are kept: ``DMF_CACHE``, else the user's cache folder."""
-    given = os.environ.get("DMF_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "dmf"
-
-
 def _read(file: Path) -> str:
+    """The text of a file of the system; "" where there is none."""
     try:
         return file.read_text(encoding="utf-8").strip()
     except OSError:
