@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.results import tables
+from dmf_cli.results import plots, tables
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import run_charts
 from dmf_cli.results.report.differences import differences
@@ -114,7 +114,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
         monitor, value = next(((k, v) for k, v in best.items() if k != "epoch"), ("", None))
-        of = f"of {len(facts.epochs.get('epoch', []))}: {metric(monitor)} {cell(value).text}"
+        of = f"of {len(facts.epochs.get('epoch', []))}: {plots.metric(monitor)} {cell(value).text}"
         found.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
         device = facts.environment.get("runtime")
