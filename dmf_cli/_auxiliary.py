@@ -1,6 +1,7 @@
 """The auxiliary loss of a fused model: its weight over time."""
 
 import dataclasses
+import math
 
 from keras import ops
 
@@ -30,8 +31,10 @@ class Auxiliary:
             ("decay", self.decay, 0),
             ("every", self.every, 1),
         ):
-            if not value >= least:
-                raise ConfigError(f"auxiliary.{name} is {value}: give a number of {least} or above")
+            whole = name == "every"
+            if not least <= value < math.inf or (whole and value != int(value)):
+                what = "whole number" if whole else "number"
+                raise ConfigError(f"auxiliary.{name} is {value}: give a {what} of {least} or above")
 
     def gamma(self, step: Tensor) -> Tensor:
         """The weight at ``step`` (a scalar integer tensor, from 0)."""

@@ -437,7 +437,9 @@ def test_a_metric_and_a_single_term() -> None:
         (lambda: FusedModel(network(), TERMS, insight_every=5), "record_steps 0"),
         (lambda: Auxiliary("dice", gamma0=-1), "auxiliary.gamma0 is -1: give a number of 0 or above"),
         (lambda: Auxiliary("dice", decay=float("nan")), "auxiliary.decay is nan"),
-        (lambda: Auxiliary("dice", every=0), "auxiliary.every is 0: give a number of 1 or above"),
+        (lambda: Auxiliary("dice", every=0), "auxiliary.every is 0: give a whole number of 1 or above"),
+        (lambda: Auxiliary("dice", every=2.5), "auxiliary.every is 2.5: give a whole number"),
+        (lambda: Auxiliary("dice", gamma0=float("inf")), "auxiliary.gamma0 is inf"),
     ],
 )
 def test_a_wrong_argument(make, match: str) -> None:

@@ -42,6 +42,7 @@ class RunFolder:
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
+        self.unfinished_model = self.checkpoints / "unfinished.keras"  # Keras wants this suffix
         self._made: list[Path] = []
         self._release: Callable[[], Any] | None = None
 
@@ -195,7 +196,8 @@ class RunFolder:
         self.hold()
         for file in (self.epochs_file, self.steps_file, self.insight_file):
             recorder.truncate(file, epoch)
-        for file in (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}")):
+        left = (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}"), self.unfinished_model)
+        for file in left:
             file.unlink(missing_ok=True)
 
     @contextlib.contextmanager

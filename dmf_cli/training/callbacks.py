@@ -138,9 +138,8 @@ class EpochWriter(keras.callbacks.Callback):
         return value < self.best if mode(self.monitor) == "min" else value > self.best
 
     def _save_best(self) -> None:
-        temporary = self.run.best_model.with_name("unfinished.keras")
-        self.model.network.save(temporary)
-        temporary.replace(self.run.best_model)
+        self.model.network.save(self.run.unfinished_model)
+        self.run.unfinished_model.replace(self.run.best_model)
 
     def _save(self, epoch: int) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}

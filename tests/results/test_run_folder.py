@@ -291,6 +291,7 @@ def test_resuming_drops_what_came_after_the_checkpoint(run):
         run.append_steps([{"step": 2 * epoch + i, "epoch": epoch, "loss": 0.1} for i in (0, 1)])
         run.append_epoch({"epoch": epoch, "loss": 0.1})
     (run.checkpoints / ".last.npz.77-0.tmp").touch()
+    run.unfinished_model.touch()
     run.truncate_after(2)
     assert run.read_epochs()["epoch"] == [1, 2]
     assert run.read_steps()["step"] == [2, 3, 4, 5]
