@@ -58,7 +58,7 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
     """
     from dmf_cli import config as configs
 
-    config, rest, split = configs.load_run(run), [], "test"
+    config, rest, split = configs.completed(configs.load_run(run)), [], "test"
     for override in overrides:
         key, _, value = override.partition("=")
         if key == "split":

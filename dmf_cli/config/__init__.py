@@ -5,6 +5,7 @@ Nothing heavy is imported here; Hydra is, when something is composed.
 
 from dmf_cli.config.checks import check_params as check_params
 from dmf_cli.config.checks import validate as validate
+from dmf_cli.config.composer import completed as completed
 from dmf_cli.config.composer import compose as compose
 from dmf_cli.config.composer import load_run as load_run
 from dmf_cli.config.composer import override as override

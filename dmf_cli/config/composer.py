@@ -101,6 +101,17 @@ def load_run(path: Path | str) -> Config:
     return {str(key): value for key, value in loaded.items()}
 
 
+def completed(config: Mapping[str, Any]) -> Config:
+    """The ``config`` of a run with the keys that came after it, as they are by default: to score it, not to
+    train on with it, for an option that is on by default may be one that the run was trained without.
+    """
+    from dmf_cli.config import schema
+
+    fresh = compose()
+    groups = {group: {**fresh[group], **config.get(group, {})} for group in schema.PLAIN}
+    return {**fresh, **config, **groups}
+
+
 def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
     made = dict(config)

@@ -19,6 +19,17 @@ def test_without_overrides_it_is_the_test_split_of_the_run(run):
     assert config == configs.load_run(run)
 
 
+def test_a_run_of_a_version_with_fewer_options(run):
+    whole = configs.load_run(run)
+    old = {key: value for key, value in whole.items() if key not in ("report", "tracker", "sweep")}
+    old["split"] = {key: whole["split"][key] for key in ("seed", "fractions", "stratify", "file")}
+    old["split"]["seed"] = 7
+    (run / "config.yaml").write_text(configs.to_yaml(old))
+    config, _ = evaluation_config(run, ["metrics.threshold=0.4"])
+    assert config["split"] == {**whole["split"], "seed": 7}
+    assert config["metrics"]["threshold"] == 0.4
+
+
 def test_split_is_not_the_config_group(run):
     config, split = evaluation_config(run, ["split=all", "metrics.threshold=0.3", "split.seed=1"])
     assert split == "all"
@@ -51,7 +62,7 @@ def test_full_metrics_of_a_run_that_was_trained_without(run):
         (["split=tset"], "did you mean 'test'"),
         (["metrics.treshold=0.3"], "did you mean 'threshold'"),
         (["dataset=busy"], "did you mean 'busi'"),
-        (["dataset=busi"], "dataset.dir is missing"),
+        (["dataset=folder"], "dataset.dir is missing"),
         (["metrics.threshold=2"], "below 1"),
         (["metrics=full", "metrics.missed=diagnal"], "did you mean 'diagonal'"),
         (["metrics=full", "metrics.connectivity=3"], "1, 2"),
