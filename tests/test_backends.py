@@ -22,6 +22,8 @@ CHOSEN = [
     "weighting/test_guards.py::test_a_row_with_a_value_that_is_not_finite_is_dropped_whole",
     "weighting/test_guards.py::test_no_gradient_flows_through_the_weights",
     "weighting/test_memory.py::test_median_of_odd_and_even_counts",
+    "test_gradients.py::test_equals_autodiff_through_the_head",
+    "test_gradients.py::test_terms_that_are_due_are_measured_and_others_cost_nothing",
     "test_fusion.py::test_the_weights_move_after_the_warmup_inside_one_trace",
     "test_fusion.py::test_each_step_is_trained_with_what_replay_gives",
     "test_fusion.py::test_gamma_is_exactly_the_formula",

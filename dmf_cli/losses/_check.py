@@ -75,7 +75,8 @@ def _check_labels(g: np.ndarray) -> None:
 
 
 def _values(tensor: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
+    # Cast afterwards: inside a traced function of JAX an operation on known values gives none.
+    return np.asarray(ops.convert_to_numpy(tensor)).astype("float32")
 
 
 def _count(found: np.ndarray, what: str = "value") -> str:
