@@ -48,7 +48,7 @@ reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PA
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
-	$(IN)/python -m pytest $(TESTS)
+	$(IN)/python -m pytest -n auto $(TESTS)
 
 lint: $(VENV)/.ready-dev ## check style (ruff), format (ruff) and types (mypy)
 	$(IN)/python -m ruff check --quiet
@@ -60,7 +60,7 @@ format: $(VENV)/.ready-dev ## format the code and mend what can be mended
 	$(IN)/python -m ruff format
 
 test-oldest: $(OLDEST)/.ready-dev ## run the tests with the oldest supported versions, in .venv-oldest
-	$(OLDEST)/bin/python -m pytest $(TESTS)
+	$(OLDEST)/bin/python -m pytest -n auto $(TESTS)
 
 wheel: $(VENV)/.ready-dev ## build the wheel into dist/
 	$(IN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .

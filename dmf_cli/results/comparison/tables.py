@@ -191,7 +191,14 @@ def render(comparison: Comparison) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=escape(title(comparison)), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=escape(title(comparison)),
+        title_justify="left",
+        # One setting has to fit in 80 columns, where terminals and logs end.
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.caption, table.caption_justify = "\n".join(escape(note) for note in notes(comparison)), "left"
     table.add_column("setting", overflow="fold")
     for stack in STACKED:
