@@ -1,5 +1,6 @@
 """``dmf eval``: score a finished run on one of its splits, or on data that it never saw."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,14 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     config, split = evaluation_config(options.run, options.overrides)
     from dmf_cli.results import tables
+    from dmf_cli.results.run_folder import RunFolder
     from dmf_cli.training import score
 
     result = score.evaluate_run(options.run, config, split)
     _show(tables.render(result), options.run)
+    state = RunFolder(options.run).read_status().get("state", "of an unknown state")
+    if state != "completed":
+        print(f"warning: the run is {state}: this is its best network so far", file=sys.stderr)
     return 0
 
 

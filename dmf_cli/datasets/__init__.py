@@ -19,6 +19,16 @@ KINDS = {
 }
 
 
+def check_place(config: Mapping[str, Any]) -> None:
+    """Whether the images of the ``dataset`` group are where it says, as far as a moment can tell.
+
+    Raises:
+        DatasetError: their folder is not there.
+    """
+    if config["kind"] == "folder":
+        importlib.import_module("dmf_cli.datasets.folder").check_place(config)
+
+
 def open_dataset(config: Mapping[str, Any]) -> Dataset:
     """The dataset that the ``dataset`` group describes.
 

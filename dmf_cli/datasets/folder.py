@@ -191,11 +191,22 @@ def open_folder(config: Mapping[str, Any]) -> FolderDataset:
     others = ("kind", "image_size", "resize", "normalize", "download")
     params = {k: v for k, v in config.items() if k not in others}
     _lookup.check_keywords("dataset", FolderDataset, params)
+    check_place(config)
     if "download" in config:
         params["dir"] = images_folder(config)
-        if not params["dir"].is_dir():
-            raise DatasetError(not_there(config))
     return FolderDataset(**params)
+
+
+def check_place(config: Mapping[str, Any]) -> None:
+    """Whether the folder of a ``dataset`` group with ``kind: folder`` is there; needs no moment.
+
+    Raises:
+        DatasetError: it is not; one that can be had says by which command.
+    """
+    if "download" not in config:
+        _existing(config["name"], config.get("dir"))
+    elif not images_folder(config).is_dir():
+        raise DatasetError(not_there(config))
 
 
 def images_folder(config: Mapping[str, Any]) -> Path:

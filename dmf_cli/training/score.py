@@ -38,6 +38,7 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
+    datasets.check_place(config["dataset"])  # before anything slow is imported
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
     trained = configs.load_run(run.path)

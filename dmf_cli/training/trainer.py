@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
+from dmf_cli import datasets
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
@@ -69,6 +70,7 @@ class Session:
     """Everything of a run that lives in memory: runtime, data and the compiled model."""
 
     def __init__(self, config: Config, split_file: Path | None = None) -> None:
+        datasets.check_place(config["dataset"])  # before anything slow is imported
         self.config, self.display = config, Display()
         backend, images = config["trainer"]["backend"], config["dataset"]["name"]
         self.display.note(f"loading {backend} and the images of {images}")
@@ -124,7 +126,7 @@ class Session:
                 display.stop()
                 run.write_status("interrupted")
                 tracking.finish("interrupted")
-                raise
+                raise KeyboardInterrupt(_next_step(run)) from None
             except Exception as error:
                 display.stop()
                 log.error("%s", traceback.format_exc())
@@ -206,6 +208,13 @@ def slug(config: Config) -> str:
     """What a run is called in its folder's name: ``phantom_unet_cbdice+bce_var``."""
     parts = (config["dataset"]["name"], config["model"]["name"], config["loss"]["expression"])
     return "_".join((*parts, config["weighting"]["name"]))
+
+
+def _next_step(run: RunFolder) -> str:
+    """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
+    if run.last_checkpoint.is_file():
+        return f"`dmf resume {run.path}` goes on from the end of its last epoch"
+    return f"no epoch was complete; start anew, {run.path} can be removed"
 
 
 def _as_run_error(error: Exception, run: RunFolder) -> DmfError:

@@ -93,3 +93,15 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "THE TABLE" in out
     assert str(run / "metrics") in out.replace("\n", "")
+
+
+@pytest.mark.parametrize(("state", "told"), [("completed", False), ("interrupted", True)])
+def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsys, state, told):
+    from dmf_cli.results import tables
+    from dmf_cli.training import score
+
+    (run / "status.json").write_text(f'{{"state": "{state}"}}')
+    monkeypatch.setattr(score, "evaluate_run", lambda *arguments: None)
+    monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
+    assert main(["eval", str(run)]) == 0
+    assert ("warning: the run is interrupted" in capsys.readouterr().err) is told

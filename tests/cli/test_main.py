@@ -110,6 +110,7 @@ def raising(monkeypatch, error):
         (ConfigError("a\nb"), 2, "error: a b\n"),
         (RunError("failed; the log is x"), 1, "error: failed; the log is x\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (KeyboardInterrupt("`dmf resume x`"), 130, "interrupted: `dmf resume x`\n"),
         (KeyError("k"), 1, "DMF_DEBUG=1"),
         (ZeroDivisionError(), 1, "unexpected ZeroDivisionError"),
     ],

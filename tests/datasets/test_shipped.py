@@ -151,6 +151,8 @@ def test_one_that_is_not_there_names_the_command_that_gets_it(name, tmp_path, mo
     config = configs.compose([f"dataset={name}"])["dataset"]
     with pytest.raises(DatasetError, match=f"get it by `dmf data prepare dataset={name}`"):
         datasets.open_dataset(config)
+    with pytest.raises(DatasetError, match="get it by"):
+        datasets.check_place(config)
     with pytest.raises(DatasetError, match=f"is not a folder: `dmf data prepare dataset={name}`"):
         opened(name, tmp_path / "nowhere")
 

@@ -64,10 +64,10 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, 
     options = (f"weighting={weighting}", "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
     whole = trainer.train(tiny(*options, run="whole"))
     monkeypatch.setattr(trainer.Display, "epoch", stop_after(2))
-    with pytest.raises(KeyboardInterrupt):
+    part = whole.with_name("part")
+    with pytest.raises(KeyboardInterrupt, match=f"dmf resume {part}"):
         trainer.train(tiny(*options, run="part"))
     monkeypatch.undo()
-    part = whole.with_name("part")
     assert json.loads((part / "status.json").read_text())["state"] == "interrupted"
     assert trainer.resume(part) == part
     first, second = arrays(whole / "checkpoints/last.npz"), arrays(part / "checkpoints/last.npz")

@@ -149,7 +149,8 @@ def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
     left_out += [f"{folder} has no {metric}: {error.do}" for folder, error in unknown.items()]
     if len(runs) < 2:
         why = "".join(f"; {line}" for line in left_out[:2])
-        raise RunFolderError(f"{len(runs)} completed run(s) found, and two or more are needed{why}")
+        do = why or ": give more runs, or train them, as by `dmf train -m weighting=fixed,var seed=0,1,2`"
+        raise RunFolderError(f"{len(runs)} completed run(s) found, and two or more are needed{do}")
     return runs, left_out
 
 

@@ -48,13 +48,15 @@ def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
     """The run folders that ``paths`` are or hold, each once, and a line for each path that holds none.
 
     Raises:
-        RunFolderError: a path that does not exist, or no run at all.
+        RunFolderError: a path that does not exist or is a file, or no run at all.
     """
     found: dict[Path, Path] = {}
     empty: list[str] = []
     for path in paths:
         if not path.exists():
             raise RunFolderError(f"{path} does not exist: give run folders, or a folder that holds some")
+        if path.is_file():
+            raise RunFolderError(f"{path} is a file: give run folders, or a folder that holds some")
         inside = _runs(path)
         empty += [] if inside else [f"{path} holds no run: a run folder has a {places.CONFIG}"]
         for folder in inside:

@@ -249,7 +249,8 @@ def test_wrong_input_is_one_line(sweep, finished, tmp_path):
     for paths, options, error, says in (
         ([tmp_path / "gone"], {}, RunFolderError, "does not exist"),
         ([tmp_path / "nothing"], {}, RunFolderError, "no run in"),
-        ([folder / "var0"], {}, RunFolderError, "two or more are needed"),
+        ([folder / "var0" / "config.yaml"], {}, RunFolderError, "is a file: give run folders"),
+        ([folder / "var0"], {}, RunFolderError, "two or more are needed: give more runs, or train them"),
         ([folder / "var0", folder / "var1"], {}, ConfigError, "one setting, nothing to compare"),
         ([folder], {"metric": "foreground.dise"}, UnknownNameError, "did you mean 'foreground.dice'"),
         (
