@@ -166,7 +166,7 @@ def _existing(name: str, folder: str | Path | None) -> Path:
     root = Path(folder).expanduser()
     if not root.is_dir():
         close = _similar(root)
-        hint = f"did you mean {close}?" if close else f"give the folder of {name}"
+        hint = f"did you mean {close}?" if close else "give the folder of its images"
         raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
     return root
 

@@ -86,7 +86,8 @@ def _plan(run: Mapping[str, Any]) -> str:
         return ""
     first = run.get("first_epoch", 0)
     goes_on = f", from epoch {first + 1}" if first else ""
-    steps = f" of {run['steps']} step{'s' * (run['steps'] != 1)}, batch size {run.get('batch_size', '?')}" if run.get("steps") else ""
+    size = run.get("batch_size", "?")
+    steps = f" of {_count(run['steps'], 'step')}, batch size {size}" if run.get("steps") else ""
     return f"{_count(run['epochs'], 'epoch')}{steps}{goes_on}; best by {run.get('monitor', Progress.monitor)}"
 
 
