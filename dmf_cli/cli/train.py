@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,6 +51,7 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--dry-run", action="store_true")
 
     def fail(message: str) -> None:
+        _check_dashes(message)
         raise wrong_arguments(parser, message)
 
     parser.error = fail  # type: ignore[method-assign, assignment]
@@ -59,6 +61,18 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
     if options.resolve and not (options.cfg or options.help):
         raise UsageError("--resolve works with --cfg or --help only; see dmf train --help")
     return options, list(options.overrides)
+
+
+def _check_dashes(message: str) -> None:
+    """``--loss dice`` is what other programs want."""
+    from dmf_cli.config import paths
+
+    unknown = re.search(r"unrecognized arguments: --([\w.]+)", message)
+    if unknown and unknown[1].partition(".")[0] in (*paths.groups(), "seed", "run_dir", "output_root"):
+        raise UsageError(
+            f"--{unknown[1]} is no option: settings are written without dashes, as {unknown[1]}=VALUE; "
+            "see dmf train --help"
+        )
 
 
 def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:

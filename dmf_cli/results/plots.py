@@ -66,7 +66,7 @@ def losses(epochs: Columns, terms: Sequence[str]) -> Figure:
             look.epoch_axis(panel, epochs["epoch"])
             panel.tick_params(labelbottom=True)
     extra = " and auxiliary loss" if np.nansum(look.finite(epochs.get("gamma", []))) else ""
-    words = [f"training (sum: adapting weights{extra})", "validation (sum: fixed weights)"]
+    words = [f"training (sum: weights of the strategy{extra})", "validation (sum: coefficients)"]
     figure.legend(panels[0].get_lines(), words, loc="outside lower center", ncols=2)
     return figure
 

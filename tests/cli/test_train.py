@@ -112,6 +112,8 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["-m", "loss=dice,dcie"], "did you mean 'dice'"),
         (["-m", "trainer.epochs=1,0"], "1 or above"),
         (["--hepl"], "did you mean '--help'"),
+        (["--loss", "dice"], "written without dashes, as loss=VALUE"),
+        (["--trainer.epochs=3"], "written without dashes, as trainer.epochs=VALUE"),
         (["--cfg", "jobb"], "invalid choice: 'jobb'"),
         (["--resolve"], "--cfg or --help only"),
         (["--config-name", "nope"], "Cannot find primary config 'nope'"),

@@ -104,7 +104,7 @@ def test_losses_have_a_panel_and_an_axis_each():
 def test_the_legend_says_when_an_auxiliary_loss_is_in_the_sum():
     epochs = epochs_of(["bce"], 2)
     words = [text.get_text() for text in plots.losses(epochs, ["bce"]).legends[0].get_texts()]
-    assert words == ["training (sum: adapting weights)", "validation (sum: fixed weights)"]
+    assert words == ["training (sum: weights of the strategy)", "validation (sum: coefficients)"]
     figure = plots.losses({**epochs, "gamma": [5.0, 0.0]}, ["bce"])
     assert "and auxiliary loss" in figure.legends[0].get_texts()[0].get_text()
 

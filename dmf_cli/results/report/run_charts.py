@@ -21,7 +21,7 @@ def of_epochs(facts: Facts) -> list[Chart]:
     made = [_metrics(facts.epochs, facts.status.get("best") or {})]
     made.append(_pair(facts.epochs, "sum", "Weighted sum", ("loss", "val_objective")))
     extra = " and auxiliary loss" if np.nansum(look.finite(facts.epochs.get("gamma", []))) else ""
-    made[-1].caption += f" Training: adapting weights{extra}; validation: fixed weights."
+    made[-1].caption += f" Training: weights of the strategy{extra}; validation: coefficients."
     made += [
         _pair(facts.epochs, f"term{i}", f"Loss {term}", (f"loss.{term}", f"val_loss.{term}"))
         for i, term in enumerate(facts.terms)
