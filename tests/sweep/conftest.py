@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from dmf_cli.cli.main import main
@@ -14,6 +19,32 @@ def sweep(monkeypatch, tmp_path):
 
     def run(*overrides):
         return main(["train", "-m", "output_root=out", *overrides])
+
+    return run
+
+
+APART = """
+import sys
+from dmf_cli.cli.main import main
+from dmf_cli.sweep import process
+process.MODULE = "tests.sweep.stub_child"
+sys.exit(main(["train", "-m", "output_root=out", *sys.argv[1:]]))
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """``sweep`` in a process of its own, for launchers that leave threads and open files behind."""
+    root = str(Path(__file__).parents[2])
+
+    def run(*overrides):
+        return subprocess.run(
+            [sys.executable, "-c", APART, *overrides],
+            cwd=tmp_path,
+            env={**os.environ, "DMF_DISPLAY": "plain", "PYTHONPATH": root},
+            capture_output=True,
+            text=True,
+        )
 
     return run
 

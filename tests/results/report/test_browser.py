@@ -39,7 +39,7 @@ def show(page):
     yield go
     assert [line for line in page.console if not any(word in line for word in OURS)] == []
     assert page.requests == []
-    assert page.js("document.documentElement.scrollWidth <= innerWidth")
+    page.wait("document.documentElement.scrollWidth <= innerWidth")  # charts take a moment to fit a new width
 
 
 def heads(page, number):
