@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import Norm, Tensor, convolve, enlarge, head, upsample
+from dmf_cli.models._blocks import Norm, Tensor, convolve, encode, enlarge, head, upsample
 from dmf_cli.models._checks import check_options, checked_depth
 
 
@@ -49,13 +49,7 @@ def attention_unet(
     check_options(filters=filters, convs=convs, dropout=dropout, momentum=momentum)
     options = {"norm": norm, "momentum": momentum, "groups": groups}
     images = keras.Input(input_shape, name="image")
-    x, skips = images, []
-    for level in range(depth):
-        x = convolve(x, filters * 2**level, options, times=convs)
-        skips.append(x)
-        x = layers.MaxPooling2D(2, padding="same")(x)
-    x = convolve(x, filters * 2**depth, options, times=convs)
-    x = layers.Dropout(dropout)(x) if dropout else x
+    x, skips = encode(images, filters, options, depth=depth, times=convs, dropout=dropout)
     for level in reversed(range(depth)):
         skip = _gated(skips[level], x)
         x = layers.Concatenate()([upsample(x, skip, filters * 2**level, options), skip])

@@ -53,6 +53,23 @@ def convolve(
     return x
 
 
+def encode(
+    x: Tensor, filters: int, options: Options, *, depth: int, times: int, dropout: float
+) -> tuple[Tensor, list[Tensor]]:
+    """The way down of a U-Net: ``times`` convolutions a level, then 2x2 max pooling, filters doubling.
+
+    Returns:
+        What is at the bottom, after dropout, and the ``depth`` maps before each pooling, the largest first.
+    """
+    skips = []
+    for level in range(depth):
+        x = convolve(x, filters * 2**level, options, times=times)
+        skips.append(x)
+        x = layers.MaxPooling2D(2, padding="same")(x)
+    x = convolve(x, filters * 2**depth, options, times=times)
+    return layers.Dropout(dropout)(x) if dropout else x, skips
+
+
 def upsample(x: Tensor, like: Tensor, filters: int, options: Options) -> Tensor:
     """3x3 transposed convolution to twice the size, cut to that of ``like``."""
     layer = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")

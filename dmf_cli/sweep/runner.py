@@ -1,17 +1,14 @@
 """Runs the jobs that are not done, some at a time, each in a process of its own."""
 
-import contextlib
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError
 from dmf_cli.results import places
-from dmf_cli.sweep import child
+from dmf_cli.sweep import child, signals
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.jobs import Job
@@ -19,7 +16,6 @@ from dmf_cli.sweep.process import Process
 
 PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
-SIGNALS = ("SIGINT", "SIGTERM")
 STOPPING = "stopping: jobs under way save their state; Ctrl-C again ends them at once"
 # What is fixed by the first import of Keras.
 LOADED = ("backend", "device", "precision", "deterministic")
@@ -64,7 +60,7 @@ class Runner:
             RunFolderError: the output folder cannot be written to.
             KeyboardInterrupt: asked for twice.
         """
-        with self._signals():
+        with signals.handled(self._on_signal):
             try:
                 while self._under_way or (not self.stopping and self._next()):
                     self._collect()
@@ -172,23 +168,8 @@ class Runner:
         if state == "failed" and self.stop_on_error:
             self.stop()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C once stops after saving, twice at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {name: signal.getsignal(getattr(signal, name)) for name in SIGNALS}
-        for name, handler in before.items():
-            if handler != signal.SIG_IGN:  # `nohup`
-                signal.signal(getattr(signal, name), self._on_signal)
-        try:
-            yield
-        finally:
-            for name, handler in before.items():
-                signal.signal(getattr(signal, name), handler)
-
     def _on_signal(self, number: int, frame: Any) -> None:
+        """Ctrl-C once stops after saving, twice at once."""
         self.interrupted = True
         if self.stopping or self._inside:
             raise KeyboardInterrupt  # the trainer of this process saves; the second time nobody does

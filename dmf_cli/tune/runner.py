@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError
 from dmf_cli.results import index, recorder
+from dmf_cli.sweep import signals
 from dmf_cli.sweep.process import Process
 from dmf_cli.tune.study import Plan
 
@@ -76,7 +75,7 @@ class Runner:
             KeyboardInterrupt: asked for twice.
         """
         waiting = list(_stale(self.study))
-        with self._signals():
+        with signals.handled(self._on_signal):
             try:
                 while self.under_way or (not self.stopping and (waiting or self._left())):
                     while not self.stopping and self._room() and (waiting or self._left()):
@@ -196,24 +195,8 @@ class Runner:
             self.gave_up = True
             self.stop()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C once stops after saving, twice at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number, handler in before.items():
-            if handler != signal.SIG_IGN:  # `nohup`
-                signal.signal(number, self._on_signal)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _on_signal(self, number: int, frame: Any) -> None:
+        """Ctrl-C once stops after saving, twice at once."""
         self.interrupted = True
         if self.stopping:
             raise KeyboardInterrupt
