@@ -6,12 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.cli._parser import Parser
-from dmf_cli.errors import UnknownNameError
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 SPLITS = ("train", "val", "test", "all")
 # What the network was trained on: kept when it is scored on other images, unless said otherwise.
 INPUT_KEYS = ("image_size", "channels", "resize", "normalize")
 SCORE_KEYS = ("threshold", "empty")
+# What a score depends on; the rest of a config is about the training, which is over.
+READ = ("dataset.", "metrics.", "eval.", "split.")
+READ += (
+    "trainer.batch_size",
+    "trainer.backend",
+    "trainer.device",
+    "trainer.precision",
+    "trainer.deterministic",
+)
 
 _ABOUT = """\
 Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run.
@@ -59,7 +68,7 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
             run's threshold and rule for empty masks), or any existing key.
 
     Raises:
-        UsageError: not a run, an unknown split, or a wrong override.
+        UsageError: not a run, an unknown split, a wrong override, or one that changes no score.
     """
     from dmf_cli import config as configs
 
@@ -80,7 +89,14 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         scores = [override for override in rest if override.startswith(("metrics=", "metrics."))]
         config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS)
         rest = [override for override in rest if override not in scores]
-    return configs.override(config, rest), split
+    changed = configs.override(config, rest)
+    for key in (override.partition("=")[0] for override in rest):
+        if not key.startswith(READ):
+            raise ConfigError(
+                f"{key} is about training and changes no score of a trained network: leave it out; dmf eval "
+                "takes split=, dataset=, metrics=, eval.resolution, trainer.batch_size, trainer.device"
+            )
+    return changed, split
 
 
 def _other_group(

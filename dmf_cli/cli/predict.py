@@ -11,11 +11,12 @@ from dmf_cli.cli._parser import Parser
 
 _ABOUT = """\
 Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
-areas. Files that cannot be read are listed and left out. An interruption keeps what is written.
+areas. Files that cannot be read are listed and left out; so are masks beside their images (X_mask.png,
+X_mask_1.png) in a folder. An interruption keeps what is written.
 
 examples:
   dmf predict outputs/busi photos/            into outputs/busi/predictions/photos
-  dmf predict outputs/busi PATH/benign --exclude '*_mask*'
+  dmf predict outputs/busi PATH/benign --exclude '*_overlay*'
   dmf predict outputs/busi a.png b.png -o out --probabilities --threshold 0.4
   dmf predict outputs/busi photos/ --spacing 0.08,0.08     areas in mm2 too
 """

@@ -24,6 +24,7 @@ from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.training.predicting import Predict, View
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+MASK = re.compile(r"(.+)_mask(?:_\d+)?")
 PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
 # Okabe & Ito, bright on grey: one a class, over and over.
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
@@ -40,9 +41,8 @@ class Job:
 def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> list[Job]:
     """The images that ``paths`` are or hold, sorted, each under a name of its own.
 
-    What lies below ``output`` is no image.
-
-    ``exclude`` is a glob of file names in folders that are left alone.
+    In folders, what lies below ``output`` is no image, nor is the mask of one: ``X_mask.png`` or
+    ``X_mask_1.png`` beside an ``X`` of any suffix, as in BUSI. ``exclude`` is a glob of more to leave out.
 
     Raises:
         DatasetError: a path that does not exist, or no image at all.
@@ -53,9 +53,10 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
             raise DatasetError(f"{path} does not exist: give images, or a folder that holds some")
         inside = [path] if path.is_file() else sorted(path.rglob("*"))
         root = path.parent if path.is_file() else path
+        masks = _masks(inside)
         for file in inside:
             own = output.resolve() in file.resolve().parents
-            unwanted = own or (exclude is not None and file.match(exclude))
+            unwanted = own or file in masks or (exclude is not None and file.match(exclude))
             if file.is_file() and (path.is_file() or (file.suffix.lower() in SUFFIXES and not unwanted)):
                 known.setdefault(file.resolve(), (file, root))
     if not known:
@@ -63,6 +64,12 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
             f"no image in {', '.join(map(str, paths))}: known are {' '.join(sorted(SUFFIXES))}"
         )
     return [Job(file, name) for file, name in _names(dict(known.values())).items()]
+
+
+def _masks(files: Sequence[Path]) -> set[Path]:
+    """Those of ``files`` that are, by their name, the mask of another."""
+    bare = {file.with_suffix("") for file in files}
+    return {file for file in files if (own := MASK.fullmatch(file.stem)) and file.with_name(own[1]) in bare}
 
 
 def _names(found: Mapping[Path, Path]) -> dict[Path, Path]:

@@ -67,6 +67,8 @@ def test_full_metrics_of_a_run_that_was_trained_without(run):
         (["metrics=full", "metrics.missed=diagnal"], "did you mean 'diagonal'"),
         (["metrics=full", "metrics.connectivity=3"], "1, 2"),
         (["model=unet"], "model"),
+        (["trainer.epochs=3"], "trainer.epochs is about training and changes no score"),
+        (["loss.terms.dice.smooth=1"], "changes no score"),
     ],
 )
 def test_wrong_overrides(run, overrides, says):

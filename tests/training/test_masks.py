@@ -118,6 +118,14 @@ def test_which_files_are_images(photos, tmp_path):
             masks.find([path], tmp_path)
 
 
+def test_masks_beside_their_images_are_no_images(tmp_path):
+    for name in ("a (1).png", "a (1)_mask.png", "a (1)_mask_1.png", "b.jpg", "b_mask.png", "face_mask.png"):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
+    found = masks.find([tmp_path], tmp_path / "o")
+    assert sorted(job.file.name for job in found) == ["a (1).png", "b.jpg", "face_mask.png"]
+    assert len(masks.find([tmp_path / "b_mask.png"], tmp_path / "o")) == 1  # asked for by name
+
+
 def test_files_of_one_name_never_share_a_mask(tmp_path):
     pixels = Image.fromarray(np.zeros((4, 4), np.uint8))
     for name in ("one/a.png", "two/a.png", "two/a.png.png", "two/sub/a.bmp", "x/two/a.png"):
