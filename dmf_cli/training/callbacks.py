@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from dmf_cli.errors import NonFiniteError
 from dmf_cli.results.run_folder import RunFolder
@@ -82,6 +83,7 @@ class EpochWriter(keras.callbacks.Callback):
         steps = self.model.recorder.take()
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
+        self._check_statistics(epoch + 1)
         self.run.append_steps([{**step, "epoch": epoch + 1} for step in steps])
         if self.model.insight is not None:
             self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
@@ -112,6 +114,20 @@ class EpochWriter(keras.callbacks.Callback):
                 "set optimizer.clipnorm=1, or use trainer.precision=float32"
             )
         log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
+
+    def _check_statistics(self, epoch: int) -> None:
+        """A step that is skipped has moved the statistics of batch normalisation all the same, and one infinite
+        activation leaves them NaN for good.
+        """
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
+        for variable in self.model.network.non_trainable_variables:
+            if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
+                raise NonFiniteError(
+                    f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed; the "
+                    "checkpoint is from before: use trainer.precision=float32 or mixed_bfloat16, or lower "
+                    "optimizer.learning_rate"
+                )
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
         """The row of ``epochs.csv``."""

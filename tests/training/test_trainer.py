@@ -223,6 +223,26 @@ def test_nan_steps_make_no_update_are_counted_and_shown(tiny, monkeypatch, capsy
     assert all(np.isfinite(a).all() for a in arrays(folder / "checkpoints/last.npz").values())
 
 
+def test_statistics_that_an_overflow_has_spoilt_end_the_run(tiny, tmp_path, monkeypatch):
+    from dmf_cli.training import build
+
+    class Overflows(keras.layers.Layer):
+        def call(self, x):  # in few images only: their steps are skipped
+            return keras.ops.where(keras.ops.mean(x, axis=(1, 2, 3), keepdims=True) > 0.5, np.inf, x)
+
+    def network(config, data):
+        inputs = keras.Input(data.train.shape)
+        normal = keras.layers.BatchNormalization()(Overflows()(inputs))
+        return keras.Model(inputs, keras.layers.Conv2D(data.channels, 1, activation="softmax")(normal))
+
+    monkeypatch.setattr(build, "network", network)
+    with pytest.raises(
+        NonFiniteError, match=r"moving_\w+ became NaN or infinite in epoch 1, .*mixed_bfloat16"
+    ):
+        trainer.train(tiny("weighting=fixed", "trainer.on_nonfinite=skip", "trainer.batch_size=2"))
+    assert all(np.isfinite(a).all() for a in arrays(tmp_path / "run/checkpoints/last.npz").values())
+
+
 def test_a_run_from_the_disk_with_small_lesions_more_often(tiny, tmp_path):
     options = ("augment=strong", "trainer.cache=disk", "weighting=fixed", "trainer.epochs=1")
     plain = trainer.train(tiny(*options))
