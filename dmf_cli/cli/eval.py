@@ -13,13 +13,9 @@ SPLITS = ("train", "val", "test", "all")
 INPUT_KEYS = ("image_size", "channels", "resize", "normalize")
 SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
-READ = ("dataset.", "metrics.", "eval.", "split.")
-READ += (
-    "trainer.batch_size",
-    "trainer.backend",
-    "trainer.device",
-    "trainer.precision",
-    "trainer.deterministic",
+READ = (
+    *("dataset.", "metrics.", "eval.", "split."),
+    *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "precision", "deterministic")),
 )
 
 _ABOUT = """\

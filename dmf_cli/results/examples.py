@@ -34,6 +34,7 @@ def plot_examples(path: Path, examples: Sequence[Example]) -> None:
     ratio = float(np.clip(np.median([e.image.shape[0] / e.image.shape[1] for e in examples]), 0.5, 1.6))
     with look.style():
         figure = Figure(figsize=(max(2.8 * columns, 3.4), (2.65 * ratio + 0.5) * rows + 0.4))
+        figure.set_layout_engine("constrained", h_pad=0.12)  # inches: room for the second line of the titles
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, example in zip(panels, [*examples, *[None] * len(panels)], strict=False):
             panel.set_axis_off()

@@ -116,7 +116,7 @@ class EpochWriter(keras.callbacks.Callback):
         log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
 
     def _check_statistics(self, epoch: int) -> None:
-        """A step that is skipped has moved the statistics of batch normalisation all the same, and one infinite
+        """A skipped step has moved the statistics of batch normalisation all the same: one infinite
         activation leaves them NaN for good.
         """
         if hasattr(self.model, "jax_state_sync"):
@@ -124,7 +124,7 @@ class EpochWriter(keras.callbacks.Callback):
         for variable in self.model.network.non_trainable_variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
                 raise NonFiniteError(
-                    f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed; the "
+                    f"{variable.path} became NaN or infinite in epoch {epoch}: an activation overflowed; the "
                     "checkpoint is from before: use trainer.precision=float32 or mixed_bfloat16, or lower "
                     "optimizer.learning_rate"
                 )
