@@ -159,7 +159,8 @@ def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequen
     for stratum in wanted or ():
         if stratum not in present:
             raise DatasetError(
-                f"dataset.strata names {stratum!r}, which is not there: {suggest(stratum, present)}"
+                f"dataset.strata names {stratum!r}, which is not there: {suggest(stratum, present)}; "
+                f"add its images, or use 'dataset.strata=[{','.join(present)}]'"
             )
     return [file for file in files if wanted is None or strata[file] in wanted]
 

@@ -51,6 +51,8 @@ def start(trainer: Mapping[str, Any]) -> Runtime:
     with _quiet():
         devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
         _prepare_tensorflow(backend, trainer["deterministic"])
+        if backend == "tensorflow" and (devices == ("cpu:0",) or trainer["deterministic"]):
+            _add_in_order()
     if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
         raise ConfigError(
             f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, "
@@ -149,6 +151,28 @@ def _prepare_tensorflow(backend: str, deterministic: bool) -> None:
         log.debug("TensorFlow's devices are in use already: an earlier run of this process chose them")
     if deterministic and backend == "tensorflow":
         tf.config.experimental.enable_op_determinism()
+
+
+def _add_in_order() -> None:
+    """Keep TensorFlow from adding gradients in the order in which they come.
+
+    Where a graph needs more than 80 % of a device's memory, and TensorFlow takes a CPU to have 256 MB, it
+    turns a sum of three or more large tensors into an accumulator to which each adds when it is ready: two
+    runs with one seed then differ in the last bit, and soon in all of them. No public setting turns that off
+    alone, and to do without any rewriting of graphs makes some networks slower (segformer by a tenth or more).
+    """
+    import tensorflow as tf
+
+    options = tf.compat.v1.ConfigProto()
+    rewriter = options.graph_options.rewrite_options
+    rewriter.memory_optimization = type(rewriter).NO_MEM_OPT
+    try:
+        from tensorflow.python.eager import context
+
+        context.context()._config = options
+        tf.config.optimizer.set_experimental_options({})  # functions are given the options anew
+    except (ImportError, AttributeError):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:

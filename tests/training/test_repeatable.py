@@ -38,3 +38,34 @@ def test_two_processes_give_the_same_bits(tmp_path, jit):
 
 def test_another_seed_gives_other_weights(tmp_path):
     assert here(tmp_path / "a", "seed=0") != here(tmp_path / "b", "seed=1")
+
+
+ADDS = """
+import tensorflow as tf
+from tensorflow.python.eager import context
+from dmf_cli import config
+from dmf_cli.training import runtime
+
+runtime.start({**config.compose([])["trainer"], "device": "cpu"})
+
+
+@tf.function
+def three(x):
+    return tf.add_n([tf.exp(x), tf.tanh(x), tf.nn.relu(x)])
+
+
+context.enable_run_metadata()
+three(tf.zeros((16, 128, 128, 64)))
+graphs = [graph.post_optimization_graph for graph in context.export_run_metadata().function_graphs]
+print(*(node.op for graph in graphs for node in graph.node))
+"""
+
+
+def test_large_gradients_are_added_in_one_order():
+    """Above some 200 MB TensorFlow would add what comes first: runs of usual size would not repeat."""
+    found = subprocess.run(
+        [sys.executable, "-c", ADDS], check=True, capture_output=True, text=True, timeout=300
+    )
+    operations = found.stdout.split()
+    assert "AddN" in operations
+    assert "TemporaryVariable" not in operations
