@@ -159,7 +159,7 @@ def _add_in_order() -> None:
     Where a graph needs more than 80 % of a device's memory, and TensorFlow takes a CPU to have 256 MB, it
     turns a sum of three or more large tensors into an accumulator to which each adds when it is ready: two
     runs with one seed then differ in the last bit, and soon in all of them. No public setting turns that off
-    alone, and to do without any rewriting of graphs makes some networks slower (segformer by a tenth or more).
+    alone; to do without any rewriting of graphs makes some networks slower, segformer by a tenth or more.
     """
     import tensorflow as tf
 
