@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from dmf_cli.errors import ConfigError
+
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` (of tensors or trees of tensors) traced once and compiled, or as it is on PyTorch."""
@@ -90,13 +92,22 @@ def replicas() -> int:
     """How many copies of the model step together under ``tf.distribute``; elsewhere 1.
 
     JAX shards the arrays of one program, whose means are those of the whole batch already.
+
+    Raises:
+        ConfigError: for several, where Keras is too old to add up their gradients.
     """
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow
 
     inside = tensorflow.distribute.get_replica_context() is not None
-    return tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
+    count: int = tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
+    if count > 1 and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10):
+        raise ConfigError(
+            f"Keras {keras.__version__} leaves each of {count} replicas to its own gradients: "
+            "use Keras 3.10 or newer under tf.distribute"
+        )
+    return count
 
 
 def replica_mean(x: Any) -> Any:

@@ -37,10 +37,15 @@ def _busi() -> bool:
     return bool(given)
 
 
+def _keras(major: int, minor: int) -> bool:
+    """Whether Keras is of this version or newer."""
+    return tuple(map(int, importlib.metadata.version("keras").split(".")[:2])) >= (major, minor)
+
+
 def _onnx() -> bool:
     """Whether networks can be written as ONNX: Keras does it from 3.8 on."""
     here = all(importlib.util.find_spec(name) is not None for name in ("tf2onnx", "onnxruntime"))
-    return here and tuple(map(int, importlib.metadata.version("keras").split(".")[:2])) >= (3, 8)
+    return here and _keras(3, 8)
 
 
 # marker -> (whether the thing is here, what to say when it is not)
@@ -52,6 +57,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "mount": (_mounts, "no right to mount"),
     "onnx": (_onnx, "no tf2onnx, onnxruntime, or Keras older than 3.8"),
     "mlflow": (lambda: importlib.util.find_spec("mlflow") is not None, "MLflow is not installed"),
+    "replicas": (lambda: _keras(3, 10), "Keras older than 3.10"),
     "ray": (lambda: importlib.util.find_spec("ray") is not None, "Ray is not installed"),
     "torch": (lambda: importlib.util.find_spec("torch") is not None, "PyTorch is not installed"),
 }

@@ -1,11 +1,11 @@
 """``dmf data check``: everything that is wrong with a dataset, and what its splits leak."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     def divide(images: Any, found: Any, **changes: Any) -> Any:
         return make_split({**split, **changes}, images, found=found)
 
-    with _progress(len(opened)) as advance:
+    with _progress.count("checking", len(opened)) as advance:
         return check(
             opened,
             divide,
@@ -115,16 +115,3 @@ def _print(report: "Report", files: Sequence[Path]) -> None:
         console.print(check_report.findings(report))
     warnings = len(report.findings) - report.errors
     print(f"\n{report.errors} error(s), {warnings} warning(s); written to {' and '.join(map(str, files))}")
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("checking", total=total)
-        yield lambda: bar.advance(task)

@@ -1,11 +1,11 @@
 """``dmf data prepare``: get a dataset, or say how to."""
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import UsageError
 
@@ -71,34 +71,8 @@ def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
     from dmf_cli.datasets.prepare import prepare_folder
 
     try:
-        with _bar() as track:
+        with _progress.downloads() as track:
             return prepare_folder(config, archives, track=track)
     except KeyboardInterrupt:
         print("what has been downloaded is kept: run the command again to go on", file=sys.stderr)
         raise
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar for each file on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    tasks: dict[str, Any] = {}
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-
-        def track(name: str, have: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=have, total=total)
-
-        yield track

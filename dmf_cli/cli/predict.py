@@ -1,12 +1,12 @@
 """``dmf predict``: masks for images that belong to no dataset."""
 
 import argparse
-import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser
 
 _ABOUT = """\
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.spacing:
         settings["spacing"] = options.spacing
     start = time.monotonic()
-    with _progress(len(jobs)) as advance:
+    with _progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
         skipped = masks.predict_files(predict, jobs, output, **{**settings, **more})
     seconds, done = time.monotonic() - start, len(jobs) - len(skipped)
@@ -79,16 +79,3 @@ def _spacing(text: str) -> tuple[float, float]:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r}: give millimetres per pixel, row and column, as 0.08,0.08")
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("predicting", total=total)
-        yield lambda: bar.advance(task)

@@ -92,6 +92,8 @@ def serialize(loss: Callable[..., Any]) -> dict[str, Any]:
     name = getattr(function, "__name__", "")
     if name in __registry__ and function is unchecked(globals()[name]):
         return {"name": function.__name__, "params": dict(params)}
+    if ">" in (registered := keras.saving.get_registered_name(loss)):  # Keras before 3.7 forgets the package
+        return {"registered": registered}
     return {"object": keras.saving.serialize_keras_object(loss)}
 
 
@@ -99,4 +101,7 @@ def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
     """The inverse of :func:`serialize`."""
     if "name" in config:
         return get(config["name"], **config["params"])
+    if "registered" in config:
+        found: Callable[..., Any] = keras.saving.get_registered_object(config["registered"])
+        return found
     return keras.saving.deserialize_keras_object(config["object"])

@@ -26,7 +26,8 @@ def save(path: Path, model: keras.Model, note: dict[str, Any]) -> None:
     arrays = {key: np.asarray(keras.ops.convert_to_numpy(v.value)) for key, v in _variables(model).items()}
     buffer = io.BytesIO()
     arrays[NOTE] = np.array(json.dumps(note))
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # NumPy 1 takes allow_pickle for the name of an array, and the stubs of NumPy 2 any array for that option.
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_atomic(path, buffer.getvalue())
 
 

@@ -15,6 +15,7 @@ from dmf_cli.training.data import make_split
 class _Base(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     SPLITS: tuple[str, ...] = ("train", "test")
+    code_path = tfds.core.Path(__file__)  # 4.9.6 does not find it in a folder without __init__.py
 
     def _info(self):
         features = {
