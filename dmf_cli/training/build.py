@@ -16,7 +16,7 @@ from dmf_cli.metrics.streaming import ForegroundDice
 from dmf_cli.training.data import Data
 
 Config = Mapping[str, Any]
-LEAST_EPOCHS, LEAST_STEPS = 20, 700  # of trainer.epochs=auto
+LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
 
 
 def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
@@ -43,7 +43,7 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
 def with_epochs(config: Config, steps_per_epoch: int) -> dict[str, Any]:
     """``config`` with the number of epochs that ``trainer.epochs=auto`` stands for.
 
-    A small dataset gets more epochs: with 20 of them it would make few steps, and what a network has
+    A small dataset gets more epochs: with 18 of them it would make few steps, and what a network has
     learned depends on the steps.
     """
     trainer = config["trainer"]

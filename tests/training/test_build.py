@@ -24,7 +24,7 @@ def test_warmup_is_a_number_of_steps_or_auto(wanted):
         build.warmup(wanted, 100)
 
 
-@pytest.mark.parametrize(("wanted", "steps", "epochs"), [("auto", 35, 20), ("auto", 17, 42), (3, 17, 3)])
+@pytest.mark.parametrize(("wanted", "steps", "epochs"), [("auto", 35, 18), ("auto", 17, 36), (3, 17, 3)])
 def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epochs):
     config = build.with_epochs({"trainer": {"epochs": wanted, "batch_size": 4}, "seed": 1}, steps)
     assert config == {"trainer": {"epochs": epochs, "batch_size": 4}, "seed": 1}
