@@ -94,7 +94,7 @@ def replicas() -> int:
     JAX shards the arrays of one program, whose means are those of the whole batch already.
 
     Raises:
-        ConfigError: for several, where Keras is too old to add up their gradients.
+        ConfigError: for several, where Keras is too old to bring them together.
     """
     if keras.backend.backend() != "tensorflow":
         return 1
@@ -104,8 +104,8 @@ def replicas() -> int:
     count: int = tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
     if count > 1 and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10):
         raise ConfigError(
-            f"Keras {keras.__version__} leaves each of {count} replicas to its own gradients: "
-            "use Keras 3.10 or newer under tf.distribute"
+            f"Keras {keras.__version__} does not bring {count} replicas together (gradients before 3.5, "
+            "logged values before 3.10): use Keras 3.10 or newer under tf.distribute"
         )
     return count
 

@@ -75,11 +75,12 @@ class FusedModel(keras.Model):
         insight_every: every so many of these steps the norms of the terms' gradients at the logits and the
             cosines between them are kept too (see :attr:`insight`); 0 never.
 
-    Under ``tf.distribute.MirroredStrategy`` the loss is scaled by 1 / replicas and the weighting sees the
-    mean of each loss over the replicas. That is what one device does with the whole batch for losses that
-    are means over pixels or samples; a loss pooled over the batch (``pool="batch"``, ``cbdice``, ``gdice``)
-    is the mean of the ratios of the replicas' parts instead. Give batch normalisation
-    ``synchronized=True`` there. JAX's ``keras.distribution`` computes on the whole batch in every case.
+    Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) the loss is scaled by 1 / replicas
+    and the weighting sees the mean of each loss over the replicas. That is what one device does with the
+    whole batch for losses that are means over pixels or samples; a loss pooled over the batch
+    (``pool="batch"``, ``cbdice``, ``gdice``) is the mean of the ratios of the replicas' parts instead. Give
+    batch normalisation ``synchronized=True`` there. JAX's ``keras.distribution`` computes on the whole
+    batch in every case.
     """
 
     def __init__(

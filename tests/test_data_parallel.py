@@ -86,7 +86,7 @@ def test_a_loss_pooled_over_the_batch_is_pooled_over_each_part_by_mirrored_repli
     assert two["memory"]["step"] == one["memory"]["step"] == 8
 
 
-def test_keras_that_does_not_add_up_the_gradients_of_replicas_is_told(
+def test_keras_that_does_not_bring_replicas_together_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(keras, "__version__", "3.9.2")
@@ -94,6 +94,6 @@ def test_keras_that_does_not_add_up_the_gradients_of_replicas_is_told(
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     assert replicas() == 1
     with pytest.raises(
-        ConfigError, match=r"Keras 3\.9\.2 leaves each of 2 replicas to its own .* 3\.10 or newer"
+        ConfigError, match=r"Keras 3\.9\.2 does not bring 2 replicas together .* 3\.10 or newer"
     ):
         strategy.run(replicas)

@@ -126,6 +126,9 @@ def _overrides(words: list[str], word: str) -> list[str]:
         {**keys.default_choices(), **{g: v for g, v in given.items() if g in paths.groups()}}
     )
     if words[0] == "eval":
+        from dmf_cli.cli.eval import READ
+
+        meanings = {key: said for key, said in meanings.items() if key.startswith(READ)}
         meanings["split"] = "(train|val|test|all)"
     if words[0] == "tune":
         from dmf_cli.tune import study

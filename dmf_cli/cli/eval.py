@@ -15,7 +15,7 @@ SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
 READ = (
     *("dataset.", "metrics.", "eval.", "split."),
-    *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "precision", "deterministic")),
+    *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "deterministic")),
 )
 
 _ABOUT = """\
@@ -61,7 +61,7 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         run: the run folder.
         overrides: ``split=NAME`` (default test), ``dataset=NAME`` and its keys (a new dataset group that
             keeps the run's image size, channels, resizing and normalisation), ``metrics=NAME`` (keeps the
-            run's threshold and rule for empty masks), or any existing key.
+            run's threshold and rule for empty masks), or a key of :data:`READ`.
 
     Raises:
         UsageError: not a run, an unknown split, a wrong override, or one that changes no score.
@@ -71,6 +71,8 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
     config, rest, split = configs.completed(configs.load_run(run)), [], "test"
     for override in overrides:
         key, _, value = override.partition("=")
+        if value.lstrip().startswith("{"):
+            raise ConfigError(f"{override}: give single keys, such as metrics.threshold=0.4")
         if key == "split":
             split = value
         else:
@@ -86,11 +88,14 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS)
         rest = [override for override in rest if override not in scores]
     changed = configs.override(config, rest)
+    other_data = changed["dataset"] != configs.load_run(run)["dataset"]
     for key in (override.partition("=")[0] for override in rest):
-        if not key.startswith(READ):
+        # The run's own images have the split that is saved with it.
+        if not key.startswith(READ) or (key.startswith("split.") and not other_data):
             raise ConfigError(
-                f"{key} is about training and changes no score of a trained network: leave it out; dmf eval "
-                "takes split=, dataset=, metrics=, eval.resolution, trainer.batch_size, trainer.device"
+                f"{key} changes no score of a trained network: leave it out; dmf eval takes split=, "
+                "dataset=, metrics=, eval.resolution, trainer.batch_size, trainer.device, and split keys "
+                "for other images"
             )
     return changed, split
 

@@ -11,12 +11,14 @@ The re-exports below are the registry: a new loss is one function, one line here
 
 import functools
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from dmf_cli import _lookup
+from dmf_cli.errors import ConfigError
 from dmf_cli.losses._boundary import boundary as boundary
 from dmf_cli.losses._cbdice import cbdice as cbdice
 from dmf_cli.losses._check import check as check
@@ -92,8 +94,10 @@ def serialize(loss: Callable[..., Any]) -> dict[str, Any]:
     name = getattr(function, "__name__", "")
     if name in __registry__ and function is unchecked(globals()[name]):
         return {"name": function.__name__, "params": dict(params)}
-    if ">" in (registered := keras.saving.get_registered_name(loss)):  # Keras before 3.7 forgets the package
-        return {"registered": registered}
+    if isinstance(loss, types.FunctionType):
+        registered = keras.saving.get_registered_name(loss)
+        if registered in keras.saving.get_custom_objects():  # Keras before 3.7 forgets the package
+            return {"registered": registered}
     return {"object": keras.saving.serialize_keras_object(loss)}
 
 
@@ -102,6 +106,11 @@ def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
     if "name" in config:
         return get(config["name"], **config["params"])
     if "registered" in config:
-        found: Callable[..., Any] = keras.saving.get_registered_object(config["registered"])
+        found: Callable[..., Any] | None = keras.saving.get_registered_object(config["registered"])
+        if found is None:
+            raise ConfigError(
+                f"the model was saved with the loss {config['registered']!r}: import the module that "
+                "registers it with Keras before loading"
+            )
         return found
     return keras.saving.deserialize_keras_object(config["object"])

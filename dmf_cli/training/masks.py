@@ -42,7 +42,7 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     """The images that ``paths`` are or hold, sorted, each under a name of its own.
 
     In folders, what lies below ``output`` is no image, nor is the mask of one: ``X_mask.png`` or
-    ``X_mask_1.png`` beside an ``X`` of any suffix, as in BUSI. ``exclude`` is a glob of more to leave out.
+    ``X_mask_1.png`` beside an image ``X``, as in BUSI. ``exclude`` is a glob of more to leave out.
 
     Raises:
         DatasetError: a path that does not exist, or no image at all.
@@ -68,8 +68,10 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
 
 def _masks(files: Sequence[Path]) -> set[Path]:
     """Those of ``files`` that are, by their name, the mask of another."""
-    bare = {file.with_suffix("") for file in files}
-    return {file for file in files if (own := MASK.fullmatch(file.stem)) and file.with_name(own[1]) in bare}
+    bare = {str(file.with_suffix("")) for file in files if file.suffix.lower() in SUFFIXES and file.is_file()}
+    return {
+        file for file in files if (own := MASK.fullmatch(file.stem)) and str(file.parent / own[1]) in bare
+    }
 
 
 def _names(found: Mapping[Path, Path]) -> dict[Path, Path]:

@@ -170,9 +170,11 @@ def _add_in_order() -> None:
         from tensorflow.python.eager import context
 
         context.context()._config = options
-        tf.config.optimizer.set_experimental_options({})  # functions are given the options anew
-    except (ImportError, AttributeError):
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        now = context.context().config.graph_options.rewrite_options.memory_optimization
+    except (ImportError, AttributeError):  # it is not public
+        now = None
+    whole = {} if now == rewriter.memory_optimization else {"disable_meta_optimizer": True}
+    tf.config.optimizer.set_experimental_options(whole)  # also gives functions the options anew
 
 
 def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:

@@ -31,8 +31,10 @@ def test_a_run_of_a_version_with_fewer_options(run):
 
 
 def test_split_is_not_the_config_group(run):
-    config, split = evaluation_config(run, ["split=all", "metrics.threshold=0.3", "split.seed=1"])
-    assert split == "all"
+    config, split = evaluation_config(
+        run, ["split=val", "metrics.threshold=0.3", "dataset.count=90", "split.seed=1"]
+    )
+    assert split == "val"
     assert (config["split"]["seed"], config["metrics"]["threshold"]) == (1, 0.3)
 
 
@@ -67,7 +69,9 @@ def test_full_metrics_of_a_run_that_was_trained_without(run):
         (["metrics=full", "metrics.missed=diagnal"], "did you mean 'diagonal'"),
         (["metrics=full", "metrics.connectivity=3"], "1, 2"),
         (["model=unet"], "model"),
-        (["trainer.epochs=3"], "trainer.epochs is about training and changes no score"),
+        (["trainer.epochs=3"], "trainer.epochs changes no score"),
+        (["split.seed=1"], "split.seed changes no score"),
+        (["metrics={threshold: 0.4}"], "give single keys"),
         (["loss.terms.dice.smooth=1"], "changes no score"),
     ],
 )

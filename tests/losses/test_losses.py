@@ -244,3 +244,15 @@ def test_a_function_of_the_users_own_survives_too() -> None:
 
     registered: Callable = keras.saving.register_keras_serializable(package="mine")(dice)
     assert losses.deserialize(losses.serialize(registered)) is registered
+
+
+def test_losses_that_are_no_plain_functions_survive_as_keras_saves_them() -> None:
+    loss = keras.losses.Dice(axis=1)
+    assert losses.deserialize(losses.serialize(loss)).get_config() == loss.get_config()
+    with pytest.warns(UserWarning, match="lambda"):
+        assert "registered" not in losses.serialize(lambda y_true, y_pred: ops.mean(y_true * y_pred))
+
+
+def test_a_registered_loss_whose_module_is_not_imported_is_told() -> None:
+    with pytest.raises(ConfigError, match="saved with the loss 'mine>gone': import the module"):
+        losses.deserialize({"registered": "mine>gone"})

@@ -119,10 +119,21 @@ def test_which_files_are_images(photos, tmp_path):
 
 
 def test_masks_beside_their_images_are_no_images(tmp_path):
-    for name in ("a (1).png", "a (1)_mask.png", "a (1)_mask_1.png", "b.jpg", "b_mask.png", "face_mask.png"):
+    for name in (
+        "a (1).png",
+        "a (1)_mask.png",
+        "a (1)_mask_1.png",
+        "b.jpg",
+        "b_mask.png",
+        "face_mask.png",
+        "c_mask.png",
+        "._mask.png",
+    ):
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
-    found = masks.find([tmp_path], tmp_path / "o")
-    assert sorted(job.file.name for job in found) == ["a (1).png", "b.jpg", "face_mask.png"]
+    (tmp_path / "face").mkdir()
+    (tmp_path / "c.json").write_text("{}")  # neither is an image whose mask there could be
+    found = {job.file.name for job in masks.find([tmp_path], tmp_path / "o")}
+    assert found == {"a (1).png", "b.jpg", "face_mask.png", "c_mask.png", "._mask.png"}
     assert len(masks.find([tmp_path / "b_mask.png"], tmp_path / "o")) == 1  # asked for by name
 
 

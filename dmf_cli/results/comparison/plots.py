@@ -72,7 +72,8 @@ def _room(axes: Axes) -> None:
     points = points[np.isfinite(points)]
     if not len(points):
         return
-    reach = 4.0 * float(np.abs(points).max()) or 0.01  # nothing differs: an axis that shows as much
+    largest = float(np.abs(points).max())
+    reach = 4.0 * largest if largest > 1e-9 else 0.01  # nothing differs: an axis that shows as much
     low, high = axes.get_xlim()
     for line in list(axes.lines):
         x, y = np.atleast_1d(line.get_xdata()), np.atleast_1d(line.get_ydata())
