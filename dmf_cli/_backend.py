@@ -9,6 +9,11 @@ import numpy as np
 from dmf_cli.errors import ConfigError
 
 
+def keras_from(major: int, minor: int) -> bool:
+    """Whether Keras is of this version or newer."""
+    return tuple(map(int, keras.__version__.split(".")[:2])) >= (major, minor)
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` (of tensors or trees of tensors) traced once and compiled, or as it is on PyTorch."""
     if keras.backend.backend() == "tensorflow":
@@ -102,7 +107,7 @@ def replicas() -> int:
 
     inside = tensorflow.distribute.get_replica_context() is not None
     count: int = tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
-    if count > 1 and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10):
+    if count > 1 and not keras_from(3, 10):
         raise ConfigError(
             f"Keras {keras.__version__} does not bring {count} replicas together (gradients before 3.5, "
             "logged values before 3.10): use Keras 3.10 or newer under tf.distribute"

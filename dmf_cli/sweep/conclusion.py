@@ -115,11 +115,11 @@ def conclude(
             if page:
                 report.write(paths, place / PAGE, **wanted)
             found.append((place, one))
-    place = folder / FOLDER / OVERVIEW
+    means = folder / FOLDER / OVERVIEW
     if len(parts) > 1 and len(each) == 1:
-        write_atomic(place, overview(list(parts), [one for _, one in found]))
+        write_atomic(means, overview(list(parts), [one for _, one in found]))
     else:
-        place.unlink(missing_ok=True)  # of a sweep with more parts, whose figures may have changed
+        means.unlink(missing_ok=True)  # of a sweep with more parts, whose figures may have changed
     return found
 
 

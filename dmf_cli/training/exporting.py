@@ -170,7 +170,9 @@ def _write_whole(network: Any, kind: str, output: Path) -> None:
 def _write_onnx(network: Any, path: Path) -> None:
     import keras
 
-    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 8):
+    from dmf_cli._backend import keras_from
+
+    if not keras_from(3, 8):
         raise ConfigError(
             f"--format onnx needs Keras 3.8 or newer and this is {keras.__version__}: "
             "pip install -U keras, or use --format savedmodel"
