@@ -24,13 +24,13 @@ CHOSEN = [
     "weighting/test_memory.py::test_median_of_odd_and_even_counts",
     "test_gradients.py::test_equals_autodiff_through_the_head",
     "test_gradients.py::test_terms_that_are_due_are_measured_and_others_cost_nothing",
-    "test_fusion.py::test_the_weights_move_after_the_warmup_inside_one_trace",
-    "test_fusion.py::test_each_step_is_trained_with_what_replay_gives",
-    "test_fusion.py::test_gamma_is_exactly_the_formula",
-    "test_fusion.py::test_logs_of_an_epoch",
-    "test_fusion.py::test_reading_the_steps_between_epochs_changes_nothing",
+    "fusion/test_steps.py::test_the_weights_move_after_the_warmup_inside_one_trace",
+    "fusion/test_steps.py::test_each_step_is_trained_with_what_replay_gives",
+    "fusion/test_auxiliary.py::test_gamma_is_exactly_the_formula",
+    "fusion/test_logs.py::test_logs_of_an_epoch",
+    "fusion/test_logs.py::test_reading_the_steps_between_epochs_changes_nothing",
+    "fusion/test_saving.py::test_a_keras_file_carries_everything_and_training_goes_on",
     "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
-    "test_fusion.py::test_a_keras_file_carries_everything_and_training_goes_on",
 ]
 # Enough of the parametrised cases to notice a backend that differs: one peer, two ranks.
 SAMPLE = "not loss.smp and not loss.keras and not loss.kuc and not loss.ufl and not 1-D and not 3-D"
