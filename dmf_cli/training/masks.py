@@ -51,14 +51,9 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     for path in paths:
         if not path.exists():
             raise DatasetError(f"{path} does not exist: give images, or a folder that holds some")
-        inside = [path] if path.is_file() else sorted(path.rglob("*"))
-        root = path.parent if path.is_file() else path
-        masks = _masks(inside)
-        for file in inside:
-            own = output.resolve() in file.resolve().parents
-            unwanted = own or file in masks or (exclude is not None and file.match(exclude))
-            if file.is_file() and (path.is_file() or (file.suffix.lower() in SUFFIXES and not unwanted)):
-                known.setdefault(file.resolve(), (file, root))
+        alone = path.is_file()  # who names a file means it
+        for file in [path] if alone else _images_below(path, output, exclude):
+            known.setdefault(file.resolve(), (file, path.parent if alone else path))
     if not known:
         raise DatasetError(
             f"no image in {', '.join(map(str, paths))}: known are {' '.join(sorted(SUFFIXES))}"
@@ -66,12 +61,18 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     return [Job(file, name) for file, name in _names(dict(known.values())).items()]
 
 
-def _masks(files: Sequence[Path]) -> set[Path]:
-    """Those of ``files`` that are, by their name, the mask of another."""
-    bare = {str(file.with_suffix("")) for file in files if file.suffix.lower() in SUFFIXES and file.is_file()}
-    return {
-        file for file in files if (own := MASK.fullmatch(file.stem)) and str(file.parent / own[1]) in bare
-    }
+def _images_below(folder: Path, output: Path, exclude: str | None) -> list[Path]:
+    """The files in ``folder`` that :func:`find` takes, sorted."""
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
+    results, bare = output.resolve(), {file.with_suffix("") for file in files}
+
+    def wanted(file: Path) -> bool:
+        mask_of = MASK.fullmatch(file.stem)
+        is_mask = mask_of is not None and file.parent / mask_of[1] in bare
+        excluded = exclude is not None and file.match(exclude)
+        return not (is_mask or excluded or results in file.resolve().parents)
+
+    return [file for file in files if wanted(file)]
 
 
 def _names(found: Mapping[Path, Path]) -> dict[Path, Path]:
