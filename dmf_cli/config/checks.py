@@ -8,7 +8,6 @@ latter against the real signature, once the function can be imported.
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from dmf_cli import _lookup
@@ -151,14 +150,14 @@ def _check_term(name: str, params: Config, where: str) -> None:
         raise UnknownNameError("loss term", name, paths.terms())
     if not isinstance(params, dict):
         raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
-    _check_kinds(params, _defaults(paths.conf_dir() / "loss" / "term" / f"{name}.yaml"), where)
+    _check_kinds(params, _defaults("loss/term", name), where)
 
 
 def _check_free(values: Config, group: str) -> None:
     """A group with a name and parameters; a name without a YAML file of ours is left to who looks it up."""
-    file = paths.conf_dir() / group / f"{values.get('name')}.yaml"
-    if file.is_file():
-        _check_kinds(values, _defaults(file), group)
+    name = values.get("name")
+    if name in paths.options(group):
+        _check_kinds(values, _defaults(group, name), group)
 
 
 def _check_kinds(values: Config, defaults: Config, where: str) -> None:
@@ -180,11 +179,15 @@ def _kind_of(default: Any) -> type | None:
     return str if isinstance(default, str) and default not in ("auto", "???") else None
 
 
-def _defaults(file: Path) -> Config:
+def _defaults(group: str, option: str) -> Config:
+    """Keys and values of an option of ours, with those of the options that it builds on."""
     from omegaconf import OmegaConf
 
-    loaded = OmegaConf.to_container(OmegaConf.load(file))
-    return {str(k): v for k, v in loaded.items() if k != "defaults"} if isinstance(loaded, dict) else {}
+    files = [paths.conf_dir() / group / f"{name}.yaml" for name in paths.lineage(group, option)]
+    loaded = [OmegaConf.to_container(OmegaConf.load(file)) for file in files]
+    return {
+        str(k): v for found in loaded if isinstance(found, dict) for k, v in found.items() if k != "defaults"
+    }
 
 
 def _plain(value: Any) -> Any:

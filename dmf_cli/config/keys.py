@@ -26,18 +26,21 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
         key: comment for key, comment in found.items() if key.partition(".")[0] not in ("hydra", "defaults")
     }
     files = [
-        (f"{group}.", conf / group / f"{option}.yaml")
+        (f"{group}.", conf / group / f"{name}.yaml")
         for group, option in choices.items()
         if group != "experiment"
+        for name in paths.lineage(group, option)
     ]
-    files += [("auxiliary.", conf / "auxiliary" / "none.yaml")]
-    files += [("auxiliary.params.", _term(choices.get("auxiliary", "none")))]
+    helper = paths.lineage("auxiliary", choices.get("auxiliary", "none"))[0]
+    files += [("auxiliary.", conf / "auxiliary" / "none.yaml"), ("auxiliary.params.", _term(helper))]
     for term in _terms(choices.get("loss", "")):
         files.append((f"loss.terms.{term}.", _term(term)))
         found[f"loss.coefficients.{term}"] = "(float > 0) coefficient of the term"
     for prefix, file in files:
         if file.is_file():
-            found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
+            comments = key_comments(file)
+            comments.pop("defaults", None)
+            found |= {f"{prefix}{key}": comment for key, comment in comments.items()}
     return found
 
 

@@ -1,11 +1,13 @@
 """Where the YAML files are, in a checkout and in an installed wheel."""
 
 import functools
+import re
 from pathlib import Path
 
 from dmf_cli.errors import ConfigError
 
 ROOT_CONFIG = "train"
+_BASE = re.compile(r"^  - (?!_self_)(\w+)\s*$", re.MULTILINE)
 # Option of hydra/launcher -> the extra that brings its plugin.
 LAUNCHERS = {
     "joblib": "joblib",
@@ -44,3 +46,13 @@ def options(group: str) -> list[str]:
 def terms() -> list[str]:
     """Names of the loss terms: the YAML files of ``conf/loss/term``."""
     return sorted(p.stem for p in (conf_dir() / "loss" / "term").glob("*.yaml"))
+
+
+def lineage(group: str, option: str) -> list[str]:
+    """``option`` of a group after the options that it builds on by its defaults list, the first base first.
+
+    Only what a file of ours names: a loss term, or an option of the user, builds on nothing.
+    """
+    file = conf_dir() / group / f"{option}.yaml"
+    bases = _BASE.findall(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return [name for base in bases for name in lineage(group, base)] + [option]

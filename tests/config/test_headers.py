@@ -67,6 +67,12 @@ def test_meanings_cover_every_key_of_the_default_config():
     assert missing == ["loss.expression"]
 
 
+def test_meanings_of_an_option_that_builds_on_another():
+    found = keys.meanings({"split": "kfold", "auxiliary": "cbdice_light", "weighting": "var_reference_pets"})
+    assert {"split.seed", "split.folds", "auxiliary.params.absent", "weighting.floor"} <= found.keys()
+    assert "split.defaults" not in found
+
+
 def test_choices_are_values_not_types():
     assert keys.choices_of("(float32|mixed_float16) of the layers") == ["float32", "mixed_float16"]
     assert keys.choices_of("(bool|auto) compile") == ["true", "false", "auto"]

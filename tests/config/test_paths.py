@@ -43,3 +43,9 @@ def test_the_real_one_has_groups_and_options():
     assert "none" in paths.options("auxiliary")
     assert set(paths.terms()) < set(paths.options("auxiliary"))
     assert paths.options("nothing") == []
+
+
+def test_lineage_has_the_bases_first():
+    assert paths.lineage("weighting", "var_reference_pets") == ["var", "var_reference", "var_reference_pets"]
+    assert paths.lineage("auxiliary", "cbdice_light") == ["cbdice", "cbdice_light"]
+    assert paths.lineage("loss", "cbdice+bce") == ["cbdice+bce"]
