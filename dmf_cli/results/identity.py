@@ -50,6 +50,19 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     return _hash(text)
 
 
+def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run before the numbers that stand for ``auto`` were filled in, as its status tells.
+
+    They depend on the images: two folds of one split may differ in them and are one setting.
+    """
+    found, filled = dict(config), status.get("auto")
+    for key in filled if isinstance(filled, list) else ():
+        group, _, leaf = str(key).partition(".")
+        if isinstance(found.get(group), Mapping):
+            found[group] = {**found[group], leaf: "auto"}
+    return found
+
+
 def has_folder(config: Config) -> bool:
     """Whether the images are files of the user's; those of the phantom are told by their config."""
     return "dir" in config["dataset"] or config["dataset"].get("kind") == "tfds"

@@ -146,7 +146,8 @@ class RunFolder:
         """Set the state (``running completed failed interrupted``) and merge ``fields``.
 
         ``status.json`` then has ``state pid host started updated``, ``ended`` once it has, and whatever
-        ``fields`` were given: ``epoch epochs best message``.
+        ``fields`` were given: ``epoch epochs best message``, and ``auto``, the keys of ``config.yaml``
+        that were auto before a number was filled in.
         """
         if state not in STATES:
             raise ValueError(f"state {state!r}: allowed are {', '.join(STATES)}")

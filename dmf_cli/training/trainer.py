@@ -39,7 +39,7 @@ def train(config: Config) -> Path:
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
-        run.write_status("running", id=identity.run_id(config, session.data.dataset))
+        run.write_status("running", id=identity.run_id(config, session.data.dataset), auto=session.auto)
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)
     except BaseException:
@@ -85,6 +85,7 @@ class Session:
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config["seed"])
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
+        self.auto = ["trainer.epochs"] if config["trainer"]["epochs"] == "auto" else []
         config = self.config = build.with_epochs(config, self.steps)
         self.model = build.fused_model(config, self.data, self.steps)
         build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)

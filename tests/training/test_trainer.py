@@ -11,7 +11,8 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
-from dmf_cli.training import trainer
+from dmf_cli.results import identity
+from dmf_cli.training import build, trainer
 
 EXPECTED = """
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
@@ -40,6 +41,15 @@ def test_a_run_leaves_everything_that_a_reader_needs(tiny):
     summary = json.loads((folder / "metrics/test_summary.json").read_text())
     assert 0.0 <= summary["foreground"]["dice"]["mean"] <= 1.0
     assert not [p for p in folder.rglob("*") if "unfinished" in p.name or p.suffix == ".tmp"]
+
+
+def test_the_config_has_the_number_of_automatic_epochs_and_the_status_that_they_were(tiny, monkeypatch):
+    monkeypatch.setattr(build, "LEAST_EPOCHS", 1)
+    monkeypatch.setattr(build, "LEAST_STEPS", 5)
+    folder = trainer.train(tiny("trainer.epochs=auto"))
+    config, status = configs.load_run(folder), json.loads((folder / "status.json").read_text())
+    assert config["trainer"]["epochs"] == 2
+    assert identity.run_id(identity.as_asked(config, status)) == status["id"]
 
 
 def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):

@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results import places
+from dmf_cli.results import identity, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
@@ -26,7 +26,7 @@ class Run:
 
     Args:
         path: its folder.
-        config: every leaf of its config, ``{"weighting.name": "var", ...}``.
+        config: every leaf of its config as asked for, ``{"weighting.name": "var", ...}``.
         scores: image id -> score on the test split; NaN where the metric is undefined.
         images: what was scored and how, hashed: only runs with the same value can be compared. Equal among
             the folds of one split.
@@ -84,14 +84,15 @@ def load(path: Path, metric: str) -> Run:
         RunFolderError: not completed, or a file is missing or damaged.
         UnknownNameError: no such metric.
     """
-    state = _json(path / places.STATUS).get("state")
+    status = _json(path / places.STATUS)
+    state = status.get("state")
     if state != "completed":
         raise RunFolderError(
             f"{path} is {state or 'no run'}, not completed: `dmf resume {path}` goes on with it"
         )
     settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
     scores = _scores(path / PER_IMAGE, metric)
-    config = _config(path)
+    config = flat(identity.as_asked(_config(path), status))
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
@@ -124,7 +125,7 @@ def _config(path: Path) -> dict[str, Any]:
     from dmf_cli import config as configs
 
     try:
-        return flat(configs.load_run(path))
+        return configs.load_run(path)
     except DmfError as error:
         raise RunFolderError(str(error)) from None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.results import plots, tables
+from dmf_cli.results.identity import as_asked
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import run_charts
 from dmf_cli.results.report.differences import differences
@@ -47,7 +48,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "Over steps": run_charts.of_steps(facts),
         "Gradients of the terms": run_charts.of_gradients(facts),
     }
-    changed = differences(facts.config) if facts.config else None
+    changed = differences(as_asked(facts.config, facts.status)) if facts.config else None
     return {
         "title": facts.name,
         "subtitle": _subtitle(facts.config),

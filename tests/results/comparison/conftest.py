@@ -22,7 +22,15 @@ def finished(tmp_path, composed):
     """``finished("name", scores, weighting="var", seed=1)`` writes one completed run."""
 
     def write(
-        name, scores, weighting="fixed", seed=0, dataset="phantom", fingerprint="abc", metric=None, **changes
+        name,
+        scores,
+        weighting="fixed",
+        seed=0,
+        dataset="phantom",
+        fingerprint="abc",
+        metric=None,
+        auto=(),
+        **changes,
     ):
         folder = tmp_path / "sweep" / name
         (folder / "metrics").mkdir(parents=True)
@@ -31,7 +39,7 @@ def finished(tmp_path, composed):
             group, _, leaf = key.partition("__")
             config[group] = {**config[group], leaf: value}
         (folder / "config.yaml").write_text(configs.to_yaml(config))
-        (folder / "status.json").write_text(json.dumps({"state": "completed"}))
+        (folder / "status.json").write_text(json.dumps({"state": "completed", "auto": list(auto)}))
         if not isinstance(scores, dict):
             scores = {f"image {i:03}": value for i, value in enumerate(scores)}
         split = {"dataset": dataset, "fingerprint": fingerprint, "test": list(scores)}

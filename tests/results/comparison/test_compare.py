@@ -117,6 +117,17 @@ def test_folds_of_one_split_are_pooled(finished):
     assert "2 folds" in found.described
 
 
+def test_folds_whose_automatic_epochs_differ_are_one_setting(finished):
+    """A fold with one image less may take more epochs to make as many steps."""
+    for strategy, fold in itertools.product(("fixed", "var"), range(2)):
+        images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
+        changes = {"split__folds": 2, "split__fold": fold, "trainer__epochs": 38 + fold}
+        folder = finished(f"{strategy}{fold}", images, strategy, auto=["trainer.epochs"], **changes)
+    found = compare([folder.parent], metric=DICE)
+    assert set(by_name(found)) == {"weighting=fixed", "weighting=var"}
+    assert found.left_out == ()
+
+
 def test_folds_that_are_missing_and_other_splits_are_told(finished):
     for fold, strategy in itertools.product(range(2), ("fixed", "var")):
         images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
