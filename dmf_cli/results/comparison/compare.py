@@ -50,9 +50,10 @@ class Comparison:
     Args:
         metric: a column of the per-image tables.
         rows: one a setting.
-        baseline: what the others are held against, for people.
+        baseline: what the others are held against, for people; empty where there is one setting only.
         images: ids, in the order of the columns of every group's scores.
         common: repetitions that all settings have.
+        within: what the runs of one repetition differ in, which is their mean; ``((),)``: each is one run.
         friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
         described: what was scored, and how.
         left_out: one line for each run that could not be compared.
@@ -65,6 +66,7 @@ class Comparison:
     baseline: str
     images: tuple[str, ...]
     common: int
+    within: tuple[Label, ...]
     friedman: float
     described: str
     left_out: tuple[str, ...]
@@ -84,7 +86,8 @@ def compare(
     """Compare the runs below ``paths``.
 
     Args:
-        paths: run folders, or folders that hold some.
+        paths: run folders, or folders that hold some. Runs of one setting (seeds, folds) are pooled, and
+            held against nothing.
         metric: a column of the per-image tables, such as ``foreground.dice``; ``dice`` means the same.
         by: see :func:`dmf_cli.results.comparison.settings.place`.
         baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
@@ -95,33 +98,34 @@ def compare(
 
     Raises:
         RunFolderError: fewer than two comparable runs.
-        ConfigError: all runs are one setting, or the baseline is none of them.
+        ConfigError: the baseline is none of the settings, or all of them.
     """
     metric = metric if "." in metric else f"foreground.{metric}"
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
-    groups, images, doubled = collect(settings.place(runs, by))
-    left_out = [*left_out, *others, *doubled]
-    if len(groups) < 2:
-        raise ConfigError(
-            f"all {len(runs)} comparable runs have one setting, nothing to compare: give runs that differ in "
-            "more than the seed" + "".join(f"; left out: {line}" for line in left_out[:1])
-        )
-    pairs, name = _baselines(groups, baseline)
+    found = collect(settings.place(runs, by))
+    groups, left_out = found.groups, [*left_out, *others, *found.left_out]
+    if not groups:
+        raise RunFolderError(f"no setting is whole: {left_out[-1]}")
+    alone = len(groups) == 1 and baseline is None
+    if alone and len(groups[0].scores) == 1 and len(groups[0].runs[0]) == 1:
+        raise RunFolderError(f"one run is left, and two or more are needed: {left_out[-1]}")
+    pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
     lower = lower_is_better(metric)
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower)
-    found = [(row.group.name, row.versus) for row in rows if row.versus]
+    held = [(row.group.name, row.versus) for row in rows if row.versus]
     return Comparison(
         metric=metric,
         rows=rows,
         baseline=name,
-        images=images,
+        images=found.images,
         common=len(_common(groups)),
+        within=found.within,
         friedman=_friedman(groups),
         described=runs[0].described,
         left_out=tuple(left_out),
-        verdict=verdict.of(found, lower),
+        verdict=verdict.of(held, lower),
         power=verdict.power(against, metric, differences),
     )
 

@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.comparison.loading import Run
-from dmf_cli.results.comparison.settings import Label, Placed
+from dmf_cli.results.comparison.settings import Label, Placed, text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Group:
 
     Args:
         label: what it is.
-        repetitions: what else differs, one a row of ``scores``, sorted; equal in two groups: a pair.
-        runs: the folders of each repetition, in the same order: one a fold.
+        repetitions: the seed of each row of ``scores``, sorted; equal in two groups: a pair.
+        runs: the folders of each repetition, in the same order: one a fold and whatever else differs.
         scores: ``(repetitions, images)``, NaN where the metric is undefined.
     """
 
@@ -76,10 +76,11 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         parts.setdefault(run.images, []).append(run)
     sizes = sorted((len(part) for part in parts.values()), reverse=True)
     if len(sizes) > 1 and sizes[0] == sizes[1]:
-        kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in list(parts.values())[:3])
+        largest = [part for part in parts.values() if len(part) == sizes[0]][:3]
+        kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in largest)
         raise ConfigError(
             f"the runs were scored on different test images, or in different ways: {kinds}; compare each "
-            "apart, as with --only dataset=NAME"
+            f"apart, as with --only {_apart(largest)}"
         )
     kept = max(parts.values(), key=len)
     others = [run for part in parts.values() if part is not kept for run in part]
@@ -90,50 +91,142 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     ]
 
 
-def collect(placed: Sequence[Placed]) -> tuple[list[Group], tuple[str, ...], list[str]]:
-    """Groups sorted by label, the images, and a line for each run that was left out.
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """What :func:`collect` made of the runs.
 
-    The folds of one repetition become one row; a repetition that lacks some is left out. Of two runs with
-    one setting, seed and fold the newer name is kept.
+    Args:
+        groups: sorted by label.
+        images: ids, in the order of the columns of every group's scores.
+        within: what the runs of one seed differ in; ``((),)`` where a seed is one run (or its folds).
+        left_out: one line for each run that was left out.
     """
-    found: dict[Label, dict[Label, dict[int, Run]]] = {}
+
+    groups: list[Group]
+    images: tuple[str, ...]
+    within: tuple[Label, ...]
+    left_out: list[str]
+
+
+# setting -> seed -> what else differs -> fold -> run
+_Found = dict[Label, dict[str, dict[Label, dict[int, Run]]]]
+
+
+def _apart(parts: Sequence[Sequence[Run]]) -> str:
+    """``KEY=VALUE`` that chooses the first of ``parts``: what it shares and none of the others has."""
+    first, *rest = parts
+    for prefix in ("dataset.", "split.", "metrics.", "eval."):
+        for key, value in first[0].config.items():
+            own = key.startswith(prefix) and all(run.config.get(key) == value for run in first)
+            if own and not any(run.config.get(key) == value for part in rest for run in part):
+                return f"{key.removesuffix('.name')}={text(value)}"
+    return "dataset=NAME"
+
+
+def collect(placed: Sequence[Placed]) -> Collected:
+    """The runs of each setting as a matrix of scores, one row a seed.
+
+    Runs of one seed share its chance, so they are no repetitions of each other: a row is their mean. For the
+    means of two settings to be over the same, only what every setting was run with counts, and a seed that
+    lacks some of it, or folds, is left out. Of two runs with one setting, seed and fold the newer name is
+    kept.
+
+    Raises:
+        ConfigError: the settings were run with nothing in common.
+    """
+    found: _Found = {}
     left_out = []
     for one in sorted(placed, key=lambda p: str(p.run.path), reverse=True):
-        folds = found.setdefault(one.setting, {}).setdefault(one.repetition, {})
+        folds = found.setdefault(one.setting, {}).setdefault(one.seed, {}).setdefault(one.within, {})
         if one.run.fold in folds:
             used = folds[one.run.fold].path
             left_out.append(f"{one.run.path}: the same setting and seed as {used}, which is used")
         else:
             folds[one.run.fold] = one.run
-    whole = {label: {r: f for r, f in each.items() if _complete(f)} for label, each in found.items()}
-    left_out += [
-        _incomplete(folds)
-        for label, each in found.items()
-        for r, folds in each.items()
-        if r not in whole[label]
+    left_out += _drop(found, lambda setting, seed, within, folds: _missing_folds(folds))
+    within = _common(found)
+    left_out += _drop(found, lambda setting, seed, part, folds: _not_everywhere(part, within))
+    left_out += _drop(found, lambda setting, seed, part, folds: _missing_parts(found[setting][seed], within))
+    images = tuple(sorted({image for run in _each(found) for image in run.scores}))
+    groups = [_group(label, each, images) for label, each in sorted(found.items()) if each]
+    return Collected(groups, images, within, left_out)
+
+
+def _drop(found: _Found, why: Callable[[Label, str, Label, Mapping[int, Run]], str]) -> list[str]:
+    """Take out the runs of which ``why`` says something; a line for each such set of folds."""
+    bad = [
+        (setting, seed, within, f"{next(iter(folds.values())).path}: {reason}")
+        for setting, seeds in found.items()
+        for seed, parts in seeds.items()
+        for within, folds in parts.items()
+        if (reason := why(setting, seed, within, folds))
     ]
-    images = tuple(
-        sorted(
-            {i for each in whole.values() for f in each.values() for run in f.values() for i in run.scores}
+    for setting, seed, within, _ in bad:
+        del found[setting][seed][within]
+        if not found[setting][seed]:
+            del found[setting][seed]
+    return [line for *_, line in bad]
+
+
+def _common(found: _Found) -> tuple[Label, ...]:
+    """What every setting was run with, whatever the seed."""
+    each = {setting: {part for parts in seeds.values() for part in parts} for setting, seeds in found.items()}
+    there = [parts for parts in each.values() if parts]
+    common = set.intersection(*there) if there else set()
+    if there and not common:
+        said = "; ".join(
+            f"{_words(setting)} with {_words(min(parts))}" for setting, parts in sorted(each.items()) if parts
         )
-    )
-    groups = [_group(label, each, images) for label, each in sorted(whole.items()) if each]
-    return groups, images, left_out
+        raise ConfigError(
+            "the settings have nothing in common, so that they cannot be told from what else differs: "
+            f"{said}; leave out --by, or choose runs with --only"
+        )
+    return tuple(sorted(common))
 
 
-def _group(label: Label, each: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> Group:
-    names = sorted(each)
-    pooled = [{k: v for run in each[name].values() for k, v in run.scores.items()} for name in names]
-    rows = np.array([[scores.get(image, math.nan) for image in images] for scores in pooled])
-    runs = tuple(tuple(run.path for _, run in sorted(each[name].items())) for name in names)
-    return Group(label, tuple(names), runs, rows)
+def _not_everywhere(part: Label, within: Sequence[Label]) -> str:
+    return "" if part in within else f"not every setting was run with {_words(part)}"
 
 
-def _complete(folds: Mapping[int, Run]) -> bool:
-    return len(folds) == next(iter(folds.values())).folds
+def _missing_parts(there: Mapping[Label, object], within: Sequence[Label]) -> str:
+    lacks = [part for part in within if part not in there]
+    if not lacks:
+        return ""
+    return f"its seed was not run with {' nor with '.join(map(_words, lacks))}, and a seed is the mean of all"
 
 
-def _incomplete(folds: Mapping[int, Run]) -> str:
+def _words(label: Label) -> str:
+    return ", ".join(f"{key}={value}" for key, value in label)
+
+
+def _each(found: _Found) -> Iterator[Run]:
+    for seeds in found.values():
+        for parts in seeds.values():
+            for folds in parts.values():
+                yield from folds.values()
+
+
+def _group(
+    label: Label, seeds: Mapping[str, Mapping[Label, Mapping[int, Run]]], images: Sequence[str]
+) -> Group:
+    rows, runs = [], []
+    for seed in sorted(seeds):
+        pooled = [
+            {k: v for run in folds.values() for k, v in run.scores.items()} for folds in seeds[seed].values()
+        ]
+        rows.append(
+            per_image(np.array([[scores.get(image, math.nan) for image in images] for scores in pooled]))
+        )
+        runs.append(
+            tuple(run.path for _, folds in sorted(seeds[seed].items()) for _, run in sorted(folds.items()))
+        )
+    return Group(label, tuple((("seed", seed),) for seed in sorted(seeds)), tuple(runs), np.array(rows))
+
+
+def _missing_folds(folds: Mapping[int, Run]) -> str:
     one = next(iter(folds.values()))
-    lacks = ", ".join(str(fold) for fold in range(one.folds) if fold not in folds)
-    return f"{one.path}: of its {one.folds} folds {lacks} are missing, and it takes all"
+    lacks = [str(fold) for fold in range(one.folds) if fold not in folds]
+    if not lacks:
+        return ""
+    which = f"fold {lacks[0]}" if len(lacks) == 1 else f"folds {', '.join(lacks)}"
+    return f"{which} of its {one.folds} missing, and it takes all"

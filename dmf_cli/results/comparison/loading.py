@@ -177,9 +177,8 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, FileNotFoundError):
             raise RunFolderError(f"{self.file} is missing: is this a finished run?") from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
-            raise RunFolderError(
-                f"{self.file} cannot be read ({type(error).__name__}): `dmf eval` writes metrics again"
-            ) from None
+            do = "`dmf eval` writes metrics again" if self.file.parent.name == "metrics" else "copy it again"
+            raise RunFolderError(f"{self.file} cannot be read ({type(error).__name__}): {do}") from None
 
 
 def _hash(parts: list[str]) -> str:

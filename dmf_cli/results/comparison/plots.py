@@ -20,7 +20,7 @@ LONGEST = 60  # characters of a setting's name
 def write(folder: Path, comparison: Comparison) -> None:
     """``differences.png images.png curves.png ranks.png`` in ``folder``."""
     drawn = {
-        "differences": forest(comparison),
+        "differences": forest(comparison) if comparison.baseline else None,
         "images": boxes(comparison),
         "curves": curves(comparison),
         "ranks": ranks.draw(comparison),

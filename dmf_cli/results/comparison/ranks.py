@@ -19,13 +19,13 @@ STEP = 0.34  # between two lines of names, in inches
 def draw(comparison: Comparison) -> Figure | None:
     """Mean ranks over images on one axis; a bar joins what Nemenyi's test does not tell apart.
 
-    Blocks are the test images, repetitions averaged first: it speaks of these networks. None if fewer than
-    two images count for all settings.
+    Blocks are the test images, repetitions averaged first: it speaks of these networks. None for
+    one setting, or if fewer than two images count for all of them.
     """
     rows = sorted(comparison.rows, key=lambda row: row.rank)
     table = np.array([row.group.per_image for row in rows])
     images = int((~np.isnan(table).any(axis=0)).sum())
-    if images < 2:
+    if images < 2 or len(rows) < 2:
         return None
     mean = [row.rank for row in rows]
     critical = critical_difference(len(rows), images)

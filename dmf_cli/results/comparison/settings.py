@@ -25,12 +25,19 @@ class Placed:
     Args:
         run: the run.
         setting: what is compared, such as ``(("weighting", "var"),)``.
-        repetition: what else differs: the seed first.
+        seed: of the run, as text. Seeds are what repeats a setting.
+        within: what else differs, such as ``(("loss", "dice+bce"),)``: a seed is averaged over it.
     """
 
     run: Run
     setting: Label
-    repetition: Label
+    seed: str
+    within: Label
+
+    @property
+    def repetition(self) -> Label:
+        """The seed, and what else differs."""
+        return (("seed", self.seed), *self.within)
 
 
 def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
@@ -38,8 +45,8 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
 
     Args:
         runs: at least one.
-        by: groups or keys that make a setting (``weighting``, ``weighting.window``); everything else that
-            differs counts as a repetition. None: all that differs but the seed.
+        by: groups or keys that make a setting (``weighting``, ``weighting.window``); what else differs is
+            averaged within each seed. None: all that differs but the seed.
 
     Raises:
         ConfigError: a key of ``by`` that does not differ.
@@ -47,6 +54,8 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     varying = _varying(runs)
     chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
+        if wanted == "seed":
+            raise ConfigError("--by seed: seeds repeat a setting, they do not make one; give another key")
         if not any(_below(key, wanted) for key in varying):
             known = sorted({key.split(".")[0] for run in runs for key in run.config} | set(varying))
             if wanted.split(".")[0] not in known:
@@ -57,8 +66,7 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
             )
     rest = [key for key in varying if key not in chosen]
     return [
-        Placed(run, _values(run, chosen), (("seed", _text(run.config.get("seed"))), *_values(run, rest)))
-        for run in runs
+        Placed(run, _values(run, chosen), text(run.config.get("seed")), _values(run, rest)) for run in runs
     ]
 
 
@@ -70,12 +78,12 @@ def only(runs: Sequence[Run], wanted: Sequence[tuple[str, str]]) -> list[Run]:
         ConfigError: a value that no run has.
     """
     for key, value in wanted:
-        there = {_text(found) for run in runs if (found := _value(run.config, key)) is not None}
+        there = {text(found) for run in runs if (found := _value(run.config, key)) is not None}
         if not there:
             raise UnknownNameError("key of --only", key, {k for run in runs for k in run.config})
         if value not in there:
             raise ConfigError(f"--only {key}={value}: no run has that; there are {', '.join(sorted(there))}")
-        runs = [run for run in runs if _text(_value(run.config, key)) == value]
+        runs = [run for run in runs if text(_value(run.config, key)) == value]
     return list(runs)
 
 
@@ -101,17 +109,17 @@ def _alike(runs: Sequence[Run], name: str) -> list[list[Run]]:
     """Runs by their value of the key ``name``."""
     parts: dict[str, list[Run]] = {}
     for run in runs:
-        parts.setdefault(_text(run.config.get(name)), []).append(run)
+        parts.setdefault(text(run.config.get(name)), []).append(run)
     return list(parts.values())
 
 
 def _differs(runs: Sequence[Run], key: str) -> bool:
     """A key that some runs do not have yet, being of an older version, is no difference."""
-    return len({_text(run.config[key]) for run in runs if key in run.config}) > 1
+    return len({text(run.config[key]) for run in runs if key in run.config}) > 1
 
 
 def _values(run: Run, keys: Sequence[str]) -> Label:
-    return tuple((key, _text(_value(run.config, key))) for key in keys)
+    return tuple((key, text(_value(run.config, key))) for key in keys)
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:
@@ -122,5 +130,6 @@ def _below(key: str, prefix: str) -> bool:
     return key == prefix or key.startswith(f"{prefix}.")
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """``value`` as it is written on the command line."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

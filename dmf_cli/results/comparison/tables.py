@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.comparison.compare import Comparison, Row
 from dmf_cli.results.comparison.intervals import Interval
+from dmf_cli.results.comparison.versus import Versus
 from dmf_cli.results.summary import jsonable
 
 if TYPE_CHECKING:
@@ -121,13 +123,17 @@ def record(row: Row) -> list[Any]:
     ]
 
 
-def cells(row: Row) -> list[str]:
-    """One row for people, in the order of ``COLUMNS``."""
+def cells(comparison: Comparison) -> list[list[str]]:
+    """Every row for people, in the order of ``COLUMNS``."""
+    return [_cells(row, "baseline" if comparison.baseline else "") for row in comparison.rows]
+
+
+def _cells(row: Row, role: str) -> list[str]:
     one, spread = row.versus, "" if math.isnan(row.std) else f" ± {_score(row.std)}"
     head = [row.group.name, str(len(row.group.means)), f"{_score(row.mean.mean)}{spread}", _between(row.mean)]
     tail = [_number(row.rank, 2), str(row.wins)]
     if one is None:
-        return [*head, "baseline", *[""] * 6, *tail]
+        return [*head, role, *[""] * 6, *tail]
     return [
         *head,
         _score(one.difference.mean, "+"),
@@ -146,21 +152,45 @@ def title(comparison: Comparison) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """The answer, what it would take to know more, and what the columns are."""
     found = [row.versus for row in comparison.rows if row.versus]
-    least = max(one.smallest_p for one in found)
     over = sorted({row.mean.over for row in comparison.rows})
-    pairs = {len(one.by_seed) for one in found if one.paired}
-    counted = f"{min(pairs)} pairs of" if len(pairs) == 1 else "pairs of" if pairs else "unpaired"
+    new = sorted({one.difference.over for one in found})
     power = [comparison.power] if comparison.power else []
-    return [
+    said = [
         f"Result: {comparison.verdict}",
         *(f"Power: {line}" for line in power),
-        f"n: repetitions; intervals: for a new sample of {' or of '.join(over)}; rank: mean over images; "
-        f"wins: best in so many of the repetitions that all have ({comparison.common})",
-        f"p seeds: exact permutation of {counted} repetitions, {least:.2g} at least with so many; p images: "
-        "Wilcoxon over images, seeds averaged first, about these networks only; p both: for new seeds and "
-        "images; all Holm corrected; better or worse is said if p seeds and p both are .05 or less",
+        f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
+        f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
+    ]
+    if not found:
+        return said
+    return [
+        *said,
+        f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
+        f"first, about these networks only; p both: for new {' or new '.join(new)}; all Holm corrected; "
+        "better or worse is said if p seeds and p both are .05 or less",
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
+
+
+def _within(comparison: Comparison) -> str:
+    """What a repetition is the mean of, where it is more than one run."""
+    if len(comparison.within) < 2:
+        return ""
+    keys = dict.fromkeys(key for part in comparison.within for key, _ in part)
+    return f" (seeds), each the mean of {len(comparison.within)} runs that differ in {' and '.join(keys)}"
+
+
+def _counted(found: Sequence[Versus]) -> str:
+    """``8 pairs of repetitions, 0.0078 at least with so many``; of several, the smallest and the largest."""
+    pairs = sorted({len(one.by_seed) for one in found if one.paired})
+    parts = [f"{_range([str(n) for n in pairs])} pairs of repetitions"] if pairs else []
+    parts += ["unpaired repetitions"] if any(not one.paired for one in found) else []
+    least = sorted({f"{one.smallest_p:.2g}" for one in found}, key=float)
+    return f"{' or '.join(parts)}, {_range(least)} at least with so many"
+
+
+def _range(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -168,7 +198,7 @@ def markdown(comparison: Comparison) -> str:
     lines = [f"# {markdown_text(title(comparison))}", "", markdown_row(COLUMNS)]
     lines += [
         "|:--" + "|--:" * (len(COLUMNS) - 1) + "|",
-        *(markdown_row(cells(row)) for row in comparison.rows),
+        *map(markdown_row, cells(comparison)),
     ]
     below = [*notes(comparison), *(f"left out: {line}" for line in comparison.left_out)]
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in below), ""])
@@ -177,11 +207,10 @@ def markdown(comparison: Comparison) -> str:
 def latex(comparison: Comparison) -> str:
     """The table for ``booktabs``, its columns few enough for a page; what was left out is a comment."""
     chosen = [COLUMNS.index(name) for name in PRINTED]
-    rows = [[cells(row)[i] for i in chosen] for row in comparison.rows]
+    rows = [[values[i] for i in chosen] for values in cells(comparison)]
     said = notes(comparison)[:-1]
-    table = _latex.table(
-        title(comparison), said, PRINTED, {f"against {comparison.baseline}": rows}, small=True
-    )
+    head = f"against {comparison.baseline}" if comparison.baseline else "one setting"
+    table = _latex.table(title(comparison), said, PRINTED, {head: rows}, small=True)
     return "".join(f"% left out: {line}\n" for line in comparison.left_out) + table
 
 
@@ -204,8 +233,8 @@ def render(comparison: Comparison) -> "Table":
     for stack in STACKED:
         heads = "\n".join(COLUMNS[i].removeprefix("its ") for i in stack)
         table.add_column(heads, justify="right", no_wrap=True)
-    for row in comparison.rows:
-        name, *_ = values = cells(row)
+    for row, values in zip(comparison.rows, cells(comparison), strict=True):
+        name = row.group.name
         stacks = ["\n".join(values[i] for i in stack) for stack in STACKED]
         style = "bold" if row.versus and row.versus.significant else None
         table.add_row(escape(name.replace(", ", "\n")), *stacks, style=style)

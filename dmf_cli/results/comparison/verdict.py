@@ -16,10 +16,14 @@ SHARES, PIXELS = (0.01, 0.02, 0.05), (1.0, 2.0, 5.0)
 def of(found: Sequence[tuple[str, Versus]], lower: bool) -> str:
     """The answer; no winner is named that chance could have made.
 
+    Without a second setting there is no question.
+
     Args:
         found: name and comparison of each setting that was held against a baseline.
         lower: whether small values are good.
     """
+    if not found:
+        return "one setting, which is held against nothing: give runs that differ in more than seed and fold"
     said = [
         f"{name} is {'better' if (one.difference.mean < 0) == lower else 'worse'} than {one.baseline.name} "
         f"(p = {max(one.p_seeds, one.p_both):.3g})"

@@ -112,9 +112,9 @@ def _comparison(found: Comparison) -> Table:
     against = [row.versus.difference for row in found.rows if row.versus]
     gaps = drawing.span([end for d in against for end in (d.mean, d.low, d.high)], zero=True)
     rows = []
-    for row in found.rows:
+    for row, texts in zip(found.rows, tables.cells(found), strict=True):
         made = []
-        for column, text in zip(tables.COLUMNS, tables.cells(row), strict=True):
+        for column, text in zip(tables.COLUMNS, texts, strict=True):
             one = _sortable(text)
             if column == "mean ± std":
                 picture = drawing.interval(row.mean.mean, row.mean.low, row.mean.high, means)
@@ -125,7 +125,7 @@ def _comparison(found: Comparison) -> Table:
                 one = Cell(text, gap.mean, picture=picture)
             made.append(one)
         rows.append(made)
-    caption = f"{found.metric}: each setting against {found.baseline}"
+    caption = f"{found.metric}: " + (f"each setting against {found.baseline}" if found.baseline else "pooled")
     return Table("comparison", caption, tables.COLUMNS, rows)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError
+from dmf_cli.results.comparison import plots, tables
 from dmf_cli.results.comparison.compare import compare, lower_is_better
 
 DICE = "foreground.dice"
@@ -97,8 +98,63 @@ def test_a_parameter_and_a_group_make_settings_by_their_names(finished):
         "weighting=var, trainer.epochs=4",
         "weighting=var, trainer.epochs=8",
     ]
-    grouped = by_name(compare([folder], metric=DICE, by=["weighting"]))
-    assert len(grouped["weighting=var"].group.repetitions) == 2
+
+
+def test_runs_of_one_seed_are_one_repetition(finished):
+    """Six runs of a seed share its chance: with two seeds no p is below one half, however many runs."""
+    rng = np.random.default_rng(0)
+    for seed, strategy in itertools.product(range(2), ("fixed", "var")):
+        chance = rng.normal(0, 0.02)
+        for epochs in range(3, 9):
+            scores = 0.5 + chance + 0.01 * epochs + rng.normal(0, 0.001, 20)
+            folder = finished(f"{strategy}{seed}{epochs}", scores, strategy, seed, trainer__epochs=epochs)
+    found = compare([folder.parent], metric=DICE, by=["weighting"])
+    row = by_name(found)["weighting=var"]
+    assert (row.group.scores.shape, row.versus.smallest_p) == ((2, 20), 0.5)
+    assert "no setting differs" in found.verdict
+    notes = " ".join(tables.notes(found))
+    assert "repetitions (seeds), each the mean of 6 runs that differ in trainer.epochs" in notes
+    assert "exact permutation of 2 pairs of repetitions, 0.5 at least" in notes
+
+
+def test_settings_are_compared_in_what_all_were_run_with(finished):
+    """The mean of a setting must not be over runs that have no counterpart."""
+    for seed in range(3):
+        finished(f"a{seed}", [0.5, 0.6], "fixed", seed, trainer__epochs=4)
+        finished(f"b{seed}", [0.7, 0.8], "fixed", seed, trainer__epochs=8)
+        folder = finished(f"c{seed}", [0.6, 0.7], "var", seed, trainer__epochs=4)
+    found = compare([folder.parent], metric=DICE, by=["weighting"])
+    rows = by_name(found)
+    assert rows["weighting=fixed"].mean.mean == pytest.approx(0.55)
+    assert rows["weighting=var"].versus.difference.mean == pytest.approx(0.1)
+    assert len(found.left_out) == 3
+    assert "b2: not every setting was run with trainer.epochs=8" in found.left_out[0]
+    alone = [finished("mad", [0.6, 0.7], "mad", 0, trainer__epochs=16), folder]
+    with pytest.raises(ConfigError, match=r"nothing in common.*weighting=mad with trainer\.epochs=16"):
+        compare(alone, metric=DICE, by=["weighting"])
+
+
+def test_a_seed_that_lacks_what_others_were_run_with_is_left_out(finished):
+    for seed, strategy, epochs in itertools.product(range(3), ("fixed", "var"), (4, 8)):
+        if (seed, strategy, epochs) != (2, "var", 8):
+            folder = finished(f"{strategy}{seed}{epochs}", [0.5, 0.6], strategy, seed, trainer__epochs=epochs)
+    found = compare([folder.parent], metric=DICE, by=["weighting"])
+    assert by_name(found)["weighting=var"].group.scores.shape == (2, 2)
+    assert [line.split("/")[-1] for line in found.left_out] == [
+        "var24: its seed was not run with trainer.epochs=8, and a seed is the mean of all"
+    ]
+
+
+def test_the_least_p_of_settings_with_unequal_seeds(finished):
+    rng = np.random.default_rng(0)
+    for seed in range(6):
+        for strategy in ("fixed", "var", *(["mad"] if seed == 0 else [])):
+            folder = finished(f"{strategy}{seed}", rng.uniform(0.4, 0.6, 9), strategy, seed)
+    notes = " ".join(tables.notes(compare([folder.parent], metric=DICE)))
+    assert (
+        "exact permutation of 6 pairs of repetitions or unpaired repetitions, 0.062 to 0.29 at least" in notes
+    )
+    assert "p both: for new images or new seeds and images" in notes
 
 
 def test_folds_of_one_split_are_pooled(finished):
@@ -128,6 +184,26 @@ def test_folds_whose_automatic_epochs_differ_are_one_setting(finished):
     assert found.left_out == ()
 
 
+def test_the_folds_and_seeds_of_one_setting_are_pooled(finished, tmp_path):
+    """What a cross-validation ends in; there is nothing to hold it against."""
+    for seed, fold in itertools.product(range(2), range(2)):
+        images = {f"image {fold}{i}": 0.5 + 0.1 * i + 0.02 * seed for i in range(3)}
+        folder = finished(f"{seed}{fold}", images, "var", seed, split__folds=2, split__fold=fold)
+    found = compare([folder.parent], metric=DICE)
+    (row,) = found.rows
+    assert (row.group.scores.shape, row.mean.mean) == ((2, 6), pytest.approx(0.61))
+    assert (row.versus, found.baseline, found.power) == (None, "", "")
+    assert "held against nothing" in found.verdict
+    tables.write(tmp_path, found)
+    plots.write(tmp_path, found)
+    assert sorted(file.name for file in tmp_path.glob("*.*")) == [
+        "comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "curves.png", "images.png"
+    ]  # fmt: skip
+    assert "baseline" not in (tmp_path / "comparison.md").read_text()
+    with pytest.raises(ConfigError, match="no setting has that"):
+        compare([folder.parent], metric=DICE, baseline="weighting=fixed")
+
+
 def test_folds_that_are_missing_and_other_splits_are_told(finished):
     for fold, strategy in itertools.product(range(2), ("fixed", "var")):
         images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
@@ -139,7 +215,7 @@ def test_folds_that_are_missing_and_other_splits_are_told(finished):
     found = compare([folder], metric=DICE)
     assert [row.group.name for row in found.rows] == ["weighting=fixed", "weighting=var"]
     said = "\n".join(found.left_out)
-    assert "half: of its 2 folds 0 are missing, and it takes all" in said
+    assert "half: fold 0 of its 2 missing, and it takes all" in said
     for name in ("other division", "holdout", "other data"):
         assert f"{name}: scored on other test images" in said
     assert len(found.left_out) == 4
@@ -162,7 +238,7 @@ def test_each_loss_is_held_against_its_own_baseline(finished, composed):
     }
     assert all(one.difference.mean == pytest.approx(0.1) for one in against.values())
     pooled = compare([folder.parent], metric=DICE, by=["weighting"])
-    assert by_name(pooled)["weighting=var"].group.scores.shape == (4, 2)
+    assert by_name(pooled)["weighting=var"].group.scores.shape == (2, 2)
 
 
 def test_only_some_of_the_runs(sweep, finished):
@@ -262,7 +338,8 @@ def test_wrong_input_is_one_line(sweep, finished, tmp_path):
         ([tmp_path / "nothing"], {}, RunFolderError, "no run in"),
         ([folder / "var0" / "config.yaml"], {}, RunFolderError, "is a file: give run folders"),
         ([folder / "var0"], {}, RunFolderError, "two or more are needed: give more runs, or train them"),
-        ([folder / "var0", folder / "var1"], {}, ConfigError, "one setting, nothing to compare"),
+        ([folder / "var0"] * 2, {}, RunFolderError, "1 completed run"),
+        ([folder], {"by": ["seed"]}, ConfigError, "seeds repeat a setting"),
         ([folder], {"metric": "foreground.dise"}, UnknownNameError, "did you mean 'foreground.dice'"),
         (
             [folder],

@@ -56,7 +56,11 @@ def test_each_option_is_compared_over_the_others_and_the_seeds(finished):
         root, runs_of(made), asked(["weighting.window=150", "weighting.every"]), page=False
     )
     assert [place.name for place, _ in found] == ["weighting.window", "weighting.every"]
-    assert [len(row.group.means) for _, one in found for row in one.rows] == [2, 2, 2, 2]
+    assert [len(row.group.means) for _, one in found for row in one.rows] == [1, 1, 1, 1]
+    assert [one.within for _, one in found] == [
+        ((("weighting.every", "1"),), (("weighting.every", "5"),)),
+        ((("weighting.window", "150"),), (("weighting.window", "50"),)),
+    ]
     assert found[0][1].baseline == "weighting.window=150"
 
 

@@ -319,9 +319,11 @@ def test_a_sweep_is_compared_and_every_run_is_listed(sweep, finished, capsys):
 
 
 def test_runs_that_cannot_be_compared_are_listed_all_the_same(sweep, tmp_path, capsys):
+    one = sweep / "var1" / "status.json"
+    one.write_text('{"state": "failed"}')
     two = [sweep / "var0", sweep / "var1"]
     page = written(*two, output=tmp_path / "two.html")
-    assert "nothing to compare" in page.text
+    assert "two or more are needed" in page.text
     assert "Validation Dice" in page.text
     assert [a["href"] for a in page.all("a") if "var" in a["href"]] == ["sweep/var0", "sweep/var1"]
     assert "did you mean" in refused(capsys, sweep, "--metric", "foreground.dcie")
