@@ -27,6 +27,7 @@ KINDS = {
     "size": (True, "masks of another size than their image"),
     "label": (True, "masks with values that no class has"),
     "other": (True, "images that cannot be used"),
+    "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
     "leak": (True, "near-duplicates in different parts of the split"),
     "copy": (False, "files that are the same, byte for byte"),
@@ -200,6 +201,9 @@ def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
     """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
     lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
     findings = []
+    if not lesions:
+        said = "no mask has a lesion pixel: check dataset.masks, dataset.threshold and dataset.values"
+        findings.append(Finding("no lesion", dataset.ids, said))
     for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
         if area == 0 and stratum in lesions:
             findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))

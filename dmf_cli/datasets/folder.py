@@ -20,6 +20,7 @@ from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
 from dmf_cli.errors import ConfigError, DatasetError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
+LABELS = 32  # grey values of masks are 255, or spread up to it; below this they are numbers of classes
 
 
 class FolderDataset(Dataset):
@@ -32,7 +33,8 @@ class FolderDataset(Dataset):
         masks: pattern of the masks of one image, relative to ``dir``; ``{folder}``, ``{stem}`` and the named
             groups of ``parse`` stand for those of the image, ``*`` for anything. Several masks are united:
             where they overlap, the higher class index stays.
-        exclude: glob of files that ``images`` matches but that are no images, or None.
+        exclude: glob of files that ``images`` matches but that are no images, relative to ``dir``, or of
+            names alone; None: none.
         parse: regular expression for an image's path below ``dir`` without its suffix, or None. Its named
             groups may stand in ``masks``; a group called ``class`` is the stratum, in place of the folder;
             one called ``patient`` says which images belong on one side of a split.
@@ -77,7 +79,7 @@ class FolderDataset(Dataset):
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         coding.check_classes(self.classes)
-        self.channels, self.threshold = channels, threshold
+        self.channels, self.threshold, self._told_labels = channels, threshold, False
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
@@ -124,8 +126,22 @@ class FolderDataset(Dataset):
         binary = self.values is None and len(self.classes) == 2
         pixels = read_plane(path, keep_indices=not binary)
         if binary:
+            self._tell_labels(path, pixels)
             return (pixels > self.threshold).astype(np.uint8)
         return coding.by_value(pixels, self.values, len(self.classes), path)
+
+    def _tell_labels(self, path: Path, pixels: np.ndarray) -> None:
+        """Once: a mask of a few small values is a map of labels, which two classes make one lesion."""
+        if self._told_labels or not 1 < int(pixels.max(initial=0)) < LABELS:
+            return
+        values = np.unique(pixels).tolist()
+        if len(values) > 2:
+            self._told_labels = True
+            log.warning(
+                "%s holds the values %s, as a map of labels does, and all above %d are %s: for several "
+                "classes set dataset.classes, or dataset.values",
+                path, " ".join(map(str, values)), self.threshold, self.classes[1],
+            )  # fmt: skip
 
 
 def _checked_spacing(spacing: Any) -> tuple[float, float]:

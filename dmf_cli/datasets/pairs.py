@@ -99,8 +99,14 @@ def _check(patterns: Patterns) -> None:
 
 
 def _images(root: Path, patterns: Patterns) -> list[Path]:
-    hidden = set(root.glob(patterns.exclude)) if patterns.exclude else set()
-    matched = [p for p in root.glob(patterns.images) if p not in hidden and p.is_file()]
+    every = [p for p in root.glob(patterns.images) if p.is_file()]
+    hidden = _hidden(root, patterns.exclude)
+    matched = [p for p in every if p not in hidden]
+    if every and not matched:
+        raise DatasetError(
+            f"dataset.exclude={patterns.exclude!r} leaves none of the {len(every)} files that "
+            f"dataset.images={patterns.images!r} matches in {root}: make it narrower"
+        )
     found = [p for p in matched if _is_image(p.name)]
     if found:
         return found
@@ -112,6 +118,13 @@ def _images(root: Path, patterns: Patterns) -> list[Path]:
     raise DatasetError(
         f"no image in {root} matches dataset.images={patterns.images!r}: {_nearby(root, patterns.images)}"
     )
+
+
+def _hidden(root: Path, exclude: str | None) -> set[Path]:
+    """What ``exclude`` matches; a pattern without a folder is of names, wherever they are."""
+    if not exclude:
+        return set()
+    return set(root.glob(exclude) if "/" in exclude else root.rglob(exclude))
 
 
 def _is_image(name: str) -> bool:

@@ -35,12 +35,22 @@ class Data:
         return tuple(range(len(self.dataset))) if name == "all" else parts[name]
 
     def probe(self) -> np.ndarray:
-        """Targets of the first training images that together hold every class of the training split."""
+        """Targets of the first training images that together hold every class of the training split.
+
+        Raises:
+            DatasetError: there is background only, or no background: nothing can be learned from that.
+        """
         found: dict[int, int] = {}
         for row, label in enumerate(self.train.each_label()):
             found = dict.fromkeys(np.unique(label).tolist(), row) | found
             if len(found) == len(self.dataset.classes):
                 break
+        if len(found) == 1:
+            name = self.dataset.classes[next(iter(found))]
+            raise DatasetError(
+                f"the masks of all {len(self.split.train)} training images are {name} and nothing else: "
+                "look at them by `dmf data show`; check dataset.masks, dataset.threshold and dataset.values"
+            )
         _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]

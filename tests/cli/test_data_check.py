@@ -189,3 +189,11 @@ def test_busi_leaks_in_a_plain_split_only(tmp_path, monkeypatch):
     assert report["leaks"]["as configured"] == {"pairs": 0, "patients": 0, "test_images": 0, "test_share": 0}
     assert report["leaks"]["plain random"]["pairs"] >= 20
     assert report["leaks"]["plain random, 20 seeds"]["test_share"] > 0.1
+
+
+def test_masks_without_any_lesion_are_an_error(folder, tmp_path):
+    for file in folder.rglob("*_mask.png"):
+        Image.fromarray(np.zeros((64, 64), np.uint8)).save(file)
+    code, found = check(folder, tmp_path)
+    assert code == 1
+    assert "no lesion" in {finding["kind"] for finding in found["findings"]}

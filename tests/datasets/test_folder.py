@@ -200,3 +200,25 @@ def test_the_real_images_open():
         len(list(Path(os.environ["DMF_BUSI_DIR"]).glob(f"*/{Path(i).name}_mask*"))) > 1 for i in data.ids
     )
     assert united > 0
+
+
+def test_a_map_of_labels_that_two_classes_make_one_lesion_is_told_once(busi, caplog):
+    for name in ("1", "2"):
+        label = np.zeros((20, 30), np.uint8)
+        label[2:8, 2:8], label[10:14, 2:8] = 1, 2
+        Image.fromarray(label).save(busi / f"benign/benign ({name})_mask.png")
+    data = open_busi(busi)
+    assert data.load(0).label.max() == data.load(1).label.max() == 1
+    assert [r.getMessage().partition("mask.png ")[2] for r in caplog.records] == [
+        "holds the values 0 1 2, as a map of labels does, and all above 0 are lesion: for several classes "
+        "set dataset.classes, or dataset.values"
+    ]
+    assert open_busi(busi, classes=("background", "a", "b")).load(0).label.max() == 2
+    assert len(caplog.records) == 1
+
+
+def test_exclude_is_a_path_or_a_name(busi):
+    assert open_busi(busi, exclude="*_mask*.png").ids == open_busi(busi).ids
+    assert len(open_busi(busi, exclude="[!m]*/*", images="*/*).png").ids) == 2
+    with pytest.raises(DatasetError, match=r"'\*' leaves none of the 13 files .* make it narrower"):
+        open_busi(busi, exclude="*")

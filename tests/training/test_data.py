@@ -85,3 +85,11 @@ def test_small_lesions_are_weighed_by_the_training_images(folder):
     sizes = np.array([label.sum() for label in opened.train.each_label()])
     assert set(sizes) == {4, 25}
     np.testing.assert_allclose(weights[sizes == 4].mean() / weights[sizes == 25].mean(), 2.0)
+
+
+@pytest.mark.parametrize(("value", "says"), [(0, "are background and nothing else"), (255, "are lesion and")])
+def test_masks_of_one_class_are_told_before_training(folder, value, says):
+    for file in (folder / "benign").glob("*_mask.png"):
+        Image.fromarray(np.full((16, 16), value, np.uint8)).save(file)
+    with pytest.raises(DatasetError, match=says):
+        data.open_data(compose(folder)).probe()
