@@ -53,7 +53,8 @@ def command(runs: Sequence[Path]) -> str:
             if equals and key not in LOCAL:
                 given.setdefault(key, {})[value] = None
     for key, values in given.items():
-        given[key] = {"PATH": None} if any(value.startswith("/") for value in values) else values
+        private = key == "dataset.dir" or any(value.startswith("/") for value in values)
+        given[key] = {"PATH": None} if private else values
     words = [f"{key}={','.join(values)}" for key, values in given.items()]
     return shlex.join(["dmf", "train", "-m", *sorted(words, key=lambda w: not w.startswith("experiment="))])
 
