@@ -1,8 +1,9 @@
 """Is a composed config right? Asked before anything slow is imported or written.
 
 ``validate`` covers what needs no Keras: fixed groups against :mod:`dmf_cli.config.schema`, the parameters
-of losses, strategies and models against the kinds of their YAML defaults. ``check_params`` holds the
-latter against the real signature, once the function can be imported.
+of datasets, losses, strategies and models against the comments of their YAML files, which say the type and
+the range of each (:mod:`dmf_cli.config.annotations`). ``check_params`` holds the latter three against the
+real signature, once the function can be imported.
 """
 
 import dataclasses
@@ -11,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import _lookup
-from dmf_cli.config import expression, paths, schema
-from dmf_cli.config.types import check_value, unknown_key
+from dmf_cli.config import annotations, expression, inputs, paths, schema
+from dmf_cli.config.types import check_value, show, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Config = dict[str, Any]
@@ -53,10 +54,12 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_fields(checked[group], _kind(kinds, checked[group], group), group, ignore=("name",))
     _check_split(checked["split"])
     checked["loss"] = _checked_loss(checked["loss"])
+    _check_monitor(checked["trainer"]["monitor"], checked["loss"]["terms"])
     _check_auxiliary(checked["auxiliary"])
     _check_bending(checked["augment"])
-    for group in ("model", "weighting", "dataset"):
+    for group in ("model", "weighting"):
         _check_free(checked[group], group)
+    _check_dataset(checked["dataset"])
     return checked
 
 
@@ -66,9 +69,13 @@ def _check_top(config: Config) -> None:
     root = {key: value for key, value in config.items() if key not in groups}
     _check_fields(root, schema.Root, "", others=groups)
     for group in groups:
-        if not isinstance(config.get(group), dict):
+        if group not in config:
             raise ConfigError(
-                f"{group} is {config.get(group)!r}: it is a group, give its keys as {group}.KEY=VALUE"
+                f"{group} is missing: a group cannot be removed, change its keys, as {group}.KEY=VALUE"
+            )
+        if not isinstance(config[group], dict):
+            raise ConfigError(
+                f"{group} is {show(config[group])}: it is a group, give its keys as {group}.KEY=VALUE"
             )
 
 
@@ -150,44 +157,45 @@ def _check_term(name: str, params: Config, where: str) -> None:
         raise UnknownNameError("loss term", name, paths.terms())
     if not isinstance(params, dict):
         raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
-    _check_kinds(params, _defaults("loss/term", name), where)
+    _check_keys(params, annotations.of_option("loss/term", name), where)
 
 
 def _check_free(values: Config, group: str) -> None:
     """A group with a name and parameters; a name without a YAML file of ours is left to who looks it up."""
     name = values.get("name")
     if name in paths.options(group):
-        _check_kinds(values, _defaults(group, name), group)
+        _check_keys(values, annotations.of_option(group, str(name)), group)
 
 
-def _check_kinds(values: Config, defaults: Config, where: str) -> None:
-    """No unknown key, and each value of the kind of its default; null and lists are the function's."""
+def _check_dataset(values: Config) -> None:
+    """Datasets of the user have the keys of their kind, and may have more."""
+    given = {key: value for key, value in values.items() if value != "???"}  # --cfg shows what is to be given
+    if "classes" in given:
+        inputs.check_classes(given["classes"])
+    if "image_size" in given:
+        inputs.as_size(given["image_size"])
+    kind, known = given.get("kind"), paths.options("dataset")
+    if given.get("name") not in known and kind in known:
+        allowed = annotations.of_option("dataset", str(kind))
+        given = {key: value for key, value in given.items() if key in allowed}
+        _check_keys(given, allowed, "dataset")
+    else:
+        _check_free(given, "dataset")
+
+
+def _check_keys(values: Config, allowed: Mapping[str, Any], where: str) -> None:
+    """No unknown key, and each value as the annotation of its key says."""
     for key, value in values.items():
-        if key not in defaults:
-            raise unknown_key(f"{where}.", key, defaults)
-        kind = _kind_of(defaults[key])
-        if kind is not None and value is not None and not isinstance(value, list | dict):
-            check_value(value, kind, f"{where}.{key}")
+        if key not in allowed:
+            raise unknown_key(f"{where}.", key, allowed)
+        check_value(value, allowed[key], f"{where}.{key}")
 
 
-def _kind_of(default: Any) -> type | None:
-    """What a value must be to replace ``default``; None where the default does not tell."""
-    if isinstance(default, bool):
-        return bool
-    if isinstance(default, int | float):
-        return float
-    return str if isinstance(default, str) and default not in ("auto", "???") else None
-
-
-def _defaults(group: str, option: str) -> Config:
-    """Keys and values of an option of ours, with those of the options that it builds on."""
-    from omegaconf import OmegaConf
-
-    files = [paths.conf_dir() / group / f"{name}.yaml" for name in paths.lineage(group, option)]
-    loaded = [OmegaConf.to_container(OmegaConf.load(file)) for file in files]
-    return {
-        str(k): v for found in loaded if isinstance(found, dict) for k, v in found.items() if k != "defaults"
-    }
+def _check_monitor(monitor: str, terms: Config) -> None:
+    """It must be comparable over epochs, which the moving total loss is not."""
+    allowed = ["val_foreground_dice", "val_objective", *(f"val_loss.{term}" for term in terms)]
+    if monitor not in allowed:
+        raise UnknownNameError("trainer.monitor", monitor, allowed)
 
 
 def _plain(value: Any) -> Any:

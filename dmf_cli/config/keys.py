@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dmf_cli.config import expression, paths
+from dmf_cli.config import annotations, expression, paths
 from dmf_cli.config.headers import key_comments
 from dmf_cli.errors import ConfigError
 
 _DEFAULT = re.compile(r"^\s*- (?:override )?/?([\w/]+): ([^\s#]+)")
-_CHOICES = re.compile(r"^\(([^()\s]+(?:\|[^()\s]+)+)\)")
 
 
 def default_choices() -> dict[str, str]:
@@ -46,14 +45,10 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
 
 def choices_of(comment: str) -> list[str]:
     """The values that a comment such as ``(float32|mixed_float16) of the layers`` lists, without types."""
-    match = _CHOICES.match(comment)
-    words = match[1].split("|") if match else []
-    values = ["true", "false", *words] if "bool" in words else words
-    return [
-        word
-        for word in values
-        if word not in ("bool", "path", "int", "float", "str", "list", "TERM", "gpu:N")
-    ]
+    words = annotations.alternatives(comment)
+    values = [word for word in words if word == "null" or not annotations.is_type(word)]
+    values = ["true", "false", *values] if "bool" in words else values
+    return [word for word in values if word not in ("TERM", "gpu:N")]
 
 
 def _term(name: str) -> Path:

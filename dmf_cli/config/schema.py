@@ -1,7 +1,8 @@
 """The fixed groups of a config as dataclasses: what each key may be.
 
-Defaults are in ``conf/``, not here: one place each. Groups whose keys depend on a function (``model``,
-``weighting``, ``loss.terms.*``) have its signature as their schema, see :mod:`dmf_cli.config.checks`.
+Defaults are in ``conf/``, not here: one place each. Groups whose keys depend on their option (``dataset``,
+``model``, ``weighting``, ``loss.terms.*``) have the comments of its YAML file as their schema, then the
+signature of its function, see :mod:`dmf_cli.config.checks`.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ NotNegative = Annotated[float, Range(at_least=0)]
 Count = Annotated[int, Range(at_least=1)]
 Seed = Annotated[int, Range(at_least=0, below=2**32)]
 Share = Annotated[float, Range(at_least=0, at_most=1)]
+Part = Annotated[float, Range(above=0, below=1)]
 Fraction = Annotated[float, Range(at_least=0, below=1)]
 Device = Annotated[str, Pattern(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
 
@@ -33,7 +35,7 @@ class Split:
     """``split``: which images train, validate and test."""
 
     seed: Seed
-    fractions: tuple[Share, Share, Share]
+    fractions: tuple[Part, Part, Part]
     stratify: bool
     sizes: Count
     leak_free: bool

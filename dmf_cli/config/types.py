@@ -75,7 +75,7 @@ def check_value(value: Any, hint: Any, where: str) -> None:
     choices = [str(choice) for choice in _choices(hint)]
     if choices and isinstance(value, str) and set(_alternatives(hint)) == {hint}:
         raise ConfigError(f"{where} is {value!r}: {suggest(value, choices)}")
-    raise ConfigError(f"{where} is {_show(value)}: give {describe(hint)}")
+    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}")
 
 
 def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
@@ -113,7 +113,11 @@ def describe(hint: Any) -> str:
         return "one of " + ", ".join(str(a) for a in arguments) if len(arguments) > 1 else str(arguments[0])
     if origin in _SEQUENCES or hint in _SEQUENCES:
         fixed = origin is tuple and Ellipsis not in arguments and arguments
-        return f"a list of {len(arguments)} values" if fixed else "a list"
+        listed = f"a list of {len(arguments)} values" if fixed else "a list"
+        ranged = arguments and typing.get_origin(arguments[0]) is Annotated
+        return f"{listed}, each {describe(arguments[0])}" if ranged else listed
+    if origin in _MAPPINGS or hint in _MAPPINGS:
+        return "a mapping, as {a: 1}"
     words = {
         bool: "true or false",
         int: "a whole number",
@@ -155,7 +159,7 @@ def _choices(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
     """``value`` as the user would write it."""
     words = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else repr(value)

@@ -1,6 +1,6 @@
 """How masks say classes: by a threshold, by pixel value, or by colour."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import ImageColor
@@ -10,14 +10,6 @@ from dmf_cli.errors import ConfigError, LabelError
 FAR = 128  # a pixel this far (in RGB) from every colour of the table is no blurred border, but another colour
 
 Colour = tuple[int, int, int]
-
-
-def check_classes(classes: Sequence[str]) -> None:
-    """Raise ``ConfigError`` unless there is a background and at least one class, 256 in all at most."""
-    if not 2 <= len(classes) <= 256:
-        raise ConfigError(
-            f"dataset.classes is {list(classes)}: name the background and at least one class, at most 255"
-        )
 
 
 def split(

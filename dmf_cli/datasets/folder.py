@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dmf_cli import _lookup
+from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
@@ -78,7 +79,7 @@ class FolderDataset(Dataset):
         self.name, self.classes = name, tuple(classes)
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
-        coding.check_classes(self.classes)
+        check_classes(classes)
         self.channels, self.threshold, self._told_labels = channels, threshold, False
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None

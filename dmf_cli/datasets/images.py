@@ -1,13 +1,13 @@
 """From an image of any size to a network input, and from probabilities back to the image's size."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.config.inputs import as_size as as_size
+from dmf_cli.errors import UnknownNameError
 
 Resize = Literal["stretch", "letterbox"]
 Normalize = Literal["unit", "minmax", "zscore"]
@@ -26,18 +26,6 @@ class Geometry:
     original: tuple[int, int]
     size: tuple[int, int]
     box: tuple[int, int, int, int]
-
-
-def as_size(image_size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    """``128`` or ``[height, width]`` as (height, width); raises ``ConfigError`` for anything else."""
-    sides = tuple(image_size) if isinstance(image_size, Sequence) else (image_size, image_size)
-    whole = all(isinstance(side, int) and not isinstance(side, bool) and side >= 1 for side in sides)
-    if len(sides) != 2 or not whole:
-        raise ConfigError(
-            f"dataset.image_size is {image_size!r}: give one side in pixels, as 128, or [height,width], as "
-            "[96,128]"
-        )
-    return sides[0], sides[1]
 
 
 def geometry(original: tuple[int, int], size: tuple[int, int], resize: Resize) -> Geometry:

@@ -35,7 +35,7 @@ class Options:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the network input."""
-        return as_size(self.image_size)  # type: ignore[arg-type]
+        return as_size(self.image_size)
 
     def apply(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """``(h, w, C)`` float32 and ``(h, w)`` uint8 of an image with its labels."""

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from dmf_cli import _lookup
+from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.tfds_parts import places_of
@@ -64,7 +65,7 @@ class TfdsDataset(Dataset):
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels, self.threshold = name, tuple(classes), channels, threshold
-        coding.check_classes(self.classes)
+        check_classes(classes)
         self.values, self.codes = coding.split(values or {}, len(self.classes))
         self._builder, features = builder, builder.info.features
         self._image = _feature(features, image, IMAGES, "image")

@@ -35,7 +35,6 @@ def train(config: Config) -> Path:
         places.check_free(Path(config["run_dir"]))
     trackers.check(config)
     session = Session(configs.with_absolute_paths(config))
-    session.check_monitor()
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
@@ -89,15 +88,6 @@ class Session:
         config = self.config = build.with_epochs(config, self.steps)
         self.model = build.fused_model(config, self.data, self.steps)
         build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)
-
-    def check_monitor(self) -> None:
-        """``trainer.monitor`` must be comparable over epochs, which the moving total loss is not."""
-        from dmf_cli.errors import UnknownNameError
-
-        terms = [f"val_loss.{term}" for term in self.model.terms]
-        allowed = ["val_foreground_dice", "val_objective", *terms]
-        if self.config["trainer"]["monitor"] not in allowed:
-            raise UnknownNameError("trainer.monitor", self.config["trainer"]["monitor"], allowed)
 
     def save_split(self, run: RunFolder) -> None:
         """The split as used, with the ids of the images."""

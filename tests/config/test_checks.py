@@ -81,7 +81,8 @@ def test_validate_copies(composed):
         ("weighting.windw", 3, "did you mean 'window'"),
         ("metrics.threshold", 1.0, "below 1"),
         ("run_dir", 3, "run_dir is 3: give a text, or null"),
-        ("trainer", None, "trainer.KEY=VALUE"),
+        ("trainer", None, "trainer is null: it is a group, give its keys as trainer.KEY=VALUE"),
+        ("trainer.monitor", "val_loss.dice", "unknown trainer.monitor 'val_loss.dice'"),
     ],
 )
 def test_validate_reports_the_first_wrong_key(composed, key, value, says):
@@ -97,7 +98,7 @@ def test_validate_reports_the_first_wrong_key(composed, key, value, says):
 
 
 def test_a_missing_group_is_reported(composed):
-    with pytest.raises(ConfigError, match=r"^eval is None"):
+    with pytest.raises(ConfigError, match=r"^eval is missing: a group cannot be removed"):
         config.validate({key: value for key, value in composed.items() if key != "eval"})
 
 

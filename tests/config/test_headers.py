@@ -78,3 +78,7 @@ def test_choices_are_values_not_types():
     assert keys.choices_of("(bool|auto) compile") == ["true", "false", "auto"]
     assert keys.choices_of("(path|null) a folder") == ["null"]
     assert keys.choices_of("(int >= 1) epochs") == []
+    assert keys.choices_of("(easy|hard|float in [0, 1]) how") == ["easy", "hard"]
+    assert keys.choices_of("(auto|cpu|gpu|gpu:N) device") == ["auto", "cpu", "gpu"]
+    assert keys.choices_of("(none|TERM) the loss") == ["none"]
+    assert keys.choices_of("free text") == []

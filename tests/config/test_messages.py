@@ -40,7 +40,24 @@ WRONG = {
     "loss.terms.bce.label_smoothing=abc": "give a number",
     "auxiliary.params.absent=max": "choose auxiliary=TERM",
     "auxiliary.gamma0=-1": "0 or above",
-    "weighting.window=abc": "weighting.window is 'abc': give a number",
+    "weighting.window=abc": "weighting.window is 'abc': give a whole number of 2 or above",
+    "weighting.window=1": "weighting.window is 1: give a whole number of 2 or above",
+    "weighting.total=0": "weighting.total is 0: give a number above 0, or null",
+    "weighting.ceiling=1.5": "weighting.ceiling is 1.5: give a number of 1 or below",
+    "loss.terms.cbdice.absent=mx": "did you mean 'max'",
+    "model.head=foo": "model.head is 'foo': allowed: softmax, sigmoid",
+    "model.norm=btch": "did you mean 'batch'",
+    "model.filters=0": "model.filters is 0: give a whole number of 1 or above",
+    "model.dropout=2": "model.dropout is 2: give a number of 0 or above and below 1",
+    "model.depth=0": "give a whole number of 1 or above, or auto",
+    "dataset.count=2": "dataset.count is 2: give a whole number of 3 or above",
+    "dataset.size=3": "dataset.size is 3: give a whole number of 16 or above",
+    "dataset.difficulty=2": "difficulty is 2: give one of easy, medium, hard, or a number of 0 or above",
+    "dataset.resize=strech": "did you mean 'stretch'",
+    "dataset.normalize=x": "allowed: unit, minmax, zscore",
+    "dataset.channels=2": "dataset.channels is 2: give 1",
+    "dataset.image_size=0": "dataset.image_size is 0: give one side in pixels, as 128, or [height,width]",
+    "dataset.image_size=32x32": "dataset.image_size is '32x32': give one side",
     "trainer.epochs=abc": "trainer.epochs is 'abc': give a whole number of 1 or above",
     "trainer.epochs=0": "trainer.epochs is 0: give a whole number of 1 or above",
     "trainer.epochs=1.5": "whole number",
@@ -51,12 +68,13 @@ WRONG = {
     "trainer.jit=maybe": "true or false, or auto",
     "trainer.device=gpus": "gpu:N",
     "trainer=5": "trainer is a group; allowed: default",
-    "~trainer": "trainer.KEY=VALUE",
+    "~trainer": "trainer is missing: a group cannot be removed, change its keys, as trainer.KEY=VALUE",
     "~trainer.epochs": "trainer.epochs is missing",
     "+trainer.foo=1": "unknown key 'trainer.foo'",
     "+foo=1": "unknown key 'foo'",
     "split.fractions=[.5,.5]": "a list of 3 values",
     "split.fractions=[.5,.5,.5]": "must sum to 1",
+    "split.fractions=[1,0,0]": "a list of 3 values, each a number above 0 and below 1",
     "eval=3": "eval.KEY=VALUE",
     "seed=-1": "0 or above",
     "seed=${sede}": "'sede' not found",
@@ -74,6 +92,25 @@ def test_one_line_that_helps(override, says):
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("dataset.threshold=-1", "dataset.threshold is -1: give a whole number of 0 or above"),
+        ("dataset.channels=2", "give one of 1, 3"),
+        ("dataset.classes=foo", "dataset.classes is 'foo': give a list of names"),
+        ("dataset.classes=[lesion]", "at least one class"),
+        ("dataset.classes=[background,background,x]", "'background' is there twice"),
+        ("dataset.values=3", "dataset.values is 3: give a mapping"),
+        ("dataset.parse=3", "dataset.parse is 3: give a text, or null"),
+    ],
+)
+@pytest.mark.parametrize("name", ["folder", "mine"])  # a dataset of the user has the keys of its kind
+def test_keys_of_a_dataset_of_files(name, given, says):
+    with pytest.raises(ConfigError) as caught:
+        config.compose(["dataset=folder", "dataset.dir=x", f"dataset.name={name}", given])
+    assert says in str(caught.value)
 
 
 def test_other_overrides_do_not_hide_the_wrong_one():

@@ -60,6 +60,12 @@ def test_fits(value, hint, expected):
         (3, Literal["batch", "sample"], "k is 3: give one of batch, sample"),
         ("gpu", Device, "k is 'gpu': give cpu or gpu:N"),
         ([1], tuple[int, int], "k is [1]: give a list of 2 values"),
+        (
+            [0, 1],
+            tuple[Count, Count],
+            "k is [0, 1]: give a list of 2 values, each a whole number of 1 or above",
+        ),
+        (3, dict | None, "k is 3: give a mapping, as {a: 1}, or null"),
     ],
 )
 def test_says_what_was_received_and_what_is_allowed(value, hint, message):
