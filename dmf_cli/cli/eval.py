@@ -87,17 +87,40 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         scores = [override for override in rest if override.startswith(("metrics=", "metrics."))]
         config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS)
         rest = [override for override in rest if override not in scores]
+    for override in rest:
+        _check_known(override, config)
     changed = configs.override(config, rest)
     other_data = changed["dataset"] != configs.load_run(run)["dataset"]
     for key in (override.partition("=")[0] for override in rest):
         # The run's own images have the split that is saved with it.
-        if not key.startswith(READ) or (key.startswith("split.") and not other_data):
-            raise ConfigError(
-                f"{key} changes no score of a trained network: leave it out; dmf eval takes split=, "
-                "dataset=, metrics=, eval.resolution, trainer.batch_size, trainer.device, and split keys "
-                "for other images"
-            )
+        if key.startswith("split.") and not other_data:
+            raise _changes_nothing(key)
     return changed, split
+
+
+def _check_known(override: str, config: dict[str, Any]) -> None:
+    """An unknown key is held against those of :data:`READ` alone, a known one must be one of them."""
+    from dmf_cli.config import paths
+    from dmf_cli.config.types import unknown_key
+
+    key, equals, _ = override.partition("=")
+    read = any(key == name or (name.endswith(".") and key.startswith(name)) for name in READ)
+    if read or not equals or key.startswith(("+", "~")) or key == "eval":
+        return  # `override` says what is wrong with it, if anything is
+    top, dot, rest = key.partition(".")
+    if top == "trainer" and dot and rest not in config["trainer"]:
+        mine = [name.removeprefix("trainer.") for name in READ if name.startswith("trainer.")]
+        raise unknown_key("trainer.", rest, mine)
+    if top not in config and top not in paths.groups():
+        raise unknown_key("", key, ["split", "dataset", "metrics", *(name.rstrip(".") for name in READ)])
+    raise _changes_nothing(key)
+
+
+def _changes_nothing(key: str) -> ConfigError:
+    return ConfigError(
+        f"{key} changes no score of a trained network: leave it out; dmf eval takes split=, dataset=, "
+        "metrics=, eval.resolution, trainer.batch_size, trainer.device, and split keys for other images"
+    )
 
 
 def _other_group(

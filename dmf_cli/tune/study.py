@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import composer
+from dmf_cli.config import composer, paths, schema
+from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.tune import space as spaces
@@ -86,14 +87,17 @@ def plan(words: Sequence[str]) -> Plan:
 
 
 def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The options of ``dmf tune`` itself, and the overrides."""
+    """The options of ``dmf tune`` itself, and the overrides; what is neither is held against both."""
     own, rest = dict(OWN), []
+    known = {*paths.groups(), *schema.PLAIN, *(field.name for field in dataclasses.fields(schema.Root))}
     for word in words:
         key, sign, value = word.partition("=")
         if sign and key in OWN:
             own[key] = value
-        else:
-            rest.append(word)
+            continue
+        if sign and key.isidentifier() and key not in known:
+            raise unknown_key("", key, [*OWN, *known])
+        rest.append(word)
     return own, rest
 
 

@@ -73,11 +73,24 @@ def test_full_metrics_of_a_run_that_was_trained_without(run):
         (["split.seed=1"], "split.seed changes no score"),
         (["metrics={threshold: 0.4}"], "give single keys"),
         (["loss.terms.dice.smooth=1"], "changes no score"),
+        (["loss=bce"], "^loss changes no score of a trained network: leave it out; dmf eval takes split="),
+        (["trainer=default"], "^trainer changes no score"),
+        (["eval=network"], "eval.KEY=VALUE"),
+        (["splits=val"], "^unknown key 'splits': did you mean 'split'"),
+        (["trainer.batch_sizes=3"], "'batch_size'. .allowed: backend, batch_size, deterministic, device.$"),
+        (["+trainer.foo=3"], "only KEY=VALUE"),
     ],
 )
 def test_wrong_overrides(run, overrides, says):
     with pytest.raises(ConfigError, match=says):
         evaluation_config(run, overrides)
+
+
+def test_an_unknown_key_lists_what_is_taken_alone(run):
+    with pytest.raises(ConfigError) as caught:
+        evaluation_config(run, ["splits=val"])
+    assert "loss" not in str(caught.value)
+    assert "output_root" not in str(caught.value)
 
 
 def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
