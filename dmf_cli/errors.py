@@ -17,7 +17,8 @@ DmfError                    base; its text is one line: what is wrong, what was 
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -90,6 +91,23 @@ class CheckpointError(RunError):
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """The closest allowed name first, then all of them: ``did you mean 'dice'? (allowed: ...)``."""
     allowed = list(allowed)
-    close = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.5)
+    close = _closest(str(name), allowed)
     listing = f"allowed: {', '.join(allowed)}"
-    return f"did you mean {close[0]!r}? ({listing})" if close else listing
+    return f"did you mean {close!r}? ({listing})" if close else listing
+
+
+def _closest(name: str, allowed: Sequence[str]) -> str | None:
+    """The name that is meant, if any is close; capitals do not matter."""
+    folded = {str(one).lower(): one for one in reversed(allowed)}
+    name = name.lower()
+    words = _words(name)
+    # By its letters, val_dice would be nearer to val_loss.cbdice than to val_foreground_dice.
+    holding = [one for low, one in folded.items() if words < _words(low)] if len(words) > 1 else []
+    if len(holding) == 1:
+        return holding[0]
+    close = difflib.get_close_matches(name, folded, n=1, cutoff=0.5)
+    return folded[close[0]] if close else None
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[._]", name))

@@ -41,6 +41,19 @@ def test_nothing_is_suggested_when_nothing_is_close() -> None:
     assert suggest(3, ["dice"]) == "allowed: dice"
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed", "meant"),
+    [
+        ("DICE", ["bce", "dice"], "dice"),
+        ("unet", ["UNet", "ResUNet"], "UNet"),
+        ("val_dice", ["val_foreground_dice", "val_loss.cbdice", "val_objective"], "val_foreground_dice"),
+        ("val_loss", ["val_loss.bce", "val_loss.cbdice"], "val_loss.bce"),  # two hold both words: by letters
+    ],
+)
+def test_the_closest_name(name: str, allowed: list[str], meant: str) -> None:
+    assert suggest(name, allowed).startswith(f"did you mean {meant!r}? (allowed: ")
+
+
 @pytest.mark.parametrize("error", ALL, ids=lambda e: e.__name__)
 def test_an_error_survives_a_worker_process(error: type[DmfError]) -> None:
     made = error("loss", "dcie", ["dice"], "look") if error is UnknownNameError else error("what is wrong")
