@@ -211,21 +211,30 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
 
 
 def read_split(path: Path) -> dict[str, Any]:
-    """The content of a split file as it is written, held against no dataset."""
+    """The content of a split file as it is written, held against no dataset.
+
+    Raises:
+        DatasetError: there is none, or it is something else.
+    """
+    advice = "give the split.json of a run, or set split.file=null for a new split"
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not all(isinstance(content[part], list) for part in PARTS):
-            raise TypeError("train, val and test are lists of ids")
-        for key in ("hashes", "how"):
-            if not isinstance(content.get(key, {}), dict):
-                raise TypeError(f"{key} is a mapping")
     except FileNotFoundError:
         raise DatasetError(f"split file {path} does not exist: set split.file=null for a new split") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
         raise DatasetError(
-            f"split file {path} cannot be read ({error!r}): it needs train, val and test"
+            f"split file {path} cannot be read ({error.strerror or error}): {advice}"
         ) from None
-    return dict(content)
+    except ValueError:  # also what is no text
+        raise DatasetError(f"{path} is no split file, for it cannot be read as JSON: {advice}") from None
+    if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in PARTS):
+        raise DatasetError(
+            f"{path} is no split file, for it has no lists of ids for train, val and test: {advice}"
+        )
+    for key in ("hashes", "how"):
+        if not isinstance(content.get(key, {}), dict):
+            raise DatasetError(f"{path} is no split file, in which {key} is a mapping: {advice}")
+    return content
 
 
 def _check_ids(path: Path, dataset: Dataset, ids: Sequence[Sequence[str]]) -> None:

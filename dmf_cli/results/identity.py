@@ -12,7 +12,6 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
-from dmf_cli.errors import DatasetError
 
 Config = Mapping[str, Any]
 # Top-level keys that say where a run is, and what is made of its results.
@@ -80,12 +79,11 @@ def _split_content(file: str | None) -> str | None:
     """A saved split is known by what it says, not by where it is."""
     if not file:
         return None
-    try:
-        return _hash(Path(file).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(
-            f"split file {file} cannot be read ({error}): set split.file=null for a new split"
-        ) from None
+    from dmf_cli.datasets.splits import read_split
+
+    path = Path(file).expanduser()
+    read_split(path)  # what is wrong with it is told as it is everywhere
+    return _hash(path.read_text(encoding="utf-8"))
 
 
 def _frozen(value: Any) -> str:

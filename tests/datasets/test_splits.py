@@ -11,6 +11,7 @@ from dmf_cli.datasets.splits import (
     links_of,
     load_split,
     make_split,
+    read_split,
     save_split,
     size_classes,
     united,
@@ -101,6 +102,34 @@ def test_a_split_of_other_images_or_a_broken_one_is_refused(tmp_path):
         load_split(path, data)
     with pytest.raises(DatasetError, match="does not exist"):
         load_split(tmp_path / "no.json", data)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"{", "for it cannot be read as JSON"),
+        (b"\xff\xfe\x00", "for it cannot be read as JSON"),
+        (b'{"state": "completed"}', "for it has no lists of ids"),
+        (b"[1, 2]", "for it has no lists of ids"),
+        (b'{"train": ["a"], "val": ["b"], "test": "c"}', "for it has no lists of ids"),
+        (b'{"train": [], "val": [], "test": [], "how": 3}', "in which how is a mapping"),
+    ],
+)
+def test_another_file_is_told_without_internals(tmp_path, content, says):
+    path = tmp_path / "other.json"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        read_split(path)
+    assert str(caught.value) == (
+        f"{path} is no split file, {says}"
+        f"{' for train, val and test' if 'lists' in says else ''}: give the split.json of a run, or set "
+        "split.file=null for a new split"
+    )
+
+
+def test_a_folder_is_no_split_file(tmp_path):
+    with pytest.raises(DatasetError, match=r"cannot be read \(Is a directory\): give the split.json"):
+        read_split(tmp_path)
 
 
 @pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.7, 0.2, 0.2), (1.0, 0.0, 0.0), (0.5, 0.75, -0.25)])

@@ -89,12 +89,15 @@ def test_a_folder_of_images_is_known_by_what_is_in_it(images):
 
 
 def test_a_split_file_is_known_by_what_it_says(tmp_path):
-    for name, text in (("a", "one"), ("b", "one"), ("c", "two")):
-        (tmp_path / name).write_text(text)
+    for name, train in (("a", "one"), ("b", "one"), ("c", "two")):
+        (tmp_path / name).write_text(f'{{"train": ["{train}"], "val": ["x"], "test": ["y"]}}')
     ids = [run_id(f"split.file={tmp_path / name}") for name in "abc"]
     assert ids[0] == ids[1] != ids[2]
     with pytest.raises(DatasetError, match=r"split.file=null"):
         run_id(f"split.file={tmp_path / 'missing'}")
+    (tmp_path / "status.json").write_text("{}")
+    with pytest.raises(DatasetError, match=r"is no split file"):
+        run_id(f"split.file={tmp_path / 'status.json'}")
 
 
 def without(settings, *keys):
