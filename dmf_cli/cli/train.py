@@ -18,17 +18,18 @@ Failures = list[Exception]
 def run(arguments: Sequence[str]) -> int:
     """``dmf train ARGUMENTS``: Hydra overrides and Hydra's own options."""
     options, overrides = parse(arguments)
+    composed = [*overrides, *_own_configs(options)]
     if options.help:
         from dmf_cli.cli import _train_help
 
-        print(_train_help.text([*overrides, *_own_configs(options)]), end="")
+        print(_train_help.text(composed), end="")
         return 0
     if (options.multirun or options.dry_run) and not (options.cfg or _is_hydras(options)):
         from dmf_cli.cli import _sweep
 
-        return _sweep.run([*overrides, *_own_configs(options)], dry=options.dry_run)
+        return _sweep.run(composed, dry=options.dry_run)
     if options.cfg:
-        _check_first([*overrides, *_own_configs(options)], options)
+        _check_first(composed, options)
     flags = _without(arguments, overrides)
     failures: Failures = []
     _hydra([*flags, *overrides], failures, multirun=options.multirun)
@@ -89,7 +90,10 @@ def _own_configs(options: Any) -> list[str]:
         return []
     folder = Path(options.config_dir).resolve()
     if not folder.is_dir():
-        raise UsageError(f"--config-dir {options.config_dir}: no such folder")
+        raise UsageError(
+            f"--config-dir {options.config_dir}: no such folder; give the one that holds your YAML files, "
+            "in folders named as the groups"
+        )
     return [f"hydra.searchpath=['file://{folder}']"]
 
 

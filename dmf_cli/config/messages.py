@@ -48,6 +48,13 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if unknown and not unknown[1].startswith("hydra."):
         return no_such_key(unknown[1], config)
+    lost = re.search(r"Interpolation key '([^']+)' not found", text)
+    if lost:
+        where = getattr(error, "full_key", None) or "a value"
+        return ConfigError(
+            f"{where} refers to ${{{lost[1]}}}: key {lost[1]!r} not found; write the whole name of "
+            "another key, as ${trainer.epochs}"
+        )
     if "Ambiguous value" in text or "requires --multirun" in text:
         found = re.search(r"'([^']+=[^\n]*?)'", text)
         return ConfigError(f"{found[1] if found else 'a comma'} is a sweep: add -m to run one job per value")

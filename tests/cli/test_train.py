@@ -117,7 +117,12 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["--cfg", "jobb"], "invalid choice: 'jobb'"),
         (["--resolve"], "--cfg or --help only"),
         (["--config-name", "nope"], "Cannot find primary config 'nope'"),
-        (["--config-dir", "nope"], "not found"),
+        (["--config-dir", "nope"], "no such folder; give the one that holds your YAML files"),
+        (["~trainer"], "a group cannot be removed"),
+        (["model.head=foo"], "allowed: softmax, sigmoid"),
+        (["-m", "model.dropout=2,0"], "model.dropout is 2"),
+        (["--cfg", "job", "model.filters=0"], "1 or above"),
+        (["--dry-run", "dataset.image_size=0"], "give one side"),
         (["--config-dir", "nope", "--help"], "no such folder"),
     ],
 )
