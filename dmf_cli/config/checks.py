@@ -161,10 +161,15 @@ def _check_term(name: str, params: Config, where: str) -> None:
 
 
 def _check_free(values: Config, group: str) -> None:
-    """A group with a name and parameters; a name without a YAML file of ours is left to who looks it up."""
-    name = values.get("name")
-    if name in paths.options(group):
-        _check_keys(values, annotations.of_option(group, str(name)), group)
+    """A group with the name of a function and its parameters; each function has a YAML file of its name.
+
+    The other files have the name of what they build on, so that theirs is none.
+    """
+    name = str(values.get("name"))
+    if name not in paths.options(group) or paths.lineage(group, name) != [name]:
+        functions = [option for option in paths.options(group) if paths.lineage(group, option) == [option]]
+        raise UnknownNameError(f"{group}.name", name, functions)
+    _check_keys(values, annotations.of_option(group, name), group)
 
 
 def _check_dataset(values: Config) -> None:
@@ -174,13 +179,12 @@ def _check_dataset(values: Config) -> None:
         inputs.check_classes(given["classes"])
     if "image_size" in given:
         inputs.as_size(given["image_size"])
-    kind, known = given.get("kind"), paths.options("dataset")
-    if given.get("name") not in known and kind in known:
+    name, kind, known = given.get("name"), given.get("kind"), paths.options("dataset")
+    if name in known:
+        _check_keys(given, annotations.of_option("dataset", str(name)), "dataset")
+    elif kind in known:
         allowed = annotations.of_option("dataset", str(kind))
-        given = {key: value for key, value in given.items() if key in allowed}
-        _check_keys(given, allowed, "dataset")
-    else:
-        _check_free(given, "dataset")
+        _check_keys({key: value for key, value in given.items() if key in allowed}, allowed, "dataset")
 
 
 def _check_keys(values: Config, allowed: Mapping[str, Any], where: str) -> None:

@@ -48,9 +48,15 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if unknown and not unknown[1].startswith("hydra."):
         return no_such_key(unknown[1], config)
+    where = getattr(error, "full_key", None) or "a value"
+    unset = re.search(r"Environment variable '([^']+)' not found", text)
+    if unset:
+        return ConfigError(
+            f"{where} refers to the environment variable {unset[1]}, which is not set: set it, or write a "
+            f"default, as ${{oc.env:{unset[1]},VALUE}}"
+        )
     lost = re.search(r"Interpolation key '([^']+)' not found", text)
     if lost:
-        where = getattr(error, "full_key", None) or "a value"
         return ConfigError(
             f"{where} refers to ${{{lost[1]}}}: key {lost[1]!r} not found; write the whole name of "
             "another key, as ${trainer.epochs}"
