@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
@@ -142,3 +145,10 @@ def test_hydra_makes_no_folder_of_its_own():
     hydra = composer.compose_raw([], hydra=True).hydra
     assert (hydra.run.dir, hydra.output_subdir) == (".", None)
     assert hydra.runtime.choices["hydra/job_logging"] == "none"
+
+
+def test_composing_and_checking_needs_nothing_heavy():
+    heavy = "{'keras', 'tensorflow', 'numpy', 'PIL'}"
+    code = f"import sys; from dmf_cli import config; config.compose(); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
