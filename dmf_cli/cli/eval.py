@@ -19,7 +19,8 @@ READ = (
 )
 
 _ABOUT = """\
-Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run.
+Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run,
+under other settings than those of the run into files whose names say so (test_threshold=0.4_summary.md).
 
 examples:
   dmf eval outputs/busi                                     the test split of its own data
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.training import score
 
     result = score.evaluate_run(options.run, config, split)
-    _show(tables.render(result), options.run)
+    _show(tables.render(result), options.run, result.summary["settings"]["split"])
     state = RunFolder(options.run).read_status().get("state", "of an unknown state")
     if state != "completed":
         print(f"warning: the run is {state}: this is its best network so far", file=sys.stderr)
@@ -135,8 +136,8 @@ def _other_group(
     return {**fresh, **kept}
 
 
-def _show(table: Any, run: Path) -> None:
+def _show(table: Any, run: Path, name: str) -> None:
     from rich.console import Console
 
     Console().print(table)
-    print(f"written to {run / 'metrics'} and {run / 'predictions'}")
+    print(f"written to {run / 'metrics' / name}_* and {run / 'predictions' / name}*")

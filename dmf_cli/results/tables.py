@@ -90,7 +90,25 @@ def notes(summary: dict[str, Any]) -> list[str]:
 
 
 def warnings(summary: dict[str, Any]) -> list[str]:
-    """One line if the network is not better than a trivial predictor."""
+    """One line if the images are no test of the network, one if it is not better than a trivial predictor."""
+    return [*_seen(summary), *_trivial(summary)]
+
+
+def _seen(summary: dict[str, Any]) -> list[str]:
+    """Images that the network has been trained on, or chosen by, in words."""
+    if "seen" not in summary["settings"]:
+        return []
+    if summary["settings"]["seen"] is None:
+        return ["The split.json of this run is gone: whether it was trained on these images is not known"]
+    train, val = (summary["settings"]["seen"][part] for part in ("train", "val"))
+    images = summary["counts"]["images"]
+    of = f"of {'this' if images == 1 else f'these {images}'} image{'' if images == 1 else 's'}"
+    chose = f"{val} more chose its best epoch" if train else f"{val} {of} chose the network's best epoch"
+    text = f"{train} {of} trained this network" + (f" ({chose})" if val else "") if train else chose
+    return [f"{text}: this is no test"]
+
+
+def _trivial(summary: dict[str, Any]) -> list[str]:
     network = summary["foreground"]["dice"]["mean"]
     scores = {name: figures["dice"]["mean"] for name, figures in summary["trivial"].items()}
     name = max(scores, key=lambda name: -1.0 if math.isnan(scores[name]) else scores[name])

@@ -16,16 +16,20 @@ from dmf_cli.metrics import Full
 from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
-from dmf_cli.training.data import image_options, make_split, output_channels
+from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
 from dmf_cli.training.masks import check_channels
 from dmf_cli.training.predicting import Predict, View
+from dmf_cli.training.scored import Scored
 
 Config = Mapping[str, Any]
 
 
 def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     """Score a run on ``split`` of the dataset in ``config``; tables go to its ``metrics/``.
+
+    The name of the files is the ``split`` in the settings of the summary, see
+    :class:`dmf_cli.training.scored.Scored`; ``seen`` there counts the images that are no test of the network.
 
     Args:
         path: the run folder.
@@ -38,20 +42,39 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
+    trained, config = (
+        configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
+    )
     datasets.check_place(config["dataset"])  # before anything slow is imported
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
-    trained = configs.load_run(run.path)
-    own = {**config["dataset"]} == {**trained["dataset"]}
-    indices = _indices(config, dataset, split, run.split_file if own else None)
-    name = split if own else f"{dataset.name}_{split}"
-    return score(run, config, dataset, indices, name=name)
+    scored = Scored(run, trained, config, dataset, split)
+    return score(run, config, dataset, scored.indices, name=scored.name, settings=scored.settings)
 
 
 def score(
-    run: RunFolder, config: Config, dataset: Dataset, indices: Sequence[int], *, name: str
+    run: RunFolder,
+    config: Config,
+    dataset: Dataset,
+    indices: Sequence[int],
+    *,
+    name: str,
+    settings: Config | None = None,
 ) -> Evaluation:
-    """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``."""
+    """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``.
+
+    Args:
+        run: the run.
+        config: of the network, the images and the score.
+        dataset: that of ``config``, opened.
+        indices: which images.
+        name: of the files.
+        settings: what the summary says of the score beside its own settings.
+
+    Raises:
+        UsageError: a dataset with other channels or classes.
+        CheckpointError: there is no network, or a damaged one.
+    """
     network = load_network(run.best_model)
     _check_fit(network, config, dataset)
     metrics = config["metrics"]
@@ -67,6 +90,7 @@ def score(
         resolution=config["eval"]["resolution"],
         split=name,
     )
+    result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
     plots.plot_examples(run.predictions / f"{name}.png", result.examples)
     cases.write(run.predictions / f"{name}_cases", result.cases)
@@ -146,13 +170,6 @@ def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
         return np.asarray(network.predict_on_batch(images))
 
     return predict
-
-
-def _indices(config: Config, dataset: Dataset, split: str, saved: Path | None) -> Sequence[int]:
-    if split == "all":
-        return range(len(dataset))
-    parts = make_split(config["split"], dataset, saved)
-    return getattr(parts, split)
 
 
 def _check_fit(network: Any, config: Config, dataset: Dataset) -> None:

@@ -1,3 +1,6 @@
+import sys
+import types
+
 import pytest
 
 from dmf_cli import config as configs
@@ -94,12 +97,9 @@ def test_an_unknown_key_lists_what_is_taken_alone(run):
 
 
 def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
-    import sys
-    import types
-
-    asked = []
+    asked, result = [], types.SimpleNamespace(summary={"settings": {"split": "val_threshold=0.3"}})
     score, tables = types.ModuleType("score"), types.ModuleType("tables")
-    score.evaluate_run = lambda *arguments: asked.append(arguments)  # type: ignore[attr-defined]
+    score.evaluate_run = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
     tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
     import dmf_cli.results
     import dmf_cli.training
@@ -111,7 +111,7 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     assert asked == [(run, configs.load_run(run), "val")]
     out = capsys.readouterr().out
     assert "THE TABLE" in out
-    assert str(run / "metrics") in out.replace("\n", "")
+    assert f"written to {run}/metrics/val_threshold=0.3_*" in out
 
 
 @pytest.mark.parametrize(("state", "told"), [("completed", False), ("interrupted", True)])
@@ -120,7 +120,8 @@ def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsy
     from dmf_cli.training import score
 
     (run / "status.json").write_text(f'{{"state": "{state}"}}')
-    monkeypatch.setattr(score, "evaluate_run", lambda *arguments: None)
+    result = types.SimpleNamespace(summary={"settings": {"split": "test"}})
+    monkeypatch.setattr(score, "evaluate_run", lambda *arguments: result)
     monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
     assert main(["eval", str(run)]) == 0
     assert ("warning: the run is interrupted" in capsys.readouterr().err) is told

@@ -163,6 +163,25 @@ def test_a_network_that_is_not_above_the_trivial_ones_is_called_out():
     assert "WARNING: Dice 0.010 is not above that of predicting everything" in text
 
 
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (
+            {"train": 5, "val": 2},
+            "5 of these 8 images trained this network (2 more chose its best epoch): this",
+        ),
+        ({"train": 8, "val": 0}, "8 of these 8 images trained this network: this is no test"),
+        ({"train": 0, "val": 8}, "8 of these 8 images chose the network's best epoch: this is no test"),
+        (None, "whether it was trained on these images is not known"),
+    ],
+)
+def test_a_score_that_is_no_test_says_so(seen, says):
+    result = evaluation(perfect=True)
+    result.summary["settings"]["seen"] = seen
+    assert says in " ".join(printed(result, 80).split())
+    assert says in tables.markdown(result.summary)
+
+
 def test_one_image_has_no_deviation():
     result = evaluation(perfect=True, images=1)
     assert result.summary["foreground"]["dice"]["n"] == 1
