@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     for line in skipped:
         print(f"warning: left out: {line}", file=sys.stderr)
     print(f"{done} of {len(jobs)} images, written to {output} ({done / max(seconds, 1e-9):.1f} images/s)")
-    return 0 if done else 1
+    return 0
 
 
 def _spacing(text: str) -> tuple[float, float]:

@@ -45,7 +45,7 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     ``X_mask_1.png`` beside an image ``X``, as in BUSI. ``exclude`` is a glob of more to leave out.
 
     Raises:
-        DatasetError: a path that does not exist, or no image at all.
+        DatasetError: a path that does not exist, no image at all, or ``exclude`` leaves none.
     """
     known: dict[Path, tuple[Path, Path]] = {}  # a file that is given twice is one
     for path in paths:
@@ -55,6 +55,12 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
         for file in [path] if alone else _images_below(path, output, exclude):
             known.setdefault(file.resolve(), (file, path.parent if alone else path))
     if not known:
+        excluded = [file for path in paths for file in _images_below(path, output, None)] if exclude else []
+        if excluded:
+            raise DatasetError(
+                f"--exclude {exclude!r} leaves none of the {len(excluded)} images in "
+                f"{', '.join(map(str, paths))}: give a narrower pattern"
+            )
         raise DatasetError(
             f"no image in {', '.join(map(str, paths))}: known are {' '.join(sorted(SUFFIXES))}"
         )
@@ -131,11 +137,14 @@ def predict_files(
         One line for each image that could not be read.
 
     Raises:
+        DatasetError: no image can be read; nothing was written.
         RunFolderError: the results cannot be written.
     """
     skipped: list[str] = []
     write = _Writer(output, view, classes, spacing, probabilities)
-    with _table(output / "areas.csv", write.columns) as add, ThreadPoolExecutor(processors()) as pool:
+    add = None
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(processors()))
         for batch in _batches(jobs, batch_size):
             read = list(pool.map(lambda job: _read(job, channels), batch))
             bad = [found for found in read if isinstance(found, str)]
@@ -144,6 +153,8 @@ def predict_files(
             ]
             skipped += bad
             if good:
+                # Not before there is something to write: what cannot be read at all leaves no folder.
+                add = add or stack.enter_context(_table(output / "areas.csv", write.columns))
                 inputs, places = zip(*(view.prepare(image) for _, image in good), strict=True)
                 # Filled up: a smaller batch would be compiled once more.
                 filled = np.stack([*inputs, *[inputs[-1]] * (batch_size - len(inputs))])
@@ -153,6 +164,9 @@ def predict_files(
                     progress()
             for _ in bad:
                 progress()
+    if jobs and len(skipped) == len(jobs):
+        what = "" if len(jobs) == 1 else f"none of the {len(jobs)} images can be read, first: "
+        raise DatasetError(what + skipped[0])
     return skipped
 
 

@@ -46,13 +46,22 @@ def test_masks_go_into_the_run_or_where_one_says(run, tmp_path, capsys):
         assert np.asarray(mask).max() == 0
 
 
-def test_unreadable_files_are_listed_and_nothing_but_them_is_code_1(run, tmp_path, capsys):
+def test_unreadable_files_are_listed_and_nothing_but_them_is_an_error(run, tmp_path, capsys):
     both = [str(tmp_path / name) for name in ("grey.png", "text.png")]
     assert main(["predict", str(run), *both, "-o", str(tmp_path / "o")]) == 0
     said = capsys.readouterr()
     assert "text.png cannot be read" in said.err
     assert "1 of 2 images" in said.out
-    assert main(["predict", str(run), both[1], "-o", str(tmp_path / "o")]) == 1
+    (tmp_path / "more.png").touch()
+    for files, says in (
+        ([both[1]], f"error: {both[1]} cannot be read"),
+        ([both[1], str(tmp_path / "more.png")], "error: none of the 2 images can be read, first: "),
+    ):
+        assert main(["predict", str(run), *files, "-o", str(tmp_path / "new")]) == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(says)
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,7 @@ def test_unreadable_files_are_listed_and_nothing_but_them_is_code_1(run, tmp_pat
         (["nothing", "x.png"], "nothing"),
         (["{run}", "gone.png"], "gone.png does not exist"),
         (["{run}"], "PATH"),
+        (["{run}", "{run}/..", "--exclude", "*"], "--exclude '*' leaves none of the 2 images in"),
         (["{run}", "{run}/../grey.png", "--threshold", "often"], "invalid float value: 'often'"),
         (["{run}", "{run}/../grey.png", "--spacing", "0.1"], "'0.1': give millimetres per pixel"),
         (["{run}", "{run}/../grey.png", "--spacing=0.1,-1"], "'0.1,-1': give millimetres per pixel"),
