@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -144,23 +146,35 @@ def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
 def load_network(path: Path) -> Any:
     """The plain Keras network that a run kept as its best.
 
+    Args:
+        path: ``checkpoints/best.keras`` of a run.
+
     Raises:
-        CheckpointError: it is missing (no epoch was finished), damaged, or needs a package.
+        CheckpointError: it is missing (no epoch was finished, or it was removed), damaged, or needs a
+            package.
     """
     import keras
 
     if not path.exists():
-        raise CheckpointError(
-            f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it"
-        )
+        raise CheckpointError(_missing(path))
     try:
         return keras.models.load_model(path, compile=False)
     except TypeError as error:  # how Keras says that it cannot import a layer's class
         if "keras_hub" in str(error):
             raise CheckpointError(f"{path} needs keras-hub: pip install 'dmf-cli[hub]'") from error
         raise
-    except (ValueError, OSError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): train the run again") from None
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        # Of a file that is cut off Keras says that there is none.
+        why = str(error).partition("\n")[0]
+        what = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
+        raise CheckpointError(f"{path} {what}: put a whole copy of it back, or train the run again") from None
+
+
+def _missing(path: Path) -> str:
+    """Why a run has no network; a run that is complete once had one, and is not resumed."""
+    if RunFolder(path.parents[1]).read_status().get("state") == "completed":
+        return f"{path} is missing, and the run is complete: put a copy of it back, or train the run again"
+    return f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it"
 
 
 def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
