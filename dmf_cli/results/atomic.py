@@ -22,19 +22,29 @@ ADVICE = {
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     errno.ENOENT: "its folder is gone: do not move or delete a run that is under way",
 }
+# A new folder has nothing that could be gone: there is no place for one, as in /proc.
+NEW = {errno.ENOENT: f"no folder can be made there: {_ELSEWHERE}"}
 TEMPORARY = ".tmp"  # suffix of what a killed process may leave behind
 _numbers = itertools.count()
 
 
 @contextlib.contextmanager
 def told(path: Path, doing: str = "write") -> Iterator[None]:
-    """Turn an ``OSError`` on ``path`` into one line that says what to do."""
+    """Turn an ``OSError`` on ``path`` into one line that says what to do.
+
+    Args:
+        path: what is written, made or read.
+        doing: ``write``, ``make`` (a folder that is new), or ``read``.
+
+    Raises:
+        RunFolderError: an ``OSError`` inside the block.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        if doing == "write":
-            reason = ADVICE.get(error.errno or 0, reason)
+        if doing != "read":
+            reason = (ADVICE | (NEW if doing == "make" else {})).get(error.errno or 0, reason)
         raise RunFolderError(f"cannot {doing} {path}: {reason}") from error
 
 

@@ -32,7 +32,7 @@ def make_exactly(path: Path) -> list[Path]:
     Raises:
         RunFolderError: there is something at ``path``, or it cannot be made.
     """
-    with told(path):
+    with told(path, "make"):
         made = _make_parents(path.parent)
         try:
             path.mkdir()
@@ -53,7 +53,7 @@ def make_dated(root: Path, slug: str) -> list[Path]:
     now = datetime.datetime.now()
     name = f"{now:%H-%M-%S}_{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug)}"[:120]
     day = root / f"{now:%Y-%m-%d}"
-    with told(day):
+    with told(day, "make"):
         made = _make_parents(day)
         try:
             for number in range(1, ATTEMPTS):

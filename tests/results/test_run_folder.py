@@ -162,6 +162,16 @@ def test_a_failed_claim_leaves_nothing_behind(tmp_path, monkeypatch):
     assert files(tmp_path) == ["file"]
 
 
+def test_where_no_folder_can_be_made_another_is_asked_for(tmp_path, monkeypatch):
+    def fail(self, *args, **kwargs):  # as in /proc
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    says = ("no folder can be made there: set run_dir=... or output_root=...",)
+    refused(lambda: RunFolder.claim(tmp_path / "run"), str(tmp_path / "run"), *says)
+    refused(lambda: RunFolder.claim(root=tmp_path / "outputs"), str(tmp_path / "outputs"), *says)
+
+
 def test_an_abandoned_run_leaves_only_what_others_made(tmp_path):
     first, second = (RunFolder.claim(root=tmp_path / "outputs", slug=name) for name in "ab")
     second.abandon()
