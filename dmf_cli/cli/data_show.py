@@ -21,11 +21,15 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., keys, count=16"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: NAME.png, here")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="a PNG file; default: NAME.png, here"
+    )
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.cli.data import composed
 
     count, overrides = _count(options.overrides)
+    if options.output and options.output.suffix.lower() != ".png":
+        raise ConfigError(f"-o {options.output}: the picture is a PNG file, give a name that ends in .png")
     config = composed(overrides)["dataset"]
     from rich.console import Console
 
