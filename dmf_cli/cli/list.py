@@ -135,7 +135,9 @@ def _table(title: str, columns: Sequence[str], found: Sequence[Sequence[str]]) -
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:  # on a narrow terminal a long address is broken, and no name cut off
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in found:
         table.add_row(*row)
     Console().print(table)

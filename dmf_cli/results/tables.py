@@ -6,7 +6,7 @@ how many images fall under it. Trivial predictors stand beside the network, so a
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.summary import jsonable
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
     from dmf_cli.training.evaluation import Evaluation
@@ -28,6 +29,7 @@ LABELS = {
     "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
+SPARE = ("everything", "nothing", "median", "pooled", "n")  # the first to go on a narrow terminal
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
 LEGEND = (
@@ -151,31 +153,57 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"- {markdown_text(note)}" for note in notes(summary)), ""])
 
 
-def render(evaluation: "Evaluation") -> "Table":
-    """A table for the terminal, legible from 80 columns on; the classes are shown if there are several."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+def render(evaluation: "Evaluation") -> "Scores":
+    """A table for the terminal, legible from 30 columns on; the classes are shown if there are several."""
+    return Scores(evaluation.summary)
 
-    summary = evaluation.summary
-    table = Table(
-        box=box.SIMPLE_HEAD, title=escape(title(summary)), title_justify="left", caption_justify="left"
-    )
-    # A long class name wraps before a number is cut off.
-    table.add_column(COLUMNS[0], overflow="fold")
-    for column in COLUMNS[1:]:
-        style = "dim" if column in summary["trivial"] else None
-        table.add_column(column, justify="right", no_wrap=True, style=style)
-    for heading, rows in sections(summary, BRIEF).items():
-        if table.row_count:
-            table.add_section()
-            table.add_row(f"[bold]{escape(heading)}[/bold]")
-        for row in rows:
-            table.add_row(*row, style="bold" if row[0] == LABELS["dice"] else None)
-    red = len(warnings(summary))
-    lines = [escape(note) for note in notes(summary)]
-    table.caption = "\n".join([*(f"[not dim bold red]{line}[/]" for line in lines[:red]), *lines[red:]])
-    return table
+
+class Scores:
+    """What :func:`render` shows; on a narrow terminal the columns of ``SPARE`` make room for the names."""
+
+    def __init__(self, summary: dict[str, Any]) -> None:
+        self.summary = summary
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["Table"]:
+        """See Rich's console protocol."""
+        groups = sections(self.summary, BRIEF)
+        rows = [COLUMNS, *(row for group in groups.values() for row in group)]
+        # The words of metrics need their place, a long class wraps; 3: what is between columns.
+        names = max(len(word) for row in rows for word in row[0].split())
+        width = {column: max(len(row[c]) for row in rows) + 3 for c, column in enumerate(COLUMNS) if c}
+        shown = list(COLUMNS)
+        for spare in SPARE:
+            if names + 3 + sum(width[column] for column in shown[1:]) > options.max_width:
+                shown.remove(spare)
+        yield self._table(groups, shown)
+
+    def _table(self, groups: dict[str, list[list[str]]], shown: Sequence[str]) -> "Table":
+        from rich import box
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            title=escape(title(self.summary)),
+            title_justify="left",
+            caption_justify="left",
+        )
+        # A long class name wraps before a number is cut off.
+        table.add_column(COLUMNS[0], overflow="fold")
+        for column in shown[1:]:
+            style = "dim" if column in self.summary["trivial"] else None
+            table.add_column(column, justify="right", no_wrap=True, style=style)
+        for heading, rows in groups.items():
+            if table.row_count:
+                table.add_section()
+                table.add_row(f"[bold]{escape(heading)}[/bold]")
+            for row in rows:
+                cells = (cell for column, cell in zip(COLUMNS, row, strict=True) if column in shown)
+                table.add_row(*cells, style="bold" if row[0] == LABELS["dice"] else None)
+        red = len(warnings(self.summary))
+        lines = [escape(note) for note in notes(self.summary)]
+        table.caption = "\n".join([*(f"[not dim bold red]{line}[/]" for line in lines[:red]), *lines[red:]])
+        return table
 
 
 def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:

@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -59,6 +60,15 @@ def test_a_terminal_gets_a_table(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "source" in out.splitlines()[1]
     assert "cbdice" in out
+
+
+def test_a_narrow_terminal_gets_every_word(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["list", "datasets"]) == 0
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, out.splitlines())) <= 60
+    assert "…" not in out
 
 
 def test_a_registry_is_read_without_importing(tmp_path):

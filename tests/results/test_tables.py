@@ -134,6 +134,17 @@ def test_the_terminal_shows_every_number_in_full(width, classes):
     assert len(dice.split()) == 9
 
 
+@pytest.mark.parametrize(
+    ("width", "columns"), [(60, "metric mean ± std median n pooled"), (30, "metric mean ± std")]
+)
+def test_a_narrow_terminal_keeps_the_names_of_the_metrics(width, columns):
+    lines = printed(evaluation(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    header = next(i for i, line in enumerate(lines) if "mean ± std" in line)
+    assert lines[header].split() == columns.split()
+    assert [line.split()[0] for line in lines[header + 2 :][:3]] == ["Dice", "IoU", "Precision"]
+
+
 def test_the_terminal_says_what_the_figures_depend_on():
     text = " ".join(printed(evaluation(), 80).split())
     assert "busi: 8 images at their original size, threshold 0.5" in text
