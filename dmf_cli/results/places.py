@@ -93,8 +93,10 @@ def why_not(path: Path) -> str:
     elif not path.is_dir():
         what = "is a file and not a run folder"
     else:
-        lacks = " and ".join(name for name in (CONFIG, STATUS) if not (path / name).is_file())
-        what = f"is not a run folder (no {lacks})"
+        lacks = [name for name in (CONFIG, STATUS) if not (path / name).is_file()]
+        what = f"is not a run folder (no {' and '.join(lacks)})"
+        if len(lacks) == 1:  # it was one: nothing was mistyped
+            return f"{path} {what}: a part of it is missing"
     return f"{path} {what}: {_meant(path)}"
 
 

@@ -84,6 +84,8 @@ def load(path: Path, metric: str) -> Run:
         RunFolderError: not completed, or a file is missing or damaged.
         UnknownNameError: no such metric.
     """
+    if not places.is_run(path):
+        raise RunFolderError(places.why_not(path))
     status = _json(path / places.STATUS)
     state = status.get("state")
     if state != "completed":
@@ -92,7 +94,7 @@ def load(path: Path, metric: str) -> Run:
         )
     settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
     scores = _scores(path / PER_IMAGE, metric)
-    config = flat(identity.as_asked(_config(path), status))
+    config = flat(identity.as_asked(config_of(path), status))
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
@@ -121,13 +123,27 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _config(path: Path) -> dict[str, Any]:
+def config_of(path: Path) -> dict[str, Any]:
+    """The config of the run in ``path``; what is wrong with it is told in one short line.
+
+    Raises:
+        RunFolderError: there is none, or it cannot be read.
+    """
+    from yaml import YAMLError
+
     from dmf_cli import config as configs
 
     try:
         return configs.load_run(path)
     except DmfError as error:
-        raise RunFolderError(str(error)) from None
+        if not isinstance(error.__cause__, YAMLError):
+            raise RunFolderError(str(error)) from None
+        # In full it names the file at each of its two places, and it is one line of many.
+        mark, problem = (getattr(error.__cause__, name, None) for name in ("problem_mark", "problem"))
+        where = f" from line {mark.line + 1} on" if mark else ""
+        why = f" ({problem})" if problem else ""
+        what = f"{path / places.CONFIG} cannot be read: it is not YAML{where}{why}"
+        raise RunFolderError(" ".join(what.split())) from None
 
 
 def _scores(file: Path, metric: str) -> dict[str, float]:

@@ -13,6 +13,7 @@ from dmf_cli.errors import DmfError, RunFolderError
 from dmf_cli.results import cases, recorder, tables
 from dmf_cli.results.atomic import told
 from dmf_cli.results.cases import Example
+from dmf_cli.results.comparison import loading
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.run_folder import RunFolder
 
@@ -98,7 +99,7 @@ def read(path: Path, *, brief: bool = False) -> Facts:
     """
     run = RunFolder.open(path)
     facts = Facts(run.path)
-    facts.config = facts.attempt(_config, run.path) or {}
+    facts.config = facts.attempt(loading.config_of, run.path) or {}
     facts.status = facts.attempt(_status, run.status_file) or {}
     facts.epochs = facts.attempt(partial(_columns, "epoch"), run.epochs_file) or {}
     if brief:
@@ -140,12 +141,6 @@ def _lacking(facts: Facts) -> list[str]:
     if facts.state == "completed" and not facts.summaries and not any("summary" in p for p in facts.problems):
         lacks.append(f"{facts.path / 'metrics'}: no scores; `dmf eval {facts.path}` writes them")
     return lacks
-
-
-def _config(path: Path) -> dict[str, Any]:
-    from dmf_cli import config as configs
-
-    return configs.load_run(path)
 
 
 def _scored(folder: Path) -> list[str]:

@@ -58,7 +58,7 @@ def images(comparison: Comparison) -> Chart:
     model.yaxis.visible = False
     model.ygrid.visible = False
     every = max(1, len(comparison.images) * len(comparison.rows) // MOST_DOTS)
-    said, dots = [], []
+    said, dots, drawn = [], [], set()
     for i, row in enumerate(comparison.rows):
         scores = row.group.per_image[::every]
         names = [
@@ -66,6 +66,7 @@ def images(comparison: Comparison) -> Chart:
             for name, score in zip(comparison.images[::every], scores, strict=True)
             if not np.isnan(score)
         ]
+        drawn |= set(names)
         known = scores[~np.isnan(scores)]
         jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(known))
         source = ColumnDataSource(
@@ -80,7 +81,10 @@ def images(comparison: Comparison) -> Chart:
         HoverTool(renderers=dots, tooltips=[("image", "@image"), (comparison.metric, "@x{0.000}")])
     )
     toggles = {row.group.name: i for i, row in enumerate(comparison.rows)}
-    caption = f"Each dot is one of {len(comparison.images)} test images. {'; '.join(said)}."
+    rest = len(comparison.images) - len(drawn)
+    why = "not drawn: too many" if every > 1 else "without a score"
+    more = f" ({rest} more {why})" if rest else ""
+    caption = f"Each dot is one of {len(drawn)} test images{more}. {'; '.join(said)}."
     return Chart("images", "Scores of single images", caption, model, toggles)
 
 

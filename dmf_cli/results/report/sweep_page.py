@@ -1,5 +1,6 @@
 """What the page of many runs says: the comparison, curves of each setting, and every run with its state."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results.comparison import loading, settings, tables
 from dmf_cli.results.comparison.compare import Comparison, compare
+from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.report import drawing, sweep_charts
 from dmf_cli.results.report.reading import Facts, read
 from dmf_cli.results.report.table import Cell, Table, cell, duration
@@ -123,10 +125,19 @@ def _comparison(found: Comparison) -> Table:
                 gap, clear = row.versus.difference, row.versus.significant
                 picture = drawing.interval(gap.mean, gap.low, gap.high, gaps, zero=True, clear=clear)
                 one = Cell(text, gap.mean, picture=picture)
+            elif column == "95 % interval":
+                one = _by_lower(text, row.mean)
+            elif column == "its 95 % interval" and row.versus:
+                one = _by_lower(text, row.versus.difference)
             made.append(one)
         rows.append(made)
     caption = f"{found.metric}: " + (f"each setting against {found.baseline}" if found.baseline else "pooled")
     return Table("comparison", caption, tables.COLUMNS, rows)
+
+
+def _by_lower(text: str, interval: Interval) -> Cell:
+    """An interval is sorted by its lower end: that is what a setting has at the least."""
+    return Cell(text, None if math.isnan(interval.low) else interval.low)
 
 
 def _sortable(text: str) -> Cell:

@@ -19,7 +19,7 @@ from dmf_cli.results.report.differences import differences
 from dmf_cli.results.report.table import cell, duration
 from tests.results.report.conftest import NASTY
 
-VOID = ("meta", "link", "img", "input", "br", "line", "circle")
+VOID = ("wbr", "meta", "link", "img", "input", "br", "line", "circle")
 
 SAID = (
     "completed", "dmf train weighting=var", "phantom · unet · cbdice+bce · var · seed 0", "trainer.epochs",
@@ -38,16 +38,18 @@ class Parsed(HTMLParser):
         self.elements, self.words, self.open = [], [], []
         self.feed(html)
         self.close()
-        self.text = " ".join(" ".join(self.words).split())
+        self.text = " ".join("".join(self.words).split())
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
+        self.words += [] if tag == "wbr" else [" "]  # a place to break a word, not its end
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
         if tag not in VOID:
             assert self.open.pop() == tag
+            self.words.append(" ")
 
     def handle_data(self, data):
         if not {"script", "style"} & set(self.open):
@@ -316,6 +318,32 @@ def test_a_sweep_is_compared_and_every_run_is_listed(sweep, finished, capsys):
     assert sorted(toggles) == ["weighting=fixed", "weighting=var"]
     assert page.all("svg")
     assert page.open == []
+
+
+def test_a_damaged_run_of_many_is_one_short_line(sweep, finished, capsys):
+    for name, file in (("without", "status.json"), ("broken", "config.yaml")):
+        path = finished(name, "fixed", 7).rename(sweep / name)
+        (path / file).unlink() if name == "without" else (path / file).write_text("a: [1,\n")
+    assert main(["report", str(sweep)]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "without" in line] == [
+        f"note: {sweep / 'without'} is not a run folder (no status.json): a part of it is missing"
+    ]
+    (line,) = [line for line in said if "broken" in line]
+    assert line.startswith(f"note: {sweep / 'broken/config.yaml'} cannot be read: it is not YAML from line 2")
+    assert line.count("config.yaml") == 1
+
+
+def test_images_without_a_score_are_not_counted_as_dots(sweep):
+    page = written(sweep)
+    assert "Each dot is one of 19 test images (1 more without a score)." in page.text
+
+
+def test_intervals_are_sorted_by_their_lower_ends(sweep):
+    report.write([sweep])
+    found = re.findall(r'data-sort="([^"]*)">\[([^,]*),', (sweep / "report.html").read_text())
+    assert len(found) == 3  # two means, and one difference
+    assert [round(float(low), 3) for low, _ in found] == [float(said) for _, said in found]
 
 
 def test_runs_that_cannot_be_compared_are_listed_all_the_same(sweep, tmp_path, capsys):
