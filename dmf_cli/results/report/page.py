@@ -1,13 +1,18 @@
 """The HTML file from its data: one template a page, with style, script and BokehJS inside."""
 
 import importlib.resources
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dmf_cli
 from dmf_cli.results.report import chart
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 _TEMPLATES = "dmf_cli.results.report", "templates"
+_JOINTS = re.compile(r"(?<=[=,_+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")
 
 
 def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart]) -> str:
@@ -26,6 +31,7 @@ def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart])
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.globals["colours"] = chart.colours
+    environment.filters["breakable"] = _breakable
     drawing, places = chart.embed(charts)
     parts = {
         "style": Markup(_text("style.css")),
@@ -36,6 +42,13 @@ def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart])
         "version": dmf_cli.__version__,
     }
     return environment.get_template(template).render(**context, **parts)
+
+
+def _breakable(text: str) -> "Markup":
+    """``weighting=var`` may wrap behind its ``=``: such a name has no spaces, and columns are narrow."""
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(_JOINTS.split(text))
 
 
 def _text(name: str) -> str:

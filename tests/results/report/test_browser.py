@@ -147,6 +147,35 @@ def test_paper_has_light_colours_and_both_masks(show, file, tmp_path):
     page.call("Emulation.setEmulatedMedia", media="")
 
 
+def test_paper_is_as_wide_as_what_is_printed(show, file, sweep):
+    """Charts are redrawn for it and wide tables are divided, and afterwards all is as it was."""
+    page, column = show(file, width=1280), "#chart-metrics .plot"
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.call("Emulation.setDeviceMetricsOverride", width=690, height=900, deviceScaleFactor=1, mobile=False)
+    shown = f"[...document.querySelectorAll('{column} > *')].filter(e => e.getClientRects().length)"
+    assert page.js(f"{shown}.map(e => e.className)") == ["paper"]
+    assert page.js(f"{shown}[0].querySelector('svg').getAttribute('viewBox')").startswith("0 0 690 ")
+    for axis in ("epoch", "4", "0 to 1"):  # its last epoch is on it
+        assert page.js(f"[...{shown}[0].querySelectorAll('text')].some(t => t.textContent === '{axis}')")
+    every = "[...document.querySelectorAll('main *')].filter(e => !e.closest('defs'))"
+    assert page.js(f"{every}.filter(e => e.getBoundingClientRect().right > 691).map(e => e.outerHTML)") == []
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.js("dispatchEvent(new Event('afterprint'))")
+    assert page.js("document.querySelectorAll('.paper, .copied').length") == 0
+    written = report.write([sweep]).file
+    page = show(written)
+    heads = "[...document.querySelectorAll('#table-comparison th[scope=col]')].map(e => e.textContent)"
+    every = page.js(heads)
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    parts = "[...document.querySelectorAll('#comparison table.paper')]"
+    found = page.js(f"{parts}.map(t => [...t.tHead.rows[0].cells].map(e => e.textContent))")
+    assert [len(one) for one in found] == [9, 5]
+    assert [found[0][0], *(name for one in found for name in one[1:])] == every
+    assert [one[0] for one in found] == ["setting"] * 2
+    page.js("dispatchEvent(new Event('afterprint'))")
+
+
 def test_without_javascript_the_numbers_are_there(page, file):
     page.go(file, script=False)
     page.call("Emulation.setScriptExecutionDisabled", value=False)

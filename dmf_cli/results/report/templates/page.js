@@ -46,9 +46,61 @@
 
   document.getElementById("theme").addEventListener("click", () => setTheme(root.dataset.theme === "dark" ? "light" : "dark", true));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light", false));
+
+  // ---- paper: a canvas keeps the width of the window and a table scrolls, so both are printed as copies that fit
+  const PAPER = 690;  // pixels between the margins of A4; other sizes scale a chart
+  const MOST = 8;  // columns beside the first that are legible on it
   let before = null;
-  addEventListener("beforeprint", () => { before = root.dataset.theme; setTheme("light", false); });
-  addEventListener("afterprint", () => { if (before) setTheme(before, false); });
+  function copyCharts() {
+    const views = figures().map((figure) => Bokeh.index[figure.id]);
+    const resized = () => { for (const view of views) view.after_resize(); };
+    root.classList.add("measured");
+    root.style.setProperty("--paper", PAPER + "px");
+    resized();
+    for (const view of views) {
+      const copy = document.createElement("div");
+      copy.className = "paper";
+      copy.innerHTML = view.export("svg", false).ctx.get_serialized_svg();
+      const drawing = copy.firstElementChild;
+      drawing.setAttribute("viewBox", `0 0 ${drawing.getAttribute("width")} ${drawing.getAttribute("height")}`);
+      const plot = view.el.closest(".plot");
+      plot.append(copy);
+      plot.classList.add("copied");
+    }
+    root.classList.remove("measured");
+    resized();
+  }
+  function copyTables() {
+    for (const table of document.querySelectorAll(".scroll > table")) {
+      const columns = table.tHead.rows[0].cells.length;
+      if (columns <= MOST + 1) continue;
+      for (let first = 1; first < columns; first += MOST) {
+        const copy = table.cloneNode(true);
+        copy.removeAttribute("id");
+        copy.className = "paper";
+        for (const row of copy.rows) {
+          [...row.cells].forEach((cell, i) => { if (i > 0 && (i < first || i >= first + MOST)) cell.remove(); });
+        }
+        table.parentElement.append(copy);
+      }
+      table.classList.add("copied");
+    }
+  }
+  function forget() {
+    for (const copy of document.querySelectorAll(".paper")) copy.remove();
+    for (const copied of document.querySelectorAll(".copied")) copied.classList.remove("copied");
+  }
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    setTheme("light", false);
+    forget();
+    copyTables();
+    copyCharts();
+  });
+  addEventListener("afterprint", () => {
+    forget();
+    if (before) setTheme(before, false);
+  });
 
   // A drag over a chart scrolls the page where a finger does it.
   function touch() {
