@@ -117,7 +117,7 @@ def describe(hint: Any) -> str:
         ranged = arguments and typing.get_origin(arguments[0]) is Annotated
         return f"{listed}, each {describe(arguments[0])}" if ranged else listed
     if origin in _MAPPINGS or hint in _MAPPINGS:
-        return "a mapping, as {a: 1}"
+        return "a mapping, as {KEY: VALUE}"
     words = {
         bool: "true or false",
         int: "a whole number",

@@ -65,7 +65,7 @@ def test_fits(value, hint, expected):
             tuple[Count, Count],
             "k is [0, 1]: give a list of 2 values, each a whole number of 1 or above",
         ),
-        (3, dict | None, "k is 3: give a mapping, as {a: 1}, or null"),
+        (3, dict | None, "k is 3: give a mapping, as {KEY: VALUE}, or null"),
     ],
 )
 def test_says_what_was_received_and_what_is_allowed(value, hint, message):
