@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from dmf_cli import __version__
+from dmf_cli import __version__, interrupts
 
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
 COMMANDS = {
@@ -42,13 +42,24 @@ examples:
   dmf train loss=dice:0.7+bce:0.3 weighting=fixed dataset=busi dataset.dir=PATH
   dmf list losses
 
-DMF_DEBUG=1 prints tracebacks. Exit codes: 0 done, 1 a run failed, 2 wrong command or config, 130 interrupted.
+DMF_DEBUG=1 prints tracebacks. Exit codes: 0 done, 1 a run failed, 2 wrong command or config, 130 interrupted,
+143 ended by SIGTERM.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dmf ARGUMENTS`` (default: those of the process) and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # a process of its own
+        interrupts.install()
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # one more, while the first was told
+        return interrupts.exit_code()
+    finally:
+        interrupts.ending()
+
+
+def _main(words: list[str]) -> int:
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -56,10 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except KeyboardInterrupt as stop:
-        print(": ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)
-        return 130
+        return _interrupted(*stop.args)
     except Exception as error:
+        from dmf_cli.errors import DmfError
+
+        if interrupts.asked() and not isinstance(error, DmfError):
+            return _interrupted()  # what the signal raised came out of some C++ code as another error
         return report(error)
+
+
+def _interrupted(*what: object) -> int:
+    print(": ".join(["interrupted", *map(str, what)]), file=sys.stderr)
+    return interrupts.exit_code()
 
 
 def report(error: Exception, prefix: str = "") -> int:

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import interrupts
+
 GRACE = 60.0  # seconds for saving once the parent is gone
 
 
@@ -20,6 +22,7 @@ def main() -> int:
     """Train or go on with the run that the first line of the input describes; returns the exit code."""
     # A parent in the background (`nohup dmf ... &`) hands on that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install()
     from dmf_cli.cli.main import report
 
     try:
@@ -28,9 +31,11 @@ def main() -> int:
         sys.argv = ["dmf", "train", *task["overrides"]]  # the command that environment.json records
         run(task["config"], task["resume"])
     except KeyboardInterrupt:
-        return 130
+        return interrupts.exit_code()
     except Exception as error:
         return report(error)
+    finally:
+        interrupts.ending()
     return 0
 
 

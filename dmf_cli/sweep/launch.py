@@ -9,12 +9,14 @@ import dataclasses
 import functools
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import RunError
 from dmf_cli.results import identity, places
@@ -104,7 +106,8 @@ def launch(plan: Plan, board: Board) -> bool:
         if rows:
             _note(board, rows, _through_hydra(plan, [row.job for row in rows], task))
     except KeyboardInterrupt:
-        _settle(board, SETTLE if plan.launcher in ATTACHED else 0.0)
+        with interrupts.handled(signal.default_int_handler):  # a second Ctrl-C ends the waiting only
+            _settle(board, SETTLE if plan.launcher in ATTACHED else 0.0)
         return True
     finally:
         for file in (stop, *(failure_file(row.job) for row in rows)):

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.interrupts import TERMINATED
+
 TAIL = 64_000  # bytes of the output in which the error is looked for
 MODULE = "dmf_cli.sweep.child"
 
@@ -69,7 +71,9 @@ class Process:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code (0 done, 130 interrupted, negative: killed by that signal), None while it runs."""
+        """The exit code, None while it runs: 0 done, 130 interrupted, 143 the same by SIGTERM, negative:
+        killed by that signal.
+        """
         code = self._process.poll()
         if code is not None and not self._output.closed:
             self._text = self._read()
@@ -96,8 +100,8 @@ class Process:
         code = self.poll()
         if code in (None, 0, 130):
             return ""
-        if code < 0:
-            name = signal.Signals(-code).name
+        if code < 0 or code == TERMINATED:
+            name = "SIGTERM" if code == TERMINATED else signal.Signals(-code).name
             why = ", perhaps for want of memory" if name == "SIGKILL" else ""
             return f"its process was ended by {name}{why}"
         lines = [line.strip() for line in self._text.splitlines() if line.strip()]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import interrupts
 from dmf_cli.errors import DmfError
 from dmf_cli.results import places
-from dmf_cli.sweep import child, signals
+from dmf_cli.sweep import child
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.jobs import Job
@@ -60,7 +61,7 @@ class Runner:
             RunFolderError: the output folder cannot be written to.
             KeyboardInterrupt: asked for twice.
         """
-        with signals.handled(self._on_signal):
+        with interrupts.handled(self._on_signal):
             try:
                 while self._under_way or (not self.stopping and self._next()):
                     self._collect()
@@ -156,8 +157,10 @@ class Runner:
                 continue
             del self._under_way[job]
             claim.release()
-            state = "completed" if code == 0 else "interrupted" if code == 130 else "failed"
-            self._ended(job, state, process.error())
+            # All the processes of a job of SLURM get SIGTERM: theirs, and that of the sweep.
+            saved = code == interrupts.INTERRUPTED or (code == interrupts.TERMINATED and self.stopping)
+            state = "completed" if code == 0 else "interrupted" if saved else "failed"
+            self._ended(job, state, "" if saved else process.error())
         if not self.stopping:
             self._next()
 

@@ -25,15 +25,26 @@ def mode(monitor: str) -> str:
 
 
 class Heartbeat(keras.callbacks.Callback):
-    """Tells the display how far an epoch is; reads no value, so the device is never waited for."""
+    """Tells the display how far an epoch is; reads no value, so the device is never waited for.
 
-    def __init__(self, beat: Callable[[int, int], None]) -> None:
+    Args:
+        beat: called with (step, steps) before each step.
+        check: called before each step, also of the validation: an exception of it ends the training there.
+            Not after the last one, for then the epoch is saved first.
+    """
+
+    def __init__(self, beat: Callable[[int, int], None], check: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.beat = beat
+        self.beat, self.check = beat, check
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before each step."""
+        self.check()
         self.beat(batch, self.params["steps"])
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Called before each step of the validation."""
+        self.check()
 
 
 class EpochWriter(keras.callbacks.Callback):

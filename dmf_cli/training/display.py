@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from dmf_cli import __version__
+from dmf_cli import __version__, interrupts
 from dmf_cli.errors import suggest
 from dmf_cli.training import _view
 
@@ -98,6 +98,15 @@ class Display:
         self.progress.phase, self.progress.eta = text, None
         if self.mode == "plain":
             self._say(text)
+
+    def stopping(self, text: str) -> None:
+        """Say that the run was asked to end. Called by the handler of a signal, which may have interrupted
+        any output: so it is written past the console, or left to the thread that draws.
+        """
+        if self._live is not None:
+            self.progress.phase = text
+        elif self.mode != "quiet":
+            interrupts.write_line(text)
 
     def finish(self, evaluation: Any, path: Path | str) -> None:
         """End the live part and show the results.

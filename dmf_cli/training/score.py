@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli import config as configs
+from dmf_cli import interrupts
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import CheckpointError, ConfigError
@@ -51,7 +52,9 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
     scored = Scored(run, trained, config, dataset, split)
-    return score(run, config, dataset, scored.indices, name=scored.name, settings=scored.settings)
+    named = {"name": scored.name, "settings": scored.settings}
+    with interrupts.Deferred() as stop:
+        return score(run, config, dataset, scored.indices, **named, progress=stop.check)
 
 
 def score(
@@ -62,6 +65,7 @@ def score(
     *,
     name: str,
     settings: Config | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``.
 
@@ -72,6 +76,8 @@ def score(
         indices: which images.
         name: of the files.
         settings: what the summary says of the score beside its own settings.
+        progress: called with (images done, images) after each image; an exception of it ends the scoring,
+            and nothing is written.
 
     Raises:
         UsageError: a dataset with other channels or classes.
@@ -91,6 +97,7 @@ def score(
         full=full_options(metrics),
         resolution=config["eval"]["resolution"],
         split=name,
+        progress=progress,
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)

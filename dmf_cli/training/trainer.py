@@ -7,12 +7,12 @@ one on any split or dataset. Nothing is written before config, data and model ar
 import dataclasses
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets
+from dmf_cli import datasets, interrupts
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
@@ -97,17 +97,20 @@ class Session:
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
-        display, tracking = self.display, trackers.Tracking(self.config, run)
-        with run.logging():
+        display = self.display
+        stop = interrupts.Deferred(display.stopping, lambda: _interrupted(run))
+        with stop, run.logging():
+            tracking = trackers.Tracking(self.config, run)
             try:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 tracking.start()
-                self.fit(run, display, note, tracking)
+                self.fit(run, display, note, tracking, stop.check)
+                stop.check()
                 display.phase("scoring the test split")
-                result = self.evaluate(run)
+                result = self.evaluate(run, stop.check)
                 run.write_status("completed")
                 log.info("completed")
                 self.report(run)
@@ -115,22 +118,33 @@ class Session:
                 display.finish(result, run.path)
             except KeyboardInterrupt:
                 display.stop()
-                run.write_status("interrupted")
+                what = _interrupted(run)
                 tracking.finish("interrupted")
-                raise KeyboardInterrupt(_next_step(run)) from None
+                raise KeyboardInterrupt(what) from None
             except Exception as error:
                 display.stop()
                 log.error("%s", traceback.format_exc())
+                if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will tell
+                    what = _interrupted(run)
+                    tracking.finish("interrupted")
+                    raise KeyboardInterrupt(what) from error
                 run.write_status("failed", message=str(error))
                 self.report(run)
                 tracking.finish("failed")
                 raise _as_run_error(error, run) from error
+        if stop.asked:  # too late for the run, but not for what would come after it, such as the next job
+            raise KeyboardInterrupt(f"{run.path} is complete")
         return run.path
 
     def fit(
-        self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
+        self,
+        run: RunFolder,
+        display: Display,
+        note: dict[str, Any] | None,
+        tracking: trackers.Tracking,
+        check: Callable[[], None],
     ) -> None:
-        """The training itself."""
+        """The training itself; ``check`` is called before each batch and may end it."""
         from dmf_cli.datasets import augment, pipeline
         from dmf_cli.training import build, callbacks
 
@@ -155,16 +169,19 @@ class Session:
             initial_epoch=first,
             epochs=trainer["epochs"],
             shuffle=False,  # the pipeline does
-            callbacks=[*others, callbacks.Heartbeat(display.batch), writer],
+            callbacks=[*others, callbacks.Heartbeat(display.batch, check), writer],
             verbose=0,
         )
 
-    def evaluate(self, run: RunFolder) -> Any:
-        """Score the best network on the test split; tables and plots into the run folder."""
+    def evaluate(self, run: RunFolder, check: Callable[..., None]) -> Any:
+        """Score the best network on the test split; tables and plots into the run folder. ``check`` is called
+        after each image and may end it.
+        """
         from dmf_cli.results import plots
         from dmf_cli.training import score
 
-        result = score.score(run, self.config, self.data.dataset, self.data.split.test, name="test")
+        images = self.data.dataset, self.data.split.test
+        result = score.score(run, self.config, *images, name="test", progress=check)
         plots.plot_run(run)
         return result
 
@@ -199,6 +216,14 @@ def slug(config: Config) -> str:
     """What a run is called in its folder's name: ``phantom_unet_cbdice+bce_var``."""
     parts = (config["dataset"]["name"], config["model"]["name"], config["loss"]["expression"])
     return "_".join((*parts, config["weighting"]["name"]))
+
+
+def _interrupted(run: RunFolder) -> str:
+    """Note in the status that the run was interrupted, unless it had ended; returns what to do next."""
+    state = run.read_status().get("state")
+    if state == "running":
+        run.write_status("interrupted")
+    return f"{run.path} is complete" if state == "completed" else _next_step(run)
 
 
 def _next_step(run: RunFolder) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError
 from dmf_cli.results import index, recorder
-from dmf_cli.sweep import signals
 from dmf_cli.sweep.process import Process
 from dmf_cli.tune.study import Plan
 
@@ -75,7 +75,7 @@ class Runner:
             KeyboardInterrupt: asked for twice.
         """
         waiting = list(_stale(self.study))
-        with signals.handled(self._on_signal):
+        with interrupts.handled(self._on_signal):
             try:
                 while self.under_way or (not self.stopping and (waiting or self._left())):
                     while not self.stopping and self._room() and (waiting or self._left()):
@@ -174,7 +174,7 @@ class Runner:
             self._end(one, "COMPLETE", one.best, "")
         elif one.pruned and math.isfinite(one.best):
             self._end(one, "PRUNED", one.best, f"after epoch {one.epoch}")
-        elif code == 130 and self.stopping:
+        elif code in (interrupts.INTERRUPTED, interrupts.TERMINATED) and self.stopping:
             self.ended(one, "INTERRUPTED", one.best, f"after epoch {one.epoch}")
         else:
             self._end(one, "FAIL", math.nan, message or f"no finite {self.plan.monitor}")
