@@ -7,7 +7,7 @@ one on any split or dataset. Nothing is written before config, data and model ar
 import dataclasses
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class Session:
     def __init__(self, config: Config, split_file: Path | None = None) -> None:
         datasets.check_place(config["dataset"])  # before anything slow is imported
         self.config, self.display = config, Display()
+        self.stop = interrupts.Deferred(self.display.stopping)
         backend, images = config["trainer"]["backend"], config["dataset"]["name"]
         self.display.note(f"loading {backend} and the images of {images}")
         self.runtime = runtime.start(config["trainer"])
@@ -97,8 +98,8 @@ class Session:
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
-        display = self.display
-        stop = interrupts.Deferred(display.stopping, lambda: _interrupted(run))
+        display, stop = self.display, self.stop
+        stop.last_words = lambda: _interrupted(run)
         with stop, run.logging():
             tracking = trackers.Tracking(self.config, run)
             try:
@@ -107,10 +108,10 @@ class Session:
                 log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 tracking.start()
-                self.fit(run, display, note, tracking, stop.check)
+                self.fit(run, display, note, tracking)
                 stop.check()
                 display.phase("scoring the test split")
-                result = self.evaluate(run, stop.check)
+                result = self.evaluate(run)
                 run.write_status("completed")
                 log.info("completed")
                 self.report(run)
@@ -137,14 +138,9 @@ class Session:
         return run.path
 
     def fit(
-        self,
-        run: RunFolder,
-        display: Display,
-        note: dict[str, Any] | None,
-        tracking: trackers.Tracking,
-        check: Callable[[], None],
+        self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
     ) -> None:
-        """The training itself; ``check`` is called before each batch and may end it."""
+        """The training itself."""
         from dmf_cli.datasets import augment, pipeline
         from dmf_cli.training import build, callbacks
 
@@ -169,19 +165,17 @@ class Session:
             initial_epoch=first,
             epochs=trainer["epochs"],
             shuffle=False,  # the pipeline does
-            callbacks=[*others, callbacks.Heartbeat(display.batch, check), writer],
+            callbacks=[*others, callbacks.Heartbeat(display.batch, self.stop.check), writer],
             verbose=0,
         )
 
-    def evaluate(self, run: RunFolder, check: Callable[..., None]) -> Any:
-        """Score the best network on the test split; tables and plots into the run folder. ``check`` is called
-        after each image and may end it.
-        """
+    def evaluate(self, run: RunFolder) -> Any:
+        """Score the best network on the test split; tables and plots into the run folder."""
         from dmf_cli.results import plots
         from dmf_cli.training import score
 
         images = self.data.dataset, self.data.split.test
-        result = score.score(run, self.config, *images, name="test", progress=check)
+        result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
         plots.plot_run(run)
         return result
 
