@@ -43,15 +43,14 @@ def run(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(arguments))
     config, split = evaluation_config(options.run, options.overrides)
-    from dmf_cli.results import tables
-    from dmf_cli.results.run_folder import RunFolder
+    from dmf_cli.results import index, tables
     from dmf_cli.training import score
 
     result = score.evaluate_run(options.run, config, split)
     _show(tables.render(result), options.run, result.summary["settings"]["split"])
-    state = RunFolder(options.run).read_status().get("state", "of an unknown state")
-    if state != "completed":
-        print(f"warning: the run is {state}: this is its best network so far", file=sys.stderr)
+    entry = index.read(options.run)
+    if entry.state != "completed":
+        print(f"warning: the run {entry.said}: this is its best network so far", file=sys.stderr)
     return 0
 
 

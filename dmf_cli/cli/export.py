@@ -38,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     kind = _format(options.format, options.output)
     from dmf_cli import config as configs
+    from dmf_cli.results import index
     from dmf_cli.training import exporting
 
     config = configs.load_run(options.run)
@@ -45,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     exporting.check(kind, output)
     note = exporting.export_run(options.run, config, kind, output)
     if note["state"] != "completed":
-        print(f"warning: the run is {note['state']}: this is its best network so far", file=sys.stderr)
+        said = index.read(options.run).said
+        print(f"warning: the run {said}: this is its best network so far", file=sys.stderr)
     print(f"wrote {output}\nwrote {exporting.note_path(output)}")
     return 0
 

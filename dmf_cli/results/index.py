@@ -43,6 +43,14 @@ class Entry:
             return "running"
         return "resumable" if (self.path / "checkpoints" / "last.npz").is_file() else "broken"
 
+    @property
+    def said(self) -> str:
+        """What is said of the run: ``is`` and its state, or ``broke off`` if its process is gone."""
+        told = self.status.get("state")
+        if told == "running" and self.state != "running":
+            return "broke off"
+        return f"is {told or 'of an unknown state'}"
+
 
 class Index:
     """The runs below ``root``; a status that has not changed is not read again."""

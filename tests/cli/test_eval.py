@@ -114,7 +114,9 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     assert f"written to {run}/metrics/val_threshold=0.3_*" in out
 
 
-@pytest.mark.parametrize(("state", "told"), [("completed", False), ("interrupted", True)])
+@pytest.mark.parametrize(
+    ("state", "told"), [("completed", ""), ("interrupted", "is interrupted"), ("running", "broke off")]
+)
 def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsys, state, told):
     from dmf_cli.results import tables
     from dmf_cli.training import score
@@ -124,4 +126,6 @@ def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsy
     monkeypatch.setattr(score, "evaluate_run", lambda *arguments: result)
     monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
     assert main(["eval", str(run)]) == 0
-    assert ("warning: the run is interrupted" in capsys.readouterr().err) is told
+    assert capsys.readouterr().err == (
+        f"warning: the run {told}: this is its best network so far\n" * bool(told)
+    )

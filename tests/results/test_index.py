@@ -57,14 +57,14 @@ def test_states(make, tmp_path, status, checkpoint, state):
 
 def test_a_run_whose_process_is_gone_is_not_running(make, tmp_path):
     make("a", state="running", host=socket.gethostname(), pid=ended_pid())
-    assert the_only(tmp_path).state == "resumable"
+    assert (the_only(tmp_path).state, the_only(tmp_path).said) == ("resumable", "broke off")
 
 
 def test_a_run_at_work(tmp_path):
     run = RunFolder.claim(tmp_path / "a")
     run.write_config("seed: 0\n")
     run.write_status("running", id="x")
-    assert the_only(tmp_path).state == "running"
+    assert (the_only(tmp_path).state, the_only(tmp_path).said) == ("running", "is running")
     run.release()
     assert the_only(tmp_path).state == "broken"
 

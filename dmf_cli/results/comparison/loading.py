@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results import identity, places
+from dmf_cli.results import identity, index, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
@@ -87,11 +87,12 @@ def load(path: Path, metric: str) -> Run:
     if not places.is_run(path):
         raise RunFolderError(places.why_not(path))
     status = _json(path / places.STATUS)
-    state = status.get("state")
-    if state != "completed":
-        raise RunFolderError(
-            f"{path} is {state or 'no run'}, not completed: `dmf resume {path}` goes on with it"
-        )
+    entry = index.Entry(path, status)
+    if entry.state == "running":
+        raise RunFolderError(f"{path} is running, not completed: wait until it ends")
+    if entry.state != "completed":
+        what = entry.said if status.get("state") else "is no run"
+        raise RunFolderError(f"{path} {what}, not completed: `dmf resume {path}` goes on with it")
     settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
     scores = _scores(path / PER_IMAGE, metric)
     config = flat(identity.as_asked(config_of(path), status))

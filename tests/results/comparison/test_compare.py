@@ -272,6 +272,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
     folder = sweep(2, 0.1)
     names = (
         "failed",
+        "killed",
         "corrupt",
         "empty",
         "twice",
@@ -284,6 +285,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
     )
     broken = {name: finished(name, [0.5] * 20, "var", 7) for name in names}
     (broken["failed"] / "status.json").write_text(json.dumps({"state": "failed"}))
+    (broken["killed"] / "status.json").write_text(json.dumps({"state": "running"}))
     (broken["corrupt"] / "metrics/test_summary.json").write_text("{")
     (broken["half"] / "config.yaml").unlink()
     (broken["folder"] / "config.yaml").write_text(": [")
@@ -300,6 +302,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
     for line in (
         "nothing holds no run",
         "failed is failed, not completed: `dmf resume",
+        "killed broke off, not completed: `dmf resume",
         "corrupt/metrics/test_summary.json cannot be read",
         "half is not a run folder (no config.yaml)",
         "folder/config.yaml cannot be read",
@@ -311,7 +314,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
         "twice: the same setting and seed as",
     ):
         assert line in said, said
-    assert len(found.left_out) == 11
+    assert len(found.left_out) == 12
     assert len(found.rows) == 2
 
 
