@@ -18,7 +18,9 @@ def in_a_process(code):
     head = "import os, signal, sys\nfrom dmf_cli import interrupts\nfrom dmf_cli.cli import main as cli\n"
     head += "raised = signal.raise_signal\n"
     environment = {**os.environ, "DMF_DEBUG": "0"}
-    done = subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", head + code], capture_output=True, text=True, env=environment
+    )
     return done.returncode, done.stderr.splitlines()
 
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
 from dmf_cli.results import identity
 from dmf_cli.training import build, trainer
+from tests.training.conftest import TINY
 
 EXPECTED = """
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
@@ -95,6 +97,59 @@ def stop_after(epochs):
             raise KeyboardInterrupt
 
     return epoch
+
+
+@pytest.mark.parametrize(
+    ("where", "state", "rows_left", "says"),
+    [
+        ("batch", "interrupted", 0, "dmf resume"),
+        ("epoch", "interrupted", 1, "dmf resume"),
+        ("phase", "interrupted", 2, "dmf resume"),
+        ("finish", "completed", 2, "is complete"),
+    ],
+)
+def test_ctrl_c_ends_a_run_where_nothing_is_torn(tiny, tmp_path, monkeypatch, where, state, rows_left, says):
+    seen = []
+    original = getattr(trainer.Display, where)
+
+    def press(self, *arguments):
+        seen.append(where)
+        signal.raise_signal(signal.SIGINT)
+        original(self, *arguments)  # goes on: the signal is noted only
+
+    monkeypatch.setattr(trainer.Display, where, press)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=says):
+        trainer.train(tiny("weighting=fixed"))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert seen == [where]
+    run = tmp_path / "run"
+    assert json.loads((run / "status.json").read_text())["state"] == state
+    assert (len(rows(run / "epochs.csv")) if (run / "epochs.csv").exists() else 0) == rows_left
+    assert bool(list((run / "metrics").iterdir())) == (state == "completed")
+
+
+PRESSED = """
+import signal, sys
+from dmf_cli.cli.main import main
+from dmf_cli.training.display import Display
+def epoch(self, row):
+    for name in signals.split():
+        signal.raise_signal(getattr(signal, name))
+signals, Display.epoch = sys.argv.pop(), epoch
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("signals", "code"), [("SIGTERM", 143), ("SIGINT SIGINT", 130)])
+def test_a_command_that_is_to_end_says_how_to_go_on(tmp_path, signals, code):
+    run = tmp_path / "run"
+    words = ["train", *TINY, f"run_dir={run}", "weighting=fixed", signals]
+    ended = subprocess.run([sys.executable, "-c", PRESSED, *words], capture_output=True, text=True)
+    assert ended.returncode == code
+    assert ended.stderr.endswith(f"interrupted: `dmf resume {run}` goes on from the end of its last epoch\n")
+    assert "Traceback" not in ended.stderr
+    assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
 
 
 @pytest.mark.parametrize("call", ["trainer.resume(run)", "score.evaluate_run(run, config, 'test')"])
