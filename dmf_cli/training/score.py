@@ -52,9 +52,16 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
     scored = Scored(run, trained, config, dataset, split)
-    named = {"name": scored.name, "settings": scored.settings}
     with interrupts.Deferred() as stop:
-        return score(run, config, dataset, scored.indices, **named, progress=stop.check)
+        return score(
+            run,
+            config,
+            dataset,
+            scored.indices,
+            name=scored.name,
+            settings=scored.settings,
+            progress=stop.check,
+        )
 
 
 def score(
