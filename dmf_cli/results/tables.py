@@ -6,17 +6,17 @@ how many images fall under it. Trivial predictors stand beside the network, so a
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.results import _latex
 from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
+from dmf_cli.results.narrow import Fitted, Name, add_numbers
 from dmf_cli.results.summary import jsonable
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
     from dmf_cli.training.evaluation import Evaluation
@@ -29,7 +29,7 @@ LABELS = {
     "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
-SPARE = ("everything", "nothing", "median", "pooled", "n")  # the first to go on a narrow terminal
+NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
 LEGEND = (
@@ -153,57 +153,41 @@ def markdown(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"- {markdown_text(note)}" for note in notes(summary)), ""])
 
 
-def render(evaluation: "Evaluation") -> "Scores":
-    """A table for the terminal, legible from 30 columns on; the classes are shown if there are several."""
-    return Scores(evaluation.summary)
+def render(evaluation: "Evaluation") -> Fitted:
+    """A table for the terminal, whole from 80 columns on; the classes are shown if there are several."""
+    return Fitted(lambda without: _rendered(evaluation.summary, without), NARROW)
 
 
-class Scores:
-    """What :func:`render` shows; on a narrow terminal the columns of ``SPARE`` make room for the names."""
+def _rendered(summary: dict[str, Any], without: Sequence[str]) -> "Table":
+    """The table without some columns."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
 
-    def __init__(self, summary: dict[str, Any]) -> None:
-        self.summary = summary
-
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["Table"]:
-        """See Rich's console protocol."""
-        groups = sections(self.summary, BRIEF)
-        rows = [COLUMNS, *(row for group in groups.values() for row in group)]
-        # The words of metrics need their place, a long class wraps; 3: what is between columns.
-        names = max(len(word) for row in rows for word in row[0].split())
-        width = {column: max(len(row[c]) for row in rows) + 3 for c, column in enumerate(COLUMNS) if c}
-        shown = list(COLUMNS)
-        for spare in SPARE:
-            if names + 3 + sum(width[column] for column in shown[1:]) > options.max_width:
-                shown.remove(spare)
-        yield self._table(groups, shown)
-
-    def _table(self, groups: dict[str, list[list[str]]], shown: Sequence[str]) -> "Table":
-        from rich import box
-        from rich.markup import escape
-        from rich.table import Table
-
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            title=escape(title(self.summary)),
-            title_justify="left",
-            caption_justify="left",
-        )
-        # A long class name wraps before a number is cut off.
-        table.add_column(COLUMNS[0], overflow="fold")
-        for column in shown[1:]:
-            style = "dim" if column in self.summary["trivial"] else None
-            table.add_column(column, justify="right", no_wrap=True, style=style)
-        for heading, rows in groups.items():
-            if table.row_count:
-                table.add_section()
-                table.add_row(f"[bold]{escape(heading)}[/bold]")
-            for row in rows:
-                cells = (cell for column, cell in zip(COLUMNS, row, strict=True) if column in shown)
-                table.add_row(*cells, style="bold" if row[0] == LABELS["dice"] else None)
-        red = len(warnings(self.summary))
-        lines = [escape(note) for note in notes(self.summary)]
-        table.caption = "\n".join([*(f"[not dim bold red]{line}[/]" for line in lines[:red]), *lines[red:]])
-        return table
+    table = Table(
+        box=box.SIMPLE_HEAD, title=escape(title(summary)), title_justify="left", caption_justify="left"
+    )
+    parts = sections(summary, BRIEF)
+    shown = [i for i, column in enumerate(COLUMNS) if i and column not in without]
+    table.add_column(COLUMNS[0])
+    for i in shown:
+        style = "dim" if COLUMNS[i] in summary["trivial"] else None
+        add_numbers(table, COLUMNS[i], [row[i] for rows in parts.values() for row in rows], style)
+    for heading, rows in parts.items():
+        if table.row_count:
+            table.add_section()
+            table.add_row(Name(heading), style="bold")
+        for row in rows:
+            style = "bold" if row[0] == LABELS["dice"] else None
+            table.add_row(Name(row[0]), *(row[i] for i in shown), style=style)
+    gone = [column for column in COLUMNS if column in without]
+    said = [f"Too narrow here for {', '.join(gone)}: the summary in metrics/ has them"] if gone else []
+    red = len(warnings(summary))
+    lines = [escape(note) for note in notes(summary)]
+    table.caption = "\n".join(
+        [*(f"[not dim bold red]{line}[/]" for line in lines[:red]), *said, *lines[red:]]
+    )
+    return table
 
 
 def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:
