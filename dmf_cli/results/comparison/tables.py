@@ -12,6 +12,7 @@ from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.comparison.compare import Comparison, Row
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.comparison.versus import Versus
+from dmf_cli.results.narrow import Fitted, Name, add_numbers
 from dmf_cli.results.summary import jsonable
 
 if TYPE_CHECKING:
@@ -34,8 +35,13 @@ COLUMNS = (
 )
 # Of `COLUMNS`, as they stand above each other where a line has 80 characters.
 STACKED = ((1,), (2, 3), (4, 5), (6, 7, 8), (9, 10), (11, 12))
-# As many as a page is wide enough for.
-PRINTED = ("setting", "n", "mean ± std", "difference", "its 95 % interval", "p seeds", "p images", "rank")
+# What is left out first where a line has fewer, by the first column of a stack.
+NARROW = ("g seeds", "rank", "p seeds", "difference", "n")
+# A page is not wide enough for all of them in one table.
+PRINTED = (
+    ("setting", "n", "mean ± std", "95 % interval", "difference", "its 95 % interval"),
+    ("setting", "p seeds", "p images", "p both", "g seeds", "r images", "rank", "wins"),
+)
 RECORD = (
     "setting",
     "baseline",
@@ -205,17 +211,29 @@ def markdown(comparison: Comparison) -> str:
 
 
 def latex(comparison: Comparison) -> str:
-    """The table for ``booktabs``, its columns few enough for a page; what was left out is a comment."""
-    chosen = [COLUMNS.index(name) for name in PRINTED]
-    rows = [[values[i] for i in chosen] for values in cells(comparison)]
-    said = notes(comparison)[:-1]
+    """Two tables for ``booktabs`` that fit a page each (one of a single setting, which is tested against
+    nothing); what was left out is a comment."""
+    what, rows = title(comparison), cells(comparison)
+    figures, tests = notes(comparison), []
+    if comparison.baseline:
+        figures, tests = figures[:-2], figures[-2:]
+    captions = [(what, figures), *([(f"{what}, continued", tests)] if tests else [])]
+    text = [f"% left out: {line}\n" for line in comparison.left_out]
     head = f"against {comparison.baseline}" if comparison.baseline else "one setting"
-    table = _latex.table(title(comparison), said, PRINTED, {head: rows}, small=True)
-    return "".join(f"% left out: {line}\n" for line in comparison.left_out) + table
+    for (sentence, rest), columns in zip(captions, PRINTED, strict=False):
+        chosen = [COLUMNS.index(name) for name in columns]
+        sections = {head: [[one[i] for i in chosen] for one in rows]}
+        text.append(_latex.table(sentence, rest, columns, sections, small=True))
+    return "".join(text)
 
 
-def render(comparison: Comparison) -> "Table":
-    """A table for the terminal, in two lines a setting where it is narrow."""
+def render(comparison: Comparison) -> Fitted:
+    """A table for the terminal, several lines a setting, without some columns where it is narrow."""
+    return Fitted(lambda without: _rendered(comparison, without), NARROW)
+
+
+def _rendered(comparison: Comparison, without: Sequence[str]) -> "Table":
+    """The table without the stacks that begin with the columns ``without``."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -228,16 +246,20 @@ def render(comparison: Comparison) -> "Table":
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.caption, table.caption_justify = "\n".join(escape(note) for note in notes(comparison)), "left"
-    table.add_column("setting", overflow="fold")
-    for stack in STACKED:
-        heads = "\n".join(COLUMNS[i].removeprefix("its ") for i in stack)
-        table.add_column(heads, justify="right", no_wrap=True)
-    for row, values in zip(comparison.rows, cells(comparison), strict=True):
-        name = row.group.name
-        stacks = ["\n".join(values[i] for i in stack) for stack in STACKED]
+    values = cells(comparison)
+    table.add_column("setting")
+    shown = [stack for stack in STACKED if COLUMNS[stack[0]] not in without]
+    for stack in shown:
+        head = "\n".join(COLUMNS[i].removeprefix("its ") for i in stack)
+        add_numbers(table, head, [one[i] for one in values for i in stack])
+    for row, one in zip(comparison.rows, values, strict=True):
+        stacks = ["\n".join(one[i] for i in stack) for stack in shown]
         style = "bold" if row.versus and row.versus.significant else None
-        table.add_row(escape(name.replace(", ", "\n")), *stacks, style=style)
+        table.add_row(Name(one[0].replace(", ", "\n")), *stacks, style=style)
+    gone = [COLUMNS[i] for stack in STACKED if stack not in shown for i in stack]
+    said = [f"Too narrow here for {', '.join(gone)}: comparison.csv has them"] if gone else []
+    lines = [escape(line) for line in (*said, *notes(comparison))]
+    table.caption, table.caption_justify = "\n".join(lines), "left"
     return table
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.cli.main import main
+from dmf_cli.results.comparison import tables
 
 FILES = ("comparison.csv", "comparison.json", "comparison.md", "comparison.tex")
 FIGURES = ("differences.png", "images.png", "curves.png", "ranks.png")
@@ -37,7 +38,12 @@ def test_the_terminal_and_the_files_say_the_same(compared):
     assert rows[1]["difference"] == ""
     text = (folder / "comparison.md").read_text()
     assert f"{content['settings'][0]['difference']:+.3f}" in text
-    assert r"\toprule" in (folder / "comparison.tex").read_text()
+    printed = (folder / "comparison.tex").read_text()
+    assert printed.count(r"\toprule") == 2
+    unescaped = printed.replace("\\", "").replace("$pm$", "±")
+    row = next(line for line in text.splitlines() if line.startswith("| weighting=var"))
+    for words in (*tables.COLUMNS, *(cell.strip().replace("\\", "") for cell in row.split("|")[1:-1])):
+        assert words.replace("<", "textless{}") in unescaped, words
 
 
 def test_figures_are_drawn(compared):
@@ -57,6 +63,38 @@ def test_many_long_names_and_one_seed_are_drawn_and_told(finished, capsys, monke
     assert "p cannot fall below 1: it takes 9 paired seeds" in " ".join(said.split())
     assert all(len(line) <= 80 for line in said.splitlines()[:-1])
     assert (folder / "comparison" / "ranks.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("width", "setting", "missing"),
+    [
+        (80, ["loss=", "cbdice:0.62+", "bce:0.38", "weighting=var"], ""),
+        (
+            60,
+            ["loss=cbdice:0.62+", "bce:0.38", "weighting=var"],
+            "p seeds, p images, p both, g seeds, r images, rank, wins",
+        ),
+    ],
+)
+def test_a_narrow_terminal_shows_settings_and_whole_numbers_and_says_what_it_has_no_room_for(
+    finished, capsys, monkeypatch, width, setting, missing
+):
+    monkeypatch.setenv("COLUMNS", str(width))
+    other = {"loss__expression": "cbdice:0.62+bce:0.38"}
+    for seed in range(2):
+        finished(f"fixed{seed}", [0.5, 0.6, 0.7], "fixed", seed)
+        folder = finished(f"var{seed}", [0.6, 0.7, 0.7 + 0.1 * seed], "var", seed, **other).parent
+    assert main(["compare", str(folder)]) == 0
+    said = capsys.readouterr().out.splitlines()[:-1]
+    assert max(map(len, said)) <= width
+    assert "…" not in "".join(said)
+    names = [line.split("  ")[0].strip() for line in said]
+    start = names.index(setting[0])
+    assert names[start : start + len(setting)] == setting
+    assert len(re.findall(r"\[[+-]\d\.\d{3}, [+-]\d\.\d{3}\]", "".join(said))) == 1
+    text = " ".join(" ".join(said).split())
+    assert f"Too narrow here for {missing}: comparison.csv has them" in text or not missing
+    assert ("Too narrow" in text) == bool(missing)
 
 
 @pytest.mark.parametrize(
