@@ -149,7 +149,7 @@ def test_paper_has_light_colours_and_both_masks(show, file, tmp_path):
 
 def test_paper_is_as_wide_as_what_is_printed(show, file, sweep):
     """Charts are redrawn for it and wide tables are divided, and afterwards all is as it was."""
-    page, column = show(file, width=1280), "#chart-metrics .plot"
+    page, column = show(file, width=1280, dark=True), "#chart-metrics .plot"
     page.js("dispatchEvent(new Event('beforeprint'))")
     page.call("Emulation.setEmulatedMedia", media="print")
     page.call("Emulation.setDeviceMetricsOverride", width=690, height=900, deviceScaleFactor=1, mobile=False)
@@ -158,6 +158,8 @@ def test_paper_is_as_wide_as_what_is_printed(show, file, sweep):
     assert page.js(f"{shown}[0].querySelector('svg').getAttribute('viewBox')").startswith("0 0 690 ")
     for axis in ("epoch", "4", "0 to 1"):  # its last epoch is on it
         assert page.js(f"[...{shown}[0].querySelectorAll('text')].some(t => t.textContent === '{axis}')")
+    drawn = page.js("document.querySelector('#chart-weights .paper').innerHTML").lower()
+    assert ("#0072b2" in drawn, "#5ab4f0" in drawn) == (True, False)  # as on a light page
     every = "[...document.querySelectorAll('main *')].filter(e => !e.closest('defs'))"
     assert page.js(f"{every}.filter(e => e.getBoundingClientRect().right > 691).map(e => e.outerHTML)") == []
     page.call("Emulation.setEmulatedMedia", media="")

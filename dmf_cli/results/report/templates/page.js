@@ -58,6 +58,9 @@
     root.style.setProperty("--paper", PAPER + "px");
     resized();
     for (const view of views) {
+      for (const { glyph, model, all_indices } of view.renderer_views.values()) {
+        if (glyph) glyph.set_visuals(model.data_source, all_indices);  // a new colour is taken over later, else
+      }
       const copy = document.createElement("div");
       copy.className = "paper";
       copy.innerHTML = view.export("svg", false).ctx.get_serialized_svg();
