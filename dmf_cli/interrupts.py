@@ -43,8 +43,8 @@ def handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
 class Command:
     """What a process that is one command knows about the signals that asked it to end."""
 
-    def __init__(self) -> None:
-        self.home = os.getpid()
+    def __init__(self, *, defers: bool = False) -> None:
+        self.home, self.defers = os.getpid(), defers
         self.first: int | None = None
         self.ending = False  # nothing is left to unwind: another signal just ends it
         self.last_words: Callable[[], str] = lambda: ""
@@ -55,12 +55,14 @@ class Command:
         return TERMINATED if self.first == signal.SIGTERM else INTERRUPTED
 
     def on_signal(self, number: int, frame: Any) -> None:
-        """The first one interrupts, a second Ctrl-C ends at once."""
+        """The first one interrupts or is noted, a second Ctrl-C ends at once."""
         if _forked(self.home, number):
             return
         first = self.first is None
         self.first = self.first or number
         if first and not self.ending:
+            if self.defers:
+                return
             raise KeyboardInterrupt
         if number == signal.SIGINT or self.ending:
             self.end_now()
@@ -80,15 +82,19 @@ class Command:
 _command: Command | None = None
 
 
-def install() -> None:
+def install(*, defers: bool = False) -> None:
     """From now on this process is one command: Ctrl-C and SIGTERM interrupt it, a second Ctrl-C ends it.
 
     What is ignored stays ignored, and in a thread nothing changes.
+
+    Args:
+        defers: the first signal is only noted, for :func:`check` and :class:`Deferred`: what the process
+            does elsewhere, such as importing TensorFlow, loses an exception or takes it for a failure.
     """
     global _command
     if threading.current_thread() is not threading.main_thread():
         return
-    _command = Command()
+    _command = Command(defers=defers)
     for number in SIGNALS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _command.on_signal)
@@ -99,6 +105,16 @@ def install() -> None:
 def asked() -> bool:
     """Whether this process is a command that was asked to end, even if what was raised then got lost."""
     return _command is not None and _command.first is not None
+
+
+def check() -> None:
+    """Go on, or stop here.
+
+    Raises:
+        KeyboardInterrupt: this process is a command that was asked to end.
+    """
+    if asked():
+        raise KeyboardInterrupt
 
 
 def exit_code() -> int:

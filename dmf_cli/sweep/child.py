@@ -22,7 +22,9 @@ def main() -> int:
     """Train or go on with the run that the first line of the input describes; returns the exit code."""
     # A parent in the background (`nohup dmf ... &`) hands on that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupts.install()
+    interrupts.install(defers=True)
+    # Until now they waited: `Process` starts this one with them blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
     from dmf_cli.cli.main import report
 
     try:
@@ -33,7 +35,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return interrupts.exit_code()
     except Exception as error:
-        return report(error)
+        # After a signal whatever goes wrong may be its doing, and going on with the job will tell.
+        return interrupts.exit_code() if interrupts.asked() else report(error)
     finally:
         interrupts.ending()
     return 0

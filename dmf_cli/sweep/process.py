@@ -8,14 +8,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.interrupts import TERMINATED
+from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
 
 TAIL = 64_000  # bytes of the output in which the error is looked for
 MODULE = "dmf_cli.sweep.child"
+# How a job ends that was asked to: after its bookkeeping, or killed before it could take the signal.
+STOPPED = (INTERRUPTED, TERMINATED, -signal.SIGINT, -signal.SIGTERM)
 
 
 class Process:
@@ -50,16 +52,17 @@ class Process:
         # A file and not a pipe: nobody has to read along.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`
         self._text = ""
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module or MODULE],
-            stdin=subprocess.PIPE,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            pass_fds=tuple(keep),
-            # Ctrl-C in the terminal shall reach the sweep only, which then decides.
-            start_new_session=True,
-        )
+        with _blocked():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module or MODULE],
+                stdin=subprocess.PIPE,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                pass_fds=tuple(keep),
+                # Ctrl-C in the terminal shall reach the sweep only, which then decides.
+                start_new_session=True,
+            )
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `error` knows why
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(task).encode() + b"\n")
@@ -114,7 +117,19 @@ class Process:
         return self._output.read().decode("utf-8", errors="replace")
 
 
-def _environment() -> dict[str, str]:
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """What starts inside the block begins with the signals that ask to end waiting, until it can take them:
+    before it has a handler they would kill it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def environment() -> dict[str, str]:
     """Packages are found where this process finds them; the display is the sweep's."""
     found = os.pathsep.join(dict.fromkeys(folder for folder in sys.path if folder))
     return {**os.environ, "PYTHONPATH": found, "DMF_DISPLAY": "quiet"}

@@ -13,7 +13,7 @@ from dmf_cli.sweep import child
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.jobs import Job
-from dmf_cli.sweep.process import Process
+from dmf_cli.sweep.process import STOPPED, Process
 
 PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
@@ -142,6 +142,8 @@ class Runner:
         except Exception as error:
             known = isinstance(error, DmfError)
             state, message = "failed", str(error) if known else f"unexpected {type(error).__name__}: {error}"
+            if self.interrupted:  # what the signal raised came out of an import as another error
+                state, message = "interrupted", ""
         finally:
             self._inside = False
             claim.release()
@@ -158,9 +160,9 @@ class Runner:
             del self._under_way[job]
             claim.release()
             # All the processes of a job of SLURM get SIGTERM: theirs, and that of the sweep.
-            saved = code == interrupts.INTERRUPTED or (code == interrupts.TERMINATED and self.stopping)
-            state = "completed" if code == 0 else "interrupted" if saved else "failed"
-            self._ended(job, state, "" if saved else process.error())
+            stopped = code == interrupts.INTERRUPTED or (self.stopping and code in STOPPED)
+            state = "completed" if code == 0 else "interrupted" if stopped else "failed"
+            self._ended(job, state, "" if stopped else process.error())
         if not self.stopping:
             self._next()
 

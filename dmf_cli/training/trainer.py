@@ -89,6 +89,7 @@ class Session:
         config = self.config = build.with_epochs(config, self.steps)
         self.model = build.fused_model(config, self.data, self.steps)
         build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)
+        interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
         """The split as used, with the ids of the images."""

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 from dmf_cli import config as configs
+from dmf_cli import interrupts
 from dmf_cli.errors import RunError
 from dmf_cli.results import identity
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.sweep import child
 
-FAILS, DIES, WAITS, IGNORES, EARLY = 70, 80, 90, 100, 110
+FAILS, DIES, WAITS, IGNORES, EARLY, LOADS, TORN, LATE = 70, 80, 90, 100, 110, 120, 130, 140
 EPOCHS = 3
 
 
@@ -24,14 +25,16 @@ def run(config, resume):
         calls.write(f"{config['seed']}{' again' if resume else ''}\n")
     if config["seed"] == EARLY:
         raise RunError("there is nothing to train")
+    if config["seed"] in (LOADS, TORN):
+        _load(root, config["seed"] == TORN)
     run = RunFolder.open(resume) if resume else RunFolder.claim(config["run_dir"], root=root, slug="stub")
     if not resume:
         run.write_config(configs.to_yaml(config))
         run.write_status("running", id=identity.run_id(config))
-    with run.logging():
+    with interrupts.Deferred(lambda text: None) as stop, run.logging():
         run.write_status("running", epochs=EPOCHS)
         try:
-            _epochs(run, config["seed"], bool(resume))
+            _epochs(run, config["seed"], bool(resume), stop)
         except KeyboardInterrupt:
             run.write_status("interrupted")
             raise
@@ -40,10 +43,27 @@ def run(config, resume):
             raise
         (run.metrics / "test_summary.json").write_text(json.dumps({"foreground": {"dice": {"mean": 0.5}}}))
         run.write_status("completed")
+        if config["seed"] == LATE:
+            _wait(stop, False)  # as the report is written
     return run.path
 
 
-def _epochs(run, seed, resumed):
+def _load(root, torn):
+    """Import what takes long, until a signal has come: an exception of it would be lost or make an error."""
+    (root / "loading").touch()
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not interrupts.asked():
+        try:
+            time.sleep(0.05)
+        except KeyboardInterrupt:
+            pass
+    (root / "loading").unlink()
+    if torn:
+        raise ImportError("initialization failed")
+    interrupts.check()
+
+
+def _epochs(run, seed, resumed, stop):
     for epoch in range(1, EPOCHS + 1):
         run.last_checkpoint.write_text("state")
         run.append_epoch({"epoch": epoch, "seconds": 0.1})
@@ -55,17 +75,15 @@ def _epochs(run, seed, resumed):
         if seed == DIES:
             os.kill(os.getpid(), signal.SIGKILL)
         if seed in (WAITS, IGNORES):
-            _wait(seed == IGNORES)
+            _wait(stop, seed == IGNORES)
 
 
-def _wait(ignoring):
+def _wait(stop, ignoring):
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        try:
-            time.sleep(0.05)
-        except KeyboardInterrupt:
-            if not ignoring:
-                raise
+        time.sleep(0.05)
+        if not ignoring:
+            stop.check()
 
 
 child.run = run

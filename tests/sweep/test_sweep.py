@@ -18,6 +18,7 @@ from dmf_cli.results.index import Index
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
+from dmf_cli.sweep.process import Process
 from dmf_cli.sweep.runner import Runner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,11 +137,15 @@ def under_way(tmp_path):
     return [entry for entry in Index(tmp_path / "out").refresh() if entry.status.get("epoch")]
 
 
-def interrupt_when(tmp_path, times=1, jobs=1):
-    wait_for(lambda: len(under_way(tmp_path)) == jobs)
+def press(times=1):
     for _ in range(times):
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_when(tmp_path, times=1, jobs=1):
+    wait_for(lambda: len(under_way(tmp_path)) == jobs)
+    press(times)
 
 
 def test_ctrl_c_once_stops_after_saving(sweep, calls, tmp_path, capsys):
@@ -154,6 +159,39 @@ def test_ctrl_c_once_stops_after_saving(sweep, calls, tmp_path, capsys):
     assert "2 job(s) are left: the same command goes on" in err
     assert sweep("seed=90,0") == 0
     assert calls() == ["90", "90 again", "0"]
+
+
+@pytest.mark.parametrize("seed", [120, 130], ids=["noted", "torn"])
+def test_ctrl_c_while_a_job_loads_interrupts_it_and_it_begins_anew(sweep, calls, tmp_path, capsys, seed):
+    """The import goes on or breaks: neither is the job's failure, and it does not train."""
+    loading = tmp_path / "out" / "loading"
+    thread = threading.Thread(target=lambda: (wait_for(loading.exists), press()))
+    thread.start()
+    assert sweep(f"seed={seed},0") == 130
+    thread.join()
+    out, err = capsys.readouterr()
+    assert f"job 1/2 (seed={seed}): interrupted\n" in out
+    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert (calls(), states(tmp_path)) == ([str(seed)], [])
+
+
+def test_ctrl_c_after_the_last_epoch_leaves_the_job_done(sweep, tmp_path, capsys):
+    thread = threading.Thread(target=lambda: (wait_for(lambda: states(tmp_path) == ["completed"]), press()))
+    thread.start()
+    assert sweep("seed=140,0") == 130
+    thread.join()
+    assert "1 of 2 done, 1 not begun" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_a_job_can_take_it_waits(tmp_path, number):
+    """Python itself takes a while to start, and by default would end with a traceback, or without a word."""
+    config = composed(f"output_root={tmp_path / 'out'}", "seed=90")
+    (tmp_path / "out").mkdir()
+    job = Process(config, module="tests.sweep.stub_child")
+    os.kill(job.pid, number)
+    wait_for(lambda: job.poll() is not None)
+    assert job.poll() == 128 + number
 
 
 def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path):
