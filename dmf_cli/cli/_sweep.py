@@ -1,5 +1,6 @@
 """``dmf train -m``: the jobs of a sweep, run, skipped or gone on with; also ``--dry-run``."""
 
+import contextlib
 import os
 import shlex
 import socket
@@ -55,7 +56,8 @@ def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
         isolate=settings["isolate"],
         changed=lambda job: display.report(),
     )
-    runner.run()
+    with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+        runner.run()
     return runner.interrupted
 
 

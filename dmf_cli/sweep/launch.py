@@ -8,9 +8,14 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import math
 import os
+import pickle
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,20 +23,26 @@ from typing import Any
 
 from dmf_cli import interrupts
 from dmf_cli.config import composer
-from dmf_cli.errors import RunError
+from dmf_cli.errors import DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.results.index import alive
 from dmf_cli.sweep import process
 from dmf_cli.sweep.board import Board, Row, failure_file
 from dmf_cli.sweep.jobs import Job, Plan
-from dmf_cli.sweep.runner import Runner
+from dmf_cli.sweep.process import environment
+from dmf_cli.sweep.runner import AGAIN, STOPPING, Runner
 
 log = logging.getLogger("dmf")
 
 # Launchers whose workers have no use without the sweep that waits for them.
 ATTACHED = ("joblib", "submitit_local")
-SETTLE = 15.0  # seconds that they may take to save
+AT_ONCE = "at once"  # in the stop file: jobs do not save their state
+SETTLE = 10.0  # seconds that workers may take to end their jobs at once
+PAUSE = 0.1  # seconds between two looks at the launcher
+
+# For each job that the launcher had: whether it failed, and why.
+Returns = list[tuple[bool, str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +50,14 @@ class Task:
     """What a worker does with the config that Hydra has composed there; travels as a pickle.
 
     Args:
-        stop_file: begin nothing more once this file is there; None: never stop.
+        stop_file: begin nothing more once this file is there, and let what is under way save and end.
+        stop_on_error: whether a job that fails makes that file.
         parent: host and number of the process without which a worker shall end, or None.
         module: what the process of the job runs.
     """
 
-    stop_file: str | None = None
+    stop_file: str
+    stop_on_error: bool = False
     parent: tuple[str, int] | None = None
     module: str = process.MODULE
 
@@ -56,28 +69,38 @@ class Task:
         """
         checked = composer.finish(config)
         job = Job(1, _overrides(), checked, identity.run_id(checked), {})
-        if self._stopped():
-            return
         board = Board([job])
         start = functools.partial(process.Process, module=self.module)
         runner = Runner(board, wanted=self._wanted, start=start)
-        runner.run()
+        with contextlib.suppress(KeyboardInterrupt):
+            if self._wanted():
+                runner.run()
         (row,) = board.rows
         if row.state == "failed":
             self._tell(row)
             raise RunError(row.message)
 
-    def _stopped(self) -> bool:
-        return self.stop_file is not None and Path(self.stop_file).exists()
-
     def _wanted(self) -> bool:
+        """Whether to go on.
+
+        Raises:
+            KeyboardInterrupt: not even long enough to save.
+        """
         here = self.parent is not None and self.parent[0] == socket.gethostname()
-        return not self._stopped() and not (here and self.parent and not alive(self.parent[1]))
+        if here and self.parent and not alive(self.parent[1]):
+            return False
+        try:
+            told = Path(self.stop_file).read_text(encoding="utf-8")
+        except OSError:
+            return True
+        if told == AT_ONCE:
+            raise KeyboardInterrupt
+        return False
 
     def _tell(self, row: Row) -> None:
         """The sweep reads this long before the launcher returns."""
         write_atomic(failure_file(row.job), f"{row.message}\n")
-        if self.stop_file is not None:
+        if self.stop_on_error:
             write_atomic(Path(self.stop_file), "")
 
 
@@ -98,28 +121,38 @@ def launch(plan: Plan, board: Board) -> bool:
             failure_file(row.job).unlink(missing_ok=True)
     stop = places.sweep_folder(plan.jobs[0].config) / f"stop-{socket.gethostname()}-{os.getpid()}"
     task = Task(
-        str(stop.absolute()) if plan.settings["on_error"] == "stop" else None,
+        str(stop.absolute()),
+        plan.settings["on_error"] == "stop",
         (socket.gethostname(), os.getpid()) if plan.launcher in ATTACHED else None,
         process.MODULE,
     )
+    begin = functools.partial(_attended, board, stop) if plan.launcher in ATTACHED else through_hydra
+    interrupted = False
     try:
         if rows:
-            _note(board, rows, _through_hydra(plan, [row.job for row in rows], task))
+            _note(board, rows, begin(plan, [row.job for row in rows], task))
     except KeyboardInterrupt:
-        with interrupts.handled(signal.default_int_handler):  # a second Ctrl-C ends the waiting only
-            _settle(board, SETTLE if plan.launcher in ATTACHED else 0.0)
-        return True
+        interrupted = True
+        board.look()
+        # What a cluster is at work on goes on.
+        _leave(board, *(("loading", "running") if plan.launcher in ATTACHED else ()))
     finally:
         for file in (stop, *(failure_file(row.job) for row in rows)):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             stop.parent.rmdir()
-    return False
+    return interrupted
 
 
-def _through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Sequence[Any]:
+def through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Returns:
+    """Hand ``jobs`` to the launcher of ``plan``, and wait for it.
+
+    Raises:
+        RunError: the launcher itself failed.
+    """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
+    from hydra.core.utils import JobStatus
     from hydra.types import HydraContext
 
     with composer.loaded(plan.overrides) as (loader, config):
@@ -129,35 +162,85 @@ def _through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Sequence[Any]
         )
         folder = Path(str(config.hydra.sweep.dir))
         try:
-            found: Sequence[Any] = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+            found = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
         except Exception as error:  # of the plugin, or of what it talks to
             log.debug("the launcher failed", exc_info=True)
             text = " ".join(str(error).split()) or type(error).__name__
             raise RunError(f"hydra/launcher={plan.launcher} failed: {text}") from error
         finally:
             places.remove_empty([folder.parent.parent, folder.parent, folder])
+    failed = [one.status == JobStatus.FAILED for one in found]
+    return [(bad, str(one._return_value) if bad else "") for bad, one in zip(failed, found, strict=True)]
+
+
+def _attended(board: Board, stop: Path, plan: Plan, jobs: Sequence[Job], task: Task) -> Returns:
+    """:func:`through_hydra` for launchers whose workers are here: in a process that no Ctrl-C reaches. The
+    workers are told by the file ``stop``, save what is under way, and the launcher ends as it always does.
+
+    Raises:
+        RunError: the launcher itself failed.
+        KeyboardInterrupt: it was asked for, and the workers have ended.
+    """
+    asked: list[int] = []
+
+    def on_signal(number: int, frame: Any) -> None:
+        asked.append(number)
+        board.note = STOPPING + AGAIN
+        if len(asked) > 2:
+            raise KeyboardInterrupt
+
+    with tempfile.TemporaryFile() as answer, interrupts.handled(on_signal):
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "dmf_cli.sweep.launcher", str(answer.fileno())],
+            stdin=subprocess.PIPE,
+            env=environment(),
+            pass_fds=[answer.fileno()],
+            start_new_session=True,
+        )
+        try:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin as file:
+                file.write(pickle.dumps((plan, jobs, task)))
+            _wait(process, asked, stop)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        answer.seek(0)
+        text = answer.read()
+    if asked:
+        raise KeyboardInterrupt
+    found: Returns | DmfError = (
+        pickle.loads(text) if text else RunError(f"hydra/launcher={plan.launcher} died")
+    )
+    if isinstance(found, DmfError):
+        raise found
     return found
 
 
-def _note(board: Board, rows: Sequence[Row], returns: Sequence[Any]) -> None:
+def _wait(process: "subprocess.Popen[bytes]", asked: Sequence[int], stop: Path) -> None:
+    """Until ``process`` has ended, of itself or because of what was ``asked``; not long if asked twice."""
+    told, until = 0, math.inf
+    while process.poll() is None and time.monotonic() < until:
+        if len(asked) > told:
+            told = len(asked)
+            write_atomic(stop, AT_ONCE if told > 1 else "")
+            until = time.monotonic() + SETTLE if told > 1 else math.inf
+        time.sleep(PAUSE)
+
+
+def _note(board: Board, rows: Sequence[Row], returns: Returns) -> None:
     """What only the launcher knows: a job that failed before it had a folder, a worker that died."""
-    from hydra.core.utils import JobStatus
-
     board.look()
-    for row, found in zip(rows, returns, strict=False):
-        if found.status == JobStatus.FAILED and row.state != "failed":
-            board.set(row.job, "failed", " ".join(str(found._return_value).split()))
-    for row in board.of("waiting", "loading", "running"):
-        board.set(row.job, "left")
+    for row, (failed, why) in zip(rows, returns, strict=False):
+        if failed and row.state != "failed":
+            board.set(row.job, "failed", " ".join(why.split()))
+    _leave(board, "loading", "running")
 
 
-def _settle(board: Board, seconds: float) -> None:
-    """Wait until the workers have saved what is under way, as far as they do."""
-    end = time.monotonic() + seconds
-    while board.of("running") and time.monotonic() < end:
-        time.sleep(0.2)
-        board.look()
-    for row in board.of("waiting"):
+def _leave(board: Board, *states: str) -> None:
+    """Jobs that wait, or are in these states, are not done in this sweep."""
+    for row in board.of("waiting", *states):
         board.set(row.job, "left")
 
 

@@ -17,7 +17,8 @@ from dmf_cli.sweep.process import STOPPED, Process
 
 PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
-STOPPING = "stopping: jobs under way save their state; Ctrl-C again ends them at once"
+STOPPING = "stopping: jobs under way save their state"
+AGAIN = "; Ctrl-C again ends them at once"
 # What is fixed by the first import of Keras.
 LOADED = ("backend", "device", "precision", "deterministic")
 
@@ -30,7 +31,7 @@ class Runner:
         workers: jobs at a time.
         stop_on_error: whether a job that fails ends the sweep.
         isolate: each job in a process of its own; else in this one as far as that can be.
-        wanted: asked all the time; once it says no, the sweep stops.
+        wanted: asked all the time; once it says no, the sweep stops, and at once if it raises.
         changed: called after a job has begun or ended.
         start: makes the process of a job (tests put a stub here).
     """
@@ -65,13 +66,20 @@ class Runner:
             try:
                 while self._under_way or (not self.stopping and self._next()):
                     self._collect()
-                    if not self.stopping and not self.wanted():
+                    if not self.wanted() and not self.stopping:
                         self.stop()
                     time.sleep(PAUSE)
             finally:
-                for process, claim in self._under_way.values():
-                    process.kill()
-                    claim.release()
+                self._end()
+
+    def _end(self) -> None:
+        """Kill what is still under way, and say of each job what became of it."""
+        killed, self._under_way = self._under_way, {}
+        for job, (process, claim) in killed.items():
+            process.kill()
+            claim.release()
+            self.board.set(job, "interrupted", "ended at once")
+        self.board.look()
         for row in self.board.of("waiting", "elsewhere"):
             self.board.set(row.job, "left")
 
@@ -175,7 +183,9 @@ class Runner:
 
     def _on_signal(self, number: int, frame: Any) -> None:
         """Ctrl-C once stops after saving, twice at once."""
-        self.interrupted = True
-        if self.stopping or self._inside:
+        again, self.interrupted = self.interrupted, True
+        if again or self._inside:
             raise KeyboardInterrupt  # the trainer of this process saves; the second time nobody does
-        self.stop()
+        if not self.stopping:  # for a job that failed
+            self.stop()
+        self.board.note = STOPPING + AGAIN

@@ -28,20 +28,24 @@ import sys
 from dmf_cli.cli.main import main
 from dmf_cli.sweep import process
 process.MODULE = "tests.sweep.stub_child"
-sys.exit(main(["train", "-m", "output_root=out", *sys.argv[1:]]))
+sys.argv = ["dmf", "train", "-m", "output_root=out", *sys.argv[1:]]
+sys.exit(main())
 """
+
+
+def environment():
+    return {**os.environ, "DMF_DISPLAY": "plain", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 @pytest.fixture
 def command(tmp_path):
     """``sweep`` in a process of its own, for launchers that leave threads and open files behind."""
-    root = str(Path(__file__).parents[2])
 
     def run(*overrides):
         return subprocess.run(
             [sys.executable, "-c", APART, *overrides],
             cwd=tmp_path,
-            env={**os.environ, "DMF_DISPLAY": "plain", "PYTHONPATH": root},
+            env=environment(),
             capture_output=True,
             text=True,
         )

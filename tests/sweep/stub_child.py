@@ -1,5 +1,6 @@
 """A job's process that trains nothing: what it does is said by the seed. Run as dmf_cli.sweep.child is."""
 
+import contextlib
 import json
 import os
 import signal
@@ -53,10 +54,8 @@ def _load(root, torn):
     (root / "loading").touch()
     end = time.monotonic() + 60
     while time.monotonic() < end and not interrupts.asked():
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             time.sleep(0.05)
-        except KeyboardInterrupt:
-            pass
     (root / "loading").unlink()
     if torn:
         raise ImportError("initialization failed")

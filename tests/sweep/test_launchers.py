@@ -1,6 +1,15 @@
 """The launchers of Hydra's plugins, each with a local sweep of stub jobs; none of them is Hydra's default."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
+
+from tests.sweep.conftest import APART, environment
+from tests.sweep.test_sweep import states, under_way, wait_for
 
 LAUNCHERS = [
     pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),
@@ -32,6 +41,45 @@ def test_on_error_stop_reaches_the_workers(command, calls):
     assert done.returncode == 1
     assert calls() == ["110"]
     assert "1 job(s) are left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("launcher", "left"),
+    [
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], "1 interrupted, 1 not begun"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], "2 interrupted"),
+        (["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"], "2 interrupted"),
+    ],
+    ids=["joblib-1", "joblib-2", "submitit"],
+)
+def test_ctrl_c_once_saves_what_the_workers_have_under_way(tmp_path, launcher, left):
+    """As in a terminal, where all processes of the command's session get the signal."""
+    words = [sys.executable, "-c", APART, *launcher, "seed=90", "trainer.epochs=3,4"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    sweep = subprocess.Popen(words, cwd=tmp_path, env=environment(), start_new_session=True, **pipes)
+    jobs = int(left[0])
+    wait_for(lambda: len(under_way(tmp_path)) == jobs)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=30)
+    assert sweep.returncode == 130
+    assert "stopping: jobs under way save their state; Ctrl-C again ends them at once\n" in out
+    assert f"0 of 2 done, {left}" in out
+    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert states(tmp_path) == ["interrupted"] * jobs
+    assert not (tmp_path / "out" / ".sweep" / "stop").exists()
+
+
+def test_ctrl_c_twice_ends_the_workers_at_once(tmp_path):
+    words = [sys.executable, "-c", APART, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=100,0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    sweep = subprocess.Popen(words, cwd=tmp_path, env=environment(), start_new_session=True, **pipes)
+    wait_for(lambda: [e for e in under_way(tmp_path) if e.status["epoch"] == 1])
+    for _ in range(2):
+        os.killpg(sweep.pid, signal.SIGINT)
+        time.sleep(0.5)
+    err = sweep.communicate(timeout=30)[1]
+    assert (sweep.returncode, err) == (130, "1 job(s) are left: the same command goes on with the sweep\n")
+    assert not any(entry.state == "running" for entry in under_way(tmp_path))
 
 
 def test_a_launcher_that_fails_itself_is_one_line(sweep, calls, capsys, monkeypatch):

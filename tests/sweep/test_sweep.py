@@ -66,7 +66,9 @@ def test_a_failure_is_told_the_others_go_on_and_again_goes_on_with_it(sweep, cal
 def test_on_error_stop(sweep, calls, capsys):
     assert sweep("seed=110,0", "sweep.on_error=stop") == 1
     assert calls() == ["110"]
-    assert "1 job(s) are left: the same command goes on" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "1 job(s) are left: the same command goes on" in err
+    assert "stopping: jobs under way save their state\n" in out, "nobody has pressed Ctrl-C"
 
 
 def test_a_job_given_twice_runs_once(sweep, calls, capsys):
@@ -194,13 +196,16 @@ def test_a_signal_before_a_job_can_take_it_waits(tmp_path, number):
     assert job.poll() == 128 + number
 
 
-def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path):
+def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path, capsys):
     before = signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=interrupt_when, args=(tmp_path, 2))
     thread.start()
     assert sweep("seed=100,0") == 130
     thread.join()
     assert signal.getsignal(signal.SIGINT) is before
+    out, err = capsys.readouterr()
+    assert "0 of 2 done, 1 interrupted, 1 not begun" in out
+    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
     (entry,) = Index(tmp_path / "out").refresh()
     assert (entry.status["state"], entry.state) == ("running", "resumable")
 
