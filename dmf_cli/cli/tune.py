@@ -1,5 +1,7 @@
 """``dmf tune``: search the fixed weights of a loss, or any other settings, by the validation split."""
 
+import contextlib
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,7 +61,8 @@ def search(plan: "Plan", study: Any, **options: Any) -> int:
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
     runner = Runner(plan, study, ended=_teller(plan, study), **options)
     try:
-        runner.run()
+        with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+            runner.run()
     finally:
         results.write(plan, study)
     console = make_console()
@@ -93,7 +96,8 @@ def _teller(plan: "Plan", study: Any) -> Any:
             return
         text = f"trial {one.trial.number}: {WORDS.get(state, state.lower())}"
         text += f" {message}" if message else ""
-        print(f"{text}, {LABELS.get(plan.monitor, plan.monitor)} {number(value)}, {what}", flush=True)
+        figure = f", {LABELS.get(plan.monitor, plan.monitor)} {number(value)}" if math.isfinite(value) else ""
+        print(f"{text}{figure}, {what}", flush=True)
 
     def said(one: "Running") -> list[tuple[str, Any]]:
         return list(searched(plan, study.trials[one.trial.number].params).items())

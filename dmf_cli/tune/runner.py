@@ -12,7 +12,7 @@ from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError
 from dmf_cli.results import index, recorder
-from dmf_cli.sweep.process import Process
+from dmf_cli.sweep.process import STOPPED, Process
 from dmf_cli.tune.study import Plan
 
 PAUSE = 0.2  # seconds between two looks at the processes
@@ -170,12 +170,15 @@ class Runner:
 
     def _finish(self, one: Running, code: int) -> None:
         message = one.process.error() if one.process else ""
-        if code == 0 and math.isfinite(one.best):
+        # Also of a run that was interrupted or killed after its end, while its report was written.
+        done = code == 0 or index.read(one.path).state == "completed"
+        if done and math.isfinite(one.best):
             self._end(one, "COMPLETE", one.best, "")
         elif one.pruned and math.isfinite(one.best):
             self._end(one, "PRUNED", one.best, f"after epoch {one.epoch}")
-        elif code in (interrupts.INTERRUPTED, interrupts.TERMINATED) and self.stopping:
-            self.ended(one, "INTERRUPTED", one.best, f"after epoch {one.epoch}")
+        elif self.stopping and code in STOPPED:
+            where = f"after epoch {one.epoch}" if one.epoch else "before the end of its first epoch"
+            self.ended(one, "INTERRUPTED", one.best, where)
         else:
             self._end(one, "FAIL", math.nan, message or f"no finite {self.plan.monitor}")
 

@@ -132,6 +132,53 @@ def test_interrupted_is_gone_on_with(plan, stub, capsys):
     assert (code, len(study.trials)) == (0, 6)
 
 
+@pytest.mark.parametrize("code", [130, -signal.SIGINT])
+def test_ctrl_c_as_a_trial_ends_does_not_cost_it(plan, stub, code):
+    class Late(stub):
+        def poll(self):
+            if self.path.name == "001" and len(self.rows) == 7 and self.code == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+                return code
+            found = super().poll()
+            return None if self.path.name == "001" and found == 0 else found
+
+    assert search(plan("trials=3"), Late)[0] == 130
+    stub.started.clear()
+    code, study = search(plan("trials=3"), stub)
+    assert (code, states(study)) == (0, ["COMPLETE"] * 3)
+    assert [one.path.name for one in stub.started] == ["002"]
+
+
+@pytest.mark.parametrize("code", [130, 143, -signal.SIGINT])
+def test_a_trial_that_ctrl_c_ends_as_it_loads_is_taken_up_again(plan, stub, capsys, code):
+    class Loading(stub):
+        def poll(self):
+            if not self.stop:
+                os.kill(os.getpid(), signal.SIGINT)
+            (self.path / "checkpoints/last.npz").unlink(missing_ok=True)
+            return code
+
+        def error(self):
+            return "its process was ended by SIGINT"
+
+    assert search(plan("trials=2"), Loading)[0] == 130
+    out, err = capsys.readouterr()
+    assert "trial 0: interrupted before the end of its first epoch, loss=dice:0.5+bce:0.5\n" in out
+    assert err == "interrupted: the same command goes on with the search\n"
+    code, study = search(plan("trials=2"), stub)
+    assert (code, states(study)) == (0, ["COMPLETE"] * 2)
+
+
+def test_ctrl_c_twice_says_how_to_go_on_too(plan, stub, capsys):
+    class Twice(stub):
+        def poll(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert search(plan("trials=2"), Twice)[0] == 130
+    assert Twice.started[0].killed
+    assert capsys.readouterr().err == "interrupted: the same command goes on with the search\n"
+
+
 @pytest.mark.parametrize(
     ("left", "begun"),
     [
