@@ -17,29 +17,51 @@ from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
 from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import Plan, plan
+from dmf_cli.sweep.jobs import Plan, distinct_settings, held, plan, single
 from dmf_cli.sweep.runner import Runner
 from dmf_cli.training.display import Display, make_console
 
 
-def run(overrides: Sequence[str], *, dry: bool) -> int:
+def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
     """Run the sweep; returns the exit code: 1 if a job failed, 130 if it was interrupted.
+
+    Args:
+        overrides: of the command line.
+        dry: only say what would happen.
+        multirun: whether it is a sweep; else the one run of ``dmf train`` without ``-m``, for ``dry``.
 
     Raises:
         UsageError: something is wrong with the command, any job or the output folder; nothing was started.
     """
-    planned = plan(overrides, Display().note)
+    first = Display()
+    if multirun:
+        planned = plan(overrides, first.note)
+    else:
+        note_sweep(overrides)
+        planned = single(overrides)
     settings = planned.settings
-    _check_conclusion(planned)
+    if multirun:
+        _check_conclusion(planned)
     board = Board(planned.jobs, settings["workers"], remote=planned.launcher != "basic")
     if dry:
         _print(board)
         return 0
     _check_writable(board)
-    display = SweepDisplay(board)
+    display = SweepDisplay(board, first.mode, first.console)
     with display.following():
         interrupted = _run(planned, board, display)
     return _outcome(board, interrupted=interrupted)
+
+
+def note_sweep(overrides: Sequence[str]) -> None:
+    """One line if these words hold a sweep, of which ``dmf train`` without ``-m`` is one run only.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    if any(word.lstrip("+").startswith("experiment=") for word in overrides) and (found := held(overrides)):
+        keys = ", ".join(f"{key}={value}" for key, value in found.items())
+        print(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", file=sys.stderr)
 
 
 def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
@@ -131,4 +153,8 @@ def _hint(done: Sequence[Row]) -> None:
     roots = list(dict.fromkeys(str(row.job.root) for row in done))
     ours = {row.path for row in done}
     mixed = any(entry.path not in ours for root in roots for entry in Index(root).refresh())
-    print(f"compare them: dmf compare {shlex.join(sorted(map(str, ours)) if mixed else roots)}")
+    where = shlex.join(sorted(map(str, ours)) if mixed else roots)
+    if distinct_settings([row.job.config for row in done]) > 1:
+        print(f"compare them: dmf compare {where}")
+    else:
+        print(f"see them together: dmf report {where}")

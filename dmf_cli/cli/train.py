@@ -27,9 +27,13 @@ def run(arguments: Sequence[str]) -> int:
     if (options.multirun or options.dry_run) and not (options.cfg or _is_hydras(options)):
         from dmf_cli.cli import _sweep
 
-        return _sweep.run(composed, dry=options.dry_run)
+        return _sweep.run(composed, dry=options.dry_run, multirun=options.multirun)
     if options.cfg:
         _check_first(composed, options)
+    elif not (options.multirun or _is_hydras(options)):
+        from dmf_cli.cli import _sweep
+
+        _sweep.note_sweep(composed)
     flags = _without(arguments, overrides)
     failures: Failures = []
     _hydra([*flags, *overrides], failures, multirun=options.multirun)

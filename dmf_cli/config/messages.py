@@ -117,6 +117,10 @@ def _malformed(override: str) -> ConfigError:
             expression.parse(value, paths.terms())
         except ConfigError as wrong:
             return wrong
+    for left, right in ("()", "[]", "{}"):
+        lacks = value.count(left) - value.count(right)
+        if lacks and not set(value) & set("\"'"):
+            return ConfigError(f"{override!r} lacks a {right if lacks > 0 else left}")
     return ConfigError(f"cannot read the value of {override!r}: quote it, as '{key}=\"{value}\"'")
 
 

@@ -183,7 +183,7 @@ class Sweep:
     workers: Count
     on_error: Literal["continue", "stop"]
     isolate: bool
-    compare: bool | tuple[str, ...]
+    compare: bool | str | tuple[str, ...]
     apart: str | None
 
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dmf_cli.config import messages
 from dmf_cli.errors import ConfigError
@@ -17,7 +17,9 @@ from dmf_cli.results._text import markdown_row, markdown_text
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.results.comparison import compare, loading, plots, settings, tables
 from dmf_cli.results.comparison.compare import Comparison
+from dmf_cli.sweep.jobs import distinct_settings
 
+T = TypeVar("T")
 METRIC = "foreground.dice"
 FOLDER, OVERVIEW, PAGE = "comparison", "overview.md", "report.html"
 
@@ -40,8 +42,10 @@ class Question:
         return ",".join(self.by or ("all",))
 
 
-def questions(asked: bool | Sequence[str]) -> list[Question]:
+def questions(asked: bool | str | Sequence[str]) -> list[Question]:
     """What ``sweep.compare`` asks: ``weighting=fixed`` compares by weighting, with fixed as the baseline.
+
+    A text is one question, or a list that had to be quoted: Hydra reads no ``=`` in a list of words.
 
     Example:
         >>> questions(["weighting.window,weighting.warmup=50"])
@@ -49,6 +53,9 @@ def questions(asked: bool | Sequence[str]) -> list[Question]:
     """
     if isinstance(asked, bool):
         return [Question()] if asked else []
+    if isinstance(asked, str):
+        listed = re.fullmatch(r"\s*\[(.*)\]\s*", asked)
+        asked = listed[1].split(",") if listed else [asked]
     made = []
     for text in asked:
         parts = [part.strip() for part in text.split(",")]
@@ -62,7 +69,7 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
 
     Raises:
         ConfigError: a key of ``sweep.compare`` or ``sweep.apart`` that the ``configs`` do not have, one that
-            is the same in all of them, or a baseline that none of them is.
+            is the same in all of them, a baseline that none of them is, or repetitions of one setting only.
     """
     if asked["apart"]:
         _values(configs, asked["apart"], "apart")
@@ -77,6 +84,13 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
                 known = f"{key}={','.join(varying[key])}"
                 raise ConfigError(
                     f"sweep.compare: no job has {pair}, they have {known}; or sweep.compare=false"
+                )
+        for part in _parts(configs, configs, asked["apart"]).values():
+            if distinct_settings(part, question.by) < 2:
+                what = f"by {', '.join(question.by)}" if question.by else "but seeds and folds"
+                raise ConfigError(
+                    f"sweep.compare: nothing to compare {what}, for seeds and folds repeat a setting; give "
+                    "two settings, or sweep.compare=false"
                 )
 
 
@@ -101,7 +115,8 @@ def conclude(
     Raises:
         DmfError: the runs cannot be compared, or the folder cannot be written to.
     """
-    each, parts = questions(asked["compare"]), _parts(runs, asked["apart"])
+    each = questions(asked["compare"])
+    parts = _parts([path for path, _ in runs], [config for _, config in runs], asked["apart"])
     found: list[tuple[Path, Comparison]] = []
     for part, paths in parts.items():
         for question in each:
@@ -139,13 +154,13 @@ def overview(parts: Sequence[str], found: Sequence[Comparison]) -> str:
     return "\n".join([*lines, "", note, ""])
 
 
-def _parts(runs: Sequence[tuple[Path, Mapping[str, Any]]], key: str | None) -> dict[str, list[Path]]:
-    """The runs by their value of ``key``, each part named for a folder; all in one without a key."""
-    parts: dict[str, list[Path]] = {}
-    values = _values([config for _, config in runs], key, "apart") if key else [""] * len(runs)
-    for (path, _), value in zip(runs, values, strict=True):
+def _parts(items: Sequence[T], configs: Sequence[Mapping[str, Any]], key: str | None) -> dict[str, list[T]]:
+    """The items by the value of ``key`` in their configs, each part named for a folder; else all in one."""
+    parts: dict[str, list[T]] = {}
+    values = _values(configs, key, "apart") if key else [""] * len(configs)
+    for item, value in zip(items, values, strict=True):
         name = re.sub(r"[^A-Za-z0-9._=+-]+", "-", f"{key}={value}") if key else ""
-        parts.setdefault(name, []).append(path)
+        parts.setdefault(name, []).append(item)
     return parts
 
 

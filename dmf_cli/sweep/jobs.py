@@ -8,6 +8,7 @@ from typing import Any
 from dmf_cli.errors import ConfigError
 from dmf_cli.results import identity, index, places
 
+PARAMS = "hydra.sweeper.params."
 MANY = 10  # jobs, whose check takes some seconds
 
 
@@ -70,7 +71,14 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     """
     from dmf_cli.config import composer
 
+    for word in overrides:
+        if word.lstrip("+").startswith(PARAMS):
+            raise ConfigError(
+                f"{word}: that is for config files; write {word.lstrip('+').removeprefix(PARAMS)}"
+            )
     sweep = composer.sweep(overrides)
+    if not sweep.jobs:
+        raise ConfigError(f"{_empty(overrides)}: no value, so there is no job to run")
     labels = differing(sweep.jobs)
     for key in labels[0] if labels else ():
         if key.partition(".")[0] == "sweep":
@@ -86,12 +94,67 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     return Plan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), str(choices["hydra/launcher"]))
 
 
+def single(overrides: Sequence[str]) -> Plan:
+    """The one job of ``dmf train OVERRIDES``.
+
+    Raises:
+        ConfigError: an override or a value is wrong.
+        RunFolderError: ``run_dir`` is something else already.
+    """
+    from dmf_cli.config import composer
+
+    config = composer.compose(overrides)
+    jobs = (Job(1, tuple(overrides), config, identity.run_id(config), {}),)
+    _check_folders(jobs)
+    return Plan(jobs, config["sweep"], tuple(overrides))
+
+
+def held(overrides: Sequence[str]) -> dict[str, str]:
+    """The choices, such as ``{"seed": "0,1"}``, that ``-m`` would take from the experiment of ``overrides``.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from omegaconf import OmegaConf
+
+    from dmf_cli.config import composer
+
+    sweeper: Any = OmegaConf.to_container(
+        composer.compose_raw(overrides, hydra=True).hydra.sweeper, resolve=False
+    )
+    return dict(sweeper.get("params") or {})
+
+
+def _empty(overrides: Sequence[str]) -> str:
+    """Which of ``overrides`` is a choice of nothing, as far as each of them tells."""
+    from dmf_cli.config import composer
+
+    choices = [word for word in overrides if "=" in word and not word.lstrip("+~").startswith("hydra")]
+    return next((word for word in choices if not composer.sweep([word]).jobs), "the sweep")
+
+
 def differing(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     """Key -> value for each job, of the overrides that are not the same in all of them."""
     given = [dict(word.split("=", 1) for word in job) for job in jobs]
     keys = dict.fromkeys(key for job in given for key in job)
     varying = [key for key in keys if len({job.get(key) for job in given}) > 1]
     return [{key.lstrip("+"): job.get(key, "") for key in varying} for job in given]
+
+
+def distinct_settings(configs: Sequence[Mapping[str, Any]], by: Sequence[str] | None = None) -> int:
+    """How many settings a comparison would find in ``configs``: seeds and folds repeat one.
+
+    Args:
+        configs: checked plain data.
+        by: what makes a setting, None for all that differs.
+    """
+    from dmf_cli.results.comparison import loading, settings
+
+    runs = [loading.Run(Path(), loading.flat(config), {}, "", "") for config in configs]
+    try:
+        return len({placed.setting for placed in settings.place(runs, by)})
+    except ConfigError:  # what it is to be by makes no setting
+        return 1
 
 
 def _check_folders(jobs: Sequence[Job]) -> None:

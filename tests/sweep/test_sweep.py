@@ -38,7 +38,7 @@ def test_the_same_command_again_runs_only_what_is_missing(sweep, calls, tmp_path
     out = capsys.readouterr().out
     assert "job 1/2 (seed=0): done, best val Dice 0.3000, test Dice 0.5000" in out
     assert "2 of 2 done" in out
-    assert "compare them: dmf compare out" in out
+    assert out.endswith("see them together: dmf report out\n"), "seeds alone are nothing to compare"
     assert sweep("seed=0,1,2") == 0
     assert calls() == ["0", "1", "2"]
     capsys.readouterr()
@@ -61,6 +61,11 @@ def test_a_failure_is_told_the_others_go_on_and_again_goes_on_with_it(sweep, cal
     assert sweep("seed=70,80,0") == 0
     assert calls()[4:] == ["70 again", "80 again"]
     assert states(tmp_path) == ["completed"] * 3
+
+
+def test_runs_of_several_settings_can_be_compared(sweep, capsys):
+    assert sweep("weighting=fixed,var") == 0
+    assert capsys.readouterr().out.endswith("compare them: dmf compare out\n")
 
 
 def test_on_error_stop(sweep, calls, capsys):
@@ -97,6 +102,13 @@ def test_jobs_at_a_time(sweep, calls, tmp_path):
         (["seed=interval(0,1)"], "does not support sweep type"),
         (["dataset=folder", "dataset.dir=nowhere", "seed=0,1"], "nowhere is not a folder"),
         (["seed=0,1", "hydra/launcher=jolib"], "did you mean 'joblib'"),
+        (["seed=range(0)", "model.filters=4,8"], "seed=range(0): no value, so there is no job to run"),
+        (["weighting=glob(zzz*)", "--dry-run"], "weighting=glob(zzz*): no value"),
+        (["seed=0,1", "hydra.sweeper.params.foo=1"], "hydra.sweeper.params.foo=1: that is for config files"),
+        (["seed=range(3"], "'seed=range(3' lacks a )"),
+        (["seed=0,1", "sweep.compare=true"], "nothing to compare"),
+        (["seed=0,1", "sweep.compare=[seed]"], "nothing to compare by seed"),
+        (["split=kfold", "split.fold=0,1", "sweep.compare=true"], "nothing to compare"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_runs(sweep, tmp_path, capsys, overrides, says):
@@ -318,6 +330,39 @@ def test_a_dry_run_of_a_single_run(sweep, tmp_path, capsys):
     assert main(["train", "--dry-run", "output_root=out"]) == 0
     assert "1 job(s), 1 to run, 0 done" in capsys.readouterr().out
     assert main(["train", "--dry-run", "--cfg", "job"]) == 2
+    capsys.readouterr()
+    assert main(["train", "--dry-run", "seed=0,1"]) == 2
+    assert "seed=0,1 is a sweep: add -m" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_one_run_of_an_experiment_that_holds_a_sweep_says_so(sweep, capsys, monkeypatch, dry):
+    trained = []
+    monkeypatch.setattr("dmf_cli.training.trainer.train", trained.append)
+    assert main(["train", *dry, "experiment=reproduce_quick"]) == 0
+    out, err = capsys.readouterr()
+    held = "(seed=0,1, weighting=fixed,var,mad,bayes)"
+    assert err == f"note: one run, the experiment's sweep {held} is that of dmf train -m\n"
+    assert len(trained) == (not dry)
+    assert not dry or "1 job(s), 1 to run" in out
+
+
+def test_a_wrong_display_is_told_once(sweep, capsys, monkeypatch):
+    monkeypatch.setenv("DMF_DISPLAY", "foo")
+    assert sweep("seed=0") == 0
+    assert capsys.readouterr().err.count("DMF_DISPLAY is 'foo'") == 1
+
+
+@pytest.mark.parametrize(
+    "word",
+    ['sweep.compare="weighting=fixed"', 'sweep.compare="[weighting=fixed]"', "sweep.compare=weighting"],
+)
+def test_what_is_compared_can_be_typed(sweep, capsys, word):
+    """The first two are what the errors about the unquoted forms advise."""
+    assert sweep("seed=0", "weighting=fixed,var", word, "--dry-run") == 0
+    assert sweep("seed=0", "weighting=mad,var", word.replace("fixed", "vr"), "--dry-run") == 2 * (
+        "fixed" in word
+    )
 
 
 def test_choices_in_a_config_file(sweep, calls, tmp_path):

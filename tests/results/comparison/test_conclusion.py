@@ -16,6 +16,8 @@ def test_questions_are_keys_with_or_without_a_baseline():
         Question(("weighting",), "weighting=fixed"),
         Question(("loss", "seed")),
     ]
+    assert questions("a.b,weighting=fixed") == questions(["a.b,weighting=fixed"])
+    assert questions("[weighting=fixed, loss]") == questions(["weighting=fixed", "loss"])
 
 
 def asked(compare, apart=None):
