@@ -154,7 +154,5 @@ def _hint(done: Sequence[Row]) -> None:
     ours = {row.path for row in done}
     mixed = any(entry.path not in ours for root in roots for entry in Index(root).refresh())
     where = shlex.join(sorted(map(str, ours)) if mixed else roots)
-    if distinct_settings([row.job.config for row in done]) > 1:
-        print(f"compare them: dmf compare {where}")
-    else:
-        print(f"see them together: dmf report {where}")
+    several = distinct_settings([row.job.config for row in done]) > 1
+    print(f"{'compare them' if several else 'their mean'}: dmf compare {where}")

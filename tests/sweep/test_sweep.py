@@ -38,7 +38,7 @@ def test_the_same_command_again_runs_only_what_is_missing(sweep, calls, tmp_path
     out = capsys.readouterr().out
     assert "job 1/2 (seed=0): done, best val Dice 0.3000, test Dice 0.5000" in out
     assert "2 of 2 done" in out
-    assert out.endswith("see them together: dmf report out\n"), "seeds alone are nothing to compare"
+    assert out.endswith("their mean: dmf compare out\n"), "seeds repeat one setting"
     assert sweep("seed=0,1,2") == 0
     assert calls() == ["0", "1", "2"]
     capsys.readouterr()
