@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import composer, paths, schema
+from dmf_cli.config import composer, keys, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.results.atomic import told, write_atomic
@@ -18,6 +18,7 @@ from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
 
 JOURNAL, DESCRIPTION = "journal.log", "study.json"
+ALIKE = ("seed", "split", "metrics", "eval")  # groups and keys that all trials share
 PRUNERS = ("median", "hyperband", "none")
 OWN = {"trials": "20", "workers": "1", "pruner": "median", "weights": "true", "ratio": "30", "study": ""}
 
@@ -68,6 +69,8 @@ def plan(words: Sequence[str]) -> Plan:
     for word in fixed:
         if word.partition("=")[0] == "run_dir":
             raise ConfigError(f"{word}: the trials' folders are those of the study; set study=PATH")
+    _check_meaning(searched)
+    _check_whole(searched, fixed)
     first = [f"{dimension.key}={dimension.ends()[0]}" for dimension in searched]
     config = composer.compose([*fixed, *first])
     space = _space(searched, config, own)
@@ -122,6 +125,30 @@ def _space(searched: Sequence[spaces.Dimension], config: Mapping[str, Any], own:
             "key, as 'optimizer.learning_rate=tag(log,interval(1e-4,1e-2))'"
         )
     return Space(tuple(dimensions), coefficients if mine else {})
+
+
+def _check_meaning(searched: Sequence[spaces.Dimension]) -> None:
+    """Trials are held against each other: all must be scored alike, on the same images."""
+    for dimension in searched:
+        if dimension.key == "dataset" or dimension.key.partition(".")[0] in ALIKE:
+            raise ConfigError(
+                f"{dimension.key} cannot be searched: trials that are repeated, divided or scored in another "
+                "way cannot be held against each other; give it one value"
+            )
+
+
+def _check_whole(searched: Sequence[spaces.Dimension], words: Sequence[str]) -> None:
+    """Keys that take whole numbers only, which the function of a model says no sooner than in training."""
+    default = keys.default_choices()
+    given = {key: value for key, _, value in (word.partition("=") for word in words) if key in default}
+    meanings = keys.meanings({**default, **given})
+    for dimension in searched:
+        kind = meanings.get(dimension.key, "").partition(")")[0]
+        if dimension.kind == "float" and kind.startswith("(int") and "float" not in kind:
+            low, high = (f"{end:g}" for end in (dimension.low, dimension.high))
+            raise ConfigError(
+                f"{dimension.key} takes whole numbers: write {dimension.key}=int(interval({low},{high}))"
+            )
 
 
 def _check_values(space: Space, words: Sequence[str]) -> None:
