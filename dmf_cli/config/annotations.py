@@ -77,7 +77,7 @@ def of_option(group: str, option: str) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for name in paths.lineage(group, option):
         for key, comment in key_comments(paths.conf_dir() / group / f"{name}.yaml").items():
-            if "." not in key and key != "defaults":
+            if "." not in key:
                 found[key] = annotation(comment) if comment else Any
     return MappingProxyType(found)
 

@@ -46,7 +46,10 @@ def read_header(path: Path) -> Header:
 
 
 def key_comments(path: Path) -> dict[str, str]:
-    """Dotted key -> "(type) meaning", for each key of the YAML file at ``path`` ("" where there is none)."""
+    """Dotted key -> "(type) meaning", for each key of the YAML file at ``path`` ("" where there is none).
+
+    Hydra's list of ``defaults`` is no key of the config.
+    """
     found: dict[str, str] = {}
     parents: list[tuple[int, str]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -58,4 +61,5 @@ def key_comments(path: Path) -> dict[str, str]:
         parents.append((indent, key[2]))
         comment = _COMMENT.search(line)
         found[".".join(name for _, name in parents)] = comment[1] if comment else ""
+    found.pop("defaults", None)
     return found

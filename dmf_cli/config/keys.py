@@ -21,9 +21,7 @@ def default_choices() -> dict[str, str]:
 def meanings(choices: Mapping[str, str]) -> dict[str, str]:
     """Dotted key -> "(type) meaning" of the config that these choices of options give."""
     conf, found = paths.conf_dir(), key_comments(paths.conf_dir() / f"{paths.ROOT_CONFIG}.yaml")
-    found = {
-        key: comment for key, comment in found.items() if key.partition(".")[0] not in ("hydra", "defaults")
-    }
+    found = {key: comment for key, comment in found.items() if key.partition(".")[0] != "hydra"}
     files = [
         (f"{group}.", conf / group / f"{name}.yaml")
         for group, option in choices.items()
@@ -37,9 +35,7 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
         found[f"loss.coefficients.{term}"] = "(float > 0) coefficient of the term"
     for prefix, file in files:
         if file.is_file():
-            comments = key_comments(file)
-            comments.pop("defaults", None)
-            found |= {f"{prefix}{key}": comment for key, comment in comments.items()}
+            found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
     return found
 
 

@@ -165,7 +165,7 @@ def _baselines(groups: Sequence[Group], wanted: str | None) -> tuple[list[tuple[
         given = (("weighting", "fixed"),) if fixed else groups[0].label
     else:
         given = tuple(_pair(part) for part in wanted.split(","))
-    name = ", ".join(f"{key}={value}" for key, value in given)
+    name = settings.words(given)
     bases = [group for group in groups if all(pair in group.label for pair in given)]
     if not bases or len(bases) == len(groups):
         which = "no setting has" if not bases else "all settings have"

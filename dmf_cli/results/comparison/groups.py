@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.comparison.loading import Run
-from dmf_cli.results.comparison.settings import Label, Placed, text
+from dmf_cli.results.comparison.settings import Label, Placed, text, words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Group:
     @property
     def name(self) -> str:
         """The overrides that make it: ``weighting=var, loss=cbdice+bce``."""
-        return ", ".join(f"{key}={value}" for key, value in self.label) or "all runs"
+        return words(self.label) or "all runs"
 
     @property
     def means(self) -> np.ndarray:
@@ -175,7 +175,7 @@ def _common(found: _Found) -> tuple[Label, ...]:
     common = set.intersection(*there) if there else set()
     if there and not common:
         said = "; ".join(
-            f"{_words(setting)} with {_words(min(parts))}" for setting, parts in sorted(each.items()) if parts
+            f"{words(setting)} with {words(min(parts))}" for setting, parts in sorted(each.items()) if parts
         )
         raise ConfigError(
             "the settings have nothing in common, so that they cannot be told from what else differs: "
@@ -185,18 +185,14 @@ def _common(found: _Found) -> tuple[Label, ...]:
 
 
 def _not_everywhere(part: Label, within: Sequence[Label]) -> str:
-    return "" if part in within else f"not every setting was run with {_words(part)}"
+    return "" if part in within else f"not every setting was run with {words(part)}"
 
 
 def _missing_parts(there: Mapping[Label, object], within: Sequence[Label]) -> str:
     lacks = [part for part in within if part not in there]
     if not lacks:
         return ""
-    return f"its seed was not run with {' nor with '.join(map(_words, lacks))}, and a seed is the mean of all"
-
-
-def _words(label: Label) -> str:
-    return ", ".join(f"{key}={value}" for key, value in label)
+    return f"its seed was not run with {' nor with '.join(map(words, lacks))}, and a seed is the mean of all"
 
 
 def _each(found: _Found) -> Iterator[Run]:

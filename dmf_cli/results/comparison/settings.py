@@ -130,6 +130,11 @@ def _below(key: str, prefix: str) -> bool:
     return key == prefix or key.startswith(f"{prefix}.")
 
 
+def words(label: Label) -> str:
+    """The overrides that ``label`` is: ``weighting=var, loss=cbdice+bce``."""
+    return ", ".join(f"{key}={value}" for key, value in label)
+
+
 def text(value: Any) -> str:
     """``value`` as it is written on the command line."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

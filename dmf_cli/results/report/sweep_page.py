@@ -92,10 +92,6 @@ def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
     return {one.run.path: one for one in settings.place(known)} if known else {}
 
 
-def _words(label: settings.Label) -> str:
-    return ", ".join(f"{key}={value}" for key, value in label)
-
-
 def _of_rows(found: Comparison) -> dict[str, list[Path]]:
     """Setting -> its runs, the folds of one repetition apart."""
     return {row.group.name: [path for folds in row.group.runs for path in folds] for row in found.rows}
@@ -104,7 +100,7 @@ def _of_rows(found: Comparison) -> dict[str, list[Path]]:
 def _by_setting(runs: Sequence[Facts]) -> dict[str, list[Path]]:
     groups: dict[str, list[Path]] = {}
     for path, one in _placed(runs).items():
-        groups.setdefault(_words(one.setting) or "all runs", []).append(path)
+        groups.setdefault(settings.words(one.setting) or "all runs", []).append(path)
     return groups
 
 
@@ -152,7 +148,7 @@ def _repetitions(found: Comparison) -> Table:
     groups = [row.group for row in found.rows]
     every = sorted({repetition for group in groups for repetition in group.repetitions})
     rows = [
-        [cell(_words(r)), *(cell(g.mean_of(r) if r in g.repetitions else None) for g in groups)]
+        [cell(settings.words(r)), *(cell(g.mean_of(r) if r in g.repetitions else None) for g in groups)]
         for r in every
     ]
     columns = ("repetition", *(group.name for group in groups))
@@ -174,8 +170,8 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
             [
                 Cell(run.name, run.name, href=_link(run.path, file)),
                 Cell(run.state, run.state, style=f"state-{run.state}"),
-                cell(_words(place.setting) if place else None),
-                cell(_words(place.repetition) if place else None),
+                cell(settings.words(place.setting) if place else None),
+                cell(settings.words(place.repetition) if place else None),
                 Cell(f"{done} of {epochs}" if epochs else str(done), done),
                 cell(known[0] if known else None),
                 cell(value),
