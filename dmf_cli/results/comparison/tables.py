@@ -205,7 +205,6 @@ def notes(comparison: Comparison) -> list[str]:
     """The answer, what it would take to know more, and what the columns are."""
     found = [row.versus for row in comparison.rows if row.versus]
     over = sorted({row.mean.over for row in comparison.rows})
-    new = sorted({one.difference.over for one in found})
     power = [comparison.power] if comparison.power else []
     said = [
         f"Result: {comparison.verdict}",
@@ -221,7 +220,7 @@ def notes(comparison: Comparison) -> list[str]:
         *said,
         f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
         f"first, about these networks only; p both: {_both(found)}, as the "
-        "interval; Holm corrected, p both and the intervals of differences Bonferroni (they hold all at once); "
+        "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
         "better or worse is said if p seeds and p both are .05 or less",
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
