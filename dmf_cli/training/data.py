@@ -1,7 +1,7 @@
 """The data of a run: an opened dataset, its split, and the decoded training and validation images."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,39 @@ class Data:
             return (chosen > 0).astype("float32")[..., None]
         return np.eye(self.channels, dtype="float32")[chosen]
 
+    def warnings(self, monitor: str) -> list[str]:
+        """What training and validation images lack of the classes, and what follows from that, in words."""
+        found = []
+        names = self.dataset.classes[1:]
+        trained, validated = (self._classes_in(part) for part in (self.train, self.val))
+        if lacking := [name for c, name in enumerate(names, start=1) if c not in trained]:
+            found.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
+        lacking = [name for c, name in enumerate(names, start=1) if c not in validated]
+        if lacking:
+            said = f"no validation image holds {_listed(lacking)}: its validation Dice is undefined"
+            chosen = monitor.endswith("_dice") and len(lacking) == len(names)
+            found.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
+        return found
+
+    def _classes_in(self, part: Part) -> set[int]:
+        """The classes that some image of ``part`` holds; mostly a few images tell."""
+        found: set[int] = set()
+        for label in part.each_label():
+            found |= set(np.unique(label).tolist())
+            if len(found) == len(self.dataset.classes):
+                break
+        return found
+
     def weights(self, strength: float) -> np.ndarray | None:
         """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
         if not strength:
             return None
         shares = [np.count_nonzero(label) / label.size for label in self.train.each_label()]
         return lesion_weights(np.array(shares), strength)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names)
 
 
 def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
