@@ -17,6 +17,8 @@ from dmf_cli.errors import ConfigError, DatasetError
 if TYPE_CHECKING:
     from dmf_cli.datasets.survey import Survey
 
+NO_LESION = "normal"  # the stratum of the phantoms without one
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
@@ -148,16 +150,17 @@ def make_split(
 
 
 def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
-    """What belongs together and how large lesions are, for a split that does not leak."""
+    """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
     similarity, classes = config["similarity"], config["sizes"]
-    if dataset.synthetic or (similarity is None and classes == 1):
-        return {"links": splits.links_of(dataset)}
+    if dataset.synthetic:  # its strata say which lesions there are
+        holds = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
+        return {"links": splits.links_of(dataset), "holds": holds}
     from dmf_cli.datasets.survey import survey
 
     found = found or survey(dataset)
     similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
     sizes = splits.size_classes(dataset, found.areas, classes)
-    return {"links": splits.links_of(dataset, similar), "sizes": sizes}
+    return {"links": splits.links_of(dataset, similar), "sizes": sizes, "holds": found.classes}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:
