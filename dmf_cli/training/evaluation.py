@@ -142,9 +142,7 @@ def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     dice = headline.metric(rows[0]) if rows else ""
     counted = [i for i, row in enumerate(rows) if not math.isnan(row[dice])]
     sizes = {i: rows[i]["lesion_pixels"] + rows[i]["predicted_pixels"] for i in counted}
-    order = sorted(
-        (i for i in counted if sizes[i]), key=lambda i: (rows[i][dice], -sizes[i], rows[i]["id"])
-    )
+    order = sorted((i for i in counted if sizes[i]), key=lambda i: (rows[i][dice], -sizes[i], rows[i]["id"]))
     best = order[WORST:][-BEST:]
     return {**dict.fromkeys(order[:WORST], "worst"), **dict.fromkeys(reversed(best), "best")}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results import identity, index, places
+from dmf_cli.results import headline, identity, index, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
@@ -149,7 +149,7 @@ def config_of(path: Path) -> dict[str, Any]:
 
 def _scores(file: Path, metric: str) -> dict[str, float]:
     with _readable(file), file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
             raise UnknownNameError("metric", metric, names, "`dmf eval RUN metrics=full` adds distances")
@@ -166,7 +166,7 @@ def _scores(file: Path, metric: str) -> dict[str, float]:
 def _is_score(name: str | None) -> bool:
     return (
         bool(name)
-        and str(name).startswith(("foreground.", "class."))
+        and str(name).startswith(("foreground.", "mean.", "class."))
         and str(name).rsplit(".", 1)[-1] not in COUNTS
     )
 
