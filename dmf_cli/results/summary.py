@@ -13,24 +13,41 @@ from dmf_cli import metrics
 from dmf_cli.metrics import Counts
 
 Summary = dict[str, Any]
+OF_ALL_CLASSES = ("accuracy", "cb_dice")  # have a form of their own for several classes, see `all_classes`
 
 
-def summarize(matrices: np.ndarray, classes: Sequence[str], *, empty: str = "nan") -> Summary:
+def summarize(
+    matrices: np.ndarray,
+    classes: Sequence[str],
+    *,
+    empty: str = "nan",
+    lesions: np.ndarray | None = None,
+) -> Summary:
     """Per-image and pooled figures of the foreground, of each class and of trivial predictors.
 
     Args:
         matrices: ``(images, classes, classes)`` confusion matrices, truth in the rows.
         classes: class names, background first.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
+        lesions: ``(classes, classes)`` of :func:`dmf_cli.metrics.lesion_confusion`, over all images; of
+            several classes only.
 
     Returns:
         ``{"foreground": {METRIC: statistics}, "classes": {NAME: {METRIC: statistics, "counts": ...}},
         "all_classes": {"accuracy": statistics, "cb_dice": statistics}, "counts": ...,
         "trivial": {"nothing": {METRIC: statistics}, "everything": ...}}``; see :func:`statistics`
-        and :func:`outcomes`. Undefined figures are NaN.
+        and :func:`outcomes`. With several classes above 0 also ``"mean": {METRIC: statistics}``, see
+        :func:`mean_scores`, and ``"confusion": {"pixels": ..., "lesions": ...}``, matrices with the truth
+        in the rows. Undefined figures are NaN.
     """
     foreground, each = metrics.foreground_counts(matrices), metrics.class_counts(matrices)
+    several: Summary = {}
+    if len(classes) > 2:
+        several = {"mean": mean_scores(each, empty), "confusion": {"pixels": matrices.sum(axis=0).tolist()}}
+        if lesions is not None:
+            several["confusion"]["lesions"] = lesions.tolist()
     return {
+        **several,
         "foreground": scores(foreground, empty),
         "classes": {
             name: {**scores(column, empty), "counts": outcomes(column)}
@@ -46,6 +63,23 @@ def scores(counts: Counts, empty: str) -> Summary:
     """Statistics of every metric over the images of ``counts``, each of shape ``(images,)``."""
     each, pooled = metrics.values(counts, empty=empty), metrics.values(counts.pooled(), empty=empty)
     return {name: statistics(each[name], pooled[name]) for name in each}
+
+
+def per_image_means(each: Counts, empty: str) -> dict[str, np.ndarray]:
+    """The mean over the classes above 0 of each metric, one value an image; see ``mean_over_classes``.
+
+    Args:
+        each: counts ``(images, classes)``.
+        empty: see :func:`summarize`.
+    """
+    values = metrics.values(each, empty=empty)
+    return {k: metrics.mean_over_classes(v[:, 1:]) for k, v in values.items() if k not in OF_ALL_CLASSES}
+
+
+def mean_scores(each: Counts, empty: str) -> Summary:
+    """Statistics of the means over classes; pooled is the mean of what the classes have pooled."""
+    means, pooled = per_image_means(each, empty), metrics.values(each.pooled(), empty=empty)
+    return {k: statistics(v, metrics.mean_over_classes(pooled[k][1:])) for k, v in means.items()}
 
 
 def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, float]:

@@ -13,7 +13,11 @@ from rich.text import Text
 Row = Mapping[str, Any]
 BLOCKS = "▁▂▃▄▅▆▇█"
 TREND = 16  # epochs in a sparkline
-LABELS = {"val_foreground_dice": "val Dice", "val_objective": "val objective"}
+LABELS = {
+    "val_mean_dice": "val mean Dice",
+    "val_foreground_dice": "val Dice",
+    "val_objective": "val objective",
+}
 
 
 @dataclasses.dataclass
@@ -109,8 +113,8 @@ def line(row: Row, progress: Progress) -> str:
 
 
 def _best(row: Row) -> str:
-    if row.get("best") is None:
-        return ""
+    if row.get("best") is None:  # undefined, so that the objective chose the epoch
+        return f"best @{row['best_epoch']:.0f} by the objective" if row.get("best_epoch") else ""
     return f"best {number(row['best'])} @{row.get('best_epoch', 0):.0f}"
 
 

@@ -3,6 +3,7 @@
 Nothing is kept of an image but a row of numbers, and one histogram of all of them together.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +24,8 @@ class FullScores:
         empty: ``nan``, ``zero`` or ``one``.
 
     Attributes:
-        rows: one an image: ``foreground.METRIC`` and ``class.NAME.METRIC``, see
-            :func:`dmf_cli.metrics.measure`; ``foreground.ece``.
+        rows: one an image: ``foreground.METRIC``, ``class.NAME.METRIC`` and with several classes
+            ``mean.METRIC``, see :func:`dmf_cli.metrics.measure`; ``foreground.ece``.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FullScores:
                 truth, prediction, self.options, spacing=self._spacing(one), empty=self.empty
             )
             row |= {f"{scope}.{name}": value for name, value in found.items()}
+        row |= self._means(row)
         histogram = metrics.reliability(one.truth, one.foreground, bins=self.options.bins)
         self._histogram += histogram
         row["foreground.ece"] = float(metrics.ece(histogram))
@@ -55,6 +57,8 @@ class FullScores:
         """Add the statistics to a summary of :func:`dmf_cli.results.summary.summarize` with ``settings``."""
         ece = float(metrics.ece(self._histogram))
         figures["foreground"] |= summary.full_scores(self._columns("foreground"), {"ece": ece})
+        if len(self.classes) > 2:
+            figures["mean"] |= self._mean_statistics()
         for name in self.classes[1:]:
             scope = f"class.{name}" if len(self.classes) > 2 else "foreground"
             figures["classes"][name] |= summary.full_scores(self._columns(scope), {"ece": ece})
@@ -63,6 +67,20 @@ class FullScores:
             "spacing": self.spacing,
             "full_rules": self.options.rules(self.spacing is not None),
         }
+
+    def _means(self, row: dict[str, float]) -> dict[str, float]:
+        """Means over the classes above 0, of one image; the counts of lesions are no scores."""
+        names = [k.removeprefix("foreground.") for k in row if k.startswith("foreground.")]
+        above = self.classes[1:] if len(self.classes) > 2 else ()
+        return {
+            f"mean.{name}": float(metrics.mean_over_classes([row[f"class.{c}.{name}"] for c in above]))
+            for name in names
+            if above and name not in ("lesions", "lesions_found")
+        }
+
+    def _mean_statistics(self) -> dict[str, Any]:
+        """Statistics of the means over classes; of distances and detection nothing is pooled."""
+        return {k: summary.statistics(v, math.nan) for k, v in self._columns("mean").items()}
 
     def _structures(self, one: Predicted) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Masks of the foreground, and of each class above 0 if there are several."""

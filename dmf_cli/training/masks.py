@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from dmf_cli._machine import processors
 from dmf_cli.datasets.decode import image_size, read_image
 from dmf_cli.datasets.images import Geometry, restore
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
+from dmf_cli.results import palette
 from dmf_cli.training.predicting import Predict, View
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 MASK = re.compile(r"(.+)_mask(?:_\d+)?")
 PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
-# Okabe & Ito, bright on grey: one a class, over and over.
-COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +114,8 @@ def predict_files(
     probabilities: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Write ``masks/`` ``overlays/`` (``probabilities/``) and ``areas.csv`` below ``output``.
+    """Write ``masks/`` ``overlays/`` (``probabilities/``) and ``areas.csv`` below ``output``, with several
+    classes also ``legend.png``, which says the colours of the overlays.
 
     Masks are PNG at the image's own size: 0 and 255 for two classes, class indices for more. Probabilities
     are 16-bit PNG, 65535 being 1: of the foreground, and with more than two classes of each of them.
@@ -154,7 +154,9 @@ def predict_files(
             skipped += bad
             if good:
                 # Not before there is something to write: what cannot be read at all leaves no folder.
-                add = add or stack.enter_context(_table(output / "areas.csv", write.columns))
+                if add is None:
+                    add = stack.enter_context(_table(output / "areas.csv", write.columns))
+                    write.legend()
                 inputs, places = zip(*(view.prepare(image) for _, image in good), strict=True)
                 # Filled up: a smaller batch would be compiled once more.
                 filled = np.stack([*inputs, *[inputs[-1]] * (batch_size - len(inputs))])
@@ -255,7 +257,7 @@ class _Writer:
         mask, foreground = self.view.decide(found, where)
         several = len(self.classes) > 2
         self._save("masks", job.name, mask if several else mask * 255)
-        self._save("overlays", job.name, overlay(image, mask))
+        self._save("overlays", job.name, overlay(image, mask, len(self.classes)))
         if self.probabilities:
             self._save("probabilities", job.name, _sixteen_bits(foreground))
         if self.probabilities and several:
@@ -270,6 +272,12 @@ class _Writer:
             yield from (pixels, f"{pixels / mask.size:.6f}")
             if self.pixel is not None:
                 yield f"{pixels * self.pixel:.4f}"
+
+    def legend(self) -> None:
+        """Which colour of the overlays is which class, where there are several."""
+        pixels = legend(self.classes)
+        if pixels is not None:
+            self._save("", Path("legend"), pixels)
 
     def _save(self, folder: str, name: Path, pixels: np.ndarray) -> None:
         """Under a temporary name first: whoever finds a file finds a whole one."""
@@ -290,11 +298,34 @@ def _sixteen_bits(probabilities: np.ndarray) -> np.ndarray:
     return np.round(np.clip(probabilities, 0, 1) * 65535).astype(np.uint16)
 
 
-def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``image`` ``(H, W, C)`` uint8 as RGB, with the inner border of each class of ``mask`` in its colour."""
+def overlay(image: np.ndarray, mask: np.ndarray, classes: int = 2) -> np.ndarray:
+    """``image`` ``(H, W, C)`` uint8 as RGB, with the inner border of each class of ``mask`` in its colour.
+
+    Args:
+        image: as decoded.
+        mask: class indices ``(H, W)``.
+        classes: background included.
+    """
     made = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image.copy()
     padded = np.pad(mask, 1)
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     border = (mask > 0) & np.any([mask != other for other in neighbours], axis=0)
-    made[border] = np.array(COLOURS, np.uint8)[(mask[border] - 1) % len(COLOURS)]
+    colours = [palette.rgb(colour) for colour in palette.outlines(classes, palette.PREDICTION)]
+    made[border] = np.array(colours, np.uint8)[(mask[border] - 1) % len(colours)]
     return made
+
+
+def legend(classes: Sequence[str]) -> np.ndarray | None:
+    """A picture with the name of each class beside its colour, RGB; None for one class."""
+    entries = palette.legend(classes)
+    if not entries:
+        return None
+    font = ImageFont.load_default(16)
+    width = 48 + max(round(font.getlength(name)) for name, _ in entries)
+    picture = Image.new("RGB", (width, 28 * len(entries) + 8), "black")
+    draw = ImageDraw.Draw(picture)
+    for row, (name, colour) in enumerate(entries):
+        top = 28 * row + 4
+        draw.rectangle((8, top + 6, 28, top + 22), fill=colour)
+        draw.text((38, top + 5), name, fill="white", font=font)
+    return np.asarray(picture)

@@ -108,7 +108,7 @@ def score(
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
-    plots.plot_examples(run.predictions / f"{name}.png", result.examples)
+    plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 

@@ -86,9 +86,10 @@ class Session:
         keras.utils.set_random_seed(config["seed"])
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
         self.auto = ["trainer.epochs"] if config["trainer"]["epochs"] == "auto" else []
-        config = self.config = build.with_epochs(config, self.steps)
+        config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
         self.model = build.fused_model(config, self.data, self.steps)
-        build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)
+        total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
+        self.mean = build.compile_model(self.model, config, total, self.runtime.jit, len(classes))
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
@@ -108,6 +109,8 @@ class Session:
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
+                for line in self.data.warnings(self.config["trainer"]["monitor"]):
+                    log.warning("%s", line)
                 tracking.start()
                 self.fit(run, display, note, tracking)
                 stop.check()
@@ -146,9 +149,10 @@ class Session:
         from dmf_cli.training import build, callbacks
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
-        others = build.callbacks(self.config, monitor, callbacks.mode(monitor))
+        others = build.callbacks(self.config)
+        followed = {"track": tracking.epoch, "unpredicted": self.unpredicted}
         stop = trainer["on_nonfinite"] == "stop"
-        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, track=tracking.epoch)
+        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, **followed)
         writer.note = note
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):
@@ -169,6 +173,20 @@ class Session:
             callbacks=[*others, callbacks.Heartbeat(display.batch, self.stop.check), writer],
             verbose=0,
         )
+        for name in writer.missing:
+            log.warning(
+                "epoch %d, which is kept, never predicts %s in the validation images", writer.best_epoch, name
+            )
+
+    def unpredicted(self) -> list[str]:
+        """The classes that the validation images hold, and none of which was predicted in the last epoch."""
+        if self.mean is None:
+            return []
+        from keras.ops import convert_to_numpy
+
+        present, predicted = (convert_to_numpy(v.value) for v in (self.mean.present, self.mean.predicted))
+        names = self.data.dataset.classes[1:]
+        return [name for name, p, n in zip(names, present, predicted, strict=True) if p and not n]
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""

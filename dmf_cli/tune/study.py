@@ -13,6 +13,7 @@ from typing import Any
 from dmf_cli.config import composer, keys, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.results import headline
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
@@ -48,7 +49,7 @@ class Plan:
     @property
     def monitor(self) -> str:
         """The validation figure that is searched for; never one of the test split."""
-        return str(self.config["trainer"]["monitor"])
+        return headline.planned_monitor(self.config)
 
     @property
     def maximize(self) -> bool:
@@ -81,10 +82,10 @@ def plan(words: Sequence[str]) -> Plan:
     if pruner not in PRUNERS:
         raise UnknownNameError("pruner", pruner, PRUNERS)
     made = Plan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
-    if space.coefficients and made.monitor != "val_foreground_dice" and "loss" not in made.monitor:
+    if space.coefficients and made.monitor == headline.OBJECTIVE:
         raise ConfigError(
             f"trainer.monitor={made.monitor} is a sum with the weights that are searched: small weights on "
-            "large losses would win; use trainer.monitor=val_foreground_dice"
+            "large losses would win; use trainer.monitor=auto"
         )
     return made
 

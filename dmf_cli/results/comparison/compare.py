@@ -10,6 +10,7 @@ from scipy import stats
 
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
+from dmf_cli.results import headline
 from dmf_cli.results.comparison import events, intervals, loading, settings, verdict
 from dmf_cli.results.comparison.counting import Counted, count
 from dmf_cli.results.comparison.events import Events
@@ -90,7 +91,7 @@ class Comparison:
 def compare(
     paths: Sequence[Path],
     *,
-    metric: str,
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     baseline: str | None = None,
     only: Pairs = (),
@@ -101,7 +102,8 @@ def compare(
     Args:
         paths: run folders, or folders that hold some. Runs of one setting (seeds, folds) are pooled, and
             held against nothing.
-        metric: a column of the per-image tables, such as ``foreground.dice``; ``dice`` means the same.
+        metric: a column of the per-image tables, such as ``foreground.iou``. Without a scope, as ``dice``,
+            it is the mean over classes where all runs have several, else of the foreground. None: ``dice``.
         by: see :func:`dmf_cli.results.comparison.settings.place`.
         baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
             several have it, each other is held against the one that is like it in everything else. None:
@@ -113,7 +115,7 @@ def compare(
         RunFolderError: fewer than two comparable runs.
         ConfigError: the baseline is none of the settings, or all of them.
     """
-    metric = metric if "." in metric else f"foreground.{metric}"
+    metric = _in_full(paths, metric or "dice")
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
     found = collect(settings.place(runs, by))
@@ -143,6 +145,15 @@ def compare(
         verdict=verdict.of(held, lower),
         power=verdict.power(against, metric, differences),
     )
+
+
+def _in_full(paths: Sequence[Path], metric: str) -> str:
+    """``dice`` with the scope that the runs are judged by: ``mean.dice`` or ``foreground.dice``."""
+    if "." in metric:
+        return metric
+    folders, _ = loading.find(list(paths))
+    scope, _, _ = headline.of_files([folder / loading.PER_IMAGE for folder in folders]).partition(".")
+    return f"{scope}.{metric}"
 
 
 def lower_is_better(metric: str) -> bool:

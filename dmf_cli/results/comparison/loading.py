@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results import identity, index, places
+from dmf_cli.results import headline, identity, index, places
 from dmf_cli.results.comparison.cases import Case, by_truth, read
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
@@ -157,7 +157,7 @@ def config_of(path: Path) -> dict[str, Any]:
 
 def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
     with _readable(file), file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
             raise UnknownNameError("metric", metric, names, "`dmf eval RUN metrics=full` adds distances")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dmf_cli.errors import DmfError, RunFolderError
-from dmf_cli.results import cases, recorder, tables
+from dmf_cli.results import cases, headline, recorder, tables
 from dmf_cli.results.atomic import told
 from dmf_cli.results.cases import Example
 from dmf_cli.results.comparison import loading
@@ -164,7 +164,8 @@ def _columns(needed: str, file: Path) -> Columns:
 
 def _status(file: Path) -> dict[str, Any]:
     """What ``status.json`` says; a part of it that makes no sense is left out."""
-    found, kinds = _json(file), {"best": dict, "epochs": int, "skipped_steps": int, "message": str}
+    found = _json(file)
+    kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
     return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}
 
 
@@ -206,7 +207,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
     whole = [row for row in rows if None not in row and None not in row.values()]
     if rows and (len(whole) < len(rows) or "foreground.dice" not in rows[0]):
         raise RunFolderError(f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again")
-    return whole
+    return [headline.with_mean(row) for row in whole]
 
 
 def _tail(file: Path) -> list[str]:

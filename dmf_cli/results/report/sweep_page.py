@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
+from dmf_cli.results import headline
 from dmf_cli.results.comparison import loading, settings, tables
 from dmf_cli.results.comparison.compare import Comparison, compare
 from dmf_cli.results.comparison.intervals import Interval
@@ -20,7 +21,7 @@ def context(
     paths: Sequence[Path],
     file: Path,
     *,
-    metric: str = "foreground.dice",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     baseline: str | None = None,
 ) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def context(
         "comparison": _comparison(found) if found else None,
         "repetitions": _repetitions(found) if found else None,
         "charts": charts,
-        "runs": _listed(runs, metric, file),
+        "runs": _listed(runs, found.metric if found else metric or "foreground.dice", file),
     }
 
 
@@ -161,9 +162,8 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
     for run in runs:
         place, best = places.get(run.path), run.status.get("best") or {}
         scored = run.summaries.get("test", {})
-        scope, _, name = metric.partition(".")
-        value = scored.get(scope, {}).get(name, {}).get("mean") if scope == "foreground" else None
-        known = [v for k, v in best.items() if k != "epoch"]
+        scope, _, name = metric.rpartition(".")
+        value = _figures(scored, scope).get(name, {}).get("mean")
         epochs = run.status.get("epochs")
         done = int(max(run.epochs.get("epoch", [0])))
         rows.append(
@@ -173,7 +173,7 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
                 cell(settings.words(place.setting) if place else None),
                 cell(settings.words(place.repetition) if place else None),
                 Cell(f"{done} of {epochs}" if epochs else str(done), done),
-                cell(known[0] if known else None),
+                cell(headline.kept(best)[1]),
                 cell(value),
                 Cell(duration(run.seconds), run.seconds),
                 cell(str(run.status.get("message") or "")),
@@ -199,6 +199,13 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
         rows,
         frozenset({0, 1, 2, 3, 8}),
     )
+
+
+def _figures(summary: dict[str, Any], scope: str) -> dict[str, Any]:
+    """The figures of ``foreground``, ``mean`` or ``class.NAME`` in a summary; nothing where it has none."""
+    kind, _, name = scope.partition(".")
+    found = summary.get("classes", {}).get(name, {}) if kind == "class" else summary.get(scope, {})
+    return found if isinstance(found, dict) else {}
 
 
 def _link(run: Path, file: Path) -> str:
