@@ -16,7 +16,7 @@ from dmf_cli.datasets.duplicates import Description, Pair, describe, find
 from dmf_cli.errors import DmfError
 from dmf_cli.results.atomic import write_atomic
 
-VERSION = 2  # of what is kept; another one is not read
+VERSION = 3  # of what is kept; another one is not read
 log = logging.getLogger("dmf")
 
 
