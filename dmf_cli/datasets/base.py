@@ -3,8 +3,14 @@
 import abc
 import dataclasses
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.mask_values import Remark
+
+IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +19,7 @@ class Sample:
 
     Args:
         image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
-        label: ``(H, W)`` uint8 class indices, 0 = background.
+        label: ``(H, W)`` uint8 class indices, 0 = background; ``IGNORED`` counts nowhere.
     """
 
     image: np.ndarray
@@ -55,6 +61,14 @@ class Dataset(abc.ABC):
 
         Several threads call it at once.
         """
+
+    def label(self, index: int) -> np.ndarray:
+        """The labels of image ``index``, without decoding it where that can be had."""
+        return self.load(index).label
+
+    def mask_remarks(self) -> "list[Remark]":
+        """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
+        return []
 
     @abc.abstractmethod
     def fingerprint(self) -> str:

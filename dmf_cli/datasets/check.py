@@ -14,6 +14,7 @@ from dmf_cli.datasets import splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.pipeline import load_checked
 from dmf_cli.datasets.statistics import Statistics
 from dmf_cli.datasets.survey import Survey, Surveyor, keep, recall
@@ -26,6 +27,7 @@ KINDS = {
     "no image": (True, "masks without an image"),
     "size": (True, "masks of another size than their image"),
     "label": (True, "masks with values that no class has"),
+    "mask values": (True, "masks that hold more than two classes say"),
     "other": (True, "images that cannot be used"),
     "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
@@ -34,6 +36,11 @@ KINDS = {
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
     "full": (False, "masks without any background"),
+    "soft masks": (False, "masks with soft edges"),
+    "doubtful values": (False, "masks whose values may mean something else"),
+    "inverted": (False, "masks that may be inverted"),
+    "absent class": (False, "classes that no mask has"),
+    "vanishing": (False, "lesions that vanish at the size of the network"),
 }
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
 SEEDS = 20  # of plain random splits
@@ -122,6 +129,7 @@ def check(
     similarity: float | None,
     needs_masks: bool = True,
     unclaimed: Iterable[Path] = (),
+    remarks: Iterable[Remark] = (),
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Look at every image of ``dataset``.
@@ -132,13 +140,22 @@ def check(
         similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
+        remarks: what is known of the masks, see :func:`dmf_cli.datasets.mask_report.report`.
         progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
-    findings += _without_masks(dataset) if needs_masks else []
+    findings += [Finding(remark.kind, remark.where, remark.text) for remark in remarks]
+    bare = _without_masks(dataset) if needs_masks else []
+    findings += [
+        Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
+    ]
     statistics, readable = Statistics(dataset.classes), list[int]()
-    known, surveyor = recall(dataset), Surveyor(alike=not dataset.synthetic)
+    # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
+    known, surveyor = None if bare else recall(dataset), Surveyor(alike=not dataset.synthetic)
     for index in range(len(dataset)):
+        if index in bare:
+            progress()
+            continue
         try:
             sample = load_checked(dataset, index)
         except DatasetError as error:
@@ -190,11 +207,10 @@ def _kind(error: DatasetError) -> str:
     return next((kind for cls, kind in _BY_ERROR if isinstance(error, cls)), "other")
 
 
-def _without_masks(dataset: Dataset) -> list[Finding]:
+def _without_masks(dataset: Dataset) -> list[int]:
     if not isinstance(dataset, FolderDataset):
         return []
-    bare = [name for index, name in enumerate(dataset.ids) if not dataset.masks(index)]
-    return [Finding("no mask", (name,), f"image {name!r} has no mask file") for name in bare]
+    return [index for index in range(len(dataset)) if not dataset.masks(index)]
 
 
 def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
@@ -207,8 +223,6 @@ def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
     for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
         if area == 0 and stratum in lesions:
             findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))
-        if area == 1:
-            findings.append(Finding("full", (name,), f"the mask of {name!r} covers the whole image"))
     return findings
 
 

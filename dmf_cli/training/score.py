@@ -12,6 +12,7 @@ import numpy as np
 
 from dmf_cli import config as configs
 from dmf_cli import interrupts
+from dmf_cli.datasets import mask_report
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import CheckpointError, ConfigError
@@ -19,6 +20,7 @@ from dmf_cli.metrics import Full
 from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
+from dmf_cli.training.class_order import as_trained, trained_classes
 from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
 from dmf_cli.training.masks import check_channels
@@ -51,6 +53,10 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     datasets.check_place(config["dataset"])  # before anything slow is imported
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
+    if config["dataset"] != trained["dataset"]:  # the run has seen its own
+        options = image_options(config["dataset"])
+        mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
+        dataset = as_trained(dataset, trained_classes(run, trained))
     scored = Scored(run, trained, config, dataset, split)
     with interrupts.Deferred() as stop:
         return score(
