@@ -100,12 +100,15 @@ def _write(output: Path, report: "Report") -> list[Path]:
 def _print(report: "Report", files: Sequence[Path]) -> None:
     from rich.console import Console
 
+    from dmf_cli.datasets.grouping import describe
     from dmf_cli.results import check_report
 
     console, summary = Console(), report.statistics.summary()
     usable = len(report.dataset)
     print(f"{report.dataset.name}: {report.total} images, {usable} can be used")
     print(check_report.images(summary))
+    for label, text in describe(report.dataset).items():
+        print(f"{label}: {text}")
     for table in (check_report.strata(summary), check_report.classes(summary)):
         print()
         console.print(table)

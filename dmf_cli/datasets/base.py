@@ -3,6 +3,8 @@
 import abc
 import dataclasses
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +38,8 @@ class Dataset(abc.ABC):
         ids: one an image, unique, sorted, stable over machines, e.g. ``benign/benign (1)``.
         strata: one an image, what splits are stratified by, e.g. ``benign``.
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
+        grouping: what the groups are, in words; empty where nothing says.
+        left_out: stratum -> how many of its images are not used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
@@ -48,6 +52,8 @@ class Dataset(abc.ABC):
     ids: tuple[str, ...]
     strata: tuple[str, ...]
     groups: tuple[str, ...] | None = None
+    grouping: str = ""
+    left_out: Mapping[str, int] = MappingProxyType({})
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False

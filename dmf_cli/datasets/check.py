@@ -14,6 +14,7 @@ from dmf_cli.datasets import splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.grouping import describe
 from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.pipeline import load_checked
 from dmf_cli.datasets.statistics import Statistics
@@ -31,7 +32,7 @@ KINDS = {
     "other": (True, "images that cannot be used"),
     "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
-    "leak": (True, "near-duplicates in different parts of the split"),
+    "leak": (True, "near-duplicates, or images of one group, in different parts of the split"),
     "copy": (False, "files that are the same, byte for byte"),
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
@@ -108,6 +109,7 @@ class Subset(Dataset):
         self.ids = tuple(whole.ids[i] for i in indices)
         self.strata = tuple(whole.strata[i] for i in indices)
         self.groups = whole.groups and tuple(whole.groups[i] for i in indices)
+        self.grouping, self.left_out = whole.grouping, whole.left_out
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
@@ -268,10 +270,25 @@ def _splits(
             names = dataset.ids[pair.first], dataset.ids[pair.second]
             text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
             findings.append(Finding("leak", names, text))
+    findings += _parted(dataset, ours)
     of_others = [leaks(dataset, other, pairs) for other in others]
     mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
     named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
     return {**named, f"plain random, {SEEDS} seeds": mean}, findings
+
+
+def _parted(dataset: Dataset, split: splits.Split) -> list[Finding]:
+    """Groups, such as patients, that a split has on several sides."""
+    images: dict[str, dict[str, str]] = {}
+    for part in splits.PARTS:
+        for index in getattr(split, part):
+            if dataset.groups:
+                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
+    return [
+        Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
+        for group, parts in images.items()
+        if len(parts) > 1
+    ]
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -290,6 +307,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "usable": len(ids),
         "errors": report.errors,
         "warnings": len(report.findings) - report.errors,
+        "grouping": describe(report.dataset),
         "findings": [
             {"kind": f.kind, "error": f.is_error, "where": list(f.where), "text": f.text}
             for f in report.findings

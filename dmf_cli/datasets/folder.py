@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import numpy as np
 
 from dmf_cli import _lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding, mask_report, mask_values, planes
+from dmf_cli.datasets import coding, grouping, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import image_size, read_image, read_mask
@@ -52,6 +53,7 @@ class FolderDataset(Dataset):
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
         size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
+        folders: what the folders of the images are, see :func:`dmf_cli.datasets.grouping.group`.
         spacing: millimetres per pixel (row, column), or None.
 
     Raises:
@@ -76,6 +78,7 @@ class FolderDataset(Dataset):
         missing_mask: Literal["error", "empty"] = "error",
         table: Mapping[str, str] | None = None,
         size_mismatch: Literal["error", "skip"] = "error",
+        folders: Literal["auto", "strata", "patients", "none"] = "auto",
         spacing: Sequence[float] | None = None,
     ) -> None:
         self.name, self.classes = name, tuple(classes)
@@ -88,11 +91,13 @@ class FolderDataset(Dataset):
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
-        self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
+        self.left_out = Counter[str]()
+        found = find_pairs(_existing(name, dir), patterns, name, self.left_out)
+        self._pairs = _of_one_size(found, size_mismatch)
         self.ids = tuple(pair.id for pair in self._pairs)
-        self.strata = tuple(pair.stratum for pair in self._pairs)
-        if any(pair.patient for pair in self._pairs):  # an image of nobody known is a group of its own
-            self.groups = tuple(pair.patient or pair.id for pair in self._pairs)
+        # Whoever chooses strata by their folders has said what the folders are.
+        meant = "strata" if folders == "auto" and strata is not None else folders
+        self.strata, self.groups, self.grouping = grouping.group(self._pairs, name, meant)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""

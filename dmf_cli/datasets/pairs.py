@@ -7,6 +7,7 @@ import functools
 import glob
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -41,13 +42,14 @@ class Patterns(NamedTuple):
     table: Mapping[str, str] | None = None
 
 
-def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
+def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str] | None = None) -> list[Pair]:
     """Images below ``root`` with their masks, sorted by id.
 
     Args:
         root: an existing folder.
         patterns: relative to ``root``.
         name: of the dataset; the stratum of images that lie in ``root`` itself.
+        left_out: counts the images of each stratum that is not among ``patterns.strata``.
 
     Raises:
         ConfigError: a pattern that can match nothing anywhere.
@@ -58,6 +60,8 @@ def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
     named = {file: _fields(root, file, patterns, rows) for file in _images(root, patterns)}
     strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
+    if left_out is not None:
+        left_out.update(Counter(strata.values()) - Counter(strata[file] for file in chosen))
     _check_ids(root, chosen)
     find = _finder(root)
     looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}

@@ -55,6 +55,7 @@ def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("run", str(run.get("run", ""))),
         ("runs on", _runtime(run.get("runtime"))),
         ("data", _data(run)),
+        *run.get("grouping", {}).items(),
         ("model", f"{run['model']}, {run.get('parameters', 0):,} parameters" if "model" in run else ""),
         ("loss", f"{terms}, weighting {run.get('weighting', '-')}" if terms else ""),
         ("auxiliary", "" if auxiliary in (None, "none") else f"{auxiliary}, fading"),

@@ -208,11 +208,14 @@ class Session:
 
     def describe(self, run: RunFolder) -> dict[str, Any]:
         """What the banner says."""
+        from dmf_cli.datasets.grouping import describe
+
         return {
             "run": str(run.path),
             "runtime": self.runtime,
             "dataset": self.data.dataset.name,
             "images": {name: len(self.data.part(name)) for name in ("train", "val", "test")},
+            "grouping": describe(self.data.dataset),
             "model": self.config["model"]["name"],
             "parameters": self.model.network.count_params(),
             "terms": self.model.terms,

@@ -193,12 +193,27 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
         f"{len(split[part])} {part}" for part in ("train", "val", "test") if isinstance(split.get(part), list)
     ]
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
-    found += [("Images", ", ".join(sizes)), ("Model", _params(facts.config.get("model")))]
+    found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
+    found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
+    found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")
     if isinstance(auxiliary, Mapping) and auxiliary.get("name") not in (None, "none"):
         found.append(("Auxiliary loss", _params(auxiliary)))
     return [(name, value) for name, value in found if value]
+
+
+def _counted(counts: Any, least: int = 1) -> str:
+    """Images of each stratum, if there are at least so many strata."""
+    named = counts if isinstance(counts, Mapping) and len(counts) >= least else {}
+    return ", ".join(f"{name} {number}" for name, number in named.items())
+
+
+def _groups(split: Mapping[str, Any]) -> str:
+    """What is kept on one side, in words."""
+    words, groups = str(split.get("grouping") or ""), split.get("groups")
+    several = len(groups) if isinstance(groups, Mapping) else 0
+    return words or (f"{several} groups of several images" if several else "")
 
 
 def _params(group: Any) -> str:
