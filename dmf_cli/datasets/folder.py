@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding, grouping, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
@@ -279,7 +279,7 @@ def images_folder(config: Mapping[str, Any]) -> Path:
 def not_there(config: Mapping[str, Any]) -> str:
     """The line for a dataset that is not on this machine."""
     name, folder = config["name"], images_folder(config)
-    prepare = f"dmf data prepare dataset={name}"
+    prepare = hints.command("data", "prepare", f"dataset={name}")
     if config.get("dir"):
         close = _similar(folder)
         hint = f"did you mean {close}? " if close else ""

@@ -15,10 +15,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
@@ -169,11 +170,11 @@ def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
     """
     builder = _builder(config)
     if not builder.is_prepared():
-        given = "" if config["builder"] else f" dataset.name={config['name']}"
-        option = config["name"] if config["builder"] else "tfds"
+        name = config["name"]
+        words = [f"dataset={name}"] if config["builder"] else ["dataset=tfds", f"dataset.name={name}"]
         raise DatasetError(
-            f"{config['name']} is not there ({builder.data_path}): get it by "
-            f"`dmf data prepare dataset={option}{given}`"
+            f"{name} is not there ({builder.data_path}): get it by "
+            f"`{hints.command('data', 'prepare', *words)}`"
         )
     others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
     params = {k: v for k, v in config.items() if k not in others}
@@ -213,7 +214,8 @@ def _builder(config: Mapping[str, Any]) -> Any:
         )
     folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
     try:
-        return tfds.builder(name, data_dir=folder, file_format="array_record")
+        with nothing_left():
+            return tfds.builder(name, data_dir=folder, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

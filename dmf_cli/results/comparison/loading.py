@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import metrics
+from dmf_cli import hints, metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results import headline, identity, index, places
 from dmf_cli.results.comparison.cases import Case, by_truth, read
@@ -97,11 +97,13 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path} is running, not completed: wait until it ends")
     if entry.state != "completed":
         what = entry.said if status.get("state") else "is no run"
-        raise RunFolderError(f"{path} {what}, not completed: `dmf resume {path}` goes on with it")
+        raise RunFolderError(
+            f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
+        )
+    config = flat(identity.as_asked(config_of(path), status))
     settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
-    config = flat(identity.as_asked(config_of(path), status))
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
@@ -165,7 +167,8 @@ def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dic
         if any(math.isinf(value) for value in scores.values()):
             raise ValueError("infinite")
     if not scores:
-        raise RunFolderError(f"{file} has no rows: `dmf eval {file.parent.parent}` writes it again")
+        again = hints.command("eval", file.parent.parent)
+        raise RunFolderError(f"{file} has no rows: `{again}` writes it again")
     return scores, cases
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.results import confusion, headline, palette, plots, tables
 from dmf_cli.results.identity import as_asked
 from dmf_cli.results.recorder import Columns
@@ -32,8 +33,8 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `dmf resume {path}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `dmf resume {path}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
@@ -53,7 +54,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "subtitle": _subtitle(facts.config),
         "state": facts.state,
         "when": when(facts.status.get("started")),
-        "advice": ADVICE.get(facts.state, "").format(path=facts.path),
+        "advice": ADVICE.get(facts.state, "").format(resume=hints.command("resume", facts.path)),
         "message": str(facts.status.get("message") or ""),
         "log": facts.log,
         "problems": facts.problems,
