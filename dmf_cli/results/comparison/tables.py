@@ -132,6 +132,7 @@ def _event(events: Events) -> dict[str, Any]:
                 "images_only_baseline": row.baseline_only,
                 "counts": row.group.means.tolist(),
                 **(_difference(row.versus) if row.versus else {}),
+                "significant": row.significant,
             }
             for row in events.rows
         ],
@@ -145,8 +146,8 @@ def _difference(one: Versus) -> dict[str, Any]:
         "difference_low": one.difference.low,
         "difference_high": one.difference.high,
         "p_seeds": one.p_seeds,
+        "p_images": one.p_images,
         "p_both": one.p_both,
-        "significant": one.significant,
     }
 
 
@@ -231,7 +232,8 @@ def _said(events: Events) -> list[str]:
     each = ", ".join(f"{row.group.name} {row.mean:.1f}" for row in events.rows)
     tested = [
         f"{row.group.name} {row.versus.difference.mean:+.1f} {_between(row.versus.difference, '+')}, "
-        f"p seeds {row.versus.p_seeds:.3f}, p both {row.versus.p_both:.3f}"
+        f"p seeds {row.versus.p_seeds:.3f}, p images {row.versus.p_images:.3f}, "
+        f"p both {row.versus.p_both:.3f}"
         for row in events.rows
         if row.versus
     ]
