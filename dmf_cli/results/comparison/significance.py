@@ -147,7 +147,7 @@ def rank_biserial(differences: np.ndarray) -> float:
     return float((np.sign(values) * ranks).sum() / ranks.sum())
 
 
-def seeds_to_reach(comparisons: int) -> int:
+def seeds_toreach(comparisons: int) -> int:
     """Paired seeds from which the exact test can give .05 at all, after Holm over ``comparisons``."""
     return next(n for n in itertools.count(1) if comparisons * smallest_p(n) <= ALPHA)
 
@@ -170,9 +170,9 @@ def seeds_needed(
     size, alpha = abs(difference), ALPHA / comparisons
     if not size > TIE or math.isnan(by_seed):
         return None
-    for n in range(seeds_to_reach(comparisons), MANY + 1):
+    for n in range(seeds_toreach(comparisons), MANY + 1):
         parts = dataclasses.replace(images, seeds=by_seed**2 / n, seeds_freedom=n - 1)
-        if _power(size, by_seed, n, alpha) >= POWER and _reach(size, parts, alpha):
+        if _power(size, by_seed, n, alpha) >= POWER and reach(size, parts, alpha):
             return n
     return None
 
@@ -189,7 +189,7 @@ def _power(difference: float, spread: float, n: int, alpha: float) -> float:
     return min(agree, found)
 
 
-def _reach(difference: float, parts: Parts, alpha: float) -> bool:
+def reach(difference: float, parts: Parts, alpha: float) -> bool:
     """Whether four in five intervals for new seeds and images would leave 0 out."""
     z = float(special.ndtri(POWER))
     return difference >= parts.half(alpha) + z * math.sqrt(parts.total)
