@@ -41,8 +41,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(config: Mapping[str, Any]) -> "Report":
-    from dmf_cli.datasets import open_dataset
+    from dmf_cli.datasets import mask_report, open_dataset
     from dmf_cli.datasets.check import check
+    from dmf_cli.datasets.images import as_size
     from dmf_cli.datasets.splits import read_split
     from dmf_cli.training.data import make_split
 
@@ -63,6 +64,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
             similarity=split["similarity"],
             needs_masks=dataset.get("missing_mask") == "error",
             unclaimed=_unclaimed(dataset),
+            remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
             progress=advance,
         )
 
@@ -98,12 +100,15 @@ def _write(output: Path, report: "Report") -> list[Path]:
 def _print(report: "Report", files: Sequence[Path]) -> None:
     from rich.console import Console
 
+    from dmf_cli.datasets.grouping import describe
     from dmf_cli.results import check_report
 
     console, summary = Console(), report.statistics.summary()
     usable = len(report.dataset)
     print(f"{report.dataset.name}: {report.total} images, {usable} can be used")
     print(check_report.images(summary))
+    for label, text in describe(report.dataset).items():
+        print(f"{label}: {text}")
     for table in (check_report.strata(summary), check_report.classes(summary)):
         print()
         console.print(table)

@@ -3,8 +3,16 @@
 import abc
 import dataclasses
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.mask_values import Remark
+
+IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +21,7 @@ class Sample:
 
     Args:
         image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
-        label: ``(H, W)`` uint8 class indices, 0 = background.
+        label: ``(H, W)`` uint8 class indices, 0 = background; ``IGNORED`` counts nowhere.
     """
 
     image: np.ndarray
@@ -30,6 +38,8 @@ class Dataset(abc.ABC):
         ids: one an image, unique, sorted, stable over machines, e.g. ``benign/benign (1)``.
         strata: one an image, what splits are stratified by, e.g. ``benign``.
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
+        grouping: what the groups are, in words; empty where nothing says.
+        left_out: stratum -> how many of its images are not used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
@@ -42,6 +52,8 @@ class Dataset(abc.ABC):
     ids: tuple[str, ...]
     strata: tuple[str, ...]
     groups: tuple[str, ...] | None = None
+    grouping: str = ""
+    left_out: Mapping[str, int] = MappingProxyType({})
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
@@ -55,6 +67,14 @@ class Dataset(abc.ABC):
 
         Several threads call it at once.
         """
+
+    def label(self, index: int) -> np.ndarray:
+        """The labels of image ``index``, without decoding it where that can be had."""
+        return self.load(index).label
+
+    def mask_remarks(self) -> "list[Remark]":
+        """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
+        return []
 
     @abc.abstractmethod
     def fingerprint(self) -> str:

@@ -14,6 +14,8 @@ from dmf_cli.datasets import splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.grouping import describe
+from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.pipeline import load_checked
 from dmf_cli.datasets.statistics import Statistics
 from dmf_cli.datasets.survey import Survey, Surveyor, keep, recall
@@ -26,14 +28,20 @@ KINDS = {
     "no image": (True, "masks without an image"),
     "size": (True, "masks of another size than their image"),
     "label": (True, "masks with values that no class has"),
+    "mask values": (True, "masks that hold more than two classes say"),
     "other": (True, "images that cannot be used"),
     "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
-    "leak": (True, "near-duplicates in different parts of the split"),
+    "leak": (True, "near-duplicates, or images of one group, in different parts of the split"),
     "copy": (False, "files that are the same, byte for byte"),
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
     "full": (False, "masks without any background"),
+    "soft masks": (False, "masks with soft edges"),
+    "doubtful values": (False, "masks whose values may mean something else"),
+    "inverted": (False, "masks that may be inverted"),
+    "absent class": (False, "classes that no mask has"),
+    "vanishing": (False, "lesions that vanish at the size of the network"),
 }
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
 SEEDS = 20  # of plain random splits
@@ -101,6 +109,7 @@ class Subset(Dataset):
         self.ids = tuple(whole.ids[i] for i in indices)
         self.strata = tuple(whole.strata[i] for i in indices)
         self.groups = whole.groups and tuple(whole.groups[i] for i in indices)
+        self.grouping, self.left_out = whole.grouping, whole.left_out
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
@@ -122,6 +131,7 @@ def check(
     similarity: float | None,
     needs_masks: bool = True,
     unclaimed: Iterable[Path] = (),
+    remarks: Iterable[Remark] = (),
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Look at every image of ``dataset``.
@@ -132,13 +142,22 @@ def check(
         similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
+        remarks: what is known of the masks, see :func:`dmf_cli.datasets.mask_report.report`.
         progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
-    findings += _without_masks(dataset) if needs_masks else []
+    findings += [Finding(remark.kind, remark.where, remark.text) for remark in remarks]
+    bare = _without_masks(dataset) if needs_masks else []
+    findings += [
+        Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
+    ]
     statistics, readable = Statistics(dataset.classes), list[int]()
-    known, surveyor = recall(dataset), Surveyor(alike=not dataset.synthetic)
+    # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
+    known, surveyor = None if bare else recall(dataset), Surveyor(alike=not dataset.synthetic)
     for index in range(len(dataset)):
+        if index in bare:
+            progress()
+            continue
         try:
             sample = load_checked(dataset, index)
         except DatasetError as error:
@@ -190,11 +209,10 @@ def _kind(error: DatasetError) -> str:
     return next((kind for cls, kind in _BY_ERROR if isinstance(error, cls)), "other")
 
 
-def _without_masks(dataset: Dataset) -> list[Finding]:
+def _without_masks(dataset: Dataset) -> list[int]:
     if not isinstance(dataset, FolderDataset):
         return []
-    bare = [name for index, name in enumerate(dataset.ids) if not dataset.masks(index)]
-    return [Finding("no mask", (name,), f"image {name!r} has no mask file") for name in bare]
+    return [index for index in range(len(dataset)) if not dataset.masks(index)]
 
 
 def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
@@ -207,8 +225,6 @@ def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
     for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
         if area == 0 and stratum in lesions:
             findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))
-        if area == 1:
-            findings.append(Finding("full", (name,), f"the mask of {name!r} covers the whole image"))
     return findings
 
 
@@ -254,10 +270,25 @@ def _splits(
             names = dataset.ids[pair.first], dataset.ids[pair.second]
             text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
             findings.append(Finding("leak", names, text))
+    findings += _parted(dataset, ours)
     of_others = [leaks(dataset, other, pairs) for other in others]
     mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
     named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
     return {**named, f"plain random, {SEEDS} seeds": mean}, findings
+
+
+def _parted(dataset: Dataset, split: splits.Split) -> list[Finding]:
+    """Groups, such as patients, that a split has on several sides."""
+    images: dict[str, dict[str, str]] = {}
+    for part in splits.PARTS:
+        for index in getattr(split, part):
+            if dataset.groups:
+                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
+    return [
+        Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
+        for group, parts in images.items()
+        if len(parts) > 1
+    ]
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -276,6 +307,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "usable": len(ids),
         "errors": report.errors,
         "warnings": len(report.findings) - report.errors,
+        "grouping": describe(report.dataset),
         "findings": [
             {"kind": f.kind, "error": f.is_error, "where": list(f.where), "text": f.text}
             for f in report.findings

@@ -1,13 +1,22 @@
 """How masks say classes: by a threshold, by pixel value, or by colour."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from PIL import ImageColor
 
 from dmf_cli.errors import ConfigError, LabelError
 
-FAR = 128  # a pixel this far (in RGB) from every colour of the table is no blurred border, but another colour
+VOID = 255  # what most label maps give to pixels of no class
+SEVERAL = 32
+# Distances in RGB. A uniform patch has a colour of the table, a border a mixture of two of them.
+NEAR, LOSSY_NEAR = 24, 48
+FAR = 96  # from every mixture of two; where three colours meet, some are further than from two
+# In a JPEG a uniform patch is one of small steps, and a small one is an accident of its blocks.
+STEP, LOSSY_PATCH = 8, 16
+# "#" begins a comment in a shell and means nothing to Hydra; six digits alone may be a number.
+_HEX = re.compile(r"(?:#|0x|(?=0|\d*[a-f]))([0-9a-f]{6})", re.IGNORECASE)
 
 Colour = tuple[int, int, int]
 
@@ -60,40 +69,121 @@ def by_value(pixels: np.ndarray, table: Mapping[int, int] | None, classes: int, 
         raise LabelError(
             f"{where} holds the value {unknown[0]} and the dataset has {classes} classes "
             f"with values {sorted(table)}: set dataset.values or dataset.classes"
+            + _advice(unknown, len(present))
         )
     lookup = np.array([table[value] for value in present.tolist()], np.uint8)
     return lookup[inverse].reshape(pixels.shape)
 
 
-def nearest(pixels: np.ndarray, table: Mapping[Colour, int], where: object) -> np.ndarray:
+def _advice(unknown: list[float], count: int) -> str:
+    """What values that nobody expects mostly are."""
+    if unknown == [VOID]:
+        return f", or leave these pixels out by dataset.ignore={VOID}"
+    return " (so many values are those of a JPEG or of soft edges)" if count > SEVERAL else ""
+
+
+def nearest(
+    pixels: np.ndarray, table: Mapping[Colour, int], where: object, *, lossy: bool = False
+) -> np.ndarray:
     """Class of each pixel ``(H, W, 3)`` by its nearest colour; ``(H, W)`` uint8.
 
-    Borders that were smoothed are neither the one colour nor the other.
+    A pixel at a border may be a mixture of two colours of the table. A uniform patch is none: its colour is
+    in the table, or one that the table lacks.
+
+    Args:
+        pixels: uint8.
+        table: colour -> class.
+        where: what an error calls the mask.
+        lossy: JPEG, whose colours may be anything at borders and are a little off elsewhere.
 
     Raises:
-        LabelError: a colour that is near none of the table.
+        LabelError: a colour that is none of the table, and no mixture of two of them.
     """
-    known = np.array(list(table), np.int32)
-    present, inverse = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
-    distance = ((present[:, None].astype(np.int32) - known) ** 2).sum(axis=-1)
-    far = np.flatnonzero(distance.min(axis=1) > FAR**2)
-    if len(far):
-        found = "#" + bytes(present[far[0]].tolist()).hex()
-        named = ", ".join("#" + bytes(colour).hex() for colour in table)
-        raise LabelError(f"{where} holds the colour {found} and dataset.values has {named}: add it there")
+    known = np.array(list(table), np.float32)
+    codes = pack(pixels)
+    present, inverse = np.unique(codes, return_inverse=True)
+    inverse = inverse.reshape(codes.shape)
+    colours = unpack(present).astype(np.float32)
+    distance = np.linalg.norm(colours[:, None] - known, axis=-1)
+    counts = np.bincount(inverse.ravel(), minlength=len(present))
+    far = distance.min(axis=1) > (LOSSY_NEAR if lossy else NEAR)
+    patches = np.bincount(inverse[flat(pixels, STEP if lossy else 0)], minlength=len(present)) * far
+    wrong = patches > 0
+    if lossy and patches.sum() < max(LOSSY_PATCH, codes.size // 1000):
+        wrong[:] = False
+    if not lossy:
+        wrong |= _off_mixtures(colours, known) > FAR
+    if wrong.any():
+        worst = int(np.argmax(np.where(wrong, counts, 0)))
+        named, colour = ", ".join(map(written, table)), written(colours[worst])
+        raise LabelError(
+            f"{where} holds the colour {colour} ({counts[worst]} pixels) and dataset.values has {named}: "
+            "add it there"
+        )
     labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
-    return labels[inverse.reshape(-1)].reshape(pixels.shape[:2])
+    return labels[inverse]
+
+
+def flat(pixels: np.ndarray, step: int = 0) -> np.ndarray:
+    """Where a pixel of ``(H, W, ...)`` differs from its four neighbours by ``step`` at most, ``(H, W)``.
+
+    What lies outside is as what lies inside.
+    """
+    plane = pixels.reshape(*pixels.shape[:2], -1)
+    plane = plane.astype(np.int16) if plane.dtype == np.uint8 else plane
+    same = np.ones(plane.shape[:2], bool)
+    down = (abs(plane[1:] - plane[:-1]) <= step).all(axis=-1)
+    across = (abs(plane[:, 1:] - plane[:, :-1]) <= step).all(axis=-1)
+    same[1:] &= down
+    same[:-1] &= down
+    same[:, 1:] &= across
+    same[:, :-1] &= across
+    return same
+
+
+def pack(pixels: np.ndarray) -> np.ndarray:
+    """Colours ``(..., 3)`` uint8 as one number each."""
+    red, green, blue = (pixels[..., c].astype(np.int32) for c in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def unpack(codes: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`pack`."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
+
+
+def written(colour: Iterable[int]) -> str:
+    """A colour as it can be typed on a command line: ``0xff0000``."""
+    return "0x" + bytes(int(value) for value in colour).hex()
+
+
+def _off_mixtures(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """How far each colour is from the nearest mixture of two colours of the table."""
+    best = np.linalg.norm(colours[:, None] - known, axis=-1).min(axis=1)
+    for one in range(len(known)):
+        for other in range(one):
+            line = known[other] - known[one]
+            share = np.clip((colours - known[one]) @ line / max(float(line @ line), 1e-6), 0, 1)
+            best = np.minimum(best, np.linalg.norm(colours - known[one] - share[:, None] * line, axis=1))
+    return best
 
 
 def _key(key: int | str) -> int | Colour:
-    if not isinstance(key, str) or key.lstrip("-").isdecimal():
+    if not isinstance(key, str):
         return int(key)
-    red, green, blue = ImageColor.getrgb(key)[:3]
+    digits = _HEX.fullmatch(key.strip())
+    if digits:
+        return _rgb("#" + digits[1])
+    return int(key) if key.lstrip("-").isdecimal() else _rgb(key)
+
+
+def _rgb(name: str) -> Colour:
+    red, green, blue = ImageColor.getrgb(name)[:3]
     return red, green, blue
 
 
 def _wrong(values: object) -> ConfigError:
     return ConfigError(
         f"dataset.values is {values!r}: give pixel value and class index, as {{0: 0, 255: 1}}, or colours "
-        "by name or as #rrggbb, as {black: 0, red: 1}"
+        "by name or as 0xrrggbb, as {black: 0, red: 1, 0x00ff00: 2}"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from dmf_cli.datasets.planes import white_is_zero
 from dmf_cli.errors import UnreadableError
 
 
@@ -24,34 +25,17 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     """
     image = _open(path)
     if image.mode.startswith("I;16"):  # Pillow would clip 16 bits to 8
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+        values = 65535 - np.asarray(image) if white_is_zero(image) else np.asarray(image)
+        image = Image.fromarray((values // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise UnreadableError(f"{path} holds 32-bit values: save it with 8 or 16 bits")
     pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def read_plane(path: Path, *, keep_indices: bool) -> np.ndarray:
-    """One plane ``(H, W)`` of the mask at ``path``; alpha is dropped, colours become grey.
-
-    Args:
-        path: any format that Pillow reads.
-        keep_indices: of a palette file return the indices, not the grey of their colours.
-
-    Returns:
-        uint8; int64 or float for files of 16 or 32 bits, whose values are kept.
-
-    Raises:
-        DatasetError: unreadable or half-written.
-    """
-    image = _open(path)
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.int64)
-    if image.mode == "F" or (image.mode == "P" and keep_indices):
-        return np.asarray(image)
-    if image.mode in ("RGBA", "LA", "PA"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L"))
+def read_mask(path: Path) -> Image.Image:
+    """The mask at ``path``, decoded, see :mod:`dmf_cli.datasets.planes`; raises ``UnreadableError``."""
+    return _open(path)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -5,23 +5,25 @@ import functools
 import hashlib
 import logging
 import math
+import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding
+from dmf_cli.datasets import coding, grouping, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
-from dmf_cli.datasets.decode import image_size, read_image, read_plane
+from dmf_cli.datasets.decode import image_size, read_image, read_mask
+from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
-from dmf_cli.errors import ConfigError, DatasetError, SizeMismatchError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
-LABELS = 32  # grey values of masks are 255, or spread up to it; below this they are numbers of classes
 
 
 class FolderDataset(Dataset):
@@ -46,10 +48,12 @@ class FolderDataset(Dataset):
         values: pixel value -> class index of a label map; None: a mask of two classes is foreground where
             it is above ``threshold``, a mask of more classes holds the indices themselves. Keys such as
             ``red`` or ``"#ff0000"`` are colours: each pixel has the class of the nearest.
-        threshold: see ``values``; 0 means every value but 0.
+        threshold: see ``values``; 0 means every value but 0. ``auto``: 0, or half of the largest value where
+            masks have soft edges, see :mod:`dmf_cli.datasets.mask_values`.
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
         size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
+        folders: what the folders of the images are, see :func:`dmf_cli.datasets.grouping.group`.
         spacing: millimetres per pixel (row, column), or None.
 
     Raises:
@@ -69,41 +73,59 @@ class FolderDataset(Dataset):
         strata: Sequence[str] | None = None,
         classes: Sequence[str] = ("background", "lesion"),
         values: Mapping[int | str, int] | None = None,
-        threshold: int = 0,
+        threshold: int | Literal["auto"] = "auto",
         channels: Literal[1, 3] = 1,
         missing_mask: Literal["error", "empty"] = "error",
         table: Mapping[str, str] | None = None,
         size_mismatch: Literal["error", "skip"] = "error",
+        folders: Literal["auto", "strata", "patients", "none"] = "auto",
         spacing: Sequence[float] | None = None,
     ) -> None:
         self.name, self.classes = name, tuple(classes)
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         check_classes(classes)
-        self.channels, self.threshold, self._told_labels = channels, threshold, False
+        self.channels, self.threshold = channels, None if threshold == "auto" else threshold
+        self._looked: mask_report.Values | None = None
+        self._lock = threading.Lock()
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
-        self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
+        self.left_out = Counter[str]()
+        found = find_pairs(_existing(name, dir), patterns, name, self.left_out)
+        self._pairs = _of_one_size(found, size_mismatch)
         self.ids = tuple(pair.id for pair in self._pairs)
-        self.strata = tuple(pair.stratum for pair in self._pairs)
-        if any(pair.patient for pair in self._pairs):  # an image of nobody known is a group of its own
-            self.groups = tuple(pair.patient or pair.id for pair in self._pairs)
+        # Whoever chooses strata by their folders has said what the folders are.
+        meant = "strata" if folders == "auto" and strata is not None else folders
+        self.strata, self.groups, self.grouping = grouping.group(self._pairs, name, meant)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
         pair = self._pairs[index]
         image = read_image(pair.image, self.channels)
-        label = np.zeros(image.shape[:2], np.uint8)
-        for mask in pair.masks:
+        if not pair.masks:
+            return Sample(image, np.zeros(image.shape[:2], np.uint8))
+        label = self.label(index)
+        if label.shape != image.shape[:2]:
+            raise _sizes(pair.masks[0], label, f"image {pair.image.name}", image)
+        return Sample(image, label)
+
+    def label(self, index: int) -> np.ndarray:
+        """See :meth:`Dataset.label`."""
+        pair = self._pairs[index]
+        if not pair.masks:
+            return np.zeros(image_size(pair.image), np.uint8)
+        label = self._read_mask(pair.masks[0])
+        for mask in pair.masks[1:]:
             found = self._read_mask(mask)
             if found.shape != label.shape:
-                raise SizeMismatchError(
-                    f"{mask} is {_pixels(found)} pixels and its image {pair.image.name} {_pixels(label)}: "
-                    "give both the same size"
-                )
+                raise _sizes(mask, found, f"other mask {pair.masks[0].name}", label)
             label = np.maximum(label, found)
-        return Sample(image, label)
+        return label
+
+    def mask_remarks(self) -> list[Remark]:
+        """See :meth:`Dataset.mask_remarks`."""
+        return self._look().remarks if self._binary else []
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`."""
@@ -121,28 +143,50 @@ class FolderDataset(Dataset):
         """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""
         return self._pairs[index].masks
 
-    def _read_mask(self, path: Path) -> np.ndarray:
-        if self.colours:
-            return coding.nearest(read_image(path, 3), self.colours, path)
-        binary = self.values is None and len(self.classes) == 2
-        pixels = read_plane(path, keep_indices=not binary)
-        if binary:
-            self._tell_labels(path, pixels)
-            return (pixels > self.threshold).astype(np.uint8)
-        return coding.by_value(pixels, self.values, len(self.classes), path)
+    @property
+    def _binary(self) -> bool:
+        return self.values is None and self.colours is None and len(self.classes) == 2
 
-    def _tell_labels(self, path: Path, pixels: np.ndarray) -> None:
-        """Once: a mask of a few small values is a map of labels, which two classes make one lesion."""
-        if self._told_labels or not 1 < int(pixels.max(initial=0)) < LABELS:
-            return
-        values = np.unique(pixels).tolist()
-        if len(values) > 2:
-            self._told_labels = True
-            log.warning(
-                "%s holds the values %s, as a map of labels does, and all above %d are %s: for several "
-                "classes set dataset.classes, or dataset.values",
-                path, " ".join(map(str, values)), self.threshold, self.classes[1],
-            )  # fmt: skip
+    def _look(self) -> mask_report.Values:
+        """All masks, once: what is foreground in one of them depends on the others."""
+        with self._lock:
+            if self._looked is None:
+                files = sorted({file for pair in self._pairs for file in pair.masks})
+                sources = [functools.partial(_facts, file) for file in files]
+                self._looked = mask_report.look(self._key, sources, self.classes, self.threshold)
+            return self._looked
+
+    def _key(self) -> str:
+        return f"{self.fingerprint()}\0{self.reading()}"
+
+    def _read_mask(self, path: Path) -> np.ndarray:
+        image = read_mask(path)
+        lossy = image.format == "JPEG"
+        if self.colours:
+            return coding.nearest(planes.colours(image), self.colours, path, lossy=lossy)
+        if not self._binary:
+            if self.values is None and planes.is_coloured(image):
+                raise LabelError(
+                    f"{path} is coloured: say in dataset.values which colour is which class, as "
+                    "{black: 0, red: 1, 0x00ff00: 2}"
+                )
+            return coding.by_value(
+                planes.plane(image, keep_indices=True), self.values, len(self.classes), path
+            )
+        pixels = planes.plane(image, keep_indices=False)
+        if self.threshold is not None:
+            return (pixels > self.threshold).astype(np.uint8)
+        return mask_values.foreground(pixels, self._look().level, lossy=lossy).astype(np.uint8)
+
+
+def _facts(path: Path) -> mask_values.Facts:
+    return mask_values.facts(read_mask(path), str(path))
+
+
+def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray) -> SizeMismatchError:
+    return SizeMismatchError(
+        f"{one} is {_pixels(mask)} pixels and its {other} {_pixels(image)}: give both the same size"
+    )
 
 
 def _checked_spacing(spacing: Any) -> tuple[float, float]:
@@ -235,7 +279,7 @@ def images_folder(config: Mapping[str, Any]) -> Path:
 def not_there(config: Mapping[str, Any]) -> str:
     """The line for a dataset that is not on this machine."""
     name, folder = config["name"], images_folder(config)
-    prepare = f"dmf data prepare dataset={name}"
+    prepare = hints.command("data", "prepare", f"dataset={name}")
     if config.get("dir"):
         close = _similar(folder)
         hint = f"did you mean {close}? " if close else ""

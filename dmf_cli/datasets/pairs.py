@@ -1,11 +1,13 @@
 """Which files below a folder are images, and which masks belong to each: patterns, no decoding."""
 
 import bisect
+import contextlib
 import fnmatch
 import functools
 import glob
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -40,13 +42,14 @@ class Patterns(NamedTuple):
     table: Mapping[str, str] | None = None
 
 
-def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
+def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str] | None = None) -> list[Pair]:
     """Images below ``root`` with their masks, sorted by id.
 
     Args:
         root: an existing folder.
         patterns: relative to ``root``.
         name: of the dataset; the stratum of images that lie in ``root`` itself.
+        left_out: counts the images of each stratum that is not among ``patterns.strata``.
 
     Raises:
         ConfigError: a pattern that can match nothing anywhere.
@@ -57,10 +60,15 @@ def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
     named = {file: _fields(root, file, patterns, rows) for file in _images(root, patterns)}
     strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
+    if left_out is not None:
+        left_out.update(Counter(strata.values()) - Counter(strata[file] for file in chosen))
     _check_ids(root, chosen)
     find = _finder(root)
-    masks = {file: find(_mask_pattern(patterns.masks, named[file]), file) for file in chosen}
-    _check_masks(root, masks, patterns, lambda file: _mask_pattern(patterns.masks, named[file]))
+    looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}
+    masks = {file: find(looked[file], file) for file in chosen}
+    _check_masks(root, masks, patterns, looked)
+    others = {file: pattern for file, pattern in looked.items() if file not in masks}
+    _check_claims(masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
     patients = {file: named[file].get("patient", "") for file in chosen}
     return sorted(
         Pair(identity(root, file), strata[file], file, masks[file], patients[file]) for file in chosen
@@ -78,6 +86,8 @@ def unclaimed_masks(root: Path, patterns: Patterns, name: str) -> list[Path]:
     taken = {file for pair in pairs for file in (pair.image, *pair.masks)}
     # A folder may be several levels deep, everything else is a part of a name.
     pattern = re.sub(r"[{][^{}]*[}]", "*", patterns.masks.replace("{folder}/", "**/"))
+    # A field beside a star is one star: two of them stand for folders.
+    pattern = "/".join(part if part == "**" else re.sub(r"[*]+", "*", part) for part in pattern.split("/"))
     return sorted(p for p in root.glob(pattern) if _is_image(p.name) and p not in taken and p.is_file())
 
 
@@ -220,28 +230,67 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
 
 
 def _check_masks(
-    root: Path, masks: Mapping[Path, tuple[Path, ...]], patterns: Patterns, looked: Callable[[Path], str]
+    root: Path, masks: Mapping[Path, tuple[Path, ...]], patterns: Patterns, looked: Mapping[Path, str]
 ) -> None:
     bare = sorted(image for image, found in masks.items() if not found)
     if len(bare) == len(masks):
         raise DatasetError(
-            f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked(bare[0])}): "
+            f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked[bare[0]]}): "
             "set dataset.masks"
         )
     if bare and patterns.missing_mask == "error":
         raise DatasetError(
-            f"{bare[0]} has no mask (looked for {looked(bare[0])}; {len(bare)} of {len(masks)} images have "
+            f"{bare[0]} has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have "
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
             "without a mask are free of lesions"
         )
+
+
+def _excluded(
+    root: Path,
+    patterns: Patterns,
+    rows: Mapping[str, Mapping[str, str]] | None,
+    masks: Mapping[Path, tuple[Path, ...]],
+) -> dict[Path, str]:
+    """Images that ``exclude`` leaves out, with the patterns of their masks; its masks are no images."""
+    taken, found = {mask for several in masks.values() for mask in several}, {}
+    hidden = _hidden(root, patterns.exclude) - taken
+    for file in hidden.intersection(root.glob(patterns.images)) if hidden else ():
+        if _is_image(file.name):
+            with contextlib.suppress(DatasetError):  # it need not fit `parse`, nor have a row in the table
+                found[file] = _mask_pattern(patterns.masks, _fields(root, file, patterns, rows))
+    return found
+
+
+def _check_claims(
+    masks: Mapping[Path, tuple[Path, ...]],
+    looked: Mapping[Path, str],
+    others: Mapping[Path, str],
+    find: Callable[[str, Path], tuple[Path, ...]],
+    pattern: str,
+) -> None:
+    """No mask belongs to two images, be it that one of them is not used: ``1*`` takes the masks of 10 too.
+
+    Of ``others`` (left out, with what was looked for) those that look for the very same files take nothing
+    from anybody: a smaller copy in another folder, for example.
+    """
     owner: dict[Path, Path] = {}
     for image in sorted(masks):
         for mask in masks[image]:
             if owner.setdefault(mask, image) != image:
-                raise DatasetError(
-                    f"{mask} is a mask of two images, {owner[mask].name} and {image.name}: make "
-                    f"dataset.masks={patterns.masks!r} narrower"
-                )
+                raise _two_images(mask, owner[mask], image.name, pattern)
+    for other in sorted(others):
+        for mask in find(others[other], other):
+            image = owner.get(mask)
+            if image is not None and looked[image] != others[other]:
+                name = f"{other.name} (left out by dataset.strata or dataset.exclude)"
+                raise _two_images(mask, image, name, pattern)
+
+
+def _two_images(mask: Path, one: Path, other: str, pattern: str) -> DatasetError:
+    return DatasetError(
+        f"{mask} is a mask of two images, {one.name} and {other}: make dataset.masks={pattern!r} narrower"
+    )
 
 
 def _check_ids(root: Path, files: Iterable[Path]) -> None:

@@ -181,10 +181,22 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint(),
         "how": dict(split.how),
+        "strata": dict(sorted(Counter(dataset.strata).items())),
+        "left_out": dict(sorted(dataset.left_out.items())),
+        "grouping": dataset.grouping,
+        "groups": _members(dataset),
         **ids,
         "hashes": {dataset.ids[i]: dataset.content(i) for i in used},
     }
     write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _members(dataset: Dataset) -> dict[str, list[str]]:
+    """The ids of each group of several images; empty where nothing says who belongs together."""
+    found: dict[str, list[str]] = {}
+    for name, group in zip(dataset.ids, dataset.groups or (), strict=False):
+        found.setdefault(group, []).append(name)
+    return {group: names for group, names in found.items() if len(names) > 1}
 
 
 def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> Split:

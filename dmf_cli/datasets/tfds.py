@@ -6,6 +6,7 @@ import hashlib
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding
+from dmf_cli.datasets import coding, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.cache import nothing_left
+from dmf_cli.datasets.mask_values import Remark
 from dmf_cli.datasets.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -56,7 +59,7 @@ class TfdsDataset(Dataset):
         mask: str | None = None,
         classes: Sequence[str] = ("background", "foreground"),
         values: Mapping[int | str, int] | None = None,
-        threshold: int = 0,
+        threshold: int | Literal["auto"] = "auto",
         channels: Literal[1, 3] = 3,
         parts: str | Mapping[str, str] = "own",
         stratum: str | None = None,
@@ -64,7 +67,10 @@ class TfdsDataset(Dataset):
     ) -> None:
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
-        self.name, self.classes, self.channels, self.threshold = name, tuple(classes), channels, threshold
+        self.name, self.classes, self.channels = name, tuple(classes), channels
+        self.threshold = None if threshold == "auto" else threshold
+        self._looked: mask_report.Values | None = None
+        self._lock = threading.Lock()
         check_classes(classes)
         self.values, self.codes = coding.split(values or {}, len(self.classes))
         self._builder, features = builder, builder.info.features
@@ -100,10 +106,47 @@ class TfdsDataset(Dataset):
     def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
         if self.codes:
             return coding.nearest(_as_channels(_pixels(mask, self._mask), 3), self.codes, where)
-        plane = mask.reshape(mask.shape[:2]) if mask.ndim == 2 or mask.shape[2] == 1 else mask[..., 0]
-        if self.values is None and len(self.classes) == 2:
+        plane = planes.plane(_as_image(mask), keep_indices=True)
+        if not self._binary:
+            return coding.by_value(plane, self.values, len(self.classes), where)
+        if self.threshold is not None:
             return (plane > self.threshold).astype(np.uint8)
-        return coding.by_value(plane, self.values, len(self.classes), where)
+        return mask_values.foreground(plane, self._look().level, lossy=False).astype(np.uint8)
+
+    def mask_remarks(self) -> list[Remark]:
+        """See :meth:`Dataset.mask_remarks`."""
+        return self._look().remarks if self._binary else []
+
+    @property
+    def _binary(self) -> bool:
+        return self.values is None and not self.codes and len(self.classes) == 2
+
+    def _look(self) -> mask_report.Values:
+        """All masks, once; no image is decoded."""
+        with self._lock:
+            if self._looked is None:
+                read = self._undecoded({self._mask})
+
+                def facts(number: int) -> mask_values.Facts:
+                    place = self._places[number]
+                    mask = np.asarray(read[place.split][place.position][self._mask])
+                    return mask_values.facts(_as_image(mask), self.ids[number])
+
+                sources = [functools.partial(facts, number) for number in range(len(self._places))]
+                self._looked = mask_report.look(self._masks_key, sources, self.classes, self.threshold)
+            return self._looked
+
+    def _masks_key(self) -> str:
+        """Not the fingerprint, which needs the labels; sets have versions."""
+        return repr((str(self._builder.data_path), self.ids, self.reading()))
+
+    def _undecoded(self, wanted: set[str]) -> dict[str, Any]:
+        """Split -> its records, in which no picture but those ``wanted`` is decoded."""
+        features = self._builder.info.features
+        skipped = {
+            k: tfds.decode.SkipDecoding() for k, f in features.items() if k not in wanted and _is_image(f)
+        }
+        return {s: self._builder.as_data_source(split=s, decoders=skipped) for s in self._sources}
 
     def _told_by(self, key: str | None, what: str) -> tuple[str, ...] | None:
         """Feature ``key`` of each image as text, without decoding any."""
@@ -112,8 +155,7 @@ class TfdsDataset(Dataset):
         features = self._builder.info.features
         if key not in features:
             raise ConfigError(f"dataset.{what} is {key!r}: {suggest(key, list(features))}")
-        skipped = {k: tfds.decode.SkipDecoding() for k, f in features.items() if k != key and _is_image(f)}
-        sources = {s: self._builder.as_data_source(split=s, decoders=skipped) for s in self._sources}
+        sources = self._undecoded({key})
         found = (sources[place.split][place.position][key] for place in self._places)
         return tuple(_text(features[key], value) for value in found)
 
@@ -128,11 +170,11 @@ def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
     """
     builder = _builder(config)
     if not builder.is_prepared():
-        given = "" if config["builder"] else f" dataset.name={config['name']}"
-        option = config["name"] if config["builder"] else "tfds"
+        name = config["name"]
+        words = [f"dataset={name}"] if config["builder"] else ["dataset=tfds", f"dataset.name={name}"]
         raise DatasetError(
-            f"{config['name']} is not there ({builder.data_path}): get it by "
-            f"`dmf data prepare dataset={option}{given}`"
+            f"{name} is not there ({builder.data_path}): get it by "
+            f"`{hints.command('data', 'prepare', *words)}`"
         )
     others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
     params = {k: v for k, v in config.items() if k not in others}
@@ -172,7 +214,8 @@ def _builder(config: Mapping[str, Any]) -> Any:
         )
     folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
     try:
-        return tfds.builder(name, data_dir=folder, file_format="array_record")
+        with nothing_left():
+            return tfds.builder(name, data_dir=folder, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -220,6 +263,12 @@ def _pixels(values: Any, key: str) -> np.ndarray:
             "1, 3 or 4 channels can be used"
         )
     return pixels[..., :3]
+
+
+def _as_image(mask: np.ndarray) -> Image.Image:
+    """A mask for :func:`dmf_cli.datasets.planes.plane`, with its values as they are."""
+    flat = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
+    return Image.fromarray(flat if flat.dtype in (np.uint8, np.uint16, np.float32) else flat.astype(np.int32))
 
 
 def _as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

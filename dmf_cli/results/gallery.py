@@ -69,12 +69,12 @@ def choose(dataset: Dataset, count: int) -> list[int]:
 
 
 def render(dataset: Dataset) -> Table:
-    """Images, and patients where they are known, of each stratum; the last line counts all."""
+    """Images, and groups such as patients where they are known, of each stratum; the last line counts all."""
     table = Table(box=None, pad_edge=False)
     table.add_column("stratum")
     table.add_column("images", justify="right")
     if dataset.groups is not None:
-        table.add_column("patients", justify="right")
+        table.add_column("groups", justify="right")
     for stratum, images in sorted(Counter(dataset.strata).items()):
         table.add_row(stratum, str(images), *_patients(dataset, stratum))
     table.add_row("all", str(len(dataset)), *_patients(dataset, None), style="bold")

@@ -138,7 +138,7 @@ class EpochWriter(keras.callbacks.Callback):
         if self.stop or len(found) == len(steps):
             raise NonFiniteError(
                 f"{what}; the checkpoint is from before: lower optimizer.learning_rate, "
-                "set optimizer.clipnorm=1, or use trainer.precision=float32"
+                f"{_precise('float32')}or set optimizer.clipnorm=1"
             )
         log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
 
@@ -152,8 +152,8 @@ class EpochWriter(keras.callbacks.Callback):
             if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
                 raise NonFiniteError(
                     f"{variable.path} became NaN or infinite in epoch {epoch}: an activation overflowed; the "
-                    "checkpoint is from before: use trainer.precision=float32 or mixed_bfloat16, or lower "
-                    "optimizer.learning_rate"
+                    f"checkpoint is from before: {_precise('float32 or mixed_bfloat16')}lower "
+                    "optimizer.learning_rate, or set optimizer.clipnorm=1"
                 )
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
@@ -190,6 +190,14 @@ class EpochWriter(keras.callbacks.Callback):
         note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
         note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
         checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
+
+
+def _precise(wanted: str) -> str:
+    """The advice to compute with a larger range, where there is one."""
+    now = keras.config.dtype_policy().name
+    if now != "mixed_float16":  # bfloat16 has the range of float32
+        return ""
+    return f"use trainer.precision={wanted}, "
 
 
 def had_stopped(note: dict[str, Any] | None) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import keeping, splits
+from dmf_cli.datasets import keeping, mask_report, splits
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.images import as_size
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
@@ -110,6 +111,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
+    mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = splits.load_split(split_file, dataset, same_content=True)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import dmf_cli
+from dmf_cli import hints
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import ConfigError, RunError, RunFolderError
 from dmf_cli.results.atomic import write_atomic
@@ -42,7 +43,7 @@ def check(kind: str, output: Path) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunFolderError(_refused(output, "read-only" if above.is_dir() else f"{above} is a file"))
     if kind == "onnx" and importlib.util.find_spec("tf2onnx") is None:
-        raise ConfigError("--format onnx needs the package tf2onnx: pip install 'dmf-cli[export]'")
+        raise ConfigError(f"--format onnx needs the package tf2onnx: {hints.install('export')}")
 
 
 def check_network(network: Any, kind: str) -> None:

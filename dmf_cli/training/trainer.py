@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets, interrupts
+from dmf_cli import datasets, hints, interrupts
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
@@ -55,7 +55,8 @@ def resume(path: Path | str) -> Path:
     run = RunFolder.open(path)
     if run.read_status().get("state") == "completed":
         raise ConfigError(
-            f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run"
+            f"{run.path} is complete: `{hints.command('eval', run.path)}` scores it, "
+            "`dmf train` starts a new run"
         )
     session = Session(configs.load_run(run.path), split_file=run.split_file)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
@@ -214,11 +215,14 @@ class Session:
 
     def describe(self, run: RunFolder) -> dict[str, Any]:
         """What the banner says."""
+        from dmf_cli.datasets.grouping import describe
+
         return {
             "run": str(run.path),
             "runtime": self.runtime,
             "dataset": self.data.dataset.name,
             "images": {name: len(self.data.part(name)) for name in ("train", "val", "test")},
+            "grouping": describe(self.data.dataset),
             "model": self.config["model"]["name"],
             "parameters": self.model.network.count_params(),
             "terms": self.model.terms,
@@ -248,7 +252,7 @@ def _interrupted(run: RunFolder) -> str:
 def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
     if run.last_checkpoint.is_file():
-        return f"`dmf resume {run.path}` goes on from the end of its last epoch"
+        return f"`{hints.command('resume', run.path)}` goes on from the end of its last epoch"
     return f"no epoch was complete; start anew, {run.path} can be removed"
 
 

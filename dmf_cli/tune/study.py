@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.config import composer, keys, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
@@ -193,6 +194,7 @@ def opened(plan: Plan) -> Iterator[Any]:
     """
     from dmf_cli.sweep.claim import Claim
 
+    _check_optuna()  # before anything is left behind
     _check_folder(plan)
     with told(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
@@ -225,11 +227,15 @@ def _described(plan: Plan) -> dict[str, Any]:
     return {"search": {**searched, "monitor": plan.monitor}, "trials": plan.trials, "pruner": plan.pruner}
 
 
-def _optuna(plan: Plan) -> Any:
+def _check_optuna() -> None:
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError:
-        raise UsageError("dmf tune needs Optuna: pip install 'dmf-cli[tune]'") from None
+        raise UsageError(f"dmf tune needs Optuna: {hints.install('tune')}") from None
+
+
+def _optuna(plan: Plan) -> Any:
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 

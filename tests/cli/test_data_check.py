@@ -7,6 +7,7 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
+from dmf_cli.errors import LabelError
 from dmf_cli.training import data as runs
 from tests.datasets.copies import CHANGES, images
 
@@ -83,7 +84,6 @@ def faults(root):
         ("contradiction", ["benign/6", "malignant/other"]),
         ("copy", ["malignant/13", "malignant/twin"]),
         ("near-duplicate", ["malignant/13", "malignant/twin"]),
-        ("empty", ["benign/2"]),
         ("empty", ["benign/5"]),
         ("full", ["malignant/12"]),
     ]
@@ -94,7 +94,8 @@ def test_everything_that_is_wrong_is_told_at_once(folder, tmp_path, capsys):
     code, report = check(folder, tmp_path)
     assert code == 1
     assert found(report) == wanted
-    assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (19, 16, 6, 5)
+    assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (19, 15, 6, 4)
+    assert report["statistics"]["strata"]["benign"]["without lesion"] == 1  # of benign/2 nobody knows
     out = capsys.readouterr().out
     assert "benign/6 ~ malignant/other" in out
     with Image.open(tmp_path / "out" / "pairs.png") as picture:
@@ -104,6 +105,30 @@ def test_everything_that_is_wrong_is_told_at_once(folder, tmp_path, capsys):
         file.unlink()
     check(folder, tmp_path)
     assert not (tmp_path / "out" / "pairs.png").exists()  # it showed what is gone
+
+
+def test_soft_inverted_and_vanishing_masks_are_warnings(folder, tmp_path):
+    """In the check and in the first lines of a training."""
+    soft = Image.new("L", (64, 64))
+    soft.paste(255, (10, 10, 30, 30))
+    soft.resize((40, 40)).resize((64, 64)).save(folder / "benign" / "1_mask.png")
+    Image.eval(soft, lambda value: 255 - value).save(folder / "benign" / "2_mask.png")
+    add(folder, "benign", 3, PIXELS[3], side=1)
+    code, report = check(folder, tmp_path, "dataset.image_size=16")
+    kinds = [kind for kind, _ in found(report)]
+    assert (code, kinds) == (0, ["soft masks", "inverted", "vanishing"])
+
+
+def test_a_training_says_what_the_check_says(folder, caplog):
+    add(folder, "benign", 3, PIXELS[3], side=1)
+    words = ["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", "dataset.image_size=16"]
+    runs.open_data(configs.compose(words))
+    assert "busi: lesions of 1 of 18 images vanish at 16x16 (benign/3)" in caplog.text
+    three = np.zeros((64, 64), np.uint8)
+    three[10:30, 10:30], three[40:60, 10:30] = 128, 255
+    Image.fromarray(three).save(folder / "benign" / "3_mask.png")
+    with pytest.raises(LabelError, match=r"busi: 1 of 18 masks hold several values, as .*: 0 128 255"):
+        runs.open_data(configs.compose(words))
 
 
 def test_labels_that_no_class_has(folder, tmp_path):
@@ -186,6 +211,7 @@ def test_busi_leaks_in_a_plain_split_only(tmp_path, monkeypatch):
     kinds = [kind for kind, _ in found(report)]
     assert kinds.count("contradiction") >= 5
     assert kinds.count("near-duplicate") >= 50
+    assert set(kinds) == {"contradiction", "near-duplicate"}  # of its masks there is nothing to say
     assert report["leaks"]["as configured"] == {"pairs": 0, "patients": 0, "test_images": 0, "test_share": 0}
     assert report["leaks"]["plain random"]["pairs"] >= 20
     assert report["leaks"]["plain random, 20 seeds"]["test_share"] > 0.1

@@ -193,7 +193,7 @@ def test_onnx_without_its_package_says_how_to_get_it(run, capsys, monkeypatch):
     monkeypatch.setattr(exporting.importlib.util, "find_spec", lambda name: None)
     code, error = one_line([run.path, "--format", "onnx"], capsys)
     assert code == 2
-    assert "pip install 'dmf-cli[export]'" in error
+    assert "pip install '.[export]'" in error
 
 
 @pytest.mark.mount

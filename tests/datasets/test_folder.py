@@ -158,10 +158,11 @@ def test_values_and_keys_that_mean_nothing_are_told(maps):
 def test_masks_of_fractions_keep_their_foreground(maps):
     path = maps["dir"] / "masks/a.png"
     path.unlink()
-    Image.fromarray(np.array([[0, 0.5, 1], [0, 0, 0]], np.float32)).save(path.with_suffix(".tif"))
+    Image.fromarray(np.array([[0, 0.7, 1], [0, 0.2, 0]], np.float32)).save(path.with_suffix(".tif"))
     maps["masks"] = "masks/{stem}.*"
-    assert FolderDataset(**maps).load(0).label.tolist() == [[0, 1, 1], [0, 0, 0]]
-    with pytest.raises(DatasetError, match=r"holds the value 0\.5"):
+    assert FolderDataset(**maps).load(0).label.tolist() == [[0, 1, 1], [0, 0, 0]]  # above half
+    assert FolderDataset(**maps, threshold=0).load(0).label.tolist() == [[0, 1, 1], [0, 1, 0]]
+    with pytest.raises(DatasetError, match=r"holds the value 0\.2"):
         FolderDataset(**maps, classes=["background", "a", "b"]).load(0)
 
 
@@ -200,21 +201,6 @@ def test_the_real_images_open():
         len(list(Path(os.environ["DMF_BUSI_DIR"]).glob(f"*/{Path(i).name}_mask*"))) > 1 for i in data.ids
     )
     assert united > 0
-
-
-def test_a_map_of_labels_that_two_classes_make_one_lesion_is_told_once(busi, caplog):
-    for name in ("1", "2"):
-        label = np.zeros((20, 30), np.uint8)
-        label[2:8, 2:8], label[10:14, 2:8] = 1, 2
-        Image.fromarray(label).save(busi / f"benign/benign ({name})_mask.png")
-    data = open_busi(busi)
-    assert data.load(0).label.max() == data.load(1).label.max() == 1
-    assert [r.getMessage().partition("mask.png ")[2] for r in caplog.records] == [
-        "holds the values 0 1 2, as a map of labels does, and all above 0 are lesion: for several classes "
-        "set dataset.classes, or dataset.values"
-    ]
-    assert open_busi(busi, classes=("background", "a", "b")).load(0).label.max() == 2
-    assert len(caplog.records) == 1
 
 
 def test_exclude_is_a_path_or_a_name(busi):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.pairs import Patterns, unclaimed_masks
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from tests.datasets.test_folder import open_busi
 
@@ -98,6 +99,40 @@ def test_a_mask_of_two_images_is_an_error(tmp_path):
     make(tmp_path, *(f"{part}/{s}.png" for s in ("1", "10", "2") for part in ("images", "masks")))
     with pytest.raises(DatasetError, match=r"10\.png is a mask of two images, 1\.png and 10\.png"):
         pairs(tmp_path, masks="masks/{stem}*.png")
+
+
+def test_a_mask_of_an_image_that_is_left_out_is_not_taken_either(tmp_path):
+    names = ("case1", "case10", "case11")
+    make(tmp_path, *(f"images/a/{s}.png" for s in names[:1]), *(f"images/b/{s}.png" for s in names[1:]))
+    make(tmp_path, *(f"masks/{s}.png" for s in names))
+    options = {"images": "images/*/*", "masks": "masks/{stem}*.png"}
+    for left_out in ({"strata": ["images/a"]}, {"exclude": "case1?.png"}):
+        with pytest.raises(DatasetError, match=r"of two images, case1\.png and case10\.png \(left out by"):
+            pairs(tmp_path, **options, **left_out)
+        exact = {**options, "masks": "masks/{stem}.png"}
+        assert pairs(tmp_path, **exact, **left_out) == {"images/a/case1": ["masks/case1.png"]}
+
+
+def test_a_smaller_copy_that_is_left_out_claims_nothing(tmp_path):
+    make(tmp_path, "full/a.png", "thumbs/a.png", "masks/a.png", "masks/a_1.png", "full/odd.png")
+    options = {"images": "*s*/*", "masks": "masks/{stem}*.png", "exclude": "masks/*"}
+    (tmp_path / "full").rename(tmp_path / "scans")
+    make(tmp_path, "masks/odd.png")
+    parse = r"(?P<part>scans|thumbs)/(?P<name>a|odd)"
+    both = ["masks/a.png", "masks/a_1.png"]
+    found = pairs(tmp_path, **{**options, "parse": parse, "strata": ["scans"]})
+    assert found == {"scans/a": both, "scans/odd": ["masks/odd.png"]}
+
+
+def test_a_field_beside_a_star_finds_masks_without_an_image(tmp_path):
+    """The two of them would be ``**``, which stands for folders."""
+    make(tmp_path, "images/a.png", "masks/a_1.png", "masks/b_1.png", "masks/a/c_2.png")
+    for pattern in ("masks/{stem}*.png", "masks/*{stem}*.png", "masks/{stem}*{stem}*.png"):
+        patterns = Patterns("images/*", pattern, missing_mask="empty")
+        if "{stem}*{" in pattern:
+            make(tmp_path, "masks/a_a.png")
+        names = [file.name for file in unclaimed_masks(tmp_path, patterns, "x")]
+        assert names == ["b_1.png"] if "{stem}*{" not in pattern else ["a_1.png", "b_1.png"]
 
 
 def test_the_folder_above_is_recognised(busi):

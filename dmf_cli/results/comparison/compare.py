@@ -11,7 +11,9 @@ from scipy import stats
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results import headline
-from dmf_cli.results.comparison import intervals, loading, settings, verdict
+from dmf_cli.results.comparison import events, intervals, loading, settings, verdict
+from dmf_cli.results.comparison.counting import Counted, count
+from dmf_cli.results.comparison.events import Events
 from dmf_cli.results.comparison.groups import Group, collect, same_images
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.comparison.loading import Run
@@ -26,8 +28,10 @@ class Row:
     """One setting.
 
     Args:
-        group: its runs and scores.
+        group: its runs and scores, of the images that count.
         mean: over repetitions and images, with its interval.
+        own: mean over whatever images each run could score, as in its own table; it differs from ``mean``
+            where images do not count.
         bootstrapped: ends of the percentile bootstrap of the same mean.
         std: of the repetitions' means, n - 1; NaN for one.
         rank: mean rank over images, 1 is best.
@@ -37,6 +41,7 @@ class Row:
 
     group: Group
     mean: Interval
+    own: float
     bootstrapped: tuple[float, float]
     std: float
     rank: float
@@ -52,7 +57,9 @@ class Comparison:
         metric: a column of the per-image tables.
         rows: one a setting.
         baseline: what the others are held against, for people; empty where there is one setting only.
-        images: ids, in the order of the columns of every group's scores.
+        counted: which images count, and why others do not; every figure is of these.
+        events: what the others say: false alarms, missed lesions, each counted and tested; empty where all
+            images count.
         common: repetitions that all settings have.
         within: what the runs of one repetition differ in, which is their mean; ``((),)``: each is one run.
         friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
@@ -65,7 +72,8 @@ class Comparison:
     metric: str
     rows: tuple[Row, ...]
     baseline: str
-    images: tuple[str, ...]
+    counted: Counted
+    events: tuple[Events, ...]
     common: int
     within: tuple[Label, ...]
     friedman: float
@@ -73,6 +81,11 @@ class Comparison:
     left_out: tuple[str, ...]
     verdict: str
     power: str
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Ids of the images that count, in the order of the columns of every group's scores."""
+        return self.counted.images
 
 
 def compare(
@@ -106,9 +119,10 @@ def compare(
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
     found = collect(settings.place(runs, by))
-    groups, left_out = found.groups, [*left_out, *others, *found.left_out]
-    if not groups:
+    whole, left_out = found.groups, [*left_out, *others, *found.left_out]
+    if not whole:
         raise RunFolderError(f"no setting is whole: {left_out[-1]}")
+    counted, groups = count(whole, found.images, by_truth=runs[0].by_truth, metric=metric)
     alone = len(groups) == 1 and baseline is None
     if alone and len(groups[0].scores) == 1 and len(groups[0].runs[0]) == 1:
         raise RunFolderError(f"one run is left, and two or more are needed: {left_out[-1]}")
@@ -121,7 +135,8 @@ def compare(
         metric=metric,
         rows=rows,
         baseline=name,
-        images=found.images,
+        counted=counted,
+        events=events.of(_ordered(whole, rows), pairs, counted),
         common=len(_common(groups)),
         within=found.within,
         friedman=_friedman(groups),
@@ -216,14 +231,20 @@ def _rows(groups: Sequence[Group], against: dict[Label, Versus], lower: bool) ->
     for group, rank, won in zip(groups, _ranks(groups, lower), _wins(groups, lower), strict=True):
         spread = float(np.std(group.means, ddof=1)) if len(group.means) > 1 else math.nan
         mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
-        rows.append(Row(group, mean, bootstrapped, spread, rank, won, against.get(group.label)))
+        own = intervals.mean_of(group.own)
+        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, against.get(group.label)))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 
 def _table(groups: Sequence[Group]) -> np.ndarray:
-    """``(settings, images)``, the images that count everywhere."""
-    table = np.array([group.per_image for group in groups])
-    return table[:, ~np.isnan(table).any(axis=0)]
+    """``(settings, images)``, repetitions averaged first."""
+    return np.array([group.per_image for group in groups])
+
+
+def _ordered(groups: Sequence[Group], rows: Sequence[Row]) -> list[Group]:
+    """``groups`` in the order of ``rows``."""
+    by_label = {group.label: group for group in groups}
+    return [by_label[row.group.label] for row in rows]
 
 
 def _ranks(groups: Sequence[Group], lower: bool) -> list[float]:

@@ -88,7 +88,7 @@ def boxes(comparison: Comparison) -> Figure:
     with figure.style():
         made, axes = _axes(len(rows))
         for y, row in enumerate(rows):
-            _box(axes, y, row.group.per_image[~np.isnan(row.group.per_image)])
+            _box(axes, y, row.group.per_image)
         _names(axes, rows)
         axes.set_xlabel(f"{comparison.metric} of one image")
         axes.set_title(

@@ -10,6 +10,7 @@ from dmf_cli.results import _latex
 from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.comparison.compare import Comparison, Row
+from dmf_cli.results.comparison.events import Events
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.comparison.versus import Versus
 from dmf_cli.results.narrow import Fitted, Name, add_numbers
@@ -48,6 +49,7 @@ RECORD = (
     "n",
     "images",
     "mean",
+    "own_mean",
     "std",
     "low",
     "high",
@@ -91,6 +93,8 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "baseline": comparison.baseline,
         "verdict": comparison.verdict,
         "power": comparison.power,
+        "images": _counted_images(comparison),
+        "events": [_event(one) for one in comparison.events],
         "friedman_p": comparison.friedman,
         "settings": [
             {
@@ -102,6 +106,47 @@ def content(comparison: Comparison) -> dict[str, Any]:
             for row in comparison.rows
         ],
         "left_out": list(comparison.left_out),
+    }
+
+
+def _counted_images(comparison: Comparison) -> dict[str, Any]:
+    excluded = [
+        {"why": one.kind, "everywhere": one.everywhere, "images": list(one.images)}
+        for one in comparison.counted.excluded
+    ]
+    return {"count": len(comparison.images), "of": comparison.counted.total, "excluded": excluded}
+
+
+def _event(events: Events) -> dict[str, Any]:
+    """Counts a repetition, and their difference to the baseline's."""
+    return {
+        "kind": events.kind,
+        "images": events.images,
+        "settings": [
+            {
+                "setting": row.group.name,
+                "mean": row.mean,
+                "std": row.std,
+                "images": row.images,
+                "images_only_here": row.only,
+                "images_only_baseline": row.baseline_only,
+                "counts": row.group.means.tolist(),
+                **(_difference(row.versus) if row.versus else {}),
+            }
+            for row in events.rows
+        ],
+    }
+
+
+def _difference(one: Versus) -> dict[str, Any]:
+    return {
+        "baseline": one.baseline.name,
+        "difference": one.difference.mean,
+        "difference_low": one.difference.low,
+        "difference_high": one.difference.high,
+        "p_seeds": one.p_seeds,
+        "p_both": one.p_both,
+        "significant": one.significant,
     }
 
 
@@ -119,6 +164,7 @@ def record(row: Row) -> list[Any]:
         len(row.group.means),
         row.group.scores.shape[1],
         mean.mean,
+        row.own,
         row.std,
         mean.low,
         mean.high,
@@ -159,10 +205,11 @@ def notes(comparison: Comparison) -> list[str]:
     """The answer, what it would take to know more, and what the columns are."""
     found = [row.versus for row in comparison.rows if row.versus]
     over = sorted({row.mean.over for row in comparison.rows})
-    new = sorted({one.difference.over for one in found})
     power = [comparison.power] if comparison.power else []
     said = [
         f"Result: {comparison.verdict}",
+        f"Images: {comparison.counted.described}",
+        *(line for one in comparison.events for line in _said(one)),
         *(f"Power: {line}" for line in power),
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
         f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
@@ -172,10 +219,29 @@ def notes(comparison: Comparison) -> list[str]:
     return [
         *said,
         f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
-        f"first, about these networks only; p both: for new {' or new '.join(new)}; all Holm corrected; "
+        f"first, about these networks only; p both: {_both(found)}, as the "
+        "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
         "better or worse is said if p seeds and p both are .05 or less",
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
+
+
+def _said(events: Events) -> list[str]:
+    """``false alarms on 12 images: weighting=var 1.0, weighting=fixed 0.0 a repetition; ...``."""
+    each = ", ".join(f"{row.group.name} {row.mean:.1f}" for row in events.rows)
+    tested = [
+        f"{row.group.name} {row.versus.difference.mean:+.1f} {_between(row.versus.difference, '+')}, "
+        f"p seeds {row.versus.p_seeds:.3f}, p both {row.versus.p_both:.3f}"
+        for row in events.rows
+        if row.versus
+    ]
+    return [f"{events.kind}, of {events.images} images a repetition: " + "; ".join([each, *tested])]
+
+
+def _both(found: Sequence[Versus]) -> str:
+    """``for new seeds and images``; one repetition against several says nothing."""
+    over = sorted({one.difference.over for one in found} - {"nothing"})
+    return f"for new {' or new '.join(over)}" if over else "not known of one repetition"
 
 
 def _within(comparison: Comparison) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dmf_cli import hints
 from dmf_cli.errors import DmfError, RunFolderError
 from dmf_cli.results import cases, headline, recorder, tables
 from dmf_cli.results.atomic import told
@@ -139,7 +140,9 @@ def _lacking(facts: Facts) -> list[str]:
     if not facts.epochs and not any("epochs.csv" in line for line in facts.problems):
         lacks.append(f"{facts.path / 'epochs.csv'}: no finished epoch, so there are no curves")
     if facts.state == "completed" and not facts.summaries and not any("summary" in p for p in facts.problems):
-        lacks.append(f"{facts.path / 'metrics'}: no scores; `dmf eval {facts.path}` writes them")
+        lacks.append(
+            f"{facts.path / 'metrics'}: no scores; `{hints.command('eval', facts.path)}` writes them"
+        )
     return lacks
 
 
@@ -187,9 +190,13 @@ def _summary(file: Path) -> dict[str, Any]:
     try:  # whatever a table of it needs has to be there
         tables.title(found), tables.notes(found), tables.sections(found)
     except (KeyError, TypeError, AttributeError, ValueError):
-        what = f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again"
-        raise RunFolderError(what) from None
+        raise _damaged(file) from None
     return found
+
+
+def _damaged(file: Path) -> RunFolderError:
+    again = hints.command("eval", file.parent.parent)
+    return RunFolderError(f"{file} is damaged: `{again}` writes it again")
 
 
 def _nan(value: Any) -> Any:
@@ -206,7 +213,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
             raise RunFolderError(f"{file} is damaged ({error})") from None
     whole = [row for row in rows if None not in row and None not in row.values()]
     if rows and (len(whole) < len(rows) or "foreground.dice" not in rows[0]):
-        raise RunFolderError(f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again")
+        raise _damaged(file)
     return [headline.with_mean(row) for row in whole]
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.results import confusion, headline, palette, plots, tables
 from dmf_cli.results.identity import as_asked
 from dmf_cli.results.recorder import Columns
@@ -32,8 +33,8 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `dmf resume {path}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `dmf resume {path}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
@@ -53,7 +54,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "subtitle": _subtitle(facts.config),
         "state": facts.state,
         "when": when(facts.status.get("started")),
-        "advice": ADVICE.get(facts.state, "").format(path=facts.path),
+        "advice": ADVICE.get(facts.state, "").format(resume=hints.command("resume", facts.path)),
         "message": str(facts.status.get("message") or ""),
         "log": facts.log,
         "problems": facts.problems,
@@ -193,12 +194,27 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
         f"{len(split[part])} {part}" for part in ("train", "val", "test") if isinstance(split.get(part), list)
     ]
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
-    found += [("Images", ", ".join(sizes)), ("Model", _params(facts.config.get("model")))]
+    found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
+    found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
+    found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")
     if isinstance(auxiliary, Mapping) and auxiliary.get("name") not in (None, "none"):
         found.append(("Auxiliary loss", _params(auxiliary)))
     return [(name, value) for name, value in found if value]
+
+
+def _counted(counts: Any, least: int = 1) -> str:
+    """Images of each stratum, if there are at least so many strata."""
+    named = counts if isinstance(counts, Mapping) and len(counts) >= least else {}
+    return ", ".join(f"{name} {number}" for name, number in named.items())
+
+
+def _groups(split: Mapping[str, Any]) -> str:
+    """What is kept on one side, in words."""
+    words, groups = str(split.get("grouping") or ""), split.get("groups")
+    several = len(groups) if isinstance(groups, Mapping) else 0
+    return words or (f"{several} groups of several images" if several else "")
 
 
 def _params(group: Any) -> str:

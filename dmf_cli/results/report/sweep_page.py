@@ -209,9 +209,13 @@ def _figures(summary: dict[str, Any], scope: str) -> dict[str, Any]:
 
 
 def _link(run: Path, file: Path) -> str:
-    """To the report of the run where there is one, else to its folder; relative, so that a copy works."""
+    """To the report of the run where there is one, else to its folder; relative, so that a copy works.
+
+    Both without symbolic links: a browser goes up from where a page really is.
+    """
     from urllib.parse import quote
 
     target = run / "report.html"
-    inside = os.path.relpath(target if target.is_file() else run, file.resolve().parent)
+    where = run.resolve() / target.name if target.is_file() else run.resolve()
+    inside = os.path.relpath(where, file.parent.resolve())
     return quote(Path(inside).as_posix())

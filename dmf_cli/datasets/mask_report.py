@@ -1,0 +1,191 @@
+"""What is certainly or possibly wrong with the masks of a dataset, looked at once and kept in the cache.
+
+Values first (see :mod:`dmf_cli.datasets.mask_values`), then the labels that come of them: masks that may be
+inverted, classes that no mask has, lesions that vanish at the size of the network.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from dmf_cli._machine import processors
+from dmf_cli.datasets import mask_values
+from dmf_cli.datasets.base import IGNORED, Dataset
+from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.decode import quiet
+from dmf_cli.datasets.images import Resize, prepare_label
+from dmf_cli.datasets.mask_values import Facts, Remark
+from dmf_cli.errors import DatasetError, DmfError, LabelError
+from dmf_cli.results.atomic import write_atomic
+
+VERSION = 1  # of what is kept; another one is not read
+HALF = 0.5  # share of all pixels, and of those at the border, from which masks look inverted
+FIRST = 3  # images that a line names
+log = logging.getLogger("dmf")
+T = TypeVar("T")
+
+
+class Values(NamedTuple):
+    """What the values of all masks say: the threshold of foreground, and remarks."""
+
+    level: float
+    remarks: list[Remark]
+
+
+class _Label(NamedTuple):
+    """One image: its classes at its own size, those that are left at the network's, and where they lie."""
+
+    classes: set[int]
+    left: set[int]
+    area: float
+    border: float
+
+
+def look(
+    key: Callable[[], str],
+    sources: Sequence[Callable[[], Facts]],
+    classes: Sequence[str],
+    given: float | None,
+) -> Values:
+    """The values of all masks of two classes.
+
+    Args:
+        key: of the cache: what the masks are and how they are read; an ``OSError`` of it keeps nothing.
+        sources: one a mask file; a ``DatasetError`` of one is told when the mask is loaded.
+        classes: names.
+        given: ``dataset.threshold``; None: ``auto``.
+    """
+
+    def fresh() -> dict[str, Any]:
+        found = [fact for fact in _parallel(sources) if fact is not None]
+        level = mask_values.threshold(found) if given is None else given
+        return {"level": level, "remarks": mask_values.remarks(found, classes, given)}
+
+    kept = _kept(lambda: f"values\0{key()}\0{given}", fresh)
+    return Values(float(kept["level"]), _remarks(kept))
+
+
+def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
+    """Everything about the masks of ``dataset``; what is certain first. Synthetic masks are exact."""
+    if dataset.synthetic:
+        return []
+    first = dataset.mask_remarks()
+    if any(remark.certain for remark in first):
+        return sorted(first, key=lambda remark: not remark.certain)
+
+    def key() -> str:
+        return f"labels\0{dataset.fingerprint()}\0{dataset.reading()}\0{size}\0{resize}"
+
+    return first + _remarks(_kept(key, lambda: {"remarks": _of_labels(dataset, size, resize)}))
+
+
+def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> None:
+    """Warn of everything in :func:`report`.
+
+    Raises:
+        LabelError: for what is certainly wrong.
+    """
+    for remark in report(dataset, size, resize):
+        if remark.certain:
+            raise LabelError(f"{dataset.name}: {remark.text}")
+        log.warning("%s: %s", dataset.name, remark.text)
+
+
+def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
+    def one(index: int) -> _Label:
+        label = dataset.label(index)
+        foreground = (label > 0) & (label != IGNORED)
+        edge = np.concatenate([foreground[0], foreground[-1], foreground[:, 0], foreground[:, -1]])
+        left = set(np.unique(prepare_label(label, size, resize)).tolist())
+        return _Label(set(np.unique(label).tolist()) - {IGNORED}, left, foreground.mean(), edge.mean())
+
+    sources = [lambda index=index: one(index) for index in range(len(dataset))]
+    found = dict(zip(dataset.ids, _parallel(sources), strict=True))
+    labels = {name: label for name, label in found.items() if label is not None}
+    made = [_full(labels), _inverted(dataset, labels), *_absent(dataset, labels), _vanishing(labels, size)]
+    return [remark for remark in made if remark]
+
+
+def _full(labels: dict[str, _Label]) -> Remark | None:
+    full = [name for name, label in labels.items() if label.area == 1]
+    text = f"{len(full)} of {len(labels)} masks cover the whole image ({_first(full)}): look at them"
+    return Remark("full", tuple(full), text) if full else None
+
+
+def _inverted(dataset: Dataset, labels: dict[str, _Label]) -> Remark | None:
+    """Lesions lie inside their images: what covers most of them and of their borders is background."""
+    odd = [name for name, label in labels.items() if HALF < label.area < 1 and label.border > HALF]
+    if len(dataset.classes) > 2 or not odd:
+        return None
+    area = 100 * sum(labels[name].area for name in odd) / len(odd)
+    name = dataset.classes[1]
+    text = (
+        f"{name} covers {area:.0f} % of {len(odd)} of {len(labels)} masks, borders too ({_first(odd)}): if "
+        "these are inverted, set 'dataset.values={0:1,255:0}' or invert them"
+    )
+    return Remark("inverted", tuple(odd), text)
+
+
+def _absent(dataset: Dataset, labels: dict[str, _Label]) -> list[Remark]:
+    """Classes that no mask has; that there is no lesion at all is told elsewhere."""
+    present = set[int]().union(*(label.classes for label in labels.values()))
+    absent = [name for c, name in enumerate(dataset.classes) if c and c not in present]
+    if not present - {0}:
+        return []
+    text = "no mask holds the class {!r}: check dataset.classes and dataset.values"
+    return [Remark("absent class", (name,), text.format(name)) for name in absent]
+
+
+def _vanishing(labels: dict[str, _Label], size: tuple[int, int]) -> Remark | None:
+    gone = [name for name, label in labels.items() if label.classes - label.left - {0}]
+    if not gone:
+        return None
+    ill = sum(bool(label.classes - {0}) for label in labels.values())
+    text = (
+        f"lesions of {len(gone)} of {ill} images vanish at {size[0]}x{size[1]} ({_first(gone)}): use a "
+        "larger dataset.image_size"
+    )
+    return Remark("vanishing", tuple(gone), text)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:FIRST]) + (", ..." if len(names) > FIRST else "")
+
+
+def _parallel(sources: Iterable[Callable[[], T]]) -> list[T | None]:
+    """Results in order; None for files that cannot be read, which `load` tells."""
+
+    def one(source: Callable[[], T]) -> T | None:
+        with contextlib.suppress(DatasetError):
+            return source()
+        return None
+
+    with quiet(), ThreadPoolExecutor(processors()) as pool:
+        return list(pool.map(one, sources))
+
+
+def _kept(key: Callable[[], str], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What the cache has under ``key``, else what ``make`` gives, which is kept; the cache is no must."""
+    file: Path | None = None
+    with contextlib.suppress(OSError, ValueError):
+        digest = hashlib.sha256(f"{VERSION}\0{key()}".encode()).hexdigest()[:24]
+        file = cache_folder() / "masks" / f"{digest}.json"
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    made = make()
+    if file is not None:
+        with contextlib.suppress(OSError, DmfError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, json.dumps({**made, "remarks": [vars(r) for r in made["remarks"]]}))
+    return made
+
+
+def _remarks(kept: dict[str, Any]) -> list[Remark]:
+    given = kept["remarks"]
+    return [r if isinstance(r, Remark) else Remark(r["kind"], tuple(r["where"]), r["text"]) for r in given]
