@@ -32,7 +32,7 @@ def test_the_default_monitor_goes_by_the_number_of_classes(overrides, monitor):
 def test_a_table_of_version_0_1_gets_its_means():
     assert headline.scope(OLD) == "foreground"
     row = headline.with_mean(OLD)
-    assert row["mean.dice"] == "0.8"  # the class that is undefined is left out, the background is none of them
+    assert row["mean.dice"] == "0.8"  # without the undefined class and the background
     assert "mean.accuracy" not in row
     assert headline.metric(row) == "mean.dice"
     nothing = headline.with_mean({**OLD, "class.benign.dice": "nan"})
