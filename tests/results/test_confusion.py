@@ -5,7 +5,7 @@ import pytest
 
 from dmf_cli import metrics
 from dmf_cli.results import confusion, tables
-from dmf_cli.results.summary import summarize
+from dmf_cli.results.summary import per_image_means, summarize
 
 NAMES = ("background", "benign", "malignant")
 # Two benign lesions (one found, one missed), one malignant (most of it said to be benign), one false alarm.
@@ -78,8 +78,20 @@ def test_a_class_that_is_never_predicted_or_never_there_is_named():
 def test_a_class_that_an_image_has_not_is_no_0_in_its_mean(empty, expected):
     # Benign Dice .8, malignant in neither mask.
     matrix = np.array([[[6, 1, 0], [1, 4, 0], [0, 0, 0]]])
-    found = summarize(matrix, NAMES, empty=empty)
-    assert found["mean"]["dice"]["mean"] == pytest.approx(expected)
+    means = per_image_means(metrics.class_counts(matrix), empty)
+    assert means["dice"].tolist() == pytest.approx([expected])
+    assert summarize(matrix, NAMES, empty="nan")["mean"]["dice"]["mean"] == pytest.approx(0.8)
+
+
+def test_a_rare_class_that_is_never_found_halves_the_headline():
+    benign, malignant = [[6, 1, 0], [1, 4, 0], [0, 0, 0]], [[7, 0, 0], [0, 0, 0], [1, 4, 0]]
+    found = summarize(np.array([benign] * 9 + [malignant]), NAMES)
+    assert found["foreground"]["dice"]["mean"] == pytest.approx((9 * 0.8 + 8 / 9) / 10)
+    # Nine images in ten are found, and the false alarm in the tenth counts against the benign.
+    assert found["mean"]["dice"]["mean"] == pytest.approx((0.9 * 0.8 + 0.0) / 2)
+
+
+def test_nothing_at_all_is_undefined():
     nothing = summarize(np.array([[[12, 0, 0], [0, 0, 0], [0, 0, 0]]]), NAMES)
     assert np.isnan(nothing["mean"]["dice"]["mean"])
     assert nothing["mean"]["dice"]["n"] == 0

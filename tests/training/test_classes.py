@@ -77,8 +77,13 @@ def test_each_part_has_every_class(three):
 def test_the_tables_have_the_mean_and_the_confusion(three):
     summary = json.loads((three / "metrics/test_summary.json").read_text())
     per_image = rows(three / "metrics/test_per_image.csv")
-    found = [float(row["mean.dice"]) for row in per_image if row["mean.dice"]]
-    assert summary["mean"]["dice"]["mean"] == pytest.approx(np.mean(found))
+    for statistic in ("mean", "median", "std", "pooled"):
+        for metric in ("dice", "iou", "hd95", "lesion_fp"):
+            each = [summary["classes"][name][metric][statistic] for name in ("benign", "malignant")]
+            known = [value for value in each if value is not None]
+            found = summary["mean"][metric][statistic]
+            assert found == (pytest.approx(np.mean(known)) if known else None)
+    assert summary["mean"]["dice"]["n"] == sum(bool(row["mean.dice"]) for row in per_image)
     for row in per_image:
         each = [float(row[f"class.{name}.dice"] or "nan") for name in ("benign", "malignant")]
         assert float(row["mean.dice"] or "nan") == pytest.approx(np.nanmean(each), nan_ok=True)
