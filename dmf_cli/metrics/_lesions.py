@@ -85,9 +85,9 @@ def lesion_confusion(
 
     Lesions are the components of each class above 0. One is missed (column 0) unless more than the share
     ``overlap`` of its pixels is predicted as any class above 0; else it counts as the class that most of
-    these pixels have, the first of equals. Row 0 counts the predicted components of each class that are no lesion:
-    not more than that share of them lies in a lesion of any class. ``[0, 0]`` is 0, for background has no
-    components.
+    these pixels have, the first of equals. Row 0 counts the predicted components of each class that are no
+    lesion: not more than that share of them lies in a lesion of any class. ``[0, 0]`` is 0: background has
+    no components.
 
     Args:
         truth: label map of any number of axes, values in [0, classes).

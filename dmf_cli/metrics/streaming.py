@@ -75,11 +75,11 @@ class ForegroundDice(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable(package="dmf")
-class MeanDice(ForegroundDice):
-    """Mean over images of the mean Dice of the classes above 0: ``compile(metrics=[MeanDice(3)])``.
+class MeanDice(keras.metrics.Metric):
+    """Mean over the classes above 0 of the Dice of each: ``compile(metrics=[MeanDice(3)])``.
 
-    Of each image the classes count that are in its truth or its prediction (all of them unless
-    ``empty="nan"``), as :func:`dmf_cli.metrics.mean_over_classes` has it; the likeliest class decides.
+    The Dice of a class is its mean over images, undefined as in :class:`ForegroundDice`; the
+    classes that are defined count alike, however many images hold them. The likeliest class decides.
 
     Args:
         classes: number of classes, background included, at least 3.
@@ -95,10 +95,13 @@ class MeanDice(ForegroundDice):
     def __init__(
         self, classes: int, empty: str = "nan", name: str = "mean_dice", dtype: Any = "float32"
     ) -> None:
-        super().__init__(empty=empty, name=name, dtype=dtype)
-        self.classes = classes
-        self.present = self.add_variable(shape=(classes - 1,), initializer="zeros", name="present")
-        self.predicted = self.add_variable(shape=(classes - 1,), initializer="zeros", name="predicted")
+        super().__init__(name=name, dtype=dtype)
+        self.classes, self.empty = classes, empty_name(empty)
+        shape = (classes - 1,)
+        self.total = self.add_variable(shape=shape, initializer="zeros", name="total")
+        self.count = self.add_variable(shape=shape, initializer="zeros", name="count")
+        self.present = self.add_variable(shape=shape, initializer="zeros", name="present")
+        self.predicted = self.add_variable(shape=shape, initializer="zeros", name="predicted")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the images of one batch."""
@@ -107,19 +110,25 @@ class MeanDice(ForegroundDice):
         each = []
         for c in range(1, self.classes):
             truth, predicted = (ops.cast(label == c, "float32") for label in labels)
-            each.append(_dice(truth, predicted, pixels, self.empty))
-        dice, defined, there, said = (ops.stack(parts, axis=-1) for parts in zip(*each, strict=True))
-        count = ops.sum(defined, axis=-1)
-        known = ops.cast(count > 0.0, "float32")
-        mean = ops.sum(dice * defined, axis=-1) / ops.maximum(count, 1.0)
-        self._add(images, mean, known, ops.max(there, axis=-1))
-        self.present.assign_add(ops.cast(ops.sum(there, axis=0), self.dtype))
-        self.predicted.assign_add(ops.cast(ops.sum(said, axis=0), self.dtype))
+            dice, defined, there, said = _dice(truth, predicted, pixels, self.empty)
+            each.append([ops.sum(images * one) for one in (dice * defined, defined, there, said)])
+        kept = (self.total, self.count, self.present, self.predicted)
+        for variable, sums in zip(kept, zip(*each, strict=True), strict=True):
+            variable.assign_add(ops.cast(ops.stack(sums), self.dtype))
+
+    def result(self) -> Any:
+        """The mean so far; NaN while no class is defined."""
+        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
+        known = count > 0.0
+        if math.isnan(empty_score(self.empty)):
+            known = ops.logical_and(known, ops.convert_to_tensor(self.present) > 0.0)
+        dice = ops.where(known, total / ops.where(count > 0.0, count, 1.0), 0.0)
+        classes = ops.sum(ops.cast(known, dice.dtype))
+        return ops.where(classes > 0.0, ops.sum(dice) / ops.maximum(classes, 1.0), math.nan)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, for saving."""
-        config = {k: v for k, v in super().get_config().items() if k != "threshold"}
-        return {**config, "classes": self.classes}
+        return {**super().get_config(), "classes": self.classes, "empty": self.empty}
 
 
 def _dice(truth: Any, predicted: Any, pixels: Any, empty: str) -> tuple[Any, Any, Any, Any]:

@@ -41,18 +41,21 @@ def summarize(
         in the rows. Undefined figures are NaN.
     """
     foreground, each = metrics.foreground_counts(matrices), metrics.class_counts(matrices)
+    of_classes = {
+        name: {**scores(column, empty), "counts": outcomes(column)}
+        for name, column in zip(classes, _columns(each), strict=True)
+    }
     several: Summary = {}
     if len(classes) > 2:
-        several = {"mean": mean_scores(each, empty), "confusion": {"pixels": matrices.sum(axis=0).tolist()}}
+        above = list(of_classes.values())[1:]
+        several["mean"] = mean_scores(above, per_image_means(each, empty), empty)
+        several["confusion"] = {"pixels": matrices.sum(axis=0).tolist()}
         if lesions is not None:
             several["confusion"]["lesions"] = lesions.tolist()
     return {
         **several,
         "foreground": scores(foreground, empty),
-        "classes": {
-            name: {**scores(column, empty), "counts": outcomes(column)}
-            for name, column in zip(classes, _columns(each), strict=True)
-        },
+        "classes": of_classes,
         "all_classes": _all_classes(matrices, each),
         "counts": outcomes(foreground),
         "trivial": {name: scores(counts, empty) for name, counts in trivial(foreground).items()},
@@ -76,10 +79,30 @@ def per_image_means(each: Counts, empty: str) -> dict[str, np.ndarray]:
     return {k: metrics.mean_over_classes(v[:, 1:]) for k, v in values.items() if k not in OF_ALL_CLASSES}
 
 
-def mean_scores(each: Counts, empty: str) -> Summary:
-    """Statistics of the means over classes; pooled is the mean of what the classes have pooled."""
-    means, pooled = per_image_means(each, empty), metrics.values(each.pooled(), empty=empty)
-    return {k: statistics(v, metrics.mean_over_classes(pooled[k][1:])) for k, v in means.items()}
+def mean_scores(
+    classes: Sequence[Summary], per_image: Mapping[str, np.ndarray], empty: str = "nan"
+) -> Summary:
+    """Each statistic as its mean over classes, so that a rare class weighs as much as a frequent one.
+
+    Of images that hold one class each, a mean over images would be little but the score of the class that
+    most of them hold. A class that no image holds is left out, unless ``empty`` gives it a score.
+
+    Args:
+        classes: the figures of each class above the background, with its ``counts``.
+        per_image: by metric one value an image, see :func:`per_image_means`: ``n`` is how many are defined.
+        empty: see :func:`summarize`.
+    """
+    scored = metrics.empty_name(empty) != "nan"
+    held = [figures for figures in classes if scored or figures["counts"]["with_truth"]]
+    found = {}
+    for name, column in per_image.items():
+        means = {
+            key: float(metrics.mean_over_classes([figures[name][key] for figures in held]))
+            for key in ("mean", "std", "median", "pooled")
+        }
+        n = int(np.sum(~np.isnan(column))) if held else 0
+        found[name] = {**{k: means[k] for k in ("mean", "std", "median")}, "n": n, "pooled": means["pooled"]}
+    return found
 
 
 def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, float]:

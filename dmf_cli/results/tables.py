@@ -131,12 +131,10 @@ def _of_classes(summary: dict[str, Any]) -> list[str]:
     if headline.scope(summary) == headline.UNION:
         return []
     means = {name: figures["dice"]["mean"] for name, figures in list(summary["classes"].items())[1:]}
-    known = [value for value in means.values() if not math.isnan(value)]
     each = ", ".join(f"{name} {_number(value)}" for name, value in means.items())
-    mean = _number(sum(known) / len(known)) if known else "-"
     said = (
-        "Mean over classes: of each image the mean over the classes that are in its truth or its prediction, "
-        f"then over images, so a class weighs by its images; mean of the classes' own Dice: {mean} ({each})"
+        f"Mean over classes: each figure is the mean of those of the classes (Dice: {each}), n the images in "
+        "which any of them counts; dmf compare has the mean over the classes of each image"
     )
     return [said, *([confusion.NOTE] if "confusion" in summary else [])]
 

@@ -187,8 +187,8 @@ class EpochWriter(keras.callbacks.Callback):
 
     def _save(self, epoch: int) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}
-        note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped}
-        note |= {"missing": self.missing, "objective": self.objective}
+        note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
+        note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
         checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
 
 

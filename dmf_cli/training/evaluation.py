@@ -165,8 +165,10 @@ def _lesions(dataset: Dataset, one: Predicted, full: metrics.Full | None) -> np.
     """The lesions of one image by class and prediction; of one class there is nothing to confuse."""
     if len(dataset.classes) < 3:
         return 0
-    options = {"connectivity": full.connectivity, "overlap": full.overlap} if full else {}
-    return metrics.lesion_confusion(one.truth, one.prediction, len(dataset.classes), **options)
+    masks, classes = (one.truth, one.prediction), len(dataset.classes)
+    if full is None:
+        return metrics.lesion_confusion(*masks, classes)
+    return metrics.lesion_confusion(*masks, classes, connectivity=full.connectivity, overlap=full.overlap)
 
 
 def _rows(

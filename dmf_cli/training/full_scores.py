@@ -3,7 +3,6 @@
 Nothing is kept of an image but a row of numbers, and one histogram of all of them together.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,11 +56,12 @@ class FullScores:
         """Add the statistics to a summary of :func:`dmf_cli.results.summary.summarize` with ``settings``."""
         ece = float(metrics.ece(self._histogram))
         figures["foreground"] |= summary.full_scores(self._columns("foreground"), {"ece": ece})
-        if len(self.classes) > 2:
-            figures["mean"] |= self._mean_statistics()
         for name in self.classes[1:]:
             scope = f"class.{name}" if len(self.classes) > 2 else "foreground"
             figures["classes"][name] |= summary.full_scores(self._columns(scope), {"ece": ece})
+        if len(self.classes) > 2:
+            above = [figures["classes"][name] for name in self.classes[1:]]
+            figures["mean"] |= summary.mean_scores(above, self._columns("mean"), self.empty)
         figures["settings"] |= {
             "missed": self.options.missed,
             "spacing": self.spacing,
@@ -77,10 +77,6 @@ class FullScores:
             for name in names
             if above and name not in ("lesions", "lesions_found")
         }
-
-    def _mean_statistics(self) -> dict[str, Any]:
-        """Statistics of the means over classes; of distances and detection nothing is pooled."""
-        return {k: summary.statistics(v, math.nan) for k, v in self._columns("mean").items()}
 
     def _structures(self, one: Predicted) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Masks of the foreground, and of each class above 0 if there are several."""

@@ -151,9 +151,15 @@ class Session:
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
         others = build.callbacks(self.config)
-        followed = {"track": tracking.epoch, "unpredicted": self.unpredicted}
-        stop = trainer["on_nonfinite"] == "stop"
-        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, **followed)
+        writer = callbacks.EpochWriter(
+            run,
+            monitor,
+            others,
+            display.epoch,
+            stop=trainer["on_nonfinite"] == "stop",
+            track=tracking.epoch,
+            unpredicted=self.unpredicted,
+        )
         writer.note = note
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.errors import DatasetError, RunFolderError
+from dmf_cli.results import palette
 from dmf_cli.training import masks, score
 from dmf_cli.training.predicting import View
 
@@ -71,8 +72,20 @@ def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
     assert float(row["lesion_share"]) == pytest.approx((mask > 0).mean(), abs=1e-6)
     overlay = opened(output / "overlays/a.png.png")
     assert overlay.shape == (20, 30, 3)
-    assert tuple(overlay[10, 0]) == masks.COLOURS[0]  # the border of the mask at the edge of the image
+    assert tuple(overlay[10, 0]) == palette.rgb(
+        palette.PREDICTION
+    )  # the border of the mask at the edge of the image
     assert tuple(overlay[10, 5]) == (255, 255, 255)
+
+
+def test_of_several_classes_overlays_have_the_colours_of_a_legend():
+    mask = np.array([[1, 1, 0, 2, 2]], np.uint8)
+    made = masks.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
+    assert [tuple(pixel) for pixel in made[0, [0, 3]]] == [palette.rgb(c) for c in palette.CLASSES[:2]]
+    legend = masks.legend(("background", "benign", "malignant"))
+    drawn = {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
+    assert {palette.rgb(colour) for colour in palette.CLASSES[:2]} <= drawn
+    assert masks.legend(("background", "lesion")) is None
 
 
 def test_a_batch_never_changes_its_size_and_memory_holds_one(photos, tmp_path):
