@@ -10,7 +10,7 @@ import json
 import logging
 from pathlib import Path
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import Dataset, Sample, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
 from dmf_cli.errors import DmfError
@@ -50,7 +50,7 @@ class Surveyor:
 
     def add(self, sample: Sample) -> None:
         """The next image."""
-        self._areas.append(float((sample.label > 0).mean()))
+        self._areas.append(lesion_share(sample.label))
         if self._alike:
             self._descriptions.append(describe(sample.image))
 

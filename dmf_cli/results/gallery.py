@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from rich.table import Table
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.results import figure as look
 from dmf_cli.results.atomic import told
 from dmf_cli.results.examples import outline
@@ -107,7 +107,9 @@ def _colour(value: int) -> str:
 
 
 def small(sample: Sample) -> Sample:
-    """At most ``DISPLAY`` pixels a side: outlines of huge masks cost seconds."""
+    """At most ``DISPLAY`` pixels a side (outlines of huge masks cost seconds), without pixels of no class."""
+    if (sample.label == IGNORED).any():
+        sample = Sample(sample.image, np.where(sample.label == IGNORED, np.uint8(0), sample.label))
     height, width = sample.label.shape
     scale = min(1.0, DISPLAY / max(height, width))
     if scale == 1.0:

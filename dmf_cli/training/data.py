@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf_cli import datasets
 from dmf_cli.datasets import keeping, mask_report, splits
-from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.images import as_size
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
@@ -43,16 +43,22 @@ class Data:
         """
         found: dict[int, int] = {}
         for row, label in enumerate(self.train.each_label()):
-            found = dict.fromkeys(np.unique(label).tolist(), row) | found
+            found = dict.fromkeys(np.unique(label[label != IGNORED]).tolist(), row) | found
             if len(found) == len(self.dataset.classes):
                 break
-        if len(found) == 1:
+        if len(found) < 2:
+            if not found:
+                raise DatasetError(
+                    f"the masks of all {len(self.split.train)} training images hold nothing but pixels that "
+                    "dataset.ignore leaves out: check dataset.ignore"
+                )
             name = self.dataset.classes[next(iter(found))]
             raise DatasetError(
                 f"the masks of all {len(self.split.train)} training images are {name} and nothing else: "
                 "look at them by `dmf data show`; check dataset.masks, dataset.threshold and dataset.values"
             )
         _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
+        chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
         return np.eye(self.channels, dtype="float32")[chosen]
@@ -61,7 +67,7 @@ class Data:
         """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
         if not strength:
             return None
-        shares = [np.count_nonzero(label) / label.size for label in self.train.each_label()]
+        shares = [lesion_share(label) for label in self.train.each_label()]
         return lesion_weights(np.array(shares), strength)
 
 

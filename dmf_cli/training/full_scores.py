@@ -46,7 +46,9 @@ class FullScores:
                 truth, prediction, self.options, spacing=self._spacing(one), empty=self.empty
             )
             row |= {f"{scope}.{name}": value for name, value in found.items()}
-        histogram = metrics.reliability(one.truth, one.foreground, bins=self.options.bins)
+        histogram = metrics.reliability(
+            one.scored(one.truth), one.scored(one.foreground), bins=self.options.bins
+        )
         self._histogram += histogram
         row["foreground.ece"] = float(metrics.ece(histogram))
         self.rows.append(row)
