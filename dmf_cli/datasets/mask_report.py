@@ -86,16 +86,19 @@ def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Rema
     return first + _remarks(_kept(key, lambda: {"remarks": _of_labels(dataset, size, resize)}))
 
 
-def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> None:
-    """Warn of everything in :func:`report`.
+def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[str]:
+    """Warn of everything in :func:`report`; the lines, for a log that begins later.
 
     Raises:
         LabelError: for what is certainly wrong.
     """
+    lines = []
     for remark in report(dataset, size, resize):
+        lines.append(f"{dataset.name}: {remark.text}")
         if remark.certain:
-            raise LabelError(f"{dataset.name}: {remark.text}")
-        log.warning("%s: %s", dataset.name, remark.text)
+            raise LabelError(lines[-1])
+        log.warning("%s", lines[-1])
+    return lines
 
 
 def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
