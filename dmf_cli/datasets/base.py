@@ -28,6 +28,12 @@ class Sample:
     label: np.ndarray
 
 
+def lesion_share(label: np.ndarray) -> float:
+    """Share of the pixels of ``label`` that are no background, of those that count."""
+    counted = int(np.count_nonzero(label != IGNORED))
+    return float(np.count_nonzero((label > 0) & (label != IGNORED))) / max(counted, 1)
+
+
 class Dataset(abc.ABC):
     """Images with label maps at their original size; NumPy only, nothing is resized or normalised.
 
@@ -42,6 +48,7 @@ class Dataset(abc.ABC):
         left_out: stratum -> how many of its images are not used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
+        ignores: pixels may be ``IGNORED``.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
             look for near-duplicates.
     """
@@ -57,6 +64,7 @@ class Dataset(abc.ABC):
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
+    ignores: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)

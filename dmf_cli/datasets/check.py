@@ -105,7 +105,7 @@ class Subset(Dataset):
     def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
         self._whole, self._indices = whole, tuple(indices)
         self.name, self.classes, self.channels = whole.name, whole.classes, whole.channels
-        self.spacing, self.synthetic = whole.spacing, whole.synthetic
+        self.spacing, self.synthetic, self.ignores = whole.spacing, whole.synthetic, whole.ignores
         self.ids = tuple(whole.ids[i] for i in indices)
         self.strata = tuple(whole.strata[i] for i in indices)
         self.groups = whole.groups and tuple(whole.groups[i] for i in indices)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
@@ -50,6 +51,8 @@ class FolderDataset(Dataset):
             ``red`` or ``"#ff0000"`` are colours: each pixel has the class of the nearest.
         threshold: see ``values``; 0 means every value but 0. ``auto``: 0, or half of the largest value where
             masks have soft edges, see :mod:`dmf_cli.datasets.mask_values`.
+        ignore: a pixel value or colour of masks, or a list of them, whose pixels count nowhere: in no loss,
+            no score and no figure; None: none.
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
         size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
@@ -74,6 +77,7 @@ class FolderDataset(Dataset):
         classes: Sequence[str] = ("background", "lesion"),
         values: Mapping[int | str, int] | None = None,
         threshold: int | Literal["auto"] = "auto",
+        ignore: int | str | Sequence[int | str] | None = None,
         channels: Literal[1, 3] = 1,
         missing_mask: Literal["error", "empty"] = "error",
         table: Mapping[str, str] | None = None,
@@ -89,6 +93,8 @@ class FolderDataset(Dataset):
         self._looked: mask_report.Values | None = None
         self._lock = threading.Lock()
         self.values, self.colours = coding.split(values or {}, len(self.classes))
+        self.ignore = coding.ignored(ignore, len(self.classes))
+        self.ignores = ignore is not None
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
         self.left_out = Counter[str]()
@@ -133,7 +139,7 @@ class FolderDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        return repr((self.classes, self.channels, self.threshold, self.values, self.colours))
+        return repr((self.classes, self.channels, self.threshold, self.values, self.colours, self.ignore))
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
@@ -152,7 +158,7 @@ class FolderDataset(Dataset):
         with self._lock:
             if self._looked is None:
                 files = sorted({file for pair in self._pairs for file in pair.masks})
-                sources = [functools.partial(_facts, file) for file in files]
+                sources = [functools.partial(_facts, file, self.ignore) for file in files]
                 self._looked = mask_report.look(self._key, sources, self.classes, self.threshold)
             return self._looked
 
@@ -161,26 +167,36 @@ class FolderDataset(Dataset):
 
     def _read_mask(self, path: Path) -> np.ndarray:
         image = read_mask(path)
-        lossy = image.format == "JPEG"
         if self.colours:
-            return coding.nearest(planes.colours(image), self.colours, path, lossy=lossy)
-        if not self._binary:
-            if self.values is None and planes.is_coloured(image):
-                raise LabelError(
-                    f"{path} is coloured: say in dataset.values which colour is which class, as "
-                    "{black: 0, red: 1, 0x00ff00: 2}"
-                )
-            return coding.by_value(
-                planes.plane(image, keep_indices=True), self.values, len(self.classes), path
+            return coding.nearest(
+                planes.colours(image),
+                self.colours,
+                path,
+                lossy=image.format == "JPEG",
+                ignore=self.ignore.colours,
             )
+        if self._binary:
+            labels = self._foreground(image).astype(np.uint8)
+            return coding.leave_out(labels, mask_values.void(image, self.ignore)) if self.ignores else labels
+        if self.values is None and planes.is_coloured(image):
+            raise LabelError(
+                f"{path} is coloured: say in dataset.values which colour is which class, as "
+                "{black: 0, red: 1, 0x00ff00: 2}"
+            )
+        pixels = planes.plane(image, keep_indices=True)
+        return coding.by_value(pixels, self.values, len(self.classes), path, self.ignore.values)
+
+    def _foreground(self, image: Image.Image) -> np.ndarray:
         pixels = planes.plane(image, keep_indices=False)
         if self.threshold is not None:
-            return (pixels > self.threshold).astype(np.uint8)
-        return mask_values.foreground(pixels, self._look().level, lossy=lossy).astype(np.uint8)
+            return pixels > self.threshold
+        counted = ~mask_values.void(image, self.ignore) if self.ignores else None
+        level = self._look().level
+        return mask_values.foreground(pixels, level, lossy=image.format == "JPEG", counted=counted)
 
 
-def _facts(path: Path) -> mask_values.Facts:
-    return mask_values.facts(read_mask(path), str(path))
+def _facts(path: Path, ignore: coding.Ignored) -> mask_values.Facts:
+    return mask_values.facts(read_mask(path), str(path), ignore)
 
 
 def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray) -> SizeMismatchError:

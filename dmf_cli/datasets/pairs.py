@@ -281,10 +281,9 @@ def _check_claims(
                 raise _two_images(mask, owner[mask], image.name, pattern)
     for other in sorted(others):
         for mask in find(others[other], other):
-            image = owner.get(mask)
-            if image is not None and looked[image] != others[other]:
+            if mask in owner and looked[owner[mask]] != others[other]:
                 name = f"{other.name} (left out by dataset.strata or dataset.exclude)"
-                raise _two_images(mask, image, name, pattern)
+                raise _two_images(mask, owner[mask], name, pattern)
 
 
 def _two_images(mask: Path, one: Path, other: str, pattern: str) -> DatasetError:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli._machine import processors
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.datasets.decode import quiet
 from dmf_cli.datasets.images import Normalize, Resize, as_size, prepare, prepare_label
 from dmf_cli.errors import LabelError, SizeMismatchError
@@ -139,7 +139,8 @@ def load(
 def load_checked(dataset: Dataset, index: int) -> Sample:
     """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
     sample = dataset.load(index)
-    name, highest = f"{dataset.name}, image {dataset.ids[index]!r}", int(sample.label.max(initial=0))
+    name, label = f"{dataset.name}, image {dataset.ids[index]!r}", sample.label
+    highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))
     if sample.label.shape != sample.image.shape[:2]:
         raise SizeMismatchError(
             f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"

@@ -24,14 +24,15 @@ class Statistics:
     def add(self, stratum: str, sample: Sample) -> None:
         """The next image."""
         image, label = sample.image, sample.label
-        shares = np.bincount(label.ravel(), minlength=len(self.classes)) / label.size
+        counts = np.bincount(label.ravel(), minlength=len(self.classes))[: len(self.classes)]
+        shares = counts / max(counts.sum(), 1)
         grey = (
             float(image.mean()),
             float(image.std()),
             float((image == 0).mean()),
             float((image == 255).mean()),
         )
-        self._rows.append((*image.shape[:2], *grey, float(1 - shares[0])))
+        self._rows.append((*image.shape[:2], *grey, float(shares[1:].sum())))
         self._shares.append(shares)
         self.strata.append(stratum)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
 from dmf_cli.errors import DmfError
@@ -55,8 +55,10 @@ class Surveyor:
 
     def add(self, sample: Sample) -> None:
         """The next image."""
-        self._areas.append(float((sample.label > 0).mean()))
-        self._classes.append(tuple(np.unique(sample.label[sample.label > 0]).tolist()))
+        self._areas.append(lesion_share(sample.label))
+        self._classes.append(
+            tuple(np.unique(sample.label[(sample.label > 0) & (sample.label != IGNORED)]).tolist())
+        )
         if self._alike:
             self._descriptions.append(describe(sample.image))
 

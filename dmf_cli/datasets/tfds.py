@@ -40,6 +40,7 @@ class TfdsDataset(Dataset):
         classes: names, the background first.
         values: see :class:`dmf_cli.datasets.folder.FolderDataset`.
         threshold: likewise.
+        ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.
         parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
             a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
@@ -60,6 +61,7 @@ class TfdsDataset(Dataset):
         classes: Sequence[str] = ("background", "foreground"),
         values: Mapping[int | str, int] | None = None,
         threshold: int | Literal["auto"] = "auto",
+        ignore: int | str | Sequence[int | str] | None = None,
         channels: Literal[1, 3] = 3,
         parts: str | Mapping[str, str] = "own",
         stratum: str | None = None,
@@ -69,6 +71,7 @@ class TfdsDataset(Dataset):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels = name, tuple(classes), channels
         self.threshold = None if threshold == "auto" else threshold
+        self.ignore, self.ignores = coding.ignored(ignore, len(self.classes)), ignore is not None
         self._looked: mask_report.Values | None = None
         self._lock = threading.Lock()
         check_classes(classes)
@@ -100,18 +103,23 @@ class TfdsDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        coded = (self.values, self.codes, self.threshold)
+        coded = (self.values, self.codes, self.threshold, self.ignore)
         return repr((self._image, self._mask, self.classes, self.channels, *coded))
 
     def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
         if self.codes:
-            return coding.nearest(_as_channels(_pixels(mask, self._mask), 3), self.codes, where)
-        plane = planes.plane(_as_image(mask), keep_indices=True)
+            return coding.nearest(
+                _as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
+            )
+        image = _as_image(mask)
+        plane = planes.plane(image, keep_indices=True)
         if not self._binary:
-            return coding.by_value(plane, self.values, len(self.classes), where)
+            return coding.by_value(plane, self.values, len(self.classes), where, self.ignore.values)
+        void = mask_values.void(image, self.ignore)
         if self.threshold is not None:
-            return (plane > self.threshold).astype(np.uint8)
-        return mask_values.foreground(plane, self._look().level, lossy=False).astype(np.uint8)
+            return coding.leave_out((plane > self.threshold).astype(np.uint8), void)
+        found = mask_values.foreground(plane, self._look().level, lossy=False, counted=~void)
+        return coding.leave_out(found.astype(np.uint8), void)
 
     def mask_remarks(self) -> list[Remark]:
         """See :meth:`Dataset.mask_remarks`."""
@@ -130,7 +138,7 @@ class TfdsDataset(Dataset):
                 def facts(number: int) -> mask_values.Facts:
                     place = self._places[number]
                     mask = np.asarray(read[place.split][place.position][self._mask])
-                    return mask_values.facts(_as_image(mask), self.ids[number])
+                    return mask_values.facts(_as_image(mask), self.ids[number], self.ignore)
 
                 sources = [functools.partial(facts, number) for number in range(len(self._places))]
                 self._looked = mask_report.look(self._masks_key, sources, self.classes, self.threshold)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from rich.table import Table
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.results import figure as look
 from dmf_cli.results import palette
 from dmf_cli.results.atomic import told
@@ -102,7 +102,9 @@ def _sample(panel: Axes, sample: Sample, stratum: str, name: str, classes: int) 
 
 
 def small(sample: Sample) -> Sample:
-    """At most ``DISPLAY`` pixels a side: outlines of huge masks cost seconds."""
+    """At most ``DISPLAY`` pixels a side (outlines of huge masks cost seconds), without pixels of no class."""
+    if (sample.label == IGNORED).any():
+        sample = Sample(sample.image, np.where(sample.label == IGNORED, np.uint8(0), sample.label))
     height, width = sample.label.shape
     scale = min(1.0, DISPLAY / max(height, width))
     if scale == 1.0:

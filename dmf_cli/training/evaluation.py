@@ -156,7 +156,7 @@ def _head(dataset: Dataset, one: Predicted) -> dict[str, Any]:
 
 def _confusion(dataset: Dataset, one: Predicted) -> np.ndarray:
     try:
-        return metrics.confusion(one.truth, one.prediction, len(dataset.classes))
+        return metrics.confusion(one.scored(one.truth), one.scored(one.prediction), len(dataset.classes))
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}, image {dataset.ids[one.index]!r}: {error}") from None
 

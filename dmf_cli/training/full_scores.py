@@ -47,7 +47,9 @@ class FullScores:
             )
             row |= {f"{scope}.{name}": value for name, value in found.items()}
         row |= self._means(row)
-        histogram = metrics.reliability(one.truth, one.foreground, bins=self.options.bins)
+        histogram = metrics.reliability(
+            one.scored(one.truth), one.scored(one.foreground), bins=self.options.bins
+        )
         self._histogram += histogram
         row["foreground.ece"] = float(metrics.ece(histogram))
         self.rows.append(row)

@@ -166,6 +166,7 @@ class Session:
             return  # early: the run was cut off after its last epoch
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
+        batches["ignores"] = self.data.dataset.ignores
         changes = augment.make(self.config["augment"], self.config["seed"])
         order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
         # runs of before have no such key

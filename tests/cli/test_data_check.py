@@ -122,7 +122,7 @@ def test_soft_inverted_and_vanishing_masks_are_warnings(folder, tmp_path):
 def test_a_training_says_what_the_check_says(folder, caplog):
     add(folder, "benign", 3, PIXELS[3], side=1)
     words = ["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", "dataset.image_size=16"]
-    runs.open_data(configs.compose(words))
+    assert "busi: lesions of 1" in runs.open_data(configs.compose(words)).note
     assert "busi: lesions of 1 of 18 images vanish at 16x16 (benign/3)" in caplog.text
     three = np.zeros((64, 64), np.uint8)
     three[10:30, 10:30], three[40:60, 10:30] = 128, 255
