@@ -3,8 +3,12 @@
 import abc
 import dataclasses
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.image_report import Remark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Sample:
     """One image with its label map.
 
     Args:
-        image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
+        image: ``(H, W, C)``, C = 1 or 3, black 0 and white 255: uint8, or float32 for files of more than 8 bits.
         label: ``(H, W)`` uint8 class indices, 0 = background.
     """
 
@@ -55,6 +59,14 @@ class Dataset(abc.ABC):
 
         Several threads call it at once.
         """
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
+        return self.spacing
+
+    def remarks(self) -> "list[Remark]":
+        """What a user should know of the files, see :mod:`dmf_cli.datasets.image_report`."""
+        return []
 
     @abc.abstractmethod
     def fingerprint(self) -> str:

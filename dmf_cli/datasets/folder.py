@@ -13,14 +13,29 @@ import numpy as np
 
 from dmf_cli import _lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding
+from dmf_cli.datasets import bad, coding, dicom
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
-from dmf_cli.datasets.decode import image_size, read_image, read_plane
+from dmf_cli.datasets.decode import (
+    MAX_PIXELS,
+    Reading,
+    image_size,
+    open_image,
+    orientation,
+    read_image,
+    read_plane,
+)
+from dmf_cli.datasets.image_report import Remark, skipped, turned
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
+from dmf_cli.datasets.suffixes import is_dicom
 from dmf_cli.errors import ConfigError, DatasetError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
+_SAME = "give both the same size"
+_STORED = (
+    "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw it on "
+    "what they show, or remove the orientation from the photograph"
+)
 LABELS = 32  # grey values of masks are 255, or spread up to it; below this they are numbers of classes
 
 
@@ -50,7 +65,10 @@ class FolderDataset(Dataset):
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
         size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
-        spacing: millimetres per pixel (row, column), or None.
+        spacing: millimetres per pixel (row, column); None: what a DICOM file says of itself, else nothing.
+        range: grey values that become black and white, see :class:`dmf_cli.datasets.decode.Reading`.
+        max_pixels: images with more are refused.
+        on_bad: ``error``, or ``skip`` to leave out images that cannot be used, or whose masks cannot.
 
     Raises:
         ConfigError: patterns, classes or values that make no sense.
@@ -75,6 +93,9 @@ class FolderDataset(Dataset):
         table: Mapping[str, str] | None = None,
         size_mismatch: Literal["error", "skip"] = "error",
         spacing: Sequence[float] | None = None,
+        range: Sequence[float] | None = None,  # the key of the config
+        max_pixels: int = MAX_PIXELS,
+        on_bad: Literal["error", "skip"] = "error",
     ) -> None:
         self.name, self.classes = name, tuple(classes)
         if channels not in (1, 3):
@@ -84,23 +105,34 @@ class FolderDataset(Dataset):
         self.values, self.colours = coding.split(values or {}, len(self.classes))
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
-        self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
-        self.ids = tuple(pair.id for pair in self._pairs)
-        self.strata = tuple(pair.stratum for pair in self._pairs)
-        if any(pair.patient for pair in self._pairs):  # an image of nobody known is a group of its own
-            self.groups = tuple(pair.patient or pair.id for pair in self._pairs)
+        self._reading = Reading(range, max_pixels)
+        if on_bad not in ("error", "skip"):
+            raise UnknownNameError("dataset.on_bad", on_bad, ["error", "skip"])
+        self._root, self._patterns = _existing(name, dir), patterns
+        self._use(_of_one_size(find_pairs(self._root, patterns, name), size_mismatch))
+        if on_bad == "skip":
+            self._use([self._pairs[index] for index in bad.usable(self)])
+
+    def _use(self, pairs: list[Pair]) -> None:
+        """``pairs`` are the images."""
+        self._pairs = pairs
+        self.ids = tuple(pair.id for pair in pairs)
+        self.strata = tuple(pair.stratum for pair in pairs)
+        if any(pair.patient for pair in pairs):  # an image of nobody known is a group of its own
+            self.groups = tuple(pair.patient or pair.id for pair in pairs)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
         pair = self._pairs[index]
-        image = read_image(pair.image, self.channels)
+        image = read_image(pair.image, self.channels, self._reading)
         label = np.zeros(image.shape[:2], np.uint8)
         for mask in pair.masks:
             found = self._read_mask(mask)
             if found.shape != label.shape:
                 raise SizeMismatchError(
-                    f"{mask} is {_pixels(found)} pixels and its image {pair.image.name} {_pixels(label)}: "
-                    "give both the same size"
+                    f"{mask} is {_pixels(found)} pixels and its image {pair.image.relative_to(self._root)} "
+                    f"{_pixels(label)}: "
+                    + (_STORED if found.T.shape == label.shape and orientation(pair.image) > 1 else _SAME)
                 )
             label = np.maximum(label, found)
         return Sample(image, label)
@@ -111,11 +143,22 @@ class FolderDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        return repr((self.classes, self.channels, self.threshold, self.values, self.colours))
+        coded = (self.threshold, self.values, self.colours)
+        return repr((self.classes, self.channels, *coded, self._reading.limits))
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
         return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """See :meth:`Dataset.pixel_size`."""
+        file = self._pairs[index].image
+        return dicom.spacing(file) if self.spacing is None and is_dicom(file) else self.spacing
+
+    def remarks(self) -> list[Remark]:
+        """What a look at the names and headers of the files says, see :mod:`dmf_cli.datasets.image_report`."""
+        files = {pair.id: pair.image for pair in self._pairs}
+        return [*skipped(self._root, self._patterns, self.name), *turned(files)]
 
     def masks(self, index: int) -> tuple[Path, ...]:
         """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""
@@ -123,7 +166,8 @@ class FolderDataset(Dataset):
 
     def _read_mask(self, path: Path) -> np.ndarray:
         if self.colours:
-            return coding.nearest(read_image(path, 3), self.colours, path)
+            pixels = np.asarray(open_image(path).convert("RGB"))
+            return coding.nearest(pixels, self.colours, path)
         binary = self.values is None and len(self.classes) == 2
         pixels = read_plane(path, keep_indices=not binary)
         if binary:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dmf_cli.datasets.accents import both_names, same_but_for_accents
+from dmf_cli.datasets.suffixes import SUFFIXES, is_image
 from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
 
-# What is read. Other files that a pattern matches (Thumbs.db, notes, tables) are passed over.
-SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _MAGIC = re.compile(r"[*?[]")
 
 
@@ -54,7 +54,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
     """
     _check(patterns)
     rows = read_table(root, patterns.table) if patterns.table else None
-    named = {file: _fields(root, file, patterns, rows) for file in _images(root, patterns)}
+    named = {file: _fields(root, file, patterns, rows) for file in image_files(root, patterns)}
     strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
     _check_ids(root, chosen)
@@ -76,9 +76,16 @@ def unclaimed_masks(root: Path, patterns: Patterns, name: str) -> list[Path]:
     """Files that are named like masks and belong to no image, of any stratum; sorted."""
     pairs = find_pairs(root, patterns._replace(strata=None, missing_mask="empty"), name)
     taken = {file for pair in pairs for file in (pair.image, *pair.masks)}
+    return [file for file in files_like_masks(root, patterns) if file not in taken]
+
+
+def files_like_masks(root: Path, patterns: Patterns) -> list[Path]:
+    """Files that are named like the mask of some image, be there one or not; sorted."""
     # A folder may be several levels deep, everything else is a part of a name.
     pattern = re.sub(r"[{][^{}]*[}]", "*", patterns.masks.replace("{folder}/", "**/"))
-    return sorted(p for p in root.glob(pattern) if _is_image(p.name) and p not in taken and p.is_file())
+    # A field beside a star is one star: two of them stand for folders.
+    pattern = "/".join(part if part == "**" else re.sub(r"[*]+", "*", part) for part in pattern.split("/"))
+    return sorted(p for p in root.glob(pattern) if is_image(p.relative_to(root)) and p.is_file())
 
 
 def _check(patterns: Patterns) -> None:
@@ -98,16 +105,17 @@ def _check(patterns: Patterns) -> None:
             )
 
 
-def _images(root: Path, patterns: Patterns) -> list[Path]:
+def image_files(root: Path, patterns: Patterns) -> list[Path]:
+    """The images of all strata; raises ``DatasetError`` if there are none."""
     every = [p for p in root.glob(patterns.images) if p.is_file()]
-    hidden = _hidden(root, patterns.exclude)
+    hidden = excluded(root, patterns.exclude)
     matched = [p for p in every if p not in hidden]
     if every and not matched:
         raise DatasetError(
             f"dataset.exclude={patterns.exclude!r} leaves none of the {len(every)} files that "
             f"dataset.images={patterns.images!r} matches in {root}: make it narrower"
         )
-    found = [p for p in matched if _is_image(p.name)]
+    found = [p for p in matched if is_image(p.relative_to(root))]
     if found:
         return found
     if matched:
@@ -120,15 +128,11 @@ def _images(root: Path, patterns: Patterns) -> list[Path]:
     )
 
 
-def _hidden(root: Path, exclude: str | None) -> set[Path]:
+def excluded(root: Path, exclude: str | None) -> set[Path]:
     """What ``exclude`` matches; a pattern without a folder is of names, wherever they are."""
     if not exclude:
         return set()
     return set(root.glob(exclude) if "/" in exclude else root.rglob(exclude))
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _nearby(root: Path, pattern: str) -> str:
@@ -213,7 +217,7 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
         return [root / folder / name for name in near if fnmatch.fnmatchcase(name, last)]
 
     def find(pattern: str, image: Path) -> tuple[Path, ...]:
-        found = (p for p in candidates(pattern) if _is_image(p.name) and p != image and p.is_file())
+        found = (p for p in candidates(pattern) if is_image(p.relative_to(root)) and p != image and p.is_file())
         return tuple(sorted(found))
 
     return find
@@ -229,6 +233,12 @@ def _check_masks(
             "set dataset.masks"
         )
     if bare and patterns.missing_mask == "error":
+        near = same_but_for_accents(root, looked(bare[0]))
+        if near:
+            raise DatasetError(
+                f"{bare[0]} has no mask: {near} has the name that was looked for, with its accents written "
+                f"otherwise (of {len(bare)} images without a mask): rename one of the two"
+            )
         raise DatasetError(
             f"{bare[0]} has no mask (looked for {looked(bare[0])}; {len(bare)} of {len(masks)} images have "
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
@@ -239,7 +249,7 @@ def _check_masks(
         for mask in masks[image]:
             if owner.setdefault(mask, image) != image:
                 raise DatasetError(
-                    f"{mask} is a mask of two images, {owner[mask].name} and {image.name}: make "
+                    f"{mask} is a mask of two images, {both_names(root, owner[mask], image)}: make "
                     f"dataset.masks={patterns.masks!r} narrower"
                 )
 
@@ -249,5 +259,5 @@ def _check_ids(root: Path, files: Iterable[Path]) -> None:
     for file in files:
         name = identity(root, file)
         if first.setdefault(name, file) != file:
-            both = " and ".join(sorted((first[name].name, file.name)))
+            both = both_names(root, *sorted((first[name], file)))
             raise DatasetError(f"{both} in {root} are one image {name!r} twice: keep one of the files")

@@ -21,7 +21,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.prepared import Options, Part, decoded
 
-FORMAT = 1  # of the file; another one, and old files are not read any more
+FORMAT = 2  # of the file; another one, and old files are not read any more
 
 
 class Stored(Part):

@@ -10,13 +10,14 @@ import json
 import logging
 from pathlib import Path
 
+from dmf_cli.datasets import bad
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
-from dmf_cli.errors import DmfError
+from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.results.atomic import write_atomic
 
-VERSION = 2  # of what is kept; another one is not read
+VERSION = 3  # of what is kept; another one is not read
 log = logging.getLogger("dmf")
 
 
@@ -63,14 +64,18 @@ def survey(dataset: Dataset) -> Survey:
     """Look at every image of ``dataset``, or read from the cache what was found the last time.
 
     Raises:
-        DatasetError: an image or mask that cannot be read.
+        DatasetError: naming every image or mask that cannot be read.
     """
     found = recall(dataset)
     if found is None:
         log.info("looking for near-duplicates in the %d images of %s", len(dataset), dataset.name)
-        surveyor = Surveyor()
+        surveyor, errors = Surveyor(), list[DatasetError]()
         for index in range(len(dataset)):
-            surveyor.add(dataset.load(index))
+            try:
+                surveyor.add(dataset.load(index))
+            except DatasetError as error:
+                errors.append(error)
+        bad.refuse(errors)
         found = surveyor.finish()
         keep(dataset, found)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import keeping, splits
+from dmf_cli.datasets import image_report, keeping, splits
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
@@ -81,6 +81,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
+    image_report.warn(dataset)
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = splits.load_split(split_file, dataset, same_content=True)

@@ -14,6 +14,7 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.depth import shown
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.results import summary
 from dmf_cli.results.cases import Example as Example
@@ -179,15 +180,9 @@ def _rows(
 def _example(row: dict[str, Any], kind: str, one: Predicted, view: View) -> Example:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = one.image if view.resolution == "original" else _as_uint8(one.network)
+    image = shown(one.image) if view.resolution == "original" else shown(one.network)
     parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
     return Example(row["id"], kind, row["foreground.dice"], *parts)
-
-
-def _as_uint8(network: np.ndarray) -> np.ndarray:
-    """A network input, whatever its normalisation, as something to look at."""
-    low, high = float(network.min()), float(network.max())
-    return ((network - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 
 def _settings(dataset: Dataset, view: View, empty: str, split: str | None) -> dict[str, Any]:
