@@ -50,7 +50,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     if split["file"]:
         read_split(split["file"])  # one that is not there is told before anything slow
     # What stops a training is a finding here.
-    lenient = {"missing_mask": "empty", "size_mismatch": "error"}
+    lenient = {"missing_mask": "empty", "size_mismatch": "error", "on_bad": "error"}
     opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
@@ -63,6 +63,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
             similarity=split["similarity"],
             needs_masks=dataset.get("missing_mask") == "error",
             unclaimed=_unclaimed(dataset),
+            normalize=dataset["normalize"],
             progress=advance,
         )
 

@@ -14,7 +14,7 @@ def both_names(root: Path, one: Path, other: Path) -> str:
 
 
 def same_but_for_accents(root: Path, pattern: str) -> str | None:
-    """A file that ``pattern`` (of a path below ``root``) misses only because its accents are written otherwise."""
+    """A file that ``pattern`` (of a path below ``root``) misses by the form of its accents alone."""
     folder, _, last = pattern.rpartition("/")
     place = next((p for p in [root / folder, *_alike(root, folder)] if p.is_dir()), None)
     names = sorted(file.name for file in place.iterdir()) if place else []

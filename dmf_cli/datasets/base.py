@@ -16,7 +16,8 @@ class Sample:
     """One image with its label map.
 
     Args:
-        image: ``(H, W, C)``, C = 1 or 3, black 0 and white 255: uint8, or float32 for files of more than 8 bits.
+        image: ``(H, W, C)``, C = 1 or 3; black is 0 and white 255, in uint8, or in float32 where a file has
+            more than 8 bits.
         label: ``(H, W)`` uint8 class indices, 0 = background.
     """
 

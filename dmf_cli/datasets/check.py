@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.datasets import splits
+from dmf_cli.datasets import image_report, splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.datasets.folder import FolderDataset
@@ -33,6 +33,9 @@ KINDS = {
     "copy": (False, "files that are the same, byte for byte"),
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
+    "dark": (False, "images that use a small part of the grey range"),
+    "turned": (False, "photographs that are turned (EXIF orientation)"),
+    "skipped": (False, "image files that are not read"),
     "full": (False, "masks without any background"),
 }
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
@@ -106,6 +109,10 @@ class Subset(Dataset):
         """See :meth:`Dataset.load`."""
         return self._whole.load(self._indices[index])
 
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """See :meth:`Dataset.pixel_size`."""
+        return self._whole.pixel_size(self._indices[index])
+
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`."""
         return self._whole.content(self._indices[index])
@@ -122,6 +129,7 @@ def check(
     similarity: float | None,
     needs_masks: bool = True,
     unclaimed: Iterable[Path] = (),
+    normalize: str = "unit",
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Look at every image of ``dataset``.
@@ -132,6 +140,7 @@ def check(
         similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
+        normalize: of the network inputs; dark images matter to ``unit`` alone.
         progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
@@ -150,6 +159,8 @@ def check(
                 surveyor.add(sample)
         progress()
     usable: Dataset = dataset if len(readable) == len(dataset) else Subset(dataset, readable)
+    remarks = [*dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
+    findings += [Finding(*remark) for remark in remarks]
     if known is None:
         known = surveyor.finish()
         if usable is dataset and not dataset.synthetic:

@@ -37,7 +37,7 @@ class Reading:
     def __post_init__(self) -> None:
         if self.range is not None and not _is_range(self.range):
             raise ConfigError(
-                f"dataset.range is {self.range!r}: give the values that are black and white, as [0,4095], or null"
+                f"dataset.range is {self.range!r}: give the values of black and white, as [0,4095], or null"
             )
         if isinstance(self.max_pixels, bool) or not 1 <= self.max_pixels < 2**31:
             raise ConfigError(f"dataset.max_pixels is {self.max_pixels}: give a number from 1 to {2**31 - 1}")
@@ -60,8 +60,8 @@ def read_image(path: Path, channels: int, reading: Reading | None = None) -> np.
         black 0 and white 255: uint8, or float32 for files of more than 8 bits.
 
     Raises:
-        UnreadableError: unreadable, half-written, too large, of several pages, or of 32-bit values whose range
-            is unknown.
+        UnreadableError: unreadable, half-written, too large, of several pages, or of 32-bit values of which
+            nobody says what is white.
     """
     reading = reading or Reading()
     if is_dicom(path):
@@ -73,8 +73,8 @@ def read_image(path: Path, channels: int, reading: Reading | None = None) -> np.
         return depth.as_channels(values.pixels, channels)
     if reading.limits is None and values.white <= values.black:
         raise UnreadableError(
-            f"{path} holds 32-bit values, and which of them is white is not known: give dataset.range=[LOW,HIGH], "
-            "or save it with 8 or 16 bits"
+            f"{path} holds 32-bit values, and which of them is white is not known: give "
+            "dataset.range=[LOW,HIGH], or save it with 8 or 16 bits"
         )
     # MONOCHROME1 has been turned round inside its limits.
     wanted = (values.black, values.white) if is_dicom(path) and reading.limits else reading.limits
@@ -149,9 +149,9 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
 def quiet() -> Iterator[None]:
     """No warnings: Pillow tells of odd metadata and of large files on the user's terminal; pixels count here.
 
-    Nor has it a limit of its own for large images: ``max_pixels`` is the limit. Python's own ``catch_warnings``
-    is undone in the wrong order when threads overlap: here the first one to come changes the filters, and the
-    last one to go restores them.
+    Nor has it a limit of its own for large images: ``max_pixels`` is the limit. Python's own
+    ``catch_warnings`` is undone in the wrong order when threads overlap: here the first one to come changes
+    the filters, and the last one to go restores them.
     """
     global _inside, _filters, _limit
     with _lock:
@@ -214,11 +214,12 @@ def _opened(path: Path, file: Any, max_pixels: int) -> Image.Image:
     pages = _pages(image)
     if pages > 1:
         raise UnreadableError(
-            f"{path} holds {pages} pages or frames, and one image is read from a file: save each of them as a "
-            "file of its own"
+            f"{path} holds {pages} pages or frames, and one image is read from a file: save each of them "
+            "as a file of its own"
         )
-    if image.format == "PPM" and image.tile and not isinstance(image.tile[0][3], str):
-        image.info["maxval"] = image.tile[0][3][1]
+    arguments: Any = image.tile[0][3] if image.format == "PPM" and image.tile else None
+    if isinstance(arguments, tuple):
+        image.info["maxval"] = arguments[1]
     return image
 
 

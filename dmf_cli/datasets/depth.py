@@ -56,8 +56,8 @@ def as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 def too_large(path: Path, width: int, height: int, max_pixels: int) -> str:
     """The line for an image that is larger than ``dataset.max_pixels``."""
     return (
-        f"{path} is {width}x{height}, {width * height} pixels, and dataset.max_pixels is {max_pixels}: make it "
-        "smaller, or raise the limit"
+        f"{path} is {width}x{height}, {width * height} pixels, and dataset.max_pixels is {max_pixels}: "
+        "make it smaller, or raise the limit"
     )
 
 
@@ -80,11 +80,11 @@ def deep_mode(image: Image.Image) -> str | None:
     return raw if deep else None
 
 
-def deep_colours(image: Image.Image, path: Path, raw: str) -> np.ndarray:
+def deep_colours(image: Any, path: Path, raw: str) -> np.ndarray:
     """All 16 bits, ``(H, W)`` or ``(H, W, 3)``, of an image that is opened and not decoded yet.
 
-    Pillow decodes colours of 16 bits to their upper 8. Told that the bytes stand the other way round, it gives
-    the lower 8.
+    Pillow decodes colours of 16 bits to their upper 8. Told that the bytes stand the other way round, it
+    gives the lower 8.
 
     Raises:
         UnreadableError: a form that this does not work for.
@@ -98,6 +98,7 @@ def deep_colours(image: Image.Image, path: Path, raw: str) -> np.ndarray:
     if base not in ("RGB", "RGBA", "RGBX") or order not in _OTHER:
         raise UnreadableError(f"{path} holds colours in 16 bits in a rare form: save it as PNG")
     upper = np.asarray(image)[..., :3].astype(np.uint16)
+    again: Any
     with Image.open(path) as again:
         again.tile = [_turned(tile, f"{base};{_OTHER[order]}") for tile in again.tile]
         return upper * 256 + np.asarray(again)[..., :3]

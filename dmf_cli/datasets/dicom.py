@@ -1,4 +1,4 @@
-"""Single frames of DICOM as grey values: rescaled, windowed, white on black; and how large their pixels are."""
+"""Single frames of DICOM as grey values: rescaled, windowed, large values white; the size of their pixels."""
 
 import contextlib
 from collections.abc import Iterator
@@ -92,8 +92,8 @@ def _opened(path: Path, max_pixels: int) -> "Dataset":
     frames, height, width = int(found.get("NumberOfFrames") or 1), int(found.Rows), int(found.Columns)
     if frames > 1:
         raise UnreadableError(
-            f"{path} holds {frames} frames, and one image is read from a file: save each of them as a file of "
-            "its own"
+            f"{path} holds {frames} frames, and one image is read from a file: save each of them as a "
+            "file of its own"
         )
     if height * width > max_pixels:
         raise UnreadableError(too_large(path, width, height, max_pixels))

@@ -33,8 +33,8 @@ from dmf_cli.errors import ConfigError, DatasetError, SizeMismatchError, Unknown
 log = logging.getLogger("dmf")
 _SAME = "give both the same size"
 _STORED = (
-    "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw it on "
-    "what they show, or remove the orientation from the photograph"
+    "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw "
+    "it on what they show, or remove the orientation from the photograph"
 )
 LABELS = 32  # grey values of masks are 255, or spread up to it; below this they are numbers of classes
 
@@ -156,9 +156,9 @@ class FolderDataset(Dataset):
         return dicom.spacing(file) if self.spacing is None and is_dicom(file) else self.spacing
 
     def remarks(self) -> list[Remark]:
-        """What a look at the names and headers of the files says, see :mod:`dmf_cli.datasets.image_report`."""
+        """See :meth:`Dataset.remarks`."""
         files = {pair.id: pair.image for pair in self._pairs}
-        return [*skipped(self._root, self._patterns, self.name), *turned(files)]
+        return [*skipped(self._root, self._patterns), *turned(files)]
 
     def masks(self, index: int) -> tuple[Path, ...]:
         """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""

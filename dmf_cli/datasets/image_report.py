@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dmf_cli.datasets import pairs
-from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.decode import orientation
 from dmf_cli.datasets.suffixes import counted, looks_like_image
 
@@ -29,7 +28,7 @@ class Remark(NamedTuple):
     text: str
 
 
-def skipped(root: Path, patterns: pairs.Patterns, name: str) -> list[Remark]:
+def skipped(root: Path, patterns: pairs.Patterns) -> list[Remark]:
     """Image files below the folder of ``patterns.images`` that are neither images nor masks nor excluded.
 
     Such as X.PNG where the pattern is ``*.png``, or photographs of a phone in HEIC.
@@ -50,8 +49,8 @@ def skipped(root: Path, patterns: pairs.Patterns, name: str) -> list[Remark]:
     if not left:
         return []
     text = (
-        f"{len(left)} image files in {base} are not read ({counted(left)}; first {left[0].relative_to(root)}): "
-        "convert them, widen dataset.images, or name them in dataset.exclude"
+        f"not read in {base}: {counted(left)} (first {left[0].relative_to(root)}): convert them, widen "
+        "dataset.images, or name them in dataset.exclude"
     )
     return [Remark("skipped", tuple(map(str, left)), text)]
 
@@ -62,8 +61,8 @@ def turned(files: Mapping[str, Path]) -> list[Remark]:
     if not found:
         return []
     text = (
-        f"{len(found)} images are turned as their EXIF orientation says (first {found[0]}): their masks must fit "
-        "what viewers show"
+        f"the EXIF orientation turns {len(found)} of {len(files)} images (first {found[0]}): their masks "
+        "must fit what viewers show"
     )
     return [Remark("turned", found, text)]
 
@@ -78,16 +77,16 @@ def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) 
     """
     if normalize != "unit":
         return []
-    narrow = [(name, low, high) for name, (low, high) in zip(ids, ranges, strict=True) if high - low < DARK]
+    narrow = [(name, ends) for name, ends in zip(ids, ranges, strict=True) if ends[1] - ends[0] < DARK]
     if not narrow:
         return []
-    name, low, high = narrow[0]
+    name, (low, high) = narrow[0]
     text = (
         f"{len(narrow)} of {len(ids)} images use less than a quarter of the grey range (first {name}: "
         f"{low:.3g} to {high:.3g} of 255): if they hold 12 bits in 16, dataset.range=[0,4095]; else "
         "dataset.normalize=minmax stretches them"
     )
-    return [Remark("dark", tuple(entry[0] for entry in narrow), text)]
+    return [Remark("dark", tuple(name for name, _ in narrow), text)]
 
 
 def grey_range(image: np.ndarray) -> tuple[float, float]:
@@ -97,7 +96,7 @@ def grey_range(image: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def warn(dataset: Dataset) -> None:
-    """Say in the log what a look at names and headers shows."""
-    for remark in dataset.remarks():
+def warn(remarks: Iterable[Remark]) -> None:
+    """Say them in the log, a line each."""
+    for remark in remarks:
         log.warning("%s", remark.text)

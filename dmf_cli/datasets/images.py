@@ -45,9 +45,10 @@ def prepare(
 ) -> tuple[np.ndarray, Geometry]:
     """An image ``(H, W, C)`` as a network input ``(h, w, C)`` float32, and its geometry.
 
-    Black is 0 and white 255, in uint8 or, of deeper files, in float32: nothing is rounded here. Resizing is bilinear with antialiasing. ``normalize``: ``unit`` is /255; ``minmax`` maps the image's
-    own range to [0, 1]; ``zscore`` gives it mean 0 and standard deviation 1. The padding of a letterbox
-    is 0 after normalisation and takes no part in it.
+    Black is 0 and white 255, in uint8 or, of deeper files, in float32: nothing is rounded here. Resizing is
+    bilinear with antialiasing. ``normalize``: ``unit`` is /255; ``minmax`` maps the image's own range to
+    [0, 1]; ``zscore`` gives it mean 0 and standard deviation 1. The padding of a letterbox is 0 after
+    normalisation and takes no part in it.
     """
     where = geometry(image.shape[:2], size, resize)
     top, left, height, width = where.box

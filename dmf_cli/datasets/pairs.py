@@ -217,7 +217,9 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
         return [root / folder / name for name in near if fnmatch.fnmatchcase(name, last)]
 
     def find(pattern: str, image: Path) -> tuple[Path, ...]:
-        found = (p for p in candidates(pattern) if is_image(p.relative_to(root)) and p != image and p.is_file())
+        found = (
+            p for p in candidates(pattern) if is_image(p.relative_to(root)) and p != image and p.is_file()
+        )
         return tuple(sorted(found))
 
     return find

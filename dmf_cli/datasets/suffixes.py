@@ -1,4 +1,4 @@
-"""Which files are images, by their names: one list for training, `dmf predict`, `dmf data` and the documents."""
+"""Which files are images, by name: the one list of training, `dmf predict`, `dmf data` and the docs."""
 
 import collections
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from pathlib import Path, PurePath
 DICOM = (".dcm", ".dicom")
 # Read, whatever the case of the letters.
 SUFFIXES = (
-    ".bmp", ".dcm", ".dicom", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",
-    ".ppm", ".tif", ".tiff", ".webp",
+    ".bmp", ".dcm", ".dicom", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png",
+    ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 # Images too, which are not read: who has some is told that they are skipped.
 UNREAD = (

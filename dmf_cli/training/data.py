@@ -13,6 +13,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.training import inputs
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.survey import Survey
@@ -81,7 +82,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
-    image_report.warn(dataset)
+    image_report.warn(dataset.remarks())
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = splits.load_split(split_file, dataset, same_content=True)
@@ -95,6 +96,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
+    image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
     return Data(dataset, split, channels, parts["train"], parts["val"], note)
 
 

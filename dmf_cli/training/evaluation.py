@@ -6,7 +6,7 @@ numbers, so memory does not grow with the size of the images.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def evaluate(
     empty = metrics.empty_name(empty)
     view = View(images.as_size(image_size), resize, normalize, threshold, resolution)
     _check(dataset, indices, batch_size)
-    more = FullScores(full, dataset.classes, dataset.spacing, empty) if full else None
+    more = FullScores(full, dataset.classes, pixel_sizes(dataset, indices), empty) if full else None
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     for one in predictions(predict, dataset, indices, view, batch_size):
@@ -112,6 +112,13 @@ def evaluate(
         for kinds in (chosen, outer)
     )
     return Evaluation(rows, figures, examples, cases)
+
+
+def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[float, float]] | None:
+    """Index -> millimetres per pixel (row, column) of its image; None unless all of them are known."""
+    found = {index: dataset.pixel_size(index) for index in indices}
+    known = {index: size for index, size in found.items() if size is not None}
+    return known if len(known) == len(found) else None
 
 
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:

@@ -84,7 +84,9 @@ def test_pictures_and_masks_are_as_viewers_show_them(tmp_path, suffix, orientati
     Image.fromarray(pixels).save(file, exif=exif(orientation), **options)
     seen = SEEN[orientation]
     np.testing.assert_allclose(read_image(file, 1)[..., 0], seen, atol=1e-4)
-    np.testing.assert_array_equal(read_plane(file, keep_indices=True), seen.astype(int) * (257 if deep else 1))
+    np.testing.assert_array_equal(
+        read_plane(file, keep_indices=True), seen.astype(int) * (257 if deep else 1)
+    )
     assert image_size(file) == seen.shape
     assert decode.orientation(file) == orientation
 
@@ -144,11 +146,15 @@ def test_tiffs_of_sixteen_bits(tmp_path, big, packed):
     tiff(file, colours, photometric=2, big=big, packed=packed)
     np.testing.assert_allclose(read_image(file, 3), colours / 257, atol=1e-3)
     tiff(file, colours[..., 0], photometric=0, packed=packed)  # white is zero
-    np.testing.assert_allclose(read_image(file, 1)[..., 0], (65535 - colours[..., 0].astype(int)) / 257, atol=1e-3)
+    np.testing.assert_allclose(
+        read_image(file, 1)[..., 0], (65535 - colours[..., 0].astype(int)) / 257, atol=1e-3
+    )
     signed = rng.integers(-1000, 3000, (5, 7)).astype(np.int16)
     tiff(file, signed, big=big, packed=packed, signed=True)
     if big and packed:
-        with pytest.raises(UnreadableError, match=r"a\.tif holds compressed signed values.*save it uncompressed"):
+        with pytest.raises(
+            UnreadableError, match=r"a\.tif holds compressed signed values.*save it uncompressed"
+        ):
             read_image(file, 1)
         return
     np.testing.assert_allclose(read_image(file, 1)[..., 0], (signed.astype(int) + 32768) / 257, atol=1e-3)
@@ -169,7 +175,9 @@ def test_a_pgm_of_sixteen_bits_is_as_its_header_says(tmp_path, head):
 
 def test_colours_of_sixteen_bits_as_ppm_are_refused_instead_of_cut(tmp_path):
     (tmp_path / "a.ppm").write_bytes(b"P6 2 1 4095\n" + bytes(12))
-    with pytest.raises(UnreadableError, match=r"a\.ppm holds colours of more than 8 bits as PPM: save it as PNG"):
+    with pytest.raises(
+        UnreadableError, match=r"a\.ppm holds colours of more than 8 bits as PPM: save it as PNG"
+    ):
         read_image(tmp_path / "a.ppm", 3)
 
 
@@ -183,9 +191,7 @@ def test_fractions_need_a_range(tmp_path):
 
 def frames(path, count=3):
     rng = np.random.default_rng(0)
-    first, *others = (
-        Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)) for _ in range(count)
-    )
+    first, *others = (Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)) for _ in range(count))
     first.save(path, save_all=True, append_images=others)
 
 
@@ -208,7 +214,9 @@ def test_a_smaller_copy_behind_a_picture_is_no_page(tmp_path):
 
 def test_the_limit_of_pixels_is_a_key_and_pillows_own_is_left_to_others(tmp_path, monkeypatch):
     Image.fromarray(np.zeros((100, 50), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(UnreadableError, match=r"a\.png is 50x100, 5000 pixels, and dataset\.max_pixels is 4999"):
+    with pytest.raises(
+        UnreadableError, match=r"a\.png is 50x100, 5000 pixels, and dataset\.max_pixels is 4999"
+    ):
         read_image(tmp_path / "a.png", 1, Reading(max_pixels=4999))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # as if this were a slide of 200 megapixels
     assert read_image(tmp_path / "a.png", 1, Reading(max_pixels=5000)).shape == (100, 50, 1)

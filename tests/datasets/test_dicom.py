@@ -62,7 +62,14 @@ def test_large_values_are_white_whatever_the_file_means_by_them(tmp_path):
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_rescale_and_window_are_applied_and_a_range_takes_their_place(tmp_path, photometric):
     tags = {"RescaleSlope": 2, "RescaleIntercept": -1000, "PhotometricInterpretation": photometric}
-    frame(tmp_path / "a.dcm", VALUES.astype(np.uint16), bits=12, WindowCenter=[40, 500], WindowWidth=[400, 2000], **tags)
+    frame(
+        tmp_path / "a.dcm",
+        VALUES.astype(np.uint16),
+        bits=12,
+        WindowCenter=[40, 500],
+        WindowWidth=[400, 2000],
+        **tags,
+    )
     units = VALUES * 2.0 - 1000
     windowed = np.clip((units - 39.5) / 399 + 0.5, 0, 1)  # DICOM PS3.3, C.11.2.1.2.1
     ranged = np.clip((units + 200) / 1000, 0, 1)
@@ -94,7 +101,9 @@ def test_what_is_no_single_frame_is_one_line(tmp_path):
     with pytest.raises(UnreadableError, match=r"a\.dcm is 6x4, 24 pixels, and dataset\.max_pixels is 23"):
         read_image(file, 1, Reading(max_pixels=23))
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(UnreadableError, match=r"a\.dcm cannot be read as DICOM \([^\n]+\): replace or remove it"):
+    with pytest.raises(
+        UnreadableError, match=r"a\.dcm cannot be read as DICOM \([^\n]+\): replace or remove it"
+    ):
         read_image(file, 1)
     file.write_bytes(b"no DICOM")
     for read in (lambda f: read_image(f, 1), image_size, dicom.spacing, open_image):
