@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import keeping, mask_report, splits
+from dmf_cli.datasets import image_report, keeping, mask_report, splits
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.images import as_size
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.training import inputs
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.survey import Survey
@@ -117,6 +118,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
+    image_report.warn(dataset.remarks())
     said = mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
@@ -131,6 +133,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
+    image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 
