@@ -62,7 +62,10 @@ def _cells(row: Row, name: str, compared: bool) -> list[str]:
 
 
 def _event(row: EventRow, name: str, role: str) -> list[str]:
-    return [name, str(len(row.group.means)), spread(row.mean, row.std), *_against(row.versus, role)]
+    difference, between_, p = _against(row.versus, role)
+    if row.versus and p != "-":  # rare events need the exact test over images too
+        p = p_value(max(row.versus.p_seeds, row.versus.p_images, row.versus.p_both))
+    return [name, str(len(row.group.means)), spread(row.mean, row.std), difference, between_, p]
 
 
 def _against(one: Versus | None, role: str = BASELINE) -> list[str]:

@@ -71,7 +71,7 @@ RECORD = (
 )
 EVENTS = (
     "kind", "of_images", "setting", "mean", "std", "images", "images_only_here", "images_only_baseline",
-    "baseline", "difference", "difference_low", "difference_high", "p_seeds", "p_both", "significant",
+    "baseline", "difference", "difference_low", "difference_high", "p_seeds", "p_images", "p_both", "significant",
 )  # fmt: skip
 
 
@@ -145,6 +145,7 @@ def _event(events: Events) -> dict[str, Any]:
                 "images_only_baseline": row.baseline_only,
                 "counts": row.group.means.tolist(),
                 **(_difference(row.versus) if row.versus else {}),
+                "significant": row.significant,
             }
             for row in events.rows
         ],
@@ -158,8 +159,8 @@ def _difference(one: Versus) -> dict[str, Any]:
         "difference_low": one.difference.low,
         "difference_high": one.difference.high,
         "p_seeds": one.p_seeds,
+        "p_images": one.p_images,
         "p_both": one.p_both,
-        "significant": one.significant,
     }
 
 
