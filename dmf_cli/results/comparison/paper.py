@@ -87,10 +87,11 @@ def _sentences(comparison: Comparison) -> list[str]:
     seeds = f"{n[0]} seeds" if len(n) == 1 else f"{n[0]} to {n[-1]} seeds"
     images, total = len(comparison.images), comparison.counted.total
     count = f"{images} test images" if images == total else f"{images} of {total} test images"
+    name, _, *how = comparison.described.split(", ")
     made = f"dmf {dmf_cli.__version__} ({datetime.date.today():%Y-%m-%d})"
     first = (
-        f"Each setting was trained with {seeds} and scored by {metric} on {count} of {comparison.described}"
-        f"{_excluded(comparison)}."
+        f"Each setting was trained with {seeds} and scored by {metric} on {count} of {name} "
+        f"({', '.join(how)}){_excluded(comparison)}."
     )
     crossed = (
         "Intervals (95 %) are for a new sample of seeds and of images, from a crossed random-effects model"
@@ -109,7 +110,7 @@ def _sentences(comparison: Comparison) -> list[str]:
 
 def _excluded(comparison: Comparison) -> str:
     why = [one.why for one in comparison.counted.excluded]
-    return f" (not counted: {', '.join(why)})" if why else ""
+    return f"; not counted: {', '.join(why)}" if why else ""
 
 
 def _tests(found: Sequence[Versus]) -> str:

@@ -71,12 +71,13 @@ RECORD = (
 )
 EVENTS = (
     "kind", "of_images", "setting", "mean", "std", "images", "images_only_here", "images_only_baseline",
-    "baseline", "difference", "difference_low", "difference_high", "p_seeds", "p_images", "p_both", "significant",
+    "baseline", "difference", "difference_low", "difference_high", "p_seeds", "p_images", "p_both",
+    "significant",
 )  # fmt: skip
 
 
 def write(folder: Path, comparison: Comparison) -> None:
-    """``comparison.{csv,json,md,tex}`` and ``comparison_methods.tex`` in ``folder``, each whole or not at all.
+    """``comparison.{csv,json,md,tex}`` and ``comparison_methods.tex``, each whole or not at all.
 
     ``comparison_events.csv`` too where something happened that no score counts.
     """
