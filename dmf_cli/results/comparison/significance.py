@@ -153,7 +153,7 @@ def rank_biserial(differences: np.ndarray) -> float:
     return float((np.sign(values) * ranks).sum() / ranks.sum())
 
 
-def seeds_toreach(comparisons: int) -> int:
+def seeds_to_reach(comparisons: int) -> int:
     """Paired seeds from which the exact test can give .05 at all, after Holm over ``comparisons``."""
     return next(n for n in itertools.count(1) if comparisons * smallest_p(n) <= ALPHA)
 
@@ -176,7 +176,7 @@ def seeds_needed(
     size, alpha = abs(difference), ALPHA / comparisons
     if not size > TIE or math.isnan(by_seed):
         return None
-    for n in range(seeds_toreach(comparisons), MANY + 1):
+    for n in range(seeds_to_reach(comparisons), MANY + 1):
         parts = dataclasses.replace(images, seeds=by_seed**2 / n, seeds_freedom=n - 1)
         if _power(size, by_seed, n, alpha) >= POWER and reach(size, parts, alpha):
             return n
