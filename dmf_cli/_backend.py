@@ -75,6 +75,11 @@ def to_numpy(variable: keras.Variable) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))
 
 
+def adds_in_a_tree() -> bool:
+    """Whether the backend's own sums stay exact in float32, see :mod:`dmf_cli._reduce`."""
+    return keras.backend.backend() != "tensorflow"
+
+
 def is_concrete(x: Any) -> bool:
     """Whether ``x`` has values now: not while a function is traced or compiled."""
     if isinstance(x, keras.KerasTensor):

@@ -15,6 +15,7 @@ import keras
 from keras import ops
 
 from dmf_cli._backend import replica_rows, replicas
+from dmf_cli._reduce import size, total
 from dmf_cli.errors import ConfigError
 
 Tensor = Any
@@ -104,13 +105,15 @@ def gradient_statistics(gradients: Sequence[Tensor]) -> dict[str, Tensor]:
     # Scaled first: squares of gradients of 1e-20 and below are 0 in float32.
     largest = ops.max(ops.abs(rows), axis=1, keepdims=True)
     unit = rows / ops.where(largest > 0.0, largest, 1.0)
-    length = ops.sqrt(ops.sum(ops.square(unit), axis=1, keepdims=True))
+    length = ops.sqrt(total(ops.square(unit), (1,)))[:, None]
     direction = unit / ops.maximum(length, 1.0)
+    # Not as a matrix product: GPUs round the factors of one to 10 bits (TF32).
+    cosine = [total(direction * direction[i], (1,)) for i in range(len(gradients))]
     return {
         "norm": (largest * length)[:, 0],
-        "mean_abs": ops.mean(ops.abs(rows), axis=1),
+        "mean_abs": total(ops.abs(rows), (1,)) / size(rows[0]),
         "max_abs": largest[:, 0],
-        "cosine": ops.matmul(direction, ops.transpose(direction)),
+        "cosine": ops.stack(cosine),
     }
 
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from dmf_cli import losses, weighting
 from dmf_cli.errors import ConfigError
+from dmf_cli.losses import _void
 
 Tensor = Any
 Loss = Callable[..., Any]
@@ -69,14 +70,22 @@ def labels(y_true: Tensor) -> Tensor:
     return y_true["labels"] if isinstance(y_true, Mapping) else y_true
 
 
+def valid(y_true: Tensor) -> Tensor | None:
+    """1 where a pixel counts, ``(batch, *spatial, 1)``, of targets that say so; None: all of them count."""
+    return y_true.get("valid") if isinstance(y_true, Mapping) else None
+
+
 def term_value(name: str, loss: Loss, y_true: Tensor, y_pred: Tensor) -> Tensor:
     """The scalar that ``loss`` gives; ``ConfigError`` for one that gives a value a sample or a pixel.
 
     ``y_true`` may be ``{"labels": one-hot, "distance": ...}``: a loss with the attribute
-    ``needs = ("distance",)`` gets what is there by keyword, and computes what is not.
+    ``needs = ("distance",)`` gets what is there by keyword, and computes what is not. With ``"valid"``, 1
+    where a pixel counts, the others take no part: ``loss`` sees labels and probabilities of 0 there.
     """
     extra = {key: y_true[key] for key in needs(loss) if key in y_true} if isinstance(y_true, Mapping) else {}
-    result = loss(labels(y_true), y_pred, **extra)
+    seen = _void.cut(labels(y_true), y_pred, valid(y_true))
+    with _void.counting(valid(y_true)):
+        result = loss(*seen, **extra)
     if len(result.shape) > 0:
         raise ConfigError(
             f"loss term {name!r} returned shape {tuple(result.shape)}: a term must return a scalar; "

@@ -28,9 +28,11 @@ from dmf_cli._terms import (
     resolve_strategy,
     resolve_terms,
     term_value,
+    valid,
 )
 from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
+from dmf_cli.losses import _void
 from dmf_cli.weighting import check_terms
 
 
@@ -194,8 +196,9 @@ class FusedModel(keras.Model):
     def compute_metrics(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
-        """Metrics of the labels alone."""
-        return super().compute_metrics(x, labels(y), y_pred, sample_weight)
+        """Metrics of the labels alone; pixels that do not count are background in both."""
+        y_true, y_pred = _void.cut(labels(y), y_pred, valid(y))
+        return super().compute_metrics(x, y_true, y_pred, sample_weight)
 
     def _advance(self, step: Tensor, raw: Tensor, y: Tensor, y_pred: Tensor) -> Tensor:
         """The weights for these losses, after the memory has taken them in."""

@@ -51,7 +51,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     if split["file"]:
         read_split(split["file"])  # one that is not there is told before anything slow
     # What stops a training is a finding here.
-    lenient = {"missing_mask": "empty", "size_mismatch": "error"}
+    lenient = {"missing_mask": "empty", "size_mismatch": "error", "on_bad": "error"}
     opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
@@ -65,6 +65,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
             needs_masks=dataset.get("missing_mask") == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
+            normalize=dataset["normalize"],
             progress=advance,
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from dmf_cli.datasets.mask_values import Remark
+    from dmf_cli.datasets.remark import Remark
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
@@ -20,12 +20,19 @@ class Sample:
     """One image with its label map.
 
     Args:
-        image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
+        image: ``(H, W, C)``, C = 1 or 3; black is 0 and white 255, in uint8, or in float32 where a file has
+            more than 8 bits.
         label: ``(H, W)`` uint8 class indices, 0 = background; ``IGNORED`` counts nowhere.
     """
 
     image: np.ndarray
     label: np.ndarray
+
+
+def lesion_share(label: np.ndarray) -> float:
+    """Share of the pixels of ``label`` that are no background, of those that count."""
+    counted = int(np.count_nonzero(label != IGNORED))
+    return float(np.count_nonzero((label > 0) & (label != IGNORED))) / max(counted, 1)
 
 
 class Dataset(abc.ABC):
@@ -42,6 +49,7 @@ class Dataset(abc.ABC):
         left_out: stratum -> how many of its images are not used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
+        ignores: pixels may be ``IGNORED``.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
             look for near-duplicates.
     """
@@ -57,6 +65,7 @@ class Dataset(abc.ABC):
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
+    ignores: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,6 +83,14 @@ class Dataset(abc.ABC):
 
     def mask_remarks(self) -> "list[Remark]":
         """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
+        return []
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
+        return self.spacing
+
+    def remarks(self) -> "list[Remark]":
+        """What a user should know of the files, see :mod:`dmf_cli.datasets.image_report`."""
         return []
 
     @abc.abstractmethod

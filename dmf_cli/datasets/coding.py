@@ -1,11 +1,13 @@
 """How masks say classes: by a threshold, by pixel value, or by colour."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ImageColor
 
+from dmf_cli.datasets.base import IGNORED
 from dmf_cli.errors import ConfigError, LabelError
 
 VOID = 255  # what most label maps give to pixels of no class
@@ -19,6 +21,13 @@ STEP, LOSSY_PATCH = 8, 16
 _HEX = re.compile(r"(?:#|0x|(?=0|\d*[a-f]))([0-9a-f]{6})", re.IGNORECASE)
 
 Colour = tuple[int, int, int]
+
+
+class Ignored(NamedTuple):
+    """Pixels of no class: their values, or their colours."""
+
+    values: tuple[int, ...] = ()
+    colours: tuple[Colour, ...] = ()
 
 
 def split(
@@ -50,7 +59,46 @@ def split(
     return numbers or None, colours or None
 
 
-def by_value(pixels: np.ndarray, table: Mapping[int, int] | None, classes: int, where: object) -> np.ndarray:
+def ignored(given: object, classes: int) -> Ignored:
+    """``dataset.ignore`` as pixel values and colours; None gives nothing.
+
+    Raises:
+        ConfigError: neither numbers nor colours, or so many classes that a label would mean one of them.
+    """
+    if given is None:
+        return Ignored()
+    listed: list[Any] = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    try:
+        keys = [_key(one) for one in listed if not isinstance(one, bool)]
+    except (AttributeError, TypeError, ValueError):
+        keys = []
+    if not keys or len(keys) < len(listed):
+        raise ConfigError(
+            f"dataset.ignore is {given!r}: give a pixel value, a colour by name or as 0xrrggbb, a list of "
+            "these, or null"
+        )
+    if classes > IGNORED:
+        raise ConfigError(
+            f"dataset.ignore is {given!r} and there are {classes} classes: give at most {IGNORED}"
+        )
+    return Ignored(
+        tuple(key for key in keys if isinstance(key, int)),
+        tuple(key for key in keys if isinstance(key, tuple)),
+    )
+
+
+def leave_out(labels: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """``labels`` with ``IGNORED`` at ``where``."""
+    return np.where(where, np.uint8(IGNORED), labels) if where.any() else labels
+
+
+def by_value(
+    pixels: np.ndarray,
+    table: Mapping[int, int] | None,
+    classes: int,
+    where: object,
+    ignore: Sequence[int] = (),
+) -> np.ndarray:
     """Class of each pixel ``(H, W)`` by its value; ``(H, W)`` uint8.
 
     Args:
@@ -58,11 +106,12 @@ def by_value(pixels: np.ndarray, table: Mapping[int, int] | None, classes: int, 
         table: value -> class; None: the values are the classes.
         classes: how many there are.
         where: what an error calls the mask.
+        ignore: values whose pixels count nowhere.
 
     Raises:
         LabelError: a value that the table does not have.
     """
-    table = table or {c: c for c in range(classes)}
+    table = {**(table or {c: c for c in range(classes)}), **dict.fromkeys(ignore, IGNORED)}
     present, inverse = np.unique(pixels, return_inverse=True)
     unknown = [value for value in present.tolist() if value not in table]
     if unknown:
@@ -83,7 +132,12 @@ def _advice(unknown: list[float], count: int) -> str:
 
 
 def nearest(
-    pixels: np.ndarray, table: Mapping[Colour, int], where: object, *, lossy: bool = False
+    pixels: np.ndarray,
+    table: Mapping[Colour, int],
+    where: object,
+    *,
+    lossy: bool = False,
+    ignore: Sequence[Colour] = (),
 ) -> np.ndarray:
     """Class of each pixel ``(H, W, 3)`` by its nearest colour; ``(H, W)`` uint8.
 
@@ -94,11 +148,13 @@ def nearest(
         pixels: uint8.
         table: colour -> class.
         where: what an error calls the mask.
+        ignore: colours whose pixels count nowhere.
         lossy: JPEG, whose colours may be anything at borders and are a little off elsewhere.
 
     Raises:
         LabelError: a colour that is none of the table, and no mixture of two of them.
     """
+    table = {**table, **dict.fromkeys(ignore, IGNORED)}
     known = np.array(list(table), np.float32)
     codes = pack(pixels)
     present, inverse = np.unique(codes, return_inverse=True)

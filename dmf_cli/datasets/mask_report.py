@@ -17,11 +17,12 @@ import numpy as np
 
 from dmf_cli._machine import processors
 from dmf_cli.datasets import mask_values
-from dmf_cli.datasets.base import IGNORED, Dataset
+from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import quiet
 from dmf_cli.datasets.images import Resize, prepare_label
-from dmf_cli.datasets.mask_values import Facts, Remark
+from dmf_cli.datasets.mask_values import Facts
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.errors import DatasetError, DmfError, LabelError
 from dmf_cli.results.atomic import write_atomic
 
@@ -86,25 +87,30 @@ def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Rema
     return first + _remarks(_kept(key, lambda: {"remarks": _of_labels(dataset, size, resize)}))
 
 
-def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> None:
-    """Warn of everything in :func:`report`.
+def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[str]:
+    """Warn of everything in :func:`report`; the lines, for a log that begins later.
 
     Raises:
         LabelError: for what is certainly wrong.
     """
+    lines = []
     for remark in report(dataset, size, resize):
+        lines.append(f"{dataset.name}: {remark.text}")
         if remark.certain:
-            raise LabelError(f"{dataset.name}: {remark.text}")
-        log.warning("%s: %s", dataset.name, remark.text)
+            raise LabelError(lines[-1])
+        log.warning("%s", lines[-1])
+    return lines
 
 
 def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
     def one(index: int) -> _Label:
         label = dataset.label(index)
-        foreground = (label > 0) & (label != IGNORED)
+        counted = label != IGNORED
+        foreground = (label > 0) & counted
         edge = np.concatenate([foreground[0], foreground[-1], foreground[:, 0], foreground[:, -1]])
         left = set(np.unique(prepare_label(label, size, resize)).tolist())
-        return _Label(set(np.unique(label).tolist()) - {IGNORED}, left, foreground.mean(), edge.mean())
+        classes = set(np.unique(label[counted]).tolist())
+        return _Label(classes, left, lesion_share(label), float(edge.mean()))
 
     sources = [lambda index=index: one(index) for index in range(len(dataset))]
     found = dict(zip(dataset.ids, _parallel(sources), strict=True))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from dmf_cli.datasets import coding
 from dmf_cli.datasets.planes import INDICES, colours, plane
+from dmf_cli.datasets.remark import Remark
 
 TOP = 128  # from here on values a sixteenth below the maximum are the maximum: 254 and 255
 FLAT = 0.25  # share of the pixels between the extremes that lie in uniform patches: values, not edges
@@ -42,31 +43,11 @@ class Facts:
     areas: tuple[int, int]
 
 
-@dataclasses.dataclass(frozen=True)
-class Remark:
-    """One line about the masks.
-
-    Args:
-        kind: of :data:`dmf_cli.datasets.check.KINDS`.
-        where: files, or ids of images.
-        text: the line.
-    """
-
-    kind: str
-    where: tuple[str, ...]
-    text: str
-
-    @property
-    def certain(self) -> bool:
-        """Whether no reading of the masks can be right: an error."""
-        return self.kind == "mask values"
-
-
-def facts(image: Image.Image, name: str, ignore: Iterable[int] = ()) -> Facts:
-    """What the mask ``image`` holds, without the pixels whose value is in ``ignore``."""
+def facts(image: Image.Image, name: str, ignore: coding.Ignored | None = None) -> Facts:
+    """What the mask ``image`` holds, without the pixels in ``ignore``."""
     values = plane(image, keep_indices=False)
     codes, typed = _codes(image, values)
-    kept = ~np.isin(codes, list(ignore))
+    kept = ~void(image, ignore or coding.Ignored())
     if not kept.any():
         return Facts(name, "hard", (), 0, 0, (0, 0))
     grey = values[kept]
@@ -82,20 +63,32 @@ def facts(image: Image.Image, name: str, ignore: Iterable[int] = ()) -> Facts:
     return Facts(name, kind, told, float(grey.min()), top, areas)
 
 
+def void(image: Image.Image, ignore: coding.Ignored) -> np.ndarray:
+    """Where a mask holds a value, palette index or colour of ``ignore``, ``(H, W)``."""
+    where = np.isin(plane(image, keep_indices=True), ignore.values)
+    if ignore.colours:
+        where = where | np.isin(coding.pack(colours(image)), coding.pack(np.array(ignore.colours, np.uint8)))
+    return where
+
+
 def threshold(found: Sequence[Facts]) -> float:
     """Foreground is above it: 0 for hard masks, half of the largest value if some masks are soft."""
     soft = [fact.top for fact in found if fact.kind == "soft"]
     return max(soft) / 2 if soft else 0.0
 
 
-def foreground(values: np.ndarray, level: float, *, lossy: bool) -> np.ndarray:
+def foreground(
+    values: np.ndarray, level: float, *, lossy: bool, counted: np.ndarray | None = None
+) -> np.ndarray:
     """Where a mask of two classes is foreground, by the ``threshold`` of its dataset.
 
-    Among soft masks, a mask of two values is hard all the same, whatever its scale.
+    Among soft masks, a mask of two values is hard all the same, whatever its scale. ``counted``: pixels that
+    are not left out; None: all.
     """
-    if level and not lossy:
-        low, high = values.min(), values.max()
-        if not ((values > low) & (values < high)).any():
+    seen = values if counted is None else values[counted]
+    if level and not lossy and seen.size:
+        low, high = seen.min(), seen.max()
+        if not ((seen > low) & (seen < high)).any():
             level = float(low) if low < high else 0.0
     return values > level
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.augment import Augment
+from dmf_cli.datasets.base import IGNORED
 from dmf_cli.datasets.order import epoch_order, weighted_order
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.datasets.prepared import Prepared as Prepared
@@ -37,6 +38,7 @@ def training_batches(
     augment: Augment | None = None,
     weights: np.ndarray | None = None,
     distance: bool = False,
+    ignores: bool = False,
 ) -> Any:
     """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
 
@@ -54,6 +56,7 @@ def training_batches(
         weights: how often each image comes, on average, see :func:`~dmf_cli.datasets.order.weighted_order`;
             None: once an epoch.
         distance: make ``y`` ``{"labels": one-hot, "distance": signed distances}``, see :func:`_target`.
+        ignores: labels may be ``IGNORED``: ``y`` is a mapping with ``valid`` too.
     """
     tf = _tensorflow()
     n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
@@ -74,20 +77,22 @@ def training_batches(
         images, labels = gather(index % n)
         if augment is not None:
             images, labels = augment(images, labels, epoch, index)
-        return images, _target(tf, labels, channels_out, distance)
+        return images, _target(tf, labels, channels_out, distance, ignores)
 
     batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
     return batches.map(_plain(tf, batch), num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def evaluation_batches(prepared: Part, *, batch_size: int, channels_out: int, distance: bool = False) -> Any:
+def evaluation_batches(
+    prepared: Part, *, batch_size: int, channels_out: int, distance: bool = False, ignores: bool = False
+) -> Any:
     """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
     tf = _tensorflow()
     gather = _gather(tf, prepared)
 
     def batch(index: Any) -> tuple[Any, Any]:
         images, labels = gather(index)
-        return images, _target(tf, labels, channels_out, distance)
+        return images, _target(tf, labels, channels_out, distance, ignores)
 
     indices = tf.data.Dataset.range(len(prepared)).batch(batch_size)
     known = tf.data.experimental.assert_cardinality(math.ceil(len(prepared) / batch_size))
@@ -111,21 +116,27 @@ def _gather(tf: Any, prepared: Part) -> Callable[[Any], tuple[Any, Any]]:
     return gather
 
 
-def _target(tf: Any, labels: Any, channels_out: int, distance: bool) -> Any:
-    """One-hot or one foreground channel; with ``distance`` a mapping that adds the signed distances.
+def _target(tf: Any, labels: Any, channels_out: int, distance: bool, ignores: bool) -> Any:
+    """One-hot or one foreground channel; a mapping with ``labels`` where there is more to say.
 
-    SciPy makes them here, beside the training step: a loss that finds none computes them in its graph.
+    ``distance``: the signed distances, made by SciPy beside the training step: a loss that finds none
+    computes them in its graph. ``valid``: 1 where a pixel counts, ``(batch, H, W, 1)``; others belong to no
+    class.
     """
+    valid = labels != IGNORED
     if channels_out == 1:
-        target = tf.cast(labels > 0, tf.float32)[..., None]
+        target = tf.cast((labels > 0) & valid, tf.float32)[..., None]
     else:
         target = tf.one_hot(labels, channels_out)
-    if not distance:
-        return target
-    from dmf_cli.losses import signed_distance_numpy
+    found = {"labels": target}
+    if distance:
+        from dmf_cli.losses import signed_distance_numpy
 
-    found = tf.numpy_function(signed_distance_numpy, [target], tf.float32, stateful=False)
-    return {"labels": target, "distance": tf.ensure_shape(found, target.shape)}
+        maps = tf.numpy_function(signed_distance_numpy, [target], tf.float32, stateful=False)
+        found["distance"] = tf.ensure_shape(maps, target.shape)
+    if ignores:
+        found["valid"] = tf.cast(valid, tf.float32)[..., None]
+    return found if len(found) > 1 else target
 
 
 def _tensorflow() -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import Sample
+from dmf_cli.datasets.image_report import grey_range
 
 
 class Statistics:
@@ -19,20 +20,23 @@ class Statistics:
         self.classes = tuple(classes)
         self.strata: list[str] = []
         self._rows: list[tuple[float, ...]] = []  # height, width, mean, deviation, black, white, lesion
+        self.ranges: list[tuple[float, float]] = []  # darkest and brightest grey of each image
         self._shares: list[np.ndarray] = []
 
     def add(self, stratum: str, sample: Sample) -> None:
         """The next image."""
         image, label = sample.image, sample.label
-        shares = np.bincount(label.ravel(), minlength=len(self.classes)) / label.size
+        counts = np.bincount(label.ravel(), minlength=len(self.classes))[: len(self.classes)]
+        shares = counts / max(counts.sum(), 1)
         grey = (
             float(image.mean()),
             float(image.std()),
             float((image == 0).mean()),
             float((image == 255).mean()),
         )
-        self._rows.append((*image.shape[:2], *grey, float(1 - shares[0])))
+        self._rows.append((*image.shape[:2], *grey, float(shares[1:].sum())))
         self._shares.append(shares)
+        self.ranges.append(grey_range(image))
         self.strata.append(stratum)
 
     def summary(self) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets import bad
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
-from dmf_cli.errors import DmfError
+from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.results.atomic import write_atomic
 
 VERSION = 3  # of what is kept; another one is not read
@@ -55,8 +56,10 @@ class Surveyor:
 
     def add(self, sample: Sample) -> None:
         """The next image."""
-        self._areas.append(float((sample.label > 0).mean()))
-        self._classes.append(tuple(np.unique(sample.label[sample.label > 0]).tolist()))
+        self._areas.append(lesion_share(sample.label))
+        self._classes.append(
+            tuple(np.unique(sample.label[(sample.label > 0) & (sample.label != IGNORED)]).tolist())
+        )
         if self._alike:
             self._descriptions.append(describe(sample.image))
 
@@ -69,14 +72,18 @@ def survey(dataset: Dataset) -> Survey:
     """Look at every image of ``dataset``, or read from the cache what was found the last time.
 
     Raises:
-        DatasetError: an image or mask that cannot be read.
+        DatasetError: naming every image or mask that cannot be read.
     """
     found = recall(dataset)
     if found is None:
         log.info("looking for near-duplicates in the %d images of %s", len(dataset), dataset.name)
-        surveyor = Surveyor()
+        surveyor, errors = Surveyor(), list[DatasetError]()
         for index in range(len(dataset)):
-            surveyor.add(dataset.load(index))
+            try:
+                surveyor.add(dataset.load(index))
+            except DatasetError as error:
+                errors.append(error)
+        bad.refuse(errors)
         found = surveyor.finish()
         keep(dataset, found)
     return found

@@ -20,7 +20,8 @@ from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import nothing_left
-from dmf_cli.datasets.mask_values import Remark
+from dmf_cli.datasets.depth import as_channels
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -40,6 +41,7 @@ class TfdsDataset(Dataset):
         classes: names, the background first.
         values: see :class:`dmf_cli.datasets.folder.FolderDataset`.
         threshold: likewise.
+        ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.
         parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
             a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
@@ -60,6 +62,7 @@ class TfdsDataset(Dataset):
         classes: Sequence[str] = ("background", "foreground"),
         values: Mapping[int | str, int] | None = None,
         threshold: int | Literal["auto"] = "auto",
+        ignore: int | str | Sequence[int | str] | None = None,
         channels: Literal[1, 3] = 3,
         parts: str | Mapping[str, str] = "own",
         stratum: str | None = None,
@@ -69,6 +72,7 @@ class TfdsDataset(Dataset):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels = name, tuple(classes), channels
         self.threshold = None if threshold == "auto" else threshold
+        self.ignore, self.ignores = coding.ignored(ignore, len(self.classes)), ignore is not None
         self._looked: mask_report.Values | None = None
         self._lock = threading.Lock()
         check_classes(classes)
@@ -92,7 +96,7 @@ class TfdsDataset(Dataset):
         image, mask = _pixels(record[self._image], self._image), np.asarray(record[self._mask])
         if mask.shape[:2] != image.shape[:2]:
             raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
-        return Sample(_as_channels(image, self.channels), self._label(mask, self.ids[index]))
+        return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index]))
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`; kept beside the records, because decoding takes minutes."""
@@ -100,18 +104,23 @@ class TfdsDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        coded = (self.values, self.codes, self.threshold)
+        coded = (self.values, self.codes, self.threshold, self.ignore)
         return repr((self._image, self._mask, self.classes, self.channels, *coded))
 
     def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
         if self.codes:
-            return coding.nearest(_as_channels(_pixels(mask, self._mask), 3), self.codes, where)
-        plane = planes.plane(_as_image(mask), keep_indices=True)
+            return coding.nearest(
+                as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
+            )
+        image = _as_image(mask)
+        plane = planes.plane(image, keep_indices=True)
         if not self._binary:
-            return coding.by_value(plane, self.values, len(self.classes), where)
+            return coding.by_value(plane, self.values, len(self.classes), where, self.ignore.values)
+        void = mask_values.void(image, self.ignore)
         if self.threshold is not None:
-            return (plane > self.threshold).astype(np.uint8)
-        return mask_values.foreground(plane, self._look().level, lossy=False).astype(np.uint8)
+            return coding.leave_out((plane > self.threshold).astype(np.uint8), void)
+        found = mask_values.foreground(plane, self._look().level, lossy=False, counted=~void)
+        return coding.leave_out(found.astype(np.uint8), void)
 
     def mask_remarks(self) -> list[Remark]:
         """See :meth:`Dataset.mask_remarks`."""
@@ -130,7 +139,7 @@ class TfdsDataset(Dataset):
                 def facts(number: int) -> mask_values.Facts:
                     place = self._places[number]
                     mask = np.asarray(read[place.split][place.position][self._mask])
-                    return mask_values.facts(_as_image(mask), self.ids[number])
+                    return mask_values.facts(_as_image(mask), self.ids[number], self.ignore)
 
                 sources = [functools.partial(facts, number) for number in range(len(self._places))]
                 self._looked = mask_report.look(self._masks_key, sources, self.classes, self.threshold)
@@ -252,31 +261,22 @@ def _is_image(feature: Any) -> bool:
 
 
 def _pixels(values: Any, key: str) -> np.ndarray:
-    """As ``(H, W, C)`` uint8; 16 bits become 8."""
-    pixels = np.asarray(values)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
-    if pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4):
+    """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits."""
+    values = np.asarray(values)
+    pixels = values[..., None] if values.ndim == 2 else values
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
         raise DatasetError(
             f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
             "1, 3 or 4 channels can be used"
         )
-    return pixels[..., :3]
+    deep = pixels.dtype == np.uint16
+    return (pixels.astype(np.float32) / np.float32(257.0) if deep else pixels)[..., :3]
 
 
 def _as_image(mask: np.ndarray) -> Image.Image:
     """A mask for :func:`dmf_cli.datasets.planes.plane`, with its values as they are."""
     flat = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
     return Image.fromarray(flat if flat.dtype in (np.uint8, np.uint16, np.float32) else flat.astype(np.int32))
-
-
-def _as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    if pixels.shape[-1] == channels:
-        return pixels
-    squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels)
-    converted = np.asarray(Image.fromarray(squeezed).convert("RGB" if channels == 3 else "L"))
-    return converted.reshape(*converted.shape[:2], channels)
 
 
 def _text(feature: Any, value: Any) -> str:

@@ -1,7 +1,6 @@
 """The boundary loss: how far from the true border the probability lies."""
 
-from keras import ops
-
+from dmf_cli._reduce import average
 from dmf_cli.losses._common import Tensor, prepare, without_background
 from dmf_cli.losses._distance import diagonal, truth_map
 
@@ -47,7 +46,7 @@ def boundary(
     phi = truth_map(y_true, distance)
     if normalize:
         phi = phi / diagonal(phi)
-    return ops.mean(without_background(y_pred, background) * without_background(phi, background))
+    return average(without_background(y_pred, background) * without_background(phi, background))
 
 
 boundary.can_be_negative = True  # type: ignore[attr-defined]

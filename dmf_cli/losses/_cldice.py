@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._common import (
     Absent,
@@ -68,7 +69,7 @@ def cldice(
     precision = _share(soft_skeleton(y_pred, iterations), y_true, axes, smooth)
     sensitivity = _share(ops.stop_gradient(soft_skeleton(y_true, iterations)), y_pred, axes, smooth)
     loss = 1.0 - 2.0 * precision * sensitivity / (precision + sensitivity)
-    return weighted_mean(loss, present_weights(ops.sum(y_true, axis=axes), weights, absent))
+    return weighted_mean(loss, present_weights(total(y_true, axes), weights, absent))
 
 
 def soft_skeleton(x: Tensor, iterations: int) -> Tensor:
@@ -83,7 +84,7 @@ def soft_skeleton(x: Tensor, iterations: int) -> Tensor:
 
 
 def _share(part: Tensor, whole: Tensor, axes: tuple[int, ...], smooth: float) -> Tensor:
-    return (ops.sum(part * whole, axis=axes) + smooth) / (ops.sum(part, axis=axes) + smooth)
+    return (total(part * whole, axes) + smooth) / (total(part, axes) + smooth)
 
 
 def _erode(x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from keras import ops
 
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.losses._void import others
 
 Pool = Literal["batch", "sample"]
 Absent = Literal["count", "zero"]
@@ -81,7 +82,7 @@ def without_background(tensor: Tensor, background: bool) -> Tensor:
 
 def two_channels(tensor: Tensor) -> Tensor:
     """A lone foreground channel ``p`` as ``[1 - p, p]``; anything else as it is."""
-    return tensor if tensor.shape[-1] != 1 else ops.concatenate([1.0 - tensor, tensor], axis=-1)
+    return tensor if tensor.shape[-1] != 1 else ops.concatenate([others(tensor), tensor], axis=-1)
 
 
 def bounded_power(x: Tensor, exponent: float, linear: float = 1e-4) -> Tensor:

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from dmf_cli._reduce import pixel_mean
 from dmf_cli.losses._common import Tensor, prepare, within
 from dmf_cli.losses._distance import truth_map, unsigned
 from dmf_cli.losses._pixel import safe_log
@@ -52,7 +53,7 @@ def distance_ce(
     loss = -y_true * safe_log(y_pred)
     if y_pred.shape[-1] == 1:
         loss = loss - (1.0 - y_true) * safe_log(1.0 - y_pred)
-    return ops.mean(ops.sum(gain * loss, axis=-1))
+    return pixel_mean(gain * loss)
 
 
 def _inverted(away: Tensor, inside: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import pixel_mean, total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -71,11 +72,11 @@ def explog(
     y_true, y_pred = two_channels(y_true), two_channels(y_pred)
     weights = weight_vector(class_weights, y_pred.shape[-1])
     weights = _rarity(y_true) if weights is None else weights
-    pixels = ops.sum(weights * y_true * bounded_power(-safe_log(y_pred), gamma), axis=-1)
-    return dice_weight * region + ce_weight * ops.mean(pixels)
+    pixels = pixel_mean(weights * y_true * bounded_power(-safe_log(y_pred), gamma))
+    return dice_weight * region + ce_weight * pixels
 
 
 def _rarity(y_true: Tensor) -> Tensor:
     """sqrt(N / N_c) of each class; 1 pixel is the least that counts."""
-    counts = ops.sum(y_true, axis=tuple(range(len(y_true.shape) - 1)))
+    counts = total(y_true, range(len(y_true.shape) - 1))
     return ops.sqrt(ops.sum(counts) / ops.maximum(counts, 1.0))

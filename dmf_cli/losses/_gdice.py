@@ -4,6 +4,7 @@ from typing import Literal
 
 from keras import ops
 
+from dmf_cli._reduce import size
 from dmf_cli.losses._common import Pool, Tensor, choose, positive, within
 from dmf_cli.losses._sums import overlap
 
@@ -31,9 +32,8 @@ def gdice(
             classes in one ratio).
         absent: weight of a class without a pixel: the largest of a present class (``"max"``), or none.
         pool: a ratio per sample, then their mean, or one over the whole batch.
-        smooth: s > 0, added to numerator and denominator. It is compared with w G: where the smallest
-            structure is larger than some 10^4 pixels, 1 / G is no longer far above 1e-5; take a
-            smaller one there.
+        smooth: > 0, added to numerator and denominator: s is this, for ``"square"`` divided by the number
+            of pixels of the ratio. There w G is 1 / G, which a fixed s would exceed in large images.
         background: keep channel 0 in the sums (a lone sigmoid channel is always kept).
         penalty: k >= 0.
 
@@ -57,6 +57,8 @@ def gdice(
     within("penalty", penalty, penalty >= 0, "a number of 0 or above")
     sums = overlap(y_true, y_pred, pool=pool, background=background)
     weights = _weights(sums.truth, weight, absent)
+    if weight == "square":
+        smooth = smooth / (size(y_true) / size(sums.truth))
     top = 2.0 * ops.sum(weights * sums.tp, axis=-1) + smooth
     loss = 1.0 - top / (ops.sum(weights * (sums.truth + sums.guess), axis=-1) + smooth)
     return ops.mean(loss / (1.0 + penalty * (1.0 - loss)) if penalty else loss)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from keras import ops
 
+from dmf_cli._reduce import average
 from dmf_cli.losses._common import Tensor, choose, prepare, within, without_background
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
 
@@ -63,7 +64,7 @@ def hausdorff(
         maps = [ops.where(mask, one, 0.0) for mask, one in zip(masks, maps, strict=True)]
     scale = diagonal(y_pred) if normalize else 1.0
     weight = sum((one / scale) ** exponent for one in maps)
-    return ops.mean(ops.square(y_pred - y_true) * weight)
+    return average(ops.square(y_pred - y_true) * weight)
 
 
 def _binary(y_pred: Tensor, binarize: str) -> Tensor:

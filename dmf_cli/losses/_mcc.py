@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -55,11 +56,11 @@ def mcc(
     positive(smooth=smooth)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
-    tp = ops.sum(y_true * y_pred, axis=axes) + smooth
-    fp = ops.sum((1.0 - y_true) * y_pred, axis=axes)
-    fn = ops.sum(y_true * (1.0 - y_pred), axis=axes)
-    tn = ops.sum((1.0 - y_true) * (1.0 - y_pred), axis=axes) + smooth
+    tp = total(y_true * y_pred, axes) + smooth
+    fp = total((1.0 - y_true) * y_pred, axes)
+    fn = total(y_true * (1.0 - y_pred), axes)
+    tn = total((1.0 - y_true) * (1.0 - y_pred), axes) + smooth
     # Two roots: the product of four counts of a volume would leave float32.
     size = ops.sqrt((tp + fp) * (tp + fn)) * ops.sqrt((tn + fp) * (tn + fn))
-    weights = present_weights(ops.sum(y_true, axis=axes), weights, absent)
+    weights = present_weights(total(y_true, axes), weights, absent)
     return weighted_mean(1.0 - (tp * tn - fp * fn) / size, weights)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import average, pixel_mean, size, total
 from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
 from dmf_cli.losses._sums import weighted_mean
 
@@ -33,8 +34,8 @@ def categorical_mean(loss: Tensor, y_true: Tensor, class_weights: Sequence[float
     """
     weights = weight_vector(class_weights, loss.shape[-1])
     if weights is None:
-        return ops.mean(ops.sum(loss, axis=-1))
-    return ops.sum(weights * loss) / ops.maximum(ops.sum(weights * y_true), EPSILON)
+        return pixel_mean(loss)
+    return total(weights * loss) / ops.maximum(total(weights * y_true), EPSILON)
 
 
 def binary_mean(
@@ -46,12 +47,13 @@ def binary_mean(
     """
     weights = weight_vector(class_weights, max(2, positive.shape[-1]))
     if weights is None:
-        return ops.mean(positive + negative)
+        return average(positive + negative)
     if positive.shape[-1] == 1:
-        total = ops.sum(weights[1] * positive + weights[0] * negative)
-        return total / ops.maximum(ops.sum(weights[1] * y_true + weights[0] * (1.0 - y_true)), EPSILON)
-    pixels = tuple(range(len(positive.shape) - 1))
-    return weighted_mean(ops.mean(positive + negative, axis=pixels), weights)
+        weight = weights[1] * y_true + weights[0] * (1.0 - y_true)
+        loss = weights[1] * positive + weights[0] * negative
+        return total(loss) / ops.maximum(total(weight), EPSILON)
+    each = total(positive + negative, range(len(positive.shape) - 1))
+    return weighted_mean(each, weights) / (size(positive) / positive.shape[-1])
 
 
 def bce(

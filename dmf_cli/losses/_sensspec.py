@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -59,7 +60,7 @@ def sensspec(
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
     error, rest = ops.square(y_true - y_pred), 1.0 - y_true
-    truth = ops.sum(y_true, axis=axes)
-    inside = ops.sum(error * y_true, axis=axes) / (truth + smooth)
-    outside = ops.sum(error * rest, axis=axes) / (ops.sum(rest, axis=axes) + smooth)
+    truth = total(y_true, axes)
+    inside = total(error * y_true, axes) / (truth + smooth)
+    outside = total(error * rest, axes) / (total(rest, axes) + smooth)
     return weighted_mean(ratio * inside + (1.0 - ratio) * outside, present_weights(truth, weights, absent))

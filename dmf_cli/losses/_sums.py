@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -70,9 +71,9 @@ def overlap(
     """
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
-    tp = ops.sum(y_true * y_pred, axis=axes)
-    truth = ops.sum(ops.square(y_true) if squared else y_true, axis=axes)
-    guess = ops.sum(ops.square(y_pred) if squared else y_pred, axis=axes)
+    tp = total(y_true * y_pred, axes)
+    truth = total(ops.square(y_true) if squared else y_true, axes)
+    guess = total(ops.square(y_pred) if squared else y_pred, axes)
     return Overlap(tp, truth, guess, present_weights(truth, weights, absent))
 
 
@@ -100,5 +101,5 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """The mean over the last axis, weighted, then over the rest; 0 where all weights are 0."""
     if weights is None:
         return ops.mean(values)
-    total = ops.sum(weights * values, axis=-1)
-    return ops.mean(total / ops.maximum(ops.sum(weights, axis=-1), 1e-7))
+    found = ops.sum(weights * values, axis=-1)
+    return ops.mean(found / ops.maximum(ops.sum(weights, axis=-1), 1e-7))

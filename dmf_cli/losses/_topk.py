@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.losses._common import Pool, Tensor, choose, prepare, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
 
@@ -62,6 +63,6 @@ def _mean_of_largest(rows: Tensor, fraction: float) -> Tensor:
     threshold = ops.take(ordered, n - count, axis=1)[:, None]
     above, tie = ops.cast(rows > threshold, "float32"), ops.cast(rows == threshold, "float32")
     count = ops.cast(count, "float32")
-    part = (count - ops.sum(above, axis=1)) / ops.sum(tie, axis=1)
+    part = (count - total(above, (1,))) / total(tie, (1,))
     # Products instead of a selection: a NaN is not larger than anything and would be left out.
-    return (ops.sum(above * rows, axis=1) + part * ops.sum(tie * rows, axis=1)) / count
+    return (total(above * rows, (1,)) + part * total(tie * rows, (1,))) / count

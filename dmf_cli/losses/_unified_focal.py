@@ -4,6 +4,7 @@ from typing import Literal
 
 from keras import ops
 
+from dmf_cli._reduce import average, pixel_mean
 from dmf_cli.losses._common import (
     Pool,
     Tensor,
@@ -90,5 +91,5 @@ def _region(
 def _pixels(y_true: Tensor, y_pred: Tensor, delta: float, gamma: float, form: str) -> Tensor:
     back, front = modulated_log(y_pred[..., :1], gamma), y_pred[..., 1:]
     front = safe_log(front) if form == "asymmetric" else modulated_log(front, gamma)
-    loss = ops.sum((1.0 - delta) * y_true[..., :1] * back, axis=-1)
-    return -ops.mean(loss + ops.sum(delta * y_true[..., 1:] * front, axis=-1))
+    loss = (1.0 - delta) * average(y_true[..., :1] * back)
+    return -(loss + delta * pixel_mean(y_true[..., 1:] * front))

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from dmf_cli._reduce import total
 from dmf_cli.errors import ConfigError
 from dmf_cli.metrics._empty import empty_name, empty_score
 
@@ -156,7 +157,7 @@ def _foreground(probabilities: Any, threshold: float) -> Any:
 
 
 def _per_image(values: Any) -> Any:
-    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+    return total(values, range(1, len(values.shape)))
 
 
 def _weights(weight: Any, mask: Any) -> tuple[Any, Any]:

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from rich.table import Table
 
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.depth import shown
 from dmf_cli.results import figure as look
 from dmf_cli.results import palette
 from dmf_cli.results.atomic import told
@@ -102,13 +103,15 @@ def _sample(panel: Axes, sample: Sample, stratum: str, name: str, classes: int) 
 
 
 def small(sample: Sample) -> Sample:
-    """At most ``DISPLAY`` pixels a side: outlines of huge masks cost seconds."""
+    """At most ``DISPLAY`` pixels a side, in 8 bits (outlines of huge masks cost seconds); ignored is background."""
+    if (sample.label == IGNORED).any():
+        sample = Sample(sample.image, np.where(sample.label == IGNORED, np.uint8(0), sample.label))
     height, width = sample.label.shape
-    scale = min(1.0, DISPLAY / max(height, width))
+    scale, image = min(1.0, DISPLAY / max(height, width)), shown(sample.image)
     if scale == 1.0:
-        return sample
+        return Sample(image, sample.label)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    squeezed = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
+    squeezed = image if image.shape[-1] == 3 else image[..., 0]
     image = np.asarray(Image.fromarray(squeezed).resize(size, Image.Resampling.BILINEAR))
     label = np.asarray(Image.fromarray(sample.label).resize(size, Image.Resampling.NEAREST))
     return Sample(image.reshape(*image.shape[:2], -1), label)

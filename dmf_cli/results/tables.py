@@ -31,6 +31,7 @@ LABELS = {
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
 NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow
+PRINTED = COLUMNS[:5]  # in a paper
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
 LEGEND = (
@@ -58,7 +59,7 @@ def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
         f"{name}_summary.json": json.dumps(jsonable(summary), indent=2, allow_nan=False) + "\n",
         f"{name}_summary.csv": csv_text(("scope", "metric", *STATISTICS), _records(summary)),
         f"{name}_summary.md": markdown(summary),
-        f"{name}_summary.tex": _latex.table(title(summary), notes(summary), COLUMNS, sections(summary)),
+        f"{name}_summary.tex": latex(summary, name),
     }
     if cells := list(confusion.records(summary)):
         contents[f"{name}_confusion.csv"] = csv_text(("counted", "truth", "predicted", "count"), cells)
@@ -186,6 +187,13 @@ def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dic
     if several:
         found["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
     return found
+
+
+def latex(summary: dict[str, Any], name: str) -> str:
+    """One table with what a paper prints; the trivial predictors are in the CSV, the notes are comments."""
+    figures = {heading: [row[: len(PRINTED)] for row in rows] for heading, rows in sections(summary).items()}
+    caption = f"{title(summary)}. Mean ± SD and median over the n images that count; pooled over all pixels."
+    return _latex.table(caption, PRINTED, figures, label=f"tab:{name}", comments=notes(summary))
 
 
 def markdown(summary: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ class Reordered(Dataset):
         self._whole = whole
         self.name, self.channels, self.ids, self.strata = whole.name, whole.channels, whole.ids, whole.strata
         self.groups, self.spacing, self.parts = whole.groups, whole.spacing, whole.parts
-        self.synthetic, self.classes = whole.synthetic, tuple(classes)
+        self.synthetic, self.ignores, self.classes = whole.synthetic, whole.ignores, tuple(classes)
         names = [_plain(name) for name in classes]
         self._table = np.full(256, IGNORED, np.uint8)
         self._table[: len(names)] = [names.index(_plain(name)) for name in whole.classes]

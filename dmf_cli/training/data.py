@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import keeping, mask_report, splits
-from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets import image_report, keeping, mask_report, splits
+from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.images import as_size
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.training import inputs
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.survey import Survey
@@ -30,7 +31,7 @@ class Data:
     channels: int  # of the network's output: 1 (sigmoid) or the number of classes
     train: Part
     val: Part
-    note: str = ""  # where the decoded images are kept, for the log
+    note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about masks
 
     def part(self, name: str) -> tuple[int, ...]:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""
@@ -45,16 +46,22 @@ class Data:
         """
         found: dict[int, int] = {}
         for row, label in enumerate(self.train.each_label()):
-            found = dict.fromkeys(np.unique(label).tolist(), row) | found
+            found = dict.fromkeys(np.unique(label[label != IGNORED]).tolist(), row) | found
             if len(found) == len(self.dataset.classes):
                 break
-        if len(found) == 1:
+        if len(found) < 2:
+            if not found:
+                raise DatasetError(
+                    f"the masks of all {len(self.split.train)} training images hold nothing but pixels that "
+                    "dataset.ignore leaves out: check dataset.ignore"
+                )
             name = self.dataset.classes[next(iter(found))]
             raise DatasetError(
                 f"the masks of all {len(self.split.train)} training images are {name} and nothing else: "
                 "look at them by `dmf data show`; check dataset.masks, dataset.threshold and dataset.values"
             )
         _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
+        chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
         return np.eye(self.channels, dtype="float32")[chosen]
@@ -86,7 +93,7 @@ class Data:
         """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
         if not strength:
             return None
-        shares = [np.count_nonzero(label) / label.size for label in self.train.each_label()]
+        shares = [lesion_share(label) for label in self.train.each_label()]
         return lesion_weights(np.array(shares), strength)
 
 
@@ -111,7 +118,8 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
-    mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
+    image_report.warn(dataset.remarks())
+    said = mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = splits.load_split(split_file, dataset, same_content=True)
@@ -125,7 +133,8 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
-    return Data(dataset, split, channels, parts["train"], parts["val"], note)
+    image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
+    return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 
 def make_split(

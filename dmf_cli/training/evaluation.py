@@ -6,7 +6,7 @@ numbers, so memory does not grow with the size of the images.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.depth import shown
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.results import headline, summary
 from dmf_cli.results.cases import Example as Example
@@ -87,7 +88,7 @@ def evaluate(
     empty = metrics.empty_name(empty)
     view = View(images.as_size(image_size), resize, normalize, threshold, resolution)
     _check(dataset, indices, batch_size)
-    more = FullScores(full, dataset.classes, dataset.spacing, empty) if full else None
+    more = FullScores(full, dataset.classes, pixel_sizes(dataset, indices), empty) if full else None
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
@@ -114,6 +115,13 @@ def evaluate(
         for kinds in (chosen, outer)
     )
     return Evaluation(rows, figures, examples, cases)
+
+
+def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[float, float]] | None:
+    """Index -> millimetres per pixel (row, column) of its image; None unless all of them are known."""
+    found = {index: dataset.pixel_size(index) for index in indices}
+    known = {index: size for index, size in found.items() if size is not None}
+    return known if len(known) == len(found) else None
 
 
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
@@ -156,7 +164,7 @@ def _head(dataset: Dataset, one: Predicted) -> dict[str, Any]:
 
 def _confusion(dataset: Dataset, one: Predicted) -> np.ndarray:
     try:
-        return metrics.confusion(one.truth, one.prediction, len(dataset.classes))
+        return metrics.confusion(one.scored(one.truth), one.scored(one.prediction), len(dataset.classes))
     except DatasetError as error:
         raise DatasetError(f"{dataset.name}, image {dataset.ids[one.index]!r}: {error}") from None
 
@@ -195,15 +203,9 @@ def _rows(
 def _example(row: dict[str, Any], kind: str, one: Predicted, view: View) -> Example:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = one.image if view.resolution == "original" else _as_uint8(one.network)
+    image = shown(one.image) if view.resolution == "original" else shown(one.network)
     parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
     return Example(row["id"], kind, row[headline.metric(row)], *parts)
-
-
-def _as_uint8(network: np.ndarray) -> np.ndarray:
-    """A network input, whatever its normalisation, as something to look at."""
-    low, high = float(network.min()), float(network.max())
-    return ((network - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 
 def _settings(dataset: Dataset, view: View, empty: str, split: str | None) -> dict[str, Any]:

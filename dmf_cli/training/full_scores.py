@@ -3,7 +3,7 @@
 Nothing is kept of an image but a row of numbers, and one histogram of all of them together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class FullScores:
     Args:
         options: see :class:`dmf_cli.metrics.Full`.
         classes: names, background first; with several, each class above 0 is scored beside their union.
-        spacing: millimetres per pixel (row, column) of the images as they are, or None.
+        spacing: index -> millimetres per pixel (row, column) of the image as it is; None: not known.
         empty: ``nan``, ``zero`` or ``one``.
 
     Attributes:
@@ -31,7 +31,7 @@ class FullScores:
         self,
         options: metrics.Full,
         classes: Sequence[str],
-        spacing: tuple[float, float] | None,
+        spacing: Mapping[int, tuple[float, float]] | None,
         empty: str,
     ) -> None:
         self.options, self.classes, self.spacing, self.empty = options, classes, spacing, empty
@@ -47,7 +47,9 @@ class FullScores:
             )
             row |= {f"{scope}.{name}": value for name, value in found.items()}
         row |= self._means(row)
-        histogram = metrics.reliability(one.truth, one.foreground, bins=self.options.bins)
+        histogram = metrics.reliability(
+            one.scored(one.truth), one.scored(one.foreground), bins=self.options.bins
+        )
         self._histogram += histogram
         row["foreground.ece"] = float(metrics.ece(histogram))
         self.rows.append(row)
@@ -64,7 +66,7 @@ class FullScores:
             figures["mean"] |= summary.mean_scores(above, self._columns("mean"), self.empty)
         figures["settings"] |= {
             "missed": self.options.missed,
-            "spacing": self.spacing,
+            "spacing": self._said(),
             "full_rules": self.options.rules(self.spacing is not None),
         }
 
@@ -89,7 +91,13 @@ class FullScores:
         """Millimetres per pixel of the masks, which may be smaller than the image."""
         if self.spacing is None:
             return None
-        return self.spacing[0] * one.pixel[0], self.spacing[1] * one.pixel[1]
+        rows, columns = self.spacing[one.index]
+        return rows * one.pixel[0], columns * one.pixel[1]
+
+    def _said(self) -> tuple[float, float] | str | None:
+        """What the summary says: images of several scanners have pixels of several sizes."""
+        sizes = set((self.spacing or {}).values())
+        return "of each image" if len(sizes) > 1 else next(iter(sizes), None)
 
     def _columns(self, scope: str) -> dict[str, np.ndarray]:
         prefix = f"{scope}."

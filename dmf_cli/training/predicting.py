@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from dmf_cli.datasets import images
-from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.base import IGNORED, Dataset
 from dmf_cli.errors import ConfigError, NonFiniteError, UnknownNameError
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -77,12 +77,14 @@ class Predicted:
 
     Args:
         index: of the image in its dataset.
-        image: ``(H, W, C)`` uint8, as decoded.
+        image: ``(H, W, C)`` as decoded, see :class:`dmf_cli.datasets.base.Sample`.
         network: ``(h, w, C)`` float32, as the network saw it.
         truth: uint8 labels at the resolution of the view.
         prediction: uint8 labels of the same shape.
         foreground: probability of the union of all classes above 0, float32 of the same shape.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
+        counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
+            ``truth`` and in ``prediction``.
     """
 
     index: int
@@ -92,6 +94,11 @@ class Predicted:
     prediction: np.ndarray
     foreground: np.ndarray
     pixel: tuple[float, float] = (1.0, 1.0)
+    counted: np.ndarray | None = None
+
+    def scored(self, part: np.ndarray) -> np.ndarray:
+        """The pixels of ``part`` that are scored, ``(n,)``, or all of them as they are."""
+        return part if self.counted is None else part[self.counted]
 
 
 def predictions(
@@ -119,8 +126,14 @@ def predictions(
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
         output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
         for i, sample, network, where, found in zip(chunk, samples, inputs, places, output, strict=False):
-            masks = view.truth(sample.label), *view.decide(found, where)
-            yield Predicted(i, sample.image, network, *masks, pixel=view.pixel(where))
+            truth, (prediction, foreground) = view.truth(sample.label), view.decide(found, where)
+            counted = truth != IGNORED if dataset.ignores else None
+            if counted is not None:
+                truth, prediction = (
+                    np.where(counted, part, 0).astype(np.uint8) for part in (truth, prediction)
+                )
+            masks = truth, prediction, foreground
+            yield Predicted(i, sample.image, network, *masks, pixel=view.pixel(where), counted=counted)
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

@@ -12,12 +12,13 @@ from dmf_cli import config as configs
 from dmf_cli import interrupts
 from dmf_cli.datasets import mask_report
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.decode import MAX_PIXELS, Reading
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import ConfigError
 from dmf_cli.metrics import Full
 from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import runtime
+from dmf_cli.training import inputs, runtime
 from dmf_cli.training.class_order import as_trained, trained_classes
 from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
@@ -148,6 +149,8 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         "channels": channels,
         "batch_size": batch_size,
         "spacing": options.get("spacing"),
+        "reading": Reading(options.get("range"), options.get("max_pixels", MAX_PIXELS)),
+        "trained": inputs.read(run.inputs),
     }
 
 

@@ -94,10 +94,12 @@ class Session:
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
-        """The split as used, with the ids of the images."""
+        """The split as used, with the ids of the images; and what the training images look like."""
         from dmf_cli.datasets.splits import save_split
+        from dmf_cli.training import inputs
 
         save_split(run.split_file, self.data.dataset, self.data.split)
+        inputs.write(run.inputs, self.data.train)
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
@@ -166,6 +168,7 @@ class Session:
             return  # early: the run was cut off after its last epoch
         batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
+        batches["ignores"] = self.data.dataset.ignores
         changes = augment.make(self.config["augment"], self.config["seed"])
         order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
         # runs of before have no such key

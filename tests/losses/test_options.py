@@ -115,10 +115,24 @@ def test_focal_tversky_has_a_bounded_slope_at_a_perfect_match(gradient) -> None:
 def test_generalised_dice_weights() -> None:
     tp, fp, fn = numpy_sums()
     g = Y.sum((1, 2))
-    for weight, w in (("square", 1 / g**2), ("simple", 1 / g), ("uniform", np.ones_like(g))):
-        bottom = (w * (2 * tp + fp + fn)).sum(-1) + 1e-5
-        expected = (1 - (2 * (w * tp).sum(-1) + 1e-5) / bottom).mean()
+    pixels = Y[0, ..., 0].size
+    for weight, w, s in (
+        ("square", 1 / g**2, 1e-5 / pixels),
+        ("simple", 1 / g, 1e-5),
+        ("uniform", np.ones_like(g), 1e-5),
+    ):
+        bottom = (w * (2 * tp + fp + fn)).sum(-1) + s
+        expected = (1 - (2 * (w * tp).sum(-1) + s) / bottom).mean()
         assert value("gdice", weight=weight) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("pool", ["sample", "batch"])
+@pytest.mark.parametrize("weight", ["square", "simple", "uniform"])
+def test_smooth_does_not_decide_generalised_dice_of_a_large_image(weight: str, pool: str) -> None:
+    y = np.zeros((1, 1024, 1024, 2), "float32")
+    y[:, :512, :, 0] = y[:, 512:, :, 1] = 1.0
+    assert value("gdice", y, 1 - y, weight=weight, pool=pool) == pytest.approx(1.0, abs=1e-4)
+    assert value("gdice", y, y, weight=weight, pool=pool) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_an_absent_class_of_generalised_dice_weighs_like_the_rarest_or_nothing() -> None:

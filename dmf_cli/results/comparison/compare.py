@@ -11,8 +11,9 @@ from scipy import stats
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results import headline
-from dmf_cli.results.comparison import events, intervals, loading, settings, verdict
+from dmf_cli.results.comparison import conditions, events, intervals, loading, movement, settings, verdict
 from dmf_cli.results.comparison.counting import Counted, count
+from dmf_cli.results.comparison.equivalence import Equivalence, check, equivalence
 from dmf_cli.results.comparison.events import Events
 from dmf_cli.results.comparison.groups import Group, collect, same_images
 from dmf_cli.results.comparison.intervals import Interval
@@ -37,6 +38,8 @@ class Row:
         rank: mean rank over images, 1 is best.
         wins: repetitions (of those that all settings have) in which it is best.
         versus: the difference to its baseline; None for a baseline.
+        equivalence: whether the difference is within the margin; None for a baseline, or without a margin.
+        weights: how the weight of each term moved over the steps of its runs.
     """
 
     group: Group
@@ -47,6 +50,8 @@ class Row:
     rank: float
     wins: int
     versus: Versus | None
+    equivalence: Equivalence | None = None
+    weights: tuple[movement.Weight, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,10 @@ class Comparison:
         described: what was scored, and how.
         left_out: one line for each run that could not be compared.
         verdict: the answer in words; no winner is named that chance could have made.
-        power: what it would take to find differences of a given size, in words; may be empty.
+        excluded: how large a difference can be ruled out, in words; empty for one setting.
+        power: whether seeds or images limit the answer, and what it takes to find differences of a given
+            size, in words; may be empty.
+        kept: what all runs have in common, and what they do not, for people.
     """
 
     metric: str
@@ -80,7 +88,9 @@ class Comparison:
     described: str
     left_out: tuple[str, ...]
     verdict: str
+    excluded: str
     power: str
+    kept: tuple[conditions.Fact, ...]
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -96,6 +106,7 @@ def compare(
     baseline: str | None = None,
     only: Pairs = (),
     differences: Sequence[float] | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare the runs below ``paths``.
 
@@ -110,11 +121,14 @@ def compare(
             ``weighting=fixed`` where there is one, else the first by name.
         only: (key, value) that runs must have; the others are left out without a word.
         differences: to say how many seeds they need; None: usual ones for the metric.
+        margin: differences below it do not matter: say which settings are practically equivalent.
 
     Raises:
         RunFolderError: fewer than two comparable runs.
-        ConfigError: the baseline is none of the settings, or all of them.
+        ConfigError: the baseline is none of the settings, or all of them; a margin that is none.
     """
+    if margin is not None:
+        check(margin)
     metric = _in_full(paths, metric or "dice")
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
@@ -129,8 +143,9 @@ def compare(
     pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
     lower = lower_is_better(metric)
-    rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower)
-    held = [(row.group.name, row.versus) for row in rows if row.versus]
+    rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
+    held = [verdict.Held(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
+    used = {path for group in groups for paths in group.runs for path in paths}
     return Comparison(
         metric=metric,
         rows=rows,
@@ -142,8 +157,10 @@ def compare(
         friedman=_friedman(groups),
         described=runs[0].described,
         left_out=tuple(left_out),
-        verdict=verdict.of(held, lower),
-        power=verdict.power(against, metric, differences),
+        verdict=verdict.of(held, metric, lower),
+        excluded=verdict.excluded(held, metric, lower),
+        power=verdict.power(held, metric, len(counted.images), differences),
+        kept=conditions.kept_equal([run for run in runs if run.path in used]),
     )
 
 
@@ -226,13 +243,19 @@ def _rest(group: Group, keys: Sequence[str]) -> str:
     return " and ".join(key for key, _ in _others(group, keys))
 
 
-def _rows(groups: Sequence[Group], against: dict[Label, Versus], lower: bool) -> tuple[Row, ...]:
+def _rows(
+    groups: Sequence[Group], against: dict[Label, Versus], lower: bool, margin: float | None
+) -> tuple[Row, ...]:
     rows = []
+    tested = equivalence(list(against.values()), margin) if margin is not None else []
+    equivalent = dict(zip(against, tested, strict=False))
     for group, rank, won in zip(groups, _ranks(groups, lower), _wins(groups, lower), strict=True):
         spread = float(np.std(group.means, ddof=1)) if len(group.means) > 1 else math.nan
         mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
         own = intervals.mean_of(group.own)
-        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, against.get(group.label)))
+        weights = movement.weights([path for paths in group.runs for path in paths])
+        held = against.get(group.label), equivalent.get(group.label)
+        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *held, weights))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from dmf_cli.results.comparison import significance
 from dmf_cli.results.comparison.counting import ABSENT, MISSED, UNSCORED, Counted
 from dmf_cli.results.comparison.groups import Group
 from dmf_cli.results.comparison.versus import Versus, versus
@@ -23,7 +24,8 @@ class EventRow:
         images: on how many images it happened in at least one repetition.
         only: of these, on how many it never happened to the baseline; 0 for a baseline.
         baseline_only: images on which it happened to the baseline and never here.
-        versus: difference of the counts to the baseline, tested like a score; None for a baseline.
+        versus: difference of the counts to the baseline, tested like a score, but for ``p_images``, which is
+            an exact permutation over images here (with one seed each: McNemar's test); None for a baseline.
     """
 
     group: Group
@@ -33,6 +35,15 @@ class EventRow:
     only: int
     baseline_only: int
     versus: Versus | None
+
+    @property
+    def significant(self) -> bool:
+        """Whether neither seeds nor images would have made the difference by chance.
+
+        Events are rare, and a handful of images is far from normal: the exact test has to agree.
+        """
+        one = self.versus
+        return one is not None and one.significant and one.p_images <= significance.ALPHA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,10 +101,25 @@ def _events(
         for group, matrix in matrices
     }
     held = [(made[group.label], made[base.label]) for group, base in pairs]
-    against = {one.label: (base, result) for (one, base), result in zip(held, versus(held), strict=True)}
+    against = {one.label: (base, result) for (one, base), result in zip(held, _tested(held), strict=True)}
     return Events(
         kind, n, tuple(_row(group, *against.get(label, (None, None))) for label, group in made.items())
     )
+
+
+def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
+    """With an exact test over images in place of Wilcoxon's, which needs more of them that differ."""
+    exact = [significance.paired_permutation(_differences(one, base)) for one, base in held]
+    return [
+        dataclasses.replace(result, p_images=p)
+        for result, p in zip(versus(held), significance.holm(exact), strict=True)
+    ]
+
+
+def _differences(group: Group, baseline: Group) -> np.ndarray:
+    """One an image, of those that have one: flipping the sign of 0 changes nothing."""
+    found = group.per_image - baseline.per_image
+    return found[np.abs(found) > significance.TIE]
 
 
 def _row(group: Group, baseline: Group | None, result: Versus | None) -> EventRow:

@@ -19,6 +19,7 @@ SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a 
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
 FOLD = "split.fold"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
+PARTS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Run:
         folds: into how many parts the images were divided; 1: one test split.
         cases: image id -> what happened on it beside its score.
         by_truth: see :func:`dmf_cli.results.comparison.cases.by_truth`.
+        parts: how many images each part of the split has, ``{"train": 300, ...}``.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Run:
     folds: int = 1
     cases: Mapping[str, Case] = dataclasses.field(default_factory=dict)
     by_truth: bool = False
+    parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
@@ -113,7 +116,8 @@ def load(path: Path, metric: str) -> Run:
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
     said = [f"{key} {settings[key]}" for key in keys if key in settings and key != "full_rules"]
     described = ", ".join([str(split.get("dataset")), what, *said])
-    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth)
+    parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
+    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth, parts)
 
 
 def _division(config: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Is a difference more than chance? Tests of repetitions and of images, and what they can say at all."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -48,18 +49,23 @@ def unpaired_permutation(a: np.ndarray, b: np.ndarray) -> float:
     if min(n, len(b)) < 2:
         return 1.0
     observed = _welch(pooled[None], n)[0]
-    if math.comb(len(pooled), n) <= MOST:
-        first = np.array(list(itertools.combinations(range(len(pooled)), n)))
-        added = 0
-    else:
+    orders = _regroupings(len(pooled), n)
+    extreme = int(np.sum(_welch(pooled[orders], n) >= observed * (1 - 1e-9)))
+    # Of regroupings that are drawn, the one that was seen is one more.
+    added = int(math.comb(len(pooled), n) > MOST)
+    return (added + extreme) / (added + len(orders))
+
+
+@functools.lru_cache(maxsize=8)
+def _regroupings(total: int, n: int) -> np.ndarray:
+    """Orders of ``total`` repetitions, the first ``n`` of which are one side: all, or ``MOST`` of them."""
+    if math.comb(total, n) > MOST:
         rng = np.random.default_rng(0)
-        first, added = np.argsort(rng.random((MOST, len(pooled))), axis=1)[:, :n], 1
-    rest = np.ones((len(first), len(pooled)), bool)
-    np.put_along_axis(rest, first, False, axis=1)
-    other = np.nonzero(rest)[1].reshape(len(first), -1)
-    drawn = _welch(pooled[np.concatenate([first, other], axis=1)], n)
-    extreme = int(np.sum(drawn >= observed * (1 - 1e-9)))
-    return (added + extreme) / (added + len(first))
+        return np.argsort(rng.random((MOST, total)), axis=1)
+    every = set(range(total))
+    return np.array(
+        [(*chosen, *sorted(every - set(chosen))) for chosen in itertools.combinations(range(total), n)]
+    )
 
 
 def _welch(rows: np.ndarray, n: int) -> np.ndarray:
@@ -141,7 +147,7 @@ def rank_biserial(differences: np.ndarray) -> float:
     return float((np.sign(values) * ranks).sum() / ranks.sum())
 
 
-def seeds_to_reach(comparisons: int) -> int:
+def seeds_toreach(comparisons: int) -> int:
     """Paired seeds from which the exact test can give .05 at all, after Holm over ``comparisons``."""
     return next(n for n in itertools.count(1) if comparisons * smallest_p(n) <= ALPHA)
 
@@ -164,9 +170,9 @@ def seeds_needed(
     size, alpha = abs(difference), ALPHA / comparisons
     if not size > TIE or math.isnan(by_seed):
         return None
-    for n in range(seeds_to_reach(comparisons), MANY + 1):
+    for n in range(seeds_toreach(comparisons), MANY + 1):
         parts = dataclasses.replace(images, seeds=by_seed**2 / n, seeds_freedom=n - 1)
-        if _power(size, by_seed, n, alpha) >= POWER and _reach(size, parts, alpha):
+        if _power(size, by_seed, n, alpha) >= POWER and reach(size, parts, alpha):
             return n
     return None
 
@@ -183,7 +189,7 @@ def _power(difference: float, spread: float, n: int, alpha: float) -> float:
     return min(agree, found)
 
 
-def _reach(difference: float, parts: Parts, alpha: float) -> bool:
+def reach(difference: float, parts: Parts, alpha: float) -> bool:
     """Whether four in five intervals for new seeds and images would leave 0 out."""
     z = float(special.ndtri(POWER))
     return difference >= parts.half(alpha) + z * math.sqrt(parts.total)

@@ -10,6 +10,7 @@ from typing import Any
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.results import headline
 from dmf_cli.results.comparison import loading, settings, tables
+from dmf_cli.results.comparison import notes as comparison_notes
 from dmf_cli.results.comparison.compare import Comparison, compare
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.report import drawing, sweep_charts
@@ -60,9 +61,11 @@ def context(
         "states": ", ".join(f"{count} {state}" for state, count in states.items()),
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),
-        "verdict": found.verdict if found else "",
-        "notes": [note for note in tables.notes(found) if not note.startswith("Result: ")] if found else [],
+        "answer": comparison_notes.answer(found) if found else [],
+        "notes": comparison_notes.notes(found)[1:] if found else [],
         "comparison": _comparison(found) if found else None,
+        "events": _events(found) if found else [],
+        "weights": _weights(found) if found else None,
         "repetitions": _repetitions(found) if found else None,
         "charts": charts,
         "runs": _listed(runs, found.metric if found else metric or "foreground.dice", file),
@@ -130,6 +133,27 @@ def _comparison(found: Comparison) -> Table:
         rows.append(made)
     caption = f"{found.metric}: " + (f"each setting against {found.baseline}" if found.baseline else "pooled")
     return Table("comparison", caption, tables.COLUMNS, rows)
+
+
+def _events(found: Comparison) -> list[Table]:
+    """What no score counts, a table a kind: false alarms, missed lesions."""
+    columns = tables.COLUMNS[:-2]
+    return [
+        Table(f"events{i}", heading, columns, [[_sortable(text) for text in one[:-2]] for one in rows])
+        for i, (heading, rows) in enumerate(tables.event_cells(found).items())
+    ]
+
+
+def _weights(found: Comparison) -> Table | None:
+    """How far the weights moved; None without any."""
+    rows = [
+        [cell(row.group.name), cell(one.term), cell(one.mean), cell(one.low), cell(one.high)]
+        for row in found.rows
+        for one in row.weights
+    ]
+    columns = ("setting", "term", "mean weight", "lowest", "highest")
+    caption = "Weights over all steps of all runs of a setting"
+    return Table("weights", caption, columns, rows, frozenset({0, 1})) if rows else None
 
 
 def _by_lower(text: str, interval: Interval) -> Cell:

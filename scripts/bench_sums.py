@@ -1,0 +1,160 @@
+"""How exact the sums over pixels are, and what it costs: the sums of dmf_cli against the backend's own.
+
+Run: python scripts/bench_sums.py [--rounds 15] [--jit] [--skip-accuracy]
+
+First table: the error of each loss, as the difference from its value for one 8 x 8 image of which the large one
+consists of copies (a ratio or a mean is the same), relative to that value. Second table: time of value and
+gradient with the exact sums divided by that with the backend's own, in turns in one process, the median over
+the rounds with its quartiles. Only TensorFlow needs other sums than its own: elsewhere both are the same.
+"""
+
+import argparse
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from dmf_cli import _reduce, losses
+
+SIZES = {
+    "32x256x256": (32, 32, 32),
+    "32x512x512": (32, 64, 64),
+    "1x2048x2048": (1, 256, 256),
+    "1x128x128x128": (1, 16, 16, 128),
+}
+# They look for distances or skeletons, which takes minutes at these sizes; they share the mean of the others.
+SLOW = ("hausdorff", "cldice")
+NAMES = tuple(name for name in losses.__registry__ if name not in SLOW)
+
+
+def small(volume: bool) -> tuple[np.ndarray, np.ndarray]:
+    """One-hot labels and probabilities of 8 x 8 pixels."""
+    label = np.zeros((1, 8, 8), int)
+    label[:, 2:5, 1:6] = 1
+    front = np.where(label == 1, 0.9, 0.01).astype("float32")
+    y, p = np.eye(2, dtype="float32")[label], np.stack([1 - front, front], -1)
+    return (y[:, :, :, None], p[:, :, :, None]) if volume else (y, p)
+
+
+def loss_of(name: str, y: np.ndarray) -> Callable[[Any, Any], Any]:
+    """The loss, pooled over the batch; the map of distances says only inside and outside."""
+    parameters = inspect.signature(losses.get(name)).parameters
+    loss = losses.get(name, **({"pool": "batch"} if "pool" in parameters else {}))
+    if "distance" not in parameters:
+        return loss
+    distance = ops.convert_to_tensor(1.0 - 3.0 * y)
+    return lambda y, p: loss(y, p, distance=distance)
+
+
+def step(name: str, y: np.ndarray, jit: bool) -> Callable[[Any, Any], Any]:
+    """Value and gradient of the loss."""
+    loss = loss_of(name, y)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        run = jax.value_and_grad(lambda p, y: loss(y, p))
+        run = jax.jit(run) if jit else run
+        return lambda y, p: jax.block_until_ready(run(p, y))[0]
+    if keras.backend.backend() == "torch":
+        return lambda y, p: _torch(loss, y, p)
+    import tensorflow as tf
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def graph(y, p):
+        with tf.GradientTape() as tape:
+            tape.watch(p)
+            value = loss(y, p)
+        return value, tape.gradient(value, p)
+
+    return lambda y, p: [x.numpy() for x in graph(y, p)][0]
+
+
+def _torch(loss: Callable, y: Any, p: Any) -> float:
+    p = p.detach().requires_grad_(True)
+    value = loss(y, p)
+    value.backward()
+    return float(value)
+
+
+@contextmanager
+def own_sums(of_backend: bool) -> Iterator[None]:
+    """Losses that are traced inside add up as the backend does, if ``of_backend``."""
+    exact = _reduce.adds_in_a_tree
+    _reduce.adds_in_a_tree = (lambda: True) if of_backend else exact
+    try:
+        yield
+    finally:
+        _reduce.adds_in_a_tree = exact
+
+
+def accuracy(jit: bool) -> Iterator[str]:
+    """Rows of the first table: in each cell the error before -> now."""
+    yield f"| loss | {' | '.join(SIZES)} |"
+    yield "| --- |" + " ---: |" * len(SIZES)
+    for name in NAMES:
+        cells = []
+        for copies in SIZES.values():
+            y, p = small(len(copies) == 4)
+            exact = float(loss_of(name, y)(y, p))
+            many_y, many_p = (ops.convert_to_tensor(np.tile(x, (*copies, 1))) for x in (y, p))
+            errors = []
+            for plain in (True, False):
+                with own_sums(plain):
+                    found = float(step(name, ops.convert_to_numpy(many_y), jit)(many_y, many_p))
+                errors.append(abs(found - exact) / abs(exact))
+            cells.append(f"{errors[0]:.0e} -> {errors[1]:.0e}")
+        yield f"| `{name}` | {' | '.join(cells)} |"
+
+
+def cost(rounds: int, size: int, batch: int, jit: bool) -> Iterator[str]:
+    """Rows of the second table."""
+    y, p = small(False)
+    y, p = (np.tile(x, (batch, size // 8, size // 8, 1)) for x in (y, p))
+    tensors = ops.convert_to_tensor(y), ops.convert_to_tensor(p)
+    yield "| loss | backend's sums, ms | exact sums, ms | ratio | quartiles |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for name in NAMES:
+        seconds: dict[bool, list[float]] = {True: [], False: []}
+        steps = {}
+        for plain in seconds:
+            with own_sums(plain):
+                steps[plain] = step(name, y, jit)
+                steps[plain](*tensors)  # traces and compiles
+        for turn in range(rounds):
+            for plain in (True, False) if turn % 2 else (False, True):
+                with own_sums(plain):
+                    start = time.perf_counter()
+                    steps[plain](*tensors)
+                    seconds[plain].append(time.perf_counter() - start)
+        old, new = (1000 * np.array(seconds[plain]) for plain in (True, False))
+        low, middle, high = np.percentile(new / old, [25, 50, 75])
+        yield (
+            f"| `{name}` | {np.median(old):.2f} | {np.median(new):.2f} | {middle:.2f} | "
+            f"{low:.2f} to {high:.2f} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for option, default in (("rounds", 15), ("size", 128), ("batch", 32)):
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--jit", action="store_true")
+    parser.add_argument("--skip-accuracy", action="store_true")
+    args = parser.parse_args()
+    how = f"{keras.backend.backend()}, jit {'on' if args.jit else 'off'}"
+    if not args.skip_accuracy:
+        print(f"\n{how}: relative error with the backend's sums -> with the exact ones")
+        for line in accuracy(args.jit):
+            print(line, flush=True)
+    print(f"\n{how}: {args.batch} images of {args.size} x {args.size}, {args.rounds} rounds")
+    for line in cost(args.rounds, args.size, args.batch, args.jit):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
