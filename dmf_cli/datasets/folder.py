@@ -167,7 +167,7 @@ class FolderDataset(Dataset):
                 planes.colours(image),
                 self.colours,
                 path,
-                lossy=image.format == "JPEG",
+                lossy=image.format in planes.LOSSY,
                 ignore=self.ignore.colours,
             )
         if self._binary:
@@ -187,7 +187,7 @@ class FolderDataset(Dataset):
             return pixels > self.threshold
         counted = ~mask_values.void(image, self.ignore) if self.ignores else None
         level = self._look().level
-        return mask_values.foreground(pixels, level, lossy=image.format == "JPEG", counted=counted)
+        return mask_values.foreground(pixels, level, lossy=image.format in planes.JPEG, counted=counted)
 
 
 def _facts(path: Path, ignore: coding.Ignored) -> mask_values.Facts:
