@@ -17,6 +17,7 @@ DmfError                    base; its text is one line: what is wrong, what was 
 """
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -86,6 +87,11 @@ class DownloadError(RunError):
 
 class CheckpointError(RunError):
     """A checkpoint is missing, damaged or belongs to another model."""
+
+
+def debugging() -> bool:
+    """Whether ``DMF_DEBUG`` asks for tracebacks: set, and to no word for no."""
+    return os.environ.get("DMF_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

@@ -107,6 +107,12 @@ def asked() -> bool:
     return _command is not None and _command.first is not None
 
 
+def note(number: int) -> None:
+    """A handler of another part took the signal: this process ends with the code that it wants."""
+    if _command is not None:
+        _command.first = _command.first or number
+
+
 def check() -> None:
     """Go on, or stop here.
 

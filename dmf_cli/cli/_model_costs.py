@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from dmf_cli.config import paths
 from dmf_cli.errors import ConfigError
 
 SHAPE, CLASSES = (128, 128, 1), 2
@@ -35,13 +34,11 @@ def cost(name: str) -> tuple[str, str]:
 
 def build(name: str) -> Any:
     """The network of an option with its defaults, for a 128x128 grey image and two classes."""
-    from omegaconf import OmegaConf
-
     from dmf_cli import _lookup, models
+    from dmf_cli import config as configs
 
-    given = OmegaConf.to_container(OmegaConf.load(paths.conf_dir() / "model" / f"{name}.yaml"))
-    assert isinstance(given, dict)
-    params = {str(key): value for key, value in given.items() if key not in ("name", "head")}
+    given = configs.compose([f"model={name}"])["model"]  # an option may build on another
+    params = {key: value for key, value in given.items() if key not in ("name", "head")}
     return _lookup.find("model", models, given["name"])(SHAPE, CLASSES, **params)
 
 

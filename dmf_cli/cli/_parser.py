@@ -4,6 +4,7 @@ import argparse
 import re
 from typing import Any, NoReturn
 
+from dmf_cli.cli._fit import fit
 from dmf_cli.errors import UsageError, suggest
 
 
@@ -12,6 +13,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        if "description" in options:
+            options["description"] = fit(options["description"])
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import interrupts
 from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
 from dmf_cli.results import places
@@ -23,7 +24,7 @@ from dmf_cli.training.display import Display, make_console
 
 
 def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
-    """Run the sweep; returns the exit code: 1 if a job failed, 130 if it was interrupted.
+    """Run the sweep; returns the exit code: 1 if a job failed, 130 if it was interrupted, 143 if by SIGTERM.
 
     Args:
         overrides: of the command line.
@@ -106,7 +107,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     if left:
         print(f"{left} job(s) are left: the same command goes on with the sweep", file=sys.stderr)
     if interrupted:
-        return 130
+        return interrupts.exit_code()
     done, settings = board.of("completed"), board.rows[0].job.config["sweep"]
     if settings["compare"]:
         return _conclude(done, settings) or int(bool(failed))

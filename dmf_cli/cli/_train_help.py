@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dmf_cli.cli._fit import fit, width
 from dmf_cli.config import checks, composer, keys, paths
 from dmf_cli.config.headers import read_header
 
@@ -41,7 +42,6 @@ options
   Hydra's others: --resolve --package --config-name --config-path --info --hydra-help
 """
 _VALUE_WIDTH = 22
-_LINE_WIDTH = 110
 
 
 def text(overrides: Sequence[str]) -> str:
@@ -54,7 +54,7 @@ def text(overrides: Sequence[str]) -> str:
     choices = {str(k): v for k, v in raw.hydra.runtime.choices.items()}
     config = {k: v for k, v in _container(raw).items() if k != "hydra"}
     checks.validate(config)
-    return _TEMPLATE.format(groups=_groups(choices), keys="\n".join(_keys(config, choices)))
+    return fit(_TEMPLATE.format(groups=_groups(choices), keys="\n".join(_keys(config, choices))))
 
 
 def _container(raw: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _groups(choices: Mapping[str, Any]) -> str:
         title = f"    {read_header(file).title}" if file.is_file() else ""
         more = ", or any sum of them" if group == "loss" else ""
         options = ", ".join(paths.options(group)) + more
-        lines += textwrap.wrap(f"  {group:<11} {options}", _LINE_WIDTH, subsequent_indent=" " * 14)
+        lines += textwrap.wrap(f"  {group:<11} {options}", width(), subsequent_indent=" " * 14)
         lines += [f"  {'':<11}{title}"] if title else []
     return "\n".join(lines)
 
@@ -87,10 +87,10 @@ def _keys(config: Mapping[str, Any], choices: Mapping[str, Any]) -> Iterator[str
     """``key  value  (type) meaning`` for each leaf of the config."""
     meanings = keys.meanings(choices) | {"loss.expression": "(str) the terms and their coefficients"}
     leaves = list(_leaves(config))
-    width = max(len(key) for key, _ in leaves)
+    longest = max(len(key) for key, _ in leaves)
     for key, value in leaves:
         shown = _shown(value)
-        yield f"  {key:<{width}}  {shown:<{_VALUE_WIDTH}}  {meanings.get(key, '')}".rstrip()
+        yield f"  {key:<{longest}}  {shown:<{_VALUE_WIDTH}}  {meanings.get(key, '')}".rstrip()
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

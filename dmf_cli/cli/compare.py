@@ -15,6 +15,7 @@ examples:
   dmf compare outputs/2026-11-25                            everything below a folder
   dmf compare outputs/sweep --by weighting --baseline weighting=fixed
   dmf compare outputs/sweep --metric foreground.hd95 --only dataset=busi --difference 2
+  dmf compare outputs/sweep --margin 0.01                   is it equivalent within 0.01?
   dmf compare run1 run2 run3 run4 --metric foreground.iou -o tables
 """
 
@@ -33,7 +34,9 @@ def run(arguments: Sequence[str]) -> int:
         "against the one that is like it in the rest",
     )
     parser.add_argument(
-        "--metric", default="foreground.dice", metavar="NAME", help="a column of the per-image tables"
+        "--metric",
+        metavar="NAME",
+        help="a column of the per-image tables; default: foreground.dice, of several classes mean.dice",
     )
     parser.add_argument(
         "--only",
@@ -48,6 +51,12 @@ def run(arguments: Sequence[str]) -> int:
         type=float,
         action="append",
         help="say how many seeds it takes to find a difference of D; may be repeated",
+    )
+    parser.add_argument(
+        "--margin",
+        metavar="D",
+        type=float,
+        help="differences below D do not matter: test whether settings are practically equivalent",
     )
     parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, help="default: PATH/comparison, or comparison"
@@ -65,6 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         baseline=options.baseline,
         only=[_pair(word) for word in options.only],
         differences=_sizes(options.difference),
+        margin=options.margin,
     )
     folder = options.output or _folder(options.paths)
     with told(folder):

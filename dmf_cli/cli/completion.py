@@ -6,6 +6,7 @@ files, not from Hydra: half a second at every press of <TAB> would be too slow.
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,27 @@ from dmf_cli.cli.main import COMMANDS
 from dmf_cli.errors import UnknownNameError, UsageError
 
 SHELLS = ("bash", "zsh")
+# A test compares them with the parsers of the commands: to import those would be too slow here.
+OPTIONS = {
+    "train": ("multirun", "dry-run", "cfg", "config-dir", "version"),
+    "predict": ("output", "probabilities", "threshold", "spacing", "exclude"),
+    "export": ("format", "output"),
+    "report": ("output", "metric", "by", "baseline"),
+    "compare": ("by", "baseline", "metric", "only", "difference", "output"),
+    "replay": ("output",),
+    "data prepare": ("archive",),
+    "data show": ("output",),
+    "data check": ("output",),
+    "doctor": ("backend", "json"),
+    "completion": ("install",),
+}
+# An option and what it takes.
+VALUES = {
+    "--cfg": ("job", "hydra", "all"),
+    "-c": ("job", "hydra", "all"),
+    "--format": ("keras", "onnx", "savedmodel"),
+    "--backend": ("tensorflow", "jax", "torch"),
+}
 
 _BASH = r"""
 _dmf() {
@@ -90,35 +112,35 @@ def complete(line: str) -> list[str]:
         from dmf_cli.cli.data import actions
 
         found = actions()
+    elif word.startswith("-"):
+        found = _options(words)
+    elif words[-1] in VALUES:
+        found = list(VALUES[words[-1]])
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
         found = _overrides(words, word)
     else:
-        found = _arguments(words[0], word)
+        found = _arguments(words[0])
     return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
 
 
-def _arguments(command: str, word: str) -> list[str]:
+def _options(words: list[str]) -> list[str]:
+    """The options of a command, of ``data`` those of its action."""
+    found = OPTIONS.get(" ".join(words[:2]) if words[0] == "data" else words[0], ())
+    return [*(f"--{name}" for name in found), "--help"]
+
+
+def _arguments(command: str) -> list[str]:
     """Arguments of the commands that take no overrides; none lets the shell complete file names."""
     if command == "list":
         from dmf_cli.cli.list import KINDS
 
         return list(KINDS)
-    if command == "compare" and word.startswith("-"):
-        return ["--by", "--baseline", "--metric", "--only", "--difference", "--output", "--help"]
-    return {"completion": [*SHELLS, "--install"], "doctor": ["--json"]}.get(command, [])
+    return list(SHELLS) if command == "completion" else []
 
 
 def _overrides(words: list[str], word: str) -> list[str]:
     if words in (["eval"], ["replay"]) and "=" not in word:
         return []  # the run folder
-    if word.startswith("-"):
-        return (
-            ["--help", "--multirun", "--dry-run", "--cfg", "--config-dir", "--version"]
-            if words[0] == "train"
-            else ["--help"]
-        )
-    if words[-1] in ("--cfg", "-c"):
-        return ["job", "hydra", "all"]
     from dmf_cli.config import keys, paths
 
     given = dict(w.split("=", 1) for w in words if "=" in w)
@@ -140,6 +162,8 @@ def _overrides(words: list[str], word: str) -> list[str]:
         meanings = {key: said for key, said in meanings.items() if key.startswith("weighting.")}
     if words[0] == "data":
         meanings = {key: said for key, said in meanings.items() if key.startswith(("dataset.", "split."))}
+        if words[1] == "show":
+            meanings["count"] = ""
     if "=" in word:
         return _values(word, words[0], meanings)
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
@@ -196,7 +220,8 @@ def _install(shell: str) -> str:
             f"cannot write {error.filename or target} ({error.strerror or error}): put the line "
             f'eval "$(dmf completion {shell})" into {start} yourself'
         ) from error
-    return f"wrote {target} and sourced it from {start}: open a new shell, or run: source {target}"
+    now = shlex.join(["source", str(target)])
+    return f"wrote {target} and sourced it from {start}: open a new shell, or run: {now}"
 
 
 def _start_file(shell: str) -> Path:

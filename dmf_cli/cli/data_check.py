@@ -51,7 +51,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     if split["file"]:
         read_split(split["file"])  # one that is not there is told before anything slow
     # What stops a training is a finding here.
-    lenient = {"missing_mask": "empty", "size_mismatch": "error"}
+    lenient = {"missing_mask": "empty", "size_mismatch": "error", "on_bad": "error"}
     opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
@@ -65,6 +65,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
             needs_masks=dataset.get("missing_mask") == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
+            normalize=dataset["normalize"],
             progress=advance,
         )
 
@@ -100,12 +101,15 @@ def _write(output: Path, report: "Report") -> list[Path]:
 def _print(report: "Report", files: Sequence[Path]) -> None:
     from rich.console import Console
 
+    from dmf_cli.datasets.grouping import describe
     from dmf_cli.results import check_report
 
     console, summary = Console(), report.statistics.summary()
     usable = len(report.dataset)
     print(f"{report.dataset.name}: {report.total} images, {usable} can be used")
     print(check_report.images(summary))
+    for label, text in describe(report.dataset).items():
+        print(f"{label}: {text}")
     for table in (check_report.strata(summary), check_report.classes(summary)):
         print()
         console.print(table)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import UsageError
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     dataset = _prepare(config, options.archive)
     print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
     kept = [override for override in options.overrides if not override.startswith("dataset.download.")]
-    print(f"next: dmf data show {' '.join(kept)}")
+    print(f"next: {hints.command('data', 'show', *kept)}")
     return 0
 
 

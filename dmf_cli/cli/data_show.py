@@ -34,6 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from dmf_cli.datasets import open_dataset
+    from dmf_cli.datasets.grouping import describe
     from dmf_cli.results import gallery
 
     dataset = open_dataset(config)
@@ -41,6 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     gallery.plot_samples(file, dataset, count)
     print(f"{dataset.name}: {', '.join(dataset.classes)}")
     Console().print(gallery.render(dataset))
+    for label, text in describe(dataset).items():
+        if label != "strata":  # the table has them
+            print(f"{label}: {text}")
     print(f"written to {file}")
     return 0
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import __version__, _machine
+from dmf_cli import __version__, _machine, hints
 from dmf_cli.cli._parser import Parser
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.errors import DmfError, UnknownNameError
@@ -87,10 +87,8 @@ def package(name: str, *, required: bool) -> Check:
         return Check(name, OK, metadata.version(name))
     except metadata.PackageNotFoundError:
         state = PROBLEM if required else NOTE
-        extra = f"[{name}]" if name in OPTIONAL else ""
-        return Check(
-            name, state, "not installed", f"{'' if required else 'optional: '}pip install 'dmf-cli{extra}'"
-        )
+        do = hints.install(name if name in OPTIONAL else "")
+        return Check(name, state, "not installed", do if required else f"optional: {do}")
 
 
 def clashing_packages() -> Iterator[Check]:
@@ -200,7 +198,7 @@ def devices(backend: str, found: dict[str, Any], driver: str, visible: str | Non
         else f"{backend} is built without CUDA"
     )
     extra = "gpu" if backend == "tensorflow" else backend
-    do = f"pip install 'dmf-cli[{extra}]' for the CUDA libraries; if it stays, update the NVIDIA driver"
+    do = f"for the CUDA libraries {hints.install(extra)}; if it stays, update the NVIDIA driver"
     return Check("devices", PROBLEM, f"{driver}, but no GPU is seen; {build}", do)
 
 

@@ -15,7 +15,7 @@ Writes the best network of a run, in float32, and beside it a JSON file that say
 resizing and normalisation of the images, classes, threshold.
 
   keras        one file for keras.models.load_model; no dmf is needed
-  onnx         one file for ONNX Runtime and others: pip install 'dmf-cli[export]'
+  onnx         one file for ONNX Runtime and others: pip install '.[export]'
   savedmodel   a folder for TensorFlow Serving, tf.saved_model.load and TFLite
 
 examples:

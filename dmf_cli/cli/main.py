@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from dmf_cli import __version__, interrupts
+from dmf_cli.cli._fit import fit
 
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
 COMMANDS = {
@@ -83,9 +84,9 @@ def _interrupted(*what: object) -> int:
 
 def report(error: Exception, prefix: str = "") -> int:
     """Print ``error`` as one line on stderr and return its exit code; a traceback with ``DMF_DEBUG=1``."""
-    from dmf_cli.errors import DmfError
+    from dmf_cli.errors import DmfError, debugging
 
-    if os.environ.get("DMF_DEBUG", "0") not in ("", "0"):
+    if debugging():
         import traceback
 
         traceback.print_exception(error)
@@ -103,7 +104,7 @@ def report(error: Exception, prefix: str = "") -> int:
 def help_text() -> str:
     """What ``dmf --help`` prints."""
     commands = "\n".join(f"  {name:<12} {what}" for name, what in COMMANDS.items())
-    return _HELP.format(version=__version__, commands=commands)
+    return fit(_HELP.format(version=__version__, commands=commands))
 
 
 def _dispatch(words: list[str]) -> int:

@@ -1,18 +1,24 @@
 """``dmf predict``: masks for images that belong to no dataset."""
 
 import argparse
+import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser
 
+if TYPE_CHECKING:
+    from dmf_cli.training.masks import Outcome
+
+SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
 Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
-areas. Files that cannot be read are listed and left out; so are masks beside their images (X_mask.png,
-X_mask_1.png) in a folder. An interruption keeps what is written.
+areas. Files that cannot be read are listed and left out; in a folder, so are masks beside their images
+(X_mask.png, X_mask_1.png) and earlier results. An interruption keeps what is written.
 
 examples:
   dmf predict outputs/busi photos/            into outputs/busi/predictions/photos
@@ -42,7 +48,13 @@ def run(arguments: Sequence[str]) -> int:
         "--spacing",
         type=_spacing,
         metavar="H,W",
-        help="millimetres per pixel, for areas in mm2; default: that of the run (dataset.spacing)",
+        help="millimetres per pixel, for areas in mm2; default: of the run (dataset.spacing) or of DICOM",
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="larger images are left out; default: that of the run (dataset.max_pixels)",
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
@@ -50,25 +62,40 @@ def run(arguments: Sequence[str]) -> int:
 
     config = configs.load_run(options.run)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
-    from dmf_cli.training import masks
+    from dmf_cli.training import finding, masks
 
-    jobs = masks.find(
-        options.paths, output, options.exclude
-    )  # a wrong path is told before anything slow is imported
+    # A wrong path is told before anything slow is imported.
+    jobs = finding.find(options.paths, output, options.exclude)
+    for line in finding.passed_over(options.paths):
+        print(f"note: {line}", file=sys.stderr)
     from dmf_cli.training import score
 
     predict, settings = score.prediction(options.run, config, options.threshold)
     if options.spacing:
         settings["spacing"] = options.spacing
+    if options.max_pixels is not None:
+        settings["reading"] = dataclasses.replace(settings["reading"], max_pixels=options.max_pixels)
     start = time.monotonic()
     with _progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
-        skipped = masks.predict_files(predict, jobs, output, **{**settings, **more})
-    seconds, done = time.monotonic() - start, len(jobs) - len(skipped)
-    for line in skipped:
-        print(f"warning: left out: {line}", file=sys.stderr)
+        outcome = masks.predict_files(predict, jobs, output, **{**settings, **more})
+    seconds, done = time.monotonic() - start, len(jobs) - len(outcome.skipped)
+    for line in _remarks(outcome, done):
+        print(f"warning: {line}", file=sys.stderr)
     print(f"{done} of {len(jobs)} images, written to {output} ({done / max(seconds, 1e-9):.1f} images/s)")
+    if outcome.empty:
+        print(f"{outcome.empty} of {done} masks are empty")
     return 0
+
+
+def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:
+    """What the user should look at."""
+    for line in outcome.skipped:
+        yield f"left out: {line}"
+    for line in outcome.unlike[:SHOWN]:
+        yield f"unlike the images of the training: {line}"
+    if len(outcome.unlike) > SHOWN:
+        yield f"{len(outcome.unlike)} of {done} images are unlike those of the training, the first are listed"
 
 
 def _spacing(text: str) -> tuple[float, float]:

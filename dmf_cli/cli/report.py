@@ -29,7 +29,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     several = parser.add_argument_group("of several runs, as in dmf compare")
     several.add_argument(
-        "--metric", default="foreground.dice", metavar="NAME", help="a column of the tables per image"
+        "--metric",
+        metavar="NAME",
+        help="a column of the tables per image; default: foreground.dice, of several classes mean.dice",
     )
     several.add_argument(
         "--by", metavar="KEYS", help="what makes a setting, with commas; default: all that differs"

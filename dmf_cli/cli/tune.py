@@ -3,14 +3,18 @@
 import contextlib
 import math
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dmf_cli import interrupts
 from dmf_cli.cli._parser import Parser
 
 if TYPE_CHECKING:
     from dmf_cli.tune.runner import Running
     from dmf_cli.tune.study import Plan
+
+OFTEN = 10.0  # seconds between two lines about the epochs of a trial
 
 _ABOUT = """\
 Searches with Optuna, by default the fixed weights of the loss: what dynamic weights have to beat. Each trial
@@ -59,7 +63,7 @@ def search(plan: "Plan", study: Any, **options: Any) -> int:
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
-    runner = Runner(plan, study, ended=_teller(plan, study), **options)
+    runner = Runner(plan, study, ended=_teller(plan, study), moved=_mover(plan, study), **options)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
             runner.run()
@@ -73,7 +77,7 @@ def search(plan: "Plan", study: Any, **options: Any) -> int:
         print(f"train the best with new seeds: {train}")
     if runner.interrupted:
         print("interrupted: the same command goes on with the search", file=sys.stderr)
-        return 130
+        return interrupts.exit_code()
     if runner.gave_up:
         print("error: the first trials all failed, see above", file=sys.stderr)
     return 0 if train else 1
@@ -87,10 +91,10 @@ def _state(study: Any) -> str:
 def _teller(plan: "Plan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.training._view import LABELS, number
-    from dmf_cli.tune.results import WORDS, searched
+    from dmf_cli.tune.results import WORDS
 
     def tell(one: "Running", state: str, value: float, message: str) -> None:
-        what = ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in said(one))
+        what = _values(plan, study, one)
         if state == "FAIL":
             print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
             return
@@ -99,7 +103,40 @@ def _teller(plan: "Plan", study: Any) -> Any:
         figure = f", {LABELS.get(plan.monitor, plan.monitor)} {number(value)}" if math.isfinite(value) else ""
         print(f"{text}{figure}, {what}", flush=True)
 
-    def said(one: "Running") -> list[tuple[str, Any]]:
-        return list(searched(plan, study.trials[one.trial.number].params).items())
-
     return tell
+
+
+def _mover(plan: "Plan", study: Any) -> Any:
+    """Says what a trial is at: when it begins, and then its epochs, but no line sooner than ``OFTEN``."""
+    said: dict[int, float] = {}
+
+    def move(one: "Running") -> None:
+        number, now = one.trial.number, time.monotonic()
+        if number not in said:
+            print(f"trial {number}: training, {_values(plan, study, one)}", flush=True)
+        elif now - said[number] < OFTEN:
+            return
+        else:
+            print(f"trial {number}: {_progress(plan, one)}", flush=True)
+        said[number] = now
+
+    return move
+
+
+def _progress(plan: "Plan", one: "Running") -> str:
+    """The epochs that a trial has finished, and its best figure so far."""
+    from dmf_cli.results import index
+    from dmf_cli.training._view import LABELS, number
+
+    epochs = index.read(one.path).status.get("epochs")
+    of = f" of {epochs}" if epochs else ""
+    best = f", best {LABELS.get(plan.monitor, plan.monitor)} {number(one.best)}"
+    return f"epoch {one.epoch}{of}{best if math.isfinite(one.best) else ''}"
+
+
+def _values(plan: "Plan", study: Any, one: "Running") -> str:
+    """What a trial searches with, in words."""
+    from dmf_cli.tune.results import searched
+
+    found = searched(plan, study.trials[one.trial.number].params).items()
+    return ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in found)

@@ -197,7 +197,8 @@ def _check_keys(values: Config, allowed: Mapping[str, Any], where: str) -> None:
 
 def _check_monitor(monitor: str, terms: Config) -> None:
     """It must be comparable over epochs, which the moving total loss is not."""
-    allowed = ["val_foreground_dice", "val_objective", *(f"val_loss.{term}" for term in terms)]
+    figures = ("val_foreground_dice", "val_mean_dice", "val_objective")
+    allowed = ["auto", *figures, *(f"val_loss.{term}" for term in terms)]
     if monitor not in allowed:
         raise UnknownNameError("trainer.monitor", monitor, allowed)
 

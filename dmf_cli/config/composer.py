@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import checks, paths
+from dmf_cli.config import checks, paths, whole
 from dmf_cli.errors import ConfigError, RunFolderError
 
 Config = dict[str, Any]
@@ -93,11 +93,14 @@ def load_run(path: Path | str) -> Config:
 
         raise RunFolderError(places.why_not(Path(path)))
     try:
-        loaded = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+        text = file.read_text(encoding="utf-8")
+        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
+    if missing := whole.lacks(text, loaded):  # type: ignore[arg-type]
+        raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
     return {str(key): value for key, value in loaded.items()}
 
 

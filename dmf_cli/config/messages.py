@@ -16,6 +16,7 @@ from hydra.errors import (
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
+from dmf_cli import hints
 from dmf_cli.config import expression, paths
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError, suggest
@@ -99,7 +100,7 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
             return wrong
     plugin = paths.LAUNCHERS.get(name) if group == "hydra/launcher" else None
     if plugin:
-        return ConfigError(f"hydra/launcher={name} is not installed: pip install 'dmf-cli[{plugin}]'")
+        return ConfigError(f"hydra/launcher={name} is not installed: {hints.install(plugin)}")
     if group and error.options is not None:
         return UnknownNameError(f"option {group}", name, _ordered(error.options))
     return ConfigError(_one_line(error))

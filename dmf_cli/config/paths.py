@@ -4,6 +4,7 @@ import functools
 import re
 from pathlib import Path
 
+from dmf_cli import hints
 from dmf_cli.errors import ConfigError
 
 ROOT_CONFIG = "train"
@@ -29,7 +30,7 @@ def conf_dir() -> Path:
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / f"{ROOT_CONFIG}.yaml").is_file():
             return folder
-    raise ConfigError(f"no conf/ folder in {package} or beside it: install dmf again (pip install .)")
+    raise ConfigError(f"no conf/ folder in {package} or beside it: install dmf again, {hints.install()}")
 
 
 def groups() -> list[str]:

@@ -4,9 +4,11 @@ A dataset is opened from the ``dataset`` group of a config; its ``kind`` says by
 """
 
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from dmf_cli._loading import quiet
 from dmf_cli.datasets.base import Dataset as Dataset
 from dmf_cli.datasets.base import Sample as Sample
 from dmf_cli.errors import UnknownNameError
@@ -39,4 +41,12 @@ def open_dataset(config: Mapping[str, Any]) -> Dataset:
     if config["kind"] not in KINDS:
         raise UnknownNameError("dataset.kind", config["kind"], KINDS)
     module, function = KINDS[config["kind"]]
-    return getattr(importlib.import_module(module), function)(config)
+    return getattr(_loaded(module), function)(config)
+
+
+def _loaded(module: str) -> Any:
+    """The module, with TensorFlow if it needs that."""
+    if module in sys.modules:
+        return sys.modules[module]
+    with quiet():
+        return importlib.import_module(module)

@@ -3,12 +3,14 @@
 import abc
 import dataclasses
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from dmf_cli.datasets.mask_values import Remark
+    from dmf_cli.datasets.remark import Remark
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
@@ -18,7 +20,8 @@ class Sample:
     """One image with its label map.
 
     Args:
-        image: ``(H, W, C)`` uint8, C = 1 or 3, as decoded.
+        image: ``(H, W, C)``, C = 1 or 3; black is 0 and white 255, in uint8, or in float32 where a file has
+            more than 8 bits.
         label: ``(H, W)`` uint8 class indices, 0 = background; ``IGNORED`` counts nowhere.
     """
 
@@ -42,6 +45,8 @@ class Dataset(abc.ABC):
         ids: one an image, unique, sorted, stable over machines, e.g. ``benign/benign (1)``.
         strata: one an image, what splits are stratified by, e.g. ``benign``.
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
+        grouping: what the groups are, in words; empty where nothing says.
+        left_out: stratum -> how many of its images are not used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         ignores: pixels may be ``IGNORED``.
@@ -55,6 +60,8 @@ class Dataset(abc.ABC):
     ids: tuple[str, ...]
     strata: tuple[str, ...]
     groups: tuple[str, ...] | None = None
+    grouping: str = ""
+    left_out: Mapping[str, int] = MappingProxyType({})
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
@@ -76,6 +83,14 @@ class Dataset(abc.ABC):
 
     def mask_remarks(self) -> "list[Remark]":
         """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
+        return []
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
+        return self.spacing
+
+    def remarks(self) -> "list[Remark]":
+        """What a user should know of the files, see :mod:`dmf_cli.datasets.image_report`."""
         return []
 
     @abc.abstractmethod

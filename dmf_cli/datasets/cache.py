@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,19 @@ def cache_folder(given: str | Path | None = None) -> Path:
     if base:
         return Path(base).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmf"
+
+
+@contextlib.contextmanager
+def nothing_left() -> Iterator[None]:
+    """Temporary folders that are made inside the block are gone after it: whenever tensorflow-datasets opens
+    a set that is not prepared, it makes one and leaves it behind.
+    """
+    with tempfile.TemporaryDirectory(prefix="dmf-") as folder:
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.datasets import splits
+from dmf_cli.datasets import image_report, splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.datasets.folder import FolderDataset
-from dmf_cli.datasets.mask_values import Remark
+from dmf_cli.datasets.grouping import describe
 from dmf_cli.datasets.pipeline import load_checked
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.statistics import Statistics
 from dmf_cli.datasets.survey import Survey, Surveyor, keep, recall
 from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
@@ -31,10 +32,13 @@ KINDS = {
     "other": (True, "images that cannot be used"),
     "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
-    "leak": (True, "near-duplicates in different parts of the split"),
+    "leak": (True, "near-duplicates, or images of one group, in different parts of the split"),
     "copy": (False, "files that are the same, byte for byte"),
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),
+    "dark": (False, "images that use a small part of the grey range"),
+    "turned": (False, "photographs that are turned (EXIF orientation)"),
+    "skipped": (False, "image files that are not read"),
     "full": (False, "masks without any background"),
     "soft masks": (False, "masks with soft edges"),
     "doubtful values": (False, "masks whose values may mean something else"),
@@ -108,10 +112,15 @@ class Subset(Dataset):
         self.ids = tuple(whole.ids[i] for i in indices)
         self.strata = tuple(whole.strata[i] for i in indices)
         self.groups = whole.groups and tuple(whole.groups[i] for i in indices)
+        self.grouping, self.left_out = whole.grouping, whole.left_out
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
         return self._whole.load(self._indices[index])
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """See :meth:`Dataset.pixel_size`."""
+        return self._whole.pixel_size(self._indices[index])
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`."""
@@ -130,6 +139,7 @@ def check(
     needs_masks: bool = True,
     unclaimed: Iterable[Path] = (),
     remarks: Iterable[Remark] = (),
+    normalize: str = "unit",
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Look at every image of ``dataset``.
@@ -141,10 +151,10 @@ def check(
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
         remarks: what is known of the masks, see :func:`dmf_cli.datasets.mask_report.report`.
+        normalize: of the network inputs; dark images matter to ``unit`` alone.
         progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
-    findings += [Finding(remark.kind, remark.where, remark.text) for remark in remarks]
     bare = _without_masks(dataset) if needs_masks else []
     findings += [
         Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
@@ -167,6 +177,8 @@ def check(
                 surveyor.add(sample)
         progress()
     usable: Dataset = dataset if len(readable) == len(dataset) else Subset(dataset, readable)
+    said = [*remarks, *dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
+    findings += [Finding(one.kind, one.where, one.text) for one in said]
     if known is None:
         known = surveyor.finish()
         if usable is dataset and not dataset.synthetic:
@@ -268,10 +280,25 @@ def _splits(
             names = dataset.ids[pair.first], dataset.ids[pair.second]
             text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
             findings.append(Finding("leak", names, text))
+    findings += _parted(dataset, ours)
     of_others = [leaks(dataset, other, pairs) for other in others]
     mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
     named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
     return {**named, f"plain random, {SEEDS} seeds": mean}, findings
+
+
+def _parted(dataset: Dataset, split: splits.Split) -> list[Finding]:
+    """Groups, such as patients, that a split has on several sides."""
+    images: dict[str, dict[str, str]] = {}
+    for part in splits.PARTS:
+        for index in getattr(split, part):
+            if dataset.groups:
+                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
+    return [
+        Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
+        for group, parts in images.items()
+        if len(parts) > 1
+    ]
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -290,6 +317,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "usable": len(ids),
         "errors": report.errors,
         "warnings": len(report.findings) - report.errors,
+        "grouping": describe(report.dataset),
         "findings": [
             {"kind": f.kind, "error": f.is_error, "where": list(f.where), "text": f.text}
             for f in report.findings

@@ -20,6 +20,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from dmf_cli.datasets.depth import shown
+
 BITS = 14  # of 64; a candidate is at most this far from a window of the other
 FLOOR = 0.5  # pairs below it are never told
 SIDE, HASHED, ALIGNED = 96, 32, 48  # pixels: thumbnail, input of the hash, size at which pairs are aligned
@@ -65,7 +67,8 @@ class Description(NamedTuple):
 
 
 def describe(image: np.ndarray) -> Description:
-    """``image`` ``(H, W, C)`` uint8, C = 1 or 3."""
+    """``image`` ``(H, W, C)`` as in :class:`dmf_cli.datasets.base.Sample`."""
+    image = shown(image)  # grey values become ranks anyway, and dark ones of 16 bits must not become black
     whole = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
     thumbnail = whole.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     bits = [imagehash.phash(_cut(thumbnail, box, HASHED)).hash.ravel() for box in WINDOWS]

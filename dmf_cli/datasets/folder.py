@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,17 +14,31 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding, mask_report, mask_values, planes
+from dmf_cli.datasets import bad, coding, dicom, grouping, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
-from dmf_cli.datasets.decode import image_size, read_image, read_mask
-from dmf_cli.datasets.mask_values import Remark
+from dmf_cli.datasets.decode import (
+    MAX_PIXELS,
+    Reading,
+    image_size,
+    open_image,
+    orientation,
+    read_image,
+)
+from dmf_cli.datasets.image_report import skipped, turned
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
+from dmf_cli.datasets.remark import Remark
+from dmf_cli.datasets.suffixes import is_dicom
 from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
 
 log = logging.getLogger("dmf")
+_SAME = "give both the same size"
+_STORED = (
+    "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw "
+    "it on what they show, or remove the orientation from the photograph"
+)
 
 
 class FolderDataset(Dataset):
@@ -55,7 +70,11 @@ class FolderDataset(Dataset):
         channels: 1 reads images as grey, 3 as RGB.
         missing_mask: ``error``, or ``empty`` for images without a mask file.
         size_mismatch: ``error``, or ``skip`` to leave out images whose mask has another size.
-        spacing: millimetres per pixel (row, column), or None.
+        folders: what the folders of the images are, see :func:`dmf_cli.datasets.grouping.group`.
+        spacing: millimetres per pixel (row, column); None: what a DICOM file says of itself, else nothing.
+        range: grey values that become black and white, see :class:`dmf_cli.datasets.decode.Reading`.
+        max_pixels: images with more are refused.
+        on_bad: ``error``, or ``skip`` to leave out images that cannot be used, or whose masks cannot.
 
     Raises:
         ConfigError: patterns, classes or values that make no sense.
@@ -80,7 +99,11 @@ class FolderDataset(Dataset):
         missing_mask: Literal["error", "empty"] = "error",
         table: Mapping[str, str] | None = None,
         size_mismatch: Literal["error", "skip"] = "error",
+        folders: Literal["auto", "strata", "patients", "none"] = "auto",
         spacing: Sequence[float] | None = None,
+        range: Sequence[float] | None = None,  # the key of the config
+        max_pixels: int = MAX_PIXELS,
+        on_bad: Literal["error", "skip"] = "error",
     ) -> None:
         self.name, self.classes = name, tuple(classes)
         if channels not in (1, 3):
@@ -94,21 +117,35 @@ class FolderDataset(Dataset):
         self.ignores = ignore is not None
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
         patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
-        self._pairs = _of_one_size(find_pairs(_existing(name, dir), patterns, name), size_mismatch)
-        self.ids = tuple(pair.id for pair in self._pairs)
-        self.strata = tuple(pair.stratum for pair in self._pairs)
-        if any(pair.patient for pair in self._pairs):  # an image of nobody known is a group of its own
-            self.groups = tuple(pair.patient or pair.id for pair in self._pairs)
+        self._reading = Reading(range, max_pixels)
+        if on_bad not in ("error", "skip"):
+            raise UnknownNameError("dataset.on_bad", on_bad, ["error", "skip"])
+        self.left_out = Counter[str]()
+        self._root, self._patterns = _existing(name, dir), patterns
+        # Whoever chooses strata by their folders has said what the folders are.
+        self._folders = "strata" if folders == "auto" and strata is not None else folders
+        self._use(_of_one_size(find_pairs(self._root, patterns, name, self.left_out), size_mismatch))
+        if on_bad == "skip":
+            self._use([self._pairs[index] for index in bad.usable(self)])
+
+    def _use(self, pairs: list[Pair]) -> None:
+        """``pairs`` are the images."""
+        self._pairs, self._looked = pairs, None
+        _fingerprint.cache_clear()  # it knows this object by its identity
+        self.ids = tuple(pair.id for pair in pairs)
+        self.strata, self.groups, self.grouping = grouping.group(pairs, self.name, self._folders)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
         pair = self._pairs[index]
-        image = read_image(pair.image, self.channels)
+        image = read_image(pair.image, self.channels, self._reading)
         if not pair.masks:
             return Sample(image, np.zeros(image.shape[:2], np.uint8))
         label = self.label(index)
         if label.shape != image.shape[:2]:
-            raise _sizes(pair.masks[0], label, f"image {pair.image.name}", image)
+            turned_round = label.T.shape == image.shape[:2] and orientation(pair.image) > 1
+            name = f"image {pair.image.relative_to(self._root)}"
+            raise _sizes(pair.masks[0], label, name, image, _STORED if turned_round else _SAME)
         return Sample(image, label)
 
     def label(self, index: int) -> np.ndarray:
@@ -134,11 +171,22 @@ class FolderDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        return repr((self.classes, self.channels, self.threshold, self.values, self.colours, self.ignore))
+        coded = (self.threshold, self.values, self.colours, self.ignore)
+        return repr((self.classes, self.channels, *coded, self._reading.limits))
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
         return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """See :meth:`Dataset.pixel_size`."""
+        file = self._pairs[index].image
+        return dicom.spacing(file) if self.spacing is None and is_dicom(file) else self.spacing
+
+    def remarks(self) -> list[Remark]:
+        """See :meth:`Dataset.remarks`."""
+        files = {pair.id: pair.image for pair in self._pairs}
+        return [*skipped(self._root, self._patterns), *turned(files)]
 
     def masks(self, index: int) -> tuple[Path, ...]:
         """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""
@@ -161,7 +209,7 @@ class FolderDataset(Dataset):
         return f"{self.fingerprint()}\0{self.reading()}"
 
     def _read_mask(self, path: Path) -> np.ndarray:
-        image = read_mask(path)
+        image = open_image(path)
         if self.colours:
             return coding.nearest(
                 planes.colours(image),
@@ -191,13 +239,11 @@ class FolderDataset(Dataset):
 
 
 def _facts(path: Path, ignore: coding.Ignored) -> mask_values.Facts:
-    return mask_values.facts(read_mask(path), str(path), ignore)
+    return mask_values.facts(open_image(path), str(path), ignore)
 
 
-def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray) -> SizeMismatchError:
-    return SizeMismatchError(
-        f"{one} is {_pixels(mask)} pixels and its {other} {_pixels(image)}: give both the same size"
-    )
+def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
+    return SizeMismatchError(f"{one} is {_pixels(mask)} pixels and its {other} {_pixels(image)}: {do}")
 
 
 def _checked_spacing(spacing: Any) -> tuple[float, float]:
@@ -290,7 +336,7 @@ def images_folder(config: Mapping[str, Any]) -> Path:
 def not_there(config: Mapping[str, Any]) -> str:
     """The line for a dataset that is not on this machine."""
     name, folder = config["name"], images_folder(config)
-    prepare = f"dmf data prepare dataset={name}"
+    prepare = hints.command("data", "prepare", f"dataset={name}")
     if config.get("dir"):
         close = _similar(folder)
         hint = f"did you mean {close}? " if close else ""

@@ -43,11 +43,12 @@ def geometry(original: tuple[int, int], size: tuple[int, int], resize: Resize) -
 def prepare(
     image: np.ndarray, *, size: tuple[int, int], resize: Resize = "stretch", normalize: Normalize = "unit"
 ) -> tuple[np.ndarray, Geometry]:
-    """An image ``(H, W, C)`` uint8 as a network input ``(h, w, C)`` float32, and its geometry.
+    """An image ``(H, W, C)`` as a network input ``(h, w, C)`` float32, and its geometry.
 
-    Resizing is bilinear with antialiasing. ``normalize``: ``unit`` is /255; ``minmax`` maps the image's
-    own range to [0, 1]; ``zscore`` gives it mean 0 and standard deviation 1. The padding of a letterbox
-    is 0 after normalisation and takes no part in it.
+    Black is 0 and white 255, in uint8 or, of deeper files, in float32: nothing is rounded here. Resizing is
+    bilinear with antialiasing. ``normalize``: ``unit`` is /255; ``minmax`` maps the image's own range to
+    [0, 1]; ``zscore`` gives it mean 0 and standard deviation 1. The padding of a letterbox is 0 after
+    normalisation and takes no part in it.
     """
     where = geometry(image.shape[:2], size, resize)
     top, left, height, width = where.box

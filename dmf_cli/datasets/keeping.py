@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dmf_cli._machine import free_space
-from dmf_cli.datasets import prepared, stored
+from dmf_cli.datasets import bad, prepared, stored
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.prepared import Options, Part
+from dmf_cli.errors import DatasetError
 
 log = logging.getLogger("dmf")
 Mode = Literal["auto", "memory", "disk", "none"]
@@ -34,7 +35,7 @@ def open_parts(
         config: the ``dataset`` group.
 
     Raises:
-        DatasetError: naming a file that is bad.
+        DatasetError: naming every file that is bad.
     """
     options = Options(config["image_size"], config["resize"], config["normalize"])
     wanted = {name: rows for name, rows in indices.items() if name != "test"}
@@ -52,8 +53,13 @@ def open_parts(
             log.warning("%s", note)
     make: Callable[..., Part] = prepared.load if how == "memory" else prepared.Decoded
     unread = indices.get("test", ()) if how == "memory" else [i for rows in indices.values() for i in rows]
-    parts = {name: make(dataset, rows, options) for name, rows in wanted.items()}
-    prepared.check_readable(dataset, unread)
+    parts, errors = dict[str, Part](), list[DatasetError]()
+    for name, rows in wanted.items():
+        with bad.collecting(errors):
+            parts[name] = make(dataset, rows, options)
+    with bad.collecting(errors):
+        prepared.check_readable(dataset, unread)
+    bad.refuse(errors)
     return parts, note
 
 

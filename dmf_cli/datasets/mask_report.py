@@ -21,7 +21,8 @@ from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import quiet
 from dmf_cli.datasets.images import Resize, prepare_label
-from dmf_cli.datasets.mask_values import Facts, Remark
+from dmf_cli.datasets.mask_values import Facts
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.errors import DatasetError, DmfError, LabelError
 from dmf_cli.results.atomic import write_atomic
 

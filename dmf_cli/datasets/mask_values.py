@@ -14,6 +14,7 @@ from PIL import Image
 
 from dmf_cli.datasets import coding
 from dmf_cli.datasets.planes import INDICES, JPEG, colours, plane
+from dmf_cli.datasets.remark import Remark
 
 TOP = 128  # from here on values a sixteenth below the maximum are the maximum: 254 and 255
 FLAT = 0.25  # share of the pixels between the extremes that lie in uniform patches: values, not edges
@@ -40,26 +41,6 @@ class Facts:
     low: float
     top: float
     areas: tuple[int, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class Remark:
-    """One line about the masks.
-
-    Args:
-        kind: of :data:`dmf_cli.datasets.check.KINDS`.
-        where: files, or ids of images.
-        text: the line.
-    """
-
-    kind: str
-    where: tuple[str, ...]
-    text: str
-
-    @property
-    def certain(self) -> bool:
-        """Whether no reading of the masks can be right: an error."""
-        return self.kind == "mask values"
 
 
 def facts(image: Image.Image, name: str, ignore: coding.Ignored | None = None) -> Facts:

@@ -7,15 +7,16 @@ import functools
 import glob
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dmf_cli.datasets.accents import both_names, same_but_for_accents
+from dmf_cli.datasets.suffixes import SUFFIXES, is_image
 from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
 
-# What is read. Other files that a pattern matches (Thumbs.db, notes, tables) are passed over.
-SUFFIXES = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _MAGIC = re.compile(r"[*?[]")
 
 
@@ -41,13 +42,14 @@ class Patterns(NamedTuple):
     table: Mapping[str, str] | None = None
 
 
-def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
+def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str] | None = None) -> list[Pair]:
     """Images below ``root`` with their masks, sorted by id.
 
     Args:
         root: an existing folder.
         patterns: relative to ``root``.
         name: of the dataset; the stratum of images that lie in ``root`` itself.
+        left_out: counts the images of each stratum that is not among ``patterns.strata``.
 
     Raises:
         ConfigError: a pattern that can match nothing anywhere.
@@ -55,16 +57,18 @@ def find_pairs(root: Path, patterns: Patterns, name: str) -> list[Pair]:
     """
     _check(patterns)
     rows = read_table(root, patterns.table) if patterns.table else None
-    named = {file: _fields(root, file, patterns, rows) for file in _images(root, patterns)}
+    named = {file: _fields(root, file, patterns, rows) for file in image_files(root, patterns)}
     strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
+    if left_out is not None:
+        left_out.update(Counter(strata.values()) - Counter(strata[file] for file in chosen))
     _check_ids(root, chosen)
     find = _finder(root)
     looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}
     masks = {file: find(looked[file], file) for file in chosen}
     _check_masks(root, masks, patterns, looked)
     others = {file: pattern for file, pattern in looked.items() if file not in masks}
-    _check_claims(masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
+    _check_claims(root, masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
     patients = {file: named[file].get("patient", "") for file in chosen}
     return sorted(
         Pair(identity(root, file), strata[file], file, masks[file], patients[file]) for file in chosen
@@ -80,11 +84,16 @@ def unclaimed_masks(root: Path, patterns: Patterns, name: str) -> list[Path]:
     """Files that are named like masks and belong to no image, of any stratum; sorted."""
     pairs = find_pairs(root, patterns._replace(strata=None, missing_mask="empty"), name)
     taken = {file for pair in pairs for file in (pair.image, *pair.masks)}
+    return [file for file in files_like_masks(root, patterns) if file not in taken]
+
+
+def files_like_masks(root: Path, patterns: Patterns) -> list[Path]:
+    """Files that are named like the mask of some image, be there one or not; sorted."""
     # A folder may be several levels deep, everything else is a part of a name.
     pattern = re.sub(r"[{][^{}]*[}]", "*", patterns.masks.replace("{folder}/", "**/"))
     # A field beside a star is one star: two of them stand for folders.
     pattern = "/".join(part if part == "**" else re.sub(r"[*]+", "*", part) for part in pattern.split("/"))
-    return sorted(p for p in root.glob(pattern) if _is_image(p.name) and p not in taken and p.is_file())
+    return sorted(p for p in root.glob(pattern) if is_image(p.relative_to(root)) and p.is_file())
 
 
 def _check(patterns: Patterns) -> None:
@@ -104,16 +113,17 @@ def _check(patterns: Patterns) -> None:
             )
 
 
-def _images(root: Path, patterns: Patterns) -> list[Path]:
+def image_files(root: Path, patterns: Patterns) -> list[Path]:
+    """The images of all strata; raises ``DatasetError`` if there are none."""
     every = [p for p in root.glob(patterns.images) if p.is_file()]
-    hidden = _hidden(root, patterns.exclude)
+    hidden = excluded(root, patterns.exclude)
     matched = [p for p in every if p not in hidden]
     if every and not matched:
         raise DatasetError(
             f"dataset.exclude={patterns.exclude!r} leaves none of the {len(every)} files that "
             f"dataset.images={patterns.images!r} matches in {root}: make it narrower"
         )
-    found = [p for p in matched if _is_image(p.name)]
+    found = [p for p in matched if is_image(p.relative_to(root))]
     if found:
         return found
     if matched:
@@ -126,15 +136,11 @@ def _images(root: Path, patterns: Patterns) -> list[Path]:
     )
 
 
-def _hidden(root: Path, exclude: str | None) -> set[Path]:
+def excluded(root: Path, exclude: str | None) -> set[Path]:
     """What ``exclude`` matches; a pattern without a folder is of names, wherever they are."""
     if not exclude:
         return set()
     return set(root.glob(exclude) if "/" in exclude else root.rglob(exclude))
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _nearby(root: Path, pattern: str) -> str:
@@ -219,7 +225,9 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
         return [root / folder / name for name in near if fnmatch.fnmatchcase(name, last)]
 
     def find(pattern: str, image: Path) -> tuple[Path, ...]:
-        found = (p for p in candidates(pattern) if _is_image(p.name) and p != image and p.is_file())
+        found = (
+            p for p in candidates(pattern) if is_image(p.relative_to(root)) and p != image and p.is_file()
+        )
         return tuple(sorted(found))
 
     return find
@@ -235,6 +243,12 @@ def _check_masks(
             "set dataset.masks"
         )
     if bare and patterns.missing_mask == "error":
+        near = same_but_for_accents(root, looked[bare[0]])
+        if near:
+            raise DatasetError(
+                f"{bare[0]} has no mask: {near} has the name that was looked for, with its accents written "
+                f"otherwise (of {len(bare)} images without a mask): rename one of the two"
+            )
         raise DatasetError(
             f"{bare[0]} has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have "
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
@@ -250,15 +264,16 @@ def _excluded(
 ) -> dict[Path, str]:
     """Images that ``exclude`` leaves out, with the patterns of their masks; its masks are no images."""
     taken, found = {mask for several in masks.values() for mask in several}, {}
-    hidden = _hidden(root, patterns.exclude) - taken
+    hidden = excluded(root, patterns.exclude) - taken
     for file in hidden.intersection(root.glob(patterns.images)) if hidden else ():
-        if _is_image(file.name):
+        if is_image(file.relative_to(root)):
             with contextlib.suppress(DatasetError):  # it need not fit `parse`, nor have a row in the table
                 found[file] = _mask_pattern(patterns.masks, _fields(root, file, patterns, rows))
     return found
 
 
 def _check_claims(
+    root: Path,
     masks: Mapping[Path, tuple[Path, ...]],
     looked: Mapping[Path, str],
     others: Mapping[Path, str],
@@ -274,18 +289,16 @@ def _check_claims(
     for image in sorted(masks):
         for mask in masks[image]:
             if owner.setdefault(mask, image) != image:
-                raise _two_images(mask, owner[mask], image.name, pattern)
+                raise _two_images(mask, both_names(root, owner[mask], image), pattern)
     for other in sorted(others):
         for mask in find(others[other], other):
             if mask in owner and looked[owner[mask]] != others[other]:
-                name = f"{other.name} (left out by dataset.strata or dataset.exclude)"
-                raise _two_images(mask, owner[mask], name, pattern)
+                both = both_names(root, owner[mask], other)
+                raise _two_images(mask, f"{both} (left out by dataset.strata or dataset.exclude)", pattern)
 
 
-def _two_images(mask: Path, one: Path, other: str, pattern: str) -> DatasetError:
-    return DatasetError(
-        f"{mask} is a mask of two images, {one.name} and {other}: make dataset.masks={pattern!r} narrower"
-    )
+def _two_images(mask: Path, both: str, pattern: str) -> DatasetError:
+    return DatasetError(f"{mask} is a mask of two images, {both}: make dataset.masks={pattern!r} narrower")
 
 
 def _check_ids(root: Path, files: Iterable[Path]) -> None:
@@ -293,5 +306,5 @@ def _check_ids(root: Path, files: Iterable[Path]) -> None:
     for file in files:
         name = identity(root, file)
         if first.setdefault(name, file) != file:
-            both = " and ".join(sorted((first[name].name, file.name)))
+            both = both_names(root, *sorted((first[name], file)))
             raise DatasetError(f"{both} in {root} are one image {name!r} twice: keep one of the files")

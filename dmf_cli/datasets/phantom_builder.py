@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 from dmf_cli.datasets import phantom
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.cache import cache_folder, locked
+from dmf_cli.datasets.cache import cache_folder, locked, nothing_left
 from dmf_cli.errors import ConfigError, DatasetError
 
 CITATION = """@software{dmf_phantom, title = {Synthetic breast-ultrasound phantom of dmf}, year = {2026}}"""
@@ -146,7 +146,8 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / f".{builder_config.name}.lock"):
-            builder = BreastPhantom(data_dir=folder, config=builder_config, file_format="array_record")
+            with nothing_left():
+                builder = BreastPhantom(data_dir=folder, config=builder_config, file_format="array_record")
             _prepare(builder)
     except OSError as error:
         raise DatasetError(

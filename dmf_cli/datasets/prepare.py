@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from dmf_cli import hints
 from dmf_cli.datasets import archives
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
@@ -65,9 +66,13 @@ def by_hand(config: Mapping[str, Any]) -> str:
     name, download = config["name"], config["download"]
     return (
         f"{name} has to be got by hand ({download['licence']}): {download['homepage']}\n"
-        f"then: dmf data prepare dataset={name} --archive FILE.zip\n"
+        f"then: {_by_archive(name)}\n"
         f"or unpack it, so that {images_folder(config)} holds {config['images']} and {config['masks']}"
     )
+
+
+def _by_archive(name: str) -> str:
+    return hints.command("data", "prepare", f"dataset={name}", "--archive", "FILE.zip")
 
 
 def _check(download: Mapping[str, Any]) -> None:
@@ -90,7 +95,7 @@ def _downloaded(
         try:
             found = fetch(url, file, sha256=expected, progress=progress)
         except DownloadError as error:
-            hint = f"dmf data prepare dataset={config['name']} --archive FILE.zip"
+            hint = _by_archive(config["name"])
             homepage = f"or get it from {download['homepage']}, then `{hint}`"
             raise DownloadError(f"{error}; {homepage}") from None
         tell(f"{name}: sha256 {found} ({'as expected' if expected else 'not verified'})")

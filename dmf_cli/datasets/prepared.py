@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from dmf_cli._machine import processors
+from dmf_cli.datasets import bad
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.datasets.decode import quiet
 from dmf_cli.datasets.images import Normalize, Resize, as_size, prepare, prepare_label
-from dmf_cli.errors import LabelError, SizeMismatchError
+from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
 
 CHUNK = 64  # images that wait in memory for the one before them
 
@@ -107,7 +108,7 @@ def decoded(
     """Images and labels of ``indices``, in order, decoded by as many threads as there are processors.
 
     Raises:
-        DatasetError: naming the first file that is bad.
+        DatasetError: naming every file that is bad, once the others are through.
     """
     yield from _parallel(lambda index: options.apply(load_checked(dataset, index)), indices, progress)
 
@@ -128,7 +129,7 @@ def load_prepared(
 def load(
     dataset: Dataset, indices: Sequence[int], options: Options, progress: Callable[[], None] | None = None
 ) -> Prepared:
-    """Decode and resize images ``indices`` once; raises ``DatasetError`` naming a file that is bad."""
+    """Decode and resize images ``indices`` once; raises ``DatasetError`` naming the files that are bad."""
     images = np.empty((len(indices), *options.size, dataset.channels), np.float32)
     labels = np.empty((len(indices), *options.size), np.uint8)
     for row, pair in enumerate(decoded(dataset, indices, options, progress)):
@@ -156,7 +157,7 @@ def load_checked(dataset: Dataset, index: int) -> Sample:
 def check_readable(
     dataset: Dataset, indices: Sequence[int], progress: Callable[[], None] | None = None
 ) -> None:
-    """Read images ``indices`` and keep nothing; raises ``DatasetError`` naming a file that is bad.
+    """Read images ``indices`` and keep nothing; raises ``DatasetError`` naming the files that are bad.
 
     For images that are read after the training has begun: a damaged one shall be told before it.
     """
@@ -171,11 +172,25 @@ def check_readable(
 def _parallel(
     function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
 ) -> Iterator[Any]:
-    """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock."""
-    rest = iter(indices)
+    """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock.
+
+    Images that are bad are left out, and told together at the end.
+    """
+    rest, errors = iter(indices), list[DatasetError]()
+
+    def attempt(index: int) -> Any:
+        try:
+            return function(index)
+        except DatasetError as error:
+            return error
+
     with quiet(), ThreadPoolExecutor(processors()) as pool:
         while chunk := list(itertools.islice(rest, CHUNK)):
-            for result in pool.map(function, chunk):
-                yield result
+            for result in pool.map(attempt, chunk):
+                if isinstance(result, DatasetError):
+                    errors.append(result)
+                else:
+                    yield result
                 if progress:
                     progress()
+    bad.refuse(errors)

@@ -9,6 +9,7 @@ from typing import Any
 
 from dmf_cli.datasets.assign import Kind, Unit, deal
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.presence import Holds, represent
 from dmf_cli.errors import DatasetError
 from dmf_cli.results.atomic import write_atomic
 
@@ -42,10 +43,12 @@ def make_split(
     fold: int = 0,
     links: Iterable[tuple[int, int]] = (),
     sizes: Sequence[int] | None = None,
+    holds: Holds | None = None,
 ) -> Split:
-    """A random split, the same on every machine for the same ids, strata, links, sizes and seed.
+    """A random split, the same on every machine for the same ids, strata, links, sizes, classes and seed.
 
-    See :func:`dmf_cli.datasets.assign.deal` for how images are dealt out.
+    See :func:`dmf_cli.datasets.assign.deal` for how images are dealt out, and
+    :func:`dmf_cli.datasets.presence.represent` for how every part gets lesions of every class.
 
     Args:
         dataset: at least three images.
@@ -57,6 +60,7 @@ def make_split(
         fold: from 0.
         links: pairs of images that must be in one part, directly or over others (see :func:`links_of`).
         sizes: one an image, a class of sizes (see :func:`size_classes`), or None.
+        holds: one an image, the classes above the background that it holds; None if they are not known.
 
     Raises:
         DatasetError: too few images or units, or fractions that do not sum to 1.
@@ -66,14 +70,16 @@ def make_split(
         raise DatasetError(f"split.fractions is {list(fractions)}: give three numbers above 0 that sum to 1")
     units = _units(len(dataset), links)
     _check_enough(dataset, units, folds)
-    kinds = _kinds(dataset, stratify, sizes)
+    kinds, known = _kinds(dataset, stratify, sizes), holds or [()] * len(dataset)
     if folds is None:
-        parts = deal(units, kinds, dataset.ids, fractions, str(seed))
+        parts = represent(deal(units, kinds, dataset.ids, fractions, str(seed)), kinds, known)
     else:
         tested = deal(units, kinds, dataset.ids, [1 / folds] * folds, str(seed))
+        tested = represent(tested, kinds, known, train=False)
         rest = [unit for number, part in enumerate(tested) if number != fold for unit in part]
         shares = [share / (fractions[0] + fractions[1]) for share in fractions[:2]]
-        parts = [*deal(rest, kinds, dataset.ids, shares, f"{seed} val"), tested[fold]]
+        learned = deal(rest, kinds, dataset.ids, shares, f"{seed} val")
+        parts = [*represent(learned, kinds, known), tested[fold]]
     how = {"seed": seed, "fractions": fractions, "stratify": stratify, "folds": folds, "fold": fold}
     together = [[dataset.ids[i] for i in unit] for unit in units if len(unit) > 1]
     train, val, test = map(_indices, parts)
@@ -175,10 +181,22 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint(),
         "how": dict(split.how),
+        "strata": dict(sorted(Counter(dataset.strata).items())),
+        "left_out": dict(sorted(dataset.left_out.items())),
+        "grouping": dataset.grouping,
+        "groups": _members(dataset),
         **ids,
         "hashes": {dataset.ids[i]: dataset.content(i) for i in used},
     }
     write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _members(dataset: Dataset) -> dict[str, list[str]]:
+    """The ids of each group of several images; empty where nothing says who belongs together."""
+    found: dict[str, list[str]] = {}
+    for name, group in zip(dataset.ids, dataset.groups or (), strict=False):
+        found.setdefault(group, []).append(name)
+    return {group: names for group, names in found.items() if len(names) > 1}
 
 
 def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> Split:

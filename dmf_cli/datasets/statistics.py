@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import Sample
+from dmf_cli.datasets.image_report import grey_range
 
 
 class Statistics:
@@ -19,6 +20,7 @@ class Statistics:
         self.classes = tuple(classes)
         self.strata: list[str] = []
         self._rows: list[tuple[float, ...]] = []  # height, width, mean, deviation, black, white, lesion
+        self.ranges: list[tuple[float, float]] = []  # darkest and brightest grey of each image
         self._shares: list[np.ndarray] = []
 
     def add(self, stratum: str, sample: Sample) -> None:
@@ -34,6 +36,7 @@ class Statistics:
         )
         self._rows.append((*image.shape[:2], *grey, float(shares[1:].sum())))
         self._shares.append(shares)
+        self.ranges.append(grey_range(image))
         self.strata.append(stratum)
 
     def summary(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a split has to know of the images themselves: near-duplicates, and how large the lesions are.
+"""What a split has to know of the images themselves: near-duplicates, lesions' sizes and their classes.
 
 Found once for a dataset and kept in the cache under a hash of its content, so that only the first run pays.
 """
@@ -10,10 +10,13 @@ import json
 import logging
 from pathlib import Path
 
-from dmf_cli.datasets.base import Dataset, Sample, lesion_share
+import numpy as np
+
+from dmf_cli.datasets import bad
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.duplicates import Description, Pair, describe, find
-from dmf_cli.errors import DmfError
+from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.results.atomic import write_atomic
 
 VERSION = 3  # of what is kept; another one is not read
@@ -27,10 +30,12 @@ class Survey:
     Args:
         areas: share of the pixels that are no background, one an image, in [0, 1].
         pairs: near-duplicates, whatever their similarity (see :mod:`dmf_cli.datasets.duplicates`).
+        classes: the classes above the background that each image holds.
     """
 
     areas: tuple[float, ...]
     pairs: tuple[Pair, ...]
+    classes: tuple[tuple[int, ...], ...]
 
     def similar(self, least: float | None) -> list[Pair]:
         """Pairs at least so similar; none for None."""
@@ -47,30 +52,38 @@ class Surveyor:
     def __init__(self, alike: bool = True) -> None:
         self._alike, self._areas = alike, list[float]()
         self._descriptions: list[Description] = []
+        self._classes: list[tuple[int, ...]] = []
 
     def add(self, sample: Sample) -> None:
         """The next image."""
         self._areas.append(lesion_share(sample.label))
+        self._classes.append(
+            tuple(np.unique(sample.label[(sample.label > 0) & (sample.label != IGNORED)]).tolist())
+        )
         if self._alike:
             self._descriptions.append(describe(sample.image))
 
     def finish(self) -> Survey:
         """What was found in all of them."""
-        return Survey(tuple(self._areas), tuple(find(self._descriptions)))
+        return Survey(tuple(self._areas), tuple(find(self._descriptions)), tuple(self._classes))
 
 
 def survey(dataset: Dataset) -> Survey:
     """Look at every image of ``dataset``, or read from the cache what was found the last time.
 
     Raises:
-        DatasetError: an image or mask that cannot be read.
+        DatasetError: naming every image or mask that cannot be read.
     """
     found = recall(dataset)
     if found is None:
         log.info("looking for near-duplicates in the %d images of %s", len(dataset), dataset.name)
-        surveyor = Surveyor()
+        surveyor, errors = Surveyor(), list[DatasetError]()
         for index in range(len(dataset)):
-            surveyor.add(dataset.load(index))
+            try:
+                surveyor.add(dataset.load(index))
+            except DatasetError as error:
+                errors.append(error)
+        bad.refuse(errors)
         found = surveyor.finish()
         keep(dataset, found)
     return found
@@ -82,15 +95,16 @@ def recall(dataset: Dataset) -> Survey | None:
         content = json.loads(_file(dataset).read_text(encoding="utf-8"))
         areas = tuple(float(area) for area in content["areas"])
         pairs = tuple(_pair(*entry) for entry in content["pairs"])
-        known = all(0 <= p.first < p.second < len(dataset) for p in pairs)
+        classes = tuple(tuple(int(c) for c in held) for held in content["classes"])
+        known = len(classes) == len(dataset) and all(0 <= p.first < p.second < len(dataset) for p in pairs)
         if content["version"] == VERSION and len(areas) == len(dataset) and known:
-            return Survey(areas, pairs)
+            return Survey(areas, pairs, classes)
     return None
 
 
 def keep(dataset: Dataset, found: Survey) -> None:
     """Put ``found`` into the cache; one that cannot be written costs time only."""
-    content = {"version": VERSION, "areas": found.areas, "pairs": found.pairs}
+    content = {"version": VERSION, "areas": found.areas, "pairs": found.pairs, "classes": found.classes}
     with contextlib.suppress(OSError, DmfError):
         file = _file(dataset)
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,11 +15,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from dmf_cli import _lookup
+from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import coding, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.mask_values import Remark
+from dmf_cli.datasets.cache import nothing_left
+from dmf_cli.datasets.depth import as_channels
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -94,7 +96,7 @@ class TfdsDataset(Dataset):
         image, mask = _pixels(record[self._image], self._image), np.asarray(record[self._mask])
         if mask.shape[:2] != image.shape[:2]:
             raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
-        return Sample(_as_channels(image, self.channels), self._label(mask, self.ids[index]))
+        return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index]))
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`; kept beside the records, because decoding takes minutes."""
@@ -108,7 +110,7 @@ class TfdsDataset(Dataset):
     def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
         if self.codes:
             return coding.nearest(
-                _as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
+                as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
             )
         image = _as_image(mask)
         plane = planes.plane(image, keep_indices=True)
@@ -177,11 +179,11 @@ def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
     """
     builder = _builder(config)
     if not builder.is_prepared():
-        given = "" if config["builder"] else f" dataset.name={config['name']}"
-        option = config["name"] if config["builder"] else "tfds"
+        name = config["name"]
+        words = [f"dataset={name}"] if config["builder"] else ["dataset=tfds", f"dataset.name={name}"]
         raise DatasetError(
-            f"{config['name']} is not there ({builder.data_path}): get it by "
-            f"`dmf data prepare dataset={option}{given}`"
+            f"{name} is not there ({builder.data_path}): get it by "
+            f"`{hints.command('data', 'prepare', *words)}`"
         )
     others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
     params = {k: v for k, v in config.items() if k not in others}
@@ -221,7 +223,8 @@ def _builder(config: Mapping[str, Any]) -> Any:
         )
     folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
     try:
-        return tfds.builder(name, data_dir=folder, file_format="array_record")
+        with nothing_left():
+            return tfds.builder(name, data_dir=folder, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -258,31 +261,22 @@ def _is_image(feature: Any) -> bool:
 
 
 def _pixels(values: Any, key: str) -> np.ndarray:
-    """As ``(H, W, C)`` uint8; 16 bits become 8."""
-    pixels = np.asarray(values)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
-    if pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4):
+    """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits."""
+    values = np.asarray(values)
+    pixels = values[..., None] if values.ndim == 2 else values
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
         raise DatasetError(
             f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
             "1, 3 or 4 channels can be used"
         )
-    return pixels[..., :3]
+    deep = pixels.dtype == np.uint16
+    return (pixels.astype(np.float32) / np.float32(257.0) if deep else pixels)[..., :3]
 
 
 def _as_image(mask: np.ndarray) -> Image.Image:
     """A mask for :func:`dmf_cli.datasets.planes.plane`, with its values as they are."""
     flat = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
     return Image.fromarray(flat if flat.dtype in (np.uint8, np.uint16, np.float32) else flat.astype(np.int32))
-
-
-def _as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    if pixels.shape[-1] == channels:
-        return pixels
-    squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else np.ascontiguousarray(pixels)
-    converted = np.asarray(Image.fromarray(squeezed).convert("RGB" if channels == 3 else "L"))
-    return converted.reshape(*converted.shape[:2], channels)
 
 
 def _text(feature: Any, value: Any) -> str:

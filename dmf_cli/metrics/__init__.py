@@ -27,9 +27,11 @@ from dmf_cli.metrics._empty import values as values
 from dmf_cli.metrics._full import Full as Full
 from dmf_cli.metrics._full import measure as measure
 from dmf_cli.metrics._lesions import Lesions as Lesions
+from dmf_cli.metrics._lesions import lesion_confusion as lesion_confusion
 from dmf_cli.metrics._lesions import lesion_fp as lesion_fp
 from dmf_cli.metrics._lesions import lesion_sensitivity as lesion_sensitivity
 from dmf_cli.metrics._lesions import lesions as lesions
+from dmf_cli.metrics._mean import mean_over_classes as mean_over_classes
 from dmf_cli.metrics._overlap import cb_dice as cb_dice
 from dmf_cli.metrics._overlap import class_balanced_dice as class_balanced_dice
 from dmf_cli.metrics._overlap import dice as dice
@@ -57,8 +59,8 @@ OF_COUNTS = __registry__[: __registry__.index("cb_dice") + 1]
 
 def __getattr__(name: str) -> Any:
     # Only on request: this package stays importable without Keras.
-    if name == "ForegroundDice":
-        from dmf_cli.metrics.streaming import ForegroundDice
+    if name in ("ForegroundDice", "MeanDice"):
+        from dmf_cli.metrics import streaming
 
-        return ForegroundDice
+        return getattr(streaming, name)
     raise AttributeError(f"module 'dmf_cli.metrics' has no attribute {name!r}")

@@ -78,6 +78,42 @@ def lesion_fp(counts: Lesions) -> np.ndarray:
     return np.asarray(counts.false, np.float64)
 
 
+def lesion_confusion(
+    truth: np.ndarray, prediction: np.ndarray, classes: int, *, connectivity: int = 2, overlap: float = 0.0
+) -> np.ndarray:
+    """As which class each lesion was predicted: ``(classes, classes)`` int64, truth in the rows.
+
+    Lesions are the components of each class above 0. One is missed (column 0) unless more than the share
+    ``overlap`` of its pixels is predicted as any class above 0; else it counts as the class that most of
+    these pixels have, the first of equals. Row 0 counts the predicted components of each class that are no
+    lesion: not more than that share of them lies in a lesion of any class. ``[0, 0]`` is 0: background has
+    no components.
+
+    Args:
+        truth: label map of any number of axes, values in [0, classes).
+        prediction: the same shape and values.
+        classes: number of classes, background included.
+        connectivity: see :func:`lesions`; so is ``overlap``.
+
+    Raises:
+        ConfigError: an option out of range.
+
+    Example:
+        >>> lesion_confusion(np.array([1, 1, 0, 2]), np.array([2, 2, 0, 0]), 3).tolist()
+        [[0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    """
+    check_lesions(connectivity, overlap)
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    found = np.zeros((classes, classes), np.int64)
+    for c in range(1, classes):
+        for inside in _shares(truth == c, prediction, classes, connectivity):
+            missed = inside[1:].sum() <= overlap * inside.sum()
+            found[c, 0 if missed else 1 + np.argmax(inside[1:])] += 1
+        for inside in _shares(prediction == c, truth, classes, connectivity):
+            found[0, c] += inside[1:].sum() <= overlap * inside.sum()
+    return found
+
+
 def check_lesions(connectivity: int, overlap: float) -> None:
     """Raise ``ConfigError`` for an option out of range."""
     if connectivity not in (1, 2):
@@ -86,12 +122,27 @@ def check_lesions(connectivity: int, overlap: float) -> None:
         raise ConfigError(f"metrics.overlap is {overlap}: give a number from 0 to below 1")
 
 
-def _covered(mask: np.ndarray, other: np.ndarray, connectivity: int, overlap: float) -> tuple[int, int]:
-    """Components of ``mask``, and how many of them ``other`` covers."""
+def _components(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, int]:
+    """Numbers from 1 on in the components of ``mask``, and how many there are."""
     from scipy import ndimage
 
     structure = ndimage.generate_binary_structure(mask.ndim, min(connectivity, mask.ndim))
     labels, n = ndimage.label(mask, structure)
+    return labels, int(n)
+
+
+def _shares(mask: np.ndarray, labels: np.ndarray, classes: int, connectivity: int) -> np.ndarray:
+    """``(components of mask, classes)``: how many pixels of each component have each label."""
+    if not mask.any():
+        return np.zeros((0, classes), np.int64)
+    numbers, n = _components(mask, connectivity)
+    pairs = (numbers[mask].astype(np.int64) - 1) * classes + labels[mask]
+    return np.bincount(pairs, minlength=n * classes).reshape(n, classes)
+
+
+def _covered(mask: np.ndarray, other: np.ndarray, connectivity: int, overlap: float) -> tuple[int, int]:
+    """Components of ``mask``, and how many of them ``other`` covers."""
+    labels, n = _components(mask, connectivity)
     size = np.bincount(labels.ravel(), minlength=n + 1)[1:]
     common = np.bincount(labels[other], minlength=n + 1)[1:]
     return n, int(np.sum(common > overlap * size))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from dmf_cli import hints
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models._blocks import Tensor, fit_size, head
 from dmf_cli.models._checks import check_options
@@ -14,7 +15,7 @@ from dmf_cli.models._checks import check_options
 Network = Literal["segformer_b0", "segformer_b1", "segformer_b2", "deeplabv3plus_resnet50"]
 MULTIPLE = 32  # keras-hub's decoders join maps only where all halvings are even
 SQUARE = 64  # its SegFormer takes the square root of the number of patches for both sides; 32 is too small
-INSTALL = "pip install 'dmf-cli[hub]'"
+INSTALL = hints.install("hub")
 
 # channels of the stages, blocks of the stages, channels of the decoder, published weights of the encoder
 SEGFORMERS: dict[str, tuple[list[int], list[int], int, str]] = {

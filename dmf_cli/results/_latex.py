@@ -1,4 +1,4 @@
-"""A table in LaTeX, for ``booktabs``."""
+"""A table in LaTeX, for ``booktabs``, as papers print it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,10 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "\n": " ",
 }  # fmt: skip
-
-WIDE = 22  # characters of a name from which it may wrap
+# Where a name may break: behind these.
+JOINTS = {"=": r"=\allowbreak{}", "+": r"+\allowbreak{}", ":": r":\allowbreak{}", "/": r"/\allowbreak{}"}
+CHARACTER, GAP = 4.6, 6.0  # points: of \footnotesize on average, and between two columns
+COLUMN, PAGE = 224.0, 455.0  # points that a table may take in a two-column article
 
 
 def escape(text: str) -> str:
@@ -16,44 +18,54 @@ def escape(text: str) -> str:
 
 
 def table(
-    title: str,
-    notes: Sequence[str],
+    caption: str,
     columns: Sequence[str],
     sections: Mapping[str, Sequence[Sequence[str]]],
     *,
-    small: bool = False,
+    label: str,
+    comments: Sequence[str] = (),
 ) -> str:
-    """A ``table`` environment; the first column is text, the others are numbers.
+    """A ``table`` environment, or ``table*`` where it is wider than a column of two.
 
     Args:
-        title: first sentence of the caption.
-        notes: its other sentences.
-        columns: headings.
-        sections: heading -> rows of cells, separated by rules.
-        small: small type and narrow gaps, for a table of many columns.
+        caption: one or two lines.
+        columns: headings; the first column is text, the others are numbers.
+        sections: heading -> rows of cells, separated by rules; without a heading for the empty one.
+        label: for ``\\ref``.
+        comments: what does not belong in a paper's caption, for whoever sets the table.
     """
-    longest = max((len(row[0]) for rows in sections.values() for row in rows), default=0)
-    # Long names wrap at their spaces, so that the numbers stay on the page.
-    first = r"p{0.24\linewidth}" if small and longest > WIDE else "l"
-    caption = ". ".join(escape(sentence) for sentence in (title, *notes)) + "."
+    rows = [row for part in sections.values() for row in part]
+    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    numbers = sum(width * CHARACTER + GAP for width in widths[1:])
+    wide = numbers + widths[0] * CHARACTER > COLUMN
+    room = (PAGE if wide else COLUMN) - numbers
+    # A name that is too long for its page wraps at its joints, so that the numbers stay on it.
+    wraps = widths[0] * CHARACTER > room
+    first = f"p{{{max(room, 40.0):.0f}pt}}" if wraps else "l"
+    environment = "table*" if wide else "table"
     lines = [
+        *(f"% {' '.join(line.split())}" for line in comments),
         r"% \usepackage{booktabs}",
-        r"\begin{table}",
+        f"\\begin{{{environment}}}",
         r"  \centering",
-        f"  \\caption{{{caption}}}",
-        *([r"  \footnotesize\setlength{\tabcolsep}{2.5pt}"] if small else []),
-        f"  \\begin{{tabular}}{{{first}{'r' * (len(columns) - 1)}}}",
+        f"  \\caption{{{escape(caption)}}}",
+        f"  \\label{{{label}}}",
+        r"  \footnotesize\setlength{\tabcolsep}{3pt}",
+        f"  \\begin{{tabular}}{{@{{}}{first}{'r' * (len(columns) - 1)}@{{}}}}",
         r"    \toprule",
         _row(columns),
     ]
-    for heading, rows in sections.items():
-        lines += [
-            r"    \midrule",
-            f"    \\multicolumn{{{len(columns)}}}{{l}}{{\\emph{{{escape(heading)}}}}} \\\\",
-        ]
-        lines += [_row(row) for row in rows]
-    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+    for heading, part in sections.items():
+        lines.append(r"    \midrule")
+        if heading:
+            lines.append(f"    \\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\\emph{{{escape(heading)}}}}} \\\\")
+        lines += [_row(row, wraps=wraps) for row in part]
+    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", f"\\end{{{environment}}}", ""])
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "    " + " & ".join(escape(cell) for cell in cells) + r" \\"
+def _row(cells: Sequence[str], *, wraps: bool = False) -> str:
+    """``first & second \\\\``; the lines of a wrapped name are not stretched."""
+    name = escape(cells[0])
+    if wraps:
+        name = r"\raggedright{}" + "".join(JOINTS.get(character, character) for character in name)
+    return "    " + " & ".join([name, *(escape(cell) for cell in cells[1:])]) + r" \\"

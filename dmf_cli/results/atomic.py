@@ -3,27 +3,39 @@
 import contextlib
 import errno
 import itertools
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from dmf_cli.errors import RunFolderError
 
-_ELSEWHERE = "set run_dir=... or output_root=... to a folder that you can write to"
+# What is wrong, and what to do about it in any command, and in one that trains.
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+}
+_SPACE, _ELSEWHERE = "free some space", "give a folder that you can write to"
+_RUN_SPACE = "free some space, then `dmf resume` the run"
+_RUN_ELSEWHERE = "set run_dir=... or output_root=... to a folder that you can write to"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space, then `dmf resume` the run",
-    errno.EDQUOT: "your disk quota is used up: free some space, then `dmf resume` the run",
-    errno.EROFS: f"the file system is read-only: {_ELSEWHERE}",
-    errno.EACCES: f"no permission: {_ELSEWHERE}",
-    errno.EPERM: f"no permission: {_ELSEWHERE}",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
     errno.EEXIST: "a part of the path is a file: choose another folder",
     errno.EISDIR: "a folder is in the way: remove or rename it",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.ENOENT: "its folder is gone",
+    **{code: f"{why}: {_SPACE if code in _FULL else _ELSEWHERE}" for code, why in REASONS.items()},
+}
+RUNNING = {
     errno.ENOENT: "its folder is gone: do not move or delete a run that is under way",
+    **{code: f"{why}: {_RUN_SPACE if code in _FULL else _RUN_ELSEWHERE}" for code, why in REASONS.items()},
 }
 # A new folder has nothing that could be gone: there is no place for one, as in /proc.
-NEW = {errno.ENOENT: f"no folder can be made there: {_ELSEWHERE}"}
+NEW = {**RUNNING, errno.ENOENT: f"no folder can be made there: {_RUN_ELSEWHERE}"}
 TEMPORARY = ".tmp"  # suffix of what a killed process may leave behind
 _numbers = itertools.count()
 
@@ -34,7 +46,7 @@ def told(path: Path, doing: str = "write") -> Iterator[None]:
 
     Args:
         path: what is written, made or read.
-        doing: ``write``, ``make`` (a folder that is new), or ``read``.
+        doing: ``write``, ``make`` (the folder of a new run), or ``read``.
 
     Raises:
         RunFolderError: an ``OSError`` inside the block.
@@ -44,8 +56,18 @@ def told(path: Path, doing: str = "write") -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         if doing != "read":
-            reason = (ADVICE | (NEW if doing == "make" else {})).get(error.errno or 0, reason)
+            more = NEW if doing == "make" else RUNNING if _of_a_run(path) else {}
+            reason = (ADVICE | more).get(error.errno or 0, reason)
         raise RunFolderError(f"cannot {doing} {path}: {reason}") from error
+
+
+def _of_a_run(path: Path) -> bool:
+    """Whether ``path`` lies in the folder of a run that this process trains."""
+    for folder in path.parents:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+            return status.get("state") == "running" and status.get("pid") == os.getpid()
+    return False
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmf_cli import hints
 from dmf_cli.errors import RunFolderError
 from dmf_cli.results.atomic import told, write_atomic
 
@@ -83,7 +84,9 @@ def read(folder: Path) -> list[Example]:
         ]
     except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
         what = f"{folder} cannot be read ({type(error).__name__})"
-        raise RunFolderError(f"{what}: `dmf eval {folder.parent.parent}` writes it again") from None
+        raise RunFolderError(
+            f"{what}: `{hints.command('eval', folder.parent.parent)}` writes it again"
+        ) from None
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
@@ -14,8 +13,9 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.check import KINDS, Report, counts
 from dmf_cli.datasets.duplicates import Pair
 from dmf_cli.results import figure as look
-from dmf_cli.results.examples import outline
-from dmf_cli.results.gallery import COLOURS, small
+from dmf_cli.results import palette
+from dmf_cli.results.examples import class_lines, outline
+from dmf_cli.results.gallery import small
 
 PICTURED = 12  # pairs
 FIRST = 3  # findings of a kind that the table names
@@ -97,6 +97,8 @@ def plot_pairs(path: Path, dataset: Dataset, pairs: Iterable[Pair]) -> int:
             _image(panels[2 * number], dataset, pair.first, f"similarity {pair.similarity:.2f}")
             differ = dataset.strata[pair.first] != dataset.strata[pair.second]
             _image(panels[2 * number + 1], dataset, pair.second, "in another class" if differ else "")
+        if lines := class_lines(dataset.classes):
+            figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=min(len(lines), 6))
         look.save(path, figure)
     return len(chosen)
 
@@ -105,10 +107,7 @@ def _image(panel: Axes, dataset: Dataset, index: int, note: str) -> None:
     sample = small(dataset.load(index))
     image = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
     panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    for value in np.unique(sample.label[sample.label > 0]):
-        outline(
-            panel, (sample.label == value).astype(np.uint8), COLOURS[(int(value) - 1) % len(COLOURS)], "-"
-        )
+    outline(panel, sample.label, palette.outlines(len(dataset.classes), palette.TRUTH), "-")
     panel.set_title(f"{look.text(dataset.ids[index], 34)}\n{note}", fontsize=8, loc="left")
 
 

@@ -11,18 +11,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from dmf_cli.results import figure as look
+from dmf_cli.results import palette
 from dmf_cli.results.cases import Example
 
-TRUTH, PREDICTION = "#56B4E9", "#E69F00"  # blue and orange of Okabe & Ito, both bright on grey
 EXAMPLES_A_ROW = 4
 
 
-def plot_examples(path: Path, examples: Sequence[Example]) -> None:
+def plot_examples(path: Path, examples: Sequence[Example], classes: Sequence[str] = ()) -> None:
     """A grid of images with the outlines of truth and prediction; no file for no examples.
+
+    The colour says truth or prediction; with several classes it says the class, and dashes are predictions.
 
     Args:
         path: the PNG file.
         examples: see :class:`dmf_cli.results.cases.Example`.
+        classes: names, background first; none for one class above it.
 
     Raises:
         RunFolderError: the file cannot be written.
@@ -39,17 +42,28 @@ def plot_examples(path: Path, examples: Sequence[Example]) -> None:
         for panel, example in zip(panels, [*examples, *[None] * len(panels)], strict=False):
             panel.set_axis_off()
             if example is not None:
-                _example(panel, example)
-        lines = [Line2D([], [], color=c, linestyle=s, lw=2) for c, s in ((TRUTH, "-"), (PREDICTION, "--"))]
-        figure.legend(lines, ["truth", "prediction"], loc="outside lower center", ncols=2)
+                _example(panel, example, len(classes))
+        legend = class_lines(classes)
+        truth, prediction = ("0.35", "0.35") if legend else (palette.TRUTH, palette.PREDICTION)
+        legend["truth"] = Line2D([], [], color=truth, linestyle="-", lw=2)
+        legend["prediction"] = Line2D([], [], color=prediction, linestyle="--", lw=2)
+        figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=min(len(legend), 4))
         look.save(path, figure)
 
 
-def _example(panel: Axes, example: Example) -> None:
+def class_lines(classes: Sequence[str]) -> dict[str, Line2D]:
+    """A line in the colour of each class for a legend; nothing for one class above the background."""
+    return {
+        look.text(name, 30): Line2D([], [], color=c, lw=2, path_effects=[rim()])
+        for name, c in palette.legend(classes)
+    }
+
+
+def _example(panel: Axes, example: Example, classes: int) -> None:
     image = example.image if example.image.shape[-1] == 3 else example.image[..., 0]
     panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    outline(panel, example.truth, TRUTH, "-")
-    outline(panel, example.prediction, PREDICTION, "--")
+    outline(panel, example.truth, palette.outlines(classes, palette.TRUTH), "-")
+    outline(panel, example.prediction, palette.outlines(classes, palette.PREDICTION), "--")
     dice = "no lesion" if math.isnan(example.dice) else f"Dice {example.dice:.3f}"
     panel.set_title(f"{example.kind}: {dice}", fontsize=9.5, fontweight="bold", loc="center", pad=15)
     panel.text(
@@ -63,15 +77,26 @@ def _example(panel: Axes, example: Example) -> None:
     )
 
 
-def outline(panel: Axes, labels: np.ndarray, colour: str, dashes: str) -> None:
-    """The border of each class, closed where it meets the edge of the image, with a dark rim to be seen."""
+def rim() -> withStroke:
+    """A dark rim, with which a bright line is seen on bright speckle and on paper."""
+    return withStroke(linewidth=2.6, foreground="black", alpha=0.55)
+
+
+def outline(panel: Axes, labels: np.ndarray, colours: Sequence[str], dashes: str) -> None:
+    """The border of each class, closed where it meets the edge of the image, with a dark rim to be seen.
+
+    Args:
+        panel: with the image.
+        labels: class indices ``(h, w)``.
+        colours: of the classes 1, 2, ..., over and over.
+        dashes: of the line.
+    """
     height, width = labels.shape
     padded = np.pad(labels, 1)
-    halo = [withStroke(linewidth=2.6, foreground="black", alpha=0.55)]
     for value in np.unique(labels[labels > 0]):
         lines = panel.contour(
             np.arange(-1, width + 1), np.arange(-1, height + 1), padded == value, [0.5],
-            colors=colour, linestyles=dashes, linewidths=1.4,
+            colors=colours[(int(value) - 1) % len(colours)], linestyles=dashes, linewidths=1.4,
         )  # fmt: skip
-        lines.set_path_effects(halo if dashes == "-" else [])
+        lines.set_path_effects([rim()] if dashes == "-" else [])
     panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))

@@ -15,9 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dmf_cli.results.atomic import write_atomic
+from dmf_cli.results.palette import SERIES as COLOURS
 
-# Okabe & Ito, Color Universal Design (2008), without yellow: told apart with every kind of colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", ":", "-.")
 DPI = 130
 WIDE = 30  # from this ratio of the largest to the smallest value on, an axis is logarithmic

@@ -12,14 +12,14 @@ from PIL import Image
 from rich.table import Table
 
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.depth import shown
 from dmf_cli.results import figure as look
+from dmf_cli.results import palette
 from dmf_cli.results.atomic import told
-from dmf_cli.results.examples import outline
+from dmf_cli.results.examples import class_lines, outline
 
 A_ROW = 4
 DISPLAY = 512  # longest side of an example, in pixels
-# Of classes 1, 2, ...: bright on grey, of Okabe & Ito; repeated for more classes.
-COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00")
 
 
 def plot_samples(path: Path, dataset: Dataset, count: int = 16) -> None:
@@ -45,9 +45,10 @@ def plot_samples(path: Path, dataset: Dataset, count: int = 16) -> None:
         for panel in panels:
             panel.set_axis_off()
         for panel, index, sample in zip(panels, chosen, samples, strict=False):
-            _sample(panel, sample, dataset.strata[index], dataset.ids[index])
-        lines = [Line2D([], [], color=_colour(c), lw=2) for c in range(1, len(dataset.classes))]
-        figure.legend(lines, dataset.classes[1:], loc="outside lower center", ncols=min(len(lines), 6))
+            _sample(panel, sample, dataset.strata[index], dataset.ids[index], len(dataset.classes))
+        alone = {dataset.classes[1]: Line2D([], [], color=palette.TRUTH, lw=2)}
+        lines = class_lines(dataset.classes) or alone
+        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=min(len(lines), 6))
         with told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         look.save(path, figure)
@@ -69,12 +70,12 @@ def choose(dataset: Dataset, count: int) -> list[int]:
 
 
 def render(dataset: Dataset) -> Table:
-    """Images, and patients where they are known, of each stratum; the last line counts all."""
+    """Images, and groups such as patients where they are known, of each stratum; the last line counts all."""
     table = Table(box=None, pad_edge=False)
     table.add_column("stratum")
     table.add_column("images", justify="right")
     if dataset.groups is not None:
-        table.add_column("patients", justify="right")
+        table.add_column("groups", justify="right")
     for stratum, images in sorted(Counter(dataset.strata).items()):
         table.add_row(stratum, str(images), *_patients(dataset, stratum))
     table.add_row("all", str(len(dataset)), *_patients(dataset, None), style="bold")
@@ -88,11 +89,10 @@ def _patients(dataset: Dataset, stratum: str | None) -> list[str]:
     return [str(len({group for group, s in both if stratum in (None, s)}))]
 
 
-def _sample(panel: Axes, sample: Sample, stratum: str, name: str) -> None:
+def _sample(panel: Axes, sample: Sample, stratum: str, name: str, classes: int) -> None:
     image = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
     panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    for value in np.unique(sample.label[sample.label > 0]):
-        outline(panel, (sample.label == value).astype(np.uint8), _colour(int(value)), "-")
+    outline(panel, sample.label, palette.outlines(classes, palette.TRUTH), "-")
     share = 100 * float(np.mean(sample.label > 0))
     panel.set_title(
         f"{look.text(stratum, 20)}: {share:.1f} %", fontsize=9.5, fontweight="bold", loc="center", pad=15
@@ -102,20 +102,16 @@ def _sample(panel: Axes, sample: Sample, stratum: str, name: str) -> None:
     )
 
 
-def _colour(value: int) -> str:
-    return COLOURS[(value - 1) % len(COLOURS)]
-
-
 def small(sample: Sample) -> Sample:
-    """At most ``DISPLAY`` pixels a side (outlines of huge masks cost seconds), without pixels of no class."""
+    """At most ``DISPLAY`` pixels a side, in 8 bits (outlines of huge masks cost seconds); ignored is background."""
     if (sample.label == IGNORED).any():
         sample = Sample(sample.image, np.where(sample.label == IGNORED, np.uint8(0), sample.label))
     height, width = sample.label.shape
-    scale = min(1.0, DISPLAY / max(height, width))
+    scale, image = min(1.0, DISPLAY / max(height, width)), shown(sample.image)
     if scale == 1.0:
-        return sample
+        return Sample(image, sample.label)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    squeezed = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
+    squeezed = image if image.shape[-1] == 3 else image[..., 0]
     image = np.asarray(Image.fromarray(squeezed).resize(size, Image.Resampling.BILINEAR))
     label = np.asarray(Image.fromarray(sample.label).resize(size, Image.Resampling.NEAREST))
     return Sample(image.reshape(*image.shape[:2], -1), label)

@@ -12,6 +12,7 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.results import headline
 
 Config = Mapping[str, Any]
 # Top-level keys that say where a run is, and what is made of its results.
@@ -19,7 +20,7 @@ ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra"
 # Places of the same images: a dataset is known by its content, or by what it is generated from.
 PLACES = ("dir", "data_dir", "download")
 # Options of datasets that came later, with the values that leave everything as it was before them.
-AS_BEFORE = {"size_mismatch": "error", "task": "lesion"}
+AS_BEFORE = {"size_mismatch": "error", "task": "lesion", "folders": "strata"}
 # Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
 ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
 LENGTH = 16
@@ -41,6 +42,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
     trainer = config.get("trainer", {})
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
+    if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
+        settings["trainer"]["monitor"] = headline.planned_monitor(config)
     settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
     content = ""
     if has_folder(config):
@@ -50,16 +53,28 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
 
 
 def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run before the numbers that stand for ``auto`` were filled in, as its status tells.
+    """The config of a run before what stands for ``auto`` was filled in: numbers as its status tells, and
+    the monitor.
 
     They depend on the images: two folds of one split may differ in them and are one setting.
     """
+    config = _with_automatic_monitor(config)
     found, filled = dict(config), status.get("auto")
     for key in filled if isinstance(filled, list) else ():
         group, _, leaf = str(key).partition(".")
         if isinstance(found.get(group), Mapping):
             found[group] = {**found[group], leaf: "auto"}
     return found
+
+
+def _with_automatic_monitor(config: Config) -> Config:
+    """``config`` with ``auto`` for the monitor that it stands for."""
+    trainer = config.get("trainer")
+    if not isinstance(trainer, Mapping) or not isinstance(config.get("dataset"), Mapping):
+        return config
+    if trainer.get("monitor") != headline.monitor(headline.planned_classes(config)):
+        return config
+    return {**config, "trainer": {**trainer, "monitor": "auto"}}
 
 
 def has_folder(config: Config) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.errors import RunFolderError
 from dmf_cli.results.atomic import told
 
@@ -128,7 +129,8 @@ def _runs_near(path: Path) -> list[Path]:
 def _taken(path: Path) -> str:
     if is_run(path):
         return (
-            f"run_dir={path} is a run already: choose another folder, or `dmf resume {path}` to go on with it"
+            f"run_dir={path} is a run already: choose another folder, or "
+            f"`{hints.command('resume', path)}` to go on with it"
         )
     kind = "folder" if path.is_dir() else "file"
     return f"run_dir={path} exists already (a {kind}): choose a folder that does not exist"

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dmf_cli.results import figure as look
+from dmf_cli.results import headline
 from dmf_cli.results.examples import plot_examples as plot_examples
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.run_folder import RunFolder
@@ -115,10 +116,10 @@ def _mark_best(axes: Axes, epochs: Columns, best: Mapping[str, Any]) -> None:
     epoch = best.get("epoch")
     if epoch not in epochs["epoch"]:
         return
-    monitor, value = next(((k, v) for k, v in best.items() if k != "epoch"), ("", None))
+    monitor, value = headline.kept(best)
     what = f": {metric(monitor)} {value:.3f}" if value is not None else ""
     axes.axvline(epoch, color="0.6", linewidth=1, zorder=0, label=f"best epoch {epoch:.0f}{what}")
-    if monitor in epochs and not monitor.startswith(("val_loss.", "val_objective")):
+    if value is not None and monitor in epochs and not monitor.startswith(("val_loss.", "val_objective")):
         axes.plot(epoch, value, "o", color=look.COLOURS[0], markersize=6)
 
 

@@ -38,6 +38,7 @@ class RunFolder:
         self.checkpoints, self.metrics, self.plots, self.predictions = (path / name for name in FOLDERS)
         self.config_file, self.status_file = path / places.CONFIG, path / places.STATUS
         self.environment_file, self.split_file = path / "environment.json", path / "split.json"
+        self.inputs = path / "inputs.json"
         self.log, self.epochs_file, self.steps_file, self.insight_file = (
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )

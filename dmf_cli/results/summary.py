@@ -13,29 +13,49 @@ from dmf_cli import metrics
 from dmf_cli.metrics import Counts
 
 Summary = dict[str, Any]
+OF_ALL_CLASSES = ("accuracy", "cb_dice")  # have a form of their own for several classes, see `all_classes`
 
 
-def summarize(matrices: np.ndarray, classes: Sequence[str], *, empty: str = "nan") -> Summary:
+def summarize(
+    matrices: np.ndarray,
+    classes: Sequence[str],
+    *,
+    empty: str = "nan",
+    lesions: np.ndarray | None = None,
+) -> Summary:
     """Per-image and pooled figures of the foreground, of each class and of trivial predictors.
 
     Args:
         matrices: ``(images, classes, classes)`` confusion matrices, truth in the rows.
         classes: class names, background first.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
+        lesions: ``(classes, classes)`` of :func:`dmf_cli.metrics.lesion_confusion`, over all images; of
+            several classes only.
 
     Returns:
         ``{"foreground": {METRIC: statistics}, "classes": {NAME: {METRIC: statistics, "counts": ...}},
         "all_classes": {"accuracy": statistics, "cb_dice": statistics}, "counts": ...,
         "trivial": {"nothing": {METRIC: statistics}, "everything": ...}}``; see :func:`statistics`
-        and :func:`outcomes`. Undefined figures are NaN.
+        and :func:`outcomes`. With several classes above 0 also ``"mean": {METRIC: statistics}``, see
+        :func:`mean_scores`, and ``"confusion": {"pixels": ..., "lesions": ...}``, matrices with the truth
+        in the rows. Undefined figures are NaN.
     """
     foreground, each = metrics.foreground_counts(matrices), metrics.class_counts(matrices)
+    of_classes = {
+        name: {**scores(column, empty), "counts": outcomes(column)}
+        for name, column in zip(classes, _columns(each), strict=True)
+    }
+    several: Summary = {}
+    if len(classes) > 2:
+        above = list(of_classes.values())[1:]
+        several["mean"] = mean_scores(above, per_image_means(each, empty), empty)
+        several["confusion"] = {"pixels": matrices.sum(axis=0).tolist()}
+        if lesions is not None:
+            several["confusion"]["lesions"] = lesions.tolist()
     return {
+        **several,
         "foreground": scores(foreground, empty),
-        "classes": {
-            name: {**scores(column, empty), "counts": outcomes(column)}
-            for name, column in zip(classes, _columns(each), strict=True)
-        },
+        "classes": of_classes,
         "all_classes": _all_classes(matrices, each),
         "counts": outcomes(foreground),
         "trivial": {name: scores(counts, empty) for name, counts in trivial(foreground).items()},
@@ -46,6 +66,43 @@ def scores(counts: Counts, empty: str) -> Summary:
     """Statistics of every metric over the images of ``counts``, each of shape ``(images,)``."""
     each, pooled = metrics.values(counts, empty=empty), metrics.values(counts.pooled(), empty=empty)
     return {name: statistics(each[name], pooled[name]) for name in each}
+
+
+def per_image_means(each: Counts, empty: str) -> dict[str, np.ndarray]:
+    """The mean over the classes above 0 of each metric, one value an image; see ``mean_over_classes``.
+
+    Args:
+        each: counts ``(images, classes)``.
+        empty: see :func:`summarize`.
+    """
+    values = metrics.values(each, empty=empty)
+    return {k: metrics.mean_over_classes(v[:, 1:]) for k, v in values.items() if k not in OF_ALL_CLASSES}
+
+
+def mean_scores(
+    classes: Sequence[Summary], per_image: Mapping[str, np.ndarray], empty: str = "nan"
+) -> Summary:
+    """Each statistic as its mean over classes, so that a rare class weighs as much as a frequent one.
+
+    Of images that hold one class each, a mean over images would be little but the score of the class that
+    most of them hold. A class that no image holds is left out, unless ``empty`` gives it a score.
+
+    Args:
+        classes: the figures of each class above the background, with its ``counts``.
+        per_image: by metric one value an image, see :func:`per_image_means`: ``n`` is how many are defined.
+        empty: see :func:`summarize`.
+    """
+    scored = metrics.empty_name(empty) != "nan"
+    held = [figures for figures in classes if scored or figures["counts"]["with_truth"]]
+    found = {}
+    for name, column in per_image.items():
+        means = {
+            key: float(metrics.mean_over_classes([figures[name][key] for figures in held]))
+            for key in ("mean", "std", "median", "pooled")
+        }
+        n = int(np.sum(~np.isnan(column))) if held else 0
+        found[name] = {**{k: means[k] for k in ("mean", "std", "median")}, "n": n, "pooled": means["pooled"]}
+    return found
 
 
 def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, float]:

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmf_cli.results import _latex
+from dmf_cli.results import _latex, confusion, headline
 from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.narrow import Fitted, Name, add_numbers
 from dmf_cli.results.summary import jsonable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from dmf_cli.training.evaluation import Evaluation
@@ -30,6 +31,7 @@ LABELS = {
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
 NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow
+PRINTED = COLUMNS[:5]  # in a paper
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
 LEGEND = (
@@ -39,7 +41,8 @@ LEGEND = (
 
 
 def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
-    """``NAME_per_image.csv`` and ``NAME_summary.{json,csv,md,tex}`` in ``folder``, each whole or not at all.
+    """``NAME_per_image.csv`` and ``NAME_summary.{json,csv,md,tex}`` in ``folder``, each whole or not at all;
+    of several classes ``NAME_confusion.csv`` too.
 
     Args:
         folder: an existing folder.
@@ -56,8 +59,10 @@ def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
         f"{name}_summary.json": json.dumps(jsonable(summary), indent=2, allow_nan=False) + "\n",
         f"{name}_summary.csv": csv_text(("scope", "metric", *STATISTICS), _records(summary)),
         f"{name}_summary.md": markdown(summary),
-        f"{name}_summary.tex": _latex.table(title(summary), notes(summary), COLUMNS, sections(summary)),
+        f"{name}_summary.tex": latex(summary, name),
     }
+    if cells := list(confusion.records(summary)):
+        contents[f"{name}_confusion.csv"] = csv_text(("counted", "truth", "predicted", "count"), cells)
     for file, content in contents.items():
         write_atomic(folder / file, content)
 
@@ -88,12 +93,50 @@ def notes(summary: dict[str, Any]) -> list[str]:
     )
     rules = f"Empty masks, empty={settings['empty']}: {'; '.join(settings['rules'])}"
     full = [f"Distances and detection: {'; '.join(settings.get('full_rules', ()))}"]
-    return [*warnings(summary), how_many, rules, *(full if "full_rules" in settings else []), LEGEND]
+    return [
+        *warnings(summary),
+        how_many,
+        rules,
+        *(full if "full_rules" in settings else []),
+        *_of_classes(summary),
+        LEGEND,
+    ]
 
 
 def warnings(summary: dict[str, Any]) -> list[str]:
-    """One line if the images are no test of the network, one if it is not better than a trivial predictor."""
-    return [*_seen(summary), *_trivial(summary)]
+    """One line if the images are no test of the network, one for each class that is never predicted or never
+    there, one if the network is not better than a trivial predictor.
+    """
+    return [*_seen(summary), *_lacking(summary), *_trivial(summary)]
+
+
+def _lacking(summary: dict[str, Any]) -> list[str]:
+    """Classes that no image holds, and of several those that the network never predicts."""
+    found = []
+    above = dict(list(summary["classes"].items())[1:])
+    for name, figures in above.items():
+        counts = figures["counts"]
+        there, missed = counts["with_truth"], counts["missed"]
+        if not there:
+            what = "there is no image with" if len(above) > 1 else "no image has a"
+            found.append(f"{what} {name}: its Dice says nothing, or is undefined")
+        elif len(above) > 1 and missed == there and not counts["false_alarm"]:
+            images = "image" if there == 1 else "images"
+            found.append(f"WARNING: {name} is never predicted, and {there} {images} have it")
+    return found
+
+
+def _of_classes(summary: dict[str, Any]) -> list[str]:
+    """What the mean over classes is, beside the mean of each class."""
+    if headline.scope(summary) == headline.UNION:
+        return []
+    means = {name: figures["dice"]["mean"] for name, figures in list(summary["classes"].items())[1:]}
+    each = ", ".join(f"{name} {_number(value)}" for name, value in means.items())
+    said = (
+        f"Mean over classes: each figure is the mean of those of the classes (Dice: {each}), n the images in "
+        "which any of them counts; dmf compare has the mean over the classes of each image"
+    )
+    return [said, *([confusion.NOTE] if "confusion" in summary else [])]
 
 
 def _seen(summary: dict[str, Any]) -> list[str]:
@@ -122,13 +165,20 @@ def _trivial(summary: dict[str, Any]) -> list[str]:
 
 
 def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dict[str, list[list[str]]]:
-    """Heading -> rows of cells in the order of ``COLUMNS``: the foreground, then each class.
+    """Heading -> rows of cells in the order of ``COLUMNS``: the headline, then each class.
 
-    Of two classes the second is the foreground, and not repeated.
+    Of several classes the headline is their mean, and their union follows. Of two classes the second is the
+    foreground, and not repeated.
     ``brief`` names the metrics of a class (default: all) and leaves the background out.
     """
     trivial = summary["trivial"]
-    found = {"foreground": [_cells(m, s, trivial) for m, s in summary["foreground"].items()]}
+    found, shown = {}, list(summary["foreground"])
+    if headline.scope(summary) == headline.MEAN:
+        above = len(summary["classes"]) - 1
+        found[f"mean over {above} classes"] = [_cells(m, s, {}) for m, s in summary["mean"].items()]
+        shown = list(brief or shown)
+    union = "foreground" if len(summary["classes"]) == 2 else "foreground (union)"
+    found[union] = [_cells(m, summary["foreground"][m], trivial) for m in shown]
     names, several = list(summary["classes"]), len(summary["classes"]) > 2
     for name in ([] if brief else names[:1]) + (names[1:] if several else []):
         figures = summary["classes"][name]
@@ -137,6 +187,13 @@ def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dic
     if several:
         found["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
     return found
+
+
+def latex(summary: dict[str, Any], name: str) -> str:
+    """One table with what a paper prints; the trivial predictors are in the CSV, the notes are comments."""
+    figures = {heading: [row[: len(PRINTED)] for row in rows] for heading, rows in sections(summary).items()}
+    caption = f"{title(summary)}. Mean ± SD and median over the n images that count; pooled over all pixels."
+    return _latex.table(caption, PRINTED, figures, label=f"tab:{name}", comments=notes(summary))
 
 
 def markdown(summary: dict[str, Any]) -> str:
@@ -150,12 +207,19 @@ def markdown(summary: dict[str, Any]) -> str:
             "|:--" + "|--:" * (len(COLUMNS) - 1) + "|",
         ]
         lines += [*(markdown_row(row) for row in rows), ""]
+    lines += confusion.markdown(summary)
     return "\n".join([*lines, *(f"- {markdown_text(note)}" for note in notes(summary)), ""])
 
 
-def render(evaluation: "Evaluation") -> Fitted:
-    """A table for the terminal, whole from 80 columns on; the classes are shown if there are several."""
-    return Fitted(lambda without: _rendered(evaluation.summary, without), NARROW)
+def render(evaluation: "Evaluation") -> "RenderableType":
+    """A table for the terminal, whole from 80 columns on; with several classes these, and their confusion."""
+    fitted = Fitted(lambda without: _rendered(evaluation.summary, without), NARROW)
+    confused = confusion.render(evaluation.summary)
+    if confused is None:
+        return fitted
+    from rich.console import Group
+
+    return Group(confused, fitted)
 
 
 def _rendered(summary: dict[str, Any], without: Sequence[str]) -> "Table":
@@ -203,7 +267,9 @@ def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
     """Rows of the summary's CSV."""
     classes = {f"class.{name}": figures for name, figures in summary["classes"].items()}
     trivial = {f"trivial.{name}": figures for name, figures in summary["trivial"].items()}
-    scopes = {"foreground": {**summary["foreground"], "counts": summary["counts"]}, **classes, **trivial}
+    mean = {headline.MEAN: summary[headline.MEAN]} if headline.MEAN in summary else {}
+    union = {**summary["foreground"], "counts": summary["counts"]}
+    scopes = {**mean, "foreground": union, **classes, **trivial}
     for scope, figures in {**scopes, "all_classes": summary["all_classes"]}.items():
         yield from ([scope, m, *(s[k] for k in STATISTICS)] for m, s in figures.items() if m != "counts")
         yield from ([scope, what, "", "", "", n, ""] for what, n in figures.get("counts", {}).items())

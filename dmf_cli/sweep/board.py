@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError
-from dmf_cli.results import places, recorder
+from dmf_cli.results import headline, places, recorder
 from dmf_cli.results.index import Entry, Index
 from dmf_cli.sweep.jobs import Job
 
@@ -201,9 +201,9 @@ def _epoch_seconds(path: Path) -> list[float]:
 
 
 def _score(path: Path) -> float | None:
-    """Mean Dice of the test split, as the table of the run has it."""
+    """Mean Dice of the test split, of several classes that of their mean, as the table of the run has it."""
     try:
         summary = json.loads((path / "metrics" / "test_summary.json").read_text(encoding="utf-8"))
-        return float(summary["foreground"]["dice"]["mean"])
+        return float(summary[headline.scope(summary)]["dice"]["mean"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -20,7 +20,6 @@ from dmf_cli.results.comparison.compare import Comparison
 from dmf_cli.sweep.jobs import distinct_settings
 
 T = TypeVar("T")
-METRIC = "foreground.dice"
 FOLDER, OVERVIEW, PAGE = "comparison", "overview.md", "report.html"
 
 
@@ -120,7 +119,7 @@ def conclude(
     found: list[tuple[Path, Comparison]] = []
     for part, paths in parts.items():
         for question in each:
-            wanted: dict[str, Any] = {"metric": METRIC, "by": question.by, "baseline": question.baseline}
+            wanted: dict[str, Any] = {"by": question.by, "baseline": question.baseline}
             one = compare.compare(paths, **wanted)
             place = folder / FOLDER / part / (question.name if len(each) > 1 else "")
             with told(place):
@@ -148,7 +147,7 @@ def overview(parts: Sequence[str], found: Sequence[Comparison]) -> str:
         mark = " *" if row and row.versus and row.versus.significant else ""
         return f"{row.mean.mean:.3f}{mark}" if row else ""
 
-    lines = [markdown_row([METRIC, *parts]), "|:--" + "|--:" * len(parts) + "|"]
+    lines = [markdown_row([found[0].metric, *parts]), "|:--" + "|--:" * len(parts) + "|"]
     lines += [markdown_row([name, *(cell(column, name) for column in columns)]) for name in names]
     note = f"\\*: differs from {markdown_text(found[0].baseline)} by more than chance could make."
     return "\n".join([*lines, "", note, ""])

@@ -185,6 +185,7 @@ def _attended(board: Board, stop: Path, plan: Plan, jobs: Sequence[Job], task: T
 
     def on_signal(number: int, frame: Any) -> None:
         asked.append(number)
+        interrupts.note(number)
         board.note = STOPPING + AGAIN
         if len(asked) > 2:
             raise KeyboardInterrupt

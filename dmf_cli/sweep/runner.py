@@ -183,6 +183,7 @@ class Runner:
 
     def _on_signal(self, number: int, frame: Any) -> None:
         """Ctrl-C once stops after saving, twice at once."""
+        interrupts.note(number)
         again, self.interrupted = self.interrupted, True
         if again or self._inside:
             raise KeyboardInterrupt  # the trainer of this process saves; the second time nobody does

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dmf_cli.results import headline
 from dmf_cli.sweep.board import Row
 from dmf_cli.training._view import LABELS, duration, number
 
@@ -181,7 +182,7 @@ def line(row: Row, count: int) -> str:
     """One change of a job's state, for a log."""
     what = f"job {row.job.number}/{count} ({row.job}): {WORDS.get(row.state, row.state)}"
     if row.state == "completed":
-        best = f"best {LABELS.get(row.job.config['trainer']['monitor'], 'value')} {number(row.best)}"
+        best = f"best {LABELS.get(headline.planned_monitor(row.job.config), 'value')} {number(row.best)}"
         what += f", {best}, test Dice {number(row.score)}, {duration(row.seconds)}"
     return f"{what}, {row.message}" if row.message else what
 
@@ -211,5 +212,5 @@ def _figures(row: Row) -> tuple[str, str, str, str, str]:
 
 
 def _monitor(rows: Sequence[Row]) -> str:
-    names = {row.job.config["trainer"]["monitor"] for row in rows}
+    names = {headline.planned_monitor(row.job.config) for row in rows}
     return LABELS.get(name := names.pop(), name) if len(names) == 1 else "value"

@@ -12,8 +12,13 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 BLOCKS = "▁▂▃▄▅▆▇█"
+PHASE = 26  # columns of a phase beside the bar of the epochs
 TREND = 16  # epochs in a sparkline
-LABELS = {"val_foreground_dice": "val Dice", "val_objective": "val objective"}
+LABELS = {
+    "val_mean_dice": "val mean Dice",
+    "val_foreground_dice": "val Dice",
+    "val_objective": "val objective",
+}
 
 
 @dataclasses.dataclass
@@ -51,6 +56,7 @@ def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("run", str(run.get("run", ""))),
         ("runs on", _runtime(run.get("runtime"))),
         ("data", _data(run)),
+        *run.get("grouping", {}).items(),
         ("model", f"{run['model']}, {run.get('parameters', 0):,} parameters" if "model" in run else ""),
         ("loss", f"{terms}, weighting {run.get('weighting', '-')}" if terms else ""),
         ("auxiliary", "" if auxiliary in (None, "none") else f"{auxiliary}, fading"),
@@ -109,8 +115,8 @@ def line(row: Row, progress: Progress) -> str:
 
 
 def _best(row: Row) -> str:
-    if row.get("best") is None:
-        return ""
+    if row.get("best") is None:  # undefined, so that the objective chose the epoch
+        return f"best @{row['best_epoch']:.0f} by the objective" if row.get("best_epoch") else ""
     return f"best {number(row['best'])} @{row.get('best_epoch', 0):.0f}"
 
 
@@ -123,10 +129,14 @@ class Panel:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Bars, terms, figures."""
         blocks: list[RenderableType] = [_bars(self.progress)]
+        long = len(self.progress.phase) > PHASE
+        blocks += (
+            [Text(self.progress.phase, style="yellow", no_wrap=True, overflow="ellipsis")] if long else []
+        )
         if self.progress.rows:
             figures = _figures(self.progress)
             # Two bars, the heading of the terms, the figures, a line for the cursor.
-            room = max(1, console.size.height - 4 - figures.row_count)
+            room = max(1, console.size.height - 4 - long - figures.row_count)
             blocks += [_terms(self.progress, options, room), figures]
         yield Group(*blocks)
 
@@ -136,9 +146,11 @@ def _bars(progress: Progress) -> Table:
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, justify="right")
     grid.add_column(ratio=1, min_width=4)
-    grid.add_column(no_wrap=True, justify="right", max_width=26)
+    grid.add_column(no_wrap=True, justify="right", max_width=PHASE)
     epochs, steps = max(progress.epochs, 1), max(progress.steps, 1)
-    left = progress.phase or (f"{duration(progress.eta)} left" if progress.eta else "")
+    left = f"{duration(progress.eta)} left" if progress.eta else ""
+    if len(progress.phase) <= PHASE:  # a longer one has a line of its own
+        left = progress.phase or left
     under_way = min(progress.done + 1, progress.epochs)
     share = progress.done + max(0, progress.step - 1) / steps
     _bar(grid, "epoch", f"{under_way}/{progress.epochs}", share / epochs, left)

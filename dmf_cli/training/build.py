@@ -10,10 +10,13 @@ from dmf_cli import _lookup, losses, models, weighting
 from dmf_cli._alive import check_alive
 from dmf_cli._terms import resolve_loss
 from dmf_cli.config.checks import check_params
+from dmf_cli.datasets.base import Dataset
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import Auxiliary, FusedModel
-from dmf_cli.metrics.streaming import ForegroundDice
+from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
+from dmf_cli.results import headline
 from dmf_cli.training.data import Data
+from dmf_cli.training.standing import BETTER, CLEARLY_BETTER, Standing
 
 Config = Mapping[str, Any]
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
@@ -53,15 +56,47 @@ def with_epochs(config: Config, steps_per_epoch: int) -> dict[str, Any]:
     return {**config, "trainer": {**trainer, "epochs": epochs}}
 
 
-def compile_model(model: FusedModel, config: Config, total_steps: int, jit: bool) -> None:
-    """Optimizer, schedule and validation metric; the optimizer's variables exist afterwards."""
+def with_monitor(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """``config`` with the figure that ``trainer.monitor=auto`` stands for.
+
+    Raises:
+        ConfigError: the mean over classes is wanted of a dataset with one class.
+    """
+    trainer, classes = config["trainer"], len(dataset.classes)
+    if trainer["monitor"] == headline.MONITORS[headline.MEAN] and classes == 2:
+        raise ConfigError(
+            f"trainer.monitor is {trainer['monitor']} and {dataset.name} has one class above the background: "
+            "use trainer.monitor=val_foreground_dice, or auto"
+        )
+    if trainer["monitor"] != "auto":
+        return dict(config)
+    return {**config, "trainer": {**trainer, "monitor": headline.monitor(classes)}}
+
+
+def compile_model(
+    model: FusedModel, config: Config, total_steps: int, jit: bool, classes: int = 2
+) -> MeanDice | None:
+    """Optimizer, schedule and validation metrics; the optimizer's variables exist afterwards.
+
+    Args:
+        model: not yet compiled.
+        config: the whole config.
+        total_steps: of the run.
+        jit: compile the step with XLA.
+        classes: of the dataset, background included; with several above 0 their mean Dice is a metric too.
+
+    Returns:
+        The metric of several classes, which knows which of them was never predicted; None for one class.
+    """
     schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
-    metric = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
+    union = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
+    mean = MeanDice(classes, config["metrics"]["empty"]) if classes > 2 else None
     steps = optimizer(config["optimizer"], schedule)
     if config["trainer"]["on_nonfinite"] == "skip" and config["trainer"]["precision"] != "mixed_float16":
         steps = Skipping(steps)
-    model.compile(steps, metrics=[metric], jit_compile=jit)
+    model.compile(steps, metrics=[union, *([mean] if mean else [])], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
+    return mean
 
 
 def network(config: Config, data: Data) -> keras.Model:
@@ -175,15 +210,19 @@ def learning_rate(config: Config, peak: float, total_steps: int) -> Any:
     )
 
 
-def callbacks(config: Config, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
-    """Early stopping and plateau schedule, when the config asks for them."""
-    found: list[keras.callbacks.Callback] = []
+def callbacks(config: Config) -> list[keras.callbacks.Callback]:
+    """The standing of each epoch, then early stopping and plateau schedule when the config asks for them.
+
+    Both wait for improvements as the best epoch is chosen, so that they can go by an undefined monitor.
+    """
+    found: list[keras.callbacks.Callback] = [Standing(config["trainer"]["monitor"])]
+    counted: dict[str, Any] = {"mode": "max", "min_delta": 0.0}
     if config["trainer"]["patience"] is not None:
         patience = config["trainer"]["patience"]
-        found.append(keras.callbacks.EarlyStopping(monitor=monitor, mode=mode, patience=patience))
+        found.append(keras.callbacks.EarlyStopping(monitor=BETTER, patience=patience, **counted))
     if config["schedule"]["name"] == "plateau":
         params = _without(config["schedule"], "name")
-        found.append(keras.callbacks.ReduceLROnPlateau(monitor=monitor, mode=mode, **params))
+        found.append(keras.callbacks.ReduceLROnPlateau(monitor=CLEARLY_BETTER, **counted, **params))
     return found
 
 

@@ -10,18 +10,15 @@ import keras
 import numpy as np
 
 from dmf_cli.errors import NonFiniteError
+from dmf_cli.results.headline import MONITORS, OBJECTIVE
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import checkpoint
+from dmf_cli.training.standing import Standing
 
 log = logging.getLogger("dmf")
 
 # What Keras's own callbacks count from epoch to epoch; lost on resume unless it is saved.
 COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")
-
-
-def mode(monitor: str) -> str:
-    """``min`` for a loss or an objective, ``max`` for a metric."""
-    return "min" if "loss" in monitor or "objective" in monitor else "max"
 
 
 class Heartbeat(keras.callbacks.Callback):
@@ -53,10 +50,15 @@ class EpochWriter(keras.callbacks.Callback):
     Args:
         run: the claimed run folder.
         monitor: the validation figure that decides about ``best``, a key of the row.
-        others: callbacks whose counters belong into the checkpoint.
+        others: callbacks whose counters belong into the checkpoint, the standing of the epochs first.
         show: called with the finished row.
         track: called with the row and its steps once both are on disk.
         stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
+        unpredicted: the classes that the last validation held and never predicted.
+
+    Attributes:
+        best: value of ``monitor`` in the best epoch; None where it is undefined, and before the first.
+        missing: the classes that the best epoch never predicted in the validation.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class EpochWriter(keras.callbacks.Callback):
         *,
         stop: bool,
         track: Callable[[dict[str, Any], list[dict[str, float]]], None] | None = None,
+        unpredicted: Callable[[], list[str]] = list,
     ) -> None:
         super().__init__()
+        self.unpredicted, self.missing = unpredicted, list[str]()
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
         self.best: float | None = None
-        self.best_epoch = 0
+        self.best_epoch, self.objective = 0, math.nan
         self.stop, self.skipped, self.track = stop, 0, track
         self.note: dict[str, Any] | None = None
 
@@ -81,8 +85,14 @@ class EpochWriter(keras.callbacks.Callback):
         if self.note is None:
             return self._save(0)
         self.best, self.best_epoch, self.skipped = (self.note[k] for k in ("best", "best_epoch", "skipped"))
+        self.missing, self.objective = self.note.get("missing", []), self.note.get("objective", math.nan)
+        known = self.note["callbacks"]
         for callback in self.others:
-            vars(callback).update(self.note["callbacks"].get(type(callback).__name__, {}))
+            counters = known.get(type(callback).__name__, {})
+            if isinstance(callback, Standing):
+                callback.restore(counters, self.best)
+            else:  # version 0.1 kept the monitor's value as the best, which is a count of epochs now
+                vars(callback).update(counters if Standing.__name__ in known else {**counters, "best": 0.0})
         return None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -99,12 +109,18 @@ class EpochWriter(keras.callbacks.Callback):
         if self.model.insight is not None:
             self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
         self.run.append_epoch(row)
-        if self._improved(row[self.monitor]):
-            self.best, self.best_epoch = row[self.monitor], epoch + 1
+        if any(callback.improved for callback in self.others if isinstance(callback, Standing)):
+            self.best, self.best_epoch = _defined(row[self.monitor]), epoch + 1
+            self.missing, self.objective = self.unpredicted(), row[OBJECTIVE]
             self._save_best()
         self._save(epoch + 1)
-        best = {"epoch": self.best_epoch, self.monitor: self.best}
-        self.run.write_status("running", epoch=epoch + 1, best=best, skipped_steps=self.skipped)
+        self.run.write_status(
+            "running",
+            epoch=epoch + 1,
+            best=self._best(),
+            skipped_steps=self.skipped,
+            never_predicted=self.missing,
+        )
         counted = f", {self.skipped} step(s) skipped so far" if self.skipped else ""
         log.info("epoch %d: %s %.6g%s", epoch + 1, self.monitor, row[self.monitor], counted)
         if self.track:
@@ -122,7 +138,7 @@ class EpochWriter(keras.callbacks.Callback):
         if self.stop or len(found) == len(steps):
             raise NonFiniteError(
                 f"{what}; the checkpoint is from before: lower optimizer.learning_rate, "
-                "set optimizer.clipnorm=1, or use trainer.precision=float32"
+                f"{_precise('float32')}or set optimizer.clipnorm=1"
             )
         log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
 
@@ -136,15 +152,16 @@ class EpochWriter(keras.callbacks.Callback):
             if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
                 raise NonFiniteError(
                     f"{variable.path} became NaN or infinite in epoch {epoch}: an activation overflowed; the "
-                    "checkpoint is from before: use trainer.precision=float32 or mixed_bfloat16, or lower "
-                    "optimizer.learning_rate"
+                    f"checkpoint is from before: {_precise('float32 or mixed_bfloat16')}lower "
+                    "optimizer.learning_rate, or set optimizer.clipnorm=1"
                 )
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
         """The row of ``epochs.csv``."""
         kinds = ("loss", "weight", "share", "val_loss")
         terms = {f"{kind}.{term}": logs[f"{kind}.{term}"] for kind in kinds for term in self.model.terms}
-        scores = {k: logs[k] for k in ("val_objective", "val_foreground_dice")}
+        dice = [name for name in MONITORS.values() if name in logs]
+        scores = {k: logs[k] for k in (OBJECTIVE, *dice)}
         return {
             "epoch": epoch,
             "step": int(self.model.memory["step"]),  # the optimizer leaves out those it skipped
@@ -157,12 +174,12 @@ class EpochWriter(keras.callbacks.Callback):
             **scores,
         }
 
-    def _improved(self, value: float) -> bool:
-        if math.isnan(value):
-            return False
-        if self.best is None:
-            return True
-        return value < self.best if mode(self.monitor) == "min" else value > self.best
+    def _best(self) -> dict[str, Any]:
+        """The best epoch for the status: by the objective where the monitor is undefined."""
+        best: dict[str, Any] = {"epoch": self.best_epoch, self.monitor: self.best}
+        if self.best is None and math.isfinite(self.objective):
+            best[OBJECTIVE] = self.objective
+        return best
 
     def _save_best(self) -> None:
         self.model.network.save(self.run.unfinished_model)
@@ -170,8 +187,17 @@ class EpochWriter(keras.callbacks.Callback):
 
     def _save(self, epoch: int) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}
-        note = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped}
+        note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
+        note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
         checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
+
+
+def _precise(wanted: str) -> str:
+    """The advice to compute with a larger range, where there is one."""
+    now = keras.config.dtype_policy().name
+    if now != "mixed_float16":  # bfloat16 has the range of float32
+        return ""
+    return f"use trainer.precision={wanted}, "
 
 
 def had_stopped(note: dict[str, Any] | None) -> bool:
@@ -180,10 +206,16 @@ def had_stopped(note: dict[str, Any] | None) -> bool:
     return bool(counters.get("stopped_epoch"))
 
 
-def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:
+def _counters(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """What ``callback`` counts, as plain numbers; None where it has not started to."""
+    if isinstance(callback, Standing):
+        return callback.note()
     found = {k: vars(callback)[k] for k in COUNTERS if k in vars(callback)}
     return {k: None if v is None else float(v) for k, v in found.items()}
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _nonfinite(steps: Sequence[dict[str, float]], terms: Sequence[str]) -> list[tuple[int, str]]:

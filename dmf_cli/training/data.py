@@ -1,22 +1,25 @@
 """The data of a run: an opened dataset, its split, and the decoded training and validation images."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dmf_cli import datasets
-from dmf_cli.datasets import keeping, mask_report, splits
+from dmf_cli.datasets import image_report, keeping, mask_report, splits
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.images import as_size
 from dmf_cli.datasets.order import lesion_weights
 from dmf_cli.datasets.prepared import Part
 from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.training import inputs
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.survey import Survey
+
+NO_LESION = "normal"  # the stratum of the phantoms without one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +66,39 @@ class Data:
             return (chosen > 0).astype("float32")[..., None]
         return np.eye(self.channels, dtype="float32")[chosen]
 
+    def warnings(self, monitor: str) -> list[str]:
+        """What training and validation images lack of the classes, and what follows from that, in words."""
+        found = []
+        names = self.dataset.classes[1:]
+        trained, validated = (self._classes_in(part) for part in (self.train, self.val))
+        if lacking := [name for c, name in enumerate(names, start=1) if c not in trained]:
+            found.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
+        lacking = [name for c, name in enumerate(names, start=1) if c not in validated]
+        if lacking:
+            said = f"no validation image holds {_listed(lacking)}: its validation Dice is undefined"
+            chosen = monitor.endswith("_dice") and len(lacking) == len(names)
+            found.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
+        return found
+
+    def _classes_in(self, part: Part) -> set[int]:
+        """The classes that some image of ``part`` holds; mostly a few images tell."""
+        found: set[int] = set()
+        for label in part.each_label():
+            found |= set(np.unique(label).tolist())
+            if len(found) == len(self.dataset.classes):
+                break
+        return found
+
     def weights(self, strength: float) -> np.ndarray | None:
         """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
         if not strength:
             return None
         shares = [lesion_share(label) for label in self.train.each_label()]
         return lesion_weights(np.array(shares), strength)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names)
 
 
 def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +118,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
+    image_report.warn(dataset.remarks())
     said = mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
@@ -102,6 +133,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
+    image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 
@@ -129,16 +161,17 @@ def make_split(
 
 
 def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
-    """What belongs together and how large lesions are, for a split that does not leak."""
+    """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
     similarity, classes = config["similarity"], config["sizes"]
-    if dataset.synthetic or (similarity is None and classes == 1):
-        return {"links": splits.links_of(dataset)}
+    if dataset.synthetic:  # its strata say which lesions there are
+        holds = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
+        return {"links": splits.links_of(dataset), "holds": holds}
     from dmf_cli.datasets.survey import survey
 
     found = found or survey(dataset)
     similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
     sizes = splits.size_classes(dataset, found.areas, classes)
-    return {"links": splits.links_of(dataset, similar), "sizes": sizes}
+    return {"links": splits.links_of(dataset, similar), "sizes": sizes, "holds": found.classes}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:

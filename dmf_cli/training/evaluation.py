@@ -6,7 +6,7 @@ numbers, so memory does not grow with the size of the images.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets import images
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.depth import shown
 from dmf_cli.errors import ConfigError, DatasetError
-from dmf_cli.results import summary
+from dmf_cli.results import headline, summary
 from dmf_cli.results.cases import Example as Example
 from dmf_cli.training.full_scores import FullScores
 from dmf_cli.training.predicting import Predict, Predicted, Resolution, View, predictions
@@ -31,7 +32,8 @@ class Evaluation:
 
     Args:
         rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
-            then ``foreground.METRIC`` and ``class.NAME.METRIC`` (NaN where undefined), of ``full`` last.
+            then ``foreground.METRIC``, with several classes ``mean.METRIC``, and ``class.NAME.METRIC`` (NaN
+            where undefined), of ``full`` last.
         summary: of :func:`dmf_cli.results.summary.summarize`, and ``settings``.
         examples: best first, misses and false alarms last.
         cases: the worst images, worst first, then the best, best first; see :func:`extremes`.
@@ -86,18 +88,20 @@ def evaluate(
     empty = metrics.empty_name(empty)
     view = View(images.as_size(image_size), resize, normalize, threshold, resolution)
     _check(dataset, indices, batch_size)
-    more = FullScores(full, dataset.classes, dataset.spacing, empty) if full else None
+    more = FullScores(full, dataset.classes, pixel_sizes(dataset, indices), empty) if full else None
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
+    lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
     for one in predictions(predict, dataset, indices, view, batch_size):
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
+        lesions += _lesions(dataset, one, full)
         if more:
             more.add(one)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
-    figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty)
+    figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty, lesions=lesions)
     figures["settings"] = _settings(dataset, view, empty, split)
     if more:
         rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
@@ -113,13 +117,21 @@ def evaluate(
     return Evaluation(rows, figures, examples, cases)
 
 
+def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[float, float]] | None:
+    """Index -> millimetres per pixel (row, column) of its image; None unless all of them are known."""
+    found = {index: dataset.pixel_size(index) for index in indices}
+    known = {index: size for index, size in found.items() if size is not None}
+    return known if len(known) == len(found) else None
+
+
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     """Row number -> why it is worth a look, at most seven; ties go to the first id, so the choice repeats.
 
     They are predicted once more: keeping every image until the choice is known would cost memory.
     """
     both = [i for i, row in enumerate(rows) if row["outcome"] in ("found", "no_overlap")]
-    order = sorted(both, key=lambda i: (-rows[i]["foreground.dice"], rows[i]["id"]))
+    dice = headline.metric(rows[0]) if rows else ""
+    order = sorted(both, key=lambda i: (-rows[i][dice], rows[i]["id"]))
     chosen: dict[int, str] = {}
     for rank, kind in enumerate(RANKS if order else ()):
         chosen.setdefault(order[round(rank / (len(RANKS) - 1) * (len(order) - 1))], kind)
@@ -135,11 +147,10 @@ def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
 
     Among equals (many a zero) what is larger, in the truth and the prediction together, is worse.
     """
-    counted = [i for i, row in enumerate(rows) if not math.isnan(row["foreground.dice"])]
+    dice = headline.metric(rows[0]) if rows else ""
+    counted = [i for i, row in enumerate(rows) if not math.isnan(row[dice])]
     sizes = {i: rows[i]["lesion_pixels"] + rows[i]["predicted_pixels"] for i in counted}
-    order = sorted(
-        (i for i in counted if sizes[i]), key=lambda i: (rows[i]["foreground.dice"], -sizes[i], rows[i]["id"])
-    )
+    order = sorted((i for i in counted if sizes[i]), key=lambda i: (rows[i][dice], -sizes[i], rows[i]["id"]))
     best = order[WORST:][-BEST:]
     return {**dict.fromkeys(order[:WORST], "worst"), **dict.fromkeys(reversed(best), "best")}
 
@@ -158,6 +169,16 @@ def _confusion(dataset: Dataset, one: Predicted) -> np.ndarray:
         raise DatasetError(f"{dataset.name}, image {dataset.ids[one.index]!r}: {error}") from None
 
 
+def _lesions(dataset: Dataset, one: Predicted, full: metrics.Full | None) -> np.ndarray | int:
+    """The lesions of one image by class and prediction; of one class there is nothing to confuse."""
+    if len(dataset.classes) < 3:
+        return 0
+    masks, classes = (one.truth, one.prediction), len(dataset.classes)
+    if full is None:
+        return metrics.lesion_confusion(*masks, classes)
+    return metrics.lesion_confusion(*masks, classes, connectivity=full.connectivity, overlap=full.overlap)
+
+
 def _rows(
     heads: Sequence[dict[str, Any]], matrices: np.ndarray, classes: Sequence[str], empty: str
 ) -> list[dict[str, Any]]:
@@ -170,6 +191,9 @@ def _rows(
         "overlap_pixels": counts.tp,
     }
     columns |= {f"foreground.{k}": v for k, v in metrics.values(counts, empty=empty).items()}
+    if len(classes) > 2:
+        means = summary.per_image_means(metrics.class_counts(matrices), empty)
+        columns |= {f"mean.{k}": v for k, v in means.items()}
     each = metrics.values(metrics.class_counts(matrices), empty=empty)
     for c, name in enumerate(classes):
         columns |= {f"class.{name}.{k}": v[:, c] for k, v in each.items()}
@@ -179,15 +203,9 @@ def _rows(
 def _example(row: dict[str, Any], kind: str, one: Predicted, view: View) -> Example:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = one.image if view.resolution == "original" else _as_uint8(one.network)
+    image = shown(one.image) if view.resolution == "original" else shown(one.network)
     parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
-    return Example(row["id"], kind, row["foreground.dice"], *parts)
-
-
-def _as_uint8(network: np.ndarray) -> np.ndarray:
-    """A network input, whatever its normalisation, as something to look at."""
-    low, high = float(network.min()), float(network.max())
-    return ((network - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
+    return Example(row["id"], kind, row[headline.metric(row)], *parts)
 
 
 def _settings(dataset: Dataset, view: View, empty: str, split: str | None) -> dict[str, Any]:

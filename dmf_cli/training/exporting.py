@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 import dmf_cli
+from dmf_cli import hints
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import ConfigError, RunError, RunFolderError
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import export_note
 
 Config = Mapping[str, Any]
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "savedmodel": ""}
@@ -42,7 +44,7 @@ def check(kind: str, output: Path) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunFolderError(_refused(output, "read-only" if above.is_dir() else f"{above} is a file"))
     if kind == "onnx" and importlib.util.find_spec("tf2onnx") is None:
-        raise ConfigError("--format onnx needs the package tf2onnx: pip install 'dmf-cli[export]'")
+        raise ConfigError(f"--format onnx needs the package tf2onnx: {hints.install('export')}")
 
 
 def check_network(network: Any, kind: str) -> None:
@@ -111,14 +113,14 @@ def usage(network: Any, config: Config) -> dict[str, Any]:
             "shape": [None, *as_size(options["image_size"]), network.input_shape[-1]],
             "axes": "batch, height, width, channels",
             "dtype": "float32",
-            "resize": options["resize"],
-            "normalize": options["normalize"],
+            **export_note.image_to_input(options, network.input_shape[-1]),
         },
         "output": {
             "shape": [None, *network.output_shape[1:]],
             "values": "sigmoid: foreground probability" if channels == 1 else "softmax over classes",
             "classes": list(classes) if len(classes) == expected else [f"class_{c}" for c in range(expected)],
             "threshold": config["metrics"]["threshold"] if expected == 2 else None,
+            **export_note.output_to_mask(options, expected),
         },
     }
 

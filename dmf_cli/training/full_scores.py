@@ -3,7 +3,7 @@
 Nothing is kept of an image but a row of numbers, and one histogram of all of them together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,19 @@ class FullScores:
     Args:
         options: see :class:`dmf_cli.metrics.Full`.
         classes: names, background first; with several, each class above 0 is scored beside their union.
-        spacing: millimetres per pixel (row, column) of the images as they are, or None.
+        spacing: index -> millimetres per pixel (row, column) of the image as it is; None: not known.
         empty: ``nan``, ``zero`` or ``one``.
 
     Attributes:
-        rows: one an image: ``foreground.METRIC`` and ``class.NAME.METRIC``, see
-            :func:`dmf_cli.metrics.measure`; ``foreground.ece``.
+        rows: one an image: ``foreground.METRIC``, ``class.NAME.METRIC`` and with several classes
+            ``mean.METRIC``, see :func:`dmf_cli.metrics.measure`; ``foreground.ece``.
     """
 
     def __init__(
         self,
         options: metrics.Full,
         classes: Sequence[str],
-        spacing: tuple[float, float] | None,
+        spacing: Mapping[int, tuple[float, float]] | None,
         empty: str,
     ) -> None:
         self.options, self.classes, self.spacing, self.empty = options, classes, spacing, empty
@@ -46,6 +46,7 @@ class FullScores:
                 truth, prediction, self.options, spacing=self._spacing(one), empty=self.empty
             )
             row |= {f"{scope}.{name}": value for name, value in found.items()}
+        row |= self._means(row)
         histogram = metrics.reliability(
             one.scored(one.truth), one.scored(one.foreground), bins=self.options.bins
         )
@@ -60,10 +61,23 @@ class FullScores:
         for name in self.classes[1:]:
             scope = f"class.{name}" if len(self.classes) > 2 else "foreground"
             figures["classes"][name] |= summary.full_scores(self._columns(scope), {"ece": ece})
+        if len(self.classes) > 2:
+            above = [figures["classes"][name] for name in self.classes[1:]]
+            figures["mean"] |= summary.mean_scores(above, self._columns("mean"), self.empty)
         figures["settings"] |= {
             "missed": self.options.missed,
-            "spacing": self.spacing,
+            "spacing": self._said(),
             "full_rules": self.options.rules(self.spacing is not None),
+        }
+
+    def _means(self, row: dict[str, float]) -> dict[str, float]:
+        """Means over the classes above 0, of one image; the counts of lesions are no scores."""
+        names = [k.removeprefix("foreground.") for k in row if k.startswith("foreground.")]
+        above = self.classes[1:] if len(self.classes) > 2 else ()
+        return {
+            f"mean.{name}": float(metrics.mean_over_classes([row[f"class.{c}.{name}"] for c in above]))
+            for name in names
+            if above and name not in ("lesions", "lesions_found")
         }
 
     def _structures(self, one: Predicted) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -77,7 +91,13 @@ class FullScores:
         """Millimetres per pixel of the masks, which may be smaller than the image."""
         if self.spacing is None:
             return None
-        return self.spacing[0] * one.pixel[0], self.spacing[1] * one.pixel[1]
+        rows, columns = self.spacing[one.index]
+        return rows * one.pixel[0], columns * one.pixel[1]
+
+    def _said(self) -> tuple[float, float] | str | None:
+        """What the summary says: images of several scanners have pixels of several sizes."""
+        sizes = set((self.spacing or {}).values())
+        return "of each image" if len(sizes) > 1 else next(iter(sizes), None)
 
     def _columns(self, scope: str) -> dict[str, np.ndarray]:
         prefix = f"{scope}."

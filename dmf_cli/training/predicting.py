@@ -77,7 +77,7 @@ class Predicted:
 
     Args:
         index: of the image in its dataset.
-        image: ``(H, W, C)`` uint8, as decoded.
+        image: ``(H, W, C)`` as decoded, see :class:`dmf_cli.datasets.base.Sample`.
         network: ``(h, w, C)`` float32, as the network saw it.
         truth: uint8 labels at the resolution of the view.
         prediction: uint8 labels of the same shape.

@@ -4,16 +4,16 @@ The Keras backend and the visible devices are fixed by the first import, so this
 Keras nor a backend at its top.
 """
 
-import contextlib
 import dataclasses
 import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
+from dmf_cli import hints
+from dmf_cli._loading import quiet
 from dmf_cli.errors import ConfigError
 
 log = logging.getLogger("dmf")
@@ -48,7 +48,7 @@ def start(trainer: Mapping[str, Any]) -> Runtime:
     _choose_device(wanted)
     import keras
 
-    with _quiet():
+    with quiet():
         devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
         _prepare_tensorflow(backend, trainer["deterministic"])
         if backend == "tensorflow" and (devices == ("cpu:0",) or trainer["deterministic"]):
@@ -83,34 +83,19 @@ def _choose_backend(backend: str) -> None:
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _quiet():
+        with quiet():
             importlib.import_module(backend)
             importlib.import_module("tensorflow")  # its input pipeline serves every backend
             importlib.import_module("keras")
     except ImportError as error:
         raise ConfigError(
-            f"trainer.backend={backend} cannot be imported ({error}); pip install 'dmf-cli[{backend}]'"
+            f"trainer.backend={backend} cannot be imported ({error}): {_install(backend)}"
         ) from None
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what C++ libraries write to stderr while they load (``DMF_DEBUG=1`` shows it).
-
-    TensorFlow greets with half a page about CUDA and oneDNN that no setting of its own turns off.
-    """
-    if os.environ.get("DMF_DEBUG"):
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def _install(backend: str) -> str:
+    """TensorFlow is no extra: it comes with dmf."""
+    return hints.install("" if backend == "tensorflow" else backend)
 
 
 def gpu_count(backend: str) -> int:

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,20 @@ from dmf_cli import config as configs
 from dmf_cli import interrupts
 from dmf_cli.datasets import mask_report
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.decode import MAX_PIXELS, Reading
 from dmf_cli.datasets.images import as_size
-from dmf_cli.errors import CheckpointError, ConfigError
+from dmf_cli.errors import ConfigError
 from dmf_cli.metrics import Full
 from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import runtime
+from dmf_cli.training import inputs, runtime
 from dmf_cli.training.class_order import as_trained, trained_classes
 from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
 from dmf_cli.training.masks import check_channels
 from dmf_cli.training.predicting import Predict, View
 from dmf_cli.training.scored import Scored
+from dmf_cli.training.stored_network import load_network as load_network
 
 Config = Mapping[str, Any]
 
@@ -114,7 +114,7 @@ def score(
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
-    plots.plot_examples(run.predictions / f"{name}.png", result.examples)
+    plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 
@@ -149,6 +149,8 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         "channels": channels,
         "batch_size": batch_size,
         "spacing": options.get("spacing"),
+        "reading": Reading(options.get("range"), options.get("max_pixels", MAX_PIXELS)),
+        "trained": inputs.read(run.inputs),
     }
 
 
@@ -161,40 +163,6 @@ def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
     if len(known) == count:
         return known
     return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]
-
-
-def load_network(path: Path) -> Any:
-    """The plain Keras network that a run kept as its best.
-
-    Args:
-        path: ``checkpoints/best.keras`` of a run.
-
-    Raises:
-        CheckpointError: it is missing (no epoch was finished, or it was removed), damaged, or needs a
-            package.
-    """
-    import keras
-
-    if not path.exists():
-        raise CheckpointError(_missing(path))
-    try:
-        return keras.models.load_model(path, compile=False)
-    except TypeError as error:  # how Keras says that it cannot import a layer's class
-        if "keras_hub" in str(error):
-            raise CheckpointError(f"{path} needs keras-hub: pip install 'dmf-cli[hub]'") from error
-        raise
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        # Of a file that is cut off Keras says that there is none.
-        why = str(error).partition("\n")[0]
-        what = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
-        raise CheckpointError(f"{path} {what}: put a whole copy of it back, or train the run again") from None
-
-
-def _missing(path: Path) -> str:
-    """Why a run has no network; a run that is complete once had one, and is not resumed."""
-    if RunFolder(path.parents[1]).read_status().get("state") == "completed":
-        return f"{path} is missing, and the run is complete: put a copy of it back, or train the run again"
-    return f"{path} is missing: no epoch of this run was finished; `dmf resume` goes on with it"
 
 
 def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:

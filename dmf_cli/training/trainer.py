@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets, interrupts
+from dmf_cli import datasets, hints, interrupts
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
@@ -55,7 +55,8 @@ def resume(path: Path | str) -> Path:
     run = RunFolder.open(path)
     if run.read_status().get("state") == "completed":
         raise ConfigError(
-            f"{run.path} is complete: `dmf eval {run.path}` scores it, `dmf train` starts a new run"
+            f"{run.path} is complete: `{hints.command('eval', run.path)}` scores it, "
+            "`dmf train` starts a new run"
         )
     session = Session(configs.load_run(run.path), split_file=run.split_file)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
@@ -86,16 +87,19 @@ class Session:
         keras.utils.set_random_seed(config["seed"])
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
         self.auto = ["trainer.epochs"] if config["trainer"]["epochs"] == "auto" else []
-        config = self.config = build.with_epochs(config, self.steps)
+        config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
         self.model = build.fused_model(config, self.data, self.steps)
-        build.compile_model(self.model, config, self.steps * config["trainer"]["epochs"], self.runtime.jit)
+        total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
+        self.mean = build.compile_model(self.model, config, total, self.runtime.jit, len(classes))
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
-        """The split as used, with the ids of the images."""
+        """The split as used, with the ids of the images; and what the training images look like."""
         from dmf_cli.datasets.splits import save_split
+        from dmf_cli.training import inputs
 
         save_split(run.split_file, self.data.dataset, self.data.split)
+        inputs.write(run.inputs, self.data.train)
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
@@ -108,6 +112,8 @@ class Session:
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
+                for line in self.data.warnings(self.config["trainer"]["monitor"]):
+                    log.warning("%s", line)
                 tracking.start()
                 self.fit(run, display, note, tracking)
                 stop.check()
@@ -146,9 +152,16 @@ class Session:
         from dmf_cli.training import build, callbacks
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
-        others = build.callbacks(self.config, monitor, callbacks.mode(monitor))
-        stop = trainer["on_nonfinite"] == "stop"
-        writer = callbacks.EpochWriter(run, monitor, others, display.epoch, stop=stop, track=tracking.epoch)
+        others = build.callbacks(self.config)
+        writer = callbacks.EpochWriter(
+            run,
+            monitor,
+            others,
+            display.epoch,
+            stop=trainer["on_nonfinite"] == "stop",
+            track=tracking.epoch,
+            unpredicted=self.unpredicted,
+        )
         writer.note = note
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):
@@ -170,6 +183,20 @@ class Session:
             callbacks=[*others, callbacks.Heartbeat(display.batch, self.stop.check), writer],
             verbose=0,
         )
+        for name in writer.missing:
+            log.warning(
+                "epoch %d, which is kept, never predicts %s in the validation images", writer.best_epoch, name
+            )
+
+    def unpredicted(self) -> list[str]:
+        """The classes that the validation images hold, and none of which was predicted in the last epoch."""
+        if self.mean is None:
+            return []
+        from keras.ops import convert_to_numpy
+
+        present, predicted = (convert_to_numpy(v.value) for v in (self.mean.present, self.mean.predicted))
+        names = self.data.dataset.classes[1:]
+        return [name for name, p, n in zip(names, present, predicted, strict=True) if p and not n]
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
@@ -191,11 +218,14 @@ class Session:
 
     def describe(self, run: RunFolder) -> dict[str, Any]:
         """What the banner says."""
+        from dmf_cli.datasets.grouping import describe
+
         return {
             "run": str(run.path),
             "runtime": self.runtime,
             "dataset": self.data.dataset.name,
             "images": {name: len(self.data.part(name)) for name in ("train", "val", "test")},
+            "grouping": describe(self.data.dataset),
             "model": self.config["model"]["name"],
             "parameters": self.model.network.count_params(),
             "terms": self.model.terms,
@@ -225,7 +255,7 @@ def _interrupted(run: RunFolder) -> str:
 def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
     if run.last_checkpoint.is_file():
-        return f"`dmf resume {run.path}` goes on from the end of its last epoch"
+        return f"`{hints.command('resume', run.path)}` goes on from the end of its last epoch"
     return f"no epoch was complete; start anew, {run.path} can be removed"
 
 

@@ -53,6 +53,7 @@ class Runner:
         plan: what to search.
         study: of :func:`dmf_cli.tune.study.opened`.
         ended: called with (the trial, its state, value, message) after each trial.
+        moved: called with the trial when it begins, and after new epochs.
         start: makes the process of a trial (tests put a stub here).
     """
 
@@ -62,9 +63,10 @@ class Runner:
         study: Any,
         *,
         ended: Callable[[Running, str, float, str], None] = lambda *_: None,
+        moved: Callable[[Running], None] = lambda _: None,
         start: Callable[..., Process] = Process,
     ) -> None:
-        self.plan, self.study, self.ended, self.start = plan, study, ended, start
+        self.plan, self.study, self.ended, self.moved, self.start = plan, study, ended, moved, start
         self.under_way: list[Running] = []
         self.stopping, self.interrupted, self.gave_up = False, False, False
 
@@ -123,6 +125,7 @@ class Runner:
             return
         one.process = self.start(config, words, resume=resume)
         self.under_way.append(one)
+        self.moved(one)
 
     def _place(self, trial: Any) -> tuple[Path, Path | None]:
         """A run folder, and the same again if there is something in it to go on with."""
@@ -139,8 +142,10 @@ class Runner:
 
     def _look(self, one: Running) -> None:
         """Take note of new epochs and of the end of a process."""
-        code = one.process.poll() if one.process else 0
+        code, before = one.process.poll() if one.process else 0, one.epoch
         self._report(one)
+        if one.epoch > before and code is None:
+            self.moved(one)
         if code is not None:
             self.under_way.remove(one)
             self._finish(one, code)
@@ -200,6 +205,7 @@ class Runner:
 
     def _on_signal(self, number: int, frame: Any) -> None:
         """Ctrl-C once stops after saving, twice at once."""
+        interrupts.note(number)
         self.interrupted = True
         if self.stopping:
             raise KeyboardInterrupt

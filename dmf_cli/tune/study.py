@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.config import composer, keys, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.results import headline
 from dmf_cli.results.atomic import told, write_atomic
 from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
@@ -48,7 +50,7 @@ class Plan:
     @property
     def monitor(self) -> str:
         """The validation figure that is searched for; never one of the test split."""
-        return str(self.config["trainer"]["monitor"])
+        return headline.planned_monitor(self.config)
 
     @property
     def maximize(self) -> bool:
@@ -81,10 +83,10 @@ def plan(words: Sequence[str]) -> Plan:
     if pruner not in PRUNERS:
         raise UnknownNameError("pruner", pruner, PRUNERS)
     made = Plan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
-    if space.coefficients and made.monitor != "val_foreground_dice" and "loss" not in made.monitor:
+    if space.coefficients and made.monitor == headline.OBJECTIVE:
         raise ConfigError(
             f"trainer.monitor={made.monitor} is a sum with the weights that are searched: small weights on "
-            "large losses would win; use trainer.monitor=val_foreground_dice"
+            "large losses would win; use trainer.monitor=auto"
         )
     return made
 
@@ -192,6 +194,7 @@ def opened(plan: Plan) -> Iterator[Any]:
     """
     from dmf_cli.sweep.claim import Claim
 
+    _check_optuna()  # before anything is left behind
     _check_folder(plan)
     with told(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
@@ -224,11 +227,15 @@ def _described(plan: Plan) -> dict[str, Any]:
     return {"search": {**searched, "monitor": plan.monitor}, "trials": plan.trials, "pruner": plan.pruner}
 
 
-def _optuna(plan: Plan) -> Any:
+def _check_optuna() -> None:
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError:
-        raise UsageError("dmf tune needs Optuna: pip install 'dmf-cli[tune]'") from None
+        raise UsageError(f"dmf tune needs Optuna: {hints.install('tune')}") from None
+
+
+def _optuna(plan: Plan) -> Any:
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 

@@ -1,3 +1,5 @@
+import contextlib
+import re
 import subprocess
 import sys
 
@@ -54,6 +56,15 @@ TERMS = sorted(paths.terms())
         ("dmf data show dat", ["dataset.", "dataset="]),
         ("dmf data show dataset=busi", []),
         ("dmf data show trainer.", []),
+        ("dmf data show cou", ["count="]),
+        ("dmf data prepare --a", ["--archive"]),
+        ("dmf predict ", []),  # the run folder, by the shell
+        ("dmf predict RUN --p", ["--probabilities"]),
+        ("dmf export RUN --format ", ["keras", "onnx", "savedmodel"]),
+        ("dmf report --m", ["--metric"]),
+        ("dmf doctor --backend t", ["tensorflow", "torch"]),
+        ("dmf doctor ", []),
+        ("dmf resume --", ["--help"]),
         ("dmf resume ", []),
         ("dmf nothing ", []),
     ],
@@ -146,6 +157,17 @@ def test_tune_and_compare_have_their_own_words():
     assert "loss=dice+bce" in completion.complete("dmf tune loss=dice+")
     assert completion.complete("dmf compare --b") == ["--baseline", "--by"]
     assert completion.complete("dmf compare ") == []  # file names, by the shell
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"data {action}" for action in actions())])
+def test_every_option_of_every_command_is_completed(command, capsys):
+    with contextlib.suppress(SystemExit):
+        main([*command.split(), "--help"])
+    text = capsys.readouterr().out
+    offered = set(completion.complete(f"dmf {command} RUN --"))
+    said = set(re.findall(r"^  (?:-\w+(?: [\w,:/]+)?, )?(--[a-z-]+)", text, re.MULTILINE))
+    assert said >= {"--help"}
+    assert said == offered
 
 
 def test_launchers_of_sweeps():

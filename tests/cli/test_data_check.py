@@ -223,3 +223,29 @@ def test_masks_without_any_lesion_are_an_error(folder, tmp_path):
     code, found = check(folder, tmp_path)
     assert code == 1
     assert "no lesion" in {finding["kind"] for finding in found["findings"]}
+
+
+def test_turned_dark_and_skipped_images_are_warnings(folder, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(PIXELS[0]).save(folder / "benign/0.png", exif=exif)
+    Image.fromarray(PIXELS[1].astype(np.uint16) * 16).save(folder / "benign/1.png")
+    (folder / "benign/18.heic").touch()
+    code, report = check(folder, tmp_path)
+    assert (code, report["warnings"]) == (0, 3)
+    assert found(report) == [
+        ("dark", ["benign/1"]),
+        ("turned", ["benign/0"]),
+        ("skipped", [str(folder / "benign/18.heic")]),
+    ]
+    assert {kind for kind, _ in found(check(folder, tmp_path, "dataset.normalize=minmax")[1])} == {
+        "turned",
+        "skipped",
+    }
+
+
+def test_bad_files_are_listed_though_a_run_would_skip_them(folder, tmp_path):
+    (folder / "benign/3.png").write_text("no image")
+    code, report = check(folder, tmp_path, "dataset.on_bad=skip")
+    assert code == 1
+    assert found(report) == [("unreadable", ["benign/3"])]

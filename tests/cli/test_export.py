@@ -1,11 +1,15 @@
 """``dmf export``: what is written predicts what the run's network predicts, in each format."""
 
 import json
+import re
 import types
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli import models
@@ -119,6 +123,69 @@ def test_the_note_says_how_to_use_it(run, tmp_path):
     assert note["versions"]["keras"] == keras.__version__
 
 
+def code():
+    """The lines of Python in the documents."""
+    text = (Path(__file__).parents[2] / "docs/pipeline.md").read_text()
+    return re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def photograph(file):
+    """In colours, noisy, of no round size, and held on its side."""
+    pixels, exif = np.random.default_rng(1).integers(0, 255, (61, 47, 3), dtype=np.uint8), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).resize((200, 131)).save(file, exif=exif, quality=95)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
+@pytest.mark.parametrize(
+    ("channels", "outputs", "normalize"),
+    [(1, 2, "unit"), (3, 1, "zscore"), (1, 4, "minmax"), (3, 2, "minmax")],
+)
+def test_the_lines_in_the_documents_give_the_masks_of_predict(
+    tmp_path, monkeypatch, resize, channels, outputs, normalize
+):
+    classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
+    words = [f"dataset.resize={resize}", f"dataset.normalize={normalize}", "trainer.device=cpu"]
+    words += ["dataset=folder", "dataset.dir=.", f"dataset.channels={channels}", f"dataset.classes={classes}"]
+    keras.utils.set_random_seed(3)
+    network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
+    for weight in network.trainable_weights:  # far from the same probability everywhere
+        weight.assign(weight + 0.5 * np.random.default_rng(0).standard_normal(weight.shape).astype("float32"))
+    run = make_run(tmp_path / "run", network)
+    run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
+    photograph(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", "run", "photo.jpg", "-o", "out"]) == 0
+    assert main(["export", "run", "-o", "model.keras"]) == 0
+    made: dict[str, Any] = {}
+    exec(compile(code(), "docs/pipeline.md", "exec"), made)
+    with Image.open("out/masks/photo.png") as image:
+        ours = np.asarray(image)
+    assert ours.shape == (200, 131)
+    assert len(np.unique(ours)) > 1
+    theirs = made["mask"] * (255 if outputs <= 2 else 1)
+    assert int((theirs != ours).sum()) == 0
+
+
+def test_the_note_names_everything_that_decides_a_pixel(run):
+    network = models.unet((8, 8, 3), 3, filters=2)
+    words = ["dataset=folder", "dataset.dir=.", "dataset.resize=letterbox", "dataset.range=[0,4095]"]
+    note = exporting.usage(network, configs.compose(words))
+    assert note["input"]["colours"] == "RGB, in this order"
+    assert note["input"]["order"] == ["orient", "scale", "colours", "resize", "normalize", "pad"]
+    for part in note.values():
+        assert (part["interpolation"], part["antialias"], part["align_corners"]) == ("bilinear", True, False)
+    assert (note["input"]["range"], note["input"]["padding"]) == ([0, 4095], 0.0)
+    assert note["output"]["order"] == ["crop", "resize", "decide"]
+    grey = exporting.usage(models.unet((8, 8, 1), 2, filters=2), configs.compose([]))
+    assert grey["input"]["grey_weights"] == [0.299, 0.587, 0.114]
+    assert any("19595 R + 38470 G + 7471 B" in step for step in grey["input"]["steps"])
+    assert grey["output"]["order"] == ["resize", "decide"]
+    old = configs.compose([])
+    assert "range" not in old["dataset"]  # as in runs of before
+    assert grey["input"]["range"] is None
+
+
 def test_classes_without_names_are_numbered():
     network = models.unet((8, 8, 1), 4, filters=2)
     output = exporting.usage(network, configs.compose([]))["output"]
@@ -193,7 +260,7 @@ def test_onnx_without_its_package_says_how_to_get_it(run, capsys, monkeypatch):
     monkeypatch.setattr(exporting.importlib.util, "find_spec", lambda name: None)
     code, error = one_line([run.path, "--format", "onnx"], capsys)
     assert code == 2
-    assert "pip install 'dmf-cli[export]'" in error
+    assert "pip install '.[export]'" in error
 
 
 @pytest.mark.mount

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from dmf_cli import config
 from dmf_cli.cli import _model_costs
 from dmf_cli.cli import list as listing
 from dmf_cli.cli.main import main
@@ -93,6 +94,18 @@ def test_a_cost_is_counted_and_measured(monkeypatch):
     number, unit = forward.split()
     assert int(number) > 0
     assert unit == "ms"
+
+
+@pytest.mark.parametrize("name", paths.options("model"))
+def test_every_option_is_built_with_its_own_parameters(monkeypatch, name):
+    """Also one that builds on another, whose YAML file has neither its name nor most of its keys."""
+    from dmf_cli import models
+
+    made = []
+    whole = config.compose([f"model={name}"])["model"]
+    monkeypatch.setattr(models, whole["name"], lambda shape, classes, **params: made.append(params))
+    _model_costs.build(name)
+    assert made == [{key: value for key, value in whole.items() if key not in ("name", "head")}]
 
 
 def test_a_model_whose_package_is_missing_has_no_costs(monkeypatch):

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from dmf_cli import __version__
+from dmf_cli._loading import quiet
 from dmf_cli.cli import main as root
 from dmf_cli.errors import ConfigError, RunError
 
@@ -132,6 +133,16 @@ def test_debug_prints_the_traceback_too(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert err.endswith("error: wrong\n")
+
+
+@pytest.mark.parametrize("no", ["", "0", "false", "No", "off"])
+def test_debug_can_be_switched_off(monkeypatch, capfd, no):
+    monkeypatch.setenv("DMF_DEBUG", no)
+    raising(monkeypatch, ConfigError("wrong"))
+    assert root.main(["train"]) == 2
+    with quiet():  # what TensorFlow greets with
+        os.write(2, b"half a page")
+    assert capfd.readouterr().err == "error: wrong\n"
 
 
 def test_a_closed_pipe_is_silent():

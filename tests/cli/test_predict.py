@@ -9,6 +9,7 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
+from dmf_cli.datasets.decode import Reading
 from dmf_cli.training import score
 from dmf_cli.training.predicting import View
 
@@ -25,6 +26,7 @@ def run(tmp_path, monkeypatch):
             "classes": ("background", "lesion"),
             "channels": 1,
             "batch_size": 4,
+            "reading": Reading(),
         }
 
     monkeypatch.setattr(score, "prediction", prediction)
@@ -111,3 +113,28 @@ def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, mo
     paths = [str(tmp_path / f"{number}.png") for number in range(6)]
     assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o")]) == 130
     assert len(list((tmp_path / "o/masks").iterdir())) == 4
+
+
+def test_what_is_odd_is_told_beside_the_count(run, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, level in (("a", 150), ("b", 20)):
+        Image.fromarray(np.full((9, 7), level, np.uint8)).save(folder / f"{name}.png")
+    (folder / "c.heic").touch()
+    assert main(["predict", str(run), str(folder), "-o", str(folder / "out")]) == 0
+    said = capsys.readouterr()
+    assert f"note: not read in {folder}: 1 .heic" in said.err
+    assert "1 of 2 masks are empty" in said.out
+    assert main(["predict", str(run), str(folder), "-o", str(folder / "out")]) == 0
+    said = capsys.readouterr()
+    assert "are not taken as images: 4" in said.err
+    assert "2 of 2 images" in said.out
+
+
+def test_large_images_are_left_out_unless_one_allows_them(run, tmp_path, capsys):
+    arguments = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "o")]
+    assert main([*arguments, "--max-pixels", "62"]) == 2
+    assert "is 7x9, 63 pixels, and dataset.max_pixels is 62" in capsys.readouterr().err
+    assert main([*arguments, "--max-pixels", "63"]) == 0
+    assert main([*arguments, "--max-pixels", "0"]) == 2
+    assert "dataset.max_pixels is 0: give a number from 1" in capsys.readouterr().err

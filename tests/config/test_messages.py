@@ -140,5 +140,6 @@ def test_a_launcher_that_is_not_installed_names_its_extra():
 
     error = MissingConfigException("no", missing_cfg_file="hydra/launcher/ray", options=["basic"])
     assert (
-        str(messages.explain(error, [])) == "hydra/launcher=ray is not installed: pip install 'dmf-cli[ray]'"
+        str(messages.explain(error, []))
+        == "hydra/launcher=ray is not installed: pip install '.[ray]' in the folder of dmf's source code"
     )

@@ -121,7 +121,7 @@ def damage_size(root):
         (damage_half_written, r"benign \(1\)\.png cannot be read as an image"),
         (damage_no_image, r"benign \(1\)\.png cannot be read as an image"),
         (damage_empty_file, r"benign \(1\)_mask\.png cannot be read as an image"),
-        (damage_size, r"_mask\.png is 7x9 pixels and its image benign \(1\)\.png 30x20"),
+        (damage_size, r"_mask\.png is 7x9 pixels and its image benign/benign \(1\)\.png 30x20"),
     ],
 )
 def test_a_bad_file_is_named_in_one_line(busi, damage, text):

@@ -97,7 +97,9 @@ def test_files_that_are_no_images_are_passed_over(tmp_path):
 def test_a_mask_of_two_images_is_an_error(tmp_path):
     """A star too many would unite the lesions of 1.png and 10.png."""
     make(tmp_path, *(f"{part}/{s}.png" for s in ("1", "10", "2") for part in ("images", "masks")))
-    with pytest.raises(DatasetError, match=r"10\.png is a mask of two images, 1\.png and 10\.png"):
+    with pytest.raises(
+        DatasetError, match=r"10\.png is a mask of two images, images/1\.png and images/10\.png"
+    ):
         pairs(tmp_path, masks="masks/{stem}*.png")
 
 

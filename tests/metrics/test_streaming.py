@@ -7,7 +7,8 @@ import pytest
 
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.metrics.streaming import ForegroundDice
+from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
+from dmf_cli.results.summary import summarize
 
 
 def masks(*rows):
@@ -81,13 +82,55 @@ def test_weights_of_images_and_of_pixels():
     assert score(ForegroundDice(), (TRUTH[:1], PREDICTION[:1], found[..., None])) == pytest.approx(1.0)
 
 
-def test_no_image_counts_is_0_and_reset_forgets():
+def test_undefined_is_nan_and_reset_forgets():
     metric = ForegroundDice()
-    assert float(metric.result()) == 0.0
-    assert score(metric, (TRUTH[3:4], PREDICTION[3:4])) == 0.0
+    assert np.isnan(float(metric.result()))
+    assert np.isnan(score(metric, (TRUTH[3:4], PREDICTION[3:4])))
     metric.update_state(TRUTH, PREDICTION)
     metric.reset_state()
-    assert float(metric.result()) == 0.0
+    assert np.isnan(float(metric.result()))
+
+
+@pytest.mark.parametrize(("empty", "expected"), [("nan", np.nan), ("zero", 0.0), ("one", 0.5)])
+def test_images_without_a_lesion_have_no_dice_whatever_is_predicted(empty, expected):
+    # A false alarm and an image in which both are empty: with "nan" nothing of it is an overlap.
+    batch = TRUTH[2:4], PREDICTION[2:4]
+    assert score(ForegroundDice(empty=empty), batch) == pytest.approx(expected, nan_ok=True)
+    several = [channels(one, 2) for one in batch]
+    several = [np.concatenate([one, 0 * one[..., :1]], axis=-1) for one in several]
+    assert score(MeanDice(3, empty=empty), several) == pytest.approx(
+        {"nan": np.nan, "zero": 0.0, "one": 0.75}[empty], nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("empty", ["nan", "zero", "one"])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_the_mean_over_classes_is_that_of_the_tables(size, empty):
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 4, (7, 6, 5)) * (generator.random((7, 1, 1)) > 0.3)
+    labels[labels == 3] = 0  # a class that no image has
+    truth, prediction = np.eye(4)[labels], generator.random((7, 6, 5, 4)) * [4, 1, 1, 0.1]
+    matrices = np.stack(
+        [metrics.confusion(t, p.argmax(-1), 4) for t, p in zip(labels, prediction, strict=True)]
+    )
+    expected = summarize(matrices, ("background", "a", "b", "c"), empty=empty)["mean"]["dice"]["mean"]
+    metric = MeanDice(4, empty=empty)
+    batches = [(truth[i : i + size], prediction[i : i + size]) for i in range(0, 7, size)]
+    assert score(metric, *batches) == pytest.approx(expected)
+    seen = metrics.class_counts(matrices)
+    assert np.array(metric.present).tolist() == (seen.truth > 0).sum(axis=0)[1:].tolist()
+    assert np.array(metric.predicted).tolist() == (seen.predicted > 0).sum(axis=0)[1:].tolist()
+
+
+def test_the_mean_over_classes_in_a_compiled_step_and_saved():
+    model = keras.Sequential([keras.Input((1, 4, 3)), keras.layers.Identity()])
+    model.compile(loss="mse", metrics=[MeanDice(3)], jit_compile=True)
+    truth = np.eye(3, dtype="float32")[[[[1, 1, 0, 2]], [[0, 0, 0, 0]], [[1, 0, 0, 0]]]]
+    prediction = np.eye(3, dtype="float32")[[[[1, 0, 0, 1]], [[0, 0, 0, 0]], [[1, 0, 0, 0]]]]
+    found = model.evaluate(prediction, truth, batch_size=2, verbose=0, return_dict=True)
+    assert found["mean_dice"] == pytest.approx(((0.5 + 1.0) / 2 + 0.0) / 2)
+    copy = keras.metrics.deserialize(keras.metrics.serialize(MeanDice(5, empty="one")))
+    assert (copy.classes, copy.empty, copy.name) == (5, "one", "mean_dice")
 
 
 @pytest.mark.parametrize("jit", [False, True])

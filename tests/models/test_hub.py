@@ -71,7 +71,7 @@ def test_weights_that_cannot_be_had_are_one_line(tmp_path):
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(ConfigError, match=r"pip install 'dmf-cli\[hub\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[hub\]'"):
         models.hub((32, 32, 3), 2)
 
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.errors import RunFolderError
-from dmf_cli.results import gallery
+from dmf_cli.results import gallery, palette
 
 
 class Two(Dataset):
@@ -41,7 +41,7 @@ def test_images_and_patients_are_counted():
 def test_each_class_has_its_colour(tmp_path):
     gallery.plot_samples(tmp_path / "grid.png", Two(), 4)
     pixels = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB")).reshape(-1, 3).astype(int)
-    for colour in gallery.COLOURS[:2]:
+    for colour in palette.CLASSES[:2]:
         wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.abs(pixels - wanted).sum(axis=1).min() < 30
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.results import examples, plots
+from dmf_cli.results import examples, palette, plots
 from dmf_cli.results.run_folder import RunFolder
 
 NAN = math.nan
@@ -247,14 +247,31 @@ def test_a_grid_of_examples_has_every_kind(tmp_path):
 def test_an_example_says_its_dice_and_outlines_both_masks():
     figure = matplotlib.figure.Figure()
     panel = figure.subplots()
-    examples._example(panel, example())
+    examples._example(panel, example(), 2)
     assert panel.get_title() == "best: Dice 0.750"
     truth, prediction = panel.collections
-    for outline, colour in ((truth, examples.TRUTH), (prediction, examples.PREDICTION)):
+    for outline, colour in ((truth, palette.TRUTH), (prediction, palette.PREDICTION)):
         assert matplotlib.colors.to_hex(outline.get_edgecolor()[0]).upper() == colour
     box = truth.get_paths()[0].get_extents()
     assert (box.x0, box.x1, box.y0, box.y1) == (-0.5, 19.5, 9.5, 29.5)  # closed at the edge, on pixel borders
     assert panel.get_xlim() == (-0.5, 49.5)
+
+
+def test_of_several_classes_the_colour_is_the_class_and_a_legend_says_so(tmp_path, monkeypatch):
+    one = example()
+    both = example(truth=2 * one.truth)
+    figure = matplotlib.figure.Figure()
+    panel = figure.subplots()
+    examples._example(panel, both, 3)
+    truth, prediction = panel.collections
+    for outline, colour in ((truth, palette.CLASSES[1]), (prediction, palette.CLASSES[0])):
+        assert matplotlib.colors.to_hex(outline.get_edgecolor()[0]).upper() == colour
+    drawn = []
+    monkeypatch.setattr(examples.look, "save", lambda path, figure: drawn.append(figure))
+    examples.plot_examples(tmp_path / "x.png", [both], ("background", "benign", "malignant"))
+    examples.plot_examples(tmp_path / "x.png", [one], ("background", "lesion"))
+    said = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in drawn]
+    assert said == [["benign", "malignant", "truth", "prediction"], ["truth", "prediction"]]
 
 
 def test_settings_of_the_user_neither_matter_nor_change(tmp_path):

@@ -24,7 +24,10 @@ def evaluation(classes=("background", "lesion"), empty="nan", perfect=False, dat
         truth[1], prediction[1], prediction[2], truth[3], prediction[3] = 0, 1, 0, 0, 0
     pairs = zip(truth, prediction, strict=True)
     matrices = np.stack([metrics.confusion(t, p, len(classes)) for t, p in pairs])
-    figures = summary.summarize(matrices, classes, empty=empty)
+    lesions = np.sum(
+        [metrics.lesion_confusion(t, p, len(classes)) for t, p in zip(truth, prediction, strict=True)], axis=0
+    )
+    figures = summary.summarize(matrices, classes, empty=empty, lesions=lesions)
     figures["settings"] = {
         "dataset": dataset, "split": None, "image_size": (128, 96), "resolution": "original",
         "threshold": 0.5, "empty": empty, "rules": metrics.rules(empty),
@@ -48,6 +51,7 @@ def written(tmp_path):
 
 def test_the_files(written):
     assert sorted(path.name for path in written.iterdir()) == [
+        "test_confusion.csv",
         "test_per_image.csv",
         "test_summary.csv",
         "test_summary.json",
@@ -88,10 +92,13 @@ def test_summary_csv_agrees_with_json(written):
 def test_markdown_rows_have_as_many_cells_as_the_header(written):
     lines = (written / "test_summary.md").read_text().splitlines()
     assert lines[0] == "# busi\\_2, test: 8 images at their original size, likeliest class"
-    cells = [line for line in lines if line.startswith("|")]
+    scores = lines[: lines.index("## Confusion of lesions (rows: truth)")]
+    cells = [line for line in scores if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in cells} == {len(tables.COLUMNS) + 1}
     assert "## class mal\\|ignant\\*" in lines
-    assert sum(line.startswith("| Dice |") for line in lines) == 4  # foreground and three classes
+    assert sum(line.startswith("| Dice |") for line in lines) == 5  # mean, foreground and three classes
+    heads = [line for line in lines if line.startswith("| truth |")]
+    assert [line.replace("\\|", "").count("|") for line in heads] == [6, 6]
 
 
 def test_latex_is_escaped(written):
@@ -130,8 +137,9 @@ def test_the_terminal_shows_every_number_in_full(width, classes):
     assert max(map(len, text.splitlines())) <= width
     header = next(line for line in text.splitlines() if "mean ± std" in line)
     assert header.split() == ["metric", "mean", "±", "std", "median", "n", "pooled", "nothing", "everything"]
-    dice = next(line for line in text.splitlines() if "Dice" in line and "±" in line)
-    assert len(dice.split()) == 9
+    dice = [line.split() for line in text.splitlines() if "Dice" in line and "±" in line]
+    assert 9 in map(len, dice)  # of the foreground: trivial predictors have no classes
+    assert ("no lesion" in text) == (len(classes) > 2)
 
 
 @pytest.mark.parametrize("width", [30, 45, 60, 70])

@@ -1,3 +1,6 @@
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -56,9 +59,34 @@ def test_a_half_written_checkpoint_is_an_error(tmp_path):
 
 
 def test_the_checkpoint_of_another_model_is_refused(tmp_path):
-    checkpoint.save(tmp_path / "last.npz", model(3), {})
+    checkpoint.save(tmp_path / "last.npz", model(3), {"epoch": 1})
     other = model(5)
     before = weights(other)
     with pytest.raises(CheckpointError, match="another model"):
         checkpoint.load(tmp_path / "last.npz", other)
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(other), strict=True))
+
+
+def crafted(path, shape, note='{"epoch": 1}'):
+    """An archive whose array says to be larger than it is."""
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("model/0000.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+            )
+        with archive.open("note.npy", "w") as file:
+            np.lib.format.write_array(file, np.array(note))
+
+
+@pytest.mark.parametrize("shape", [(10**7,), (10**13,)])
+def test_a_checkpoint_that_is_too_large_is_named_before_anything_is_allocated(tmp_path, shape):
+    crafted(tmp_path / "last.npz", shape)
+    with pytest.raises(CheckpointError, match=r"last\.npz belongs to another model: it holds [\d,]+ bytes"):
+        checkpoint.load(tmp_path / "last.npz", model())
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", json.dumps({"epoch": None})])
+def test_a_checkpoint_without_its_epoch(tmp_path, note):
+    crafted(tmp_path / "last.npz", (0,), note)
+    with pytest.raises(CheckpointError, match=r"last\.npz has no note"):
+        checkpoint.load(tmp_path / "last.npz", model())

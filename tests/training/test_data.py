@@ -24,15 +24,18 @@ def folder(tmp_path):
     return tmp_path / "busi"
 
 
-def compose(folder):
-    wanted = [
+def _words(folder):
+    return [
         "dataset=busi",
         "dataset.strata=[benign]",
         f"dataset.dir={folder}",
         "dataset.image_size=16",
         "trainer.batch_size=2",
     ]
-    return configs.compose(wanted)
+
+
+def compose(folder):
+    return configs.compose(_words(folder))
 
 
 def image_of(opened, part):
@@ -93,3 +96,29 @@ def test_masks_of_one_class_are_told_before_training(folder, value, says):
         Image.fromarray(np.full((16, 16), value, np.uint8)).save(file)
     with pytest.raises(DatasetError, match=says):
         data.open_data(compose(folder)).probe()
+
+
+def test_what_is_odd_about_the_images_is_told_before_the_training(folder, caplog):
+    assert data.open_data(compose(folder))
+    assert caplog.records == []
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for i, file in enumerate(sorted(folder.glob("benign/benign (*).png"))):
+        with Image.open(file) as image:
+            pixels = np.asarray(image).astype(np.uint16) * 16  # 12 bits in 16
+        if "_mask" not in file.name:
+            Image.fromarray(pixels).save(file, **({"exif": exif} if i == 0 else {}))
+    (folder / "benign/photo.heic").touch()
+    data.open_data(compose(folder))
+    said = [record.getMessage() for record in caplog.records]
+    assert [
+        any(words in line for line in said)
+        for words in (
+            "1 .heic (first benign/photo.heic)",
+            "turns 1 of 12 images",
+            "8 of 8 images use less than a quarter",
+        )
+    ] == [True] * 3
+    caplog.clear()
+    data.open_data(configs.compose([*_words(folder), "dataset.range=[0,4095]"]))
+    assert not any("grey range" in record.getMessage() for record in caplog.records)

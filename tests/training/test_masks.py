@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli.datasets.decode import Reading
 from dmf_cli.errors import DatasetError, RunFolderError
-from dmf_cli.training import masks, score
+from dmf_cli.results import palette
+from dmf_cli.training import inputs, masks, score
+from dmf_cli.training.finding import find
 from dmf_cli.training.predicting import View
+from tests.datasets.test_dicom import frame
 
 VIEW = View((8, 8))
 
@@ -52,7 +56,7 @@ def opened(path):
 
 def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
     output, seen = tmp_path / "out", []
-    skipped = predict(masks.find([photos], output), output, progress=lambda: seen.append(1))
+    skipped = predict(find([photos], output), output, progress=lambda: seen.append(1)).skipped
     assert len(seen) == 4
     assert len(skipped) == 1
     assert "broken.png cannot be read" in skipped[0]
@@ -71,15 +75,25 @@ def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
     assert float(row["lesion_share"]) == pytest.approx((mask > 0).mean(), abs=1e-6)
     overlay = opened(output / "overlays/a.png.png")
     assert overlay.shape == (20, 30, 3)
-    assert tuple(overlay[10, 0]) == masks.COLOURS[0]  # the border of the mask at the edge of the image
+    assert tuple(overlay[10, 0]) == palette.rgb(
+        palette.PREDICTION
+    )  # the border of the mask at the edge of the image
     assert tuple(overlay[10, 5]) == (255, 255, 255)
+
+
+def test_of_several_classes_overlays_have_the_colours_of_a_legend():
+    mask = np.array([[1, 1, 0, 2, 2]], np.uint8)
+    made = masks.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
+    assert [tuple(pixel) for pixel in made[0, [0, 3]]] == [palette.rgb(c) for c in palette.CLASSES[:2]]
+    legend = masks.legend(("background", "benign", "malignant"))
+    drawn = {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
+    assert {palette.rgb(colour) for colour in palette.CLASSES[:2]} <= drawn
+    assert masks.legend(("background", "lesion")) is None
 
 
 def test_a_batch_never_changes_its_size_and_memory_holds_one(photos, tmp_path):
     sizes = []
-    predict(
-        masks.find([photos], tmp_path / "o"), tmp_path / "o", lambda x: (sizes.append(len(x)), bright(x))[1]
-    )
+    predict(find([photos], tmp_path / "o"), tmp_path / "o", lambda x: (sizes.append(len(x)), bright(x))[1])
     assert sizes == [2, 2]
 
 
@@ -93,7 +107,7 @@ def test_what_is_computed_is_on_disk_when_the_run_is_interrupted(photos, tmp_pat
         return bright(inputs)
 
     with pytest.raises(KeyboardInterrupt):
-        predict(masks.find([photos], tmp_path / "o"), tmp_path / "o", interrupted)
+        predict(find([photos], tmp_path / "o"), tmp_path / "o", interrupted)
     assert len(rows(tmp_path / "o")) == len(list((tmp_path / "o/masks").rglob("*.png"))) == 2
 
 
@@ -101,7 +115,7 @@ def test_probabilities_and_several_classes(photos, tmp_path):
     def three(inputs):
         return np.concatenate([np.full_like(inputs, 0.2), 0.7 * inputs, 0.8 - 0.7 * inputs], axis=-1)
 
-    jobs = masks.find([photos / "a.png"], tmp_path / "o")
+    jobs = find([photos / "a.png"], tmp_path / "o")
     classes = ("background", "benign", "malignant")
     predict(jobs, tmp_path / "o", three, classes=classes, probabilities=True)
     mask = opened(tmp_path / "o/masks/a.png")
@@ -111,11 +125,12 @@ def test_probabilities_and_several_classes(photos, tmp_path):
 
 
 def test_which_files_are_images(photos, tmp_path):
-    found = masks.find([photos], photos / "deep", exclude="bro*")
-    assert sorted(job.file.name for job in found) == ["a.jpg", "a.png"]
-    for path, says in ((tmp_path / "gone", "does not exist"), (tmp_path, "no image in")):
+    found = find([photos], tmp_path / "o", exclude="bro*")
+    assert sorted(job.file.name for job in found) == ["a.jpg", "a.png", "b.png"]
+    (tmp_path / "bare").mkdir()
+    for path, says in ((tmp_path / "gone", "does not exist"), (tmp_path / "bare", "no image in")):
         with pytest.raises(DatasetError, match=says):
-            masks.find([path], tmp_path)
+            find([path], tmp_path)
 
 
 def test_masks_beside_their_images_are_no_images(tmp_path):
@@ -132,9 +147,9 @@ def test_masks_beside_their_images_are_no_images(tmp_path):
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
     (tmp_path / "face").mkdir()
     (tmp_path / "c.json").write_text("{}")  # neither is an image whose mask there could be
-    found = {job.file.name for job in masks.find([tmp_path], tmp_path / "o")}
-    assert found == {"a (1).png", "b.jpg", "face_mask.png", "c_mask.png", "._mask.png"}
-    assert len(masks.find([tmp_path / "b_mask.png"], tmp_path / "o")) == 1  # asked for by name
+    found = {job.file.name for job in find([tmp_path], tmp_path / "o")}
+    assert found == {"a (1).png", "b.jpg", "face_mask.png", "c_mask.png"}
+    assert len(find([tmp_path / "b_mask.png"], tmp_path / "o")) == 1  # asked for by name
 
 
 def test_files_of_one_name_never_share_a_mask(tmp_path):
@@ -143,7 +158,7 @@ def test_files_of_one_name_never_share_a_mask(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         pixels.save(tmp_path / name)
     given = [tmp_path / "one", tmp_path / "two", tmp_path / "x/two", tmp_path / "one/../one/a.png"]
-    jobs = masks.find(given, tmp_path / "o")
+    jobs = find(given, tmp_path / "o")
     names = {str(job.file.relative_to(tmp_path)): job.name for job in jobs}
     assert len(set(names.values())) == len(jobs) == 5
     assert str(names["one/a.png"]) == "one/a.png"
@@ -168,14 +183,14 @@ def test_files_of_one_name_never_share_a_mask(tmp_path):
 def test_images_of_every_kind_and_size(tmp_path, name, pixels, mode):
     image = Image.fromarray(pixels)
     (image.convert(mode) if mode else image).save(tmp_path / name)
-    assert predict(masks.find([tmp_path / name], tmp_path / "o"), tmp_path / "o") == []
+    assert predict(find([tmp_path / name], tmp_path / "o"), tmp_path / "o").skipped == []
     mask = opened((tmp_path / "o/masks" / name).with_suffix(".png"))
     assert mask.shape == pixels.shape[:2]
     assert mask.min() == 255
 
 
 def test_areas_in_square_millimetres_if_the_size_of_a_pixel_is_known(photos, tmp_path):
-    predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o", spacing=(0.1, 0.2))
+    predict(find([photos / "a.png"], tmp_path / "o"), tmp_path / "o", spacing=(0.1, 0.2))
     (row,) = rows(tmp_path / "o")
     assert float(row["lesion_mm2"]) == pytest.approx(int(row["lesion_pixels"]) * 0.02)
 
@@ -185,7 +200,7 @@ def test_probabilities_of_each_of_several_classes(photos, tmp_path):
         return np.concatenate([np.full_like(inputs, share) for share in (0.5, 0.3, 0.2)], axis=-1)
 
     classes = ("background", "a/b", "malignant")
-    jobs = masks.find([photos / "a.png"], tmp_path / "o")
+    jobs = find([photos / "a.png"], tmp_path / "o")
     predict(jobs, tmp_path / "o", three, classes=classes, probabilities=True)
     found = {
         folder.name: opened(folder / "a.png").astype(float).mean() / 65535
@@ -201,7 +216,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8)
     for number in range(24):
         Image.fromarray(pixels).save(tmp_path / f"{number:02}.png")
-    jobs, peaks = masks.find([tmp_path], tmp_path / "o"), []
+    jobs, peaks = find([tmp_path], tmp_path / "o"), []
     predict(jobs[:2], tmp_path / "o")
     for count in (4, 24):
         tracemalloc.start()
@@ -214,9 +229,9 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, monkeypatch):
 
 def test_large_images_are_predicted_alone(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(masks, "PIXELS", 700)
-    found = masks._batches(masks.find([photos], tmp_path / "o", exclude="broken*"), 8)
+    found = masks._batches(find([photos], tmp_path / "o", exclude="broken*"), 8)
     assert [[job.file.name for job in batch] for batch in found] == [["a.jpg"], ["a.png"], ["b.png"]]
-    assert predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o") == []
+    assert predict(find([photos / "a.png"], tmp_path / "o"), tmp_path / "o").skipped == []
 
 
 def test_a_file_that_is_there_under_its_name_is_whole(photos, tmp_path, monkeypatch):
@@ -226,7 +241,7 @@ def test_a_file_that_is_there_under_its_name_is_whole(photos, tmp_path, monkeypa
 
     monkeypatch.setattr(Image.Image, "save", halfway)
     with pytest.raises(KeyboardInterrupt):
-        predict(masks.find([photos / "a.png"], tmp_path / "o"), tmp_path / "o")
+        predict(find([photos / "a.png"], tmp_path / "o"), tmp_path / "o")
     assert [p.name for p in (tmp_path / "o").rglob("*") if p.is_file()] == ["areas.csv"]
 
 
@@ -238,7 +253,7 @@ def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
     else:
         (output / "masks" / "a.png").mkdir(parents=True)
     with pytest.raises(RunFolderError, match=r"cannot write .*: give another folder with -o DIR"):
-        predict(masks.find([photos / "a.png"], output), output)
+        predict(find([photos / "a.png"], output), output)
 
 
 def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path):
@@ -250,3 +265,60 @@ def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path)
     (tmp_path / "test_summary.json").write_text(json.dumps({"classes": names}))
     assert score.class_names(run, {"dataset": {}}, 3) == list(names)
     assert score.class_names(run, given, 3) == ["background", "a", "b"]
+
+
+def test_the_mask_of_a_turned_photograph_lies_as_viewers_show_it(tmp_path):
+    pixels, exif = np.zeros((20, 30), np.uint8), Image.Exif()
+    pixels[:, :10] = 255
+    exif[0x0112] = 6  # a quarter turn clockwise: what is left is at the top
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    predict(find([tmp_path / "a.jpg"], tmp_path / "o"), tmp_path / "o")
+    mask = opened(tmp_path / "o/masks/a.png")
+    assert mask.shape == (30, 20)
+    assert mask[:5].min() == 255
+    assert mask[15:].max() == 0
+    assert opened(tmp_path / "o/overlays/a.png").shape == (30, 20, 3)
+
+
+def test_empty_masks_and_images_unlike_the_training_are_counted(tmp_path):
+    for name, level in (("a", 200), ("b", 20), ("c", 10)):
+        Image.fromarray(np.full((8, 8), level, np.uint8)).save(tmp_path / f"{name}.png")
+    note = {"usual_deviation": 0.04, "range": {name: [0.0, 0.1] for name in inputs.NAMES}}
+    outcome = predict(find([tmp_path], tmp_path / "o"), tmp_path / "o", trained=note)
+    assert outcome.empty == 2
+    (line,) = outcome.unlike
+    assert line == f"{tmp_path / 'a.png'} (mean 0.784, in training 0 to 0.1)"
+    assert predict(find([tmp_path], tmp_path / "o"), tmp_path / "o").unlike == []
+
+
+def test_deep_images_are_predicted_with_their_depth_and_shown_in_eight_bits(tmp_path):
+    levels = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    seen = []
+    view = View((8, 8), normalize="minmax")
+    predict(
+        find([tmp_path / "a.png"], tmp_path / "o"),
+        tmp_path / "o",
+        lambda x: seen.append(x) or bright(x),
+        view=view,
+    )
+    assert len(np.unique(seen[0][0])) == 64
+    assert np.ptp(opened(tmp_path / "o/overlays/a.png")[..., 1].astype(int)) > 200
+    seen.clear()
+    reading = Reading([0, 63])
+    predict(
+        find([tmp_path / "a.png"], tmp_path / "o"),
+        tmp_path / "o",
+        lambda x: seen.append(x) or bright(x),
+        reading=reading,
+    )
+    np.testing.assert_allclose(seen[0][0, ..., 0], levels / 63, atol=1e-6)
+
+
+def test_areas_of_dicom_files_are_in_square_millimetres(photos, tmp_path):
+    frame(tmp_path / "s.dcm", np.full((4, 6), 255, np.uint8), PixelSpacing=[0.1, 0.2])
+    frame(tmp_path / "t.dcm", np.full((4, 6), 255, np.uint8))
+    predict(find([tmp_path / "s.dcm", tmp_path / "t.dcm"], tmp_path / "o"), tmp_path / "o")
+    assert [row["lesion_mm2"] for row in rows(tmp_path / "o")] == [f"{24 * 0.02:.4f}", ""]
+    predict(find([tmp_path / "s.dcm"], tmp_path / "o"), tmp_path / "o", spacing=(1, 1))
+    assert rows(tmp_path / "o")[0]["lesion_mm2"] == "24.0000"  # what the user says counts

@@ -292,7 +292,7 @@ def test_wrong_words_are_told_before_anything_runs(words, error, says):
 
 def test_without_optuna_it_says_what_to_install(plan, monkeypatch, stub):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(UsageError, match=r"pip install 'dmf-cli\[tune\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[tune\]'"):
         search(plan("trials=1"), stub)
 
 

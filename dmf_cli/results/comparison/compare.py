@@ -10,7 +10,11 @@ from scipy import stats
 
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results.comparison import intervals, loading, settings, verdict
+from dmf_cli.results import headline
+from dmf_cli.results.comparison import conditions, events, intervals, loading, movement, settings, verdict
+from dmf_cli.results.comparison.counting import Counted, count
+from dmf_cli.results.comparison.equivalence import Equivalence, check, equivalence
+from dmf_cli.results.comparison.events import Events
 from dmf_cli.results.comparison.groups import Group, collect, same_images
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.comparison.loading import Run
@@ -25,22 +29,29 @@ class Row:
     """One setting.
 
     Args:
-        group: its runs and scores.
+        group: its runs and scores, of the images that count.
         mean: over repetitions and images, with its interval.
+        own: mean over whatever images each run could score, as in its own table; it differs from ``mean``
+            where images do not count.
         bootstrapped: ends of the percentile bootstrap of the same mean.
         std: of the repetitions' means, n - 1; NaN for one.
         rank: mean rank over images, 1 is best.
         wins: repetitions (of those that all settings have) in which it is best.
         versus: the difference to its baseline; None for a baseline.
+        equivalence: whether the difference is within the margin; None for a baseline, or without a margin.
+        weights: how the weight of each term moved over the steps of its runs.
     """
 
     group: Group
     mean: Interval
+    own: float
     bootstrapped: tuple[float, float]
     std: float
     rank: float
     wins: int
     versus: Versus | None
+    equivalence: Equivalence | None = None
+    weights: tuple[movement.Weight, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,83 +62,115 @@ class Comparison:
         metric: a column of the per-image tables.
         rows: one a setting.
         baseline: what the others are held against, for people; empty where there is one setting only.
-        images: ids, in the order of the columns of every group's scores.
+        counted: which images count, and why others do not; every figure is of these.
+        events: what the others say: false alarms, missed lesions, each counted and tested; empty where all
+            images count.
         common: repetitions that all settings have.
         within: what the runs of one repetition differ in, which is their mean; ``((),)``: each is one run.
         friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
         described: what was scored, and how.
         left_out: one line for each run that could not be compared.
         verdict: the answer in words; no winner is named that chance could have made.
-        power: what it would take to find differences of a given size, in words; may be empty.
+        excluded: how large a difference can be ruled out, in words; empty for one setting.
+        power: whether seeds or images limit the answer, and what it takes to find differences of a given
+            size, in words; may be empty.
+        kept: what all runs have in common, and what they do not, for people.
     """
 
     metric: str
     rows: tuple[Row, ...]
     baseline: str
-    images: tuple[str, ...]
+    counted: Counted
+    events: tuple[Events, ...]
     common: int
     within: tuple[Label, ...]
     friedman: float
     described: str
     left_out: tuple[str, ...]
     verdict: str
+    excluded: str
     power: str
+    kept: tuple[conditions.Fact, ...]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Ids of the images that count, in the order of the columns of every group's scores."""
+        return self.counted.images
 
 
 def compare(
     paths: Sequence[Path],
     *,
-    metric: str,
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     baseline: str | None = None,
     only: Pairs = (),
     differences: Sequence[float] | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare the runs below ``paths``.
 
     Args:
         paths: run folders, or folders that hold some. Runs of one setting (seeds, folds) are pooled, and
             held against nothing.
-        metric: a column of the per-image tables, such as ``foreground.dice``; ``dice`` means the same.
+        metric: a column of the per-image tables, such as ``foreground.iou``. Without a scope, as ``dice``,
+            it is the mean over classes where all runs have several, else of the foreground. None: ``dice``.
         by: see :func:`dmf_cli.results.comparison.settings.place`.
         baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
             several have it, each other is held against the one that is like it in everything else. None:
             ``weighting=fixed`` where there is one, else the first by name.
         only: (key, value) that runs must have; the others are left out without a word.
         differences: to say how many seeds they need; None: usual ones for the metric.
+        margin: differences below it do not matter: say which settings are practically equivalent.
 
     Raises:
         RunFolderError: fewer than two comparable runs.
-        ConfigError: the baseline is none of the settings, or all of them.
+        ConfigError: the baseline is none of the settings, or all of them; a margin that is none.
     """
-    metric = metric if "." in metric else f"foreground.{metric}"
+    if margin is not None:
+        check(margin)
+    metric = _in_full(paths, metric or "dice")
     runs, left_out = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
     found = collect(settings.place(runs, by))
-    groups, left_out = found.groups, [*left_out, *others, *found.left_out]
-    if not groups:
+    whole, left_out = found.groups, [*left_out, *others, *found.left_out]
+    if not whole:
         raise RunFolderError(f"no setting is whole: {left_out[-1]}")
+    counted, groups = count(whole, found.images, by_truth=runs[0].by_truth, metric=metric)
     alone = len(groups) == 1 and baseline is None
     if alone and len(groups[0].scores) == 1 and len(groups[0].runs[0]) == 1:
         raise RunFolderError(f"one run is left, and two or more are needed: {left_out[-1]}")
     pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
     lower = lower_is_better(metric)
-    rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower)
-    held = [(row.group.name, row.versus) for row in rows if row.versus]
+    rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
+    held = [verdict.Held(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
+    used = {path for group in groups for paths in group.runs for path in paths}
     return Comparison(
         metric=metric,
         rows=rows,
         baseline=name,
-        images=found.images,
+        counted=counted,
+        events=events.of(_ordered(whole, rows), pairs, counted),
         common=len(_common(groups)),
         within=found.within,
         friedman=_friedman(groups),
         described=runs[0].described,
         left_out=tuple(left_out),
-        verdict=verdict.of(held, lower),
-        power=verdict.power(against, metric, differences),
+        verdict=verdict.of(held, metric, lower),
+        excluded=verdict.excluded(held, metric, lower),
+        power=verdict.power(held, metric, len(counted.images), differences),
+        kept=conditions.kept_equal([run for run in runs if run.path in used]),
     )
+
+
+def _in_full(paths: Sequence[Path], metric: str) -> str:
+    """``dice`` with the scope that the runs are judged by: ``mean.dice`` or ``foreground.dice``."""
+    if "." in metric:
+        return metric
+    folders, _ = loading.find(list(paths))
+    scope, _, _ = headline.of_files([folder / loading.PER_IMAGE for folder in folders]).partition(".")
+    return f"{scope}.{metric}"
 
 
 def lower_is_better(metric: str) -> bool:
@@ -200,19 +243,31 @@ def _rest(group: Group, keys: Sequence[str]) -> str:
     return " and ".join(key for key, _ in _others(group, keys))
 
 
-def _rows(groups: Sequence[Group], against: dict[Label, Versus], lower: bool) -> tuple[Row, ...]:
+def _rows(
+    groups: Sequence[Group], against: dict[Label, Versus], lower: bool, margin: float | None
+) -> tuple[Row, ...]:
     rows = []
+    tested = equivalence(list(against.values()), margin) if margin is not None else []
+    equivalent = dict(zip(against, tested, strict=False))
     for group, rank, won in zip(groups, _ranks(groups, lower), _wins(groups, lower), strict=True):
         spread = float(np.std(group.means, ddof=1)) if len(group.means) > 1 else math.nan
         mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
-        rows.append(Row(group, mean, bootstrapped, spread, rank, won, against.get(group.label)))
+        own = intervals.mean_of(group.own)
+        weights = movement.weights([path for paths in group.runs for path in paths])
+        held = against.get(group.label), equivalent.get(group.label)
+        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *held, weights))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 
 def _table(groups: Sequence[Group]) -> np.ndarray:
-    """``(settings, images)``, the images that count everywhere."""
-    table = np.array([group.per_image for group in groups])
-    return table[:, ~np.isnan(table).any(axis=0)]
+    """``(settings, images)``, repetitions averaged first."""
+    return np.array([group.per_image for group in groups])
+
+
+def _ordered(groups: Sequence[Group], rows: Sequence[Row]) -> list[Group]:
+    """``groups`` in the order of ``rows``."""
+    by_label = {group.label: group for group in groups}
+    return [by_label[row.group.label] for row in rows]
 
 
 def _ranks(groups: Sequence[Group], lower: bool) -> list[float]:

@@ -8,8 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.results.comparison.cases import Case
 from dmf_cli.results.comparison.loading import Run
 from dmf_cli.results.comparison.settings import Label, Placed, text, words
+
+
+def _none() -> np.ndarray:
+    return np.empty((0, 0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +25,30 @@ class Group:
         label: what it is.
         repetitions: the seed of each row of ``scores``, sorted; equal in two groups: a pair.
         runs: the folders of each repetition, in the same order: one a fold and whatever else differs.
-        scores: ``(repetitions, images)``, NaN where the metric is undefined.
+        scores: ``(repetitions, images)``, NaN where the metric is undefined in any of its runs.
+        there: whether the truth has what is scored, in the same shape; NaN where the tables do not say. Not
+            given: they never do. So the next two.
+        false_alarms: structures that were predicted and are not there, mean over the runs of a repetition;
+            NaN where there can be none.
+        missed: structures that are there, of which nothing was predicted.
+        own: one figure a repetition, the mean over whatever is defined, as in the runs' own tables.
     """
 
     label: Label
     repetitions: tuple[Label, ...]
     runs: tuple[tuple[Path, ...], ...]
     scores: np.ndarray
+    there: np.ndarray = dataclasses.field(default_factory=_none)
+    false_alarms: np.ndarray = dataclasses.field(default_factory=_none)
+    missed: np.ndarray = dataclasses.field(default_factory=_none)
+    own: np.ndarray = dataclasses.field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        for name in ("there", "false_alarms", "missed"):
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.full(self.scores.shape, math.nan))
+        if self.own.size == 0:
+            object.__setattr__(self, "own", means_of_defined(self.scores))
 
     @property
     def name(self) -> str:
@@ -35,13 +57,13 @@ class Group:
 
     @property
     def means(self) -> np.ndarray:
-        """One figure a repetition: the mean over the images that count, as in the run's own table."""
-        return means(self.scores)
+        """One figure a repetition."""
+        return self.scores.mean(axis=1)
 
     @property
     def per_image(self) -> np.ndarray:
-        """Repetitions averaged first; NaN where an image does not count in any of them."""
-        return per_image(self.scores)
+        """Repetitions averaged first."""
+        return self.scores.mean(axis=0)
 
     def mean_of(self, repetition: Label) -> float:
         """The figure of one repetition."""
@@ -51,16 +73,16 @@ class Group:
         """Scores of some repetitions, in their order."""
         return self.scores[[self.repetitions.index(repetition) for repetition in repetitions]]
 
+    def on(self, images: np.ndarray) -> "Group":
+        """The same with the columns ``images`` only; ``own`` stays."""
+        names = ("scores", "there", "false_alarms", "missed")
+        return dataclasses.replace(self, **{name: getattr(self, name)[:, images] for name in names})
 
-def means(scores: np.ndarray) -> np.ndarray:
-    """One figure a repetition: the mean over the images that count, as in the run's own table."""
-    return np.array([np.nanmean(row) if not np.isnan(row).all() else math.nan for row in scores])
 
-
-def per_image(scores: np.ndarray) -> np.ndarray:
-    """Repetitions averaged first; NaN where an image does not count in any of them."""
-    counts = (~np.isnan(scores)).sum(axis=0)
-    return np.where(counts > 0, np.nansum(scores, axis=0) / np.maximum(counts, 1), math.nan)
+def means_of_defined(scores: np.ndarray) -> np.ndarray:
+    """Mean of each row over what is defined; NaN where nothing is."""
+    counts = (~np.isnan(scores)).sum(axis=1)
+    return np.where(counts > 0, np.nansum(scores, axis=1) / np.maximum(counts, 1), math.nan)
 
 
 def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
@@ -205,18 +227,33 @@ def _each(found: _Found) -> Iterator[Run]:
 def _group(
     label: Label, seeds: Mapping[str, Mapping[Label, Mapping[int, Run]]], images: Sequence[str]
 ) -> Group:
-    rows, runs = [], []
-    for seed in sorted(seeds):
-        pooled = [
-            {k: v for run in folds.values() for k, v in run.scores.items()} for folds in seeds[seed].values()
-        ]
-        rows.append(
-            per_image(np.array([[scores.get(image, math.nan) for image in images] for scores in pooled]))
+    every = [_pooled(seeds[seed], images) for seed in sorted(seeds)]
+    runs = tuple(
+        tuple(run.path for _, folds in sorted(seeds[seed].items()) for _, run in sorted(folds.items()))
+        for seed in sorted(seeds)
+    )
+    # What one of the runs of a repetition cannot score is undefined in their mean.
+    scores, *cases = (np.array([one[:, part].mean(axis=0) for one in every]) for part in range(4))
+    own = np.array([float(means_of_defined(one[:, 0]).mean()) for one in every])
+    return Group(label, tuple((("seed", seed),) for seed in sorted(seeds)), runs, scores, *cases, own)
+
+
+def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> np.ndarray:
+    """``(runs, 4, images)``: score, whether it is there, false alarms, missed; the folds of a run are one."""
+    made = []
+    for folds in parts.values():
+        scores = {k: v for run in folds.values() for k, v in run.scores.items()}
+        cases = {k: v for run in folds.values() for k, v in run.cases.items()}
+        each = [cases.get(image, Case()) for image in images]
+        made.append(
+            [
+                [scores.get(image, math.nan) for image in images],
+                [math.nan if case.there is None else float(case.there) for case in each],
+                [case.false_alarms for case in each],
+                [case.missed for case in each],
+            ]
         )
-        runs.append(
-            tuple(run.path for _, folds in sorted(seeds[seed].items()) for _, run in sorted(folds.items()))
-        )
-    return Group(label, tuple((("seed", seed),) for seed in sorted(seeds)), tuple(runs), np.array(rows))
+    return np.array(made, np.float64)
 
 
 def _missing_folds(folds: Mapping[int, Run]) -> str:

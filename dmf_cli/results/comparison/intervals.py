@@ -35,16 +35,20 @@ class Parts:
     """What the variance of a mean is made of.
 
     Args:
-        seeds: the part of the repetitions, with its degrees of freedom.
+        seeds: the part of the repetitions; unpaired: of those of the setting.
         seeds_freedom: degrees of freedom; 0 if there is one repetition and nothing is known of them.
         images: the part of the images.
         images_freedom: degrees of freedom; 0 for one image.
+        others: unpaired: the part of the repetitions of the baseline.
+        others_freedom: degrees of freedom; 0 where repetitions are paired.
     """
 
     seeds: float
     seeds_freedom: float
     images: float
     images_freedom: float
+    others: float = 0.0
+    others_freedom: float = 0.0
 
     @property
     def over(self) -> str:
@@ -52,14 +56,23 @@ class Parts:
         known = (("seeds", self.seeds_freedom), ("images", self.images_freedom))
         return " and ".join(name for name, freedom in known if freedom > 0) or "nothing"
 
+    @property
+    def total(self) -> float:
+        """The variance of the mean."""
+        return self.seeds + self.images + self.others
+
     def half(self, alpha: float) -> float:
         """Half the width of the two-sided interval that misses with probability ``alpha``."""
-        known = [
-            (part, freedom)
-            for part, freedom in ((self.seeds, self.seeds_freedom), (self.images, self.images_freedom))
-            if freedom > 0
-        ]
+        every = (
+            (self.seeds, self.seeds_freedom),
+            (self.images, self.images_freedom),
+            (self.others, self.others_freedom),
+        )
+        known = [(part, freedom) for part, freedom in every if freedom > 0]
         apart = sum((_t(freedom, alpha) ** 2 * part for part, freedom in known), 0.0)
+        if self.others_freedom > 0:
+            # Two or three seeds of the noisier side are estimated too poorly for one t of the sum.
+            return math.sqrt(apart)
         total = sum(part for part, _ in known)
         spread = sum(part**2 / freedom for part, freedom in known)
         together = _t(total**2 / spread, alpha) ** 2 * total if spread > 0 else 0.0
@@ -72,7 +85,7 @@ class Parts:
         if mean == 0:
             return 1.0
         if self.half(SMALLEST_P) <= abs(mean):
-            return SMALLEST_P if self.seeds + self.images > 0 else 0.0
+            return SMALLEST_P if self.total > 0 else 0.0
         return float(optimize.brentq(lambda alpha: self.half(alpha) - abs(mean), SMALLEST_P, 1.0))
 
 
@@ -107,31 +120,26 @@ class Interval:
 
 
 def interval(scores: np.ndarray) -> Interval:
-    """The mean of ``scores`` ``(repetitions, images)`` and its interval.
-
-    NaN scores (an image that does not count in a repetition) are left out of the mean; the spread is
-    estimated from the images that count in every repetition.
-    """
+    """The mean of ``scores`` ``(repetitions, images)``, all of them defined, and its interval."""
     return around(mean_of(scores), parts(scores))
 
 
-def around(mean: float, of: Parts) -> Interval:
-    """The interval of ``mean`` at the usual level."""
+def around(mean: float, of: Parts, comparisons: int = 1) -> Interval:
+    """The interval of ``mean``; of several, so wide that all of them hold at once (Bonferroni)."""
     if of.over == "nothing":
         return Interval(mean, math.nan, math.nan)
-    half = of.half(1.0 - LEVEL)
+    half = of.half((1.0 - LEVEL) / comparisons)
     return Interval(mean, mean - half, mean + half, of)
 
 
 def mean_of(scores: np.ndarray) -> float:
-    """Mean of the repetitions' means, each over the images that count."""
-    rows = [float(np.nanmean(row)) for row in scores if not np.isnan(row).all()]
-    return sum(rows) / len(rows) if rows else math.nan
+    """Mean of all scores; NaN if there are none."""
+    return float(np.mean(scores)) if np.size(scores) else math.nan
 
 
 def parts(scores: np.ndarray) -> Parts:
     """Variance of the mean of ``scores`` ``(repetitions, images)``, rows and columns crossed."""
-    whole = _whole(scores)
+    whole = np.asarray(scores, np.float64)
     repetitions, images = whole.shape
     if min(whole.shape) > 1:
         rows, columns, residual = _squares(whole)
@@ -147,22 +155,20 @@ def parts(scores: np.ndarray) -> Parts:
 def unpaired_parts(a: np.ndarray, b: np.ndarray) -> Parts:
     """Variance of the difference of two means whose repetitions are others and whose images are the same.
 
-    With one repetition on either side nothing is known of the repetitions, and the images alone count.
+    Each side has a variance of its own over its repetitions. With one repetition on each side nothing is
+    known of them, and the images alone count; with one against several nothing is said at all, as whatever
+    is known of the several is not known of the one.
     """
-    both = ~np.isnan(a).any(axis=0) & ~np.isnan(b).any(axis=0)
-    a, b = np.asarray(a, np.float64)[:, both], np.asarray(b, np.float64)[:, both]
     images = a.shape[1]
-    if images < 2:
+    least, most = sorted((len(a), len(b)))
+    if images < 2 or least < 2 <= most:
         return NOTHING
     shared = float(np.var(a.mean(axis=0) - b.mean(axis=0), ddof=1)) / images
-    if min(len(a), len(b)) < 2:
+    if most < 2:
         return Parts(0.0, 0.0, shared, images - 1)
     (rows_a, _, rest_a), (rows_b, _, rest_b) = _squares(a), _squares(b)
-    one, other = rows_a / a.size, rows_b / b.size
-    seeds = one + other
-    spread = one**2 / (len(a) - 1) + other**2 / (len(b) - 1)
-    freedom = seeds**2 / spread if spread > 0 else len(a) + len(b) - 2.0  # Welch's
-    return Parts(seeds, freedom, max(shared - rest_a / a.size - rest_b / b.size, 0.0), images - 1)
+    seen = max(shared - rest_a / a.size - rest_b / b.size, 0.0)
+    return Parts(rows_a / a.size, len(a) - 1, seen, images - 1, rows_b / b.size, len(b) - 1)
 
 
 def bootstrap(scores: np.ndarray) -> tuple[float, float]:
@@ -171,14 +177,13 @@ def bootstrap(scores: np.ndarray) -> tuple[float, float]:
     The usual one, and too narrow with few repetitions: five or six of them cannot be resampled into a
     distribution (see the simulation).
     """
-    whole = _whole(scores)
-    if whole.size < 2:
+    scores = np.asarray(scores, np.float64)
+    if scores.size < 2:
         return math.nan, math.nan
-    rows, columns = _shares(*whole.shape)
-    means = np.einsum("dr,dr->d", rows, columns @ whole.T)
-    shift = mean_of(scores) - float(whole.mean())
+    rows, columns = _shares(*scores.shape)
+    means = np.einsum("dr,dr->d", rows, columns @ scores.T)
     low, high = np.percentile(means, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return float(low) + shift, float(high) + shift
+    return float(low), float(high)
 
 
 @functools.lru_cache(maxsize=4)
@@ -186,11 +191,6 @@ def _shares(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each row and column is drawn, as shares: the same draws for every setting."""
     rng = np.random.default_rng(0)
     return tuple(rng.multinomial(n, np.full(n, 1 / n), DRAWS) / n for n in (rows, columns))  # type: ignore[return-value]
-
-
-def _whole(scores: np.ndarray) -> np.ndarray:
-    scores = np.asarray(scores, np.float64)
-    return scores[:, ~np.isnan(scores).any(axis=0)]
 
 
 def _squares(scores: np.ndarray) -> tuple[float, float, float]:

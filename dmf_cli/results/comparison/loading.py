@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import metrics
+from dmf_cli import hints, metrics
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.results import identity, index, places
+from dmf_cli.results import headline, identity, index, places
+from dmf_cli.results.comparison.cases import Case, by_truth, read
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
 FOLD = "split.fold"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
+PARTS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Run:
         described: the same for people, ``busi, 98 test images, threshold 0.5 ...``.
         fold: number of the fold that was tested, 0 without folds.
         folds: into how many parts the images were divided; 1: one test split.
+        cases: image id -> what happened on it beside its score.
+        by_truth: see :func:`dmf_cli.results.comparison.cases.by_truth`.
+        parts: how many images each part of the split has, ``{"train": 300, ...}``.
     """
 
     path: Path
@@ -42,6 +47,9 @@ class Run:
     described: str
     fold: int = 0
     folds: int = 1
+    cases: Mapping[str, Case] = dataclasses.field(default_factory=dict)
+    by_truth: bool = False
+    parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
@@ -92,18 +100,24 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path} is running, not completed: wait until it ends")
     if entry.state != "completed":
         what = entry.said if status.get("state") else "is no run"
-        raise RunFolderError(f"{path} {what}, not completed: `dmf resume {path}` goes on with it")
-    settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
-    scores = _scores(path / PER_IMAGE, metric)
+        raise RunFolderError(
+            f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
+        )
     config = flat(identity.as_asked(config_of(path), status))
+    settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
+    truth = by_truth(metric, settings)
+    scores, cases = _scores(path / PER_IMAGE, metric, truth)
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
+    if folds == 1 and all(math.isnan(value) for value in scores.values()):
+        raise RunFolderError(f"{path}: {metric} is undefined on every test image")
     which = _division(config) if folds > 1 else sorted(scores)
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
     said = [f"{key} {settings[key]}" for key in keys if key in settings and key != "full_rules"]
     described = ", ".join([str(split.get("dataset")), what, *said])
-    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds)
+    parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
+    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth, parts)
 
 
 def _division(config: Mapping[str, Any]) -> list[str]:
@@ -147,26 +161,25 @@ def config_of(path: Path) -> dict[str, Any]:
         raise RunFolderError(" ".join(what.split())) from None
 
 
-def _scores(file: Path, metric: str) -> dict[str, float]:
+def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
     with _readable(file), file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
             raise UnknownNameError("metric", metric, names, "`dmf eval RUN metrics=full` adds distances")
-        scores = {row["id"]: float(row[metric] or math.nan) for row in rows}
+        scores, cases = read(rows, metric, truth) if rows else ({}, {})
         if any(math.isinf(value) for value in scores.values()):
             raise ValueError("infinite")
     if not scores:
-        raise RunFolderError(f"{file} has no rows: `dmf eval {file.parent.parent}` writes it again")
-    if all(math.isnan(value) for value in scores.values()):
-        raise RunFolderError(f"{file.parent.parent}: {metric} is undefined on every test image")
-    return scores
+        again = hints.command("eval", file.parent.parent)
+        raise RunFolderError(f"{file} has no rows: `{again}` writes it again")
+    return scores, cases
 
 
 def _is_score(name: str | None) -> bool:
     return (
         bool(name)
-        and str(name).startswith(("foreground.", "class."))
+        and str(name).startswith(("foreground.", "mean.", "class."))
         and str(name).rsplit(".", 1)[-1] not in COUNTS
     )
 

@@ -8,12 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmf_cli.results import figure
+from dmf_cli.results import figure, headline
 from dmf_cli.results.comparison import ranks
 from dmf_cli.results.comparison.compare import Comparison, Row, lower_is_better
 from dmf_cli.results.comparison.versus import Versus
 
-CURVES = ("val_foreground_dice", "val_objective")
 LONGEST = 60  # characters of a setting's name
 
 
@@ -89,7 +88,7 @@ def boxes(comparison: Comparison) -> Figure:
     with figure.style():
         made, axes = _axes(len(rows))
         for y, row in enumerate(rows):
-            _box(axes, y, row.group.per_image[~np.isnan(row.group.per_image)])
+            _box(axes, y, row.group.per_image)
         _names(axes, rows)
         axes.set_xlabel(f"{comparison.metric} of one image")
         axes.set_title(
@@ -113,11 +112,13 @@ def _box(axes: Axes, y: int, values: np.ndarray) -> None:
 
 def curves(comparison: Comparison) -> Figure | None:
     """Validation figures over epochs: mean over repetitions, and a band of one standard deviation."""
+    scope = headline.MEAN if comparison.metric.startswith(f"{headline.MEAN}.") else headline.UNION
+    columns = (headline.MONITORS[scope], headline.OBJECTIVE)
     with figure.style():
         made = Figure(figsize=(9.0, 3.4 + 0.1 * len(comparison.rows)))
-        panels = made.subplots(1, len(CURVES))
+        panels = made.subplots(1, len(columns))
         drawn = 0
-        for axes, column in zip(panels, CURVES, strict=True):
+        for axes, column in zip(panels, columns, strict=True):
             for i, row in enumerate(comparison.rows):
                 runs = [path for paths in row.group.runs for path in paths]
                 drawn += _band(axes, [s for s in (_series(path, column) for path in runs) if len(s)], i, row)

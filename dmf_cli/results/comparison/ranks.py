@@ -23,8 +23,7 @@ def draw(comparison: Comparison) -> Figure | None:
     one setting, or if fewer than two images count for all of them.
     """
     rows = sorted(comparison.rows, key=lambda row: row.rank)
-    table = np.array([row.group.per_image for row in rows])
-    images = int((~np.isnan(table).any(axis=0)).sum())
+    images = len(comparison.images)
     if images < 2 or len(rows) < 2:
         return None
     mean = [row.rank for row in rows]

@@ -1,6 +1,7 @@
 """Is a difference more than chance? Tests of repetitions and of images, and what they can say at all."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -19,7 +20,6 @@ TIE = 1e-12  # differences below are rounding
 def wilcoxon(differences: np.ndarray) -> float:
     """Two-sided Wilcoxon signed-rank test over images; 1 if no difference is left, NaN without images."""
     values = np.asarray(differences, np.float64)
-    values = values[~np.isnan(values)]
     if not len(values):
         return math.nan
     values = np.where(np.abs(values) < TIE, 0.0, values)
@@ -40,28 +40,69 @@ def paired_permutation(differences: np.ndarray) -> float:
 
 
 def unpaired_permutation(a: np.ndarray, b: np.ndarray) -> float:
-    """Two-sided permutation test of two sets of repetitions: the share of regroupings at least as extreme."""
+    """Two-sided permutation test of two sets of repetitions: the share of regroupings at least as extreme.
+
+    The statistic is Welch's t, so that two sets of different spread are not told apart by it (Janssen, Stat.
+    Probab. Lett. 36, 1997). 1 if a side has one repetition: nothing is known of its spread.
+    """
     pooled, n = np.concatenate([a, b]), len(a)
-    observed = abs(np.mean(a) - np.mean(b))
-    total = pooled.sum()
+    if min(n, len(b)) < 2:
+        return 1.0
+    observed = _welch(pooled[None], n)[0]
+    orders = _regroupings(len(pooled), n)
+    extreme = int(np.sum(_welch(pooled[orders], n) >= observed * (1 - 1e-9)))
+    # Of regroupings that are drawn, the one that was seen is one more.
+    added = int(math.comb(len(pooled), n) > MOST)
+    return (added + extreme) / (added + len(orders))
 
-    def extreme(chosen: np.ndarray) -> np.ndarray:
-        first = pooled[chosen].sum(axis=1)
-        return np.abs(first / n - (total - first) / (len(pooled) - n)) >= observed - TIE
 
-    if math.comb(len(pooled), n) <= MOST:
-        return float(np.mean(extreme(np.array(list(itertools.combinations(range(len(pooled)), n))))))
-    rng = np.random.default_rng(0)
-    drawn = np.argsort(rng.random((MOST, len(pooled))), axis=1)[:, :n]
-    return float((1 + np.sum(extreme(drawn))) / (MOST + 1))
+@functools.lru_cache(maxsize=8)
+def _regroupings(total: int, n: int) -> np.ndarray:
+    """Orders of ``total`` repetitions, the first ``n`` of which are one side: all, or ``MOST`` of them."""
+    if math.comb(total, n) > MOST:
+        rng = np.random.default_rng(0)
+        return np.argsort(rng.random((MOST, total)), axis=1)
+    every = set(range(total))
+    return np.array(
+        [(*chosen, *sorted(every - set(chosen))) for chosen in itertools.combinations(range(total), n)]
+    )
+
+
+def _welch(rows: np.ndarray, n: int) -> np.ndarray:
+    """The size of Welch's t of the first ``n`` columns against the others; without any spread infinite."""
+    a, b = rows[:, :n], rows[:, n:]
+    gap = np.abs(a.mean(axis=1) - b.mean(axis=1))
+    error = np.sqrt(a.var(axis=1, ddof=1) / n + b.var(axis=1, ddof=1) / (rows.shape[1] - n))
+    return np.where(gap < TIE, 0.0, gap / np.maximum(error, TIE))
+
+
+def welch(a: np.ndarray, b: np.ndarray) -> float:
+    """Two-sided p of two sets of repetitions, each side with a spread and a t of its own (Cochran).
+
+    The permutation test holds its level if the two sets have one distribution; this one if they are normal,
+    whatever their spread. NaN if a side has one repetition.
+    """
+    if min(len(a), len(b)) < 2:
+        return math.nan
+    sides = [(float(np.var(side, ddof=1)) / len(side), len(side) - 1.0) for side in (a, b)]
+    (one, freedom), (other, others) = sides
+    return Parts(one, freedom, 0.0, 0.0, other, others).p(float(np.mean(a) - np.mean(b)))
+
+
+def unpaired(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """The larger p of the two tests above, and the least that so many repetitions can give."""
+    parametric = welch(a, b)
+    p = unpaired_permutation(a, b)
+    return (p if math.isnan(parametric) else max(p, parametric)), smallest_p(len(a), len(b))
 
 
 def smallest_p(n: int, other: int | None = None) -> float:
     """The smallest p that a permutation test of ``n`` pairs (or of ``n`` against ``other``) can give."""
     if other is None:
         return min(1.0, 2.0 / 2**n)
-    ways = math.comb(n + other, n)
-    return min(1.0, (2.0 if n == other else 1.0) / ways)
+    if min(n, other) < 2:
+        return 1.0
+    return min(1.0, (2.0 if n == other else 1.0) / math.comb(n + other, n))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -78,7 +119,8 @@ def effect_size(differences: np.ndarray) -> float:
     """Hedges' g of paired repetitions: mean difference over its standard deviation, small-sample corrected.
 
     NaN with fewer than three repetitions (it has no mean then) or without spread. With few repetitions it is
-    large by chance: three of them differ from 0 by more than 1 in a third of studies of equal settings.
+    large by chance: of three it is beyond 1 in 9 % of studies of equal settings, of four in 6 %, and of seven
+    in 1 %.
     """
     n = len(differences)
     spread = float(np.std(differences, ddof=1)) if n > 2 else 0.0
@@ -96,7 +138,6 @@ def rank_biserial(differences: np.ndarray) -> float:
     difference; 0 if no difference is left, NaN without images. Kerby, Compr. Psychol. 3, 2014.
     """
     values = np.asarray(differences, np.float64)
-    values = values[~np.isnan(values)]
     if not len(values):
         return math.nan
     values = values[np.abs(values) >= TIE]
@@ -106,7 +147,7 @@ def rank_biserial(differences: np.ndarray) -> float:
     return float((np.sign(values) * ranks).sum() / ranks.sum())
 
 
-def seeds_to_reach(comparisons: int) -> int:
+def seeds_toreach(comparisons: int) -> int:
     """Paired seeds from which the exact test can give .05 at all, after Holm over ``comparisons``."""
     return next(n for n in itertools.count(1) if comparisons * smallest_p(n) <= ALPHA)
 
@@ -129,9 +170,9 @@ def seeds_needed(
     size, alpha = abs(difference), ALPHA / comparisons
     if not size > TIE or math.isnan(by_seed):
         return None
-    for n in range(seeds_to_reach(comparisons), MANY + 1):
+    for n in range(seeds_toreach(comparisons), MANY + 1):
         parts = dataclasses.replace(images, seeds=by_seed**2 / n, seeds_freedom=n - 1)
-        if _power(size, by_seed, n, alpha) >= POWER and _reach(size, parts, alpha):
+        if _power(size, by_seed, n, alpha) >= POWER and reach(size, parts, alpha):
             return n
     return None
 
@@ -148,7 +189,7 @@ def _power(difference: float, spread: float, n: int, alpha: float) -> float:
     return min(agree, found)
 
 
-def _reach(difference: float, parts: Parts, alpha: float) -> bool:
+def reach(difference: float, parts: Parts, alpha: float) -> bool:
     """Whether four in five intervals for new seeds and images would leave 0 out."""
     z = float(special.ndtri(POWER))
-    return difference >= parts.half(alpha) + z * math.sqrt(parts.seeds + parts.images)
+    return difference >= parts.half(alpha) + z * math.sqrt(parts.total)

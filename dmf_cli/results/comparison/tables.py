@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmf_cli.results import _latex
 from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
+from dmf_cli.results.comparison import intervals, paper
 from dmf_cli.results.comparison.compare import Comparison, Row
-from dmf_cli.results.comparison.intervals import Interval
+from dmf_cli.results.comparison.events import Events
+from dmf_cli.results.comparison.notes import notes, title
+from dmf_cli.results.comparison.numbers import between, number, p_value, score, spread
 from dmf_cli.results.comparison.versus import Versus
 from dmf_cli.results.narrow import Fitted, Name, add_numbers
 from dmf_cli.results.summary import jsonable
@@ -37,17 +39,13 @@ COLUMNS = (
 STACKED = ((1,), (2, 3), (4, 5), (6, 7, 8), (9, 10), (11, 12))
 # What is left out first where a line has fewer, by the first column of a stack.
 NARROW = ("g seeds", "rank", "p seeds", "difference", "n")
-# A page is not wide enough for all of them in one table.
-PRINTED = (
-    ("setting", "n", "mean ± std", "95 % interval", "difference", "its 95 % interval"),
-    ("setting", "p seeds", "p images", "p both", "g seeds", "r images", "rank", "wins"),
-)
 RECORD = (
     "setting",
     "baseline",
     "n",
     "images",
     "mean",
+    "own_mean",
     "std",
     "low",
     "high",
@@ -66,19 +64,30 @@ RECORD = (
     "effect_seeds",
     "effect_images",
     "significant",
+    "margin",
+    "p_equivalent",
     "rank",
     "wins",
 )
+EVENTS = (
+    "kind", "of_images", "setting", "mean", "std", "images", "images_only_here", "images_only_baseline",
+    "baseline", "difference", "difference_low", "difference_high", "p_seeds", "p_images", "p_both",
+    "significant",
+)  # fmt: skip
 
 
 def write(folder: Path, comparison: Comparison) -> None:
-    """``comparison.{csv,json,md,tex}`` in ``folder``, each whole or not at all."""
+    """``comparison.{csv,json,md,tex}`` and ``comparison_methods.tex`` in ``folder``, each whole or not at all;
+    ``comparison_events.csv`` too where something happened that no score counts."""
     files = {
         "comparison.csv": csv_text(RECORD, [record(row) for row in comparison.rows]),
         "comparison.json": json.dumps(jsonable(content(comparison)), indent=2, allow_nan=False) + "\n",
         "comparison.md": markdown(comparison),
-        "comparison.tex": latex(comparison),
+        "comparison.tex": paper.latex(comparison),
+        paper.METHODS: paper.methods(comparison),
     }
+    if comparison.events:
+        files["comparison_events.csv"] = csv_text(EVENTS, _event_records(comparison))
     for name, text in files.items():
         write_atomic(folder / name, text)
 
@@ -90,19 +99,78 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "scored": comparison.described,
         "baseline": comparison.baseline,
         "verdict": comparison.verdict,
+        "excluded": comparison.excluded,
         "power": comparison.power,
+        "conditions": {one.name: {"value": one.value, "same": one.same} for one in comparison.kept},
+        "images": _counted_images(comparison),
+        "events": [_event(one) for one in comparison.events],
         "friedman_p": comparison.friedman,
         "settings": [
             {
                 **dict(zip(RECORD, record(row), strict=True)),
                 "repetitions": [dict(label) for label in row.group.repetitions],
                 "means": row.group.means.tolist(),
+                "weights": {
+                    one.term: {"mean": one.mean, "low": one.low, "high": one.high} for one in row.weights
+                },
                 "runs": [[str(path) for path in paths] for paths in row.group.runs],
             }
             for row in comparison.rows
         ],
         "left_out": list(comparison.left_out),
     }
+
+
+def _counted_images(comparison: Comparison) -> dict[str, Any]:
+    excluded = [
+        {"why": one.kind, "everywhere": one.everywhere, "images": list(one.images)}
+        for one in comparison.counted.excluded
+    ]
+    return {"count": len(comparison.images), "of": comparison.counted.total, "excluded": excluded}
+
+
+def _event(events: Events) -> dict[str, Any]:
+    """Counts a repetition, and their difference to the baseline's."""
+    return {
+        "kind": events.kind,
+        "images": events.images,
+        "settings": [
+            {
+                "setting": row.group.name,
+                "mean": row.mean,
+                "std": row.std,
+                "images": row.images,
+                "images_only_here": row.only,
+                "images_only_baseline": row.baseline_only,
+                "counts": row.group.means.tolist(),
+                **(_difference(row.versus) if row.versus else {}),
+                "significant": row.significant,
+            }
+            for row in events.rows
+        ],
+    }
+
+
+def _difference(one: Versus) -> dict[str, Any]:
+    return {
+        "baseline": one.baseline.name,
+        "difference": one.difference.mean,
+        "difference_low": one.difference.low,
+        "difference_high": one.difference.high,
+        "p_seeds": one.p_seeds,
+        "p_images": one.p_images,
+        "p_both": one.p_both,
+    }
+
+
+def _event_records(comparison: Comparison) -> list[list[Any]]:
+    """Rows in the order of ``EVENTS``."""
+    flat = [
+        {"kind": events["kind"], "of_images": events["images"], **one}
+        for events in map(_event, comparison.events)
+        for one in events["settings"]
+    ]
+    return [[one.get(name, "") for name in EVENTS] for one in flat]
 
 
 def record(row: Row) -> list[Any]:
@@ -119,11 +187,14 @@ def record(row: Row) -> list[Any]:
         len(row.group.means),
         row.group.scores.shape[1],
         mean.mean,
+        row.own,
         row.std,
         mean.low,
         mean.high,
         *row.bootstrapped,
         *against,
+        row.equivalence.margin if row.equivalence else math.nan,
+        row.equivalence.p if row.equivalence else math.nan,
         row.rank,
         row.wins,
     ]
@@ -134,69 +205,44 @@ def cells(comparison: Comparison) -> list[list[str]]:
     return [_cells(row, "baseline" if comparison.baseline else "") for row in comparison.rows]
 
 
+def event_cells(comparison: Comparison) -> dict[str, list[list[str]]]:
+    """Heading -> rows of what no score counts, in the order of ``COLUMNS``.
+
+    A heading is like ``false alarms, of 12 images: count a repetition``.
+    """
+    role = "baseline" if comparison.baseline else ""
+    return {
+        f"{events.kind}, of {events.images} images: count a repetition": [
+            [
+                row.group.name,
+                str(len(row.group.means)),
+                spread(row.mean, row.std),
+                between(intervals.interval(row.group.scores)),
+                *_against(row.versus, role),
+                "",
+                "",
+            ]
+            for row in events.rows
+        ]
+        for events in comparison.events
+    }
+
+
 def _cells(row: Row, role: str) -> list[str]:
-    one, spread = row.versus, "" if math.isnan(row.std) else f" ± {_score(row.std)}"
-    head = [row.group.name, str(len(row.group.means)), f"{_score(row.mean.mean)}{spread}", _between(row.mean)]
-    tail = [_number(row.rank, 2), str(row.wins)]
+    head = [row.group.name, str(len(row.group.means)), spread(row.mean.mean, row.std), between(row.mean)]
+    return [*head, *_against(row.versus, role), number(row.rank, 2), str(row.wins)]
+
+
+def _against(one: Versus | None, role: str) -> list[str]:
+    """Difference, interval, tests and effects; ``role`` in place of the difference of a baseline."""
     if one is None:
-        return [*head, role, *[""] * 6, *tail]
+        return [role, *[""] * 6]
     return [
-        *head,
-        _score(one.difference.mean, "+"),
-        _between(one.difference, "+"),
-        *("<0.001" if p < 0.001 else _number(p, 3) for p in (one.p_seeds, one.p_images, one.p_both)),
-        *(_number(effect, 2) for effect in (one.effect, one.effect_images)),
-        *tail,
+        score(one.difference.mean, "+"),
+        between(one.difference, "+"),
+        *(p_value(p) for p in (one.p_seeds, one.p_images, one.p_both)),
+        *(number(effect, 2) for effect in (one.effect, one.effect_images)),
     ]
-
-
-def title(comparison: Comparison) -> str:
-    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``."""
-    return f"{comparison.metric} on {comparison.described}"
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """The answer, what it would take to know more, and what the columns are."""
-    found = [row.versus for row in comparison.rows if row.versus]
-    over = sorted({row.mean.over for row in comparison.rows})
-    new = sorted({one.difference.over for one in found})
-    power = [comparison.power] if comparison.power else []
-    said = [
-        f"Result: {comparison.verdict}",
-        *(f"Power: {line}" for line in power),
-        f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
-        f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
-    ]
-    if not found:
-        return said
-    return [
-        *said,
-        f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
-        f"first, about these networks only; p both: for new {' or new '.join(new)}; all Holm corrected; "
-        "better or worse is said if p seeds and p both are .05 or less",
-        "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
-    ]
-
-
-def _within(comparison: Comparison) -> str:
-    """What a repetition is the mean of, where it is more than one run."""
-    if len(comparison.within) < 2:
-        return ""
-    keys = dict.fromkeys(key for part in comparison.within for key, _ in part)
-    return f" (seeds), each the mean of {len(comparison.within)} runs that differ in {' and '.join(keys)}"
-
-
-def _counted(found: Sequence[Versus]) -> str:
-    """``8 pairs of repetitions, 0.0078 at least with so many``; of several, the smallest and the largest."""
-    pairs = sorted({len(one.by_seed) for one in found if one.paired})
-    parts = [f"{_range([str(n) for n in pairs])} pairs of repetitions"] if pairs else []
-    parts += ["unpaired repetitions"] if any(not one.paired for one in found) else []
-    least = sorted({f"{one.smallest_p:.2g}" for one in found}, key=float)
-    return f"{' or '.join(parts)}, {_range(least)} at least with so many"
-
-
-def _range(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -206,25 +252,11 @@ def markdown(comparison: Comparison) -> str:
         "|:--" + "|--:" * (len(COLUMNS) - 1) + "|",
         *map(markdown_row, cells(comparison)),
     ]
+    for heading, rows in event_cells(comparison).items():
+        lines += ["", f"## {markdown_text(heading)}", "", markdown_row(COLUMNS[:-2])]
+        lines += ["|:--" + "|--:" * (len(COLUMNS) - 3) + "|", *(markdown_row(one[:-2]) for one in rows)]
     below = [*notes(comparison), *(f"left out: {line}" for line in comparison.left_out)]
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in below), ""])
-
-
-def latex(comparison: Comparison) -> str:
-    """Two tables for ``booktabs`` that fit a page each (one of a single setting, which is tested against
-    nothing); what was left out is a comment."""
-    what, rows = title(comparison), cells(comparison)
-    figures, tests = notes(comparison), []
-    if comparison.baseline:
-        figures, tests = figures[:-2], figures[-2:]
-    captions = [(what, figures), *([(f"{what}, continued", tests)] if tests else [])]
-    text = [f"% left out: {line}\n" for line in comparison.left_out]
-    head = f"against {comparison.baseline}" if comparison.baseline else "one setting"
-    for (sentence, rest), columns in zip(captions, PRINTED, strict=False):
-        chosen = [COLUMNS.index(name) for name in columns]
-        sections = {head: [[one[i] for i in chosen] for one in rows]}
-        text.append(_latex.table(sentence, rest, columns, sections, small=True))
-    return "".join(text)
 
 
 def render(comparison: Comparison) -> Fitted:
@@ -246,34 +278,26 @@ def _rendered(comparison: Comparison, without: Sequence[str]) -> "Table":
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    values = cells(comparison)
+    values, events = cells(comparison), event_cells(comparison)
+    every = [*values, *(one for rows in events.values() for one in rows)]
     table.add_column("setting")
     shown = [stack for stack in STACKED if COLUMNS[stack[0]] not in without]
     for stack in shown:
         head = "\n".join(COLUMNS[i].removeprefix("its ") for i in stack)
-        add_numbers(table, head, [one[i] for one in values for i in stack])
+        add_numbers(table, head, [one[i] for one in every for i in stack])
     for row, one in zip(comparison.rows, values, strict=True):
         stacks = ["\n".join(one[i] for i in stack) for stack in shown]
         style = "bold" if row.versus and row.versus.significant else None
         table.add_row(Name(one[0].replace(", ", "\n")), *stacks, style=style)
+    for heading, rows in events.items():
+        table.add_section()
+        table.add_row(Name(heading.replace(": ", "\n").replace(", ", "\n")), style="bold")
+        for one in rows:
+            stacks = ["\n".join(one[i] for i in stack) for stack in shown]
+            table.add_row(Name(one[0].replace(", ", "\n")), *stacks)
     gone = [COLUMNS[i] for stack in STACKED if stack not in shown for i in stack]
     said = [f"Too narrow here for {', '.join(gone)}: comparison.csv has them"] if gone else []
-    lines = [escape(line) for line in (*said, *notes(comparison))]
+    answer, *rest = [escape(line) for line in notes(comparison)]
+    lines = [f"[not dim]{answer}[/]", *map(escape, said), *rest]
     table.caption, table.caption_justify = "\n".join(lines), "left"
     return table
-
-
-def _between(interval: Interval, sign: str = "") -> str:
-    if math.isnan(interval.low):
-        return "-"
-    return f"[{_score(interval.low, sign)}, {_score(interval.high, sign)}]"
-
-
-def _score(value: float, sign: str = "") -> str:
-    """Three decimals, fewer of a large number such as a distance in pixels."""
-    size = abs(value)
-    return _number(value, 3 if size < 10 else 2 if size < 100 else 1, sign)
-
-
-def _number(value: float, digits: int, sign: str = "") -> str:
-    return "-" if math.isnan(value) else f"{value:{sign}.{digits}f}"

@@ -1,88 +1,172 @@
-"""What a comparison says in words: who differs, or why nobody can be named and what it would take."""
+"""What a comparison says in words: who is better, what can be excluded, and what it takes to know more."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from dmf_cli.results.comparison import significance
-from dmf_cli.results.comparison.intervals import NOTHING, Parts
+from dmf_cli.results.comparison import naming, needs, significance
+from dmf_cli.results.comparison.equivalence import Equivalence
 from dmf_cli.results.comparison.versus import Versus
 
 # Differences that people ask about: of a share, and of a distance or a count of mistakes.
 SHARES, PIXELS = (0.01, 0.02, 0.05), (1.0, 2.0, 5.0)
+MUCH = 2 / 3  # share of the variance from which one source limits the answer
+LOPSIDED = 2.0  # ratio of the ends of an interval from which each is said
 
 
-def of(found: Sequence[tuple[str, Versus]], lower: bool) -> str:
-    """The answer; no winner is named that chance could have made.
-
-    Without a second setting there is no question.
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A setting that was held against a baseline.
 
     Args:
-        found: name and comparison of each setting that was held against a baseline.
+        name: the setting.
+        versus: its difference.
+        equivalence: the test against the margin; None if no margin was given.
+    """
+
+    name: str
+    versus: Versus
+    equivalence: Equivalence | None = None
+
+    @property
+    def base(self) -> str:
+        """Name of the baseline."""
+        return self.versus.baseline.name
+
+
+def of(found: Sequence[Held], metric: str, lower: bool) -> str:
+    """The answer in one sentence; no winner is named that chance could have made.
+
+    Args:
+        found: each setting that was held against a baseline; without any there is no question.
+        metric: what the difference is in.
         lower: whether small values are good.
     """
     if not found:
-        return "one setting, which is held against nothing: give runs that differ in more than seed and fold"
-    said = [
-        f"{name} is {'better' if (one.difference.mean < 0) == lower else 'worse'} than {one.baseline.name} "
-        f"(p = {max(one.p_seeds, one.p_both):.3g})"
-        for name, one in found
-        if one.significant
-    ]
-    return "; ".join(said) if said else _undecided([one for _, one in found])
+        return "One setting only, so there is nothing to compare: give runs that differ in more than the seed"
+    parts, rest = [_winner(one, metric, lower) for one in found if one.versus.significant], []
+    for one in found:
+        if not one.versus.significant:
+            if one.equivalence is not None and one.equivalence.shown:
+                parts.append(_equivalent(one, one.equivalence, metric))
+            else:
+                rest.append(one)
+    if rest:
+        parts.append(_open(rest, len(rest) == len(found), metric))
+    return "; ".join(parts)
 
 
-def power(found: Sequence[Versus], metric: str, differences: Sequence[float] | None = None) -> str:
-    """How many paired seeds given differences would need; empty if no spread is known.
+def _winner(one: Held, metric: str, lower: bool) -> str:
+    gap = one.versus.difference
+    which = "better" if (gap.mean < 0) == lower else "worse"
+    ends = sorted((abs(gap.low), abs(gap.high)))
+    p = max(one.versus.p_seeds, one.versus.p_both)
+    said = (
+        f"{one.name} is {which} than {one.base} by {naming.amount(abs(gap.mean), metric)} "
+        f"(95 % interval {naming.number(ends[0])} to {naming.number(ends[1])}, p = {p:.2g})"
+    )
+    if one.equivalence is None or not one.equivalence.shown:
+        return said
+    return f"{said}, which is within the margin of {naming.number(one.equivalence.margin)}"
+
+
+def _equivalent(one: Held, test: Equivalence, metric: str) -> str:
+    return (
+        f"{one.name} is practically equivalent to {one.base}: "
+        f"a difference of {naming.amount(test.margin, metric)} or more is excluded (p = {test.p:.2g})"
+    )
+
+
+def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
+    bases = naming.listed(list(dict.fromkeys(one.base for one in rest)), join="or")
+    margins = [one.equivalence.margin for one in rest if one.equivalence]
+    within = f", nor equivalent to it within {naming.amount(margins[0], metric)}" if margins else ""
+    if len(rest) > 1 and all_of_them:
+        return f"No setting was shown to be better or worse than {bases}{within}"
+    names = naming.listed([one.name for one in rest])
+    names = names if len(rest) <= 3 else f"the other {names}"
+    return (
+        f"{names} {'was' if len(rest) == 1 else 'were'} not shown to be better or worse than {bases}{within}"
+    )
+
+
+def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
+    """How large a difference can be ruled out for the settings of which nothing was shown; empty if for all.
+
+    The intervals hold for all settings at once, so their farthest end does.
+    """
+    gaps = [one.versus.difference for one in found if not one.versus.significant]
+    known = [gap for gap in gaps if not math.isnan(gap.low)]
+    if gaps and not known:
+        return "How large a difference could be is not known: it takes two seeds or more of each setting"
+    if not known:
+        return ""
+    up, down = max(gap.high for gap in known), max(-gap.low for gap in known)
+    better, worse = (down, up) if lower else (up, down)
+    about = "Excluded, with 95 % confidence, is anything beyond about"
+    if min(up, down) > 0 and max(up, down) > LOPSIDED * min(up, down):
+        text = (
+            f"{about} {naming.amount(better, metric)} for the better or {naming.number(worse)} for the worse"
+        )
+    else:
+        text = f"{about} {naming.amount(max(up, down), metric)} in either direction"
+    if any("seeds" not in gap.over for gap in known):
+        text += "; with one seed each, this is about other images and not about other seeds"
+    return text
+
+
+def power(found: Sequence[Held], metric: str, images: int, differences: Sequence[float] | None = None) -> str:
+    """Whether seeds or images limit the answer, and how many paired seeds given differences would need.
 
     Args:
         found: every setting that was held against a baseline.
         metric: decides which differences are usual.
+        images: test images that count.
         differences: others; None: the usual ones.
     """
-    spread, images = _by_seed(found), _images(found)
-    if math.isnan(spread):
+    if not found:
         return ""
+    against = [one.versus for one in found]
     leaf = metric.rsplit(".", 1)[-1]
     usual = PIXELS if leaf.startswith(("hd95", "assd")) else SHARES
-    needs = {d: significance.seeds_needed(d, spread, images, len(found)) for d in differences or usual}
-    said = [f"{n or 'not with these images'} for {d:g}" for d, n in needs.items()]
-    return "seeds to find a true difference four times in five: " + ", ".join(said)
+    needed = needs.needed(against, differences or usual, images)
+    plain = [f"{_takes(one)} for {naming.number(one.difference)}" for one in needed if one.images is None]
+    more = [f"{_images(one, images)} for {naming.number(one.difference)}" for one in needed if one.images]
+    what = f"a true difference in {naming.metric(metric)} four times in five"
+    finds = f"paired seeds to find {what}: {', '.join(plain)}" if plain else ""
+    finds += (", and " if plain else f"to find {what} it takes ") + ", ".join(more) if more else ""
+    return "; ".join(part for part in (_limit(against), finds) if part)
 
 
-def _undecided(found: Sequence[Versus]) -> str:
-    """Why no winner is named, and what it would take."""
-    names = " or ".join(dict.fromkeys(one.baseline.name for one in found))
-    text = f"no setting differs from {names} by more than chance could make"
-    least = min(one.smallest_p for one in found)
-    if least > significance.ALPHA:
-        enough = significance.seeds_to_reach(len(found))
-        text += f"; with these seeds p cannot fall below {least:.2g}: it takes {enough} paired seeds"
-    spread, images = _by_seed(found), _images(found)
-    sizes = [abs(one.difference.mean) for one in found if one.paired]
-    largest = max(sizes, default=0.0)
-    if largest < significance.TIE or math.isnan(spread):
-        return text
-    needed = significance.seeds_needed(largest, spread, images, len(found))
-    return f"{text}; to find a difference as large as the largest seen ({largest:.2g}), " + (
-        f"about {needed} seeds" if needed else "these test images are too few, whatever the seeds"
-    )
+def _limit(against: Sequence[Versus]) -> str:
+    """What keeps the answer from being sharper; empty where it is not known."""
+    if min(one.smallest_p for one in against) > significance.ALPHA:
+        enough = significance.seeds_to_reach(len(against))
+        most = max(len(one.baseline.means) for one in against)
+        have = f"{most} seed{'s' * (most > 1)}"
+        return (
+            f"The seeds limit this answer: with {have} no difference, however large, could have been shown "
+            f"(p cannot fall below {min(one.smallest_p for one in against):.2g}); "
+            f"it takes {enough} paired seeds"
+        )
+    share = needs.seeds_share(against)
+    if math.isnan(share):
+        return ""
+    if share >= MUCH:
+        return f"The seeds limit this answer ({share:.0%} of its variance): more seeds make it sharper"
+    if share <= 1 - MUCH:
+        return (
+            f"The test images limit this answer ({1 - share:.0%} of its variance): more seeds help little, "
+            "more images do"
+        )
+    return f"Seeds ({share:.0%} of the variance) and test images limit this answer about equally"
 
 
-def _by_seed(found: Sequence[Versus]) -> float:
-    """Standard deviation of one pair's difference, pooled over the settings; NaN if unknown."""
-    known = [one.by_seed for one in found if len(one.by_seed) > 1]
-    freedom = sum(len(values) - 1 for values in known)
-    if not freedom:
-        return math.nan
-    return math.sqrt(sum(float(np.var(values)) * len(values) for values in known) / freedom)
+def _takes(need: needs.Need) -> str:
+    return f"more than {significance.MANY}" if need.seeds is None else str(need.seeds)
 
 
-def _images(found: Sequence[Versus]) -> Parts:
-    """What the images add to the variance of a difference: the mean over the settings."""
-    known = [one.difference.parts for one in found if one.paired and one.difference.parts.images_freedom > 0]
-    if not known:
-        return NOTHING
-    part = sum(parts.images for parts in known) / len(known)
-    return Parts(0.0, 0.0, part, known[0].images_freedom)
+def _images(need: needs.Need, images: int) -> str:
+    """More seeds alone would not do."""
+    least = "more than" if need.images == needs.MOST else "about"
+    return f"{least} {need.images} test images ({images} count now) with {need.seeds} seeds"

@@ -7,28 +7,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from dmf_cli.results.comparison import intervals, significance
-from dmf_cli.results.comparison.groups import Group, means, per_image
+from dmf_cli.results.comparison.groups import Group
 from dmf_cli.results.comparison.intervals import Interval
 
 
 @dataclasses.dataclass(frozen=True)
 class Versus:
-    """A setting minus its baseline.
+    """A setting minus its baseline, both with the same images and all of their runs.
 
     Args:
         baseline: the setting that it is held against.
-        difference: of the means, with its interval.
+        difference: of the means, with its interval. The intervals of all settings hold at once
+            (Bonferroni), so that one that leaves out 0 has a ``p_both`` below .05, and the other way round.
         bootstrapped: ends of the percentile bootstrap of the same difference; NaN if unpaired.
         by_seed: one difference a pair of repetitions; empty if unpaired.
-        paired: whether repetitions with the same seeds were compared with each other.
-        p_images: Wilcoxon over images, repetitions averaged first.
-        p_seeds: exact permutation over repetitions.
-        p_both: for new seeds and new images, from the same parts as the interval.
+        paired: whether repetitions with the same seeds were compared with each other: both have the same.
+        shared: how many repetitions both have; not all of either side if unpaired.
+        comparisons: settings that are held against a baseline, over which everything is corrected.
+        p_images: Wilcoxon over images, repetitions averaged first; Holm.
+        p_seeds: over repetitions, Holm. Paired: exact permutation. Unpaired: the larger of a permutation of
+            Welch's t and of his test, as neither needs the same spread on both sides; 1 with one repetition
+            on a side.
+        p_both: for new seeds and new images, from the same parts as the interval; Bonferroni like it.
         smallest_p: the least ``p_seeds`` that this many repetitions can give.
         effect: Hedges' g over paired repetitions.
         effect_images: rank-biserial correlation over images.
-
-    All p values are Holm corrected over the settings that are held against the baseline.
     """
 
     baseline: Group
@@ -36,6 +39,8 @@ class Versus:
     bootstrapped: tuple[float, float]
     by_seed: np.ndarray
     paired: bool
+    shared: int
+    comparisons: int
     p_images: float
     p_seeds: float
     p_both: float
@@ -50,53 +55,49 @@ class Versus:
         The permutation test alone speaks of these test images; the other alone trusts a normal distribution
         of as few as three seeds.
         """
-        return max(self.p_seeds, self.p_both) <= significance.ALPHA
+        return self.p_seeds <= significance.ALPHA and self.p_both <= significance.ALPHA
 
 
 def versus(pairs: Sequence[tuple[Group, Group]]) -> list[Versus]:
     """Each (setting, baseline)."""
-    found = [_one(group, baseline) for group, baseline in pairs]
+    found = [_one(group, baseline, len(pairs)) for group, baseline in pairs]
     tests = zip(
         significance.holm([one.p_images for one in found]),
         significance.holm([one.p_seeds for one in found]),
-        significance.holm([one.p_both for one in found]),
         strict=True,
     )
     return [
-        dataclasses.replace(
-            one, p_images=images, p_seeds=seeds, p_both=both, smallest_p=min(1.0, len(found) * one.smallest_p)
-        )
-        for one, (images, seeds, both) in zip(found, tests, strict=True)
+        dataclasses.replace(one, p_images=images, p_seeds=seeds)
+        for one, (images, seeds) in zip(found, tests, strict=True)
     ]
 
 
-def _one(group: Group, baseline: Group) -> Versus:
-    """Paired over the repetitions that both have, if these are two or more or all there are."""
-    common = [r for r in group.repetitions if r in set(baseline.repetitions)]
-    paired = len(common) > 1 or group.repetitions == baseline.repetitions
+def _one(group: Group, baseline: Group, comparisons: int) -> Versus:
+    """Paired if both have the same repetitions; else all of them, as two samples."""
+    a, b = group.scores, baseline.scores
+    shared = len(set(group.repetitions) & set(baseline.repetitions))
+    paired = group.repetitions == baseline.repetitions
+    by_seed = group.means - baseline.means if paired else np.empty(0)
     if paired:
-        a, b = group.rows(common), baseline.rows(common)
-        by_seed = means(a) - means(b)
         p_seeds, smallest = significance.paired_permutation(by_seed), significance.smallest_p(len(by_seed))
         parts, bootstrapped = intervals.parts(a - b), intervals.bootstrap(a - b)
     else:
-        a, b, by_seed = group.scores, baseline.scores, np.empty(0)
-        p_seeds = significance.unpaired_permutation(means(a), means(b))
-        smallest = significance.smallest_p(len(a), len(b))
+        p_seeds, smallest = significance.unpaired(group.means, baseline.means)
         parts, bootstrapped = intervals.unpaired_parts(a, b), (math.nan, math.nan)
-    # Images that do not count everywhere are in the means and not in the spread.
     mean = intervals.mean_of(a) - intervals.mean_of(b)
-    by_image = per_image(a) - per_image(b)
+    by_image = group.per_image - baseline.per_image
     return Versus(
         baseline,
-        intervals.around(mean, parts),
+        intervals.around(mean, parts, comparisons),
         bootstrapped,
         by_seed,
         paired,
+        shared,
+        comparisons,
         significance.wilcoxon(by_image),
         p_seeds,
-        parts.p(mean),
-        smallest,
+        min(1.0, comparisons * parts.p(mean)) if parts.over != "nothing" else math.nan,
+        min(1.0, comparisons * smallest),
         significance.effect_size(by_seed),
         significance.rank_biserial(by_image),
     )

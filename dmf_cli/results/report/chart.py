@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.results import figure as look
+from dmf_cli.results import palette
 
-# The same hues as in every figure, brighter where the page is dark.
-DARK = ("#5AB4F0", "#F58F4F", "#35CFA3", "#E7A3CC", "#F7BE4F", "#A5D9F7", "#E6E9EC")
 ROWS = 1500  # of a long record, about; every spike is kept
 MANY_STEPS = 400  # from here on, lines of single steps are a mist that needs a mean
 BAND = 0.14  # opacity
@@ -206,7 +205,8 @@ def library() -> str:
 
 def colours(index: int) -> tuple[str, str]:
     """Of a light and of a dark page."""
-    return look.COLOURS[index % len(look.COLOURS)], DARK[index % len(DARK)]
+    dark = palette.SERIES_DARK  # the same hues as in every figure, brighter where the page is dark
+    return look.COLOURS[index % len(look.COLOURS)], dark[index % len(dark)]
 
 
 def _look(index: int, toggle: str | None) -> dict[str, Any]:

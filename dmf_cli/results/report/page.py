@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dmf_cli
+from dmf_cli.results import palette
 from dmf_cli.results.report import chart
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 _TEMPLATES = "dmf_cli.results.report", "templates"
+_COLOURS = f":root {{ --truth: {palette.TRUTH}; --prediction: {palette.PREDICTION} }}\n"
 _JOINTS = re.compile(r"(?<=[=,_+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")
 
 
@@ -34,7 +36,7 @@ def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart])
     environment.filters["breakable"] = _breakable
     drawing, places = chart.embed(charts)
     parts = {
-        "style": Markup(_text("style.css")),
+        "style": Markup(_COLOURS + _text("style.css")),
         "behaviour": Markup(_text("page.js")),
         "library": Markup(chart.library()) if charts else "",
         "drawing": Markup(drawing),

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dmf_cli.results import palette
 from dmf_cli.results.cases import Example
-from dmf_cli.results.examples import PREDICTION, TRUTH
 from dmf_cli.results.report.table import number
 
 LONGEST = 360  # pixels a side in the report; the folder has them larger
 QUALITY = 84
-# More than one class: told apart by colour, on both sides of the slider (Okabe & Ito).
-CLASSES = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,29 +45,29 @@ class Picture:
     start: int
 
 
-def pictures(cases: Sequence[Example], rows: Sequence[Mapping[str, str]]) -> list[Picture]:
+def pictures(cases: Sequence[Example], rows: Sequence[Mapping[str, str]], classes: int = 2) -> list[Picture]:
     """``cases`` in their order, worst first.
 
     Args:
         cases: of one evaluation.
         rows: its table per image, for the numbers under each.
+        classes: background included; several have their colours on both sides of the slider.
     """
     known = {row["id"]: row for row in rows}
-    return [_picture(case, known.get(case.id, {})) for case in cases]
+    return [_picture(case, known.get(case.id, {}), classes) for case in cases]
 
 
-def _picture(case: Example, row: Mapping[str, str]) -> Picture:
+def _picture(case: Example, row: Mapping[str, str], classes: int) -> Picture:
     step = max(1, math.ceil(max(case.truth.shape[:2]) / LONGEST))
     image, truth, prediction = (part[::step, ::step] for part in (case.image, case.truth, case.prediction))
-    several = max(int(truth.max(initial=0)), int(prediction.max(initial=0))) > 1
     return Picture(
         case.id,
         case.kind,
         row.get("outcome", "").replace("_", " ") or case.kind,
         _facts(case, row),
         _jpeg(_smooth(case.image, step, image)),
-        _mask(truth, CLASSES if several else (TRUTH,)),
-        _mask(prediction, CLASSES if several else (PREDICTION,)),
+        _mask(truth, palette.outlines(classes, palette.TRUTH)),
+        _mask(prediction, palette.outlines(classes, palette.PREDICTION)),
         truth.shape[0],
         truth.shape[1],
         start(truth, prediction),
@@ -118,14 +116,13 @@ def _mask(labels: np.ndarray, colours: Sequence[str]) -> str:
 
     border = _border(labels)
     indices = np.where(labels > 0, 1 + 2 * ((labels.astype(int) - 1) % len(colours)) + border, 0)
-    palette, opacity = [0, 0, 0], [0]
+    colours_of, opacity = [0, 0, 0], [0]
     for colour in colours:
-        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-        palette += rgb + rgb
+        colours_of += [*palette.rgb(colour)] * 2
         opacity += [70, 255]
     size = (labels.shape[1], labels.shape[0])
     picture = Image.frombytes("P", size, indices.astype(np.uint8).tobytes())
-    picture.putpalette(palette)
+    picture.putpalette(colours_of)
     buffer = io.BytesIO()
     picture.save(buffer, format="png", transparency=bytes(opacity), optimize=True)
     return _uri(buffer, "png")

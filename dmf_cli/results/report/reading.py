@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dmf_cli import hints
 from dmf_cli.errors import DmfError, RunFolderError
-from dmf_cli.results import cases, recorder, tables
+from dmf_cli.results import cases, headline, recorder, tables
 from dmf_cli.results.atomic import told
 from dmf_cli.results.cases import Example
 from dmf_cli.results.comparison import loading
@@ -139,7 +140,9 @@ def _lacking(facts: Facts) -> list[str]:
     if not facts.epochs and not any("epochs.csv" in line for line in facts.problems):
         lacks.append(f"{facts.path / 'epochs.csv'}: no finished epoch, so there are no curves")
     if facts.state == "completed" and not facts.summaries and not any("summary" in p for p in facts.problems):
-        lacks.append(f"{facts.path / 'metrics'}: no scores; `dmf eval {facts.path}` writes them")
+        lacks.append(
+            f"{facts.path / 'metrics'}: no scores; `{hints.command('eval', facts.path)}` writes them"
+        )
     return lacks
 
 
@@ -164,7 +167,8 @@ def _columns(needed: str, file: Path) -> Columns:
 
 def _status(file: Path) -> dict[str, Any]:
     """What ``status.json`` says; a part of it that makes no sense is left out."""
-    found, kinds = _json(file), {"best": dict, "epochs": int, "skipped_steps": int, "message": str}
+    found = _json(file)
+    kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
     return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}
 
 
@@ -186,9 +190,13 @@ def _summary(file: Path) -> dict[str, Any]:
     try:  # whatever a table of it needs has to be there
         tables.title(found), tables.notes(found), tables.sections(found)
     except (KeyError, TypeError, AttributeError, ValueError):
-        what = f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again"
-        raise RunFolderError(what) from None
+        raise _damaged(file) from None
     return found
+
+
+def _damaged(file: Path) -> RunFolderError:
+    again = hints.command("eval", file.parent.parent)
+    return RunFolderError(f"{file} is damaged: `{again}` writes it again")
 
 
 def _nan(value: Any) -> Any:
@@ -205,8 +213,8 @@ def _rows(file: Path) -> list[dict[str, str]]:
             raise RunFolderError(f"{file} is damaged ({error})") from None
     whole = [row for row in rows if None not in row and None not in row.values()]
     if rows and (len(whole) < len(rows) or "foreground.dice" not in rows[0]):
-        raise RunFolderError(f"{file} is damaged: `dmf eval {file.parent.parent}` writes it again")
-    return whole
+        raise _damaged(file)
+    return [headline.with_mean(row) for row in whole]
 
 
 def _tail(file: Path) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.results import figure as look
+from dmf_cli.results import headline
 from dmf_cli.results.plots import metric
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import chart
@@ -88,15 +89,15 @@ def _metrics(epochs: Columns, best: Mapping[str, Any]) -> Chart:
     title = "Validation, mean over images at network resolution"
     made = _one(epochs, "metrics", title, series, wide=True, height=300)
     made.model.y_range.start, made.model.y_range.end = 0, 1
-    epoch, monitor = best.get("epoch"), next((key for key in best if key != "epoch"), None)
-    if epoch in epochs["epoch"] and monitor is not None:
+    epoch, (monitor, value) = best.get("epoch"), headline.kept(best)
+    if epoch in epochs["epoch"] and value is not None:
         from bokeh.models import Span
 
         made.model.add_layout(
             Span(location=float(epoch), dimension="height", line_dash="dashed", name="mark")
         )
         made.caption += (
-            f" The dashed line is the epoch that was kept: {epoch}, {metric(monitor)} {_3(best[monitor])}."
+            f" The dashed line is the epoch that was kept: {epoch}, {metric(monitor)} {_3(value)}."
         )
     return made
 

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.results import plots, tables
+from dmf_cli import hints
+from dmf_cli.results import confusion, headline, palette, plots, tables
 from dmf_cli.results.identity import as_asked
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import run_charts
@@ -32,12 +33,11 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `dmf resume {path}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `dmf resume {path}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
-BACKGROUND = "Class background"
 _NUMBER = re.compile(r"^[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
 
@@ -54,7 +54,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "subtitle": _subtitle(facts.config),
         "state": facts.state,
         "when": when(facts.status.get("started")),
-        "advice": ADVICE.get(facts.state, "").format(path=facts.path),
+        "advice": ADVICE.get(facts.state, "").format(resume=hints.command("resume", facts.path)),
         "message": str(facts.status.get("message") or ""),
         "log": facts.log,
         "problems": facts.problems,
@@ -65,13 +65,25 @@ def context(facts: Facts) -> dict[str, Any]:
         "data": _data(facts),
         "scores": [_score(name, figures) for name, figures in facts.summaries.items()],
         "groups": {name: charts for name, charts in groups.items() if charts},
-        "cases": {n: pictures(kept, facts.per_image.get(n, [])) for n, kept in facts.cases.items()},
+        "cases": {
+            n: pictures(kept, facts.per_image.get(n, []), len(_classes(facts, n)))
+            for n, kept in facts.cases.items()
+        },
+        "legend": next((found for n in facts.cases if (found := palette.legend(_classes(facts, n)))), []),
         "images": [_images(name, rows) for name, rows in facts.per_image.items()],
         "epochs": _epochs(facts.epochs),
         "environment": _environment(facts.environment),
         "command": str(facts.environment.get("command") or ""),
         "config": _yaml(facts.config),
     }
+
+
+def _classes(facts: Facts, name: str) -> list[str]:
+    """The classes of an evaluation, background first; where its summary is lost those of another."""
+    for one in (name, *facts.summaries):
+        if one in facts.summaries:
+            return list(facts.summaries[one]["classes"])
+    return []
 
 
 def _subtitle(config: Mapping[str, Any]) -> str:
@@ -92,6 +104,9 @@ def _leaf(config: Mapping[str, Any], group: str, key: str) -> str:
 def _warnings(facts: Facts) -> list[str]:
     found = [f"{n}: {line}" for n, figures in facts.summaries.items() for line in tables.warnings(figures)]
     skipped = facts.status.get("skipped_steps")
+    for name in facts.status.get("never_predicted") or ():
+        epoch = (facts.status.get("best") or {}).get("epoch")
+        found.append(f"validation: {name} is never predicted in epoch {epoch}, which is kept")
     if isinstance(skipped, int) and skipped:
         found.append(f"{skipped} training steps had a loss that was NaN or infinite, and made no update")
     return found
@@ -101,20 +116,23 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     """(name, figure, what it is of), the answer first."""
     found = []
     for name, figures in list(facts.summaries.items())[:1]:
-        counts = figures["counts"]
+        counts, scope = figures["counts"], headline.scope(figures)
+        several = len(figures["classes"]) - 1 if scope == headline.MEAN else 0
         for metric in ("dice", "iou"):
-            one = figures["foreground"].get(metric, {})
+            one = figures[scope].get(metric, {})
             spread = cell(one.get("std", math.nan)).text
-            label = f"{tables.LABELS[metric]}, {name}"
+            label = f"{tables.LABELS[metric]}, {name}" + (f", mean over {several} classes" if several else "")
             found.append(
                 (label, cell(one.get("mean", math.nan)).text, f"± {spread} over {one.get('n')} images")
             )
         missed = counts.get("missed", 0) + counts.get("no_overlap", 0)
         found.append(("Lesions not found", str(missed), f"of {counts.get('with_truth')} images with one"))
+        if confused := confusion.confused(figures):
+            found.append(("Lesions of another class", str(confused[0]), f"of {confused[1]} lesions"))
         found.append(("False alarms", str(counts.get("false_alarm")), _without(counts)))
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
-        monitor, value = next(((k, v) for k, v in best.items() if k != "epoch"), ("", None))
+        monitor, value = headline.kept(best)
         of = f"of {len(facts.epochs.get('epoch', []))}: {plots.metric(monitor)} {cell(value).text}"
         found.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
@@ -176,12 +194,27 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
         f"{len(split[part])} {part}" for part in ("train", "val", "test") if isinstance(split.get(part), list)
     ]
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
-    found += [("Images", ", ".join(sizes)), ("Model", _params(facts.config.get("model")))]
+    found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
+    found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
+    found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")
     if isinstance(auxiliary, Mapping) and auxiliary.get("name") not in (None, "none"):
         found.append(("Auxiliary loss", _params(auxiliary)))
     return [(name, value) for name, value in found if value]
+
+
+def _counted(counts: Any, least: int = 1) -> str:
+    """Images of each stratum, if there are at least so many strata."""
+    named = counts if isinstance(counts, Mapping) and len(counts) >= least else {}
+    return ", ".join(f"{name} {number}" for name, number in named.items())
+
+
+def _groups(split: Mapping[str, Any]) -> str:
+    """What is kept on one side, in words."""
+    words, groups = str(split.get("grouping") or ""), split.get("groups")
+    several = len(groups) if isinstance(groups, Mapping) else 0
+    return words or (f"{several} groups of several images" if several else "")
 
 
 def _params(group: Any) -> str:
@@ -199,13 +232,22 @@ def _score(name: str, figures: dict[str, Any]) -> dict[str, Any]:
         cells = [[_sortable(row[j]) for j in filled] for row in rows]
         columns = [tables.COLUMNS[j] for j in filled]
         made.append(Table(f"score-{name}-{i}", heading.capitalize(), columns, cells))
+    background = f"class {next(iter(figures['classes']))}".capitalize()
     return {
         "name": name,
         "title": tables.title(figures),
-        "tables": [one for one in made if one.caption != BACKGROUND],
-        "folded": [one for one in made if one.caption == BACKGROUND],
+        "tables": [*(one for one in made if one.caption != background), *_confusion(name, figures)],
+        "folded": [one for one in made if one.caption == background],
         "notes": tables.notes(figures),
     }
+
+
+def _confusion(name: str, figures: dict[str, Any]) -> list[Table]:
+    """Which class is taken for which, per lesion and per pixel."""
+    return [
+        Table(f"confusion-{name}-{i}", heading, columns, [[_sortable(text) for text in row] for row in rows])
+        for i, (heading, (columns, rows)) in enumerate(confusion.sections(figures).items())
+    ]
 
 
 def _sortable(text: str) -> Cell:
@@ -217,15 +259,17 @@ def _sortable(text: str) -> Cell:
 
 
 def _images(name: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """One row an image, the worst first."""
+    """One row an image, the worst first; with several classes their means, and the Dice of their union."""
+    scope = headline.scope(rows[0])
     columns = {
         **PER_IMAGE,
-        **{f"foreground.{m}": tables.LABELS[m] for m in METRICS if f"foreground.{m}" in rows[0]},
+        **{f"{scope}.{m}": tables.LABELS[m] for m in METRICS if f"{scope}.{m}" in rows[0]},
     }
+    if scope == headline.MEAN:
+        columns["foreground.dice"] = "Dice of the union"
     columns = {key: label for key, label in columns.items() if key in rows[0]}
-    order = sorted(
-        rows, key=lambda row: (math.isnan(number(row["foreground.dice"])), number(row["foreground.dice"]))
-    )
+    dice = headline.metric(rows[0])
+    order = sorted(rows, key=lambda row: (math.isnan(number(row[dice])), number(row[dice])))
     cells = [
         [Cell(row["id"], row["id"]), *(_value(key, row[key]) for key in columns)] for row in order[:MOST_ROWS]
     ]

@@ -14,6 +14,7 @@ from dmf_cli.results.report.chart import Chart
 
 MOST_DOTS = 20_000
 CURVES = {
+    "val_mean_dice": ("Validation Dice, mean over classes", "0 to 1"),
     "val_foreground_dice": ("Validation Dice", "0 to 1"),
     "val_objective": ("Validation objective", "loss"),
 }

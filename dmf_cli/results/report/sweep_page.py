@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
+from dmf_cli.results import headline
 from dmf_cli.results.comparison import loading, settings, tables
+from dmf_cli.results.comparison import notes as comparison_notes
 from dmf_cli.results.comparison.compare import Comparison, compare
 from dmf_cli.results.comparison.intervals import Interval
 from dmf_cli.results.report import drawing, sweep_charts
@@ -20,7 +22,7 @@ def context(
     paths: Sequence[Path],
     file: Path,
     *,
-    metric: str = "foreground.dice",
+    metric: str | None = None,
     by: Sequence[str] | None = None,
     baseline: str | None = None,
 ) -> dict[str, Any]:
@@ -59,12 +61,14 @@ def context(
         "states": ", ".join(f"{count} {state}" for state, count in states.items()),
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),
-        "verdict": found.verdict if found else "",
-        "notes": [note for note in tables.notes(found) if not note.startswith("Result: ")] if found else [],
+        "answer": comparison_notes.answer(found) if found else [],
+        "notes": comparison_notes.notes(found)[1:] if found else [],
         "comparison": _comparison(found) if found else None,
+        "events": _events(found) if found else [],
+        "weights": _weights(found) if found else None,
         "repetitions": _repetitions(found) if found else None,
         "charts": charts,
-        "runs": _listed(runs, metric, file),
+        "runs": _listed(runs, found.metric if found else metric or "foreground.dice", file),
     }
 
 
@@ -131,6 +135,27 @@ def _comparison(found: Comparison) -> Table:
     return Table("comparison", caption, tables.COLUMNS, rows)
 
 
+def _events(found: Comparison) -> list[Table]:
+    """What no score counts, a table a kind: false alarms, missed lesions."""
+    columns = tables.COLUMNS[:-2]
+    return [
+        Table(f"events{i}", heading, columns, [[_sortable(text) for text in one[:-2]] for one in rows])
+        for i, (heading, rows) in enumerate(tables.event_cells(found).items())
+    ]
+
+
+def _weights(found: Comparison) -> Table | None:
+    """How far the weights moved; None without any."""
+    rows = [
+        [cell(row.group.name), cell(one.term), cell(one.mean), cell(one.low), cell(one.high)]
+        for row in found.rows
+        for one in row.weights
+    ]
+    columns = ("setting", "term", "mean weight", "lowest", "highest")
+    caption = "Weights over all steps of all runs of a setting"
+    return Table("weights", caption, columns, rows, frozenset({0, 1})) if rows else None
+
+
 def _by_lower(text: str, interval: Interval) -> Cell:
     """An interval is sorted by its lower end: that is what a setting has at the least."""
     return Cell(text, None if math.isnan(interval.low) else interval.low)
@@ -161,9 +186,8 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
     for run in runs:
         place, best = places.get(run.path), run.status.get("best") or {}
         scored = run.summaries.get("test", {})
-        scope, _, name = metric.partition(".")
-        value = scored.get(scope, {}).get(name, {}).get("mean") if scope == "foreground" else None
-        known = [v for k, v in best.items() if k != "epoch"]
+        scope, _, name = metric.rpartition(".")
+        value = _figures(scored, scope).get(name, {}).get("mean")
         epochs = run.status.get("epochs")
         done = int(max(run.epochs.get("epoch", [0])))
         rows.append(
@@ -173,7 +197,7 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
                 cell(settings.words(place.setting) if place else None),
                 cell(settings.words(place.repetition) if place else None),
                 Cell(f"{done} of {epochs}" if epochs else str(done), done),
-                cell(known[0] if known else None),
+                cell(headline.kept(best)[1]),
                 cell(value),
                 Cell(duration(run.seconds), run.seconds),
                 cell(str(run.status.get("message") or "")),
@@ -201,10 +225,21 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
     )
 
 
+def _figures(summary: dict[str, Any], scope: str) -> dict[str, Any]:
+    """The figures of ``foreground``, ``mean`` or ``class.NAME`` in a summary; nothing where it has none."""
+    kind, _, name = scope.partition(".")
+    found = summary.get("classes", {}).get(name, {}) if kind == "class" else summary.get(scope, {})
+    return found if isinstance(found, dict) else {}
+
+
 def _link(run: Path, file: Path) -> str:
-    """To the report of the run where there is one, else to its folder; relative, so that a copy works."""
+    """To the report of the run where there is one, else to its folder; relative, so that a copy works.
+
+    Both without symbolic links: a browser goes up from where a page really is.
+    """
     from urllib.parse import quote
 
     target = run / "report.html"
-    inside = os.path.relpath(target if target.is_file() else run, file.resolve().parent)
+    where = run.resolve() / target.name if target.is_file() else run.resolve()
+    inside = os.path.relpath(where, file.parent.resolve())
     return quote(Path(inside).as_posix())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hints
 from dmf_cli.errors import RunFolderError
 from dmf_cli.results import places
 from dmf_cli.results.atomic import write_atomic
@@ -61,8 +62,8 @@ def after_run(path: Path) -> None:
     try:
         written = write([path])
     except (Exception, KeyboardInterrupt) as error:
-        why = " ".join(str(error).split()) or "interrupted"
-        log.warning("no report (%s: %s); `dmf report %s` tries again", type(error).__name__, why, path)
+        why, again = " ".join(str(error).split()) or "interrupted", hints.command("report", path)
+        log.warning("no report (%s: %s); `%s` tries again", type(error).__name__, why, again)
         return
     log.info("report written in %.1f s to %s", written.seconds, written.file)
     for line in written.problems:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from dmf_cli.results import headline
 from dmf_cli.results.run_folder import RunFolder
 
 log = logging.getLogger("dmf")
@@ -90,8 +91,16 @@ def check(config: Config) -> None:
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is left out."""
-    means = {metric: figures["mean"] for metric, figures in summary["foreground"].items()}
+    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is left out.
+
+    With several classes ``mean_dice`` (over classes) comes first, then ``foreground_dice`` (of their union).
+    """
+    scopes = [headline.MEAN, headline.UNION] if headline.scope(summary) == headline.MEAN else [headline.UNION]
+    means = {
+        f"{scope}_{metric}" if len(scopes) > 1 else metric: figures["mean"]
+        for scope in scopes
+        for metric, figures in summary[scope].items()
+    }
     return {metric: float(mean) for metric, mean in means.items() if mean == mean}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import __version__
+from dmf_cli import __version__, hints
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.comparison.loading import flat
 from dmf_cli.results.run_folder import RunFolder
@@ -38,7 +38,7 @@ def check(config: Mapping[str, Any]) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         what = f"tracker=mlflow needs {' and '.join(missing)}"
-        raise ConfigError(f"{what}: pip install 'dmf-cli[mlflow]', or take tracker=none")
+        raise ConfigError(f"{what}: {hints.install('mlflow')}, or take tracker=none")
 
 
 class MLflow:

@@ -19,7 +19,10 @@ def composed():
 
 @pytest.fixture
 def finished(tmp_path, composed):
-    """``finished("name", scores, weighting="var", seed=1)`` writes one completed run."""
+    """``finished("name", scores, weighting="var", seed=1)`` writes one completed run.
+
+    ``columns`` stand beside the score in the table per image, ``scored`` are settings of the score.
+    """
 
     def write(
         name,
@@ -30,6 +33,8 @@ def finished(tmp_path, composed):
         fingerprint="abc",
         metric=None,
         auto=(),
+        columns=None,
+        scored=None,
         **changes,
     ):
         folder = tmp_path / "sweep" / name
@@ -44,12 +49,14 @@ def finished(tmp_path, composed):
             scores = {f"image {i:03}": value for i, value in enumerate(scores)}
         split = {"dataset": dataset, "fingerprint": fingerprint, "test": list(scores)}
         (folder / "split.json").write_text(json.dumps(split))
-        settings = {"threshold": 0.5, "resolution": "original", "empty": "nan"}
+        settings = {"threshold": 0.5, "resolution": "original", "empty": "nan", **(scored or {})}
         (folder / "metrics/test_summary.json").write_text(json.dumps({"settings": settings}))
         with (folder / "metrics/test_per_image.csv").open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["id", metric or "foreground.dice", "foreground.fpr"])
-            writer.writerows([k, "" if np.isnan(v) else v, 1 - v] for k, v in scores.items())
+            more = columns or {"foreground.fpr": [1 - v for v in scores.values()]}
+            writer.writerow(["id", metric or "foreground.dice", *more])
+            table = zip(scores, scores.values(), *more.values(), strict=True)
+            writer.writerows([k, *("" if np.isnan(v) else v for v in row)] for k, *row in table)
         with (folder / "epochs.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["epoch", "val_foreground_dice", "val_objective"])

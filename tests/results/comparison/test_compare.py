@@ -75,16 +75,27 @@ def test_the_direction_of_every_metric_is_known():
         assert value != seen["wrong"][name], name
 
 
-def test_images_that_do_not_count_are_left_out_of_means_and_pairs(finished):
+def test_every_figure_is_of_the_images_that_all_runs_can_score(finished):
+    """A false alarm makes an image count for one setting alone: it is in no mean and no difference."""
     for seed in range(2):
         finished(f"a{seed}", [0.5, np.nan, 0.7], "fixed", seed)
         finished(f"b{seed}", [0.6, 0.0, 0.8], "var", seed)
     found = compare([finished("c", [0.6, 0.0, 0.8], "mad", 0).parent], metric=DICE)
     rows = by_name(found)
     assert rows["weighting=fixed"].mean.mean == pytest.approx(0.6)
-    assert rows["weighting=var"].mean.mean == pytest.approx(1.4 / 3)
-    # The false alarm is in the difference of the means, though no image stands against it.
-    assert rows["weighting=var"].versus.difference.mean == pytest.approx(1.4 / 3 - 0.6)
+    assert rows["weighting=var"].mean.mean == pytest.approx(0.7)
+    assert rows["weighting=var"].own == pytest.approx(1.4 / 3)  # as in the runs' own tables
+    assert rows["weighting=var"].versus.difference.mean == pytest.approx(0.1)
+    assert rows["weighting=var"].versus.effect_images == 1.0
+    assert found.images == ("image 000", "image 002")
+    assert [(one.kind, one.images) for one in found.counted.excluded] == [("unscored", ("image 001",))]
+    assert "2 of 3 test images count; not: 1 undefined in at least one run" in " ".join(tables.notes(found))
+    (gaps,) = found.events
+    assert {row.group.name: (row.mean, row.only, row.baseline_only) for row in gaps.rows} == {
+        "weighting=var": (0.0, 0, 1),
+        "weighting=mad": (0.0, 0, 1),
+        "weighting=fixed": (1.0, 0, 0),
+    }
     assert not rows["weighting=mad"].versus.paired
 
 
@@ -151,10 +162,8 @@ def test_the_least_p_of_settings_with_unequal_seeds(finished):
         for strategy in ("fixed", "var", *(["mad"] if seed == 0 else [])):
             folder = finished(f"{strategy}{seed}", rng.uniform(0.4, 0.6, 9), strategy, seed)
     notes = " ".join(tables.notes(compare([folder.parent], metric=DICE)))
-    assert (
-        "exact permutation of 6 pairs of repetitions or unpaired repetitions, 0.062 to 0.29 at least" in notes
-    )
-    assert "p both: for new images or new seeds and images" in notes
+    assert "exact permutation of 6 pairs of repetitions or unpaired repetitions, 0.062 to 1 at least" in notes
+    assert "p both: for new seeds and images" in notes
 
 
 def test_folds_of_one_split_are_pooled(finished):
@@ -254,18 +263,19 @@ def test_only_some_of_the_runs(sweep, finished):
         compare([folder], metric=DICE, only=[("dataset.nane", "busi")])
 
 
-def test_seeds_that_both_have_are_pairs(finished):
+def test_a_difference_is_that_of_the_means_beside_it(finished):
+    """Ten seeds against ten with two in common: all runs count, not the two pairs."""
     rng = np.random.default_rng(0)
-    image = rng.uniform(0.3, 0.9, 10)
-    for seed in range(5):
-        shift = rng.normal(0, 0.05)
-        finished(f"f{seed}", image + shift, "fixed", seed)
-        if seed > 1:
-            folder = finished(f"v{seed}", image + shift + 0.1, "var", seed).parent
-    one = by_name(compare([folder], metric=DICE))["weighting=var"].versus
-    assert one.paired
-    np.testing.assert_allclose(one.by_seed, [0.1] * 3)
-    assert one.difference.mean == pytest.approx(0.1)  # of the three pairs, not of three against five
+    for seed in range(10):
+        finished(f"f{seed}", 0.78 + rng.normal(0, 0.01, 10), "fixed", seed)
+        gain = -0.03 if seed < 2 else 0.03
+        folder = finished(f"v{seed}", 0.78 + gain + rng.normal(0, 0.01, 10), "var", seed + 8).parent
+    rows = by_name(compare([folder], metric=DICE))
+    one = rows["weighting=var"].versus
+    assert (one.paired, one.shared, len(one.by_seed)) == (False, 2, 0)
+    means = [rows[f"weighting={name}"].mean.mean for name in ("var", "fixed")]
+    assert one.difference.mean == pytest.approx(means[0] - means[1])
+    assert one.difference.mean > 0
 
 
 def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished, tmp_path):

@@ -50,11 +50,11 @@ def test_wilcoxon_is_the_count_of_all_signs():
     assert significance.wilcoxon(values) == pytest.approx(exact)
 
 
-def test_wilcoxon_ignores_images_without_a_pair():
-    assert math.isnan(significance.wilcoxon(np.array([np.nan, np.nan])))
+def test_wilcoxon_at_the_ends():
+    assert math.isnan(significance.wilcoxon(np.array([])))
     assert significance.wilcoxon(np.zeros(3)) == 1.0
-    values = np.array([0.1, np.nan, 0.3, -0.05, 0.2, 0.12])
-    assert significance.wilcoxon(values) == pytest.approx(stats.wilcoxon(values[~np.isnan(values)]).pvalue)
+    values = np.array([0.1, 0.3, -0.05, 0.2, 0.12])
+    assert significance.wilcoxon(values) == pytest.approx(stats.wilcoxon(values).pvalue)
 
 
 def test_smallest_p_is_what_the_tests_give_at_best():
@@ -82,10 +82,10 @@ def test_effect_sizes():
     for few in ([0.1], [0.1, 0.2], [0.1, 0.1, 0.1]):
         assert math.isnan(significance.effect_size(np.array(few)))
     # Ranks 1, 2, 3 of sizes 0.1, 0.2, 0.3: (3 + 2 - 1) / 6.
-    assert significance.rank_biserial(np.array([0.3, -0.1, 0.2, 0.0, np.nan])) == pytest.approx(4 / 6)
+    assert significance.rank_biserial(np.array([0.3, -0.1, 0.2, 0.0])) == pytest.approx(4 / 6)
     assert significance.rank_biserial(np.array([-0.3, -0.1])) == -1.0
     assert significance.rank_biserial(np.zeros(2)) == 0.0
-    assert math.isnan(significance.rank_biserial(np.array([np.nan])))
+    assert math.isnan(significance.rank_biserial(np.array([])))
 
 
 def test_hedges_g_is_not_biased():

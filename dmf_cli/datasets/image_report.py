@@ -1,0 +1,94 @@
+"""What a user should know of the images of a dataset: files that are skipped, turned photographs, dark greys.
+
+`dmf data check` lists it, `dmf train` says it in its first lines.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dmf_cli.datasets import pairs
+from dmf_cli.datasets.decode import orientation
+from dmf_cli.datasets.remark import Remark
+from dmf_cli.datasets.suffixes import counted, looks_like_image
+
+log = logging.getLogger("dmf")
+DARK = 64.0  # of 255: an image whose greys span less has lost most of its contrast
+_MAGIC = re.compile(r"[*?[]")
+
+
+def skipped(root: Path, patterns: pairs.Patterns) -> list[Remark]:
+    """Image files below the folder of ``patterns.images`` that are neither images nor masks nor excluded.
+
+    Such as X.PNG where the pattern is ``*.png``, or photographs of a phone in HEIC.
+    """
+    fixed = []
+    for part in Path(patterns.images).parts[:-1]:
+        if _MAGIC.search(part):
+            break
+        fixed.append(part)
+    base = root.joinpath(*fixed)
+    found = {file for file in base.rglob("*") if looks_like_image(file.relative_to(root)) and file.is_file()}
+    if not found:
+        return []
+    read = set(pairs.image_files(root, patterns))
+    masks = set(pairs.files_like_masks(root, patterns))
+    hidden = pairs.excluded(root, patterns.exclude)
+    left = sorted(found - read - masks - hidden)
+    if not left:
+        return []
+    text = (
+        f"not read in {base}: {counted(left)} (first {left[0].relative_to(root)}): convert them, widen "
+        "dataset.images, or name them in dataset.exclude"
+    )
+    return [Remark("skipped", tuple(map(str, left)), text)]
+
+
+def turned(files: Mapping[str, Path]) -> list[Remark]:
+    """Photographs that are read as viewers show them; ``files``: id -> file."""
+    found = tuple(name for name, file in files.items() if orientation(file) > 1)
+    if not found:
+        return []
+    text = (
+        f"the EXIF orientation turns {len(found)} of {len(files)} images (first {found[0]}): their masks "
+        "must fit what viewers show"
+    )
+    return [Remark("turned", found, text)]
+
+
+def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) -> list[Remark]:
+    """Images with little contrast, where ``normalize`` does not stretch it.
+
+    Args:
+        ids: of the images.
+        ranges: (darkest, brightest) grey of each, of 255, without the extreme pixels.
+        normalize: ``unit``, ``minmax`` or ``zscore``.
+    """
+    if normalize != "unit":
+        return []
+    narrow = [(name, ends) for name, ends in zip(ids, ranges, strict=True) if ends[1] - ends[0] < DARK]
+    if not narrow:
+        return []
+    name, (low, high) = narrow[0]
+    text = (
+        f"{len(narrow)} of {len(ids)} images use less than a quarter of the grey range (first {name}: "
+        f"{low:.3g} to {high:.3g} of 255): if they hold 12 bits in 16, dataset.range=[0,4095]; else "
+        "dataset.normalize=minmax stretches them"
+    )
+    return [Remark("dark", tuple(name for name, _ in narrow), text)]
+
+
+def grey_range(image: np.ndarray) -> tuple[float, float]:
+    """(darkest, brightest) grey, without the 1 % of pixels at either end; of at most some 16,000 pixels."""
+    step = max(1, int(np.sqrt(image.shape[0] * image.shape[1]) // 128))
+    low, high = np.percentile(image[::step, ::step], (1, 99))
+    return float(low), float(high)
+
+
+def warn(remarks: Iterable[Remark]) -> None:
+    """Say them in the log, a line each."""
+    for remark in remarks:
+        log.warning("%s", remark.text)

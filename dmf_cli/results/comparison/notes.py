@@ -1,0 +1,85 @@
+"""What stands above and below the tables of a comparison: the answer first, then what the figures are."""
+
+from collections.abc import Sequence
+
+from dmf_cli.results.comparison.compare import Comparison
+from dmf_cli.results.comparison.versus import Versus
+
+RESULT = "Result: "
+
+
+def title(comparison: Comparison) -> str:
+    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``."""
+    return f"{comparison.metric} on {comparison.described}"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """The answer, what it would take to know more, and what the columns are."""
+    found = [row.versus for row in comparison.rows if row.versus]
+    over = sorted({row.mean.over for row in comparison.rows})
+    said = [
+        f"{RESULT}{'. '.join(answer(comparison))}",
+        f"Images: {comparison.counted.described}",
+        *conditions(comparison),
+        f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
+        f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
+    ]
+    if not found:
+        return said
+    return [
+        *said,
+        f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
+        f"first, about these networks only; p both: {_both(found)}, as the "
+        "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
+        "better or worse is said if p seeds and p both are .05 or less",
+        "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
+    ]
+
+
+def answer(comparison: Comparison) -> list[str]:
+    """Sentences, the plain answer first; then what can be excluded, and what limits it."""
+    return [said for said in (comparison.verdict, comparison.excluded, comparison.power) if said]
+
+
+def conditions(comparison: Comparison) -> list[str]:
+    """What was kept equal, what was not, and how the weights moved."""
+    n = sorted({len(row.group.means) for row in comparison.rows})
+    same = [f"{one.name} {one.value}" for one in comparison.kept if one.same]
+    other = [f"{one.name} {one.value}" for one in comparison.kept if not one.same]
+    (same if len(n) == 1 else other).append(f"n {_range([str(count) for count in n])}")
+    lines = [f"Kept equal: {'; '.join(same)}"] if same else []
+    lines += [f"Not kept equal: {'; '.join(other)}"] if other else []
+    moved = [
+        f"{row.group.name}: {', '.join(one.described for one in row.weights)}"
+        for row in comparison.rows
+        if row.weights
+    ]
+    mean = "Weights, mean over steps (lowest to highest)"
+    return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
+
+
+def _both(found: Sequence[Versus]) -> str:
+    """``for new seeds and images``; one repetition against several says nothing."""
+    over = sorted({one.difference.over for one in found} - {"nothing"})
+    return f"for new {' or new '.join(over)}" if over else "not known of one repetition"
+
+
+def _within(comparison: Comparison) -> str:
+    """What a repetition is the mean of, where it is more than one run."""
+    if len(comparison.within) < 2:
+        return ""
+    keys = dict.fromkeys(key for part in comparison.within for key, _ in part)
+    return f" (seeds), each the mean of {len(comparison.within)} runs that differ in {' and '.join(keys)}"
+
+
+def _counted(found: Sequence[Versus]) -> str:
+    """``8 pairs of repetitions, 0.0078 at least with so many``; of several, the smallest and the largest."""
+    pairs = sorted({len(one.by_seed) for one in found if one.paired})
+    parts = [f"{_range([str(n) for n in pairs])} pairs of repetitions"] if pairs else []
+    parts += ["unpaired repetitions"] if any(not one.paired for one in found) else []
+    least = sorted({f"{one.smallest_p:.2g}" for one in found}, key=float)
+    return f"{' or '.join(parts)}, {_range(least)} at least with so many"
+
+
+def _range(values: Sequence[str]) -> str:
+    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"

@@ -1,0 +1,99 @@
+"""Images that cannot be used: all of them are told at once, or left out."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmf_cli.datasets import bad, keeping
+from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.survey import survey
+from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
+
+DATA = {"name": "set", "images": "images/*.png", "masks": "masks/{stem}.png"}
+CONFIG = {"image_size": 8, "resize": "stretch", "normalize": "unit"}
+PARTS = {"train": [0, 1, 2], "val": [3, 4], "test": [5, 6]}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Images 0 to 6; 1 is cut off, the mask of 3 is no image, that of 5 has another size."""
+    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "cache"))
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(7):
+        pixels = rng.integers(0, 255, (9, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+        Image.fromarray((pixels > 99).astype(np.uint8) * 255).save(tmp_path / f"masks/{number}.png")
+    return tmp_path
+
+
+def damage(root):
+    file = root / "images/1.png"
+    file.write_bytes(file.read_bytes()[:-40])
+    (root / "masks/3.png").write_text("no image")
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(root / "masks/5.png")
+
+
+def assert_names_all(error):
+    lines = str(error).splitlines()
+    assert lines[0] == "3 images cannot be used:"
+    assert ["images/1.png cannot be read" in lines[1], "masks/3.png cannot be read" in lines[2]] == [True] * 2
+    assert "masks/5.png is 5x4 pixels and its image images/5.png 8x9" in lines[3]
+    assert lines[4] == "mend or remove them, or leave them out by dataset.on_bad=skip"
+    assert len(error.errors) == 3
+    assert pickle.loads(pickle.dumps(error)).args == error.args  # a sweep's worker sends it home
+
+
+@pytest.mark.parametrize("mode", ["memory", "disk", "none"])
+def test_bad_files_of_all_parts_are_told_at_once_before_the_training(root, mode):
+    dataset = FolderDataset(**DATA, dir=root)
+    damage(root)
+    with pytest.raises(bad.BadFilesError) as caught:
+        keeping.open_parts(dataset, PARTS, mode, CONFIG)
+    assert_names_all(caught.value)
+
+
+def test_the_search_for_near_duplicates_tells_them_at_once_too(root):
+    dataset = FolderDataset(**DATA, dir=root)
+    damage(root)
+    with pytest.raises(bad.BadFilesError) as caught:
+        survey(dataset)
+    assert_names_all(caught.value)
+
+
+def test_a_single_bad_file_is_one_line_of_its_own_kind(root):
+    (root / "images/1.png").write_text("no image")
+    with pytest.raises(UnreadableError, match=r"^[^\n]*images/1\.png cannot be read[^\n]*$"):
+        survey(FolderDataset(**DATA, dir=root))
+
+
+def test_they_are_left_out_if_one_says_so(root, caplog):
+    damage(root)
+    dataset = FolderDataset(**DATA, dir=root, on_bad="skip")
+    assert dataset.ids == tuple(f"images/{number}" for number in (0, 2, 4, 6))
+    assert len(dataset.strata) == 4
+    assert len(survey(dataset).areas) == 4
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("left out because they cannot be used (dataset.on_bad=skip): 3 of 7 images\n")
+    assert all(f"/{name}.png" in line for name in ("images/1", "masks/3", "masks/5"))
+
+
+def test_nothing_but_bad_files_is_an_error_still(root):
+    for file in root.glob("images/*"):
+        file.write_text("no image")
+    with pytest.raises(DatasetError, match="7 images cannot be used"):
+        FolderDataset(**DATA, dir=root, on_bad="skip")
+
+
+def test_a_message_names_some_of_very_many():
+    errors = [UnreadableError(str(number)) for number in range(25)]
+    with pytest.raises(bad.BadFilesError, match=r"25 images cannot be used(.|\n)*  19\n  \.\.\. and 5 more"):
+        bad.refuse(errors)
+
+
+def test_the_choice_is_checked(root):
+    with pytest.raises(UnknownNameError, match=r"unknown dataset\.on_bad 'skpi': did you mean 'skip'"):
+        FolderDataset(**DATA, dir=root, on_bad="skpi")

@@ -1,0 +1,56 @@
+"""What the training images looked like, and which others look otherwise."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dmf_cli.datasets.prepared import Prepared
+from dmf_cli.training import inputs
+
+
+@pytest.fixture
+def part():
+    rng = np.random.default_rng(0)
+    levels = np.linspace(0.3, 0.6, 20)[:, None, None, None]
+    images = np.clip(levels + 0.1 * rng.standard_normal((20, 16, 16, 1)), 0, 1).astype(np.float32)
+    return Prepared(images, np.zeros((20, 16, 16), np.uint8), [str(i) for i in range(20)])
+
+
+def test_images_of_the_training_are_not_unlike_it_and_others_are(part, tmp_path):
+    inputs.write(tmp_path / "inputs.json", part)
+    note = inputs.read(tmp_path / "inputs.json")
+    assert note["images"] == 20
+    assert [inputs.unlike(note, image) for image in part.images] == [None] * 20
+    assert inputs.unlike(note, part.images[10] / 16).startswith("mean 0.02")  # 12 bits kept in 16
+    assert inputs.unlike(note, 1 - part.images[0]).startswith("bright 0.9")  # inverted
+    assert inputs.unlike(note, 0.45 + 0 * part.images[0]).startswith("deviation 0, in training 0.0")  # flat
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", "{}", '{"range": {}}', '{"usual_deviation": 1, "range": {"mean": [1]}}']
+)
+def test_a_run_without_a_note_is_no_error(tmp_path, content):
+    file = tmp_path / "inputs.json"
+    if content is not None:
+        file.write_text(content)
+    assert inputs.read(file) is None
+
+
+def test_many_images_are_looked_at_evenly(part, monkeypatch):
+    monkeypatch.setattr(inputs, "IMAGES", 5)
+    found = inputs.describe(part)
+    assert found["images"] == 5
+    assert found["range"]["mean"] == pytest.approx([part.images[0].mean(), part.images[-1].mean()], abs=1e-5)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_dark_images_are_told_where_nothing_stretches_them(part):
+    images = part.images.copy()
+    images[3] /= 16
+    dark = Prepared(images, np.zeros((20, 16, 16), np.uint8), part.ids)
+    (remark,) = inputs.dark(dark, "unit")
+    assert remark.where == ("3",)
+    assert "1 of 20 images use less than a quarter of the grey range (first 3: " in remark.text
+    assert "dataset.range=[0,4095]" in remark.text
+    assert inputs.dark(dark, "minmax") == inputs.dark(part, "unit") == []
