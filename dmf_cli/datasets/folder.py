@@ -201,7 +201,9 @@ class FolderDataset(Dataset):
         with self._lock:
             if self._looked is None:
                 files = sorted({file for pair in self._pairs for file in pair.masks})
-                sources = [functools.partial(_facts, file, self.ignore) for file in files]
+                sources = [
+                    functools.partial(_facts, file, self.ignore, self._reading.max_pixels) for file in files
+                ]
                 self._looked = mask_report.look(self._key, sources, self.classes, self.threshold)
             return self._looked
 
@@ -209,7 +211,7 @@ class FolderDataset(Dataset):
         return f"{self.fingerprint()}\0{self.reading()}"
 
     def _read_mask(self, path: Path) -> np.ndarray:
-        image = open_image(path)
+        image = open_image(path, self._reading.max_pixels)
         if self.colours:
             return coding.nearest(
                 planes.colours(image),
@@ -238,8 +240,8 @@ class FolderDataset(Dataset):
         return mask_values.foreground(pixels, level, lossy=image.format in planes.JPEG, counted=counted)
 
 
-def _facts(path: Path, ignore: coding.Ignored) -> mask_values.Facts:
-    return mask_values.facts(open_image(path), str(path), ignore)
+def _facts(path: Path, ignore: coding.Ignored, max_pixels: int) -> mask_values.Facts:
+    return mask_values.facts(open_image(path, max_pixels), str(path), ignore)
 
 
 def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
