@@ -8,9 +8,12 @@ TensorFlow, JAX and PyTorch. Everything is imported on first use, so that ``impo
 import importlib
 from typing import Any
 
+from dmf_cli import _registration
+
 __version__ = "0.1.0"
 __all__ = ["Auxiliary", "FusedModel", "fuse", "losses", "metrics", "models", "weighting"]
 
+_registration.announce()
 _FROM_FUSION = ("Auxiliary", "FusedModel", "fuse")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli import _void, losses, weighting
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 Tensor = Any
 Loss = Callable[..., Any]
@@ -24,15 +24,23 @@ def resolve_loss(loss: str | Loss) -> Loss:
     return losses.unchecked(loss)
 
 
-def resolve_terms(terms: str | Sequence[str] | Mapping[str, str | Loss]) -> dict[str, Loss]:
-    """Name -> loss, in order; at least one, none twice."""
+def resolve_terms(
+    terms: str | Sequence[str] | Mapping[str, str | Loss],
+) -> tuple[dict[str, Loss], list[float] | None]:
+    """Name -> loss, in order, at least one, none twice; and the coefficients of an expression."""
+    coefficients = None
     if isinstance(terms, str):
-        terms = [part.strip() for part in terms.split("+")]
+        from dmf_cli.config import expression  # the language of `dmf train loss=...`
+
+        written = expression.parse(terms, losses.__registry__).coefficients
+        terms = list(written)
+        if any(value != 1.0 for value in written.values()):
+            coefficients = list(written.values())
     if not isinstance(terms, Mapping):
         terms = _named(terms)
     if not terms:
         raise ConfigError('no loss terms: name at least one, for example ["dice", "bce"]')
-    return {name: resolve_loss(loss) for name, loss in terms.items()}
+    return {name: resolve_loss(loss) for name, loss in terms.items()}, coefficients
 
 
 def _named(terms: Sequence[str]) -> dict[str, str]:
@@ -46,22 +54,56 @@ def _named(terms: Sequence[str]) -> dict[str, str]:
     return {name: name for name in terms}
 
 
-def resolve_strategy(strategy: str | weighting.Strategy) -> weighting.Strategy:
-    """A strategy by its name (with its defaults), or the strategy itself."""
+def resolve_strategy(
+    strategy: str | weighting.Strategy, coefficients: Sequence[float] | None = None
+) -> weighting.Strategy:
+    """A strategy by its name, or the strategy itself; with ``coefficients`` of the terms, if there are."""
     if isinstance(strategy, str):
-        return weighting.get(strategy)
+        strategy = _named_strategy(strategy)
     if not isinstance(strategy, weighting.Strategy):
         raise ConfigError(
             f"weighting is {strategy!r}: give a name ({', '.join(weighting.__registry__)}) "
             "or what dmf_cli.weighting.get(name, ...) returns"
         )
-    return strategy
+    if coefficients is None:
+        return strategy
+    if strategy.prior is not None:
+        raise ConfigError(
+            f"the loss terms have coefficients and weighting {strategy.name} has prior={strategy.prior}: "
+            "give one of them"
+        )
+    return type(strategy)(**{**strategy.get_config(), "prior": list(coefficients)})
+
+
+def _named_strategy(name: str) -> weighting.Strategy:
+    """What `dmf list weightings` calls ``name``: a strategy with its defaults, or a preset of one."""
+    from dmf_cli.config import paths
+
+    if name in weighting.__registry__ or name not in (presets := paths.options("weighting")):
+        if name not in weighting.__registry__:
+            raise UnknownNameError("weighting", name, sorted({*weighting.__registry__, *presets}))
+        # How long an epoch is, is known when `fit` is called.
+        return weighting.get(name, **({"steps_per_epoch": 1} if name == "dwa" else {}))
+    import yaml
+
+    base, *others = paths.lineage("weighting", name)
+    params: dict[str, Any] = {}
+    for option in others:
+        text = (paths.conf_dir() / "weighting" / f"{option}.yaml").read_text(encoding="utf-8")
+        params |= {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
+    return weighting.get(base, **params)
 
 
 def needs(loss: Loss) -> tuple[str, ...]:
     """What ``loss`` takes of the truth beside the labels, if it is there: none, or ``("distance",)``."""
     function = loss.func if isinstance(loss, functools.partial) else loss
     return tuple(getattr(function, "needs", ()))
+
+
+def is_ours(loss: Loss) -> bool:
+    """Whether ``loss`` is one of :mod:`dmf_cli.losses`, perhaps with parameters."""
+    function = loss.func if isinstance(loss, functools.partial) else loss
+    return str(getattr(function, "__module__", "")).startswith("dmf_cli.losses")
 
 
 def labels(y_true: Tensor) -> Tensor:

@@ -19,9 +19,12 @@ from dmf_cli import _void, losses, weighting
 from dmf_cli._auxiliary import Auxiliary as Auxiliary
 from dmf_cli._backend import replica_mean, replicas, to_numpy
 from dmf_cli._gradients import term_statistics
+from dmf_cli._inputs import NO_WEIGHTS, SEVERAL, check_batch, check_labels, first_batch, steps_of_epoch
+from dmf_cli._progress_bar import FusedProgress
 from dmf_cli._terms import (
     Loss,
     Tensor,
+    is_ours,
     labels,
     needs,
     resolve_loss,
@@ -32,6 +35,7 @@ from dmf_cli._terms import (
 )
 from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
+from dmf_cli.losses._common import as_float32
 from dmf_cli.weighting import check_terms
 
 
@@ -45,15 +49,23 @@ def fuse(
 
     Args:
         model: a Keras model whose single output is probabilities ``(batch, *spatial, classes)``.
-        terms: names from :mod:`dmf_cli.losses` (``["dice", "bce"]`` or ``"dice+bce"``), or a mapping of
-            any name to such a name or to a function ``(y_true, y_pred) -> scalar``.
-        weighting: a strategy or its name.
+        terms: names from :mod:`dmf_cli.losses` (``["dice", "bce"]``), an expression of them as in
+            ``dmf train`` (``"dice+bce"``, ``"dice:0.7+ce:0.3"``), or a mapping of any name to such a name or
+            to a function ``(y_true, y_pred) -> scalar``.
+        weighting: a strategy, or any name of ``dmf list weightings``. The coefficients of an expression
+            multiply its weights; ``"fixed"`` takes them as they are.
         auxiliary: the fading auxiliary loss, or None.
 
     Returns:
         A model to compile with an optimizer only; ``fit`` logs ``loss``, ``loss.TERM``, ``weight.TERM``,
         ``share.TERM`` (w_i L_i), ``objective`` (the sum with the coefficients as fixed weights), ``raw_sum``
-        (of the weights before they are rescaled to ``total``), ``gamma`` and ``aux`` per epoch.
+        (of the weights before they are rescaled to ``total``), ``gamma`` and ``aux`` per epoch, and prints
+        the loss, the weights and your metrics. In validation (``val_loss``, which Keras's callbacks watch)
+        and in ``evaluate``, ``loss`` is the objective: it moves neither with the weights nor with the
+        fading auxiliary loss.
+
+        Before the first step ``fit`` looks at the labels and at what the network makes of two images:
+        masks of 0 and 255, integer labels, logits and weights of samples or classes are an error.
 
     Example:
         >>> net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
@@ -75,6 +87,8 @@ class FusedModel(keras.Model):
         record_steps: steps of an epoch whose per-step values are kept (see :attr:`recorder`); 0 keeps none.
         insight_every: every so many of these steps the norms of the terms' gradients at the logits and the
             cosines between them are kept too (see :attr:`insight`); 0 never.
+        check: whether ``fit`` looks at labels and predictions first; only where a loss of this package is a
+            term, for functions of your own may want other labels.
 
     Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) the loss is scaled by 1 / replicas
     and the weighting sees the mean of each loss over the replicas. That is what one device does with the
@@ -93,12 +107,20 @@ class FusedModel(keras.Model):
         *,
         record_steps: int = 0,
         insight_every: int = 0,
+        check: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
-        self._terms = resolve_terms(terms)
-        self.strategy = resolve_strategy(weighting)
+        if len(getattr(network, "outputs", None) or [None]) > 1:
+            raise ConfigError(
+                f"the network has {len(network.outputs)} outputs: give one that ends in the probabilities, "
+                "keras.Model(network.inputs, network.outputs[0])"
+            )
+        self._terms, coefficients = resolve_terms(terms)
+        self.strategy = resolve_strategy(weighting, coefficients)
+        self._steps_are_known = weighting != "dwa"
+        self.check = check
         check_terms(self.strategy, self._terms)
         if not isinstance(auxiliary, Auxiliary | None):
             raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
@@ -160,6 +182,49 @@ class FusedModel(keras.Model):
         """Probabilities of the network."""
         return self.network(inputs, training=training)
 
+    def fit(self, x: Any = None, y: Any = None, *rest: Any, **options: Any) -> Any:
+        """Like that of Keras, after a look at the data; see :func:`fuse`.
+
+        Raises:
+            ConfigError: what the losses cannot be computed from.
+        """
+        for name in ("class_weight", "sample_weight"):
+            if options.get(name) is not None:
+                raise ConfigError(NO_WEIGHTS.format(name=name))
+        if not self._steps_are_known:
+            steps = steps_of_epoch(x, {**({"batch_size": rest[0]} if rest else {}), **options})
+            config = {**self.strategy.get_config(), "steps_per_epoch": steps}
+            self.strategy, self._steps_are_known = type(self.strategy)(**config), True
+        if self.check:
+            x = self._checked(x, y, options.get("validation_data"))
+        verbose = options.get("verbose", rest[2] if len(rest) > 2 else "auto")
+        if verbose and len(rest) < 4:
+            options["callbacks"] = self._with_progress(options.get("callbacks"))
+        return super().fit(x, y, *rest, **options)
+
+    def _checked(self, x: Any, y: Any, validation: Any) -> Any:
+        """``x``, once the labels and what the network makes of two images are what our losses take."""
+        every = [*self._terms.values(), *([self._auxiliary_loss] if self._auxiliary_loss else [])]
+        if not any(map(is_ours, every)):
+            return x
+        x, batch = first_batch(x, y)
+        check_batch(batch, self.network)
+        if isinstance(validation, tuple | list) and len(validation) == 2:
+            check_labels(validation[1], self.network(first_batch(*validation)[1][0]))
+        return x
+
+    def _with_progress(self, callbacks: Any) -> Any:
+        """``callbacks`` with a progress bar that leaves out most of the logs, unless there is one."""
+        callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            return callbacks
+        found = list(callbacks or [])
+        if any(isinstance(one, keras.callbacks.ProgbarLogger) for one in found):
+            return found
+        columns = self._means.columns
+        hidden = [name for name in columns if not name.startswith("weight.")]
+        return [*found, FusedProgress([*hidden, *(f"val_{name}" for name in columns)])]
+
     def compute_loss(
         self,
         x: Tensor = None,
@@ -170,20 +235,27 @@ class FusedModel(keras.Model):
     ) -> Tensor:
         """The fused objective (a scalar); while training it also advances the strategy's memory."""
         if sample_weight is not None:
+            raise ConfigError(NO_WEIGHTS.format(name="sample_weight"))
+        if isinstance(y_pred, Mapping | list | tuple):
+            raise ConfigError(SEVERAL.format(count=len(y_pred)))
+        if training and not self._steps_are_known:
             raise ConfigError(
-                "sample_weight is not supported by a fused loss: weigh classes in the losses instead"
+                'weighting "dwa" compares the means of whole epochs: use fit, or give '
+                'weighting.get("dwa", steps_per_epoch=...)'
             )
         if self._compile_loss is not None:
             raise ConfigError("compile(loss=...) would be ignored by a fused model: give an optimizer only")
-        y_pred = ops.cast(y_pred, "float32")
+        y_pred = as_float32(y_pred)
         raw = ops.stack([term_value(name, loss, y, y_pred) for name, loss in self._terms.items()])
         step = _read(self._memory["step"])
         weights = self._advance(step, raw, y, y_pred) if training else _read(self._memory["weights"])
-        total, gamma, aux = ops.sum(weights * raw), ops.zeros(()), ops.zeros(())
+        # Keras's callbacks watch val_loss: there it must be the same sum in every epoch.
+        used = weights if training else self._objective_weights()
+        total, gamma, aux = ops.sum(used * raw), ops.zeros(()), ops.zeros(())
         if self.auxiliary is not None and self._auxiliary_loss is not None:
             gamma = self.auxiliary.gamma(step)
             aux = term_value("auxiliary", self._auxiliary_loss, y, y_pred)
-            total = total + gamma * aux
+            total = total + gamma * aux if training else total
         self._track(raw, weights, gamma, aux, ops.shape(y_pred)[0])
         if training and self.recorder is not None:
             seen = replica_mean(ops.concatenate([raw, ops.stack([total, aux])]))
@@ -250,6 +322,8 @@ class FusedModel(keras.Model):
             "auxiliary": auxiliary,
             "record_steps": self.recorder.capacity if self.recorder is not None else 0,
             "insight_every": self.insight_every,
+            "check": self.check,
+            "steps_are_known": self._steps_are_known,
         }
 
     @classmethod
@@ -262,7 +336,10 @@ class FusedModel(keras.Model):
         if config["auxiliary"]:
             auxiliary = config["auxiliary"]
             config["auxiliary"] = Auxiliary(**{**auxiliary, "loss": losses.deserialize(auxiliary["loss"])})
-        return cls(**config)
+        known = config.pop("steps_are_known", True)
+        model = cls(**config)
+        model._steps_are_known = known
+        return model
 
 
 def _read(variable: keras.Variable) -> Tensor:

@@ -49,23 +49,29 @@ def check(y_true: Any, y_pred: Any) -> None:
         y_pred: probabilities of the same shape, in [0, 1].
     """
     if is_concrete(y_pred):
-        p = _values(y_pred)
-        if not np.isfinite(p).all():
-            raise ConfigError(f"y_pred has {_count(~np.isfinite(p))} that are NaN or infinite")
-        if p.min() < -1e-5 or p.max() > 1 + 1e-3:
-            raise ConfigError(
-                f"y_pred has values from {p.min():g} to {p.max():g}: give probabilities from 0 to 1, "
-                "the output of a softmax or a sigmoid"
-            )
+        check_probabilities(values(y_pred))
     if is_concrete(y_true):
-        _check_labels(_values(y_true))
+        check_one_hot(values(y_true))
 
 
-def _check_labels(g: np.ndarray) -> None:
+def check_probabilities(p: np.ndarray) -> None:
+    """Raise ``ConfigError`` for predictions outside of [0, 1]."""
+    if not np.isfinite(p).all():
+        raise ConfigError(f"y_pred has {_count(~np.isfinite(p))} that are NaN or infinite")
+    if p.min() < -1e-5 or p.max() > 1 + 1e-3:
+        raise ConfigError(
+            f"y_pred has values from {p.min():g} to {p.max():g}: give probabilities from 0 to 1, "
+            "the output of a softmax or a sigmoid"
+        )
+
+
+def check_one_hot(g: np.ndarray) -> None:
+    """Raise ``ConfigError`` for labels outside of [0, 1], or that do not sum to 1 over several classes."""
     classes = g.shape[-1]
     what = f"one-hot labels of {classes} classes (0 to {classes - 1})" if classes > 1 else "a mask of 0 and 1"
     if not np.isfinite(g).all() or g.min() < 0 or g.max() > 1:
-        raise ConfigError(f"y_true has values from {g.min():g} to {g.max():g}: give {what}")
+        how = " (divide it by 255)" if classes == 1 and g.max() == 255 else ""
+        raise ConfigError(f"y_true has values from {g.min():g} to {g.max():g}: give {what}{how}")
     wrong = np.abs(g.sum(axis=-1) - 1.0) > ROUNDING
     if classes > 1 and wrong.any():
         raise ConfigError(
@@ -74,7 +80,8 @@ def _check_labels(g: np.ndarray) -> None:
         )
 
 
-def _values(tensor: Any) -> np.ndarray:
+def values(tensor: Any) -> np.ndarray:
+    """The values of a concrete tensor, float32."""
     # Cast afterwards: inside a traced function of JAX an operation on known values gives none.
     return np.asarray(ops.convert_to_numpy(tensor)).astype("float32")
 

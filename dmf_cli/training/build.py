@@ -40,6 +40,7 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
         helper,
         record_steps=steps_per_epoch,
         insight_every=config["trainer"].get("insight_every", 0),  # runs of version 0.1 have no such key
+        check=False,  # the datasets are checked where they are read
     )
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from dmf_cli import Auxiliary, fuse, losses, weighting
+from dmf_cli.config import paths
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.fusion import FusedModel
-from tests.fusion.toys import TERMS, X, Y, fit, fused, network
+from tests.fusion.toys import BATCH, STEPS, TERMS, Batches, X, Y, fit, fused, network
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,12 @@ def test_a_metric_and_a_single_term() -> None:
     [
         (lambda: fuse(network(), []), "no loss terms"),
         (lambda: fuse(network(), {}), "no loss terms"),
-        (lambda: fuse(network(), "dice+dcie"), "unknown loss 'dcie': did you mean 'dice'"),
+        (lambda: fuse(network(), "dice+dcie"), "unknown loss term 'dcie': did you mean 'dice'"),
         (lambda: fuse(network(), ["dice", "dice"]), "once"),
+        (lambda: fuse(network(), "dice+dice"), "appears twice"),
+        (lambda: fuse(network(), "dice:0"), "give a number above 0"),
+        (lambda: fuse(network(), "dice:0.7+ce:0.3", weighting.get("var", prior=[1, 2])), "give one of them"),
+        (lambda: fuse(two_outputs(), TERMS), "the network has 2 outputs: give one"),
         (lambda: fuse(network(), [losses.dice]), "without a name"),
         (lambda: fuse(network(), {"dice": 3}), "a loss term is 3"),
         (lambda: fuse(network(), TERMS, "varr"), "unknown weighting 'varr': did you mean 'var'"),
@@ -79,9 +84,74 @@ def test_an_unknown_term_is_an_unknown_name() -> None:
         fuse(network(), ["dcie"])
 
 
-def test_sample_weights_are_refused() -> None:
-    with pytest.raises(ConfigError, match="sample_weight is not supported"):
-        fit(fused(), sample_weight=np.ones(len(X)))
+def two_outputs() -> keras.Model:
+    net = network()
+    return keras.Model(net.inputs, [net.outputs[0], net.outputs[0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sample_weight", np.ones(len(X))), ("class_weight", {0: 1.0, 1: 5.0})]
+)
+def test_weights_of_samples_and_of_classes_are_refused(name: str, value) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} is not supported .* class_weights=\[1, 5\]"):
+        fit(fused(), **{name: value})
+
+
+@pytest.mark.parametrize("name", ["fixed", "var", "equal"])
+def test_coefficients_of_an_expression_multiply_the_weights(name: str) -> None:
+    model = fuse(network(), "dice:0.7+bce:0.3", name)
+    assert model.terms == ("dice", "bce")
+    expected = [0.5, 0.5] if name == "equal" else [0.7, 0.3]
+    np.testing.assert_allclose(model.memory["weights"], expected, rtol=1e-6)
+    model.compile("sgd")
+    logs = model.evaluate(X, Y, return_dict=True, verbose=0)
+    assert logs["loss"] == pytest.approx(0.7 * logs["loss.dice"] + 0.3 * logs["loss.bce"], rel=1e-5)
+
+
+def test_coefficients_of_an_expression_and_a_ready_strategy() -> None:
+    model = fuse(network(), "3*dice+bce", weighting.get("fixed", total=None))
+    np.testing.assert_allclose(model.memory["weights"], [3.0, 1.0])
+
+
+@pytest.mark.parametrize("name", paths.options("weighting"))
+def test_every_name_of_dmf_list_weightings(name: str) -> None:
+    assert fuse(network(), TERMS, name).strategy.name == paths.lineage("weighting", name)[0]
+
+
+def test_a_preset_has_its_own_parameters() -> None:
+    strategy = fuse(network(), TERMS, "var_reference_pets").strategy
+    assert (strategy.window, strategy.warmup) == (250, 100)
+    assert fuse(network(), TERMS, "softadapt_reference").strategy.reference is True
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        ((X, Y), {"batch_size": BATCH}),
+        ((X, Y), {"batch_size": 3, "validation_split": 0.25}),
+        ((Batches(), None), {}),
+        (
+            (((X[:BATCH], Y[:BATCH]) for _ in range(2 * STEPS)), None),
+            {"steps_per_epoch": STEPS, "shuffle": False},
+        ),
+    ],
+    ids=["arrays", "validation_split", "dataset", "generator"],
+)
+def test_dwa_learns_from_fit_how_long_an_epoch_is(data, options) -> None:
+    model = fuse(network(), TERMS, "dwa")
+    model.compile("sgd")
+    with pytest.raises(ConfigError, match="use fit, or give"):
+        model.train_on_batch(X[:BATCH], Y[:BATCH])
+    model.fit(*data, epochs=2, verbose=0, **options)
+    assert model.strategy.steps_per_epoch == STEPS
+    assert model.memory["step"] == 2 * STEPS
+
+
+def test_the_length_of_a_generator_is_not_known() -> None:
+    model = fuse(network(), TERMS, "dwa")
+    model.compile("sgd")
+    with pytest.raises(ConfigError, match="give fit\\(steps_per_epoch"):
+        model.fit(((X[:BATCH], Y[:BATCH]) for _ in range(2)), verbose=0)
 
 
 def test_a_loss_in_compile_is_refused() -> None:

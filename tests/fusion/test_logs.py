@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dmf_cli import losses, weighting
+from dmf_cli import Auxiliary, losses, weighting
 from dmf_cli.fusion import FusedModel, fuse
 from tests.fusion.toys import BATCH, STEPS, TERMS, X, Y, columns, fit, fused, measured, network, strategy
 
@@ -41,7 +41,36 @@ def test_the_validation_objective_does_not_move_with_the_weights() -> None:
     after = model.evaluate(X, Y, return_dict=True, verbose=0)
     assert after["objective"] == before["objective"]
     assert after["objective"] == pytest.approx(0.75 * after["loss.dice"] + 0.25 * after["loss.bce"], rel=1e-5)
-    assert after["loss"] != pytest.approx(before["loss"], rel=1e-3)
+    assert after["loss"] == before["loss"] == pytest.approx(after["objective"], rel=1e-6)
+
+
+def test_val_loss_stands_still_when_the_network_does() -> None:
+    model = fused(
+        auxiliary=Auxiliary("cbdice", gamma0=5.0, decay=1.0, every=1), optimizer=keras.optimizers.SGD(0.0)
+    )
+    stop = keras.callbacks.EarlyStopping(patience=2)
+    logs = fit(model, 12, validation_data=(X[:6], Y[:6]), callbacks=[stop])
+    assert len(logs["val_loss"]) == 3
+    assert logs["loss"][-1] < logs["loss"][0]  # the auxiliary loss fades
+    assert logs["val_loss"] == pytest.approx(logs["val_objective"], rel=1e-6)
+
+
+def test_fit_prints_the_loss_the_weights_and_the_metrics(capsys) -> None:
+    model = fuse(network(), TERMS, "fixed", Auxiliary("cbdice"))
+    model.compile("sgd", metrics=[keras.metrics.MeanSquaredError(name="mse")])
+    history = model.fit(X, Y, batch_size=BATCH, validation_data=(X, Y), verbose=2)
+    shown = [part.split(":")[0] for part in capsys.readouterr().out.splitlines()[-1].split(" - ")[1:]]
+    assert sorted(name for name in shown if "step" not in name) == [
+        "loss",
+        "mse",
+        "val_loss",
+        "val_mse",
+        "weight.bce",
+        "weight.dice",
+    ]
+    assert {"aux", "gamma", "loss.dice", "share.bce", "val_loss.dice"} <= set(history.history)
+    model.fit(X, Y, batch_size=BATCH, verbose=0)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_penalty_on_the_weights_is_part_of_the_loss() -> None:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from dmf_cli import Auxiliary, losses, weighting
 from dmf_cli.fusion import FusedModel
@@ -31,6 +32,26 @@ def test_mixed_precision_keeps_losses_and_memory_in_float32() -> None:
     rows = model.recorder.take()
     replayed = weighting.replay("var", columns(rows, "loss"), warmup=WARMUP, window=8)
     np.testing.assert_allclose(columns(rows, "weight"), replayed, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", losses.__registry__)
+def test_a_float16_head_has_finite_gradients_at_0_and_1(name: str, gradient) -> None:
+    truth = np.zeros((1, 4, 4, 2), "float16")
+    truth[:, :2, :, 0] = truth[:, 2:, :, 1] = 1.0
+    value, slope = gradient(lambda p: losses.get(name)(truth, p), 1 - truth)
+    assert slope.dtype == "float16"
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+
+
+def test_so_it_is_in_a_fused_model() -> None:
+    net = network(dtype="float16")
+    net.layers[-1].bias.assign([60.0, -60.0])  # sure of the background everywhere
+    model = FusedModel(net, ["ce"], "fixed", record_steps=9)
+    model.compile(keras.optimizers.SGD(0.01))
+    model.fit(X[:1], Y[:1], verbose=0)
+    assert np.isfinite(model.recorder.take()[0]["loss"])
+    assert all(np.isfinite(weights).all() for weights in net.get_weights())
 
 
 def test_float16_trains_with_a_scaled_loss() -> None:

@@ -1,6 +1,8 @@
 """FusedModel: what survives saving."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -9,6 +11,7 @@ import pytest
 
 from dmf_cli import Auxiliary, fuse, losses
 from dmf_cli.fusion import FusedModel
+from dmf_cli.metrics import ForegroundDice
 from tests.fusion.toys import TERMS, X, fit, fused, network, strategy
 
 
@@ -53,6 +56,30 @@ def test_a_keras_file_carries_everything_and_training_goes_on(tmp_path: Path) ->
     logs, expected = fit(again, 1), fit(model, 1)
     assert logs == expected
     same_memory(whole, again)
+
+
+# The first import of our package brings in nothing slow: the backend may be chosen after it.
+FIRST = "import sys, dmf_cli; assert not {'keras', 'numpy', 'hydra'} & set(sys.modules); import keras"
+
+
+@pytest.mark.parametrize("imports", [FIRST, "import keras, dmf_cli"])
+def test_a_keras_file_loads_in_a_new_process(imports: str, tmp_path: Path) -> None:
+    model = fuse(network(), TERMS, "var")
+    model.compile("sgd", metrics=[ForegroundDice()])
+    fit(model)
+    model.save(tmp_path / "model.keras")
+    code = f"""
+{imports}
+model = keras.models.load_model({str(tmp_path / "model.keras")!r})
+from dmf_cli import FusedModel
+assert isinstance(model, FusedModel)
+x, y = keras.ops.ones((1, 8, 8, 1)), keras.ops.ones((1, 8, 8, 2)) / 2
+assert "foreground_dice" in model.evaluate(x, y, verbose=0, return_dict=True)
+print(model.terms)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip().splitlines()[-1] == "('dice', 'bce')"
 
 
 def test_the_network_inside_is_deployed_alone(tmp_path: Path) -> None:

@@ -25,6 +25,21 @@ def images(count: int = STEPS * BATCH, size: int = 8) -> tuple[np.ndarray, np.nd
 X, Y = images()
 
 
+class Batches(keras.utils.PyDataset):
+    """The images in batches."""
+
+    def __init__(self, x: np.ndarray = X, y: np.ndarray = Y) -> None:
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return STEPS
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(index * BATCH, (index + 1) * BATCH)
+        return self.x[part], self.y[part]
+
+
 def network(seed: int = 0, **last) -> keras.Model:
     """Two convolutions whose initial values come from NumPy."""
     convolution = keras.layers.Conv2D
