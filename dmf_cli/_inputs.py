@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from dmf_cli._terms import labels
+from dmf_cli._terms import labels, valid
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._check import check_one_hot, check_probabilities, values
 from dmf_cli.losses._common import prepare
@@ -71,18 +71,20 @@ def check_batch(batch: tuple[Any, ...], predict: Callable[[Any], Any]) -> None:
 
 
 def check_labels(y: Any, y_pred: Any) -> None:
-    """Raise ``ConfigError`` unless ``y`` is one-hot; it may have more samples than ``y_pred``.
+    """Raise ``ConfigError`` unless ``y`` is one-hot where it counts; it may have more samples than ``y_pred``.
 
     NaN is let through: the guards of the training skip such a step.
     """
-    y = labels(y)
+    counted, y = valid(y), labels(y)
     if isinstance(y, Mapping | list | tuple):
         raise ConfigError(f"y is a {type(y).__name__}: give one array of one-hot labels")
     for start in range(0, len(y), ROWS):
         part = values(y[start : start + ROWS])
         if start == 0:
             prepare(part[:1], y_pred[:1])
-        if np.isfinite(part).all():
+        if counted is not None:
+            part = part[(values(counted[start : start + ROWS]) > 0)[..., 0]]
+        if part.size and np.isfinite(part).all():
             check_one_hot(part)
 
 

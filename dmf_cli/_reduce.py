@@ -13,6 +13,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli import _void
 from dmf_cli._backend import adds_in_a_tree
 
 Tensor = Any
@@ -49,7 +50,13 @@ def pixel_mean(x: Tensor) -> Tensor:
 
 
 def size(x: Tensor) -> Tensor:
-    """The number of values of ``x`` as a float: with 2^31 of them an integer would overflow."""
+    """The number of values of ``x`` as a float: with 2^31 of them an integer would overflow.
+
+    Of ``(batch, *spatial, channels)`` only pixels that count, where :mod:`dmf_cli._void` knows them.
+    """
+    valid = _void.mask()
+    if valid is not None and len(x.shape) == len(valid.shape):
+        return ops.maximum(total(valid), 1.0) * x.shape[-1]
     found = 1.0
     for side in ops.shape(x):
         found = found * (float(side) if isinstance(side, int) else ops.cast(side, "float32"))

@@ -6,9 +6,8 @@ from typing import Any
 
 from keras import ops
 
-from dmf_cli import losses, weighting
+from dmf_cli import _void, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.losses import _void
 
 Tensor = Any
 Loss = Callable[..., Any]

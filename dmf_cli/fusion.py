@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from dmf_cli import losses, weighting
+from dmf_cli import _void, losses, weighting
 from dmf_cli._auxiliary import Auxiliary as Auxiliary
 from dmf_cli._backend import replica_mean, replicas, to_numpy
 from dmf_cli._gradients import term_statistics
@@ -35,7 +35,6 @@ from dmf_cli._terms import (
 )
 from dmf_cli._tracking import GradientRecorder, StepRecorder, TermMeans
 from dmf_cli.errors import ConfigError
-from dmf_cli.losses import _void
 from dmf_cli.losses._common import as_float32
 from dmf_cli.weighting import check_terms
 

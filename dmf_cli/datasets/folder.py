@@ -201,7 +201,9 @@ class FolderDataset(Dataset):
         with self._lock:
             if self._looked is None:
                 files = sorted({file for pair in self._pairs for file in pair.masks})
-                sources = [functools.partial(_facts, file, self.ignore) for file in files]
+                sources = [
+                    functools.partial(_facts, file, self.ignore, self._reading.max_pixels) for file in files
+                ]
                 self._looked = mask_report.look(self._key, sources, self.classes, self.threshold)
             return self._looked
 
@@ -209,13 +211,13 @@ class FolderDataset(Dataset):
         return f"{self.fingerprint()}\0{self.reading()}"
 
     def _read_mask(self, path: Path) -> np.ndarray:
-        image = open_image(path)
+        image = open_image(path, self._reading.max_pixels)
         if self.colours:
             return coding.nearest(
                 planes.colours(image),
                 self.colours,
                 path,
-                lossy=image.format == "JPEG",
+                lossy=image.format in planes.LOSSY,
                 ignore=self.ignore.colours,
             )
         if self._binary:
@@ -235,11 +237,11 @@ class FolderDataset(Dataset):
             return pixels > self.threshold
         counted = ~mask_values.void(image, self.ignore) if self.ignores else None
         level = self._look().level
-        return mask_values.foreground(pixels, level, lossy=image.format == "JPEG", counted=counted)
+        return mask_values.foreground(pixels, level, lossy=image.format in planes.JPEG, counted=counted)
 
 
-def _facts(path: Path, ignore: coding.Ignored) -> mask_values.Facts:
-    return mask_values.facts(open_image(path), str(path), ignore)
+def _facts(path: Path, ignore: coding.Ignored, max_pixels: int) -> mask_values.Facts:
+    return mask_values.facts(open_image(path, max_pixels), str(path), ignore)
 
 
 def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:

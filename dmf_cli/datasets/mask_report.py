@@ -183,7 +183,9 @@ def _kept(key: Callable[[], str], make: Callable[[], dict[str, Any]]) -> dict[st
     with contextlib.suppress(OSError, ValueError):
         digest = hashlib.sha256(f"{VERSION}\0{key()}".encode()).hexdigest()[:24]
         file = cache_folder() / "masks" / f"{digest}.json"
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and "remarks" in found:
+            return found
     made = make()
     if file is not None:
         with contextlib.suppress(OSError, DmfError):

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from dmf_cli.datasets import coding
-from dmf_cli.datasets.planes import INDICES, colours, plane
+from dmf_cli.datasets.planes import INDICES, JPEG, colours, plane
 from dmf_cli.datasets.remark import Remark
 
 TOP = 128  # from here on values a sixteenth below the maximum are the maximum: 254 and 255
@@ -53,7 +53,7 @@ def facts(image: Image.Image, name: str, ignore: coding.Ignored | None = None) -
     grey = values[kept]
     top = float(grey.max())
     areas = int((grey > 0).sum()), int((grey > top / 2).sum())
-    lossy = image.format == "JPEG"
+    lossy = image.format in JPEG
     hues = _hues(colours(image)) if lossy and image.mode == "RGB" else []
     if hues:
         kind, told = ("labels" if len(hues) > 1 else "soft"), tuple(hues)
@@ -204,7 +204,11 @@ def _codes(image: Image.Image, values: np.ndarray) -> tuple[np.ndarray, Callable
         return (values if (shown == shown[:, :1]).all() else np.asarray(image)), number
     if image.mode in ("RGB", "RGBA") and values.dtype == np.uint8:
         pixels = colours(image)
-        if (pixels != pixels[..., :1]).any() and values.max(initial=0) >= INDICES and image.format != "JPEG":
+        if (
+            (pixels != pixels[..., :1]).any()
+            and values.max(initial=0) >= INDICES
+            and image.format not in JPEG
+        ):
             return coding.pack(pixels), lambda code: coding.written(coding.unpack(np.array([int(code)]))[0])
     return values, number
 

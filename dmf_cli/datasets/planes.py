@@ -4,6 +4,8 @@ import numpy as np
 from PIL import Image
 
 INDICES = 32  # grey values of masks are 255, or spread up to it; below this they are numbers of classes
+JPEG = ("JPEG", "MPO")
+LOSSY = (*JPEG, "JPEG2000", "WEBP")  # or may be: their colours may be a little off
 _PHOTOMETRIC = 262  # TIFF tag; 0: white is zero
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli._reduce import total
+from dmf_cli._void import others
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -59,7 +60,7 @@ def mcc(
     tp = total(y_true * y_pred, axes) + smooth
     fp = total((1.0 - y_true) * y_pred, axes)
     fn = total(y_true * (1.0 - y_pred), axes)
-    tn = total((1.0 - y_true) * (1.0 - y_pred), axes) + smooth
+    tn = total(others(y_true) * (1.0 - y_pred), axes) + smooth
     # Two roots: the product of four counts of a volume would leave float32.
     size = ops.sqrt((tp + fp) * (tp + fn)) * ops.sqrt((tn + fp) * (tn + fn))
     weights = present_weights(total(y_true, axes), weights, absent)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli._reduce import average, pixel_mean, size, total
+from dmf_cli._void import only_valid, others
 from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
 from dmf_cli.losses._sums import weighted_mean
 
@@ -24,7 +25,7 @@ def safe_log(p: Tensor) -> Tensor:
 def smooth_labels(y_true: Tensor, amount: float, classes: int) -> Tensor:
     """Labels g (1 - amount) + amount / classes."""
     within("label_smoothing", amount, 0.0 <= amount < 1.0, "a number from 0 to below 1")
-    return y_true * (1.0 - amount) + amount / classes if amount else y_true
+    return y_true * (1.0 - amount) + only_valid(amount / classes) if amount else y_true
 
 
 def categorical_mean(loss: Tensor, y_true: Tensor, class_weights: Sequence[float] | None) -> Tensor:
@@ -49,7 +50,7 @@ def binary_mean(
     if weights is None:
         return average(positive + negative)
     if positive.shape[-1] == 1:
-        weight = weights[1] * y_true + weights[0] * (1.0 - y_true)
+        weight = weights[1] * y_true + weights[0] * others(y_true)
         loss = weights[1] * positive + weights[0] * negative
         return total(loss) / ops.maximum(total(weight), EPSILON)
     each = total(positive + negative, range(len(positive.shape) - 1))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli._reduce import total
+from dmf_cli._void import others
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -59,7 +60,7 @@ def sensspec(
     positive(smooth=smooth)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
-    error, rest = ops.square(y_true - y_pred), 1.0 - y_true
+    error, rest = ops.square(y_true - y_pred), others(y_true)
     truth = total(y_true, axes)
     inside = total(error * y_true, axes) / (truth + smooth)
     outside = total(error * rest, axes) / (total(rest, axes) + smooth)

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from dmf_cli import _void
 from dmf_cli._reduce import total
 from dmf_cli.losses._common import Pool, Tensor, choose, prepare, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
@@ -53,14 +54,22 @@ def pixel_cross_entropy(y_true: Tensor, y_pred: Tensor, label_smoothing: float =
     return -ops.sum(loss, axis=-1)
 
 
+def _counted(rows: Tensor) -> Tensor:
+    """How many pixels of each row count, ``(rows,)``; the others have a loss of 0."""
+    valid = _void.mask()
+    if valid is None:
+        return ops.full((ops.shape(rows)[0],), ops.cast(ops.shape(rows)[1], "float32"))
+    return total(ops.reshape(valid, ops.shape(rows)), (1,))
+
+
 def _mean_of_largest(rows: Tensor, fraction: float) -> Tensor:
     """The mean of the largest ``fraction`` of each row ``(rows, n)``."""
     n = ops.shape(rows)[1]
-    exact = ops.cast(n, "float32") * fraction + 1e-3  # 57 % of 100 pixels is 56.999996 in float32
+    exact = _counted(rows) * fraction + 1e-3  # 57 % of 100 pixels is 56.999996 in float32
     count = ops.maximum(ops.cast(exact, "int32"), 1)
     # Only the threshold comes from sorting: nothing is differentiated through it.
     ordered = ops.sort(ops.stop_gradient(rows), axis=1)
-    threshold = ops.take(ordered, n - count, axis=1)[:, None]
+    threshold = ops.take_along_axis(ordered, (n - count)[:, None], axis=1)
     above, tie = ops.cast(rows > threshold, "float32"), ops.cast(rows == threshold, "float32")
     count = ops.cast(count, "float32")
     part = (count - total(above, (1,))) / total(tie, (1,))

@@ -1,8 +1,9 @@
 """Pixels that count in no loss: the mask of those that do, known to every loss while a term is computed.
 
 A fused model that is given ``{"labels": ..., "valid": ...}`` sets labels and probabilities of the others to 0
-in all channels, so that they add nothing to a sum. What is left are numbers of pixels and ``1 - g``, which
-the functions here give. A loss keeps its signature ``(y_true, y_pred)``; without a mask nothing changes.
+in all channels, so that they add nothing to a sum. What is left is ``1 - g``, which is here, and the number
+of pixels, see :func:`dmf_cli._reduce.size`. A loss keeps its signature ``(y_true, y_pred)``; without a mask
+nothing changes.
 """
 
 import contextlib
@@ -52,9 +53,3 @@ def only_valid(values: Tensor | float) -> Tensor | float:
     """``values``, and 0 where a pixel does not count."""
     valid = mask()
     return values if valid is None else values * valid
-
-
-def pixels(axes: tuple[int, ...] | None = None) -> Tensor | None:
-    """How many pixels count, over ``axes`` of the mask (None: all), at least 1; None: all of them do."""
-    valid = mask()
-    return None if valid is None else ops.maximum(ops.sum(valid, axis=axes), 1.0)
