@@ -92,6 +92,8 @@ def complete(line: str) -> list[str]:
         found = actions()
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
         found = _overrides(words, word)
+    elif words[0] in ("resume", "extend") and len(words) > 1:
+        found = _changes(words, word)
     else:
         found = _arguments(words[0], word)
     return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
@@ -106,6 +108,18 @@ def _arguments(command: str, word: str) -> list[str]:
     if command == "compare" and word.startswith("-"):
         return ["--by", "--baseline", "--metric", "--only", "--difference", "--output", "--help"]
     return {"completion": [*SHELLS, "--install"], "doctor": ["--json"]}.get(command, [])
+
+
+def _changes(words: list[str], word: str) -> list[str]:
+    """What may differ in a run that is resumed or extended."""
+    from dmf_cli.config.moving import PLACES
+
+    if words[0] == "resume":
+        return [f"{key}=" for key in PLACES]
+    if words[-1] == "--schedule":
+        return ["continue", "restart"]
+    keys = ["trainer.epochs", "trainer.patience", "run_dir", *PLACES]
+    return ["--schedule", "--help"] if word.startswith("-") else [f"{key}=" for key in keys]
 
 
 def _overrides(words: list[str], word: str) -> list[str]:
