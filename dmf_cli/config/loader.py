@@ -39,14 +39,14 @@ class Loader(ConfigLoaderImpl):
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
-        if str(default.config_path).startswith(f"{EXPERIMENT}/") and OmegaConf.is_dict(found.config):
+        if str(default.config_path).startswith(f"{EXPERIMENT}/") and isinstance(found.config, DictConfig):
             _leave_out(found.config, self._typed)
         return found
 
 
 def install() -> None:
     """Let Hydra use :class:`Loader`: it has no setting for that. Safe to call again."""
-    hydra_main.ConfigLoaderImpl = Loader
+    hydra_main.ConfigLoaderImpl = Loader  # type: ignore[misc]
 
 
 def as_hydra(word: str) -> str:
