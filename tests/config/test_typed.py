@@ -11,19 +11,16 @@ GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
 GROUPS = [group for group in paths.groups() if group != "experiment"]
 
 
-def options(group):
-    """All options; of the many loss terms those that build on nothing else, and a sum."""
-    return ["dice", "ce:1/3+iou"] if group == "loss" else paths.options(group)
+TYPED = {"loss": "ce:1/3+iou", "model": "unet_wide", "optimizer": "sgd", "dataset": "folder"}
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_every_option_that_is_typed_wins_over_every_experiment(group):
-    for option in options(group):
-        words = [f"{group}={option}", *GIVEN.get(option, [])]
-        plain = composer.compose_raw(words)[group]
-        for experiment in paths.options("experiment"):
-            found = composer.compose_raw([f"experiment={experiment}", *words])[group]
-            assert found == plain, (experiment, option)
+def test_an_option_that_is_typed_wins_over_every_experiment(group):
+    option = TYPED.get(group, paths.options(group)[0])
+    words = [f"{group}={option}", *GIVEN.get(option, [])]
+    plain = composer.compose_raw(words)[group]
+    for experiment in paths.options("experiment"):
+        assert composer.compose_raw([f"experiment={experiment}", *words])[group] == plain, experiment
 
 
 @pytest.mark.parametrize("name", paths.options("experiment"))
