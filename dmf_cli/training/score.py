@@ -16,7 +16,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import CheckpointError, ConfigError
 from dmf_cli.metrics import Full
-from dmf_cli.results import cases, plots, tables
+from dmf_cli.results import cases, identity, plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime
 from dmf_cli.training.data import image_options, output_channels
@@ -45,6 +45,7 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
+    identity.check_unedited(run.path, configs.load_run(run.path))
     trained, config = (
         configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
     )

@@ -15,8 +15,9 @@ from dmf_cli.cli.main import main
 from dmf_cli.config import moving
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.results import identity
+from dmf_cli.results.comparison import loading
 from dmf_cli.sweep import child
-from dmf_cli.training import build, starting, trainer
+from dmf_cli.training import build, score, starting, trainer
 from dmf_cli.training.extending import Origin, extend, going_on
 from tests.training.conftest import TINY
 
@@ -147,6 +148,8 @@ def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
     for attempt in (
         lambda: trainer.resume(copy),
         lambda: main_error(["extend", str(copy), "trainer.epochs=3"]),
+        lambda: loading.config_of(copy),
+        lambda: score.evaluate_run(copy, configs.load_run(copy), "test"),
     ):
         with pytest.raises(RunFolderError, match=says):
             attempt()
