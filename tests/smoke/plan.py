@@ -18,10 +18,11 @@ GIVEN = {
     "dataset": ["dataset.dir=."],
     "dataset/tfds": ["dataset.name=oxford_iiit_pet"],
     "dataset/phantom": [],
+    "dataset/oxford_pets": [],
 }
 TINY = [
-    "dataset.count=16", "dataset.size=16", "dataset.image_size=16", "trainer.epochs=2", "trainer.batch_size=4",
-    "report=false",
+    "dataset.count=16", "dataset.size=16", "dataset.image_size=16", "trainer.epochs=2",
+    "trainer.batch_size=4", "report=false",
 ]  # fmt: skip
 SMALL = {
     "segformer": ["model.filters=4", "model.blocks=1", "model.decoder=4"],
@@ -49,8 +50,6 @@ def _composed(group: str, option: str) -> list[str]:
     if group == "loss/term":
         return ["compose", f"loss={option}", f"auxiliary={option}"]
     given = GIVEN.get(f"{group}/{option}", GIVEN.get(group, []))
-    if f"dataset/{option}" in ("dataset/oxford_pets",):
-        given = []
     return ["compose", f"{group}={option}", *given]
 
 
