@@ -28,6 +28,8 @@ SMALL = {
     "segformer": ["model.filters=4", "model.blocks=1", "model.decoder=4"],
     "deeplabv3plus": ["model.filters=4", "model.blocks=1"],
 }
+# A strategy that adapts only after whole epochs would never do so here.
+SOON = {"dwa": ["weighting.steps_per_epoch=1"]}
 TERMS = 3  # of a loss
 
 
@@ -70,7 +72,7 @@ def _training(number: int, turns: dict[str, list[str]]) -> list[str]:
     else:
         loss |= {"boundary"}
     groups = [f"{group}={option}" for group, option in chosen.items() if group != "loss/term"]
-    small = SMALL.get(model, ["model.filters=2"])
+    small = [*SMALL.get(model, ["model.filters=2"]), *SOON.get(weighting, [])]
     if "warmup" in _keys(f"weighting/{weighting}"):
         small = [*small, "weighting.warmup=2"]
     return ["train", f"loss={'+'.join(sorted(loss))}", *groups, *small, *TINY, f"run_dir=runs/{number:02d}"]
