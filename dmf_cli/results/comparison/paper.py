@@ -53,7 +53,7 @@ def _caption(comparison: Comparison, metric: str) -> str:
 
 
 def _heading(events: Events) -> str:
-    return f"{events.kind[0].upper()}{events.kind[1:]}, of {events.images} images"
+    return f"{events.where[0].upper()}{events.where[1:]}"
 
 
 def _cells(row: Row, name: str, compared: bool) -> list[str]:

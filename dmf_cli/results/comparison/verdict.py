@@ -162,8 +162,8 @@ def _limit(against: Sequence[Versus]) -> str:
         )
     if share <= 1 - MUCH:
         return (
-            f"The test images limit this answer ({100 - 100 * share:.0f} % of its variance): more seeds help little, "
-            "more images do"
+            f"The test images limit this answer ({100 - 100 * share:.0f} % of its variance): more seeds help "
+            "little, more images do"
         )
     return f"Seeds ({100 * share:.0f} % of the variance) and test images limit this answer about equally"
 
