@@ -91,6 +91,8 @@ def test_equal_settings_are_equivalent_and_the_sentence_says_so():
         in verdict.of(held, DICE, False)
     )
     assert verdict.excluded(held, DICE, False) == ""  # the margin is what is excluded
+    two = verdict.of([*held, verdict.Held("mad", one, test)], DICE, False)
+    assert two.startswith("var and mad are practically equivalent to weighting=fixed: a difference of 0.02")
     not_shown = verdict.of([verdict.Held("var", one, Equivalence(0.02, 0.4))], DICE, False)
     assert "nor equivalent to it within 0.02 Dice" in not_shown
 
