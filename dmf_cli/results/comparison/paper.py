@@ -49,7 +49,7 @@ def _caption(comparison: Comparison, metric: str) -> str:
         return f"{what}, with its 95 % interval."
     bases = {row.versus.baseline.label for row in comparison.rows if row.versus}
     base = naming.setting(next(iter(bases))) if len(bases) == 1 else "the baseline of the same kind"
-    return f"{what}. Differences are to {base}; p is for new seeds and new images, corrected."
+    return f"{what}. Differences are to {base}; p is the larger of two corrected tests."
 
 
 def _heading(events: Events) -> str:
