@@ -2,7 +2,8 @@
 
 Draws scores of seeds x images with known truth, and prints the coverage of the 95 % interval beside those of
 its two ingredients and of a percentile bootstrap; then how often one of several equal settings is named a
-winner; then how often a true difference is found with the seeds that `dmf compare` says it needs.
+winner; then how often a true difference is found with the seeds that `dmf compare` says it needs; then how
+often settings are called equivalent that are not.
 
     python scripts/simulate_compare.py --studies 2000
 """
@@ -15,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from dmf_cli.results.comparison import intervals, significance
+from dmf_cli.results.comparison.equivalence import claims
 from dmf_cli.results.comparison.groups import Group
 from dmf_cli.results.comparison.versus import Versus, versus
 
@@ -90,6 +92,19 @@ def winners(studies: int, seeds: int, settings: int, reacts: float, gain: float 
     return named / studies, alone / studies
 
 
+def equivalent(studies: int) -> None:
+    """How often settings are called equivalent within .02: falsely, if they differ by it, and rightly."""
+    print("\nclaims of equivalence within .02 at a true difference of .02 (false) and of 0 (true)")
+    print("images react  seeds images settings  false   true")
+    for reacts in (0.0, 0.05):
+        for seeds, images in ((3, 60), (7, 60), (10, 100)):
+            for settings in (1, 3):
+                drawn = (studies, seeds, images, settings, reacts)
+                false, true = (claims(*drawn, gain=gain) for gain in (0.02, 0.0))
+                known = "yes" if reacts else "no"
+                print(f"{known:12} {seeds:6} {images:6} {settings:8} {false:6.1%} {true:6.1%}")
+
+
 def main() -> None:
     """Print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -119,6 +134,7 @@ def main() -> None:
             for _ in range(studies // 2):
                 found += study(rng, needed, settings, 0.0, gain)[0].significant
             print(f"{gain:10} {settings:8} {needed:6} {found / (studies // 2):6.1%}")
+    equivalent(studies // 2)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def table(
         r"  \centering",
         f"  \\caption{{{escape(caption)}}}",
         f"  \\label{{{label}}}",
-        r"  \footnotesize\setlength{\tabcolsep}{3pt}",
+        r"  \vspace{4pt}\footnotesize\setlength{\tabcolsep}{3pt}",
         f"  \\begin{{tabular}}{{@{{}}{first}{'r' * (len(columns) - 1)}@{{}}}}",
         r"    \toprule",
         _row(columns),

@@ -60,6 +60,11 @@ class Events:
     images: int
     rows: tuple[EventRow, ...]
 
+    @property
+    def where(self) -> str:
+        """``false alarms, of 12 images``."""
+        return f"{self.kind}, of {self.images} image{'s' * (self.images != 1)}"
+
 
 def of(
     groups: Sequence[Group],

@@ -49,11 +49,11 @@ def _caption(comparison: Comparison, metric: str) -> str:
         return f"{what}, with its 95 % interval."
     bases = {row.versus.baseline.label for row in comparison.rows if row.versus}
     base = naming.setting(next(iter(bases))) if len(bases) == 1 else "the baseline of the same kind"
-    return f"{what}. Differences are to {base}; p is for new seeds and new images, corrected."
+    return f"{what}. Differences are to {base}; p is the larger of two corrected tests."
 
 
 def _heading(events: Events) -> str:
-    return f"{events.kind[0].upper()}{events.kind[1:]}, of {events.images} images"
+    return f"{events.where[0].upper()}{events.where[1:]}"
 
 
 def _cells(row: Row, name: str, compared: bool) -> list[str]:

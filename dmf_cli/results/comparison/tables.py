@@ -215,7 +215,7 @@ def event_cells(comparison: Comparison) -> dict[str, list[list[str]]]:
     """
     role = "baseline" if comparison.baseline else ""
     return {
-        f"{events.kind}, of {events.images} images: count a repetition": [
+        f"{events.where}: count a repetition": [
             [
                 row.group.name,
                 str(len(row.group.means)),

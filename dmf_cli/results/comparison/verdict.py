@@ -44,13 +44,12 @@ def of(found: Sequence[Held], metric: str, lower: bool) -> str:
     """
     if not found:
         return "One setting only, so there is nothing to compare: give runs that differ in more than the seed"
-    parts, rest = [_winner(one, metric, lower) for one in found if one.versus.significant], []
-    for one in found:
-        if not one.versus.significant:
-            if one.equivalence is not None and one.equivalence.shown:
-                parts.append(_equivalent(one, one.equivalence, metric))
-            else:
-                rest.append(one)
+    rest = [one for one in found if not one.versus.significant]
+    equal = [one for one in rest if one.equivalence and one.equivalence.shown]
+    rest = [one for one in rest if not (one.equivalence and one.equivalence.shown)]
+    parts = [_winner(one, metric, lower) for one in found if one.versus.significant]
+    if equal:
+        parts.append(_equivalent(equal, metric))
     if rest:
         parts.append(_open(rest, len(rest) == len(found), metric))
     return "; ".join(parts)
@@ -70,10 +69,14 @@ def _winner(one: Held, metric: str, lower: bool) -> str:
     return f"{said}, which is within the margin of {naming.number(one.equivalence.margin)}"
 
 
-def _equivalent(one: Held, test: Equivalence, metric: str) -> str:
+def _equivalent(equal: Sequence[Held], metric: str) -> str:
+    tests = [one.equivalence for one in equal if one.equivalence]
+    margin, p = tests[0].margin, max(test.p for test in tests)
+    are = "is" if len(equal) == 1 else "are"
+    bases = naming.listed(list(dict.fromkeys(one.base for one in equal)), join="or")
     return (
-        f"{one.name} is practically equivalent to {one.base}: "
-        f"a difference of {naming.amount(test.margin, metric)} or more is excluded (p = {test.p:.2g})"
+        f"{naming.listed([one.name for one in equal])} {are} practically equivalent to {bases}: "
+        f"a difference of {naming.amount(margin, metric)} or more is excluded (p = {p:.2g})"
     )
 
 
@@ -162,8 +165,8 @@ def _limit(against: Sequence[Versus]) -> str:
         )
     if share <= 1 - MUCH:
         return (
-            f"The test images limit this answer ({100 - 100 * share:.0f} % of its variance): more seeds help little, "
-            "more images do"
+            f"The test images limit this answer ({100 - 100 * share:.0f} % of its variance): more seeds help "
+            "little, more images do"
         )
     return f"Seeds ({100 * share:.0f} % of the variance) and test images limit this answer about equally"
 

@@ -82,8 +82,8 @@ def images(comparison: Comparison) -> Chart:
         HoverTool(renderers=dots, tooltips=[("image", "@image"), (comparison.metric, "@x{0.000}")])
     )
     toggles = {row.group.name: i for i, row in enumerate(comparison.rows)}
-    rest = len(comparison.images) - len(drawn)
-    why = "not drawn: too many" if every > 1 else "without a score"
+    rest = comparison.counted.total - len(drawn)
+    why = "not drawn: too many" if every > 1 else "not counted"
     more = f" ({rest} more {why})" if rest else ""
     caption = f"Each dot is one of {len(drawn)} test images{more}. {'; '.join(said)}."
     return Chart("images", "Scores of single images", caption, model, toggles)

@@ -12,7 +12,7 @@ import pytest
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.comparison import movement, naming, needs, paper, tables, verdict
 from dmf_cli.results.comparison.compare import compare
-from dmf_cli.results.comparison.equivalence import Equivalence, equivalence, false_claims
+from dmf_cli.results.comparison.equivalence import Equivalence, claims, equivalence
 from dmf_cli.results.comparison.groups import Group
 from dmf_cli.results.comparison.versus import versus
 
@@ -91,6 +91,8 @@ def test_equal_settings_are_equivalent_and_the_sentence_says_so():
         in verdict.of(held, DICE, False)
     )
     assert verdict.excluded(held, DICE, False) == ""  # the margin is what is excluded
+    two = verdict.of([*held, verdict.Held("mad", one, test)], DICE, False)
+    assert two.startswith("var and mad are practically equivalent to weighting=fixed: a difference of 0.02")
     not_shown = verdict.of([verdict.Held("var", one, Equivalence(0.02, 0.4))], DICE, False)
     assert "nor equivalent to it within 0.02 Dice" in not_shown
 
@@ -120,9 +122,12 @@ def test_a_margin_is_positive_and_finite(margin):
 
 @pytest.mark.parametrize(("seeds", "settings", "reacts"), [(7, 1, 0.0), (3, 1, 0.0), (5, 2, 0.05)])
 def test_equivalence_is_claimed_falsely_in_at_most_one_study_in_twenty(seeds, settings, reacts):
-    false, _ = false_claims(300, seeds, 40, settings, reacts)
+    false = claims(300, seeds, 40, settings, reacts, gain=0.02)
     assert false <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
-    assert false_claims(50, 10, 100, 1, 0.0)[1] > 0.5  # and it is claimed where settings are equal
+
+
+def test_equivalence_is_claimed_where_settings_are_equal():
+    assert claims(50, 10, 100, 1, 0.0, gain=0.0) > 0.5
 
 
 def steps(folder, rows, name="steps.csv"):
@@ -184,8 +189,8 @@ def test_false_alarms_have_rows_of_their_own_in_every_file(finished, tmp_path):
         ("weighting=var", "0"),
         ("weighting=fixed", "1"),
     ]
-    assert "## undefined, of 1 images: count a repetition" in (tmp_path / "comparison.md").read_text()
-    assert r"\emph{Undefined, of 1 images}" in (tmp_path / "comparison.tex").read_text()
+    assert "## undefined, of 3 images: count a repetition" in (tmp_path / "comparison.md").read_text()
+    assert r"\emph{Undefined, of 3 images}" in (tmp_path / "comparison.tex").read_text()
 
 
 def test_the_methods_sentence_has_tests_corrections_counts_and_versions(finished):

@@ -60,7 +60,7 @@ def test_a_false_alarm_does_not_turn_the_sign_of_a_distance(lesions):
     notes = " ".join(tables.notes(found))
     assert "35 of 36 test images count; not: 1 without the structure in the truth" in notes
     ((heading, rows),) = tables.event_cells(found).items()
-    assert heading == "false alarms, of 1 images: count a repetition"
+    assert heading == "false alarms, of 1 image: count a repetition"
     assert [(one[0], one[2]) for one in rows] == [
         ("weighting=var", "1.000 ± 0.000"),
         ("weighting=fixed", "0.000 ± 0.000"),

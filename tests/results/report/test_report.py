@@ -306,7 +306,7 @@ def test_a_sweep_is_compared_and_every_run_is_listed(sweep, finished, capsys):
     page = Parsed((sweep / "report.html").read_text())
     for words in (
         "5 runs: 1 failed, 4 completed",
-        "No setting differs",
+        "weighting=var was not shown to be better or worse than weighting=fixed.",
         "weighting=fixed",
         "it exploded",
         "baseline",
@@ -318,6 +318,15 @@ def test_a_sweep_is_compared_and_every_run_is_listed(sweep, finished, capsys):
     assert sorted(toggles) == ["weighting=fixed", "weighting=var"]
     assert page.all("svg")
     assert page.open == []
+
+
+def test_the_page_of_many_begins_with_the_answer_and_has_conditions_and_weights(sweep):
+    page = written(sweep)
+    box = page.text.index("with 2 seeds no difference, however large, could have been shown")
+    assert page.text.index("was not shown to be better") < box < page.text.index("Comparison")
+    assert "Kept equal: dataset phantom" in page.text
+    assert "Weights over all steps of all runs of a setting" in page.text
+    assert "18 of 20 test images count" in page.text
 
 
 def test_a_damaged_run_of_many_is_one_short_line(sweep, finished, capsys):
@@ -336,7 +345,7 @@ def test_a_damaged_run_of_many_is_one_short_line(sweep, finished, capsys):
 
 def test_images_without_a_score_are_not_counted_as_dots(sweep):
     page = written(sweep)
-    assert "Each dot is one of 19 test images (1 more without a score)." in page.text
+    assert "Each dot is one of 18 test images (2 more not counted)." in page.text
 
 
 def test_intervals_are_sorted_by_their_lower_ends(sweep):
