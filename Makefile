@@ -12,7 +12,7 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 .DELETE_ON_ERROR:
 .PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
 	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi \
-	test lint format test-oldest wheel lock clean distclean
+	test coverage lint format test-oldest wheel lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-27s %s\n", $$1, $$2}' Makefile
@@ -48,7 +48,12 @@ reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PA
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
-	$(IN)/python -m pytest -n auto $(TESTS)
+	$(IN)/python -m pytest -n auto --cov --cov-report= $(TESTS)
+	@$(IN)/python -m coverage report --format=total \
+		| sed 's/$$/ % of the lines of dmf_cli ran in the process of a test; make coverage lists the others/'
+
+coverage: $(VENV)/.ready-dev ## list the lines that the last `make test` did not run
+	@$(IN)/python -m coverage report --skip-covered --show-missing
 
 lint: $(VENV)/.ready-dev ## check style (ruff), format (ruff) and types (mypy)
 	$(IN)/python -m ruff check --quiet
@@ -69,7 +74,7 @@ lock: $(VENV)/.ready-dev ## write requirements.lock again, with today's versions
 	$(IN)/python scripts/lock.py
 
 clean: ## remove what builds and checks leave behind (never outputs/)
-	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find conf dmf_cli scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environments as well

@@ -64,6 +64,15 @@ def test_every_override_of_the_readme_composes(line: str) -> None:
     configs.compose([word.split(",")[0] for word in overrides] if "-m" in words else overrides)
 
 
+@pytest.mark.parametrize(
+    ("command", "extra"), [(r"dmf tune", "tune"), (r"--format onnx", "export"), (r"tracker=mlflow", "mlflow")]
+)
+def test_the_tour_installs_what_it_needs_beyond_make_demo(command: str, extra: str) -> None:
+    blocks = [text for language, text in BLOCKS if language == "sh" and re.search(command, text)]
+    missing = [b for b in blocks if f"pip install '.[{extra}]'" not in re.split(command, b)[0]]
+    assert missing == []
+
+
 @pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])
 def test_the_python_of_the_readme_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -1,5 +1,6 @@
 """The notebook for newcomers: every cell runs, from an installed `dmf` to the last figure."""
 
+import contextlib
 import json
 import os
 import sysconfig
@@ -21,6 +22,31 @@ def test_it_is_stored_without_outputs() -> None:
     code = [cell for cell in stored["cells"] if cell["cell_type"] == "code"]
     assert [cell for cell in code if cell["outputs"] or cell["execution_count"]] == []
     nbformat.validate(nbformat.from_dict(stored))
+
+
+@pytest.mark.parametrize(
+    ("files", "source"),
+    [
+        ([], None),
+        (["notebooks/dmf_cli-1-py3-none-any.whl"], "dmf_cli-1-py3-none-any.whl"),
+        (["pyproject.toml"], ".."),
+    ],
+)
+def test_it_finds_what_to_install_on_a_machine_without_dmf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], source: str | None
+) -> None:
+    """On Colab there is no checkout around the notebook."""
+    (code,) = [cell["source"] for cell in json.loads(NOTEBOOK.read_text())["cells"] if "%pip" in str(cell)]
+    text = "".join(code).replace("%pip install --quiet {SOURCE}", "installed.append(SOURCE)")
+    (tmp_path / "notebooks").mkdir()
+    for file in files:
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    installed: list[str] = []
+    with contextlib.nullcontext() if source else pytest.raises(FileNotFoundError, match="upload the wheel"):
+        exec(text.replace("!dmf --version", ""), {"installed": installed})
+    assert installed == ([source] if source else [])
 
 
 def test_every_cell_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from pathlib import Path
 from typing import Any, NoReturn
 
 from dmf_cli.cli._fit import fit
@@ -20,6 +21,29 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise wrong_arguments(self, message)
+
+
+def add_config_dir(parser: argparse.ArgumentParser) -> None:
+    """The option ``--config-dir DIR``, as ``dmf train`` has it."""
+    text = "one more folder with config groups of your own, such as DIR/dataset/mine.yaml"
+    parser.add_argument("-cd", "--config-dir", metavar="DIR", type=Path, help=text)
+
+
+def own_configs(folder: str | Path | None) -> list[str]:
+    """``--config-dir`` as an override for what is composed.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    if folder is None:
+        return []
+    place = Path(folder).expanduser().resolve()
+    if not place.is_dir():
+        raise UsageError(
+            f"--config-dir {folder}: no such folder; give the one that holds your YAML files, in folders "
+            "named as the groups"
+        )
+    return [f"hydra.searchpath=['file://{place}']"]
 
 
 def wrong_arguments(parser: argparse.ArgumentParser, message: str) -> UsageError:

@@ -118,6 +118,8 @@ def complete(line: str) -> list[str]:
         found = list(VALUES[words[-1]])
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
         found = _overrides(words, word)
+    elif words[0] in ("resume", "extend") and len(words) > 1:
+        found = _changes(words, word)
     else:
         found = _arguments(words[0])
     return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
@@ -136,6 +138,18 @@ def _arguments(command: str) -> list[str]:
 
         return list(KINDS)
     return list(SHELLS) if command == "completion" else []
+
+
+def _changes(words: list[str], word: str) -> list[str]:
+    """What may differ in a run that is resumed or extended."""
+    from dmf_cli.config.moving import PLACES
+
+    if words[0] == "resume":
+        return [f"{key}=" for key in PLACES]
+    if words[-1] == "--schedule":
+        return ["continue", "restart"]
+    keys = ["trainer.epochs", "trainer.patience", "run_dir", *PLACES]
+    return ["--schedule", "--help"] if word.startswith("-") else [f"{key}=" for key in keys]
 
 
 def _overrides(words: list[str], word: str) -> list[str]:

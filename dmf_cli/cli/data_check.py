@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.cli import _progress
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.check import Report
@@ -30,10 +30,11 @@ def run(arguments: Sequence[str]) -> int:
         "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., split=..., keys"
     )
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default: NAME_check, here")
+    add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.cli.data import composed
 
-    config = composed(options.overrides)
+    config = composed([*options.overrides, *own_configs(options.config_dir)])
     report = _check(config)
     output = options.output or Path(f"{report.dataset.name}_check")
     _print(report, _write(output, report))

@@ -7,7 +7,7 @@ from typing import Any
 
 from dmf_cli import hints
 from dmf_cli.cli import _progress
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import UsageError
 
 _ABOUT = """\
@@ -33,10 +33,11 @@ def run(arguments: Sequence[str]) -> int:
         default=[],
         help="unpack this; may be repeated",
     )
+    add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.cli.data import composed
 
-    config = composed(options.overrides)["dataset"]
+    config = composed([*options.overrides, *own_configs(options.config_dir)])["dataset"]
     if options.archive and "download" not in config:
         raise UsageError(f"--archive: dataset={config['name']} does not come in archives")
     if not options.archive and _only_by_hand(config):
@@ -44,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
     dataset = _prepare(config, options.archive)
     print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
     kept = [override for override in options.overrides if not override.startswith("dataset.download.")]
-    print(f"next: {hints.command('data', 'show', *kept)}")
+    own = ["--config-dir", str(options.config_dir)] if options.config_dir else []
+    print(f"next: {hints.command('data', 'show', *own, *kept)}")
     return 0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError
 
 _ABOUT = """\
@@ -24,13 +24,14 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="a PNG file; default: NAME.png, here"
     )
+    add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.cli.data import composed
 
     count, overrides = _count(options.overrides)
     if options.output and options.output.suffix.lower() != ".png":
         raise ConfigError(f"-o {options.output}: the picture is a PNG file, give a name that ends in .png")
-    config = composed(overrides)["dataset"]
+    config = composed([*overrides, *own_configs(options.config_dir)])["dataset"]
     from rich.console import Console
 
     from dmf_cli.datasets import open_dataset

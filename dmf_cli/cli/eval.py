@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 SPLITS = ("train", "val", "test", "all")
@@ -27,6 +27,7 @@ examples:
   dmf eval outputs/busi split=val metrics.threshold=0.4
   dmf eval outputs/busi metrics=full                        surface distances, calibration, detection as well
   dmf eval outputs/busi split=all dataset=folder dataset.dir=PATH   images that it never saw
+  dmf eval outputs/busi split=all --config-dir configs dataset=mine   the same, of configs/dataset/mine.yaml
 """
 
 
@@ -41,8 +42,9 @@ def run(arguments: Sequence[str]) -> int:
         metavar="KEY=VALUE",
         help="split=train|val|test|all, dataset=..., keys",
     )
-    options = parser.parse_args(list(arguments))
-    config, split = evaluation_config(options.run, options.overrides)
+    add_config_dir(parser)
+    options = parser.parse_intermixed_args(list(arguments))
+    config, split = evaluation_config(options.run, options.overrides, own_configs(options.config_dir))
     from dmf_cli.results import index, tables
     from dmf_cli.training import score
 
@@ -54,7 +56,9 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], str]:
+def evaluation_config(
+    run: Path, overrides: Sequence[str], own: Sequence[str] = ()
+) -> tuple[dict[str, Any], str]:
     """The config of the run with ``overrides``, and the split to score.
 
     Args:
@@ -62,6 +66,7 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         overrides: ``split=NAME`` (default test), ``dataset=NAME`` and its keys (a new dataset group that
             keeps the run's image size, channels, resizing and normalisation), ``metrics=NAME`` (keeps the
             run's threshold and rule for empty masks), or a key of :data:`READ`.
+        own: the override that finds groups of the user's (``--config-dir``).
 
     Raises:
         UsageError: not a run, an unknown split, a wrong override, or one that changes no score.
@@ -81,11 +86,11 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> tuple[dict[str, An
         raise UnknownNameError("split", split, SPLITS)
     if any(override.startswith("dataset=") for override in rest):
         data = [override for override in rest if override.startswith(("dataset=", "dataset."))]
-        config["dataset"] = _other_group("dataset", config["dataset"], data, INPUT_KEYS)
+        config["dataset"] = _other_group("dataset", config["dataset"], data, INPUT_KEYS, own)
         rest = [override for override in rest if override not in data]
     if any(override.startswith("metrics=") for override in rest):
         scores = [override for override in rest if override.startswith(("metrics=", "metrics."))]
-        config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS)
+        config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS, own)
         rest = [override for override in rest if override not in scores]
     for override in rest:
         _check_known(override, config)
@@ -124,12 +129,12 @@ def _changes_nothing(key: str) -> ConfigError:
 
 
 def _other_group(
-    group: str, trained: dict[str, Any], overrides: list[str], keep: Sequence[str]
+    group: str, trained: dict[str, Any], overrides: list[str], keep: Sequence[str], own: Sequence[str]
 ) -> dict[str, Any]:
     """The ``group`` of ``overrides``, with what ``trained`` has under ``keep`` unless they say otherwise."""
     from dmf_cli import config as configs
 
-    fresh = configs.compose(overrides)[group]
+    fresh = configs.compose([*overrides, *own])[group]
     given = {override.partition("=")[0].removeprefix(f"{group}.") for override in overrides}
     kept = {k: trained[k] for k in keep if k in trained and k in fresh and k not in given}
     return {**fresh, **kept}

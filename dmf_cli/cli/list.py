@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config import paths
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
@@ -37,7 +37,10 @@ def run(arguments: Sequence[str]) -> int:
     """``dmf list [KIND]``."""
     parser = Parser(prog="dmf list", description=_ABOUT)
     parser.add_argument("kind", metavar="KIND", nargs="?", help=f"one of {', '.join(KINDS)}; default: all")
-    kind = parser.parse_args(list(arguments)).kind
+    add_config_dir(parser)
+    options = parser.parse_args(list(arguments))
+    own_configs(options.config_dir)  # a folder that is not there is an error here too
+    kind = options.kind
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
     if kind == "models":
@@ -46,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     for number, name in enumerate([kind] if kind else KINDS):
         if number:
             print()
-        _show(name, rows(name), titled=kind is None)
+        _show(name, rows(name, options.config_dir), titled=kind is None)
     return 0
 
 
@@ -69,11 +72,13 @@ def _show_models() -> None:
         print(f"{name:<{widths[0]}}  {weights:>18}  {forward:>7}  {what:<{widths[1]}}  {source}", flush=True)
 
 
-def rows(kind: str) -> list[Row]:
-    """(name, one line, source) of each entry of ``kind``."""
+def rows(kind: str, own: Path | None = None) -> list[Row]:
+    """(name, one line, source) of each entry of ``kind``, with those in the folder ``own`` of the user's."""
     if kind == "metrics":
         return registry_rows(Path(__file__).parent.parent / "metrics")
-    files = sorted((paths.conf_dir() / FOLDERS[kind]).glob("*.yaml"))
+    folders = [paths.conf_dir(), *([own.expanduser()] if own else [])]
+    found = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
+    files = [found[name] for name in sorted(found)]
     headers = [(file.stem, read_header(file)) for file in files]
     return [(name, _titled(header), header.source.rstrip(".")) for name, header in headers]
 

@@ -15,6 +15,7 @@ from dmf_cli.cli._fit import fit
 COMMANDS = {
     "train": "train a model with several losses; -m for sweeps",
     "resume": "go on with an interrupted run, in its folder",
+    "extend": "train a run on for more epochs, as a new run",
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",
     "export": "the best network as Keras, ONNX or SavedModel, with a note of how to use it",

@@ -8,18 +8,32 @@ from dmf_cli.cli._parser import Parser
 _ABOUT = """\
 Goes on from the end of the last epoch whose checkpoint was written, in the same folder and with the same
 config; the result is the one that the run would have given without the interruption.
+
+If images were moved, or the run was copied to another machine, say where they are now; their content must
+be the same:
+  dmf resume outputs/busi dataset.dir=/data/busi
 """
 
 
 def run(arguments: Sequence[str]) -> int:
-    """``dmf resume RUN``."""
+    """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="new places: dataset.dir, dataset.data_dir, split.file, output_root",
+    )
     options = parser.parse_args(list(arguments))
     from dmf_cli import config
+    from dmf_cli.config import moving
 
-    config.load_run(options.run)  # a wrong folder is told before anything slow is imported
+    stored = config.load_run(options.run)  # a wrong folder is told before anything slow is imported
+    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
+    used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
     from dmf_cli.training import trainer
 
-    trainer.resume(options.run)
+    trainer.resume(options.run, used)
     return 0

@@ -5,11 +5,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.cli._parser import wrong_arguments
+from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.errors import UsageError
 
 Failures = list[Exception]
@@ -18,7 +17,7 @@ Failures = list[Exception]
 def run(arguments: Sequence[str]) -> int:
     """``dmf train ARGUMENTS``: Hydra overrides and Hydra's own options."""
     options, overrides = parse(arguments)
-    composed = [*overrides, *_own_configs(options)]
+    composed = [*overrides, *own_configs(options.config_dir)]
     if options.help:
         from dmf_cli.cli import _train_help
 
@@ -86,19 +85,6 @@ def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
     for override in overrides:
         left.remove(override)
     return left
-
-
-def _own_configs(options: Any) -> list[str]:
-    """``--config-dir`` as an override, for what is composed before Hydra's own run."""
-    if options.config_dir is None:
-        return []
-    folder = Path(options.config_dir).resolve()
-    if not folder.is_dir():
-        raise UsageError(
-            f"--config-dir {options.config_dir}: no such folder; give the one that holds your YAML files, "
-            "in folders named as the groups"
-        )
-    return [f"hydra.searchpath=['file://{folder}']"]
 
 
 def _is_hydras(options: Any) -> bool:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import _lookup
-from dmf_cli.config import annotations, expression, inputs, paths, schema
+from dmf_cli.config import annotations, expression, inputs, lengths, paths, schema
 from dmf_cli.config.types import check_value, show, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Config = dict[str, Any]
+KINDS = ("folder", "phantom", "tfds")  # how a dataset is opened, see dmf_cli/datasets/__init__.py
+NEEDED = ("name", "image_size", "resize", "normalize")  # of every dataset
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
 
 
@@ -60,6 +62,7 @@ def validate(config: Mapping[str, Any]) -> Config:
     for group in ("model", "weighting"):
         _check_free(checked[group], group)
     _check_dataset(checked["dataset"])
+    lengths.check(checked)
     return checked
 
 
@@ -98,9 +101,9 @@ def _check_fields(
 
 def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
     name = values.get("name")
-    if name not in kinds:
-        raise UnknownNameError(f"{group}.name", str(name), kinds)
-    return kinds[str(name)]
+    if not isinstance(name, str) or name not in kinds:
+        raise UnknownNameError(f"{group}.name", show(name), kinds)
+    return kinds[name]
 
 
 def _check_split(split: Config) -> None:
@@ -134,6 +137,8 @@ def _checked_loss(loss: Config) -> Config:
     for name, params in terms.items():
         _check_term(name, params, f"loss.terms.{name}")
     built = expression.build(coefficients)
+    for name, value in built.coefficients.items():
+        check_value(value, float, f"loss.coefficients.{name}")
     return {**loss, "expression": str(built), "coefficients": dict(built.coefficients)}
 
 
@@ -180,6 +185,12 @@ def _check_dataset(values: Config) -> None:
     if "image_size" in given:
         inputs.as_size(given["image_size"])
     name, kind, known = given.get("name"), given.get("kind"), paths.options("dataset")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise UnknownNameError("dataset.kind", show(kind), KINDS)
+    for key in NEEDED:
+        if key not in values:
+            raise ConfigError(f"dataset.{key} is missing: give it, as dataset.{key}=VALUE")
+    inputs.check_mappings(given)
     if name in known:
         _check_keys(given, annotations.of_option("dataset", str(name)), "dataset")
     elif kind in known:

@@ -118,7 +118,8 @@ def completed(config: Mapping[str, Any]) -> Config:
 def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
     made = dict(config)
-    for group, key in (("dataset", "dir"), ("dataset", "data_dir"), ("split", "file")):
+    places = (("dataset", "dir"), ("dataset", "data_dir"), ("split", "file"), ("model", "weights"))
+    for group, key in places:
         if config[group].get(key):
             made[group] = {**made[group], key: str(Path(config[group][key]).expanduser().absolute())}
     return made

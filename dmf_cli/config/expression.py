@@ -1,7 +1,8 @@
 """The language of loss expressions: ``cbdice+bce``, ``dice:0.7+bce:0.3``, ``0.7*dice + 1e-3*bce``.
 
     expression = part *("+" part)
-    part       = TERM | TERM ":" NUMBER | NUMBER "*" TERM | TERM "*" NUMBER
+    part       = TERM | TERM ":" VALUE | VALUE "*" TERM | TERM "*" VALUE
+    value      = NUMBER | NUMBER "/" NUMBER
 
 A number needs digits after its exponent's ``e``, so the ``e+`` of ``cbdice+bce`` is never one.
 """
@@ -13,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from dmf_cli.errors import ConfigError, UnknownNameError
 
-_TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*)|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|([+:*]))")
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_TOKEN = re.compile(rf"\s*(?:([A-Za-z_]\w*)|([-+]?{_NUMBER}(?:\s*/\s*{_NUMBER})?)|([+:*]))")
 _NUMBER_WORDS = ("nan", "inf", "infinity")
 _EXAMPLE = "write terms joined by +, such as cbdice+bce or dice:0.7+bce:0.3"
 
@@ -111,12 +113,19 @@ def _part(tokens: list[str], text: str) -> tuple[str, float]:
         case [name] if _is_name(name):
             return name, 1.0
         case [name, ":" | "*", number] if _is_name(name) and _is_number(number):
-            return name, float(number)
+            return name, _value(number)
         case [number, "*", name] if _is_name(name) and _is_number(number):
-            return name, float(number)
+            return name, _value(number)
     shown = "".join(tokens)
     what = f"{shown!r} is not a term" if shown else "a term is missing beside a +"
     raise ConfigError(f"loss={text}: {what}; {_EXAMPLE}")
+
+
+def _value(text: str) -> float:
+    """``0.7`` or ``2/3`` as a float; what is divided by 0 is infinite."""
+    above, _, below = text.partition("/")
+    divisor = float(below or 1)
+    return float(above) / divisor if divisor else math.inf
 
 
 def _is_number(token: str) -> bool:

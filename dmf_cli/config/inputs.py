@@ -1,9 +1,11 @@
 """Keys of a ``dataset`` group that no single type tells: held against a rule before any image is opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.errors import ConfigError
+
+LONGEST = 16_384  # pixels of a side of a network's input
 
 
 def check_classes(classes: Any) -> None:
@@ -35,10 +37,59 @@ def as_size(image_size: Any) -> tuple[int, int]:
     """``128`` or ``[height, width]`` as (height, width); raises ``ConfigError`` for anything else."""
     several = isinstance(image_size, Sequence) and not isinstance(image_size, str)
     sides = tuple(image_size) if several else (image_size, image_size)
-    whole = all(isinstance(side, int) and not isinstance(side, bool) and side >= 1 for side in sides)
+    whole = all(
+        isinstance(side, int) and not isinstance(side, bool) and 1 <= side <= LONGEST for side in sides
+    )
     if len(sides) != 2 or not whole:
         raise ConfigError(
             f"dataset.image_size is {image_size!r}: give one side in pixels, as 128, or [height,width], as "
-            "[96,128]"
+            f"[96,128], {LONGEST} at most"
         )
     return sides[0], sides[1]
+
+
+def check_mappings(dataset: Mapping[str, Any]) -> None:
+    """Whether ``strata``, ``table`` and ``download`` hold names where names belong, as far as they are given.
+
+    Raises:
+        ConfigError: one does not.
+    """
+    strata, table, download = (dataset.get(key) for key in ("strata", "table", "download"))
+    if strata is not None and (
+        not isinstance(strata, Sequence) or not strata or not all(map(_is_name, strata))
+    ):
+        raise ConfigError(
+            f"dataset.strata is {strata!r}: name at least one, as [benign,malignant], or null for all"
+        )
+    if table is not None and not (isinstance(table, Mapping) and all(map(_is_text, table.values()))):
+        raise ConfigError(
+            f"dataset.table is {table!r}: give file, key and fields, as "
+            "{file: info.csv, key: ID, patient: Case}, or null"
+        )
+    parts = dataset.get("parts")
+    if isinstance(parts, Mapping) and not all(map(_is_text, parts.values())):
+        raise ConfigError(
+            f"dataset.parts is {parts!r}: give a text for each, as {{train: 'train[:80%]', ...}}"
+        )
+    if "download" in dataset and not _is_download(download):
+        raise ConfigError(
+            f"dataset.download is {download!r}: give homepage and licence (texts), urls and sha256 (lists)"
+        )
+
+
+def _is_download(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not all(_is_text(value.get(key)) for key in ("homepage", "licence")):
+        return False
+    urls, hashes = value.get("urls"), value.get("sha256")
+    if not isinstance(urls, list | tuple) or not isinstance(hashes, list | tuple):
+        return False
+    return all(map(_is_text, urls)) and all(one is None or _is_text(one) for one in hashes)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_name(value: Any) -> bool:
+    """Folders may be called 1 and 2, which are numbers in YAML."""
+    return _is_text(value) or (isinstance(value, int) and not isinstance(value, bool))

@@ -5,7 +5,7 @@ Hydra's messages run over several lines, list its search path, or are raw traceb
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hydra.errors import (
@@ -13,6 +13,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
@@ -23,6 +24,49 @@ from dmf_cli.errors import ConfigError, UnknownNameError, suggest
 
 # What may go wrong while a config is composed; anything else is a defect of ours and keeps its traceback.
 COMPOSE_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError)
+
+
+# What people type first -> the key, or the end of it.
+SPOKEN = {
+    "epoch": "trainer.epochs",
+    "num_epochs": "trainer.epochs",
+    "max_epochs": "trainer.epochs",
+    "n_epochs": "trainer.epochs",
+    "batch": "trainer.batch_size",
+    "bs": "trainer.batch_size",
+    "batchsize": "trainer.batch_size",
+    "lr": "optimizer.learning_rate",
+    "learningrate": "optimizer.learning_rate",
+    "rate": "optimizer.learning_rate",
+    "wd": "optimizer.weight_decay",
+    "gpu": "trainer.device",
+    "gpus": "trainer.device",
+    "cuda": "trainer.device",
+    "dtype": "trainer.precision",
+    "amp": "trainer.precision",
+    "early_stopping": "trainer.patience",
+    "workers": "sweep.workers",
+    "jobs": "sweep.workers",
+    "data": "dataset.dir",
+    "data_path": "dataset.dir",
+    "path": "dataset.dir",
+    "root": "dataset.dir",
+    "size": "dataset.image_size",
+    "img_size": "dataset.image_size",
+    "imgsz": "dataset.image_size",
+    "input_size": "dataset.image_size",
+    "resolution": "eval.resolution",
+    "num_classes": "dataset.classes",
+    "label": "dataset.classes",
+    "k": "split.folds",
+    "kfold": "split.folds",
+    "output": "run_dir",
+    "out": "run_dir",
+    "output_dir": "run_dir",
+    "save_dir": "run_dir",
+    "name": "run_dir",
+    "random_seed": "seed",
+}
 
 
 def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> ConfigError:
@@ -87,13 +131,43 @@ def no_such_key(key: str, config: Any) -> ConfigError:
     if prefix == "auxiliary.params." and not parent:
         return ConfigError(f"unknown key {key!r}: auxiliary=none has no parameters; choose auxiliary=TERM")
     rest = key.removeprefix(prefix)
+    meant = _whole_keys(key, config) if not prefix else []
+    if meant:
+        return ConfigError(f"unknown key {key!r}: did you mean {' or '.join(meant)}?")
     return unknown_key(prefix, rest, [*(str(name) for name in parent), *([] if prefix else paths.groups())])
+
+
+def _whole_keys(name: str, config: Any) -> list[str]:
+    """The keys that end in ``name``, or that people call so: ``trainer.epochs`` for ``epochs``."""
+    leaves = list(_leaves(config or {}))
+    named = SPOKEN.get(name.lower().replace("-", "_"), name)
+    ending = [key for key in leaves if key == named or key.endswith(f".{named}")]
+    groups = [key for key in ending if key.count(".") == 1]  # optimizer.x before loss.terms.bce.x
+    return (groups or ending)[:4]
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[str]:
+    for key in node:
+        whole, value = f"{prefix}{key}", None if _unset(node, key) else node[key]
+        if hasattr(value, "keys") and value:
+            yield from _leaves(value, f"{whole}.")
+        else:
+            yield whole
+
+
+def _unset(node: Any, key: Any) -> bool:
+    """Whether it is still to be given or refers to something: no keys to look into."""
+    return isinstance(node, DictConfig) and (
+        OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
+    )
 
 
 def _missing_option(error: MissingConfigException) -> ConfigError:
     """``model=unett``, ``loss=dcie+bce``, or a config file that is not there."""
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if group == "loss":
+    path = error.missing_cfg_file or ""
+    group, _, name = path.rpartition("/")
+    if path.startswith("loss/"):
+        group, name = "loss", path.removeprefix("loss/")  # dice:1/3 has a slash too
         try:
             expression.parse(name, paths.terms())
         except ConfigError as wrong:
@@ -113,6 +187,12 @@ def _malformed(override: str) -> ConfigError:
         groups = [group for group in reversed(paths.groups()) if key in paths.options(group)]
         hint = f"did you mean {groups[0]}={key}?" if groups else f"write {key}=VALUE"
         return ConfigError(f"{override!r} is not KEY=VALUE: {hint}")
+    if _stray_comma(value):
+        kept = ",".join(part for part in value.split(",") if part.strip())
+        return ConfigError(
+            f"{override!r} has a comma with no value beside it: write {key}={kept} (commas separate the "
+            "values of a sweep)"
+        )
     if key == "loss":
         try:
             expression.parse(value, paths.terms())
@@ -123,6 +203,14 @@ def _malformed(override: str) -> ConfigError:
         if lacks and not set(value) & set("\"'"):
             return ConfigError(f"{override!r} lacks a {right if lacks > 0 else left}")
     return ConfigError(f"cannot read the value of {override!r}: quote it, as '{key}=\"{value}\"'")
+
+
+def _stray_comma(value: str) -> bool:
+    """A comma at an end, or two in a row, outside of quotes."""
+    if set(value) & set("\"'"):
+        return False
+    parts = [part.strip() for part in value.split(",")]
+    return len(parts) > 1 and any(parts) and not all(parts)
 
 
 def _no_option(overrides: Sequence[str]) -> ConfigError:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from dmf_cli.config.types import Pattern, Range
 
 Positive = Annotated[float, Range(above=0)]
+Rate = Annotated[float, Range(above=0, at_most=1000)]
 NotNegative = Annotated[float, Range(at_least=0)]
 Count = Annotated[int, Range(at_least=1)]
 Seed = Annotated[int, Range(at_least=0, below=2**32)]
@@ -37,7 +38,7 @@ class Split:
     seed: Seed
     fractions: tuple[Part, Part, Part]
     stratify: bool
-    sizes: Count
+    sizes: Annotated[int, Range(at_least=1, at_most=1000)]
     leak_free: bool
     similarity: Annotated[float, Range(at_least=0.5, at_most=1)] | None
     folds: Annotated[int, Range(at_least=2)] | None
@@ -49,8 +50,8 @@ class Split:
 class Trainer:
     """``trainer``: the loop."""
 
-    epochs: Count | Literal["auto"]
-    batch_size: Count
+    epochs: Annotated[int, Range(at_least=1, at_most=1_000_000)] | Literal["auto"]
+    batch_size: Annotated[int, Range(at_least=1, at_most=65_536)]
     backend: Literal["tensorflow", "jax", "torch"]
     device: Device
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -68,7 +69,7 @@ class Trainer:
 class Adam:
     """``optimizer=adam``."""
 
-    learning_rate: Positive
+    learning_rate: Rate
     clipnorm: Positive | None
     beta_1: Fraction
     beta_2: Fraction
@@ -86,7 +87,7 @@ class AdamW(Adam):
 class SGD:
     """``optimizer=sgd``."""
 
-    learning_rate: Positive
+    learning_rate: Rate
     clipnorm: Positive | None
     momentum: Fraction
     nesterov: bool
@@ -147,7 +148,7 @@ class FullMetrics(Metrics):
     missed: Literal["diagonal", "nan"]
     tolerance: NotNegative
     tolerance_mm: NotNegative
-    bins: Count
+    bins: Annotated[int, Range(at_least=1, at_most=10_000)]
     connectivity: Literal[1, 2]
     overlap: Fraction
 
@@ -180,7 +181,7 @@ class Affine:
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
-    workers: Count
+    workers: Annotated[int, Range(at_least=1, at_most=1024)]
     on_error: Literal["continue", "stop"]
     isolate: bool
     compare: bool | str | tuple[str, ...]

@@ -14,7 +14,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from dmf_cli.config import expression, paths
+from dmf_cli.config import expression, loader, paths
 from dmf_cli.errors import ConfigError
 
 
@@ -65,7 +65,8 @@ class ExpressionSearchPath(SearchPathPlugin):
 
 
 def register() -> None:
-    """Make Hydra know the source; safe to call again."""
+    """Make Hydra know the source, and compose by our rules; safe to call again."""
+    loader.install()
     Plugins.instance().register(ExpressionSource)
     Plugins.instance().register(ExpressionSearchPath)
 
@@ -76,7 +77,7 @@ def _defaults(config_path: str) -> dict[str, Any] | None:
     known = paths.terms()
     if group == "auxiliary" and name in known:
         return {"defaults": ["none", f"/loss/term/{name}@params", "_self_"], "name": name}
-    if group != "loss" or "/" in name:
+    if group != "loss":
         return None
     try:
         parsed = expression.parse(name, known)

@@ -17,6 +17,7 @@ from dmf_cli.errors import ConfigError, suggest
 
 _SEQUENCES = (list, tuple, collections.abc.Sequence)
 _MAPPINGS = (dict, collections.abc.Mapping)
+LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Range:
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether large numbers are outside."""
+        return self.at_most is not None or self.below is not None
 
     def __str__(self) -> str:
         parts = (
@@ -75,7 +81,7 @@ def check_value(value: Any, hint: Any, where: str) -> None:
     choices = [str(choice) for choice in _choices(hint)]
     if choices and isinstance(value, str) and set(_alternatives(hint)) == {hint}:
         raise ConfigError(f"{where} is {value!r}: {suggest(value, choices)}")
-    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}")
+    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}{_besides(value)}")
 
 
 def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
@@ -89,7 +95,9 @@ def fits(value: Any, hint: Any) -> bool:
     """Whether ``value`` fits ``hint``; annotations that are no plain types fit everything."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return fits(value, arguments[0]) and all(rule.holds(value) for rule in arguments[1:])
+        bounded = any(isinstance(rule, Range) and rule.is_bounded for rule in arguments[1:])
+        plain = _scalar_fits(value, arguments[0], bounded) if bounded else fits(value, arguments[0])
+        return plain and all(rule.holds(value) for rule in arguments[1:])
     if origin in (Union, types.UnionType):
         return any(fits(value, argument) for argument in arguments)
     if origin is Literal:
@@ -128,17 +136,29 @@ def describe(hint: Any) -> str:
     return words.get(hint, "another kind of value")
 
 
-def _scalar_fits(value: Any, hint: Any) -> bool:
+def _besides(value: Any) -> str:
+    """What else is wrong with a value that its annotation alone does not tell."""
+    if value == "" and isinstance(value, str):
+        return " (it is empty: a variable that is not set?)"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f", {LARGEST:,} at most" if number and LARGEST < abs(value) < math.inf else ""
+
+
+def _scalar_fits(value: Any, hint: Any, bounded: bool = False) -> bool:
+    """Numbers are finite, and not larger than any that makes sense unless a range has the last word; texts
+    are not empty.
+    """
     if hint is None or hint is type(None):
         return value is None
     if hint is bool:
         return isinstance(value, bool)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and (bounded or abs(value) <= LARGEST)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value) and (bounded or abs(value) <= LARGEST)
     if hint is str:
-        return isinstance(value, str)
+        return isinstance(value, str) and bool(value)
     return True
 
 

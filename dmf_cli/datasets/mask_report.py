@@ -190,7 +190,7 @@ def _kept(key: Callable[[], str], make: Callable[[], dict[str, Any]]) -> dict[st
     if file is not None:
         with contextlib.suppress(OSError, DmfError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(file, json.dumps({**made, "remarks": [vars(r) for r in made["remarks"]]}))
+            write_atomic(file, json.dumps({**made, "remarks": [r._asdict() for r in made["remarks"]]}))
     return made
 
 

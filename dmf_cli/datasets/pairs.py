@@ -159,7 +159,7 @@ def _fields(
     fields = {"folder": "" if folder == "." else folder, "stem": file.stem}
     fields |= _parsed(root, file, patterns.parse)
     if rows is not None and patterns.table:
-        fields |= row_of(rows, file, patterns.table["file"])
+        fields |= row_of(rows, root, file, patterns.table["file"])
     return fields
 
 

@@ -1,10 +1,9 @@
 """What a user should know of the files of a dataset, in one line."""
 
-import dataclasses
+from typing import NamedTuple
 
 
-@dataclasses.dataclass(frozen=True)
-class Remark:
+class Remark(NamedTuple):
     """One thing, which `dmf data check` lists and `dmf train` says in its first lines.
 
     Args:

@@ -1,6 +1,7 @@
 """What a CSV file beside the images tells of each: its class, its patient."""
 
 import csv
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,8 +16,9 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
 
     Args:
         root: the folder of the dataset.
-        table: ``file``, relative to ``root``; ``key``, the column that holds an image's name, with or
-            without suffix; every other item is a field and its column, as ``patient: Case``.
+        table: ``file``, relative to ``root``; ``key``, the column that holds an image's name or path, with or
+            without suffix; every other item is a field and its column, as ``patient: Case``. A field may
+            stand in ``dataset.masks``: ``mask: Annotation`` is a column of mask files for ``{mask}``.
 
     Raises:
         ConfigError: ``table`` has no ``file`` or ``key``, or names a column that is not there.
@@ -37,26 +39,36 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
     fields = {name: column for name, column in table.items() if name not in OWN_KEYS}
     found: dict[str, dict[str, str]] = {}
     for row in rows:
-        key = (row[table["key"]] or "").strip()
+        key = _as_path(row[table["key"]] or "")
         if key in found:
             raise DatasetError(f"{file} has two rows for {key!r}: keep one of them")
         found[key] = {name: (row[column] or "").strip() for name, column in fields.items()}
     return found
 
 
-def row_of(found: Mapping[str, Mapping[str, str]], image: Path, file: str) -> Mapping[str, str]:
-    """The fields of ``image``, which the table calls by its stem or by its name.
+def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file: str) -> Mapping[str, str]:
+    """The fields of ``image``, which the table calls by its path or its name, with or without suffix.
+
+    The path is that below ``root``, or the end of it: tables come with folders that were named otherwise.
 
     Raises:
         DatasetError: there is no row for it.
     """
-    row = found.get(image.stem, found.get(image.name))
+    path = Path(_as_path(image.relative_to(root).as_posix()))
+    ends = [Path(*path.parts[i:]) for i in range(len(path.parts))]
+    calls = [name for end in ends for name in (end.as_posix(), end.with_suffix("").as_posix())]
+    row = next((found[name] for name in calls if name in found), None)
     if row is None:
         raise DatasetError(
             f"{image} has no row in {file}: add it, leave the image out by dataset.exclude, or set "
             "dataset.table=null"
         )
     return row
+
+
+def _as_path(text: str) -> str:
+    """A key as paths are written here: ``./img\\a.png`` is ``img/a.png``; accents composed, as in ids."""
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/")).removeprefix("./")
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

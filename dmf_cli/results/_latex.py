@@ -1,5 +1,6 @@
 """A table in LaTeX, for ``booktabs``, as papers print it."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
@@ -8,6 +9,7 @@ SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }  # fmt: skip
 # Where a name may break: behind these.
 JOINTS = {"=": r"=\allowbreak{}", "+": r"+\allowbreak{}", ":": r":\allowbreak{}", "/": r"/\allowbreak{}"}
+_MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
 CHARACTER, GAP = 4.6, 6.0  # points: of \footnotesize on average, and between two columns
 COLUMN, PAGE = 224.0, 455.0  # points that a table may take in a two-column article
 
@@ -68,4 +70,5 @@ def _row(cells: Sequence[str], *, wraps: bool = False) -> str:
     name = escape(cells[0])
     if wraps:
         name = r"\raggedright{}" + "".join(JOINTS.get(character, character) for character in name)
-    return "    " + " & ".join([name, *(escape(cell) for cell in cells[1:])]) + r" \\"
+    numbers = [_MINUS.sub("$-$", escape(cell)) for cell in cells[1:]]
+    return "    " + " & ".join([name, *numbers]) + r" \\"

@@ -103,7 +103,7 @@ def _sample(panel: Axes, sample: Sample, stratum: str, name: str, classes: int) 
 
 
 def small(sample: Sample) -> Sample:
-    """At most ``DISPLAY`` pixels a side, in 8 bits (huge outlines cost seconds); ignored is background."""
+    """At most ``DISPLAY`` pixels a side and 8 bits, for speed; ignored pixels become background."""
     if (sample.label == IGNORED).any():
         sample = Sample(sample.image, np.where(sample.label == IGNORED, np.uint8(0), sample.label))
     height, width = sample.label.shape

@@ -12,6 +12,7 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.errors import RunFolderError
 from dmf_cli.results import headline
 
 Config = Mapping[str, Any]
@@ -44,12 +45,49 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
+    weights = config.get("model", {}).get("weights")
+    if weights:
+        settings["model"] = {**config["model"], "weights": _weights_content(weights)}
     settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
     content = ""
     if has_folder(config):
         content = dataset.fingerprint() if dataset else _fingerprint(_frozen(config["dataset"]))
     text = json.dumps([_without_null(settings), content, __version__], sort_keys=True)
     return _hash(text)
+
+
+def group_hashes(config: Config) -> dict[str, str]:
+    """A hash of each group of a stored config, without places: ``status.json`` says what the run was."""
+    found = {}
+    for key, value in config.items():
+        if key not in ASIDE:
+            hidden = {"dataset": PLACES, "split": ("file",)}.get(key, ())
+            kept = (
+                {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
+            )
+            found[key] = _hash(_frozen(_without_null(kept)))[:8]
+    return found
+
+
+def check_unedited(path: Path, config: Config) -> None:
+    """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
+
+    Runs of before, which say nothing of their config, pass.
+
+    Raises:
+        RunFolderError: it was edited.
+    """
+    from dmf_cli.results import index
+
+    said, now = index.read(Path(path)).status.get("config"), group_hashes(config)
+    if not isinstance(said, Mapping):
+        return
+    edited = sorted(key for key in {*said, *now} if said.get(key) != now.get(key))
+    if edited:
+        raise RunFolderError(
+            f"{path}/config.yaml was edited: {', '.join(edited)} {'is' if len(edited) == 1 else 'are'} not "
+            "what the run was started with; undo that, or start another run with dmf train"
+        )
 
 
 def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +126,12 @@ def _fingerprint(dataset: str) -> str:
     from dmf_cli import datasets
 
     return datasets.open_dataset(json.loads(dataset)).fingerprint()
+
+
+def _weights_content(source: str) -> str:
+    from dmf_cli.training import starting
+
+    return starting.content(source)
 
 
 def _split_content(file: str | None) -> str | None:

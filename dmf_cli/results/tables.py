@@ -121,8 +121,8 @@ def _lacking(summary: dict[str, Any]) -> list[str]:
             what = "there is no image with" if len(above) > 1 else "no image has a"
             found.append(f"{what} {name}: its Dice says nothing, or is undefined")
         elif len(above) > 1 and missed == there and not counts["false_alarm"]:
-            images = "image" if there == 1 else "images"
-            found.append(f"WARNING: {name} is never predicted, and {there} {images} have it")
+            images = "1 image has" if there == 1 else f"{there} images have"
+            found.append(f"WARNING: {name} is never predicted, and {images} it")
     return found
 
 

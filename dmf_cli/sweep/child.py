@@ -46,7 +46,13 @@ def run(config: dict[str, Any], resume: str | Path | None) -> Path:
     """The job itself, in this process: a new run, or the rest of the one in the folder ``resume``."""
     from dmf_cli.training import trainer
 
-    return trainer.resume(resume) if resume else trainer.train(config)
+    if not resume:
+        return trainer.train(config)
+    from dmf_cli import config as configs
+    from dmf_cli.config import moving
+
+    # Images may have been moved since it broke off: the sweep knows where they are now.
+    return trainer.resume(resume, moving.moved(configs.load_run(resume), config))
 
 
 def _end_with_parent() -> None:

@@ -58,6 +58,8 @@ def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("data", _data(run)),
         *run.get("grouping", {}).items(),
         ("model", f"{run['model']}, {run.get('parameters', 0):,} parameters" if "model" in run else ""),
+        ("weights", str(run.get("weights", ""))),
+        ("extends", str(run.get("parent", ""))),
         ("loss", f"{terms}, weighting {run.get('weighting', '-')}" if terms else ""),
         ("auxiliary", "" if auxiliary in (None, "none") else f"{auxiliary}, fading"),
         ("training", _plan(run)),

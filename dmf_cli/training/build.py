@@ -57,6 +57,14 @@ def with_epochs(config: Config, steps_per_epoch: int) -> dict[str, Any]:
     return {**config, "trainer": {**trainer, "epochs": epochs}}
 
 
+def with_warmup(config: Config, total_steps: int) -> dict[str, Any]:
+    """``config`` with the warm-up that ``weighting.warmup=auto`` stands for in a run of so many steps."""
+    group = config["weighting"]
+    if group.get("warmup") != "auto":
+        return dict(config)
+    return {**config, "weighting": {**group, "warmup": automatic_warmup(total_steps)}}
+
+
 def with_monitor(config: Config, dataset: Dataset) -> dict[str, Any]:
     """``config`` with the figure that ``trainer.monitor=auto`` stands for.
 
@@ -75,21 +83,24 @@ def with_monitor(config: Config, dataset: Dataset) -> dict[str, Any]:
 
 
 def compile_model(
-    model: FusedModel, config: Config, total_steps: int, jit: bool, classes: int = 2
+    model: FusedModel, config: Config, total_steps: int, jit: bool, classes: int = 2, first_step: int = 0
 ) -> MeanDice | None:
     """Optimizer, schedule and validation metrics; the optimizer's variables exist afterwards.
 
     Args:
         model: not yet compiled.
         config: the whole config.
-        total_steps: of the run.
+        total_steps: of the run; what the schedule is over.
         jit: compile the step with XLA.
         classes: of the dataset, background included; with several above 0 their mean Dice is a metric too.
+        first_step: of the optimizer with which the schedule begins.
 
     Returns:
         The metric of several classes, which knows which of them was never predicted; None for one class.
     """
     schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
+    if first_step and callable(schedule):
+        schedule = Later(schedule, first_step)
     union = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
     mean = MeanDice(classes, config["metrics"]["empty"]) if classes > 2 else None
     steps = optimizer(config["optimizer"], schedule)
@@ -103,7 +114,7 @@ def compile_model(
 def network(config: Config, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
     function = _lookup.find("model", models, config["name"])
-    params = _without(config, "name", "head")
+    params = _without(config, "name", "head", "weights")
     check_params(function, params, "model")
     return function(data.train.shape, data.channels, **params)
 
@@ -178,6 +189,21 @@ def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")
     return getattr(keras.optimizers, kinds[config["name"]])(learning_rate=learning_rate, **params)
+
+
+class Later(keras.optimizers.schedules.LearningRateSchedule):
+    """``schedule`` that begins with step ``first``: of a run that goes on under a new schedule."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, first: int) -> None:
+        self.schedule, self.first = schedule, first
+
+    def __call__(self, step: Any) -> Any:
+        """The rate at ``step`` of the optimizer."""
+        return self.schedule(keras.ops.maximum(step - self.first, 0))
+
+    def get_config(self) -> dict[str, Any]:
+        """Part of the interface of Keras."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "first": self.first}
 
 
 class Skipping(keras.optimizers.LossScaleOptimizer):

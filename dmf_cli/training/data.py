@@ -1,7 +1,7 @@
 """The data of a run: an opened dataset, its split, and the decoded training and validation images."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,27 +67,29 @@ class Data:
         return np.eye(self.channels, dtype="float32")[chosen]
 
     def warnings(self, monitor: str) -> list[str]:
-        """What training and validation images lack of the classes, and what follows from that, in words."""
+        """What each part of the images lacks of the classes, and what follows from that, in words."""
+        tested = (self.dataset.load(index).label for index in self.split.test)
+        trained, validated = self.train.each_label(), self.val.each_label()
         found = []
-        names = self.dataset.classes[1:]
-        trained, validated = (self._classes_in(part) for part in (self.train, self.val))
-        if lacking := [name for c, name in enumerate(names, start=1) if c not in trained]:
+        if lacking := self._lacking(trained):
             found.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
-        lacking = [name for c, name in enumerate(names, start=1) if c not in validated]
-        if lacking:
+        if lacking := self._lacking(validated):
             said = f"no validation image holds {_listed(lacking)}: its validation Dice is undefined"
-            chosen = monitor.endswith("_dice") and len(lacking) == len(names)
+            chosen = monitor.endswith("_dice") and len(lacking) == len(self.dataset.classes) - 1
             found.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
+        if lacking := self._lacking(tested):
+            found.append(f"no test image holds {_listed(lacking)}: its scores are undefined")
         return found
 
-    def _classes_in(self, part: Part) -> set[int]:
-        """The classes that some image of ``part`` holds; mostly a few images tell."""
-        found: set[int] = set()
-        for label in part.each_label():
-            found |= set(np.unique(label).tolist())
-            if len(found) == len(self.dataset.classes):
+    def _lacking(self, labels: Iterable[np.ndarray]) -> list[str]:
+        """The classes above the background that none of ``labels`` holds; mostly a few of them tell."""
+        known = dict(enumerate(self.dataset.classes[1:], start=1))
+        for label in labels:
+            for value in np.unique(label).tolist():
+                known.pop(value, None)
+            if not known:
                 break
-        return found
+        return list(known.values())
 
     def weights(self, strength: float) -> np.ndarray | None:
         """How often each training image comes under ``trainer.oversample``; None: once an epoch."""

@@ -9,16 +9,19 @@ import logging
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts
-from dmf_cli.errors import ConfigError, DmfError, RunError
+from dmf_cli.errors import ConfigError, DatasetError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime, trackers
 from dmf_cli.training.display import Display
+
+if TYPE_CHECKING:
+    from dmf_cli.training.extending import Origin
 
 log = logging.getLogger("dmf")
 Config = Mapping[str, Any]
@@ -38,7 +41,12 @@ def train(config: Config) -> Path:
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
-        run.write_status("running", id=identity.run_id(config, session.data.dataset), auto=session.auto)
+        run.write_status(
+            "running",
+            id=identity.run_id(config, session.data.dataset),
+            config=identity.group_hashes(session.config),
+            auto=session.auto,
+        )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)
     except BaseException:
@@ -47,29 +55,77 @@ def train(config: Config) -> Path:
     return session.run(run, note=None)
 
 
-def resume(path: Path | str) -> Path:
+def resume(path: Path | str, config: Config | None = None) -> Path:
     """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
 
     The result is the one that the run would have given without the interruption.
+
+    Args:
+        path: of the run.
+        config: its config with other places (:mod:`dmf_cli.config.moving`), None for the stored one. The
+            content of the images must be the same; the new places are stored.
+
+    Raises:
+        UsageError: the run is complete, its config was edited, or images or split are not the same.
     """
     run = RunFolder.open(path)
-    if run.read_status().get("state") == "completed":
+    status, stored = run.read_status(), configs.load_run(run.path)
+    if status.get("state") == "completed":
         raise ConfigError(
-            f"{run.path} is complete: `{hints.command('eval', run.path)}` scores it, "
-            "`dmf train` starts a new run"
+            f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on in "
+            f"a new run, `{hints.command('eval', run.path)}` scores it"
         )
-    session = Session(configs.load_run(run.path), split_file=run.split_file)
+    identity.check_unedited(run.path, stored)
+    used = configs.with_absolute_paths(config or stored)
+    _check_moved(run, stored, used)
+    from dmf_cli.training import extending
+
+    session = Session(used, split_file=run.split_file, origin=extending.Origin.of(status), resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
     run.truncate_after(note["epoch"])
+    if used != stored:
+        run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)
+
+
+def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
+    """The images are where ``used`` says, and a split file that was moved says what the run was divided by.
+
+    Raises:
+        DatasetError: they are not.
+    """
+    from dmf_cli.datasets.splits import PARTS, read_split
+
+    try:
+        datasets.check_place(used["dataset"])
+    except DatasetError as error:
+        raise DatasetError(f"{error}; if they were moved: `dmf resume {run.path} dataset.dir=PATH`") from None
+    file = used["split"].get("file")
+    if file and file != stored["split"].get("file"):
+        given, own = read_split(Path(file)), read_split(run.split_file)
+        if any(sorted(map(str, given[part])) != sorted(map(str, own[part])) for part in PARTS):
+            raise DatasetError(
+                f"split.file={file} divides the images in another way than the run was started with: give "
+                "the same file, or start a new run"
+            )
 
 
 class Session:
     """Everything of a run that lives in memory: runtime, data and the compiled model."""
 
-    def __init__(self, config: Config, split_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        split_file: Path | None = None,
+        *,
+        origin: "Origin | None" = None,
+        resumed: bool = False,
+    ) -> None:
+        """Open and build everything; ``origin`` of a run that extends another, ``resumed`` for one that has a
+        checkpoint of its own.
+        """
         datasets.check_place(config["dataset"])  # before anything slow is imported
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
@@ -88,9 +144,20 @@ class Session:
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
         self.auto = ["trainer.epochs"] if config["trainer"]["epochs"] == "auto" else []
         config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
+        if origin is not None:  # what was decided by the length of the parent stays
+            config = self.config = build.with_warmup(config, self.steps * origin.epochs)
+        self.origin = origin
         self.model = build.fused_model(config, self.data, self.steps)
+        self.weights = ""
+        if config["model"].get("weights") and origin is None and not resumed:
+            from dmf_cli.training import starting
+
+            self.weights = starting.start_from(self.model.network, config["model"]["weights"])
+        first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
-        self.mean = build.compile_model(self.model, config, total, self.runtime.jit, len(classes))
+        self.mean = build.compile_model(
+            self.model, config, total - first, self.runtime.jit, len(classes), first
+        )
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
@@ -111,6 +178,8 @@ class Session:
                 run.write_status("running", epochs=self.config["trainer"]["epochs"])
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
+                if self.weights:
+                    log.info("weights: %s", self.weights)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 for line in self.data.warnings(self.config["trainer"]["monitor"]):
                     log.warning("%s", line)
@@ -228,6 +297,8 @@ class Session:
             "grouping": describe(self.data.dataset),
             "model": self.config["model"]["name"],
             "parameters": self.model.network.count_params(),
+            "weights": self.weights,
+            "parent": f"{self.origin.path}, {self.origin.epoch} epochs" if self.origin else "",
             "terms": self.model.terms,
             "weighting": self.model.strategy.name,
             "auxiliary": self.config["auxiliary"]["name"],

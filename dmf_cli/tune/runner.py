@@ -185,7 +185,7 @@ class Runner:
             where = f"after epoch {one.epoch}" if one.epoch else "before the end of its first epoch"
             self.ended(one, "INTERRUPTED", one.best, where)
         else:
-            self._end(one, "FAIL", math.nan, message or f"no finite {self.plan.monitor}")
+            self._end(one, "FAIL", math.nan, message or f"no finite {self.plan.monitor} (is there a lesion?)")
 
     def _end(self, one: Running, state: str, value: float, message: str) -> None:
         from optuna.trial import TrialState

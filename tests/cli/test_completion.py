@@ -175,3 +175,11 @@ def test_launchers_of_sweeps():
     assert "hydra/launcher=submitit_slurm" in completion.complete("dmf train -m hydra/launcher=s")
     assert completion.complete("dmf train -m sweep.on_error=s") == ["sweep.on_error=stop"]
     assert "--dry-run" in completion.complete("dmf train --d")
+
+
+def test_resume_and_extend_know_what_may_differ():
+    assert completion.complete("dmf resume runs/a data") == ["dataset.data_dir=", "dataset.dir="]
+    assert "trainer.epochs=" in completion.complete("dmf extend runs/a ")
+    assert completion.complete("dmf extend runs/a trainer.epochs=3 --sch") == ["--schedule"]
+    assert completion.complete("dmf extend runs/a --schedule ") == ["continue", "restart"]
+    assert completion.complete("dmf extend ") == []  # run folders, by the shell

@@ -10,10 +10,12 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
+from dmf_cli import metrics
 from dmf_cli.datasets import dicom
 from dmf_cli.datasets.decode import Reading, image_size, open_image, read_image
 from dmf_cli.datasets.folder import FolderDataset
 from dmf_cli.errors import ConfigError, UnreadableError
+from dmf_cli.training.evaluation import evaluate
 
 VALUES = np.arange(12).reshape(3, 4) * 300
 
@@ -154,3 +156,27 @@ def test_a_folder_of_frames_with_masks_is_a_dataset(tmp_path):
         np.testing.assert_array_equal(dataset.load(index).label, mask // 255)
     assert [dataset.pixel_size(index) for index in range(2)] == [(0.1, 0.2), (0.3, 0.3)]
     assert FolderDataset(**options, spacing=[1, 2]).pixel_size(0) == (1.0, 2.0)
+
+
+def test_distances_are_in_the_millimetres_of_each_image(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name, side in (("a", 0.5), ("b", 0.25)):
+        pixels = np.zeros((16, 16), np.uint8)
+        pixels[2:8, 3:9] = 255
+        frame(tmp_path / f"images/{name}.dcm", pixels, PixelSpacing=[side, side])
+        Image.fromarray(np.roll(pixels, 2, axis=0)).save(tmp_path / f"masks/{name}.png")
+    options = {"name": "scans", "dir": tmp_path, "images": "images/*", "masks": "masks/{stem}.*"}
+
+    def score(indices, **more):
+        dataset = FolderDataset(**options, **more)
+        return evaluate(lambda x: 0.9 * x + 0.05, dataset, indices, image_size=16, full=metrics.Full())
+
+    both = score([0, 1])
+    distances = [(row["foreground.hd95"], row["foreground.hd95_mm"]) for row in both.rows]
+    assert distances == [(2.0, pytest.approx(1.0)), (2.0, pytest.approx(0.5))]
+    assert both.summary["settings"]["spacing"] == "of each image"
+    assert score([1]).summary["settings"]["spacing"] == (0.25, 0.25)
+    assert score([0, 1], spacing=[1, 1]).rows[1]["foreground.hd95_mm"] == pytest.approx(2.0)
+    frame(tmp_path / "images/b.dcm", np.zeros((16, 16), np.uint8))  # of one of them nothing is known
+    assert "foreground.hd95_mm" not in score([0, 1]).rows[0]

@@ -109,7 +109,9 @@ def test_a_mask_of_an_image_that_is_left_out_is_not_taken_either(tmp_path):
     make(tmp_path, *(f"masks/{s}.png" for s in names))
     options = {"images": "images/*/*", "masks": "masks/{stem}*.png"}
     for left_out in ({"strata": ["images/a"]}, {"exclude": "case1?.png"}):
-        with pytest.raises(DatasetError, match=r"case1\.png and images/b/case10\.png \(left out by"):
+        with pytest.raises(
+            DatasetError, match=r"of two images, .*case1\.png and .*case10\.png \(left out by"
+        ):
             pairs(tmp_path, **options, **left_out)
         exact = {**options, "masks": "masks/{stem}.png"}
         assert pairs(tmp_path, **exact, **left_out) == {"images/a/case1": ["masks/case1.png"]}

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import tempfile
 
 import numpy as np
 import pytest
@@ -87,3 +88,13 @@ def test_types_of_lesions_are_classes(tmp_path):
     for index in range(6):
         made = phantom.generate(index, size=32, difficulty="easy", task="type", lesion_area=0.1)
         np.testing.assert_array_equal(data.load(index).label, made.label)
+
+
+def test_a_new_phantom_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
+    """tensorflow-datasets makes a folder there for each set that is not prepared, and forgets it."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    config = {"size": 16, "count": 2, "seed": 5, "difficulty": "easy", "data_dir": str(tmp_path / "data")}
+    assert len(open_dataset({"kind": "phantom", **config})) == 2
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert tempfile.tempdir == str(tmp_path / "temporary")

@@ -67,7 +67,7 @@ def test_it_is_in_the_terminal_if_small_and_of_one_class_nowhere():
 def test_a_class_that_is_never_predicted_or_never_there_is_named():
     blind = np.where(PREDICTION == 2, 0, PREDICTION)
     found = {**figures(), **summarize(metrics.confusion(TRUTH, blind, 3)[None], NAMES)}
-    assert tables.warnings(found)[0] == "WARNING: malignant is never predicted, and 1 image have it"
+    assert tables.warnings(found)[0] == "WARNING: malignant is never predicted, and 1 image has it"
     assert not any("never predicted" in line for line in tables.warnings(figures()))
     without = summarize(metrics.confusion(np.minimum(TRUTH, 1), blind, 3)[None], NAMES)
     said = tables.warnings({**figures(), **without})

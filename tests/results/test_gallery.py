@@ -50,3 +50,13 @@ def test_a_picture_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="file"):
         gallery.plot_samples(tmp_path / "file" / "grid.png", Two(), 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_deep_images_are_shown_over_their_own_range(channels):
+    deep = np.linspace(0, 15, 64 * channels, dtype=np.float32).reshape(8, 8, channels)  # 12 bits kept in 16
+    for side in (8, 2 * gallery.DISPLAY):
+        image = np.kron(deep, np.ones((side // 8, side // 8, 1), np.float32))
+        shown = gallery.small(Sample(image, np.zeros((side, side), np.uint8))).image
+        assert (shown.dtype, shown.shape[-1]) == (np.uint8, channels)
+        assert np.ptp(shown.astype(int)) > 240

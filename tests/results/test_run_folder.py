@@ -3,6 +3,7 @@ import json
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dmf_cli.errors import RunFolderError
+from dmf_cli.results.atomic import told
 from dmf_cli.results.run_folder import RunFolder, write_atomic
 
 ROW = {"epoch": 1, "step": 4, "loss": 0.5, "loss.bce": 0.25, "val_foreground_dice": math.nan}
@@ -71,6 +73,25 @@ def test_a_file_that_cannot_be_written_keeps_what_was_there(tmp_path, monkeypatc
     refused(lambda: write_atomic(file, "after"), str(file), words)
     assert file.read_text() == "before"
     assert files(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT])
+def test_advice_about_a_run_is_given_where_this_process_trains_one(tmp_path, number):
+    """Not by `dmf data check -o DIR`, nor by `dmf eval` of a run that is over."""
+
+    def said(file):
+        with pytest.raises(RunFolderError) as caught, told(file):
+            raise OSError(number, "refused")
+        return str(caught.value)
+
+    run = RunFolder.claim(tmp_path / "run")
+    run.write_status("running")
+    about = re.compile(r"run_dir|dmf resume|under way")
+    assert about.search(said(run.epochs_file))
+    assert about.search(said(run.metrics / "test_summary.json"))
+    assert not about.search(said(tmp_path / "check.json"))
+    run.write_status("completed")
+    assert not about.search(said(run.metrics / "val_summary.json"))
 
 
 def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):

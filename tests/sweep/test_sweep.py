@@ -20,6 +20,7 @@ from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
 from dmf_cli.sweep.process import Process
 from dmf_cli.sweep.runner import Runner
+from tests.sweep.conftest import APART, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -206,6 +207,18 @@ def test_a_signal_before_a_job_can_take_it_waits(tmp_path, number):
     os.kill(job.pid, number)
     wait_for(lambda: job.poll() is not None)
     assert job.poll() == 128 + number
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sweep_ends_with_the_code_of_its_signal(tmp_path, number, code):
+    words = [sys.executable, "-c", APART, "seed=90", "trainer.epochs=3,4"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    sweep = subprocess.Popen(words, cwd=tmp_path, env=environment(), **pipes)
+    wait_for(lambda: under_way(tmp_path))
+    sweep.send_signal(number)
+    out, err = sweep.communicate()
+    assert sweep.returncode == code, out + err
+    assert states(tmp_path) == ["interrupted"]
 
 
 def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path, capsys):

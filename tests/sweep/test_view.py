@@ -2,6 +2,7 @@
 
 import io
 import time
+import types
 
 import pytest
 from rich.console import Console
@@ -124,3 +125,21 @@ def test_seconds_left(monkeypatch, tmp_path):
     board.rows[0].__dict__.update(state="completed", seconds=60.0)
     board.rows[1].__dict__.update(state="running", eta=20.0)
     assert board.seconds_left() == pytest.approx((20 + 2 * 60) / 2)
+
+
+def test_the_score_of_several_classes_is_their_mean(tmp_path):
+    import json
+
+    from dmf_cli.sweep import board
+
+    (tmp_path / "metrics").mkdir()
+    for figures, score in (
+        ({"foreground": {"dice": {"mean": 0.5}}}, 0.5),
+        ({"foreground": {"dice": {"mean": 0.5}}, "mean": {"dice": {"mean": 0.25}}}, 0.25),
+        ({"foreground": {"dice": {"mean": 0.5}}, "mean": {"dice": {"mean": None}}}, None),
+    ):
+        (tmp_path / "metrics/test_summary.json").write_text(json.dumps(figures))
+        assert board._score(tmp_path) == score
+    several = {"trainer": {"monitor": "auto"}, "dataset": {"classes": ["background", "a", "b"]}}
+    rows = [types.SimpleNamespace(job=types.SimpleNamespace(config=several))]
+    assert view._monitor(rows) == "val mean Dice"

@@ -224,3 +224,18 @@ def test_what_was_never_predicted_is_what_the_validation_held_and_never_got():
     session = types.SimpleNamespace(mean=metric, data=types.SimpleNamespace(dataset=dataset))
     assert trainer.Session.unpredicted(session) == ["b"]
     assert trainer.Session.unpredicted(types.SimpleNamespace(mean=None)) == []
+
+
+def test_each_part_that_lacks_a_class_is_named(tmp_path):
+    place = folder(tmp_path / "data", [1] * 9 + [2] * 3)
+    dataset = opened(place, ("background", "benign", "malignant"))
+    ids = sorted(dataset.ids)
+    split = {"dataset": "folder", "train": ids[3:6], "val": [ids[0], *ids[9:]], "test": ids[6:8]}
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    made = data.open_data(
+        config(tmp_path / "run", place, f"split.file={tmp_path / 'split.json'}", "trainer.batch_size=3")
+    )
+    assert made.warnings("val_mean_dice") == [
+        "no training image holds malignant: that cannot be learned",
+        "no test image holds malignant: its scores are undefined",
+    ]

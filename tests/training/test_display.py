@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from dmf_cli import interrupts
 from dmf_cli.training import _view, display
 from dmf_cli.training.display import Display, SafeConsole
 
@@ -235,6 +236,16 @@ def test_a_terminal_that_is_gone_does_not_end_the_run(mode):
     shown.finish(None, "x")
     assert shown.mode == "quiet"
     assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_what_ctrl_c_will_do_is_not_cut_off(rows):
+    shown = terminal()
+    shown.start(RUN)
+    drive(shown, rows)
+    shown.stopping(interrupts.STOPPING)
+    assert interrupts.STOPPING in panel(shown)
+    shown.stop()
 
 
 def test_quiet_says_nothing():

@@ -9,6 +9,7 @@ import signal
 import pytest
 from PIL import Image
 
+from dmf_cli import interrupts
 from dmf_cli.cli import tune
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
@@ -290,10 +291,42 @@ def test_wrong_words_are_told_before_anything_runs(words, error, says):
     assert "\n" not in str(caught.value)
 
 
-def test_without_optuna_it_says_what_to_install(plan, monkeypatch, stub):
+def test_without_optuna_it_says_what_to_install_and_leaves_nothing(plan, monkeypatch, stub):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    wanted = plan("trials=1")
     with pytest.raises(UsageError, match=r"pip install '\.\[tune\]'"):
-        search(plan("trials=1"), stub)
+        search(wanted, stub)
+    assert not wanted.folder.exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_search_ends_with_the_code_of_its_signal(plan, stub, monkeypatch, number, code):
+    class Interrupted(stub):
+        def poll(self):
+            if len(self.rows) == 2 and not self.stop:
+                os.kill(os.getpid(), number)
+            return super().poll()
+
+    monkeypatch.setattr(interrupts, "_command", interrupts.Command())
+    assert search(plan("trials=3"), Interrupted)[0] == code
+
+
+@pytest.mark.parametrize(("often", "lines"), [(0.0, 2), (1e9, 0)])
+def test_a_trial_says_what_it_is_at_but_not_all_the_time(plan, stub, monkeypatch, capsys, often, lines):
+    class Steady(stub):
+        epochs = 4
+
+        def status(self, state):
+            super().status(state)
+            status = json.loads((self.path / "status.json").read_text())
+            (self.path / "status.json").write_text(json.dumps({**status, "epochs": 4}))
+
+    monkeypatch.setattr(tune, "OFTEN", often)
+    search(plan("trials=1", "pruner=none"), Steady)
+    said = capsys.readouterr().out.splitlines()
+    assert said[2].startswith("trial 0: training, loss=")
+    assert len([line for line in said if line.startswith("trial 0: epoch ")]) >= lines
+    assert any(" of 4, best " in line for line in said) == bool(lines)
 
 
 def test_help_and_options(capsys):

@@ -32,6 +32,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"first, about these networks only; p both: {_both(found)}, as the "
         "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
         "better or worse is said if p seeds and p both are .05 or less",
+        *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
 
@@ -56,6 +57,14 @@ def conditions(comparison: Comparison) -> list[str]:
     ]
     mean = "Weights, mean over steps (lowest to highest)"
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
+
+
+def _of_events(comparison: Comparison) -> list[str]:
+    """How counts differ from scores."""
+    if not comparison.events:
+        return []
+    kinds = " and ".join(one.kind for one in comparison.events)
+    return [f"{kinds}: counts a repetition, and so are their differences; p images is an exact permutation"]
 
 
 def _both(found: Sequence[Versus]) -> str:

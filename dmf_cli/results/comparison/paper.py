@@ -62,7 +62,10 @@ def _cells(row: Row, name: str, compared: bool) -> list[str]:
 
 
 def _event(row: EventRow, name: str, role: str) -> list[str]:
-    return [name, str(len(row.group.means)), spread(row.mean, row.std), *_against(row.versus, role)]
+    difference, between_, p = _against(row.versus, role)
+    if row.versus and p != "-":  # rare events need the exact test over images too
+        p = p_value(max(row.versus.p_seeds, row.versus.p_images, row.versus.p_both))
+    return [name, str(len(row.group.means)), spread(row.mean, row.std), difference, between_, p]
 
 
 def _against(one: Versus | None, role: str = BASELINE) -> list[str]:
@@ -84,10 +87,11 @@ def _sentences(comparison: Comparison) -> list[str]:
     seeds = f"{n[0]} seeds" if len(n) == 1 else f"{n[0]} to {n[-1]} seeds"
     images, total = len(comparison.images), comparison.counted.total
     count = f"{images} test images" if images == total else f"{images} of {total} test images"
+    name, _, *how = comparison.described.split(", ")
     made = f"dmf {dmf_cli.__version__} ({datetime.date.today():%Y-%m-%d})"
     first = (
-        f"Each setting was trained with {seeds} and scored by {metric} on {count} of {comparison.described}"
-        f"{_excluded(comparison)}."
+        f"Each setting was trained with {seeds} and scored by {metric} on {count} of {name} "
+        f"({', '.join(how)}){_excluded(comparison)}."
     )
     crossed = (
         "Intervals (95 %) are for a new sample of seeds and of images, from a crossed random-effects model"
@@ -106,7 +110,7 @@ def _sentences(comparison: Comparison) -> list[str]:
 
 def _excluded(comparison: Comparison) -> str:
     why = [one.why for one in comparison.counted.excluded]
-    return f" (not counted: {', '.join(why)})" if why else ""
+    return f"; not counted: {', '.join(why)}" if why else ""
 
 
 def _tests(found: Sequence[Versus]) -> str:

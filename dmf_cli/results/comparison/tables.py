@@ -77,8 +77,11 @@ EVENTS = (
 
 
 def write(folder: Path, comparison: Comparison) -> None:
-    """``comparison.{csv,json,md,tex}`` and ``comparison_methods.tex`` in ``folder``, each whole or not at all;
-    ``comparison_events.csv`` too where something happened that no score counts."""
+    """The files of a comparison in ``folder``, each whole or not at all.
+
+    ``comparison.{csv,json,md,tex}`` and ``comparison_methods.tex``; ``comparison_events.csv`` too where
+    something happened that no score counts.
+    """
     files = {
         "comparison.csv": csv_text(RECORD, [record(row) for row in comparison.rows]),
         "comparison.json": json.dumps(jsonable(content(comparison)), indent=2, allow_nan=False) + "\n",

@@ -91,11 +91,15 @@ def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
 
 
 def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
-    """How large a difference can be ruled out for the settings of which nothing was shown; empty if for all.
+    """How large a difference can be ruled out for the settings of which nothing was shown; empty without any.
 
     The intervals hold for all settings at once, so their farthest end does.
     """
-    gaps = [one.versus.difference for one in found if not one.versus.significant]
+    gaps = [
+        one.versus.difference
+        for one in found
+        if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
+    ]
     known = [gap for gap in gaps if not math.isnan(gap.low)]
     if gaps and not known:
         return "How large a difference could be is not known: it takes two seeds or more of each setting"
@@ -153,13 +157,15 @@ def _limit(against: Sequence[Versus]) -> str:
     if math.isnan(share):
         return ""
     if share >= MUCH:
-        return f"The seeds limit this answer ({share:.0%} of its variance): more seeds make it sharper"
+        return (
+            f"The seeds limit this answer ({100 * share:.0f} % of its variance): more seeds make it sharper"
+        )
     if share <= 1 - MUCH:
         return (
-            f"The test images limit this answer ({1 - share:.0%} of its variance): more seeds help little, "
+            f"The test images limit this answer ({100 - 100 * share:.0f} % of its variance): more seeds help little, "
             "more images do"
         )
-    return f"Seeds ({share:.0%} of the variance) and test images limit this answer about equally"
+    return f"Seeds ({100 * share:.0f} % of the variance) and test images limit this answer about equally"
 
 
 def _takes(need: needs.Need) -> str:

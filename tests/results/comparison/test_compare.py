@@ -35,14 +35,19 @@ def test_no_winner_before_the_seeds_can_tell(sweep):
     found = compare([sweep(3, 0.1)], metric=DICE)
     assert not by_name(found)["weighting=var"].versus.significant
     assert by_name(found)["weighting=var"].versus.smallest_p == 0.25
-    assert "no setting differs" in found.verdict
-    assert "p cannot fall below 0.25: it takes 6 paired seeds" in found.verdict
+    assert found.verdict == "weighting=var was not shown to be better or worse than weighting=fixed"
+    assert "with 3 seeds no difference, however large, could have been shown" in found.power
+    assert "(p cannot fall below 0.25); it takes 6 paired seeds" in found.power
 
 
 def test_a_winner_with_seeds_enough(sweep):
     found = compare([sweep(6, 0.1, noise=0.01)], metric=DICE)
     assert by_name(found)["weighting=var"].versus.p_seeds == pytest.approx(2 / 64)
-    assert found.verdict == "weighting=var is better than weighting=fixed (p = 0.0312)"
+    assert found.verdict.startswith(
+        "weighting=var is better than weighting=fixed by 0.1 Dice (95 % interval "
+    )
+    assert found.verdict.endswith(", p = 0.031)")
+    assert found.excluded == ""
 
 
 def test_where_less_is_better_the_same_difference_is_worse(sweep):
@@ -122,7 +127,7 @@ def test_runs_of_one_seed_are_one_repetition(finished):
     found = compare([folder.parent], metric=DICE, by=["weighting"])
     row = by_name(found)["weighting=var"]
     assert (row.group.scores.shape, row.versus.smallest_p) == ((2, 20), 0.5)
-    assert "no setting differs" in found.verdict
+    assert "not shown to be better or worse" in found.verdict
     notes = " ".join(tables.notes(found))
     assert "repetitions (seeds), each the mean of 6 runs that differ in trainer.epochs" in notes
     assert "exact permutation of 2 pairs of repetitions, 0.5 at least" in notes
@@ -202,11 +207,12 @@ def test_the_folds_and_seeds_of_one_setting_are_pooled(finished, tmp_path):
     (row,) = found.rows
     assert (row.group.scores.shape, row.mean.mean) == ((2, 6), pytest.approx(0.61))
     assert (row.versus, found.baseline, found.power) == (None, "", "")
-    assert "held against nothing" in found.verdict
+    assert "nothing to compare" in found.verdict
     tables.write(tmp_path, found)
     plots.write(tmp_path, found)
     assert sorted(file.name for file in tmp_path.glob("*.*")) == [
-        "comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "curves.png", "images.png"
+        "comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "comparison_methods.tex",
+        "curves.png", "images.png"
     ]  # fmt: skip
     assert "baseline" not in (tmp_path / "comparison.md").read_text()
     with pytest.raises(ConfigError, match="no setting has that"):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from dmf_cli.cli.main import main
 from dmf_cli.results import cases, report
-from dmf_cli.results.report import chart, pictures
+from dmf_cli.results.report import chart, pictures, sweep_page
 from dmf_cli.results.report.differences import differences
 from dmf_cli.results.report.table import cell, duration
 from tests.results.report.conftest import NASTY
@@ -356,6 +356,20 @@ def test_runs_that_cannot_be_compared_are_listed_all_the_same(sweep, tmp_path, c
     assert [a["href"] for a in page.all("a") if "var" in a["href"]] == ["sweep/var0", "sweep/var1"]
     assert "did you mean" in refused(capsys, sweep, "--metric", "foreground.dcie")
     assert "give one of" in refused(capsys, sweep, "--baseline", "weighting=mad")
+
+
+def test_links_lead_to_the_runs_through_symbolic_links(tmp_path):
+    """A browser goes up from where the page really is, not from the link that it was asked for by."""
+    run, elsewhere = tmp_path / "real/deep/runs/a", tmp_path / "disk/reports"
+    run.mkdir(parents=True)
+    elsewhere.mkdir(parents=True)
+    (run / "report.html").touch()
+    (tmp_path / "runs").symlink_to(tmp_path / "real/deep/runs")
+    (tmp_path / "reports").symlink_to(elsewhere)
+    for given in (run, tmp_path / "runs/a"):
+        for page in (elsewhere / "all.html", tmp_path / "reports/all.html", tmp_path / "runs/all.html"):
+            link = sweep_page._link(given, page)
+            assert (page.parent.resolve() / link).resolve() == (run / "report.html")
 
 
 def test_a_report_imports_no_framework(finished):

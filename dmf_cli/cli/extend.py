@@ -1,0 +1,61 @@
+"""``dmf extend``: train a run on for more epochs, as a new run that names it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dmf_cli.cli._parser import Parser
+
+_ABOUT = """\
+Trains a run on from the end of its last epoch, as a new run in a folder of its own; the old one is not
+changed. The new run has the rows and the best network of the old one and names it in its status.json.
+
+A schedule that depends on the length of the run needs --schedule:
+  continue   the learning rate is that of one run of the new length, from the next epoch on
+  restart    the schedule begins anew, over the epochs that are added (a warm restart)
+With schedule=constant and schedule=plateau both are the same.
+
+Other settings make another training: dmf train model.weights=RUN starts one from the weights of a run.
+
+examples:
+  dmf extend outputs/busi trainer.epochs=60 --schedule continue
+  dmf extend outputs/busi trainer.epochs=60 --schedule restart run_dir=outputs/busi_60
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf extend RUN trainer.epochs=N [--schedule continue|restart] [KEY=VALUE ...]``."""
+    parser = Parser(prog="dmf extend", description=_ABOUT)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="trainer.epochs=N; run_dir, output_root, trainer.patience; dataset.dir=, if images were moved",
+    )
+    parser.add_argument("--schedule", metavar="POLICY", help="continue or restart")
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli import config as configs
+    from dmf_cli.config import moving
+    from dmf_cli.errors import ConfigError, UnknownNameError
+    from dmf_cli.results import identity
+
+    if options.schedule not in (None, "continue", "restart"):
+        raise UnknownNameError("--schedule", options.schedule, ["continue", "restart"])
+    stored = configs.load_run(options.run)
+    identity.check_unedited(options.run, stored)
+    allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
+    found = moving.changed(
+        {**stored, "run_dir": None},
+        options.overrides,
+        allowed,
+        f"for other settings start a new run from its weights: dmf train model.weights={options.run}",
+    )
+    if not any(word.startswith("trainer.epochs=") for word in options.overrides):
+        raise ConfigError(
+            "trainer.epochs is missing: give the number that the run is to reach, as trainer.epochs=60"
+        )
+    from dmf_cli.training import extending
+
+    extending.extend(options.run, found, options.schedule)
+    return 0

@@ -1,0 +1,76 @@
+"""Lists with one number a class or a term, and shares of so many terms: as long as they have to be?
+
+Asked when the config is composed, so that a sweep learns it before it begins.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dmf_cli.config.types import show
+from dmf_cli.errors import ConfigError
+
+Config = Mapping[str, Any]
+TASKS = {"lesion": 2, "type": 3}  # classes of the phantom, which has no key for them
+TWO = ("bce", "ce", "explog", "focal")  # terms that weigh background and foreground of one channel
+
+
+def check(config: Config) -> None:
+    """Whether lists in ``loss``, ``auxiliary`` and ``weighting`` fit the classes and the terms.
+
+    Raises:
+        ConfigError: the first one that does not.
+    """
+    classes = _classes(config)
+    for name, params in config["loss"]["terms"].items():
+        _check_classes(f"loss.terms.{name}", name, params, classes)
+    auxiliary = config["auxiliary"]
+    _check_classes("auxiliary.params", auxiliary["name"], auxiliary["params"], classes)
+    _check_terms(config["weighting"], list(config["loss"]["terms"]))
+
+
+def _classes(config: Config) -> int | None:
+    """Channels of the network's output; None where the classes are not known yet."""
+    dataset = config["dataset"]
+    named = dataset.get("classes")
+    known = TASKS.get(str(dataset.get("task"))) if dataset.get("kind") == "phantom" else None
+    count = len(named) if isinstance(named, list | tuple) else known
+    return 1 if count is not None and config["model"].get("head") == "sigmoid" else count
+
+
+def _check_classes(where: str, term: str, params: Config, channels: int | None) -> None:
+    given = params.get("class_weights")
+    if given is None or channels is None:
+        return
+    needed = max(2, channels) if term in TWO else channels
+    if len(given) != needed:
+        classes = "background first" if needed > 1 else "that of the one channel"
+        raise ConfigError(
+            f"{where}.class_weights is {show(given)}: give {needed} number{'s' if needed > 1 else ''}, "
+            f"one a class, {classes}"
+        )
+    if not any(given):
+        raise ConfigError(f"{where}.class_weights is {show(given)}: give at least one number above 0")
+
+
+def _check_terms(weighting: Config, terms: list[str]) -> None:
+    count, ideal = len(terms), weighting.get("ideal")
+    if isinstance(ideal, list | tuple) and len(ideal) != count:
+        raise ConfigError(
+            f"weighting.ideal is {show(ideal)}: give one number, or {count}, one a term ({', '.join(terms)})"
+        )
+    reference = weighting.get("reference_term", 0)
+    if isinstance(reference, int) and reference >= count:
+        raise ConfigError(
+            f"weighting.reference_term is {reference}: give 0 to {count - 1} ({', '.join(terms)})"
+        )
+    for key, fits in (
+        ("floor", lambda share: share * count <= 1),
+        ("ceiling", lambda share: share * count >= 1),
+    ):
+        share = weighting.get(key)
+        if isinstance(share, int | float) and not fits(share + (1e-12 if key == "ceiling" else -1e-12)):
+            limit = "at most" if key == "floor" else "at least"
+            raise ConfigError(
+                f"weighting.{key} is {share:g}: with {count} term{'s' if count > 1 else ''} give {limit} "
+                f"{1 / count:.4g} (1/terms)"
+            )

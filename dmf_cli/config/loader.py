@@ -1,0 +1,83 @@
+"""Hydra's config loader with two rules of ours: what is typed beats an experiment, and ``+GROUP=OPTION`` is
+``GROUP=OPTION``.
+
+The body of an experiment is merged after the options of all groups, whoever chose them. Without the first
+rule ``experiment=quick model=unet_wide`` would build ``unet_wide`` with ``model.filters`` of the experiment,
+which are meant for ``unet``. So the experiment's keys of a group whose option is typed are left out.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal import hydra as hydra_main
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from dmf_cli.config import paths
+from dmf_cli.errors import ConfigError
+
+EXPERIMENT = "experiment"
+# What Hydra's documents teach and dmf does by keys of its own: Hydra's folders hold no results here.
+OURS = {
+    "hydra.run.dir": "run_dir",
+    "hydra.sweep.dir": "output_root",
+    "hydra.sweep.subdir": "run_dir",
+}
+
+
+class Loader(ConfigLoaderImpl):
+    """Used for whatever Hydra composes in this process, once :func:`install` has been called."""
+
+    _typed: frozenset[str] = frozenset()  # groups whose option the overrides choose
+
+    def _load_configuration_impl(
+        self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
+    ) -> DictConfig:
+        words = [as_hydra(word) for word in overrides]
+        self._typed = frozenset(typed_groups(words))
+        return super()._load_configuration_impl(config_name, words, *args, **options)
+
+    def _load_single_config(self, default: Any, repo: Any) -> Any:
+        found = super()._load_single_config(default, repo)
+        if str(default.config_path).startswith(f"{EXPERIMENT}/") and isinstance(found.config, DictConfig):
+            _leave_out(found.config, self._typed)
+        return found
+
+
+def install() -> None:
+    """Let Hydra use :class:`Loader`: it has no setting for that. Safe to call again."""
+    hydra_main.ConfigLoaderImpl = Loader  # type: ignore[misc]
+
+
+def as_hydra(word: str) -> str:
+    """An override as it is meant: Hydra's documents write ``+experiment=x`` for groups that have no default.
+
+    Raises:
+        ConfigError: it sets a folder of Hydra's, where nothing would be written.
+    """
+    key, equals, value = word.lstrip("+").partition("=")
+    if key in OURS and equals:
+        raise ConfigError(f"{word}: run folders are made by dmf and not by Hydra; write {OURS[key]}={value}")
+    return f"{key}={value}" if equals and word.startswith("+") and key in paths.groups() else word
+
+
+def typed_groups(words: Sequence[str]) -> list[str]:
+    """The groups of ``GROUP=OPTION`` among ``words``, without experiments."""
+    keys = [word.partition("=")[0] for word in words if "=" in word]
+    return [group for group in paths.groups() if group in keys and group != EXPERIMENT]
+
+
+def _leave_out(body: DictConfig, groups: frozenset[str]) -> None:
+    """Remove the keys that an experiment sets or sweeps in ``groups``.
+
+    Where it sweeps over the options of a group itself, its keys of that group are meant for all of them: they
+    stay, for the jobs of its own sweep are words as typed ones are.
+    """
+    params = OmegaConf.select(body, "hydra.sweeper.params")
+    swept = {str(key) for key in params or ()}
+    with open_dict(body):
+        for group in groups - swept:
+            body.pop(group, None)
+            for key in swept:
+                if key.startswith(f"{group}."):
+                    params.pop(key)

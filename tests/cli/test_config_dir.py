@@ -1,0 +1,68 @@
+"""``--config-dir``: a dataset of one's own in every command that takes a dataset."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmf_cli import config as configs
+from dmf_cli.cli import eval as evaluation
+from dmf_cli.cli.main import main
+from dmf_cli.cli.train import parse
+from dmf_cli.config import paths
+
+
+@pytest.fixture
+def own(tmp_path):
+    """``configs/dataset/mine.yaml`` for eight images."""
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        mask = np.zeros((24, 24), np.uint8)
+        mask[3 : 10 + i, 4:16] = 255
+        for folder, pixels in (("images", rng.integers(0, 255, (24, 24), np.uint8)), ("masks", mask)):
+            (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "data" / folder / f"{chr(97 + i)}.png")
+    text = (paths.conf_dir() / "dataset/folder.yaml").read_text()
+    text = text.replace("name: folder", "name: mine").replace("dir: ???", f"dir: {tmp_path / 'data'}")
+    text = text.replace(text.splitlines()[0], "# Mine: eight images of my own.")
+    (tmp_path / "configs/dataset").mkdir(parents=True)
+    (tmp_path / "configs/dataset/mine.yaml").write_text(text)
+    return tmp_path / "configs"
+
+
+def test_show_check_and_list_take_it(own, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DMF_CACHE", str(tmp_path / "cache"))
+    words = ["--config-dir", str(own), "dataset=mine"]
+    assert main(["data", "show", *words, "count=2", "-o", str(tmp_path / "x.png")]) == 0
+    assert "mine: background, lesion" in capsys.readouterr().out
+    assert main(["data", "check", "dataset=mine", "-cd", str(own), "-o", str(tmp_path / "check")]) == 0
+    assert json.loads((tmp_path / "check/check.json").read_text())["images"] == 8
+    capsys.readouterr()
+    assert main(["data", "prepare", *words]) == 0
+    assert f"next: dmf data show --config-dir {own} dataset=mine" in capsys.readouterr().out
+    assert main(["list", "datasets", "--config-dir", str(own)]) == 0
+    listed = capsys.readouterr().out
+    assert "eight images of my own" in listed
+    assert "busi " in listed
+    assert main(["list", "datasets"]) == 0
+    assert "mine" not in capsys.readouterr().out
+
+
+def test_eval_finds_it_and_keeps_what_the_network_was_trained_on(own, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text(configs.to_yaml(configs.compose(["dataset.image_size=32"])))
+    words = ["split=all", "dataset=mine", "dataset.threshold=9"]
+    found, split = evaluation.evaluation_config(run, words, [f"hydra.searchpath=['file://{own}']"])
+    assert (found["dataset"]["name"], split) == ("mine", "all")
+    assert (found["dataset"]["image_size"], found["dataset"]["threshold"]) == (32, 9)
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "show"], ["data", "check"], ["list", "datasets"], ["eval", "x"], ["train"]]
+)
+def test_a_folder_that_is_not_there_is_one_line(command, tmp_path, capsys):
+    assert main([*command, "--config-dir", str(tmp_path / "no")]) == 2
+    assert "no such folder; give the one that holds your YAML files" in capsys.readouterr().err
+    assert parse(["--config-dir", "x"])[0].config_dir == "x"

@@ -1,0 +1,121 @@
+"""What is typed wins over ``experiment=...``, whatever the group; and what people type first."""
+
+import pytest
+
+from dmf_cli import config
+from dmf_cli.cli.main import main
+from dmf_cli.config import composer, expression, paths
+from dmf_cli.errors import ConfigError
+
+GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
+GROUPS = [group for group in paths.groups() if group != "experiment"]
+
+
+TYPED = {"loss": "ce:1/3+iou", "model": "unet_wide", "optimizer": "sgd", "dataset": "folder"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_option_that_is_typed_wins_over_every_experiment(group):
+    option = TYPED.get(group, paths.options(group)[0])
+    words = [f"{group}={option}", *GIVEN.get(option, [])]
+    plain = composer.compose_raw(words)[group]
+    for experiment in paths.options("experiment"):
+        assert composer.compose_raw([f"experiment={experiment}", *words])[group] == plain, experiment
+
+
+@pytest.mark.parametrize("name", paths.options("experiment"))
+def test_the_rest_of_an_experiment_stays(name):
+    alone, with_model = (
+        composer.compose_raw([f"experiment={name}", *more]) for more in ([], ["model=unetpp"])
+    )
+    assert {k: v for k, v in alone.items() if k != "model"} == {
+        k: v for k, v in with_model.items() if k != "model"
+    }
+    assert with_model.model.name == "unetpp"
+
+
+def test_single_keys_win_too_and_the_experiment_of_an_experiment_yields():
+    found = config.compose(
+        ["experiment=reproduce_quick", "model=unet_wide", "model.filters=5", "trainer.epochs=2"]
+    )
+    assert (found["model"]["name"], found["model"]["filters"], found["trainer"]["epochs"]) == ("unet", 5, 2)
+    pets = config.compose(["experiment=reproduce_notebook_bus", "dataset.dir=/x", "optimizer=sgd"])
+    assert pets["optimizer"]["learning_rate"] == 1e-2  # of sgd: the base `notebook` says 1e-3 for adam
+
+
+def test_a_sweep_of_the_experiment_over_keys_of_a_typed_option_is_left_out():
+    jobs = composer.sweep(["experiment=reproduce_ablation", "weighting=var"]).jobs
+    assert {config.compose(job)["weighting"]["window"] for job in jobs} == {150}
+    assert len(jobs) == 2  # its seeds
+    assert len(composer.sweep(["experiment=reproduce_ablation", "model=unetpp"]).jobs) == 24
+
+
+def test_an_experiment_of_ones_own_that_sweeps_over_options_keeps_its_keys_of_them(tmp_path):
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "# @package _global_\nweighting:\n  floor: 0.1\nmodel:\n  filters: 3\n"
+        "hydra:\n  sweeper:\n    params:\n      weighting: var,mad\n"
+    )
+    own = f"hydra.searchpath=['file://{tmp_path}']"
+    found = composer.sweep([own, "experiment=mine", "model=unetpp"])
+    configs = [config.compose([*job, *found.hydra]) for job in found.jobs]
+    assert [(c["weighting"]["name"], c["weighting"]["floor"], c["model"]["filters"]) for c in configs] == [
+        ("var", 0.1, 8),
+        ("mad", 0.1, 8),
+    ]
+
+
+def test_the_config_that_is_shown_is_the_one_that_is_trained(capsys):
+    assert (
+        main(["train", "experiment=reproduce_quick", "model=unet_wide", "--cfg", "job", "--package", "model"])
+        == 0
+    )
+    assert "filters: 32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("epochs=3", "unknown key 'epochs': did you mean trainer.epochs?"),
+        ("batch_size=8", "did you mean trainer.batch_size?"),
+        ("lr=0.1", "did you mean optimizer.learning_rate?"),
+        ("learning_rate=0.1", "did you mean optimizer.learning_rate?"),
+        ("filters=8", "did you mean model.filters?"),
+        ("image_size=64", "did you mean dataset.image_size?"),
+        ("folds=5", "did you mean split.folds?"),
+        ("gpu=0", "did you mean trainer.device?"),
+        ("output_dir=x", "did you mean run_dir?"),
+        ("warmup=3", "did you mean weighting.warmup or schedule.warmup?"),
+        ("absent=max", "did you mean loss.terms.cbdice.absent?"),
+        ("optimzer=adam", "did you mean 'optimizer'"),
+        ("hydra.run.dir=x", "hydra.run.dir=x: run folders are made by dmf and not by Hydra; write run_dir=x"),
+        ("hydra.sweep.dir=x", "write output_root=x"),
+        ("trainer.epochs=3,", "has a comma with no value beside it: write trainer.epochs=3 "),
+        ("weighting=var,,mad", "write weighting=var,mad "),
+        ("loss=dice,", "write loss=dice "),
+        ("loss=dice:1/0", "above 0"),
+        ("loss=dice:1/+bce", "cannot read '/"),
+        ("loss=dcie:1/3", "did you mean 'dice'"),
+    ],
+)
+def test_what_people_type_first(word, says):
+    with pytest.raises(ConfigError) as caught:
+        config.compose([word])
+    assert says in str(caught.value)
+
+
+def test_a_plus_before_a_group_is_what_the_documents_of_hydra_teach():
+    assert config.compose(["+experiment=notebook"]) == config.compose(["experiment=notebook"])
+    assert config.compose(["+model=unetpp"])["model"]["name"] == "unetpp"
+    assert main(["train", "+experiment=reproduce_quick", "--dry-run"]) == 0
+    with pytest.raises(ConfigError, match=r"unknown key 'trainer\.foo'"):
+        config.compose(["+trainer.foo=1"])
+
+
+def test_coefficients_may_be_fractions():
+    found = config.compose(["loss=dice:1/3+bce:2/3"])["loss"]["coefficients"]
+    assert found == {"dice": 1 / 3, "bce": 2 / 3}
+    jobs = composer.sweep(["loss=dice:1/3+bce:2/3,2/4*dice"]).jobs
+    assert [config.compose(job)["loss"]["coefficients"] for job in jobs] == [found, {"dice": 0.5}]
+    assert str(expression.parse("3/4 * dice + bce : 1 / 2", ["bce", "dice"])) == "dice:0.75+bce:0.5"

@@ -1,0 +1,41 @@
+"""Run by the installed Python: commands of ``dmf`` one after the other, unpatched, in one process.
+
+``driver.py COMMANDS.json RESULTS.json``: TensorFlow is imported once for all of them.
+"""
+
+import contextlib
+import io
+import json
+import sys
+import time
+from pathlib import Path
+
+from dmf_cli.cli.main import main
+from dmf_cli.config import compose
+
+
+def run(words: list[str]) -> int:
+    if words[0] == "compose":  # no command: what `dmf train --cfg job` does, for many configs
+        compose(words[1:])
+        return 0
+    try:
+        return main(words)
+    except SystemExit as left:  # --help
+        return int(left.code or 0)
+
+
+def measured(words: list[str]) -> dict[str, object]:
+    out, err, began = io.StringIO(), io.StringIO(), time.monotonic()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = run(words)
+        except Exception as error:
+            code = 1
+            err.write(f"error: unexpected {type(error).__name__}: {error}")
+    seconds = time.monotonic() - began
+    return {"words": words, "code": code, "out": out.getvalue(), "err": err.getvalue(), "seconds": seconds}
+
+
+if __name__ == "__main__":
+    found = [measured(words) for words in json.loads(Path(sys.argv[1]).read_text())]
+    Path(sys.argv[2]).write_text(json.dumps(found))

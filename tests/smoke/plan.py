@@ -1,0 +1,89 @@
+"""What the smoke layer runs. Options come from the YAML files: a new one is trained without a word here."""
+
+from pathlib import Path
+
+CONF = Path(__file__).parent.parent.parent / "conf"
+# Groups whose options are all trained with, several in one run. The others are composed.
+TRAINED = (
+    "weighting", "model", "loss/term", "augment", "optimizer", "schedule", "metrics", "tracker", "auxiliary",
+    "split", "trainer", "sweep",
+)  # fmt: skip
+# Options that cannot be trained with here; each is composed all the same.
+ELSEWHERE = {
+    "model/hub": "needs keras-hub: tests/models/test_hub.py",
+    "tracker/mlflow": "needs MLflow: tests/training/test_trackers.py",
+}
+# What has to be given for an option to be complete.
+GIVEN = {
+    "dataset": ["dataset.dir=."],
+    "dataset/tfds": ["dataset.name=oxford_iiit_pet"],
+    "dataset/phantom": [],
+    "dataset/oxford_pets": [],
+}
+TINY = [
+    "dataset.count=16", "dataset.size=16", "dataset.image_size=16", "trainer.epochs=2",
+    "trainer.batch_size=4", "report=false",
+]  # fmt: skip
+SMALL = {
+    "segformer": ["model.filters=4", "model.blocks=1", "model.decoder=4"],
+    "deeplabv3plus": ["model.filters=4", "model.blocks=1"],
+}
+# A strategy that adapts only after whole epochs would never do so here.
+SOON = {"dwa": ["weighting.steps_per_epoch=1"]}
+TERMS = 3  # of a loss
+
+
+def options(group: str) -> list[str]:
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def every_file() -> list[str]:
+    """``GROUP/OPTION`` of each YAML file of conf/, but for the root."""
+    files = [file.relative_to(CONF).with_suffix("") for file in CONF.rglob("*.yaml")]
+    return sorted(file.as_posix() for file in files if len(file.parts) > 1)
+
+
+def compositions() -> list[list[str]]:
+    """A config with each file of conf/."""
+    return [_composed(*file.rsplit("/", 1)) for file in every_file()]
+
+
+def _composed(group: str, option: str) -> list[str]:
+    if group == "loss/term":
+        return ["compose", f"loss={option}", f"auxiliary={option}"]
+    given = GIVEN.get(f"{group}/{option}", GIVEN.get(group, []))
+    return ["compose", f"{group}={option}", *given]
+
+
+def trainings() -> list[list[str]]:
+    """One tiny run for each strategy; the options of the other groups take turns over the runs."""
+    runs = len(options("weighting"))
+    turns = {group: [o for o in options(group) if f"{group}/{o}" not in ELSEWHERE] for group in TRAINED}
+    return [_training(number, turns) for number in range(max(runs, *map(len, turns.values())))]
+
+
+def _training(number: int, turns: dict[str, list[str]]) -> list[str]:
+    chosen = {group: found[number % len(found)] for group, found in turns.items()}
+    model, weighting, terms = chosen["model"], chosen["weighting"], turns["loss/term"]
+    # Terms at a distance of each other: neighbours in the alphabet are often kin.
+    loss = {terms[(number + k * len(terms) // TERMS) % len(terms)] for k in range(TERMS)}
+    if weighting != "fixed":  # a term that can be negative is refused by strategies that take logarithms
+        loss -= {"boundary"}
+    else:
+        loss |= {"boundary"}
+    groups = [f"{group}={option}" for group, option in chosen.items() if group != "loss/term"]
+    small = [*SMALL.get(model, ["model.filters=2"]), *SOON.get(weighting, [])]
+    if "warmup" in _keys(f"weighting/{weighting}"):
+        small = [*small, "weighting.warmup=2"]
+    return ["train", f"loss={'+'.join(sorted(loss))}", *groups, *small, *TINY, f"run_dir=runs/{number:02d}"]
+
+
+def _keys(file: str) -> set[str]:
+    """The keys of an option, and of those that it builds on."""
+    lines = (CONF / f"{file}.yaml").read_text().splitlines()
+    found = {line.partition(":")[0] for line in lines if line[:1].isalpha()}
+    for line in lines:
+        base = line.removeprefix("  - ")
+        if line.startswith("  - ") and base != "_self_":
+            found |= _keys(f"{file.rpartition('/')[0]}/{base.split()[0]}")
+    return found
