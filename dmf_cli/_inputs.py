@@ -71,7 +71,7 @@ def check_batch(batch: tuple[Any, ...], predict: Callable[[Any], Any]) -> None:
 
 
 def check_labels(y: Any, y_pred: Any) -> None:
-    """Raise ``ConfigError`` unless ``y`` is one-hot where it counts; it may have more samples than ``y_pred``.
+    """Raise ``ConfigError`` unless ``y`` is one-hot where it counts; it may have more samples than y_pred.
 
     NaN is let through: the guards of the training skip such a step.
     """
