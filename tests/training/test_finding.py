@@ -1,5 +1,8 @@
 """Which files `dmf predict` takes for images."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,6 +35,12 @@ def test_what_training_reads_is_read_here_too(tmp_path):
         (tmp_path / f"b{suffix.upper()}").write_text("")
     assert len(find([tmp_path], tmp_path / "o")) == 2 * len(SUFFIXES)
     assert {".pgm", ".ppm", ".pbm", ".jp2", ".dcm", ".jfif"} < set(SUFFIXES)
+
+
+def test_the_documents_list_the_same_suffixes():
+    text = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
+    listed = text.partition("whatever the case of their suffix")[2].partition("What begins with a dot")[0]
+    assert tuple(re.findall(r"`(\.[a-z0-9]+)`", listed)) == SUFFIXES
 
 
 def test_hidden_files_and_folders_hold_no_images(tmp_path):

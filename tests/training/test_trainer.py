@@ -17,7 +17,7 @@ from dmf_cli.training import build, trainer
 from tests.training.conftest import TINY
 
 EXPECTED = """
-config.yaml status.json environment.json split.json train.log epochs.csv steps.csv
+config.yaml status.json environment.json split.json inputs.json train.log epochs.csv steps.csv
 metrics/test_per_image.csv metrics/test_summary.json metrics/test_summary.csv metrics/test_summary.md
 metrics/test_summary.tex plots/losses.png plots/metrics.png plots/weights.png plots/shares.png
 predictions/test.png predictions/test_cases/cases.json predictions/test_cases/01_image.png report.html
