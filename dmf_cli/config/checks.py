@@ -102,7 +102,7 @@ def _check_fields(
 def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
     name = values.get("name")
     if not isinstance(name, str) or name not in kinds:
-        raise UnknownNameError(f"{group}.name", show(name), kinds)
+        raise UnknownNameError(f"{group}.name", str(name), kinds)
     return kinds[name]
 
 
@@ -186,7 +186,7 @@ def _check_dataset(values: Config) -> None:
         inputs.as_size(given["image_size"])
     name, kind, known = given.get("name"), given.get("kind"), paths.options("dataset")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UnknownNameError("dataset.kind", show(kind), KINDS)
+        raise UnknownNameError("dataset.kind", str(kind), KINDS)
     for key in NEEDED:
         if key not in values:
             raise ConfigError(f"dataset.{key} is missing: give it, as dataset.{key}=VALUE")

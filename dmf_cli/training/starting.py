@@ -96,5 +96,5 @@ def _matches(theirs: Sequence[Any], ours: Sequence[Any]) -> list[tuple[int, int]
 
 
 def _described(layer: Any) -> str:
-    shape = "x".join(map(str, max((tuple(v.shape) for v in layer.weights), key=lambda one: len(one))))
-    return f"{layer.name} ({shape})"
+    shapes: list[tuple[int, ...]] = [tuple(variable.shape) for variable in layer.weights]
+    return f"{layer.name} ({'x'.join(map(str, max(shapes, key=len)))})"
