@@ -94,7 +94,7 @@ def test_a_new_phantom_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypa
     """tensorflow-datasets makes a folder there for each set that is not prepared, and forgets it."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    config = {"size": 16, "count": 2, "seed": 5, "difficulty": "easy", "data_dir": str(tmp_path / "data")}
-    assert len(open_dataset({"kind": "phantom", **config})) == 2
+    config = {"size": 16, "count": 3, "seed": 5, "difficulty": "easy", "data_dir": str(tmp_path / "data")}
+    assert len(open_dataset({"kind": "phantom", **config})) == 3
     assert list((tmp_path / "temporary").iterdir()) == []
     assert tempfile.tempdir == str(tmp_path / "temporary")

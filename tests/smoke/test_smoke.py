@@ -53,7 +53,7 @@ CHAIN: list[tuple[int, list[str]]] = [
     (0, ["completion", "query", "dmf train loss=cbdice+"]),
 ]
 LEAVES = [
-    "show.png", "check/check.json", "runs/a/report.html", "runs/a/metrics/val_metrics=full_summary.json",
+    "show.png", "check/check.json", "runs/a/report.html", "runs/a/metrics/val_summary.json",
     "masks/areas.csv", "runs/a/export/model.keras", "saved/saved_model.pb", "runs/a/replay/weights.png",
     "compared/comparison.json", "all.html",
 ]  # fmt: skip
