@@ -56,7 +56,7 @@ class Cell:
 CELLS = (
     Cell("Dice, 10 % lesion-free, moderately", 60, 0.1, 1.0),
     Cell("Dice, 10 % lesion-free, strongly", 60, 0.1, 5.0),
-    Cell("Dice, 20 % lesion-free, strongly", 60, 0.2, 5.0),
+    Cell("Dice, 20 % lesion-free, strongly", 80, 0.2, 5.0),
     Cell("class in 40 of 100 images", 100, 0.6, 1.0),
     Cell("hd95, 12.5 % lesion-free", 120, 0.125, 1.0, distance=True),
     Cell("hd95, missed=nan", 120, 0.125, 1.0, distance=True, undefined=True),
