@@ -233,9 +233,20 @@ def _group(
         for seed in sorted(seeds)
     )
     # What one of the runs of a repetition cannot score is undefined in their mean.
-    scores, *cases = (np.array([one[:, part].mean(axis=0) for one in every]) for part in range(4))
+    scores, there, false_alarms, missed = (
+        np.array([one[:, part].mean(axis=0) for one in every]) for part in range(4)
+    )
     own = np.array([float(means_of_defined(one[:, 0]).mean()) for one in every])
-    return Group(label, tuple((("seed", seed),) for seed in sorted(seeds)), runs, scores, *cases, own)
+    return Group(
+        label,
+        tuple((("seed", seed),) for seed in sorted(seeds)),
+        runs,
+        scores,
+        there,
+        false_alarms,
+        missed,
+        own,
+    )
 
 
 def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> np.ndarray:
