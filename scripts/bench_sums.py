@@ -2,10 +2,10 @@
 
 Run: python scripts/bench_sums.py [--rounds 15] [--jit] [--skip-accuracy]
 
-First table: the error of each loss, as the difference from its value for one 8 x 8 image of which the large one
-consists of copies (a ratio or a mean is the same), relative to that value. Second table: time of value and
-gradient with the exact sums divided by that with the backend's own, in turns in one process, the median over
-the rounds with its quartiles. Only TensorFlow needs other sums than its own: elsewhere both are the same.
+First table: the error of each loss, as the difference from its value for one 8 x 8 image of which the large
+one consists of copies (a ratio or a mean is the same), relative to that value. Second table: time of value
+and gradient with the exact sums divided by that with the backend's own, in turns in one process, the median
+over the rounds with its quartiles. Only TensorFlow needs other sums than its own: elsewhere both are equal.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def step(name: str, y: np.ndarray, jit: bool) -> Callable[[Any, Any], Any]:
             value = loss(y, p)
         return value, tape.gradient(value, p)
 
-    return lambda y, p: [x.numpy() for x in graph(y, p)][0]
+    return lambda y, p: graph(y, p)[0].numpy()
 
 
 def _torch(loss: Callable, y: Any, p: Any) -> float:

@@ -283,3 +283,19 @@ def test_lr_annealing_holds_where_a_gradient_is_0() -> None:
     np.testing.assert_allclose(weights[:, 0], 1.0)
     np.testing.assert_allclose(weights[:, 1], 1.0)
     np.testing.assert_allclose(weights[:, 2], [1.5, 1.75, 1.875, 1.9375, 1.9375, 1.9375])
+
+
+def test_what_cov_remembers_where_nothing_moves_any_more() -> None:
+    generator = np.random.default_rng(0)
+    lively = 1.0 + generator.random((200, 2)) * [0.5, 0.05]
+    losses = np.concatenate([lively, np.tile([1.2, 1.0], (3000, 1))])
+    for decay, after, expected in ((None, 3000, 0.85), (0.9, 200, 0.5), (0.99, 3000, 0.5)):
+        weights = weighting.replay("cov", losses, warmup=1, decay=decay)[:, 0]
+        assert weights[199] > 0.85
+        assert weights[199 + after] == pytest.approx(expected, abs=0.01)
+
+
+def test_relobralo_where_nothing_moves() -> None:
+    for losses, expected in (([0.3, 1.0], 0.5), ([0.0, 1.0], 1 / (1 + np.e))):
+        weights = weighting.replay("relobralo", np.tile(losses, (5, 1)), warmup=1)
+        assert weights[-1, 0] == pytest.approx(expected, abs=1e-5)
