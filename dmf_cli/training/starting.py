@@ -96,5 +96,5 @@ def _matches(theirs: Sequence[Any], ours: Sequence[Any]) -> list[tuple[int, int]
 
 
 def _described(layer: Any) -> str:
-    shapes: list[tuple[int, ...]] = [tuple(variable.shape) for variable in layer.weights]
-    return f"{layer.name} ({'x'.join(map(str, max(shapes, key=len)))})"
+    kernel = max(layer.weights, key=lambda variable: int(variable.ndim))
+    return f"{layer.name} ({'x'.join(map(str, kernel.shape))})"
