@@ -72,8 +72,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     status, stored = run.read_status(), configs.load_run(run.path)
     if status.get("state") == "completed":
         raise ConfigError(
-            f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on in "
-            f"a new run, `{hints.command('eval', run.path)}` scores it"
+            f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on "
+            f"in a new run, `{hints.command('eval', run.path)}` scores it"
         )
     identity.check_unedited(run.path, stored)
     used = configs.with_absolute_paths(config or stored)
