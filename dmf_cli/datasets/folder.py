@@ -127,11 +127,11 @@ class FolderDataset(Dataset):
         self._use(_of_one_size(find_pairs(self._root, patterns, name, self.left_out), size_mismatch))
         if on_bad == "skip":
             self._use([self._pairs[index] for index in bad.usable(self)])
+            _fingerprint.cache_clear()  # it knows this object by its identity
 
     def _use(self, pairs: list[Pair]) -> None:
         """``pairs`` are the images."""
         self._pairs, self._looked = pairs, None
-        _fingerprint.cache_clear()  # it knows this object by its identity
         self.ids = tuple(pair.id for pair in pairs)
         self.strata, self.groups, self.grouping = grouping.group(pairs, self.name, self._folders)
 
