@@ -17,14 +17,17 @@ SHELLS = ("bash", "zsh")
 # A test compares them with the parsers of the commands: to import those would be too slow here.
 OPTIONS = {
     "train": ("multirun", "dry-run", "cfg", "config-dir", "version"),
-    "predict": ("output", "probabilities", "threshold", "spacing", "exclude"),
+    "extend": ("schedule",),
+    "eval": ("config-dir",),
+    "list": ("config-dir",),
+    "predict": ("output", "probabilities", "threshold", "spacing", "exclude", "max-pixels"),
     "export": ("format", "output"),
     "report": ("output", "metric", "by", "baseline"),
-    "compare": ("by", "baseline", "metric", "only", "difference", "output"),
+    "compare": ("by", "baseline", "metric", "only", "difference", "margin", "output"),
     "replay": ("output",),
-    "data prepare": ("archive",),
-    "data show": ("output",),
-    "data check": ("output",),
+    "data prepare": ("archive", "config-dir"),
+    "data show": ("output", "config-dir"),
+    "data check": ("output", "config-dir"),
     "doctor": ("backend", "json"),
     "completion": ("install",),
 }
@@ -33,6 +36,7 @@ VALUES = {
     "--cfg": ("job", "hydra", "all"),
     "-c": ("job", "hydra", "all"),
     "--format": ("keras", "onnx", "savedmodel"),
+    "--schedule": ("continue", "restart"),
     "--backend": ("tensorflow", "jax", "torch"),
 }
 
@@ -119,7 +123,7 @@ def complete(line: str) -> list[str]:
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
         found = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
-        found = _changes(words, word)
+        found = _changes(words)
     else:
         found = _arguments(words[0])
     return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
@@ -140,16 +144,13 @@ def _arguments(command: str) -> list[str]:
     return list(SHELLS) if command == "completion" else []
 
 
-def _changes(words: list[str], word: str) -> list[str]:
+def _changes(words: list[str]) -> list[str]:
     """What may differ in a run that is resumed or extended."""
     from dmf_cli.config.moving import PLACES
 
     if words[0] == "resume":
         return [f"{key}=" for key in PLACES]
-    if words[-1] == "--schedule":
-        return ["continue", "restart"]
-    keys = ["trainer.epochs", "trainer.patience", "run_dir", *PLACES]
-    return ["--schedule", "--help"] if word.startswith("-") else [f"{key}=" for key in keys]
+    return [f"{key}=" for key in ("trainer.epochs", "trainer.patience", "run_dir", *PLACES)]
 
 
 def _overrides(words: list[str], word: str) -> list[str]:
