@@ -32,8 +32,8 @@ class Row:
         group: its runs and scores, of the images that count.
         mean: over repetitions and images, with its interval.
         own: mean over whatever images each run could score; it differs from ``mean`` where images do not
-            count. It is the figure of the run's own table, but for a mean over classes: there that is the mean
-            of the classes' own figures.
+            count. It is the figure of the run's own table, but for a mean over classes: there it is that of
+            the classes' own figures.
         bootstrapped: ends of the percentile bootstrap of the same mean.
         std: of the repetitions' means, n - 1; NaN for one.
         rank: mean rank over images, 1 is best.
