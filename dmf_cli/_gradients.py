@@ -107,13 +107,16 @@ def gradient_statistics(gradients: Sequence[Tensor]) -> dict[str, Tensor]:
     unit = rows / ops.where(largest > 0.0, largest, 1.0)
     length = ops.sqrt(total(ops.square(unit), (1,)))[:, None]
     direction = unit / ops.maximum(length, 1.0)
-    # Not as a matrix product: GPUs round the factors of one to 10 bits (TF32).
-    cosine = [total(direction * direction[i], (1,)) for i in range(len(gradients))]
+    # Not as a matrix product: GPUs round the factors of one to 10 bits (TF32). Two vectors at a time, as XLA
+    # makes one of a matrix times a vector: JAX on a CPU was off by 1e-4.
+    each = [direction[i] for i in range(len(gradients))]
+    cosine = [[total(one * other) for other in each[: i + 1]] for i, one in enumerate(each)]
+    square = [[cosine[max(i, j)][min(i, j)] for j in range(len(each))] for i in range(len(each))]
     return {
         "norm": (largest * length)[:, 0],
         "mean_abs": total(ops.abs(rows), (1,)) / size(rows[0]),
         "max_abs": largest[:, 0],
-        "cosine": ops.stack(cosine),
+        "cosine": ops.stack([ops.stack(row) for row in square]),
     }
 
 

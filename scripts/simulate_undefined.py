@@ -127,7 +127,7 @@ def undefined(studies: int, cell: Cell, seeds: int) -> tuple[float, float, float
         (one,) = versus([(kept[1], kept[0])])
         hits += one.difference.low <= 0 <= one.difference.high
         named += one.significant
-        found = events.of(whole, [(whole[1], whole[0])], counted)
+        found = events.of(whole, [(whole[1], whole[0])], counted, by_truth=True)
         alarms += any(row.significant for each in found for row in each.rows)
         share += len(counted.images) / counted.total
     return hits / studies, named / studies, alarms / studies, share / studies

@@ -31,8 +31,9 @@ class Row:
     Args:
         group: its runs and scores, of the images that count.
         mean: over repetitions and images, with its interval.
-        own: mean over whatever images each run could score, as in its own table; it differs from ``mean``
-            where images do not count.
+        own: mean over whatever images each run could score; it differs from ``mean`` where images do not
+            count. It is the figure of the run's own table, but for a mean over classes: there it is that of
+            the classes' own figures.
         bootstrapped: ends of the percentile bootstrap of the same mean.
         std: of the repetitions' means, n - 1; NaN for one.
         rank: mean rank over images, 1 is best.
@@ -63,8 +64,8 @@ class Comparison:
         rows: one a setting.
         baseline: what the others are held against, for people; empty where there is one setting only.
         counted: which images count, and why others do not; every figure is of these.
-        events: what the others say: false alarms, missed lesions, each counted and tested; empty where all
-            images count.
+        events: what no score says: false alarms, missed lesions, each counted and tested; empty where none of
+            them can happen.
         common: repetitions that all settings have.
         within: what the runs of one repetition differ in, which is their mean; ``((),)``: each is one run.
         friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
@@ -151,7 +152,7 @@ def compare(
         rows=rows,
         baseline=name,
         counted=counted,
-        events=events.of(_ordered(whole, rows), pairs, counted),
+        events=events.of(_ordered(whole, rows), pairs, counted, by_truth=runs[0].by_truth),
         common=len(_common(groups)),
         within=found.within,
         friedman=_friedman(groups),

@@ -70,15 +70,19 @@ def of(
     groups: Sequence[Group],
     pairs: Sequence[tuple[Group, Group]],
     counted: Counted,
+    *,
+    by_truth: bool,
 ) -> tuple[Events, ...]:
-    """Whatever keeps images out of the scores, counted.
+    """Whatever the scores do not see, counted.
 
     Args:
         groups: with every image, in the order in which they are shown.
         pairs: (setting, its baseline), by label.
         counted: why images do not count.
+        by_truth: whether no score sees a structure that is not there, see :func:`cases.by_truth`. A mean over
+            classes leaves such a class out also of an image that counts for another class.
     """
-    out = {one.kind for one in counted.excluded}
+    out = {one.kind for one in counted.excluded} | ({ABSENT} if by_truth else set())
     kinds: list[tuple[str, str, Callable[[Group], np.ndarray]]] = [
         (FALSE_ALARMS, ABSENT, lambda group: group.false_alarms),
         (MISSES, MISSED, lambda group: group.missed),

@@ -98,13 +98,12 @@ def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
 
     The intervals hold for all settings at once, so their farthest end does.
     """
-    gaps = [
-        one.versus.difference
-        for one in found
-        if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
+    rest = [
+        one for one in found if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
     ]
-    known = [gap for gap in gaps if not math.isnan(gap.low)]
-    if gaps and not known:
+    known = [one.versus.difference for one in rest if not math.isnan(one.versus.difference.low)]
+    unknown = [one.name for one in rest if math.isnan(one.versus.difference.low)]
+    if rest and not known:
         return "How large a difference could be is not known: it takes two seeds or more of each setting"
     if not known:
         return ""
@@ -119,6 +118,8 @@ def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
         text = f"{about} {naming.amount(max(up, down), metric)} in either direction"
     if any("seeds" not in gap.over for gap in known):
         text += "; with one seed each, this is about other images and not about other seeds"
+    if unknown:
+        text += f"; of {naming.listed(unknown)} it is not known, which takes two seeds or more on each side"
     return text
 
 
@@ -149,8 +150,7 @@ def _limit(against: Sequence[Versus]) -> str:
     """What keeps the answer from being sharper; empty where it is not known."""
     if min(one.smallest_p for one in against) > significance.ALPHA:
         enough = significance.seeds_to_reach(len(against))
-        most = max(len(one.baseline.means) for one in against)
-        have = f"{most} seed{'s' * (most > 1)}"
+        have = _seeds(min(against, key=lambda one: one.smallest_p))
         return (
             f"The seeds limit this answer: with {have} no difference, however large, could have been shown "
             f"(p cannot fall below {min(one.smallest_p for one in against):.2g}); "
@@ -169,6 +169,12 @@ def _limit(against: Sequence[Versus]) -> str:
             "little, more images do"
         )
     return f"Seeds ({100 * share:.0f} % of the variance) and test images limit this answer about equally"
+
+
+def _seeds(one: Versus) -> str:
+    """``3 seeds``, ``1 seed against 20``."""
+    mine, other = one.repetitions, len(one.baseline.means)
+    return f"{mine} seed{'s' * (mine > 1)}" + (f" against {other}" if other != mine else "")
 
 
 def _takes(need: needs.Need) -> str:

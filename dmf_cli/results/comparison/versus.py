@@ -22,6 +22,7 @@ class Versus:
         bootstrapped: ends of the percentile bootstrap of the same difference; NaN if unpaired.
         by_seed: one difference a pair of repetitions; empty if unpaired.
         paired: whether repetitions with the same seeds were compared with each other: both have the same.
+        repetitions: how many the setting has; those of the baseline are in ``baseline``.
         shared: how many repetitions both have; not all of either side if unpaired.
         comparisons: settings that are held against a baseline, over which everything is corrected.
         p_images: Wilcoxon over images, repetitions averaged first; Holm.
@@ -39,6 +40,7 @@ class Versus:
     bootstrapped: tuple[float, float]
     by_seed: np.ndarray
     paired: bool
+    repetitions: int
     shared: int
     comparisons: int
     p_images: float
@@ -92,6 +94,7 @@ def _one(group: Group, baseline: Group, comparisons: int) -> Versus:
         bootstrapped,
         by_seed,
         paired,
+        len(a),
         shared,
         comparisons,
         significance.wilcoxon(by_image),

@@ -52,6 +52,23 @@ def test_a_lopsided_interval_says_each_end_in_the_direction_of_the_metric():
     assert "0.01 px HD95 for the better or 0.05" in verdict.excluded(held, "foreground.hd95", True)
 
 
+def test_a_setting_of_one_seed_is_not_said_to_be_excluded_with_the_others():
+    rng = np.random.default_rng(2)
+    base = group("fixed", rng.normal(0.7, 0.01, (10, 30)))
+    known, single = (
+        group("mad", rng.normal(0.7, 0.01, (10, 30))),
+        group("var", rng.normal(0.9, 0.01, (1, 30))),
+    )
+    tested = versus([(known, base), (single, base)])
+    said = verdict.excluded(
+        [verdict.Held(name, one) for name, one in zip(("mad", "var"), tested, strict=True)], DICE, False
+    )
+    assert said.startswith("Excluded, with 95 % confidence")
+    assert said.endswith("; of var it is not known, which takes two seeds or more on each side")
+    alone = verdict.power([verdict.Held("var", *versus([(single, base)]))], DICE, 30)
+    assert "with 1 seed against 10 no difference, however large, could have been shown" in alone
+
+
 def test_a_winner_is_named_with_its_size_and_needs_no_exclusion():
     held = [verdict.Held("var", study(0.1))]
     assert "var is better than weighting=fixed by 0.1 Dice (95 % interval" in verdict.of(held, DICE, False)

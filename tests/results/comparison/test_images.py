@@ -188,6 +188,28 @@ def test_a_mean_over_classes_is_of_those_that_are_there():
     assert (alone["x"].there, alone["x"].false_alarms) == (False, 1.0)
 
 
+def test_a_class_that_is_not_there_is_a_false_alarm_also_where_every_image_counts(finished):
+    """Each image has one of two classes: a second one that is marked beside it is in no score."""
+    for seed in range(2):
+        for strategy, alarm in (("fixed", 0.0), ("var", 0.2)):
+            columns = {
+                "class.background.dice": [0.9] * 4, "class.background.recall": [0.9] * 4,
+                "class.background.fpr": [0.1] * 4,
+                "class.a.dice": [0.7, 0.8, NAN, NAN], "class.a.recall": [0.7, 0.7, NAN, NAN],
+                "class.a.fpr": [0.1, 0.1, 0.0, 0.0],
+                "class.b.dice": [*([0.0 if alarm else NAN] * 2), 0.6, 0.5],
+                "class.b.recall": [NAN, NAN, 0.7, 0.7], "class.b.fpr": [alarm, alarm, 0.1, 0.1],
+            }  # fmt: skip
+            scores = [0.35 if alarm else 0.7, 0.4 if alarm else 0.8, 0.6, 0.5]
+            name = f"{strategy}{seed}"
+            folder = finished(name, scores, strategy, seed, metric="mean.dice", columns=columns)
+    found = compare([folder.parent], metric="mean.dice")
+    assert len(found.images) == 4
+    assert by_name(found)["var"].versus.difference.mean == 0.0
+    (alarms,) = found.events
+    assert {row.group.name: row.mean for row in alarms.rows} == {"weighting=fixed": 0.0, "weighting=var": 2.0}
+
+
 def test_tables_that_do_not_say_what_is_there():
     scores, found = cases.read([{"id": "x", "foreground.dice": ""}], "foreground.dice", True)
     assert math.isnan(scores["x"])
