@@ -31,7 +31,14 @@ from dmf_cli.datasets.image_report import skipped, turned
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
 from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.suffixes import is_dicom
-from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
+from dmf_cli.errors import (
+    ConfigError,
+    DatasetError,
+    LabelError,
+    SizeMismatchError,
+    UnknownNameError,
+    UnreadableError,
+)
 
 log = logging.getLogger("dmf")
 _SAME = "give both the same size"
@@ -265,7 +272,7 @@ def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
         raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
     if rule == "error":
         return pairs  # `load` tells, once it has decoded both
-    kept = [p for p in pairs if {image_size(p.image)} >= {image_size(mask) for mask in p.masks}]
+    kept = [pair for pair in pairs if _same_size(pair)]
     if not kept:
         raise DatasetError("every mask has another size than its image: check dataset.masks")
     if len(kept) < len(pairs):
@@ -273,6 +280,14 @@ def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
         left_out = f"{len(pairs) - len(kept)} of {len(pairs)} images, first {first.id}"
         log.warning("left out because their masks have another size: %s", left_out)
     return kept
+
+
+def _same_size(pair: Pair) -> bool:
+    """Also where a file cannot be read: that is for ``on_bad`` and `load` to tell."""
+    try:
+        return {image_size(pair.image)} >= {image_size(mask) for mask in pair.masks}
+    except UnreadableError:
+        return True
 
 
 def _pixels(plane: np.ndarray) -> str:
