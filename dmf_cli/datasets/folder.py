@@ -34,7 +34,6 @@ from dmf_cli.datasets.suffixes import is_dicom
 from dmf_cli.errors import (
     ConfigError,
     DatasetError,
-    LabelError,
     SizeMismatchError,
     UnknownNameError,
     UnreadableError,
@@ -231,10 +230,7 @@ class FolderDataset(Dataset):
             labels = self._foreground(image).astype(np.uint8)
             return coding.leave_out(labels, mask_values.void(image, self.ignore)) if self.ignores else labels
         if self.values is None and planes.is_coloured(image):
-            raise LabelError(
-                f"{path} is coloured: say in dataset.values which colour is which class, as "
-                "{black: 0, red: 1, 0x00ff00: 2}"
-            )
+            raise coding.coloured(path)
         pixels = planes.plane(image, keep_indices=True)
         return coding.by_value(pixels, self.values, len(self.classes), path, self.ignore.values)
 
