@@ -15,7 +15,11 @@ from types import ModuleType
 from typing import Any
 
 PACKAGE = "dmf"
-MODULES = {"FusedModel": "dmf_cli.fusion", "ForegroundDice": "dmf_cli.metrics.streaming"}
+MODULES = {
+    "FusedModel": "dmf_cli.fusion",
+    "ForegroundDice": "dmf_cli.metrics.streaming",
+    "MeanDice": "dmf_cli.metrics.streaming",
+}
 
 
 def announce() -> None:

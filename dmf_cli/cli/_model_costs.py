@@ -38,7 +38,7 @@ def build(name: str) -> Any:
     from dmf_cli import config as configs
 
     given = configs.compose([f"model={name}"])["model"]  # an option may build on another
-    params = {key: value for key, value in given.items() if key not in ("name", "head")}
+    params = {key: value for key, value in given.items() if key not in ("name", "head", "weights")}
     return _lookup.find("model", models, given["name"])(SHAPE, CLASSES, **params)
 
 

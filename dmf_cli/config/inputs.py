@@ -69,7 +69,8 @@ def check_mappings(dataset: Mapping[str, Any]) -> None:
     parts = dataset.get("parts")
     if isinstance(parts, Mapping) and not all(map(_is_text, parts.values())):
         raise ConfigError(
-            f"dataset.parts is {parts!r}: give a text for each, as {{train: 'train[:80%]', ...}}"
+            f"dataset.parts is {parts!r}: give train, val and test, a text each, as "
+            "{train: 'train[:80%]', ...}"
         )
     if "download" in dataset and not _is_download(download):
         raise ConfigError(

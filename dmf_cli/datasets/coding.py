@@ -124,6 +124,14 @@ def by_value(
     return lookup[inverse].reshape(pixels.shape)
 
 
+def coloured(where: object) -> LabelError:
+    """The error for a mask of several classes whose colours nobody explains."""
+    return LabelError(
+        f"{where} is coloured: say in dataset.values which colour is which class, as "
+        "{black: 0, red: 1, 0x00ff00: 2}"
+    )
+
+
 def _advice(unknown: list[float], count: int) -> str:
     """What values that nobody expects mostly are."""
     if unknown == [VOID]:

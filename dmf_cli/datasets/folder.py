@@ -31,7 +31,13 @@ from dmf_cli.datasets.image_report import skipped, turned
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
 from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.suffixes import is_dicom
-from dmf_cli.errors import ConfigError, DatasetError, LabelError, SizeMismatchError, UnknownNameError
+from dmf_cli.errors import (
+    ConfigError,
+    DatasetError,
+    SizeMismatchError,
+    UnknownNameError,
+    UnreadableError,
+)
 
 log = logging.getLogger("dmf")
 _SAME = "give both the same size"
@@ -224,10 +230,7 @@ class FolderDataset(Dataset):
             labels = self._foreground(image).astype(np.uint8)
             return coding.leave_out(labels, mask_values.void(image, self.ignore)) if self.ignores else labels
         if self.values is None and planes.is_coloured(image):
-            raise LabelError(
-                f"{path} is coloured: say in dataset.values which colour is which class, as "
-                "{black: 0, red: 1, 0x00ff00: 2}"
-            )
+            raise coding.coloured(path)
         pixels = planes.plane(image, keep_indices=True)
         return coding.by_value(pixels, self.values, len(self.classes), path, self.ignore.values)
 
@@ -265,7 +268,7 @@ def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
         raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
     if rule == "error":
         return pairs  # `load` tells, once it has decoded both
-    kept = [p for p in pairs if {image_size(p.image)} >= {image_size(mask) for mask in p.masks}]
+    kept = [pair for pair in pairs if _same_size(pair)]
     if not kept:
         raise DatasetError("every mask has another size than its image: check dataset.masks")
     if len(kept) < len(pairs):
@@ -273,6 +276,14 @@ def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
         left_out = f"{len(pairs) - len(kept)} of {len(pairs)} images, first {first.id}"
         log.warning("left out because their masks have another size: %s", left_out)
     return kept
+
+
+def _same_size(pair: Pair) -> bool:
+    """Also where a file cannot be read: that is for ``on_bad`` and `load` to tell."""
+    try:
+        return {image_size(pair.image)} >= {image_size(mask) for mask in pair.masks}
+    except UnreadableError:
+        return True
 
 
 def _pixels(plane: np.ndarray) -> str:

@@ -88,7 +88,9 @@ def grey_range(image: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def warn(remarks: Iterable[Remark]) -> None:
-    """Say them in the log, a line each."""
-    for remark in remarks:
-        log.warning("%s", remark.text)
+def warn(remarks: Iterable[Remark]) -> list[str]:
+    """Warn of them, a line each; the lines, for a log that begins later."""
+    lines = [remark.text for remark in remarks]
+    for line in lines:
+        log.warning("%s", line)
+    return lines

@@ -113,6 +113,8 @@ class TfdsDataset(Dataset):
                 as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
             )
         image = _as_image(mask)
+        if not self._binary and self.values is None and planes.is_coloured(image):
+            raise coding.coloured(where)
         plane = planes.plane(image, keep_indices=True)
         if not self._binary:
             return coding.by_value(plane, self.values, len(self.classes), where, self.ignore.values)

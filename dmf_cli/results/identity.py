@@ -21,7 +21,13 @@ ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra"
 # Places of the same images: a dataset is known by its content, or by what it is generated from.
 PLACES = ("dir", "data_dir", "download")
 # Options of datasets that came later, with the values that leave everything as it was before them.
-AS_BEFORE = {"size_mismatch": "error", "task": "lesion", "folders": "strata"}
+AS_BEFORE = {
+    "size_mismatch": "error",
+    "task": "lesion",
+    "folders": "strata",
+    "on_bad": "error",
+    "max_pixels": 178_956_970,
+}
 # Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
 ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
 LENGTH = 16

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.remark import Remark
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.run_folder import RunFolder
 
@@ -22,6 +23,7 @@ class Reordered(Dataset):
         self.name, self.channels, self.ids, self.strata = whole.name, whole.channels, whole.ids, whole.strata
         self.groups, self.spacing, self.parts = whole.groups, whole.spacing, whole.parts
         self.synthetic, self.ignores, self.classes = whole.synthetic, whole.ignores, tuple(classes)
+        self.grouping, self.left_out = whole.grouping, whole.left_out
         names = [_plain(name) for name in classes]
         self._table = np.full(256, IGNORED, np.uint8)
         self._table[: len(names)] = [names.index(_plain(name)) for name in whole.classes]
@@ -30,6 +32,22 @@ class Reordered(Dataset):
         """See :meth:`Dataset.load`."""
         sample = self._whole.load(index)
         return Sample(sample.image, self._table[sample.label])
+
+    def label(self, index: int) -> np.ndarray:
+        """See :meth:`Dataset.label`."""
+        return self._table[self._whole.label(index)]
+
+    def pixel_size(self, index: int) -> tuple[float, float] | None:
+        """See :meth:`Dataset.pixel_size`; a DICOM file says its own."""
+        return self._whole.pixel_size(index)
+
+    def mask_remarks(self) -> list[Remark]:
+        """See :meth:`Dataset.mask_remarks`."""
+        return self._whole.mask_remarks()
+
+    def remarks(self) -> list[Remark]:
+        """See :meth:`Dataset.remarks`."""
+        return self._whole.remarks()
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`."""

@@ -31,7 +31,9 @@ class Data:
     channels: int  # of the network's output: 1 (sigmoid) or the number of classes
     train: Part
     val: Part
-    note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about masks
+    note: str = (
+        ""  # for the log: where the decoded images are kept, and what is doubtful about files
+    )
 
     def part(self, name: str) -> tuple[int, ...]:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""
@@ -120,8 +122,8 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
-    image_report.warn(dataset.remarks())
-    said = mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
+    said = image_report.warn(dataset.remarks())
+    said += mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = splits.load_split(split_file, dataset, same_content=True)
@@ -135,7 +137,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
-    image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
+    said += image_report.warn(inputs.dark(parts["train"], config["dataset"]["normalize"]))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 

@@ -1,3 +1,4 @@
+import inspect
 import re
 import sys
 
@@ -103,9 +104,11 @@ def test_every_option_is_built_with_its_own_parameters(monkeypatch, name):
 
     made = []
     whole = config.compose([f"model={name}"])["model"]
+    takes = inspect.signature(getattr(models, whole["name"]))
     monkeypatch.setattr(models, whole["name"], lambda shape, classes, **params: made.append(params))
     _model_costs.build(name)
-    assert made == [{key: value for key, value in whole.items() if key not in ("name", "head")}]
+    takes.bind((8, 8, 1), 2, **made[0])  # no key that the function does not know
+    assert made == [{key: value for key, value in whole.items() if key in takes.parameters}]
 
 
 def test_a_model_whose_package_is_missing_has_no_costs(monkeypatch):

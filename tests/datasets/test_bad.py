@@ -81,6 +81,15 @@ def test_they_are_left_out_if_one_says_so(root, caplog):
     assert all(f"/{name}.png" in line for name in ("images/1", "masks/3", "masks/5"))
 
 
+def test_they_are_left_out_beside_masks_of_another_size_too(root, caplog):
+    damage(root)
+    dataset = FolderDataset(**DATA, dir=root, on_bad="skip", size_mismatch="skip")
+    assert dataset.ids == tuple(f"images/{number}" for number in (0, 2, 4, 6))
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert lines[0] == "left out because their masks have another size: 1 of 7 images, first images/5"
+    assert lines[1].startswith("left out because they cannot be used (dataset.on_bad=skip): 2 of 6 images\n")
+
+
 def test_nothing_but_bad_files_is_an_error_still(root):
     for file in root.glob("images/*"):
         file.write_text("no image")

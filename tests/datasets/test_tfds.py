@@ -164,6 +164,13 @@ def test_a_value_that_is_no_class_is_told(data_dir):
         data.load(0)
 
 
+def test_colours_that_nobody_explains_are_not_read_as_grey(data_dir):
+    words = ("dataset.name=three_parts", "dataset.mask=image", "dataset.classes=[a,b,c]")
+    data = datasets.open_dataset(group(data_dir, *words))
+    with pytest.raises(DatasetError, match=r"train/000000 is coloured: say in dataset\.values which colour"):
+        data.load(0)
+
+
 def test_one_that_is_not_there_names_the_command_that_gets_it(tmp_path):
     with pytest.raises(DatasetError, match="get it by `dmf data prepare dataset=oxford_pets`"):
         pets(tmp_path)

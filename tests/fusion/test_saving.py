@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dmf_cli import Auxiliary, fuse, losses
+from dmf_cli._registration import MODULES, PACKAGE
 from dmf_cli.fusion import FusedModel
 from dmf_cli.metrics import ForegroundDice
 from tests.fusion.toys import TERMS, X, fit, fused, network, strategy
@@ -80,6 +81,11 @@ print(model.terms)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip().splitlines()[-1] == "('dice', 'bce')"
+
+
+def test_keras_knows_every_class_of_ours_by_its_stand_in() -> None:
+    ours = {name for name in keras.saving.get_custom_objects() if name.startswith(f"{PACKAGE}>")}
+    assert ours == {f"{PACKAGE}>{name}" for name in MODULES}
 
 
 def test_the_network_inside_is_deployed_alone(tmp_path: Path) -> None:

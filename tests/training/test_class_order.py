@@ -48,6 +48,17 @@ def test_classes_are_matched_by_name(masks):
     assert found._table[IGNORED] == IGNORED
 
 
+def test_the_rest_of_a_dataset_stays_as_it_is(masks, monkeypatch):
+    dataset = FolderDataset(**masks, classes=("background", "malignant", "benign"))
+    monkeypatch.setattr(dataset, "pixel_size", lambda index: (0.1, 0.2))  # as each DICOM file says its own
+    dataset.left_out, dataset.grouping = {"normal": 3}, "2 patients"
+    found = as_trained(dataset, TRAINED)
+    assert found.pixel_size(0) == (0.1, 0.2)
+    assert np.array_equal(found.label(0), found.load(0).label)
+    assert (found.left_out, found.grouping) == ({"normal": 3}, "2 patients")
+    assert (found.remarks(), found.mask_remarks()) == (dataset.remarks(), dataset.mask_remarks())
+
+
 def test_a_perfect_network_scores_one_in_every_order(masks):
     """It knows benign as grey 100 and malignant as 200, whatever the masks call them."""
 

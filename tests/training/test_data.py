@@ -50,6 +50,12 @@ def test_a_damaged_image_of_any_part_is_found_before_the_training(folder, part):
         data.open_data(compose(folder))
 
 
+def test_what_is_odd_about_files_is_in_the_log_of_the_run_too(folder):
+    (folder / "benign" / "photo.heic").write_bytes(b"")
+    note = data.open_data(compose(folder)).note
+    assert f"not read in {folder}: 1 .heic (first benign/photo.heic)" in note
+
+
 def test_a_run_goes_on_with_the_images_that_it_was_started_with(folder, tmp_path):
     opened = data.open_data(compose(folder))
     saved = tmp_path / "split.json"
