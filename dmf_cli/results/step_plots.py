@@ -103,8 +103,14 @@ def pairs(recorded: Columns) -> dict[str, np.ndarray]:
         for name, values in recorded.items()
         if name.startswith("cosine.")
     }
-    lowest = sorted(found, key=lambda pair: np.nan_to_num(found[pair]).mean())[:MOST_PAIRS]
+    lowest = sorted(found, key=lambda pair: _mean_of_defined(found[pair]))[:MOST_PAIRS]
     return {pair: values for pair, values in found.items() if pair in lowest}
+
+
+def _mean_of_defined(values: np.ndarray) -> float:
+    """Infinite where nothing is: an unknown cosine is no cosine of 0."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.inf
 
 
 def _panels(count: int, *, wide: bool) -> tuple[Figure, list[Axes]]:

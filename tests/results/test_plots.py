@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.results import examples, palette, plots
+from dmf_cli.results import examples, palette, plots, step_plots
 from dmf_cli.results.run_folder import RunFolder
 
 NAN = math.nan
@@ -283,3 +283,12 @@ def test_settings_of_the_user_neither_matter_nor_change(tmp_path):
         plots.plot_run(run)
         assert dict(matplotlib.rcParams) == mine
     assert (run.plots / "losses.png").read_bytes() == before
+
+
+def test_a_cosine_that_is_not_known_is_none_of_0_among_the_lowest():
+    nan = float("nan")
+    recorded = {f"cosine.a|{i}": [0.5, 0.5] for i in range(step_plots.MOST_PAIRS - 1)}
+    recorded |= {"cosine.a|low": [nan, 0.2], "cosine.a|none": [nan, nan], "cosine.a|high": [nan, 0.6]}
+    found = step_plots.pairs(recorded)
+    assert "a and low" in found
+    assert not {"a and none", "a and high"} & set(found)

@@ -20,6 +20,7 @@ def notes(comparison: Comparison) -> list[str]:
     said = [
         f"{RESULT}{'. '.join(answer(comparison))}",
         f"Images: {comparison.counted.described}",
+        *_of_classes(comparison),
         *conditions(comparison),
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
         f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
@@ -57,6 +58,16 @@ def conditions(comparison: Comparison) -> list[str]:
     ]
     mean = "Weights, mean over steps (lowest to highest)"
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
+
+
+def _of_classes(comparison: Comparison) -> list[str]:
+    """How a mean over classes differs from the figure of the same name in the summary of a run."""
+    if not comparison.metric.startswith("mean."):
+        return []
+    return [
+        f"{comparison.metric}: of each image the mean over its classes, then over images; the tables of a "
+        "run have the mean over classes of the figures of each"
+    ]
 
 
 def _of_events(comparison: Comparison) -> list[str]:

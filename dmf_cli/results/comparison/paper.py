@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import dmf_cli
 from dmf_cli.results import _latex
-from dmf_cli.results.comparison import naming, notes
+from dmf_cli.results.comparison import naming, notes, significance
 from dmf_cli.results.comparison.compare import Comparison, Row
 from dmf_cli.results.comparison.events import EventRow, Events
 from dmf_cli.results.comparison.numbers import between, p_value, score, spread
@@ -115,11 +115,16 @@ def _excluded(comparison: Comparison) -> str:
 
 def _tests(found: Sequence[Versus]) -> str:
     kinds = []
-    if any(one.paired for one in found):
-        kinds.append("an exact sign-flip permutation test over paired seeds")
-    if any(not one.paired for one in found):
+    pairs = [len(one.by_seed) for one in found if one.paired]
+    if pairs:
+        drawn = 2 ** max(pairs) > significance.MOST
+        test = "sign-flip permutation test"
+        how = f"a {test} ({significance.MOST} random flips)" if drawn else f"an exact {test}"
+        kinds.append(f"{how} over paired seeds")
+    if len(pairs) < len(found):
         kinds.append(
-            "the larger p of a permutation test of Welch's t and of Welch's test over unpaired seeds"
+            "the larger p of a permutation test of Welch's t and of a t test with a variance and a t for "
+            "each side (Cochran) over unpaired seeds"
         )
     corrected = f" (Holm over {len(found)} comparisons)" if len(found) > 1 else ""
     return f"{' or '.join(kinds)}{corrected}"

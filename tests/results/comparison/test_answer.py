@@ -228,6 +228,21 @@ def test_the_methods_sentence_has_tests_corrections_counts_and_versions(finished
     assert "within a margin of 0.01 Dice" in text
 
 
+@pytest.mark.parametrize(
+    ("seeds", "other", "says"),
+    [
+        (8, 8, "an exact sign-flip permutation test over paired seeds"),
+        (15, 15, "a sign-flip permutation test (20000 random flips) over paired seeds"),
+        (3, 4, "a t test with a variance and a t for each side (Cochran) over unpaired seeds"),
+    ],
+)
+def test_the_methods_sentence_names_the_tests_that_were_made(finished, seeds, other, says):
+    for name, count in (("fixed", seeds), ("var", other)):
+        for seed in range(count):
+            folder = finished(f"{name}{seed}", [0.5, 0.6 + 0.01 * seed], name, seed)
+    assert says in paper.methods(compare([folder.parent], metric=DICE))
+
+
 def test_names_are_readable():
     label = (("weighting", "var"), ("loss", "cbdice+bce"), ("trainer.epochs", "40"))
     assert naming.setting(label) == "var, cbdice + bce, epochs 40"
