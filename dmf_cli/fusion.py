@@ -8,7 +8,7 @@ of the model, so that it is updated on the device, saved with the weights and re
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -211,6 +211,8 @@ class FusedModel(keras.Model):
         check_batch(batch, self.network)
         if isinstance(validation, tuple | list) and len(validation) == 2:
             check_labels(validation[1], self.network(first_batch(*validation)[1][0]))
+        elif validation is not None and not isinstance(validation, tuple | list | Iterator):
+            check_batch(first_batch(validation, None)[1], self.network)
         return x
 
     def _with_progress(self, callbacks: Any) -> Any:

@@ -202,6 +202,11 @@ def _malformed(override: str) -> ConfigError:
         lacks = value.count(left) - value.count(right)
         if lacks and not set(value) & set("\"'"):
             return ConfigError(f"{override!r} lacks a {right if lacks > 0 else left}")
+    typed = re.sub(r"['\"]?#([0-9a-fA-F]{6})\b['\"]?", r"0x\1", value)
+    if typed != value:
+        return ConfigError(
+            f"cannot read the value of {override!r}: # means nothing here; write colours as '{key}={typed}'"
+        )
     return ConfigError(f"cannot read the value of {override!r}: quote it, as '{key}=\"{value}\"'")
 
 

@@ -17,9 +17,10 @@ from PIL import Image
 
 from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets import coding, mask_report, mask_values, planes
+from dmf_cli.datasets import coding, depth, mask_report, mask_values, planes
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import nothing_left
+from dmf_cli.datasets.decode import Reading
 from dmf_cli.datasets.depth import as_channels
 from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.tfds_parts import places_of
@@ -43,6 +44,7 @@ class TfdsDataset(Dataset):
         threshold: likewise.
         ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.
+        range: grey values that become black and white, see :class:`dmf_cli.datasets.decode.Reading`.
         parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
             a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
         stratum: feature that is the stratum, or None.
@@ -64,6 +66,7 @@ class TfdsDataset(Dataset):
         threshold: int | Literal["auto"] = "auto",
         ignore: int | str | Sequence[int | str] | None = None,
         channels: Literal[1, 3] = 3,
+        range: Sequence[float] | None = None,  # the key of the config
         parts: str | Mapping[str, str] = "own",
         stratum: str | None = None,
         patient: str | None = None,
@@ -73,6 +76,7 @@ class TfdsDataset(Dataset):
         self.name, self.classes, self.channels = name, tuple(classes), channels
         self.threshold = None if threshold == "auto" else threshold
         self.ignore, self.ignores = coding.ignored(ignore, len(self.classes)), ignore is not None
+        self._limits = Reading(range).limits
         self._looked: mask_report.Values | None = None
         self._lock = threading.Lock()
         check_classes(classes)
@@ -93,7 +97,7 @@ class TfdsDataset(Dataset):
         """See :meth:`Dataset.load`."""
         place = self._places[index]
         record = self._sources[place.split][place.position]
-        image, mask = _pixels(record[self._image], self._image), np.asarray(record[self._mask])
+        image, mask = _pixels(record[self._image], self._image, self._limits), np.asarray(record[self._mask])
         if mask.shape[:2] != image.shape[:2]:
             raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
         return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index]))
@@ -105,7 +109,7 @@ class TfdsDataset(Dataset):
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
         coded = (self.values, self.codes, self.threshold, self.ignore)
-        return repr((self._image, self._mask, self.classes, self.channels, *coded))
+        return repr((self._image, self._mask, self.classes, self.channels, *coded, self._limits))
 
     def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
         if self.codes:
@@ -262,8 +266,8 @@ def _is_image(feature: Any) -> bool:
     )
 
 
-def _pixels(values: Any, key: str) -> np.ndarray:
-    """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits."""
+def _pixels(values: Any, key: str, limits: depth.Range | None = None) -> np.ndarray:
+    """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits or with ``limits``."""
     values = np.asarray(values)
     pixels = values[..., None] if values.ndim == 2 else values
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
@@ -271,8 +275,10 @@ def _pixels(values: Any, key: str) -> np.ndarray:
             f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
             "1, 3 or 4 channels can be used"
         )
-    deep = pixels.dtype == np.uint16
-    return (pixels.astype(np.float32) / np.float32(257.0) if deep else pixels)[..., :3]
+    pixels = pixels[..., :3]
+    if limits is None and pixels.dtype == np.uint8:
+        return pixels
+    return depth.scaled(depth.Values(pixels, 0.0, float(np.iinfo(pixels.dtype).max)), limits)
 
 
 def _as_image(mask: np.ndarray) -> Image.Image:

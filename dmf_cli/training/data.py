@@ -31,9 +31,7 @@ class Data:
     channels: int  # of the network's output: 1 (sigmoid) or the number of classes
     train: Part
     val: Part
-    note: str = (
-        ""  # for the log: where the decoded images are kept, and what is doubtful about files
-    )
+    note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about files
 
     def part(self, name: str) -> tuple[int, ...]:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""

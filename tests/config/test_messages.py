@@ -143,3 +143,13 @@ def test_a_launcher_that_is_not_installed_names_its_extra():
         str(messages.explain(error, []))
         == "hydra/launcher=ray is not installed: pip install '.[ray]' in the folder of dmf's source code"
     )
+
+
+@pytest.mark.parametrize("typed", ["{0:0,#ff0000:1}", "{'#ff0000':1}", "#FF0000"])
+def test_a_colour_with_a_hash_is_written_as_it_can_be_typed(typed):
+    key = "dataset.values" if typed.startswith("{") else "dataset.ignore"
+    words = ["dataset=folder", "dataset.dir=."]
+    with pytest.raises(ConfigError, match="write colours as") as caught:
+        config.compose([*words, f"{key}={typed}"])
+    advice = str(caught.value).split("write colours as '")[1].removesuffix("'")
+    assert "0xff0000" in str(config.compose([*words, advice])["dataset"]).lower()

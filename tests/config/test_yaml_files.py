@@ -100,7 +100,7 @@ def test_defaults_of_a_model_are_those_of_its_function(name):
     from dmf_cli import models
 
     given = config.compose([f"model={name}"])["model"]
-    compare(getattr(models, name), {k: v for k, v in given.items() if k not in ("name", "head")})
+    compare(getattr(models, name), {k: v for k, v in given.items() if k not in ("name", "head", "weights")})
 
 
 @pytest.mark.parametrize("package", ["losses", "weighting", "models"])

@@ -164,6 +164,13 @@ def test_a_value_that_is_no_class_is_told(data_dir):
         data.load(0)
 
 
+def test_grey_values_that_are_black_and_white_can_be_given(data_dir):
+    plain, wide = pets(data_dir), pets(data_dir, "dataset.range=[50,250]")
+    assert wide.load(0).image[0, 0].tolist() == pytest.approx([0.0, 63.75, 191.25])
+    assert plain.load(0).image.dtype == np.uint8
+    assert wide.reading() != plain.reading()
+
+
 def test_colours_that_nobody_explains_are_not_read_as_grey(data_dir):
     words = ("dataset.name=three_parts", "dataset.mask=image", "dataset.classes=[a,b,c]")
     data = datasets.open_dataset(group(data_dir, *words))

@@ -48,7 +48,7 @@ MASKS, LABELS = Y[..., 1:], Y.argmax(-1)
         (lambda: logits(2), Y, "y_pred has values from .*the output of a softmax or a sigmoid"),
     ],
 )
-@pytest.mark.parametrize("kind", ["arrays", "dataset", "generator", "validation"])
+@pytest.mark.parametrize("kind", ["arrays", "dataset", "generator", "validation", "validation dataset"])
 def test_one_line_before_the_first_step(net, y, match: str, kind: str) -> None:
     model = compiled(net())
     before = model.get_weights()
@@ -59,9 +59,11 @@ def test_one_line_before_the_first_step(net, y, match: str, kind: str) -> None:
         "dataset": (Batches(X, y), None),
         "generator": ((first for _ in range(STEPS)), None),
         "validation": (X, good),
+        "validation dataset": (X, good),
     }[kind]
+    validation = {"validation": (X, y), "validation dataset": Batches(X, y)}.get(kind)
     with pytest.raises(ConfigError, match=match) as caught:
-        model.fit(*data, verbose=0, validation_data=(X, y) if kind == "validation" else None)
+        model.fit(*data, verbose=0, validation_data=validation)
     assert "\n" not in str(caught.value)
     assert model.memory["step"] == 0
     for now, then in zip(model.get_weights(), before, strict=True):
