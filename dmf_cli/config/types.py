@@ -81,7 +81,7 @@ def check_value(value: Any, hint: Any, where: str) -> None:
     choices = [str(choice) for choice in _choices(hint)]
     if choices and isinstance(value, str) and set(_alternatives(hint)) == {hint}:
         raise ConfigError(f"{where} is {value!r}: {suggest(value, choices)}")
-    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}{_besides(value)}")
+    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}{_besides(value, hint)}")
 
 
 def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
@@ -136,12 +136,20 @@ def describe(hint: Any) -> str:
     return words.get(hint, "another kind of value")
 
 
-def _besides(value: Any) -> str:
+def _is_bounded(hint: Any) -> bool:
+    """Whether a range anywhere in ``hint`` names its own largest number."""
+    return any(
+        part.is_bounded if isinstance(part, Range) else _is_bounded(part) for part in typing.get_args(hint)
+    )
+
+
+def _besides(value: Any, hint: Any) -> str:
     """What else is wrong with a value that its annotation alone does not tell."""
     if value == "" and isinstance(value, str):
         return " (it is empty: a variable that is not set?)"
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f", {LARGEST:,} at most" if number and LARGEST < abs(value) < math.inf else ""
+    large = number and LARGEST < abs(value) < math.inf and not _is_bounded(hint)
+    return f", {LARGEST:,} at most" if large else ""
 
 
 def _scalar_fits(value: Any, hint: Any, bounded: bool = False) -> bool:
