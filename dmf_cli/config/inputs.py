@@ -49,12 +49,19 @@ def as_size(image_size: Any) -> tuple[int, int]:
 
 
 def check_mappings(dataset: Mapping[str, Any]) -> None:
-    """Whether ``strata``, ``table`` and ``download`` hold names where names belong, as far as they are given.
+    """Whether ``strata``, ``ignore``, ``table`` and ``download`` hold names where they should, if given.
 
     Raises:
         ConfigError: one does not.
     """
     strata, table, download = (dataset.get(key) for key in ("strata", "table", "download"))
+    ignore = dataset.get("ignore")
+    listed = isinstance(ignore, Sequence) and not isinstance(ignore, str)
+    if listed and not (ignore and all(map(_is_name, ignore))):
+        raise ConfigError(
+            f"dataset.ignore is {ignore!r}: give a pixel value, a colour by name or as 0xrrggbb, a list of "
+            "these, or null"
+        )
     if strata is not None and (
         not isinstance(strata, Sequence) or not strata or not all(map(_is_name, strata))
     ):

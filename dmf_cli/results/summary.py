@@ -13,6 +13,7 @@ from dmf_cli import metrics
 from dmf_cli.metrics import Counts
 
 Summary = dict[str, Any]
+OF_FALSE_ALARMS = ("specificity", "fpr", "npv", "lesion_fp")  # say something of a class that no image holds
 OF_ALL_CLASSES = ("accuracy", "cb_dice")  # have a form of their own for several classes, see `all_classes`
 
 
@@ -85,24 +86,30 @@ def mean_scores(
     """Each statistic as its mean over classes, so that a rare class weighs as much as a frequent one.
 
     Of images that hold one class each, a mean over images would be little but the score of the class that
-    most of them hold. A class that no image holds is left out, unless ``empty`` gives it a score.
+    most of them hold. A class that no image holds counts in the figures of false alarms alone, unless
+    ``empty`` gives it a score.
 
     Args:
         classes: the figures of each class above the background, with its ``counts``.
         per_image: by metric one value an image, see :func:`per_image_means`: ``n`` is how many are defined.
         empty: see :func:`summarize`.
     """
-    scored = metrics.empty_name(empty) != "nan"
-    held = [figures for figures in classes if scored or figures["counts"]["with_truth"]]
+    held = [figures for figures in classes if is_scored(figures, empty)]
     found = {}
     for name, column in per_image.items():
+        counted = classes if name in OF_FALSE_ALARMS else held
         means = {
-            key: float(metrics.mean_over_classes([figures[name][key] for figures in held]))
+            key: float(metrics.mean_over_classes([figures[name][key] for figures in counted]))
             for key in ("mean", "std", "median", "pooled")
         }
-        n = int(np.sum(~np.isnan(column))) if held else 0
+        n = int(np.sum(~np.isnan(column))) if counted else 0
         found[name] = {**{k: means[k] for k in ("mean", "std", "median")}, "n": n, "pooled": means["pooled"]}
     return found
+
+
+def is_scored(figures: Summary, empty: str) -> bool:
+    """Whether a class counts in the mean over classes: an image holds it, or ``empty`` gives it a score."""
+    return metrics.empty_name(empty) != "nan" or bool(figures["counts"]["with_truth"])
 
 
 def statistics(values: np.ndarray, pooled: float | np.ndarray) -> dict[str, float]:

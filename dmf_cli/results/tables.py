@@ -14,7 +14,7 @@ from dmf_cli.results import _latex, confusion, headline
 from dmf_cli.results._text import csv_text, markdown_row, markdown_text
 from dmf_cli.results.atomic import write_atomic
 from dmf_cli.results.narrow import Fitted, Name, add_numbers
-from dmf_cli.results.summary import jsonable
+from dmf_cli.results.summary import is_scored, jsonable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -119,7 +119,8 @@ def _lacking(summary: dict[str, Any]) -> list[str]:
         there, missed = counts["with_truth"], counts["missed"]
         if not there:
             what = "there is no image with" if len(above) > 1 else "no image has a"
-            found.append(f"{what} {name}: its Dice says nothing, or is undefined")
+            alarms = f" (predicted in {counts['false_alarm']})" if counts["false_alarm"] else ""
+            found.append(f"{what} {name}{alarms}: its Dice says nothing, or is undefined")
         elif len(above) > 1 and missed == there and not counts["false_alarm"]:
             images = "1 image has" if there == 1 else f"{there} images have"
             found.append(f"WARNING: {name} is never predicted, and {images} it")
@@ -130,11 +131,14 @@ def _of_classes(summary: dict[str, Any]) -> list[str]:
     """What the mean over classes is, beside the mean of each class."""
     if headline.scope(summary) == headline.UNION:
         return []
-    means = {name: figures["dice"]["mean"] for name, figures in list(summary["classes"].items())[1:]}
-    each = ", ".join(f"{name} {_number(value)}" for name, value in means.items())
+    above, empty = dict(list(summary["classes"].items())[1:]), summary["settings"]["empty"]
+    held = [name for name, figures in above.items() if is_scored(figures, empty)]
+    each = ", ".join(f"{name} {_number(above[name]['dice']['mean'])}" for name in held)
+    absent = [name for name in above if name not in held]
+    without = f"; without {' and '.join(absent)}, which no image has" if absent else ""
     said = (
-        f"Mean over classes: each figure is the mean of those of the classes (Dice: {each}), n the images in "
-        "which any of them counts; dmf compare has the mean over the classes of each image"
+        f"Mean over classes: each figure is the mean of those of the classes (Dice: {each}{without}), n the "
+        "images in which any of them counts; dmf compare has the mean over the classes of each image"
     )
     return [said, *([confusion.NOTE] if "confusion" in summary else [])]
 

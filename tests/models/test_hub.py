@@ -1,6 +1,7 @@
 """Networks of keras-hub with our head; keras-hub is no dependency, so most of these have its marker."""
 
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -79,7 +80,8 @@ def test_a_saved_network_without_the_package_says_so(monkeypatch, tmp_path):
     def refuse(*_, **__):
         raise TypeError("Could not deserialize class 'MiTBackbone': keras_hub.models cannot be imported")
 
-    (tmp_path / "best.keras").touch()
+    with zipfile.ZipFile(tmp_path / "best.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
     monkeypatch.setattr(keras.models, "load_model", refuse)
     with pytest.raises(CheckpointError, match="needs keras-hub"):
         score.load_network(tmp_path / "best.keras")

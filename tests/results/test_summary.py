@@ -84,3 +84,15 @@ def test_figures_of_nothing_are_nan_and_null_in_json():
         "mean": None, "std": None, "median": None, "n": 0, "pooled": None,
     }  # fmt: skip
     assert summary.jsonable({"a": (np.int64(1), np.float32(0.5), math.inf)}) == {"a": [1, 0.5, None]}
+
+
+def test_a_class_that_no_image_holds_counts_in_figures_of_false_alarms_alone():
+    truth, prediction = np.array([[0, 1, 1, 0]]), np.array([[2, 1, 1, 2]])
+    matrices = np.stack([metrics.confusion(truth, prediction, 3)])
+    figures = summary.summarize(matrices, ["background", "benign", "malignant"])
+    classes, mean = figures["classes"], figures["mean"]
+    assert mean["dice"]["mean"] == classes["benign"]["dice"]["mean"] == 1
+    for name in ("specificity", "fpr"):
+        each = [classes[c][name]["mean"] for c in ("benign", "malignant")]
+        assert mean[name]["mean"] == pytest.approx(np.mean(each))
+    assert mean["specificity"]["mean"] < 1
