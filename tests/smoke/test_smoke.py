@@ -39,6 +39,7 @@ CHAIN: list[tuple[int, list[str]]] = [
     (0, ["train", *RUN, *VAR, "--dry-run"]),
     (0, ["train", "-m", *RUN, "weighting=fixed,equal", "--dry-run"]),
     (2, ["resume", "runs/a"]),  # it is complete
+    (0, ["extend", "runs/b", "trainer.epochs=3", "--schedule", "continue", "run_dir=longer"]),
     (0, ["eval", "runs/a", "split=val", "metrics=full"]),
     (0, ["eval", "runs/a", "split=all", *FOLDER]),
     (0, ["predict", "runs/a", "photos", "-o", "masks", "--probabilities", "--spacing", "0.1,0.1"]),
@@ -56,6 +57,7 @@ LEAVES = [
     "show.png", "check/check.json", "runs/a/report.html", "runs/a/metrics/val_summary.json",
     "masks/areas.csv", "runs/a/export/model.keras", "saved/saved_model.pb", "runs/a/replay/weights.png",
     "compared/comparison.json", "all.html",
+    "longer/metrics/test_summary.json",
 ]  # fmt: skip
 # What has processes of its own, each command once.
 APART = [
