@@ -59,7 +59,7 @@ def passed_over(paths: Sequence[Path], exclude: str | None = None) -> list[str]:
             lines.append(f"not read in {folder}: {counted(unread)}")
         own = len(_results_below(folder))
         if own:
-            lines.append(f"results of dmf predict in {folder} are not taken as images: {own}")
+            lines.append(f"predictions in {folder} are not taken as images: {own}")
     return lines
 
 

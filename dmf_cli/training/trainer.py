@@ -101,7 +101,8 @@ def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
     try:
         datasets.check_place(used["dataset"])
     except DatasetError as error:
-        raise DatasetError(f"{error}; if they were moved: `dmf resume {run.path} dataset.dir=PATH`") from None
+        again = hints.command("resume", run.path, "dataset.dir=PATH")
+        raise DatasetError(f"{error}; if they were moved: `{again}`") from None
     file = used["split"].get("file")
     if file and file != stored["split"].get("file"):
         given, own = read_split(Path(file)), read_split(run.split_file)

@@ -62,7 +62,7 @@ def test_results_of_an_earlier_call_are_no_images(tmp_path, monkeypatch, place):
         written = sorted((root / place / "masks").rglob("*.png"))
         assert [file.name for file in written] == ["a.png", "b.png"]
     assert names(root, output=tmp_path / "elsewhere") == ["a.png", "b.png"]
-    assert passed_over([root]) == ["results of dmf predict in . are not taken as images: 4"]
+    assert passed_over([root]) == ["predictions in . are not taken as images: 4"]
     with pytest.raises(DatasetError, match=r"no image in .*masks: its 2 files are results of dmf predict"):
         find([root / place / "masks"], tmp_path / "elsewhere")
     assert len(find([written[0]], tmp_path / "elsewhere")) == 1  # who names a file means it
