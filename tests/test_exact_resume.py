@@ -55,7 +55,7 @@ def train(model: FusedModel) -> np.ndarray:
 def test_a_checkpoint_loses_nothing(name: str, tmp_path: Path) -> None:
     whole = fused(name, seed=0)
     train(whole)
-    checkpoint.save(tmp_path / "half.npz", whole, {})
+    checkpoint.save(tmp_path / "half.npz", whole, {"epoch": 1})
     expected = train(whole)
     second = fused(name, seed=1)
     checkpoint.load(tmp_path / "half.npz", second)
