@@ -155,7 +155,8 @@ def test_cfg_prints_yaml_that_composes(trained, capsys):
     assert config.validate(printed) == config.compose(["loss=iou+ce", "seed=3"])
 
 
-def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys):
+def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist may set it
     assert main(["train", "--help", "loss=dice+iou", "loss.terms.iou.smooth=0.5", "auxiliary=cbdice"]) == 0
     text = capsys.readouterr().out
     groups = text.partition("groups (")[2].partition("config of this command")[0]
