@@ -23,6 +23,12 @@ class Parser(argparse.ArgumentParser):
         raise wrong_arguments(self, message)
 
 
+def add_run(parser: Parser, overrides: str) -> None:
+    """``RUN [KEY=VALUE ...]``; ``overrides`` says which keys the command takes."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=overrides)
+
+
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """The option ``--config-dir DIR``, as ``dmf train`` has it."""
     text = "one more folder with config groups of your own, such as DIR/dataset/mine.yaml"

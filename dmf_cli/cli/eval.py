@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.cli._parser import Parser, add_config_dir, add_run, own_configs
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 SPLITS = ("train", "val", "test", "all")
@@ -34,14 +34,7 @@ examples:
 def run(arguments: Sequence[str]) -> int:
     """``dmf eval RUN [split=...] [overrides]``."""
     parser = Parser(prog="dmf eval", description=_ABOUT)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="KEY=VALUE",
-        help="split=train|val|test|all, dataset=..., keys",
-    )
+    add_run(parser, "split=train|val|test|all, dataset=..., keys")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
     config, split = evaluation_config(options.run, options.overrides, own_configs(options.config_dir))

@@ -1,9 +1,8 @@
 """``dmf extend``: train a run on for more epochs, as a new run that names it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_run
 
 _ABOUT = """\
 Trains a run on from the end of its last epoch, as a new run in a folder of its own; the old one is not
@@ -25,13 +24,8 @@ examples:
 def run(arguments: Sequence[str]) -> int:
     """``dmf extend RUN trainer.epochs=N [--schedule continue|restart] [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf extend", description=_ABOUT)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="KEY=VALUE",
-        help="trainer.epochs=N; run_dir, output_root, trainer.patience; dataset.dir=, if images were moved",
+    add_run(
+        parser, "trainer.epochs=N; run_dir, output_root, trainer.patience; dataset.dir=, if images were moved"
     )
     parser.add_argument("--schedule", metavar="POLICY", help="continue or restart")
     options = parser.parse_intermixed_args(list(arguments))

@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
     from dmf_cli.training import finding, masks
 
-    # A wrong path is told before anything slow is imported.
+    # A wrong path is reported before anything slow is imported.
     jobs = finding.find(options.paths, output, options.exclude)
     for line in finding.passed_over(options.paths):
         print(f"note: {line}", file=sys.stderr)

@@ -1,9 +1,8 @@
 """``dmf resume``: go on with an interrupted or failed run in its own folder."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_run
 
 _ABOUT = """\
 Goes on from the end of the last epoch whose checkpoint was written, in the same folder and with the same
@@ -18,19 +17,12 @@ be the same:
 def run(arguments: Sequence[str]) -> int:
     """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],
-        metavar="KEY=VALUE",
-        help="new places: dataset.dir, dataset.data_dir, split.file, output_root",
-    )
+    add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
     from dmf_cli import config
     from dmf_cli.config import moving
 
-    stored = config.load_run(options.run)  # a wrong folder is told before anything slow is imported
+    stored = config.load_run(options.run)  # a wrong folder is reported before anything slow is imported
     otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
     used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
     from dmf_cli.training import trainer
