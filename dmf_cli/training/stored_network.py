@@ -3,6 +3,7 @@
 import contextlib
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,29 @@ def _described(text: str) -> int:
     import keras
 
     # What is wrong with a description is said when the network is loaded.
-    with contextlib.suppress(Exception), keras.StatelessScope(initialize_variables=False):
+    with contextlib.suppress(Exception), _without_values():
         network = keras.models.model_from_json(text)
         return sum(4 * math.prod(variable.shape) for variable in network.variables)
     return 0
+
+
+@contextlib.contextmanager
+def _without_values() -> Iterator[None]:
+    """Variables that are made inside never get a value.
+
+    Keras keeps them in a list of its own, and would give all of them their values when the next scope of
+    this kind ends: in the next network that anybody builds in this process.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    pending = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(pending) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(pending, before)
 
 
 def _check_network(path: Path, network: Any) -> None:

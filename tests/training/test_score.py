@@ -79,6 +79,19 @@ def test_a_network_that_was_tampered_with_is_one_line(run, sound, old, new, says
         score.load_network(run.best_model)
 
 
+def test_a_network_that_was_refused_leaves_nothing_behind(run, sound):
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    with zipfile.ZipFile(run.best_model, "w") as archive:
+        for name, content in sound.items():
+            archive.writestr(name, content.replace(b'"filters": 2', b'"filters": 20000000000'))
+    with pytest.raises(CheckpointError, match="describes a network"):
+        score.load_network(run.best_model)
+    assert Own()(keras.Input((8, 8, 1))).shape == (None, 8, 8, 1)  # gave all 80 GB of weights their values
+
+
 def test_an_archive_that_unpacks_to_more_than_any_network(run, sound):
     with zipfile.ZipFile(run.best_model, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", sound["config.json"])
