@@ -20,20 +20,25 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: the first one that does not.
     """
-    classes = _classes(config)
+    channels = _channels(config)
     for name, params in config["loss"]["terms"].items():
-        _check_classes(f"loss.terms.{name}", name, params, classes)
+        _check_classes(f"loss.terms.{name}", name, params, channels)
     auxiliary = config["auxiliary"]
-    _check_classes("auxiliary.params", auxiliary["name"], auxiliary["params"], classes)
+    _check_classes("auxiliary.params", auxiliary["name"], auxiliary["params"], channels)
     _check_terms(config["weighting"], list(config["loss"]["terms"]))
 
 
-def _classes(config: Config) -> int | None:
-    """Channels of the network's output; None where the classes are not known yet."""
-    dataset = config["dataset"]
+def planned_classes(dataset: Config) -> int | None:
+    """How many classes a ``dataset`` group names, background included; None where only the data know."""
     named = dataset.get("classes")
-    known = TASKS.get(str(dataset.get("task"))) if dataset.get("kind") == "phantom" else None
-    count = len(named) if isinstance(named, list | tuple) else known
+    if isinstance(named, list | tuple):
+        return len(named)
+    return TASKS.get(str(dataset.get("task"))) if dataset.get("kind") == "phantom" else None
+
+
+def _channels(config: Config) -> int | None:
+    """Of the network's output; None where the classes are not known yet."""
+    count = planned_classes(config["dataset"])
     return 1 if count is not None and config["model"].get("head") == "sigmoid" else count
 
 

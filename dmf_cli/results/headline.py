@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.config import lengths
 from dmf_cli.results.summary import OF_ALL_CLASSES
 
 MEAN, UNION = "mean", "foreground"
@@ -40,19 +41,15 @@ def monitor(classes: int) -> str:
     return MONITORS[MEAN if classes > 2 else UNION]
 
 
+def automatic_monitor(config: Mapping[str, Any]) -> str:
+    """What ``trainer.monitor=auto`` will stand for, by what ``config`` says of the classes of its dataset."""
+    return monitor(lengths.planned_classes(config.get("dataset", {})) or 2)
+
+
 def planned_monitor(config: Mapping[str, Any]) -> str:
-    """The monitor of a run that is not begun, ``auto`` resolved by what ``config`` says of its classes."""
+    """The monitor of a run that is not begun, with ``auto`` resolved."""
     wanted = str(config["trainer"]["monitor"])
-    return monitor(planned_classes(config)) if wanted == "auto" else wanted
-
-
-def planned_classes(config: Mapping[str, Any]) -> int:
-    """How many classes the dataset of ``config`` will have, background included."""
-    from dmf_cli.datasets.phantom import TASKS
-
-    dataset = config.get("dataset", {})
-    named = dataset.get("classes") or TASKS.get(str(dataset.get("task")), ())
-    return max(2, len(named))
+    return automatic_monitor(config) if wanted == "auto" else wanted
 
 
 def kept(best: Mapping[str, Any] | None) -> tuple[str, float | None]:

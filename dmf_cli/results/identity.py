@@ -116,7 +116,7 @@ def _with_automatic_monitor(config: Config) -> Config:
     trainer = config.get("trainer")
     if not isinstance(trainer, Mapping) or not isinstance(config.get("dataset"), Mapping):
         return config
-    if trainer.get("monitor") != headline.monitor(headline.planned_classes(config)):
+    if trainer.get("monitor") != headline.automatic_monitor(config):
         return config
     return {**config, "trainer": {**trainer, "monitor": "auto"}}
 
