@@ -48,7 +48,7 @@ reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PA
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
-	$(IN)/python -m pytest -n auto --cov --cov-report= $(TESTS)
+	$(IN)/python -m pytest -n auto --dist worksteal --cov --cov-report= $(TESTS)
 	@$(IN)/python -m coverage report --format=total \
 		| sed 's/$$/ % of the lines of dmf_cli ran in the process of a test; make coverage lists the others/'
 

@@ -36,6 +36,7 @@ CHOSEN = [
     "fusion/test_saving.py::test_a_keras_file_carries_everything_and_training_goes_on",
     "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
 ]
+PARTS = 3  # which several workers of pytest share
 # Enough of the parametrised cases to notice a backend that differs: one peer, two ranks.
 SAMPLE = "not loss.smp and not loss.keras and not loss.kuc and not loss.ufl and not 1-D and not 3-D"
 
@@ -52,8 +53,9 @@ def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("backend", OTHERS)
-def test_the_core_passes_its_own_tests(backend: str) -> None:
+def test_the_core_passes_its_own_tests(backend: str, part: int) -> None:
     options = (
         "-p",
         "no:xdist",
@@ -65,7 +67,7 @@ def test_the_core_passes_its_own_tests(backend: str) -> None:
         "-k",
         SAMPLE,
     )
-    done = python(backend, "-m", "pytest", *options, *(str(TESTS / name) for name in CHOSEN))
+    done = python(backend, "-m", "pytest", *options, *(str(TESTS / name) for name in CHOSEN[part::PARTS]))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert " skipped" not in done.stdout
 
