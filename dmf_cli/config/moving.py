@@ -8,6 +8,7 @@ from dmf_cli.errors import ConfigError
 
 # Where things are decides nothing: the content of images and split is compared.
 PLACES = ("dataset.dir", "dataset.data_dir", "split.file", "output_root")
+POLICIES = ("continue", "restart")  # of the schedule of a run that is extended
 
 
 def changed(

@@ -15,7 +15,6 @@ from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training.trainer import Session, slug
 
 Policy = Literal["continue", "restart"]
-POLICIES = ("continue", "restart")
 STILL = ("constant", "plateau")  # schedules that no length of the run is part of
 
 
