@@ -35,19 +35,15 @@ def data(batch: int, size: int, classes: int) -> tuple[Any, Any]:
     return ops.convert_to_tensor(np.eye(classes)[labels], "float32"), ops.convert_to_tensor(p, "float32")
 
 
-def step(name: str, jit: bool, distance: Any) -> Callable[[Any, Any], Any]:
-    """A function that gives value and gradient of the loss ``name``."""
-    loss = losses.get(name)
-    if "distance" in needs(loss):  # the trainer's input pipeline has them ready
-        loss = functools.partial(loss, distance=distance)
-    backend = keras.backend.backend()
-    if backend == "jax":
+def step(loss: Callable[[Any, Any], Any], jit: bool) -> Callable[[Any, Any], float]:
+    """A function that gives the value of ``loss``, once its gradient at the probabilities is there too."""
+    if keras.backend.backend() == "jax":
         import jax
 
         run = jax.value_and_grad(lambda p, y: loss(y, p))
         run = jax.jit(run) if jit else run
-        return lambda y, p: jax.block_until_ready(run(p, y))
-    if backend == "torch":
+        return lambda y, p: float(jax.block_until_ready(run(p, y))[0])
+    if keras.backend.backend() == "torch":
         return lambda y, p: _torch(loss, y, p)
     import tensorflow as tf
 
@@ -58,7 +54,7 @@ def step(name: str, jit: bool, distance: Any) -> Callable[[Any, Any], Any]:
             value = loss(y, p)
         return value, tape.gradient(value, p)
 
-    return lambda y, p: [x.numpy() for x in graph(y, p)[:1]]
+    return lambda y, p: float(graph(y, p)[0])
 
 
 def _torch(loss: Callable, y: Any, p: Any) -> float:
@@ -68,11 +64,17 @@ def _torch(loss: Callable, y: Any, p: Any) -> float:
     return float(value)
 
 
+def loss_of(name: str, distance: Any) -> Callable[[Any, Any], Any]:
+    """The loss ``name``; the trainer's input pipeline has distances ready for those that need them."""
+    loss = losses.get(name)
+    return functools.partial(loss, distance=distance) if "distance" in needs(loss) else loss
+
+
 def measure(jit: bool, rounds: int, y: Any, p: Any) -> dict[str, np.ndarray]:
     """Seconds of each loss in each round."""
     distance = ops.convert_to_tensor(losses.signed_distance_numpy(ops.convert_to_numpy(y)))
     names = ("ce", *(n for n in losses.__registry__ if n != "ce"))
-    steps = {name: step(name, jit, distance) for name in names}
+    steps = {name: step(loss_of(name, distance), jit) for name in names}
     for run in steps.values():  # traces and compiles
         run(y, p)
     seconds: dict[str, list[float]] = {name: [] for name in steps}

@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from bench_losses import step
 from keras import ops
 
 from dmf_cli import _reduce, losses
@@ -51,36 +52,6 @@ def loss_of(name: str, y: np.ndarray) -> Callable[[Any, Any], Any]:
     return lambda y, p: loss(y, p, distance=distance)
 
 
-def step(name: str, y: np.ndarray, jit: bool) -> Callable[[Any, Any], Any]:
-    """Value and gradient of the loss."""
-    loss = loss_of(name, y)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        run = jax.value_and_grad(lambda p, y: loss(y, p))
-        run = jax.jit(run) if jit else run
-        return lambda y, p: jax.block_until_ready(run(p, y))[0]
-    if keras.backend.backend() == "torch":
-        return lambda y, p: _torch(loss, y, p)
-    import tensorflow as tf
-
-    @tf.function(jit_compile=jit, autograph=False)
-    def graph(y, p):
-        with tf.GradientTape() as tape:
-            tape.watch(p)
-            value = loss(y, p)
-        return value, tape.gradient(value, p)
-
-    return lambda y, p: graph(y, p)[0].numpy()
-
-
-def _torch(loss: Callable, y: Any, p: Any) -> float:
-    p = p.detach().requires_grad_(True)
-    value = loss(y, p)
-    value.backward()
-    return float(value)
-
-
 @contextmanager
 def own_sums(of_backend: bool) -> Iterator[None]:
     """Losses that are traced inside add up as the backend does, if ``of_backend``."""
@@ -105,7 +76,7 @@ def accuracy(jit: bool) -> Iterator[str]:
             errors = []
             for plain in (True, False):
                 with own_sums(plain):
-                    found = float(step(name, ops.convert_to_numpy(many_y), jit)(many_y, many_p))
+                    found = step(loss_of(name, ops.convert_to_numpy(many_y)), jit)(many_y, many_p)
                 errors.append(abs(found - exact) / abs(exact))
             cells.append(f"{errors[0]:.0e} -> {errors[1]:.0e}")
         yield f"| `{name}` | {' | '.join(cells)} |"
@@ -123,7 +94,7 @@ def cost(rounds: int, size: int, batch: int, jit: bool) -> Iterator[str]:
         steps = {}
         for plain in seconds:
             with own_sums(plain):
-                steps[plain] = step(name, y, jit)
+                steps[plain] = step(loss_of(name, y), jit)
                 steps[plain](*tensors)  # traces and compiles
         for turn in range(rounds):
             for plain in (True, False) if turn % 2 else (False, True):
