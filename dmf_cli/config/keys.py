@@ -1,5 +1,6 @@
 """Which keys a config has and what they mean, from the YAML files' own text: no Hydra, so it is instant."""
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,29 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
         if file.is_file():
             found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
     return found
+
+
+@functools.cache
+def of_options() -> Mapping[str, tuple[str, ...]]:
+    """Dotted key -> the choices that bring it, such as ``dataset.strata`` -> ``("dataset=busi", ...)``.
+
+    ``loss.terms.TERM.alpha`` stands for all terms that have it.
+    """
+    found: dict[str, list[str]] = {}
+    files = [
+        (f"{group}.", f"{group}={option}", paths.conf_dir() / group / f"{name}.yaml")
+        for group in paths.groups()
+        if group != "experiment"
+        for option in paths.options(group)
+        for name in paths.lineage(group, option)
+    ]
+    files += [("loss.terms.TERM.", f"loss={term}", _term(term)) for term in paths.terms()]
+    for prefix, choice, file in files:
+        for key in key_comments(file) if file.is_file() else ():
+            brings = found.setdefault(f"{prefix}{key}", [])
+            if choice not in brings:
+                brings.append(choice)
+    return {key: tuple(choices) for key, choices in found.items()}
 
 
 def choices_of(comment: str) -> list[str]:

@@ -5,7 +5,7 @@ Hydra's messages run over several lines, list its search path, or are raw traceb
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hydra.errors import (
@@ -13,12 +13,11 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 from dmf_cli import hints
-from dmf_cli.config import expression, paths
+from dmf_cli.config import expression, keys, meant, paths
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError, suggest
 
@@ -130,36 +129,16 @@ def no_such_key(key: str, config: Any) -> ConfigError:
         )
     if prefix == "auxiliary.params." and not parent:
         return ConfigError(f"unknown key {key!r}: auxiliary=none has no parameters; choose auxiliary=TERM")
+    if choices := keys.of_options().get(key):
+        return ConfigError(
+            f"unknown key {key!r}: the {choices[0].partition('=')[0]} that is chosen has none; it is a key "
+            f"of {meant.joined(choices)}"
+        )
     rest = key.removeprefix(prefix)
-    meant = _whole_keys(key, config) if not prefix else []
-    if meant:
-        return ConfigError(f"unknown key {key!r}: did you mean {' or '.join(meant)}?")
+    whole = [] if prefix else meant.whole_keys(key, SPOKEN.get(key.lower().replace("-", "_")), config)
+    if whole:
+        return ConfigError(f"unknown key {key!r}: did you mean {' or '.join(whole)}?")
     return unknown_key(prefix, rest, [*(str(name) for name in parent), *([] if prefix else paths.groups())])
-
-
-def _whole_keys(name: str, config: Any) -> list[str]:
-    """The keys that end in ``name``, or that people call so: ``trainer.epochs`` for ``epochs``."""
-    leaves = list(_leaves(config or {}))
-    named = SPOKEN.get(name.lower().replace("-", "_"), name)
-    ending = [key for key in leaves if key == named or key.endswith(f".{named}")]
-    groups = [key for key in ending if key.count(".") == 1]  # optimizer.x before loss.terms.bce.x
-    return (groups or ending)[:4]
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[str]:
-    for key in node:
-        whole, value = f"{prefix}{key}", None if _unset(node, key) else node[key]
-        if hasattr(value, "keys") and value:
-            yield from _leaves(value, f"{whole}.")
-        else:
-            yield whole
-
-
-def _unset(node: Any, key: Any) -> bool:
-    """Whether it is still to be given or refers to something: no keys to look into."""
-    return isinstance(node, DictConfig) and (
-        OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
-    )
 
 
 def _missing_option(error: MissingConfigException) -> ConfigError:

@@ -4,7 +4,7 @@ import pytest
 
 from dmf_cli import config
 from dmf_cli.cli.main import main
-from dmf_cli.config import composer, expression, paths
+from dmf_cli.config import composer, expression, keys, messages, paths
 from dmf_cli.errors import ConfigError
 
 GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
@@ -80,7 +80,7 @@ def test_the_config_that_is_shown_is_the_one_that_is_trained(capsys):
         ("epochs=3", "unknown key 'epochs': did you mean trainer.epochs?"),
         ("batch_size=8", "did you mean trainer.batch_size?"),
         ("lr=0.1", "did you mean optimizer.learning_rate?"),
-        ("learning_rate=0.1", "did you mean optimizer.learning_rate?"),
+        ("learning_rate=0.1", "did you mean optimizer.learning_rate or weighting.learning_rate (of "),
         ("filters=8", "did you mean model.filters?"),
         ("image_size=64", "did you mean dataset.image_size?"),
         ("folds=5", "did you mean split.folds?"),
@@ -103,6 +103,43 @@ def test_what_people_type_first(word, says):
     with pytest.raises(ConfigError) as caught:
         config.compose([word])
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["classes=[a,b]"], "did you mean dataset.classes (of dataset=breast|buid|"),
+        (["dataset=busi", "classes=[a,b]"], "unknown key 'classes': did you mean dataset.classes?"),
+        (["strata=x"], "did you mean dataset.strata (of dataset="),
+        (["threshold=3"], "did you mean metrics.threshold or dataset.threshold (of dataset="),
+        (["name=x"], "did you mean dataset.name or run_dir?"),
+        (["size=64"], "did you mean dataset.size or dataset.image_size?"),
+        (["dir=x"], "did you mean dataset.dir (of dataset="),
+        (["momentum=0.9"], "did you mean model.momentum or optimizer.momentum (of optimizer=sgd)?"),
+        (["alpha=3"], "loss.terms.TERM.alpha (of loss=focal|focal_tversky|tversky)?"),
+        (
+            ["dataset.strata=x"],
+            "unknown key 'dataset.strata': the dataset that is chosen has none; it is a key of "
+            "dataset=breast|buid|",
+        ),
+        (["optimizer.momentum=0.9"], "it is a key of optimizer=sgd"),
+    ],
+)
+def test_a_key_of_another_option_is_named_with_the_choice_that_brings_it(words, says):
+    with pytest.raises(ConfigError) as caught:
+        config.compose(words)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_last_part_of_every_key_leads_to_the_whole_one():
+    base = composer.base([])
+    for key in keys.of_options():
+        group, *_, last = key.split(".")
+        if last in base or (last == "name" and group != "dataset"):
+            continue  # a key of its own; model.name is chosen by model=NAME
+        said = str(messages.no_such_key(last, base))
+        assert f".{last}" in said, said
 
 
 def test_a_plus_before_a_group_is_what_the_documents_of_hydra_teach():

@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from dmf_cli import config
-from dmf_cli.config import composer, paths
+from dmf_cli.config import annotations, composer, paths
 from dmf_cli.config.headers import key_comments, read_header
 from dmf_cli.errors import ConfigError
 
@@ -111,3 +111,15 @@ def test_every_registered_name_has_a_file(package):
     registered = set(import_module(f"dmf_cli.{package}").__registry__)
     files = {file.stem for file in (CONF / group).glob("*.yaml")}
     assert registered == {name for name in files if (group, name) not in PRESETS}
+
+
+@pytest.mark.parametrize(
+    "option", [name for name in paths.options("dataset") if name not in ("folder", "tfds")]
+)
+def test_a_dataset_allows_what_its_kind_allows(option):
+    """A value that one folder of images takes is none that another refuses."""
+    kind = str(composer.compose_raw([f"dataset={option}"]).dataset.kind)
+    own, general = (key_comments(CONF / "dataset" / f"{name}.yaml") for name in (option, kind))
+    for key in own.keys() & general.keys():
+        lacking = set(annotations.alternatives(general[key])) - set(annotations.alternatives(own[key]))
+        assert not lacking, (key, lacking)
