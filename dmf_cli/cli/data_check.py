@@ -9,6 +9,7 @@ from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
+    from dmf_cli.datasets.base import Dataset
     from dmf_cli.datasets.check import Report
 
 _ABOUT = """\
@@ -42,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(config: Mapping[str, Any]) -> "Report":
-    from dmf_cli.datasets import mask_report, open_dataset
+    from dmf_cli.datasets import mask_report
     from dmf_cli.datasets.check import check
     from dmf_cli.datasets.images import as_size
     from dmf_cli.datasets.splits import read_split
@@ -51,9 +52,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     dataset, split = config["dataset"], config["split"]
     if split["file"]:
         read_split(split["file"])  # one that is not there is told before anything slow
-    # What stops a training is a finding here.
-    lenient = {"missing_mask": "empty", "size_mismatch": "error", "on_bad": "error"}
-    opened = open_dataset({**dataset, **{key: v for key, v in lenient.items() if key in dataset}})
+    opened = _opened(dataset)
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
         return make_split({**split, **changes}, images, found=found)
@@ -63,12 +62,26 @@ def _check(config: Mapping[str, Any]) -> "Report":
             opened,
             divide,
             similarity=split["similarity"],
-            needs_masks=dataset.get("missing_mask") == "error",
+            needs_masks=dataset.get("missing_mask", "error") == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
             normalize=dataset["normalize"],
             progress=advance,
         )
+
+
+def _opened(dataset: Mapping[str, Any]) -> "Dataset":
+    """What stops a training is a finding here; what it leaves out is left out, as long as there is a rest."""
+    from dmf_cli.datasets import open_dataset
+    from dmf_cli.errors import DatasetError
+
+    if dataset["kind"] != "folder":
+        return open_dataset(dataset)
+    lenient = {**dataset, "missing_mask": "empty"}
+    try:
+        return open_dataset(lenient)
+    except DatasetError:
+        return open_dataset({**lenient, "size_mismatch": "error", "on_bad": "error"})
 
 
 def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from dmf_cli.datasets.remark import Remark
+    from dmf_cli.datasets.coding import Ignored
+    from dmf_cli.datasets.finding import Finding
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
@@ -47,9 +48,11 @@ class Dataset(abc.ABC):
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
         grouping: what the groups are, in words; empty where nothing says.
         left_out: stratum -> how many of its images are not used.
+        unusable: id -> what is wrong with an image that is left out because it cannot be used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         ignores: pixels may be ``IGNORED``.
+        ignore: what the config says of them, for messages.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
             look for near-duplicates.
     """
@@ -62,10 +65,12 @@ class Dataset(abc.ABC):
     groups: tuple[str, ...] | None = None
     grouping: str = ""
     left_out: Mapping[str, int] = MappingProxyType({})
+    unusable: Mapping[str, str] = MappingProxyType({})
     spacing: tuple[float, float] | None = None
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
     ignores: bool = False
+    ignore: "Ignored | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,7 +86,7 @@ class Dataset(abc.ABC):
         """The labels of image ``index``, without decoding it where that can be had."""
         return self.load(index).label
 
-    def mask_remarks(self) -> "list[Remark]":
+    def mask_remarks(self) -> "list[Finding]":
         """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
         return []
 
@@ -89,7 +94,7 @@ class Dataset(abc.ABC):
         """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
         return self.spacing
 
-    def remarks(self) -> "list[Remark]":
+    def remarks(self) -> "list[Finding]":
         """What a user should know of the files, see :mod:`dmf_cli.datasets.image_report`."""
         return []
 

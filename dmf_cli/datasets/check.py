@@ -11,67 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.datasets import image_report, splits
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.duplicates import Pair
+from dmf_cli.datasets.finding import KINDS, Finding
 from dmf_cli.datasets.folder import FolderDataset
 from dmf_cli.datasets.grouping import describe
 from dmf_cli.datasets.pipeline import load_checked
-from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.statistics import Statistics
 from dmf_cli.datasets.survey import Survey, Surveyor, keep, recall
+from dmf_cli.datasets.view import View
 from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
 
-# Kind of a finding -> (whether it is an error, what it is called).
-KINDS = {
-    "unreadable": (True, "files that cannot be read"),
-    "no mask": (True, "images without a mask"),
-    "no image": (True, "masks without an image"),
-    "size": (True, "masks of another size than their image"),
-    "label": (True, "masks with values that no class has"),
-    "mask values": (True, "masks that hold more than two classes say"),
-    "other": (True, "images that cannot be used"),
-    "no lesion": (True, "no mask with a lesion"),
-    "contradiction": (True, "one picture in two classes"),
-    "leak": (True, "near-duplicates, or images of one group, in different parts of the split"),
-    "copy": (False, "files that are the same, byte for byte"),
-    "near-duplicate": (False, "near-duplicates"),
-    "empty": (False, "empty masks where others of the class have lesions"),
-    "dark": (False, "images that use a small part of the grey range"),
-    "turned": (False, "photographs that are turned (EXIF orientation)"),
-    "skipped": (False, "image files that are not read"),
-    "full": (False, "masks without any background"),
-    "soft masks": (False, "masks with soft edges"),
-    "doubtful values": (False, "masks whose values may mean something else"),
-    "inverted": (False, "masks that may be inverted"),
-    "absent class": (False, "classes that no mask has"),
-    "vanishing": (False, "lesions that vanish at the size of the network"),
-}
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
 SEEDS = 20  # of plain random splits
 _PLAIN = {"leak_free": False, "file": None}
 _BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (LabelError, "label"))
 
 MakeSplit = Callable[..., splits.Split]
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Args:
-        kind: of ``KINDS``.
-        where: ids of images, or files.
-        text: one line.
-    """
-
-    kind: str
-    where: tuple[str, ...]
-    text: str
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it makes results wrong."""
-        return KINDS[self.kind][0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,35 +58,6 @@ class Report:
         return sum(finding.is_error for finding in self.findings)
 
 
-class Subset(Dataset):
-    """Some images of another dataset."""
-
-    def __init__(self, whole: Dataset, indices: Sequence[int]) -> None:
-        self._whole, self._indices = whole, tuple(indices)
-        self.name, self.classes, self.channels = whole.name, whole.classes, whole.channels
-        self.spacing, self.synthetic, self.ignores = whole.spacing, whole.synthetic, whole.ignores
-        self.ids = tuple(whole.ids[i] for i in indices)
-        self.strata = tuple(whole.strata[i] for i in indices)
-        self.groups = whole.groups and tuple(whole.groups[i] for i in indices)
-        self.grouping, self.left_out = whole.grouping, whole.left_out
-
-    def load(self, index: int) -> Sample:
-        """See :meth:`Dataset.load`."""
-        return self._whole.load(self._indices[index])
-
-    def pixel_size(self, index: int) -> tuple[float, float] | None:
-        """See :meth:`Dataset.pixel_size`."""
-        return self._whole.pixel_size(self._indices[index])
-
-    def content(self, index: int) -> str:
-        """See :meth:`Dataset.content`."""
-        return self._whole.content(self._indices[index])
-
-    def fingerprint(self) -> str:
-        """That of the whole, which says which images these are too."""
-        return self._whole.fingerprint()
-
-
 def check(
     dataset: Dataset,
     make_split: MakeSplit,
@@ -138,14 +65,14 @@ def check(
     similarity: float | None,
     needs_masks: bool = True,
     unclaimed: Iterable[Path] = (),
-    remarks: Iterable[Remark] = (),
+    remarks: Iterable[Finding] = (),
     normalize: str = "unit",
     progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Look at every image of ``dataset``.
 
     Args:
-        dataset: opened so that images without a mask do not stop it.
+        dataset: opened so that images without a mask do not stop it; what it leaves out is a warning.
         make_split: ``(images, survey, **changes of the split's config) -> split``.
         similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
@@ -159,7 +86,7 @@ def check(
     findings += [
         Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
     ]
-    statistics, readable = Statistics(dataset.classes), list[int]()
+    statistics, readable = Statistics(dataset.classes, dataset.ignores), list[int]()
     # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
     known, surveyor = None if bare else recall(dataset), Surveyor(alike=not dataset.synthetic)
     for index in range(len(dataset)):
@@ -176,9 +103,10 @@ def check(
             if known is None:
                 surveyor.add(sample)
         progress()
-    usable: Dataset = dataset if len(readable) == len(dataset) else Subset(dataset, readable)
+    usable: Dataset = dataset if len(readable) == len(dataset) else View(dataset, readable)
     said = [*remarks, *dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
-    findings += [Finding(one.kind, one.where, one.text) for one in said]
+    findings += said
+    findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
     if known is None:
         known = surveyor.finish()
         if usable is dataset and not dataset.synthetic:
@@ -187,9 +115,12 @@ def check(
     pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
     findings += [*_masks(usable, known), *_copies(usable), *_alike(usable, pairs)]
     found, leaking = _splits(usable, known, pairs, make_split)
+    if not found and usable is not dataset:
+        leaking = []  # what the rest lacks for a split follows from what is wrong with the others
     order = list(KINDS)
     ordered = sorted([*findings, *leaking], key=lambda finding: order.index(finding.kind))
-    return Report(usable, len(dataset), tuple(ordered), statistics, known, tuple(pairs), found)
+    total = len(dataset) + len(dataset.unusable)
+    return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), found)
 
 
 def leaks(dataset: Dataset, split: splits.Split, pairs: Iterable[Pair]) -> dict[str, float]:
@@ -229,7 +160,7 @@ def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
     """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
     lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
     findings = []
-    if not lesions:
+    if len(dataset) and not lesions:
         said = "no mask has a lesion pixel: check dataset.masks, dataset.threshold and dataset.values"
         findings.append(Finding("no lesion", dataset.ids, said))
     for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):

@@ -87,6 +87,12 @@ def ignored(given: object, classes: int) -> Ignored:
     )
 
 
+def shown(ignore: Ignored) -> str:
+    """``ignore`` as it is typed: ``255``, or ``[254,0xff0000]``."""
+    words = [*map(str, ignore.values), *(written(colour) for colour in ignore.colours)]
+    return words[0] if len(words) == 1 else f"[{','.join(words)}]"
+
+
 def leave_out(labels: np.ndarray, where: np.ndarray) -> np.ndarray:
     """``labels`` with ``IGNORED`` at ``where``."""
     return np.where(where, np.uint8(IGNORED), labels) if where.any() else labels

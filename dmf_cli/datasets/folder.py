@@ -27,9 +27,9 @@ from dmf_cli.datasets.decode import (
     orientation,
     read_image,
 )
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.image_report import skipped, turned
 from dmf_cli.datasets.pairs import Pair, Patterns, find_pairs
-from dmf_cli.datasets.remark import Remark
 from dmf_cli.datasets.suffixes import is_dicom
 from dmf_cli.errors import (
     ConfigError,
@@ -130,13 +130,16 @@ class FolderDataset(Dataset):
         self._root, self._patterns = _existing(name, dir), patterns
         # Whoever chooses strata by their folders has said what the folders are.
         self._folders = "strata" if folders == "auto" and strata is not None else folders
-        self._use(_of_one_size(find_pairs(self._root, patterns, name, self.left_out), size_mismatch))
-        if on_bad == "skip":
-            self._use([self._pairs[index] for index in bad.usable(self)])
-            _fingerprint.cache_clear()  # it knows this object by its identity
+        pairs = find_pairs(self._root, patterns, name, self.left_out)
+        self.unusable = _of_another_size(pairs, size_mismatch)
+        self._use([pair for pair in pairs if pair.id not in self.unusable])
+        if on_bad == "skip" and (found := bad.unusable(self, self._decoding)):
+            self.unusable = {**self.unusable, **found}
+            self._use([pair for pair in self._pairs if pair.id not in found])
 
     def _use(self, pairs: list[Pair]) -> None:
         """``pairs`` are the images."""
+        _fingerprint.cache_clear()  # it knows this object by its identity
         self._pairs, self._looked = pairs, None
         self.ids = tuple(pair.id for pair in pairs)
         self.strata, self.groups, self.grouping = grouping.group(pairs, self.name, self._folders)
@@ -167,7 +170,7 @@ class FolderDataset(Dataset):
             label = np.maximum(label, found)
         return label
 
-    def mask_remarks(self) -> list[Remark]:
+    def mask_remarks(self) -> list[Finding]:
         """See :meth:`Dataset.mask_remarks`."""
         return self._look().remarks if self._binary else []
 
@@ -189,7 +192,7 @@ class FolderDataset(Dataset):
         file = self._pairs[index].image
         return dicom.spacing(file) if self.spacing is None and is_dicom(file) else self.spacing
 
-    def remarks(self) -> list[Remark]:
+    def remarks(self) -> list[Finding]:
         """See :meth:`Dataset.remarks`."""
         files = {pair.id: pair.image for pair in self._pairs}
         return [*skipped(self._root, self._patterns), *turned(files)]
@@ -215,6 +218,10 @@ class FolderDataset(Dataset):
 
     def _key(self) -> str:
         return f"{self.fingerprint()}\0{self.reading()}"
+
+    def _decoding(self) -> str:
+        """What decides whether files can be used."""
+        return f"{self._key()}\0{self._reading.max_pixels}"
 
     def _read_mask(self, path: Path) -> np.ndarray:
         image = open_image(path, self._reading.max_pixels)
@@ -262,20 +269,19 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     return float(spacing[0]), float(spacing[1])
 
 
-def _of_one_size(pairs: list[Pair], rule: str) -> list[Pair]:
-    """All pairs, or with ``skip`` those whose masks are as large as their image."""
+def _of_another_size(pairs: list[Pair], rule: str) -> dict[str, str]:
+    """With ``skip``: id -> what is wrong, of the images whose masks have another size."""
     if rule not in ("error", "skip"):
         raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
     if rule == "error":
-        return pairs  # `load` tells, once it has decoded both
-    kept = [pair for pair in pairs if _same_size(pair)]
-    if not kept:
+        return {}  # `load` tells, once it has decoded both
+    odd = [pair for pair in pairs if not _same_size(pair)]
+    if len(odd) == len(pairs):
         raise DatasetError("every mask has another size than its image: check dataset.masks")
-    if len(kept) < len(pairs):
-        first = next(pair for pair in pairs if pair not in kept)
-        left_out = f"{len(pairs) - len(kept)} of {len(pairs)} images, first {first.id}"
+    if odd:
+        left_out = f"{len(odd)} of {len(pairs)} images, first {odd[0].id}"
         log.warning("left out because their masks have another size: %s", left_out)
-    return kept
+    return {pair.id: f"the mask of {pair.id!r} has another size than the image" for pair in odd}
 
 
 def _same_size(pair: Pair) -> bool:

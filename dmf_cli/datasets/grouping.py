@@ -75,12 +75,12 @@ def group(pairs: Sequence[Pair], name: str, folders: str = "auto") -> Grouping:
 
 
 def describe(dataset: Dataset) -> dict[str, str]:
-    """``strata``, ``groups`` and ``left out`` in words, as far as ``dataset`` has them."""
+    """``strata``, ``groups``, ``left out`` and ``unusable`` in words, as far as ``dataset`` has them."""
     counts = Counter(dataset.strata)
     found = {}
     if len(counts) > 1:
         found["strata"] = _listed(counts)
-    if dataset.groups is not None:
+    if dataset.groups:
         kept = Counter(dataset.groups)
         largest = max(kept.values())
         words = dataset.grouping or f"{len(kept)} groups"
@@ -89,7 +89,16 @@ def describe(dataset: Dataset) -> dict[str, str]:
         )
     if dataset.left_out:
         found["left out"] = f"{_listed(dataset.left_out)} (dataset.strata)"
+    if dataset.unusable:
+        found["unusable"] = f"{unusable(dataset.unusable)}, left out"
     return found
+
+
+def unusable(reasons: Mapping[str, str], most: int = 3) -> str:
+    """``2 images (benign/1, benign/3)``; of very many the first."""
+    more = ", ..." if len(reasons) > most else ""
+    named = ", ".join([*reasons][:most]) + more
+    return f"{len(reasons)} image{'s' if len(reasons) > 1 else ''} ({named})"
 
 
 def _listed(counts: Mapping[str, int], most: int = 6) -> str:

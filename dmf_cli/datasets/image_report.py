@@ -12,7 +12,7 @@ import numpy as np
 
 from dmf_cli.datasets import pairs
 from dmf_cli.datasets.decode import orientation
-from dmf_cli.datasets.remark import Remark
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.suffixes import counted, looks_like_image
 
 log = logging.getLogger("dmf")
@@ -20,7 +20,7 @@ DARK = 64.0  # of 255: an image whose greys span less has lost most of its contr
 _MAGIC = re.compile(r"[*?[]")
 
 
-def skipped(root: Path, patterns: pairs.Patterns) -> list[Remark]:
+def skipped(root: Path, patterns: pairs.Patterns) -> list[Finding]:
     """Image files below the folder of ``patterns.images`` that are neither images nor masks nor excluded.
 
     Such as X.PNG where the pattern is ``*.png``, or photographs of a phone in HEIC.
@@ -44,10 +44,10 @@ def skipped(root: Path, patterns: pairs.Patterns) -> list[Remark]:
         f"not read in {base}: {counted(left)} (first {left[0].relative_to(root)}): convert them, widen "
         "dataset.images, or name them in dataset.exclude"
     )
-    return [Remark("skipped", tuple(map(str, left)), text)]
+    return [Finding("skipped", tuple(map(str, left)), text)]
 
 
-def turned(files: Mapping[str, Path]) -> list[Remark]:
+def turned(files: Mapping[str, Path]) -> list[Finding]:
     """Photographs that are read as viewers show them; ``files``: id -> file."""
     found = tuple(name for name, file in files.items() if orientation(file) > 1)
     if not found:
@@ -56,10 +56,10 @@ def turned(files: Mapping[str, Path]) -> list[Remark]:
         f"the EXIF orientation turns {len(found)} of {len(files)} images (first {found[0]}): their masks "
         "must fit what viewers show"
     )
-    return [Remark("turned", found, text)]
+    return [Finding("turned", found, text)]
 
 
-def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) -> list[Remark]:
+def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) -> list[Finding]:
     """Images with little contrast, where ``normalize`` does not stretch it.
 
     Args:
@@ -78,7 +78,7 @@ def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) 
         f"{low:.3g} to {high:.3g} of 255): if they hold 12 bits in 16, dataset.range=[0,4095]; else "
         "dataset.normalize=minmax stretches them"
     )
-    return [Remark("dark", tuple(name for name, _ in narrow), text)]
+    return [Finding("dark", tuple(name for name, _ in narrow), text)]
 
 
 def grey_range(image: np.ndarray) -> tuple[float, float]:
@@ -88,7 +88,7 @@ def grey_range(image: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def warn(remarks: Iterable[Remark]) -> list[str]:
+def warn(remarks: Iterable[Finding]) -> list[str]:
     """Warn of them, a line each; the lines, for a log that begins later."""
     lines = [remark.text for remark in remarks]
     for line in lines:

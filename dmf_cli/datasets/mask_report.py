@@ -16,17 +16,17 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from dmf_cli._machine import processors
-from dmf_cli.datasets import mask_values
+from dmf_cli.datasets import coding, mask_values
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import quiet
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.images import Resize, prepare_label
 from dmf_cli.datasets.mask_values import Facts
-from dmf_cli.datasets.remark import Remark
 from dmf_cli.errors import DatasetError, DmfError, LabelError
 from dmf_cli.results.atomic import write_atomic
 
-VERSION = 1  # of what is kept; another one is not read
+VERSION = 2  # of what is kept; another one is not read
 HALF = 0.5  # share of all pixels, and of those at the border, from which masks look inverted
 FIRST = 3  # images that a line names
 log = logging.getLogger("dmf")
@@ -37,16 +37,19 @@ class Values(NamedTuple):
     """What the values of all masks say: the threshold of foreground, and remarks."""
 
     level: float
-    remarks: list[Remark]
+    remarks: list[Finding]
 
 
 class _Label(NamedTuple):
-    """One image: its classes at its own size, those that are left at the network's, and where they lie."""
+    """One image: its classes at its own size, those that are left at the network's, where they lie, and
+    whether pixels are ignored.
+    """
 
     classes: set[int]
     left: set[int]
     area: float
     border: float
+    ignores: bool
 
 
 def look(
@@ -73,13 +76,13 @@ def look(
     return Values(float(kept["level"]), _remarks(kept))
 
 
-def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
+def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Finding]:
     """Everything about the masks of ``dataset``; what is certain first. Synthetic masks are exact."""
     if dataset.synthetic:
         return []
     first = dataset.mask_remarks()
-    if any(remark.certain for remark in first):
-        return sorted(first, key=lambda remark: not remark.certain)
+    if any(remark.is_error for remark in first):
+        return sorted(first, key=lambda remark: not remark.is_error)
 
     def key() -> str:
         return f"labels\0{dataset.fingerprint()}\0{dataset.reading()}\0{size}\0{resize}"
@@ -96,13 +99,13 @@ def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[str]:
     lines = []
     for remark in report(dataset, size, resize):
         lines.append(f"{dataset.name}: {remark.text}")
-        if remark.certain:
+        if remark.is_error:
             raise LabelError(lines[-1])
         log.warning("%s", lines[-1])
     return lines
 
 
-def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Remark]:
+def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Finding]:
     def one(index: int) -> _Label:
         label = dataset.label(index)
         counted = label != IGNORED
@@ -110,22 +113,23 @@ def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[
         edge = np.concatenate([foreground[0], foreground[-1], foreground[:, 0], foreground[:, -1]])
         left = set(np.unique(prepare_label(label, size, resize)).tolist())
         classes = set(np.unique(label[counted]).tolist())
-        return _Label(classes, left, lesion_share(label), float(edge.mean()))
+        return _Label(classes, left, lesion_share(label), float(edge.mean()), not counted.all())
 
     sources = [lambda index=index: one(index) for index in range(len(dataset))]
     found = dict(zip(dataset.ids, _parallel(sources), strict=True))
     labels = {name: label for name, label in found.items() if label is not None}
-    made = [_full(labels), _inverted(dataset, labels), *_absent(dataset, labels), _vanishing(labels, size)]
+    made = [_full(labels), _inverted(dataset, labels), *_absent(dataset, labels)]
+    made += [_ignored(dataset, labels), _vanishing(labels, size)]
     return [remark for remark in made if remark]
 
 
-def _full(labels: dict[str, _Label]) -> Remark | None:
+def _full(labels: dict[str, _Label]) -> Finding | None:
     full = [name for name, label in labels.items() if label.area == 1]
     text = f"{len(full)} of {len(labels)} masks cover the whole image ({_first(full)}): look at them"
-    return Remark("full", tuple(full), text) if full else None
+    return Finding("full", tuple(full), text) if full else None
 
 
-def _inverted(dataset: Dataset, labels: dict[str, _Label]) -> Remark | None:
+def _inverted(dataset: Dataset, labels: dict[str, _Label]) -> Finding | None:
     """Lesions lie inside their images: what covers most of them and of their borders is background."""
     odd = [name for name, label in labels.items() if HALF < label.area < 1 and label.border > HALF]
     if len(dataset.classes) > 2 or not odd:
@@ -136,20 +140,33 @@ def _inverted(dataset: Dataset, labels: dict[str, _Label]) -> Remark | None:
         f"{name} covers {area:.0f} % of {len(odd)} of {len(labels)} masks, borders too ({_first(odd)}): if "
         "these are inverted, set 'dataset.values={0:1,255:0}' or invert them"
     )
-    return Remark("inverted", tuple(odd), text)
+    return Finding("inverted", tuple(odd), text)
 
 
-def _absent(dataset: Dataset, labels: dict[str, _Label]) -> list[Remark]:
+def _absent(dataset: Dataset, labels: dict[str, _Label]) -> list[Finding]:
     """Classes that no mask has; that there is no lesion at all is told elsewhere."""
     present = set[int]().union(*(label.classes for label in labels.values()))
     absent = [name for c, name in enumerate(dataset.classes) if c and c not in present]
     if not present - {0}:
         return []
     text = "no mask holds the class {!r}: check dataset.classes and dataset.values"
-    return [Remark("absent class", (name,), text.format(name)) for name in absent]
+    return [Finding("absent class", (name,), text.format(name)) for name in absent]
 
 
-def _vanishing(labels: dict[str, _Label], size: tuple[int, int]) -> Remark | None:
+def _ignored(dataset: Dataset, labels: dict[str, _Label]) -> Finding | None:
+    """A wrong value leaves nothing out, and what was to be left out is learned as some class."""
+    if not dataset.ignores or dataset.ignore is None or not labels:
+        return None
+    if any(label.ignores for label in labels.values()):
+        return None
+    text = (
+        f"no mask holds dataset.ignore={coding.shown(dataset.ignore)}, so that every pixel counts: give the "
+        "value of the pixels to leave out, or null"
+    )
+    return Finding("nothing ignored", (dataset.name,), text)
+
+
+def _vanishing(labels: dict[str, _Label], size: tuple[int, int]) -> Finding | None:
     gone = [name for name, label in labels.items() if label.classes - label.left - {0}]
     if not gone:
         return None
@@ -158,7 +175,7 @@ def _vanishing(labels: dict[str, _Label], size: tuple[int, int]) -> Remark | Non
         f"lesions of {len(gone)} of {ill} images vanish at {size[0]}x{size[1]} ({_first(gone)}): use a "
         "larger dataset.image_size"
     )
-    return Remark("vanishing", tuple(gone), text)
+    return Finding("vanishing", tuple(gone), text)
 
 
 def _first(names: Sequence[str]) -> str:
@@ -194,6 +211,6 @@ def _kept(key: Callable[[], str], make: Callable[[], dict[str, Any]]) -> dict[st
     return made
 
 
-def _remarks(kept: dict[str, Any]) -> list[Remark]:
+def _remarks(kept: dict[str, Any]) -> list[Finding]:
     given = kept["remarks"]
-    return [r if isinstance(r, Remark) else Remark(r["kind"], tuple(r["where"]), r["text"]) for r in given]
+    return [r if isinstance(r, Finding) else Finding(r["kind"], tuple(r["where"]), r["text"]) for r in given]

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from dmf_cli.datasets import coding
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.planes import INDICES, JPEG, colours, plane
-from dmf_cli.datasets.remark import Remark
 
 TOP = 128  # from here on values a sixteenth below the maximum are the maximum: 254 and 255
 FLAT = 0.25  # share of the pixels between the extremes that lie in uniform patches: values, not edges
@@ -93,7 +93,7 @@ def foreground(
     return values > level
 
 
-def remarks(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> list[Remark]:
+def remarks(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> list[Finding]:
     """What is wrong or doubtful about the masks of two classes.
 
     Args:
@@ -105,10 +105,10 @@ def remarks(found: Sequence[Facts], classes: Sequence[str], given: float | None)
     first = [_labels(found, classes, given), _never_zero(found, given)]
     several = first if any(first) else [_unlike(found, given)]
     made = [remark for remark in (*several, _soft(found, given)) if remark]
-    return [remark for remark in made if remark.certain] or made
+    return [remark for remark in made if remark.is_error] or made
 
 
-def _labels(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> Remark | None:
+def _labels(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> Finding | None:
     maps = [fact for fact in found if fact.kind == "labels"]
     if not maps:
         return None
@@ -119,7 +119,7 @@ def _labels(found: Sequence[Facts], classes: Sequence[str], given: float | None)
         f"{_what_to_do(seen)}"
     )
     kind = "mask values" if given is None else "doubtful values"
-    return Remark(kind, _names(maps), text)
+    return Finding(kind, _names(maps), text)
 
 
 def _what_to_do(seen: Sequence[str]) -> str:
@@ -139,7 +139,7 @@ def _what_to_do(seen: Sequence[str]) -> str:
     )
 
 
-def _never_zero(found: Sequence[Facts], given: float | None) -> Remark | None:
+def _never_zero(found: Sequence[Facts], given: float | None) -> Finding | None:
     """Classes that are counted from 1: everything would be lesion."""
     values = {value for fact in found for value in fact.values}
     lows = [fact.low for fact in found]
@@ -148,10 +148,10 @@ def _never_zero(found: Sequence[Facts], given: float | None) -> Remark | None:
     seen = _in_order(values)
     table = f"'dataset.values={{{seen[0]}:0,{seen[-1]}:1}}'"
     text = f"no mask holds the value 0, they hold {_list(seen)}: set {table}"
-    return Remark("mask values", _names(found), text)
+    return Finding("mask values", _names(found), text)
 
 
-def _soft(found: Sequence[Facts], given: float | None) -> Remark | None:
+def _soft(found: Sequence[Facts], given: float | None) -> Finding | None:
     soft = [fact for fact in found if fact.kind == "soft"]
     if not soft or given:
         return None
@@ -164,10 +164,10 @@ def _soft(found: Sequence[Facts], given: float | None) -> Remark | None:
     else:
         text += f"above dataset.threshold=0 foreground is {grown} than above half of the maximum: "
         text += "set dataset.threshold=auto"
-    return Remark("soft masks", _names(soft), text)
+    return Finding("soft masks", _names(soft), text)
 
 
-def _unlike(found: Sequence[Facts], given: float | None) -> Remark | None:
+def _unlike(found: Sequence[Facts], given: float | None) -> Finding | None:
     """Two values in each mask, but others in other masks: 1 here, 2 there; red here, green there."""
     ends = {fact: max(fact.values, key=_order) for fact in found if fact.top > 0 and fact.values}
     # Half of the maximum would take from the darker colour.
@@ -179,7 +179,7 @@ def _unlike(found: Sequence[Facts], given: float | None) -> Remark | None:
     text = f"masks say foreground by different values ({said}), which dataset.classes reads as one class: "
     text += _what_to_do(_in_order({value for fact in ends for value in fact.values}))
     certain = len(soft) > 1 and given is None
-    return Remark("mask values" if certain else "doubtful values", _names(ends), text)
+    return Finding("mask values" if certain else "doubtful values", _names(ends), text)
 
 
 def _merged(values: Iterable[str]) -> set[str]:

@@ -169,14 +169,14 @@ def check_readable(
         pass
 
 
-def _parallel(
-    function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
+def attempts(
+    function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None = None
 ) -> Iterator[Any]:
     """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock.
 
-    Images that are bad are left out, and told together at the end.
+    In place of the result for an image that is bad comes the ``DatasetError``.
     """
-    rest, errors = iter(indices), list[DatasetError]()
+    rest = iter(indices)
 
     def attempt(index: int) -> Any:
         try:
@@ -187,10 +187,19 @@ def _parallel(
     with quiet(), ThreadPoolExecutor(processors()) as pool:
         while chunk := list(itertools.islice(rest, CHUNK)):
             for result in pool.map(attempt, chunk):
-                if isinstance(result, DatasetError):
-                    errors.append(result)
-                else:
-                    yield result
+                yield result
                 if progress:
                     progress()
+
+
+def _parallel(
+    function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
+) -> Iterator[Any]:
+    """:func:`attempts` without images that are bad, which an error tells together at the end."""
+    errors = list[DatasetError]()
+    for result in attempts(function, indices, progress):
+        if isinstance(result, DatasetError):
+            errors.append(result)
+        else:
+            yield result
     bad.refuse(errors)

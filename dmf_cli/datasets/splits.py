@@ -183,6 +183,7 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
         "how": dict(split.how),
         "strata": dict(sorted(Counter(dataset.strata).items())),
         "left_out": dict(sorted(dataset.left_out.items())),
+        "unusable": dict(dataset.unusable),
         "grouping": dataset.grouping,
         "groups": _members(dataset),
         **ids,

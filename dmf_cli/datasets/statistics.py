@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets.base import Sample
+from dmf_cli.datasets.base import IGNORED, Sample
 from dmf_cli.datasets.image_report import grey_range
 
 
@@ -14,10 +14,12 @@ class Statistics:
 
     Args:
         classes: names, background first.
+        ignores: pixels may count nowhere; shares of classes are of the others.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
+    def __init__(self, classes: Sequence[str], ignores: bool = False) -> None:
+        self.classes, self._ignores = tuple(classes), ignores
+        self._ignored: list[float] = []
         self.strata: list[str] = []
         self._rows: list[tuple[float, ...]] = []  # height, width, mean, deviation, black, white, lesion
         self.ranges: list[tuple[float, float]] = []  # darkest and brightest grey of each image
@@ -36,6 +38,7 @@ class Statistics:
         )
         self._rows.append((*image.shape[:2], *grey, float(shares[1:].sum())))
         self._shares.append(shares)
+        self._ignored.append(float((label == IGNORED).mean()) if self._ignores else 0.0)
         self.ranges.append(grey_range(image))
         self.strata.append(stratum)
 
@@ -43,6 +46,7 @@ class Statistics:
         """Medians and ranges over the images, by stratum and of all; shares are of pixels, in [0, 1]."""
         if not self._rows:
             return {}
+        ignored = np.array(self._ignored)
         rows, shares, strata = np.array(self._rows), np.array(self._shares), np.array(self.strata)
         return {
             "height": _spread(rows[:, 0]),
@@ -53,11 +57,14 @@ class Statistics:
             "black pixels": _spread(rows[:, 4]),
             "white pixels": _spread(rows[:, 5]),
             "strata": {name: _stratum(rows[strata == name, 6]) for name in sorted(set(self.strata))},
-            "classes": {
-                name: {"images": int((share > 0).sum()), "pixels": round(float(share.mean()), 5)}
-                for name, share in zip(self.classes, shares.T, strict=True)
-            },
+            "classes": {name: _share(share) for name, share in zip(self.classes, shares.T, strict=True)},
+            **({"ignored": _share(ignored)} if self._ignores else {}),
         }
+
+
+def _share(shares: np.ndarray) -> dict[str, Any]:
+    """In how many images something is, and its share of their pixels."""
+    return {"images": int((shares > 0).sum()), "pixels": round(float(shares.mean()), 5)}
 
 
 def _stratum(lesions: np.ndarray) -> dict[str, Any]:

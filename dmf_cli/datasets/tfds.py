@@ -22,7 +22,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.decode import Reading
 from dmf_cli.datasets.depth import as_channels
-from dmf_cli.datasets.remark import Remark
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -128,7 +128,7 @@ class TfdsDataset(Dataset):
         found = mask_values.foreground(plane, self._look().level, lossy=False, counted=~void)
         return coding.leave_out(found.astype(np.uint8), void)
 
-    def mask_remarks(self) -> list[Remark]:
+    def mask_remarks(self) -> list[Finding]:
         """See :meth:`Dataset.mask_remarks`."""
         return self._look().remarks if self._binary else []
 

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from dmf_cli.datasets.base import Dataset
-from dmf_cli.datasets.check import KINDS, Report, counts
+from dmf_cli.datasets.check import Report, counts
 from dmf_cli.datasets.duplicates import Pair
+from dmf_cli.datasets.finding import KINDS
 from dmf_cli.results import figure as look
 from dmf_cli.results import palette
 from dmf_cli.results.examples import class_lines, outline
@@ -44,9 +45,12 @@ def strata(summary: dict[str, Any]) -> Table:
 
 
 def classes(summary: dict[str, Any]) -> Table:
-    """How many images each class is in, and its share of all pixels."""
+    """How many images each class is in, and its share of all pixels that count; and those that do not."""
     table = _table("class", "in images", "share of pixels")
-    for name, found in summary.get("classes", {}).items():
+    rows = {**summary.get("classes", {})}
+    if "ignored" in summary:
+        rows["(dataset.ignore; of all pixels)"] = summary["ignored"]
+    for name, found in rows.items():
         table.add_row(_escaped(name), str(found["images"]), _percent(found["pixels"]))
     return table
 

@@ -8,58 +8,35 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
-from dmf_cli.datasets.remark import Remark
+from dmf_cli.datasets.view import View
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.run_folder import RunFolder
 
 log = logging.getLogger("dmf")
 
 
-class Reordered(Dataset):
+class Reordered(View):
     """``whole`` with the classes ``classes``, which it has in another order."""
 
     def __init__(self, whole: Dataset, classes: Sequence[str]) -> None:
-        self._whole = whole
-        self.name, self.channels, self.ids, self.strata = whole.name, whole.channels, whole.ids, whole.strata
-        self.groups, self.spacing, self.parts = whole.groups, whole.spacing, whole.parts
-        self.synthetic, self.ignores, self.classes = whole.synthetic, whole.ignores, tuple(classes)
-        self.grouping, self.left_out = whole.grouping, whole.left_out
+        super().__init__(whole)
+        self.classes = tuple(classes)
         names = [_plain(name) for name in classes]
         self._table = np.full(256, IGNORED, np.uint8)
         self._table[: len(names)] = [names.index(_plain(name)) for name in whole.classes]
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
-        sample = self._whole.load(index)
+        sample = super().load(index)
         return Sample(sample.image, self._table[sample.label])
 
     def label(self, index: int) -> np.ndarray:
         """See :meth:`Dataset.label`."""
-        return self._table[self._whole.label(index)]
-
-    def pixel_size(self, index: int) -> tuple[float, float] | None:
-        """See :meth:`Dataset.pixel_size`; a DICOM file says its own."""
-        return self._whole.pixel_size(index)
-
-    def mask_remarks(self) -> list[Remark]:
-        """See :meth:`Dataset.mask_remarks`."""
-        return self._whole.mask_remarks()
-
-    def remarks(self) -> list[Remark]:
-        """See :meth:`Dataset.remarks`."""
-        return self._whole.remarks()
-
-    def fingerprint(self) -> str:
-        """See :meth:`Dataset.fingerprint`."""
-        return self._whole.fingerprint()
+        return self._table[super().label(index)]
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        return repr((self._whole.reading(), self.classes))
-
-    def content(self, index: int) -> str:
-        """See :meth:`Dataset.content`."""
-        return self._whole.content(index)
+        return repr((super().reading(), self.classes))
 
 
 def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:

@@ -120,7 +120,8 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         DatasetError: for anything that is wrong with the images, naming the file.
     """
     dataset = datasets.open_dataset(config["dataset"])
-    said = image_report.warn(dataset.remarks())
+    said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
+    said += image_report.warn(dataset.remarks())
     said += mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets import image_report
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.prepared import CHUNK, Part
-from dmf_cli.datasets.remark import Remark
 from dmf_cli.results.atomic import write_atomic
 
 NAMES = ("mean", "deviation", "dark", "bright")  # the latter two without 1 % of the pixels
@@ -47,7 +47,7 @@ def describe(part: Part) -> dict[str, Any]:
     }
 
 
-def dark(part: Part, normalize: str) -> list[Remark]:
+def dark(part: Part, normalize: str) -> list[Finding]:
     """Training images that use a small part of the grey range, see :func:`image_report.dark`."""
     if normalize != "unit":
         return []

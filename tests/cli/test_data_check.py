@@ -244,8 +244,84 @@ def test_turned_dark_and_skipped_images_are_warnings(folder, tmp_path):
     }
 
 
-def test_bad_files_are_listed_though_a_run_would_skip_them(folder, tmp_path):
+def test_what_a_run_leaves_out_is_a_warning(folder, tmp_path, capsys):
     (folder / "benign/3.png").write_text("no image")
+    add(folder, "benign", 4, PIXELS[4], shape=(64, 60))
+    code, report = check(folder, tmp_path)
+    assert (code, found(report)) == (1, [("unreadable", ["benign/3"]), ("size", ["benign/4"])])
     code, report = check(folder, tmp_path, "dataset.on_bad=skip")
+    assert (code, found(report)) == (0, [("left out", ["benign/3"]), ("left out", ["benign/4"])])
+    assert "left out: " in report["findings"][0]["text"]
+    assert "benign/3.png cannot be read" in report["findings"][0]["text"]
+    assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (18, 16, 0, 2)
+    assert report["grouping"]["unusable"] == "2 images (benign/3, benign/4), left out"
+    assert "unusable: 2 images (benign/3, benign/4), left out" in capsys.readouterr().out
+    code, report = check(folder, tmp_path, "dataset.size_mismatch=skip")
+    assert (code, found(report)) == (1, [("unreadable", ["benign/3"]), ("left out", ["benign/4"])])
+
+
+@pytest.mark.parametrize("choice", ["on_bad=error", "on_bad=skip"])
+def test_nothing_is_said_of_a_rest_that_there_is_not(folder, tmp_path, capsys, choice):
+    images = [file for file in folder.glob("*/*.png") if "mask" not in file.name]
+    for file in images:
+        file.write_text("no image")
+    code, report = check(folder, tmp_path, f"dataset.{choice}", "dataset.parse='(?P<patient>.+)'")
     assert code == 1
-    assert found(report) == [("unreadable", ["benign/3"])]
+    assert {kind for kind, _ in found(report)} == {"unreadable"}
+    assert (report["images"], report["usable"], report["errors"]) == (18, 0, 18)
+    assert "no image could be read" in capsys.readouterr().out
+
+
+def test_too_small_a_rest_is_said_where_it_is_what_a_run_gets(folder, tmp_path):
+    for index in range(16):
+        (folder / ("benign" if index < 12 else "malignant") / f"{index}.png").write_text("no image")
+    code, report = check(folder, tmp_path)
+    assert (code, {kind for kind, _ in found(report)}) == (1, {"unreadable"})
+    code, report = check(folder, tmp_path, "dataset.on_bad=skip")
+    assert (code, found(report)[0]) == (1, ("other", ["busi"]))
+    assert "has 2 image(s) and a split needs at least 3" in report["findings"][0]["text"]
+
+
+def test_an_own_config_without_the_keys_is_checked_as_it_is_trained(folder, tmp_path):
+    (folder / "benign" / "2_mask.png").unlink()
+    own = tmp_path / "conf" / "dataset"
+    own.mkdir(parents=True)
+    keys = {"name": "mine", "kind": "folder", "dir": str(folder), "images": "*/*[0-9].png"}
+    keys |= {"masks": "{folder}/{stem}_mask.png", "image_size": 32, "resize": "stretch", "normalize": "unit"}
+    (own / "mine.yaml").write_text(json.dumps(keys))
+    command = ["data", "check", "dataset=mine", "--config-dir", str(own.parent), "-o", str(tmp_path / "out")]
+    assert main(command) == 1
+    report = json.loads((tmp_path / "out" / "check.json").read_text())
+    assert found(report) == [("no mask", ["benign/2"])]
+
+
+def test_a_value_of_ignore_that_no_mask_holds(folder, tmp_path, capsys, caplog):
+    code, report = check(folder, tmp_path, "dataset.ignore=128")
+    assert (code, found(report)) == (0, [("nothing ignored", ["busi"])])
+    said = "no mask holds dataset.ignore=128, so that every pixel counts"
+    assert said in report["findings"][0]["text"]
+    assert report["statistics"]["ignored"] == {"images": 0, "pixels": 0.0}
+    words = ["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", "dataset.ignore=128"]
+    assert said in runs.open_data(configs.compose(words)).note
+    assert said in caplog.text
+    values = np.zeros((64, 64), np.uint8)
+    values[10:30, 10:30], values[:32, 40:] = 255, 128
+    Image.fromarray(values).save(folder / "benign/3_mask.png")
+    capsys.readouterr()
+    code, report = check(folder, tmp_path, "dataset.ignore=128")
+    assert (code, found(report)) == (0, [])
+    assert report["statistics"]["ignored"] == {"images": 1, "pixels": round(32 * 24 / 64**2 / 18, 5)}
+    assert "(dataset.ignore; of all pixels)" in capsys.readouterr().out
+    assert "ignored" not in check(folder, tmp_path, "dataset.exclude=benign/3.png")[1]["statistics"]
+
+
+def test_colours_that_differ_from_file_to_file_are_in_the_first_lines_of_a_training(folder, caplog):
+    """It cannot be certain: two people may have drawn lesions of one class in two colours."""
+    for index in range(12):
+        plane = np.zeros((64, 64, 3), np.uint8)
+        plane[5:20, 5:20, index % 2] = 255
+        Image.fromarray(plane).save(folder / f"benign/{index}_mask.png")
+    words = ["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", "dataset.strata=[benign]"]
+    said = "masks say foreground by different values (0xff0000 in 6, 0x00ff00 in 6)"
+    assert said in runs.open_data(configs.compose(words)).note
+    assert said in caplog.text

@@ -1,5 +1,6 @@
 """Images that cannot be used: all of them are told at once, or left out."""
 
+import json
 import pickle
 
 import numpy as np
@@ -8,8 +9,13 @@ from PIL import Image
 
 from dmf_cli.datasets import bad, keeping
 from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.grouping import describe
+from dmf_cli.datasets.splits import make_split, save_split
 from dmf_cli.datasets.survey import survey
 from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
+from dmf_cli.results.report import run_page
+from dmf_cli.results.report.reading import Facts
+from dmf_cli.training import data
 
 DATA = {"name": "set", "images": "images/*.png", "masks": "masks/{stem}.png"}
 CONFIG = {"image_size": 8, "resize": "stretch", "normalize": "unit"}
@@ -88,6 +94,54 @@ def test_they_are_left_out_beside_masks_of_another_size_too(root, caplog):
     lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert lines[0] == "left out because their masks have another size: 1 of 7 images, first images/5"
     assert lines[1].startswith("left out because they cannot be used (dataset.on_bad=skip): 2 of 6 images\n")
+
+
+def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
+    """In split.json, the report, the first lines of a training and its log; by name, with what is wrong."""
+    damage(root)
+    dataset = FolderDataset(**DATA, dir=root, on_bad="skip", size_mismatch="skip")
+    assert list(dataset.unusable) == ["images/5", "images/1", "images/3"]
+    assert dataset.unusable["images/5"] == "the mask of 'images/5' has another size than the image"
+    assert "images/1.png cannot be read" in dataset.unusable["images/1"]
+    said = "3 images (images/5, images/1, images/3)"
+    assert describe(dataset)["unusable"] == f"{said}, left out"
+    save_split(tmp_path / "split.json", dataset, make_split(dataset))
+    kept = json.loads((tmp_path / "split.json").read_text())
+    assert kept["unusable"] == dataset.unusable
+    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, left out"] == said
+    config = {
+        "dataset": {**CONFIG, **DATA, "kind": "folder", "dir": root, "on_bad": "skip"},
+        "split": {
+            "file": None,
+            "leak_free": False,
+            "seed": 0,
+            "fractions": [0.5, 0.25, 0.25],
+            "stratify": True,
+        },
+        "trainer": {"batch_size": 1},
+        "model": {},
+    }
+    note = data.open_data(config).note
+    assert all(f"left out: {reason}" in note for reason in data.open_data(config).dataset.unusable.values())
+
+
+def test_only_bad_images_are_decoded_again(root, monkeypatch):
+    damage(root)
+    first = FolderDataset(**DATA, dir=root, on_bad="skip")
+    decoded, load = [], FolderDataset.load
+
+    def counted(self, index):
+        decoded.append(self.ids[index])
+        return load(self, index)
+
+    monkeypatch.setattr(FolderDataset, "load", counted)
+    again = FolderDataset(**DATA, dir=root, on_bad="skip")
+    assert (again.ids, again.unusable) == (first.ids, first.unusable)
+    assert sorted(decoded) == sorted(first.unusable)
+    (root / "images/2.png").write_text("no image")  # the content decides
+    assert "images/2" in FolderDataset(**DATA, dir=root, on_bad="skip").unusable
+    with pytest.raises(DatasetError, match="7 images cannot be used"):
+        FolderDataset(**DATA, dir=root, on_bad="skip", max_pixels=4)
 
 
 def test_nothing_but_bad_files_is_an_error_still(root):

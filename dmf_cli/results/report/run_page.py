@@ -196,6 +196,7 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
     found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
     found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
+    found += [("Unusable, left out", _unusable(split.get("unusable")))]
     found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")
@@ -208,6 +209,13 @@ def _counted(counts: Any, least: int = 1) -> str:
     """Images of each stratum, if there are at least so many strata."""
     named = counts if isinstance(counts, Mapping) and len(counts) >= least else {}
     return ", ".join(f"{name} {number}" for name, number in named.items())
+
+
+def _unusable(reasons: Any) -> str:
+    """How many images, and the first of them; split.json has all, with what is wrong."""
+    from dmf_cli.datasets.grouping import unusable
+
+    return unusable(reasons) if isinstance(reasons, Mapping) and reasons else ""
 
 
 def _groups(split: Mapping[str, Any]) -> str:
