@@ -87,6 +87,8 @@ class FolderDataset(Dataset):
         DatasetError: the folder is missing or empty, or a mask is missing.
     """
 
+    ignore: coding.Ignored
+
     def __init__(
         self,
         *,

@@ -54,6 +54,8 @@ class TfdsDataset(Dataset):
         ConfigError: a feature, a split or a value that is not there.
     """
 
+    ignore: coding.Ignored
+
     def __init__(
         self,
         builder: Any,
