@@ -26,7 +26,9 @@ def whole_keys(name: str, spoken: str | None, config: Any) -> list[str]:
     others = {
         key: f"{key} (of {joined(choices)})"
         for key, choices in keys.of_options().items()
-        if key.endswith(f".{name}") and not _is_choice(key) and key.partition(".")[0] not in groups
+        if (key.endswith(f".{name}") or key == spoken)
+        and not _is_choice(key)
+        and key.partition(".")[0] not in groups
     }
     return [*dict.fromkeys(own), *others.values()][:MOST]
 

@@ -115,6 +115,8 @@ def test_what_people_type_first(word, says):
         (["name=x"], "did you mean dataset.name or run_dir?"),
         (["size=64"], "did you mean dataset.size or dataset.image_size?"),
         (["dir=x"], "did you mean dataset.dir (of dataset="),
+        (["data_path=x"], "did you mean dataset.dir (of dataset="),
+        (["num_classes=3"], "did you mean dataset.classes (of dataset="),
         (["momentum=0.9"], "did you mean model.momentum or optimizer.momentum (of optimizer=sgd)?"),
         (["alpha=3"], "loss.terms.TERM.alpha (of loss=focal|focal_tversky|tversky)?"),
         (
