@@ -114,7 +114,7 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path}: {metric} is undefined on every test image")
     which = _division(config) if folds > 1 else sorted(scores)
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
-    said = [f"{key} {settings[key]}" for key in keys if key in settings and key != "full_rules"]
+    said = [f"{key} {settings[key]}" for key in keys if key != "full_rules" and settings.get(key) is not None]
     described = ", ".join([str(split.get("dataset")), what, *said])
     parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
     return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth, parts)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from dmf_cli.results.comparison.compare import Comparison
+from dmf_cli.results.comparison.compare import Comparison, lower_is_better
 from dmf_cli.results.comparison.versus import Versus
 
 RESULT = "Result: "
 
 
 def title(comparison: Comparison) -> str:
-    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``."""
-    return f"{comparison.metric} on {comparison.described}"
+    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``; of a distance that less is better."""
+    less = " (less is better)" if lower_is_better(comparison.metric) else ""
+    return f"{comparison.metric}{less} on {comparison.described}"
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -31,8 +32,7 @@ def notes(comparison: Comparison) -> list[str]:
         *said,
         f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
         f"first, about these networks only; p both: {_both(found)}, as the "
-        "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
-        "better or worse is said if p seeds and p both are .05 or less",
+        f"interval; {_corrected(found)}better or worse is said if p seeds and p both are .05 or less",
         *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
@@ -82,6 +82,12 @@ def _both(found: Sequence[Versus]) -> str:
     """``for new seeds and images``; one repetition against several says nothing."""
     over = sorted({one.difference.over for one in found} - {"nothing"})
     return f"for new {' or new '.join(over)}" if over else "not known of one repetition"
+
+
+def _corrected(found: Sequence[Versus]) -> str:
+    """How several comparisons are corrected; of a single one there is nothing to correct."""
+    how = "Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
+    return how if len(found) > 1 else ""
 
 
 def _within(comparison: Comparison) -> str:
