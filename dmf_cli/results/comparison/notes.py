@@ -24,7 +24,8 @@ def notes(comparison: Comparison) -> list[str]:
         *_of_classes(comparison),
         *conditions(comparison),
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
-        f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
+        f"mean over images; wins: best, or equal to the best, in so many of the repetitions that all have "
+        f"({comparison.common})",
     ]
     if not found:
         return said
@@ -65,9 +66,19 @@ def _of_classes(comparison: Comparison) -> list[str]:
     if not comparison.metric.startswith("mean."):
         return []
     return [
-        f"{comparison.metric}: of each image the mean over its classes, then over images; the tables of a "
-        "run have the mean over classes of the figures of each"
+        f"{comparison.metric}: of each image the mean over {_over_classes(comparison)}, then over images; "
+        "the summary of a run has the mean over classes of the figures of each"
     ]
+
+
+def _over_classes(comparison: Comparison) -> str:
+    """Which classes count: what the table per image calls by the same name may be another figure."""
+    if not comparison.by_truth:
+        return "its classes, as in test_per_image.csv"
+    return (
+        "the classes that its truth holds (where test_per_image.csv has a class that was predicted and is "
+        "not there, it counts as 0 in that file and as a false alarm here)"
+    )
 
 
 def _of_events(comparison: Comparison) -> list[str]:
@@ -75,7 +86,11 @@ def _of_events(comparison: Comparison) -> list[str]:
     if not comparison.events:
         return []
     kinds = " and ".join(one.kind for one in comparison.events)
-    return [f"{kinds}: counts a repetition, and so are their differences; p images is an exact permutation"]
+    several = ", each class of an image counts" if comparison.metric.startswith("mean.") else ""
+    return [
+        f"{kinds}: counts a repetition{several}, and so are their differences; p images is an exact "
+        "permutation"
+    ]
 
 
 def _both(found: Sequence[Versus]) -> str:
