@@ -292,6 +292,20 @@ def test_the_metric_has_its_unit_its_direction_and_differences_of_its_size(
     assert asks in found.power
 
 
+def test_several_classes_are_not_said_to_have_a_threshold(finished):
+    """The likeliest class decides, so runs that differ in the threshold are scored alike."""
+    for seed, threshold in ((0, 0.5), (1, 0.3)):
+        for name in ("fixed", "var"):
+            folder = finished(f"{name}{seed}", [0.5, 0.6], name, seed, scored={"threshold": threshold})
+            file = folder / "metrics/test_summary.json"
+            classes = {one: {} for one in ("background", "benign", "malignant")}
+            file.write_text(json.dumps({**json.loads(file.read_text()), "classes": classes}))
+    found = compare([folder.parent], metric=DICE)
+    assert len(found.rows[0].group.means) == 2
+    assert "2 test images, likeliest class, resolution original" in notes.title(found)
+    assert "threshold" not in paper.methods(found)
+
+
 def test_names_are_readable():
     label = (("weighting", "var"), ("loss", "cbdice+bce"), ("trainer.epochs", "40"))
     assert naming.setting(label) == "var, cbdice + bce, epochs 40"
