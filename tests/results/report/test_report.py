@@ -71,6 +71,7 @@ def page(ready):
 def test_a_report_says_what_was_run_and_how_it_ended(page):
     for words in SAID:
         assert words in page.text, words
+    assert "Learning rate at the end of each epoch" in page.text  # a schedule has left its peak by then
     assert page.open == []
 
 
