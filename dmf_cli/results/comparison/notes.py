@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dmf_cli.results.comparison.compare import Comparison, lower_is_better
+from dmf_cli.results.comparison.intervals import interval
 from dmf_cli.results.comparison.versus import Versus
 
 RESULT = "Result: "
@@ -26,6 +27,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
         f"mean over images; wins: best, or equal to the best, in so many of the repetitions that all have "
         f"({comparison.common})",
+        *_beyond(comparison),
     ]
     if not found:
         return said
@@ -59,6 +61,15 @@ def conditions(comparison: Comparison) -> list[str]:
     ]
     mean = "Weights, mean over steps (lowest to highest)"
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
+
+
+def _beyond(comparison: Comparison) -> list[str]:
+    """Why an interval has values that no score and no count can have."""
+    tables = [row.group.scores for events in comparison.events for row in events.rows]
+    lows = [*(row.mean.low for row in comparison.rows), *(interval(scores).low for scores in tables)]
+    if not any(low < 0 for low in lows):
+        return []
+    return ["The interval of a mean reaches below 0, which no score does, for want of seeds or images"]
 
 
 def _of_classes(comparison: Comparison) -> list[str]:

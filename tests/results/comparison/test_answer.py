@@ -306,6 +306,16 @@ def test_several_classes_are_not_said_to_have_a_threshold(finished):
     assert "threshold" not in paper.methods(found)
 
 
+@pytest.mark.parametrize(("spread", "said"), [(0.0, False), (0.4, True)])
+def test_an_interval_beyond_the_possible_is_explained(finished, spread, said):
+    for seed in range(2):
+        for name in ("fixed", "var"):
+            folder = finished(f"{name}{seed}", [0.5 + spread * seed, 0.5], name, seed)
+    found = compare([folder.parent], metric=DICE)
+    assert (found.rows[0].mean.low < 0) is said
+    assert any("reaches below 0, which no score does" in note for note in notes.notes(found)) is said
+
+
 def test_names_are_readable():
     label = (("weighting", "var"), ("loss", "cbdice+bce"), ("trainer.epochs", "40"))
     assert naming.setting(label) == "var, cbdice + bce, epochs 40"
