@@ -27,7 +27,7 @@ LABELS = {
     "f1": "F1", "accuracy": "Accuracy", "fpr": "FPR (low)", "fnr": "FNR (low)", "npv": "NPV",
     "cb_dice": "CB-Dice", "hd95": "HD95 px (low)", "assd": "ASSD px (low)", "nsd": "NSD px",
     "hd95_mm": "HD95 mm (low)", "assd_mm": "ASSD mm (low)", "nsd_mm": "NSD mm",
-    "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image", "ece": "ECE (low)",
+    "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image (low)", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
 NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow

@@ -134,7 +134,7 @@ def test_the_rule_is_in_the_title_and_everything_in_the_tables(tmp_path):
         text = (tmp_path / file).read_text()
         title = next(line for line in text.splitlines() if line.startswith(("# ", "  \\caption")))
         assert "missed=nan" in title
-        for label in ("HD95 px (low)", "NSD mm", "Lesion recall", "FP per image", "ECE (low)"):
+        for label in ("HD95 px (low)", "NSD mm", "Lesion recall", "FP per image (low)", "ECE (low)"):
             assert label in text
         assert "2 px, 1 mm" in text
     assert "foreground,hd95_mm," in (tmp_path / "test_summary.csv").read_text()

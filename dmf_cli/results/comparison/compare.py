@@ -76,6 +76,7 @@ class Comparison:
         power: whether seeds or images limit the answer, and what it takes to find differences of a given
             size, in words; may be empty.
         kept: what all runs have in common, and what they do not, for people.
+        by_truth: whether the truth decides which images and classes count, as for Dice with ``empty=nan``.
     """
 
     metric: str
@@ -92,6 +93,7 @@ class Comparison:
     excluded: str
     power: str
     kept: tuple[conditions.Fact, ...]
+    by_truth: bool = False
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -162,6 +164,7 @@ def compare(
         excluded=verdict.excluded(held, metric, lower),
         power=verdict.power(held, metric, len(counted.images), differences),
         kept=conditions.kept_equal([run for run in runs if run.path in used]),
+        by_truth=runs[0].by_truth,
     )
 
 

@@ -15,7 +15,7 @@ from dmf_cli.results import headline, identity, index, places
 from dmf_cli.results.comparison.cases import Case, by_truth, read
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
-SCORED_AS = ("threshold", "resolution", "empty")  # settings that change what a score means
+SCORED_AS = ("rule", "resolution", "empty")  # settings that change what a score means
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
 FOLD = "split.fold"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
@@ -104,7 +104,7 @@ def load(path: Path, metric: str) -> Run:
             f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
         )
     config = flat(identity.as_asked(config_of(path), status))
-    settings, split = _json(path / SUMMARY).get("settings", {}), _json(path / "split.json")
+    settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
@@ -114,10 +114,22 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path}: {metric} is undefined on every test image")
     which = _division(config) if folds > 1 else sorted(scores)
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
-    said = [f"{key} {settings[key]}" for key in keys if key in settings and key != "full_rules"]
+    said = [
+        settings[key] if key == "rule" else f"{key} {settings[key]}"
+        for key in keys
+        if key != "full_rules" and settings.get(key) is not None
+    ]
     described = ", ".join([str(split.get("dataset")), what, *said])
     parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
     return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth, parts)
+
+
+def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the scores; ``rule`` makes masks of probabilities, for several classes without a threshold."""
+    settings = summary.get("settings", {})
+    if len(summary.get("classes") or {}) > 2:
+        return {**settings, "rule": "likeliest class"}
+    return {**settings, "rule": f"threshold {settings['threshold']}"} if "threshold" in settings else settings
 
 
 def _division(config: Mapping[str, Any]) -> list[str]:

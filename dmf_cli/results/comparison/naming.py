@@ -25,10 +25,21 @@ def metric(name: str) -> str:
 
 
 def amount(size: float, name: str) -> str:
-    """``0.014 Dice``, ``1.4 px HD95``: a difference in the unit of the metric ``name``."""
+    """``0.014 Dice``, ``1.4 px HD95``, ``1 false positive per image``: in the unit of the metric ``name``."""
+    said, shown, unit = metric(name), number(size), _unit(name)
+    said = said.replace("positives", "positive") if shown == "1" else said
+    return " ".join(part for part in (shown, unit, said) if part)
+
+
+def heading(name: str) -> str:
+    """A metric at the head of a column: ``Dice``, ``HD95 (px)``, ``False positives per image``."""
+    said, unit = metric(name), _unit(name)
+    return f"{said[0].upper()}{said[1:]}" + (f" ({unit})" if unit else "")
+
+
+def _unit(name: str) -> str:
     leaf = name.rsplit(".", 1)[-1]
-    unit = "mm " if leaf.endswith("_mm") else "px " if leaf in ("hd95", "assd") else ""
-    return f"{number(size)} {unit}{metric(name)}"
+    return "mm" if leaf.endswith(("hd95_mm", "assd_mm")) else "px" if leaf in ("hd95", "assd") else ""
 
 
 def number(size: float) -> str:

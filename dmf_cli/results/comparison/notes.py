@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from dmf_cli.results.comparison.compare import Comparison
+from dmf_cli.results.comparison.compare import Comparison, lower_is_better
+from dmf_cli.results.comparison.intervals import interval
 from dmf_cli.results.comparison.versus import Versus
 
 RESULT = "Result: "
 
 
 def title(comparison: Comparison) -> str:
-    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``."""
-    return f"{comparison.metric} on {comparison.described}"
+    """``foreground.dice on busi, 58 test images, threshold 0.5, ...``; of a distance that less is better."""
+    less = " (less is better)" if lower_is_better(comparison.metric) else ""
+    return f"{comparison.metric}{less} on {comparison.described}"
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -23,7 +25,9 @@ def notes(comparison: Comparison) -> list[str]:
         *_of_classes(comparison),
         *conditions(comparison),
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
-        f"mean over images; wins: best in so many of the repetitions that all have ({comparison.common})",
+        f"mean over images; wins: best, or equal to the best, in so many of the repetitions that all have "
+        f"({comparison.common})",
+        *_beyond(comparison),
     ]
     if not found:
         return said
@@ -31,8 +35,7 @@ def notes(comparison: Comparison) -> list[str]:
         *said,
         f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
         f"first, about these networks only; p both: {_both(found)}, as the "
-        "interval; Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
-        "better or worse is said if p seeds and p both are .05 or less",
+        f"interval; {_corrected(found)}better or worse is said if p seeds and p both are .05 or less",
         *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]
@@ -60,14 +63,33 @@ def conditions(comparison: Comparison) -> list[str]:
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
 
 
+def _beyond(comparison: Comparison) -> list[str]:
+    """Why an interval has values that no score and no count can have."""
+    tables = [row.group.scores for events in comparison.events for row in events.rows]
+    lows = [*(row.mean.low for row in comparison.rows), *(interval(scores).low for scores in tables)]
+    if not any(low < 0 for low in lows):
+        return []
+    return ["The interval of a mean reaches below 0, which no score does, for want of seeds or images"]
+
+
 def _of_classes(comparison: Comparison) -> list[str]:
     """How a mean over classes differs from the figure of the same name in the summary of a run."""
     if not comparison.metric.startswith("mean."):
         return []
     return [
-        f"{comparison.metric}: of each image the mean over its classes, then over images; the tables of a "
-        "run have the mean over classes of the figures of each"
+        f"{comparison.metric}: of each image the mean over {_over_classes(comparison)}, then over images; "
+        "the summary of a run has the mean over classes of the figures of each"
     ]
+
+
+def _over_classes(comparison: Comparison) -> str:
+    """Which classes count: what the table per image calls by the same name may be another figure."""
+    if not comparison.by_truth:
+        return "its classes, as in test_per_image.csv"
+    return (
+        "the classes that its truth holds (where test_per_image.csv has a class that was predicted and is "
+        "not there, it counts as 0 in that file and as a false alarm here)"
+    )
 
 
 def _of_events(comparison: Comparison) -> list[str]:
@@ -75,13 +97,23 @@ def _of_events(comparison: Comparison) -> list[str]:
     if not comparison.events:
         return []
     kinds = " and ".join(one.kind for one in comparison.events)
-    return [f"{kinds}: counts a repetition, and so are their differences; p images is an exact permutation"]
+    several = ", each class of an image counts" if comparison.metric.startswith("mean.") else ""
+    return [
+        f"{kinds}: counts a repetition{several}, and so are their differences; p images is an exact "
+        "permutation"
+    ]
 
 
 def _both(found: Sequence[Versus]) -> str:
     """``for new seeds and images``; one repetition against several says nothing."""
     over = sorted({one.difference.over for one in found} - {"nothing"})
     return f"for new {' or new '.join(over)}" if over else "not known of one repetition"
+
+
+def _corrected(found: Sequence[Versus]) -> str:
+    """How several comparisons are corrected; of a single one there is nothing to correct."""
+    how = "Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
+    return how if len(found) > 1 else ""
 
 
 def _within(comparison: Comparison) -> str:

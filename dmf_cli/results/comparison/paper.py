@@ -19,7 +19,7 @@ BASELINE = "baseline"
 
 def latex(comparison: Comparison) -> str:
     """The table; what was left out, and what the terminal says below its own, is a comment."""
-    metric = naming.metric(comparison.metric)
+    metric = naming.heading(comparison.metric)
     columns = [
         "Setting",
         "n",
@@ -49,7 +49,13 @@ def _caption(comparison: Comparison, metric: str) -> str:
         return f"{what}, with its 95 % interval."
     bases = {row.versus.baseline.label for row in comparison.rows if row.versus}
     base = naming.setting(next(iter(bases))) if len(bases) == 1 else "the baseline of the same kind"
-    return f"{what}. Differences are to {base}; p is the larger of two corrected tests."
+    return f"{what}. Differences are to {base}; {_p(comparison)}."
+
+
+def _p(comparison: Comparison) -> str:
+    """One comparison needs no correction, so none is claimed."""
+    several = len([row for row in comparison.rows if row.versus]) > 1
+    return f"p is the larger of two{' corrected' * several} tests"
 
 
 def _heading(events: Events) -> str:
@@ -100,12 +106,18 @@ def _sentences(comparison: Comparison) -> list[str]:
         return [first, f"{crossed}.", f"Computed with {made}{_packages()}."]
     return [
         first,
-        f"{crossed}; those of differences hold for all {len(found)} comparisons at once (Bonferroni).",
-        f"A setting is called better or worse if {_tests(found)} and the interval's own p value (Bonferroni) "
-        "are both at most .05; p is the larger of the two.",
+        f"{crossed}{_at_once(found)}.",
+        f"A setting is called better or worse if {_tests(found)} and the interval's own p value"
+        f"{' (Bonferroni)' * (len(found) > 1)} are both at most .05; p is the larger of the two.",
         *_equivalence(comparison),
         f"Computed with {made}{_packages()}.",
     ]
+
+
+def _at_once(found: Sequence[Versus]) -> str:
+    """A single comparison is corrected for nothing."""
+    many = f"; those of differences hold for all {len(found)} comparisons at once (Bonferroni)"
+    return many if len(found) > 1 else ""
 
 
 def _excluded(comparison: Comparison) -> str:
@@ -135,8 +147,9 @@ def _equivalence(comparison: Comparison) -> list[str]:
     if not margins:
         return []
     amount = naming.amount(margins[0], comparison.metric)
+    holm = " (Holm)" if len(margins) > 1 else ""
     return [
-        f"Practical equivalence is claimed within a margin of {amount}, by two one-sided tests at .05 (Holm)."
+        f"Practical equivalence is claimed within a margin of {amount}, by two one-sided tests at .05{holm}."
     ]
 
 

@@ -8,8 +8,8 @@ from dmf_cli.results.comparison import naming, needs, significance
 from dmf_cli.results.comparison.equivalence import Equivalence
 from dmf_cli.results.comparison.versus import Versus
 
-# Differences that people ask about: of a share, and of a distance or a count of mistakes.
-SHARES, PIXELS = (0.01, 0.02, 0.05), (1.0, 2.0, 5.0)
+# Differences that people ask about: of a share, of a distance, and of a count of mistakes per image.
+SHARES, PIXELS, COUNTS = (0.01, 0.02, 0.05), (1.0, 2.0, 5.0), (0.5, 1.0, 2.0)
 MUCH = 2 / 3  # share of the variance from which one source limits the answer
 LOPSIDED = 2.0  # ratio of the ends of an interval from which each is said
 
@@ -135,15 +135,20 @@ def power(found: Sequence[Held], metric: str, images: int, differences: Sequence
     if not found:
         return ""
     against = [one.versus for one in found]
-    leaf = metric.rsplit(".", 1)[-1]
-    usual = PIXELS if leaf.startswith(("hd95", "assd")) else SHARES
-    needed = needs.needed(against, differences or usual, images)
+    needed = needs.needed(against, differences or _usual(metric), images)
     plain = [f"{_takes(one)} for {naming.number(one.difference)}" for one in needed if one.images is None]
     more = [f"{_images(one, images)} for {naming.number(one.difference)}" for one in needed if one.images]
     what = f"a true difference in {naming.metric(metric)} four times in five"
     finds = f"paired seeds to find {what}: {', '.join(plain)}" if plain else ""
     finds += (", and " if plain else f"to find {what} it takes ") + ", ".join(more) if more else ""
     return "; ".join(part for part in (_limit(against), finds) if part)
+
+
+def _usual(metric: str) -> tuple[float, ...]:
+    leaf = metric.rsplit(".", 1)[-1]
+    if leaf == "lesion_fp":
+        return COUNTS
+    return PIXELS if leaf.startswith(("hd95", "assd")) else SHARES
 
 
 def _limit(against: Sequence[Versus]) -> str:

@@ -29,7 +29,9 @@ def of_epochs(facts: Facts) -> list[Chart]:
     ]
     rates = look.finite(facts.epochs.get("learning_rate", []))
     if len(rates) > 1 and np.nanmax(rates) > 1.001 * np.nanmin(rates):
-        made.append(_one(facts.epochs, "rate", "Learning rate", {"learning rate": rates}))
+        made.append(
+            _one(facts.epochs, "rate", "Learning rate at the end of each epoch", {"learning rate": rates})
+        )
     return [one for one in made if one.model.renderers]  # a column that is missing has no chart
 
 

@@ -15,7 +15,7 @@ from dmf_cli.results.report.chart import Chart
 MOST_DOTS = 20_000
 CURVES = {
     "val_mean_dice": ("Validation Dice, mean over classes", "0 to 1"),
-    "val_foreground_dice": ("Validation Dice", "0 to 1"),
+    "val_foreground_dice": ("Validation Dice, foreground", "0 to 1"),
     "val_objective": ("Validation objective", "loss"),
 }
 
@@ -85,7 +85,8 @@ def images(comparison: Comparison) -> Chart:
     rest = comparison.counted.total - len(drawn)
     why = "not drawn: too many" if every > 1 else "not counted"
     more = f" ({rest} more {why})" if rest else ""
-    caption = f"Each dot is one of {len(drawn)} test images{more}. {'; '.join(said)}."
+    what = f"Each dot is one of {len(drawn)} test images{more}, the mean over its repetitions"
+    caption = f"{what}. {'; '.join(said)}."
     return Chart("images", "Scores of single images", caption, model, toggles)
 
 

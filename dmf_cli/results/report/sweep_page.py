@@ -218,7 +218,7 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return Table(
         "runs",
-        "Every run; a name leads to its own report, or its folder",
+        "Every run, scored as in its own tables; a name leads to its own report, or its folder",
         columns,
         rows,
         frozenset({0, 1, 2, 3, 8}),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.results.comparison import movement, naming, needs, paper, tables, verdict
+from dmf_cli.results.comparison import movement, naming, needs, notes, paper, tables, verdict
 from dmf_cli.results.comparison.compare import compare
 from dmf_cli.results.comparison.equivalence import Equivalence, claims, equivalence
 from dmf_cli.results.comparison.groups import Group
@@ -243,6 +243,79 @@ def test_the_methods_sentence_names_the_tests_that_were_made(finished, seeds, ot
     assert says in paper.methods(compare([folder.parent], metric=DICE))
 
 
+def texts(finished, names):
+    for seed in range(2):
+        for name in names:
+            folder = finished(f"{name}{seed}", [0.5, 0.6, 0.7], name, seed)
+    found = compare([folder.parent], metric=DICE, margin=0.01)
+    return " ".join([paper.methods(found), paper.latex(found), *notes.notes(found)])
+
+
+def test_a_single_comparison_claims_no_correction(finished):
+    one = texts(finished, ("fixed", "var"))
+    assert not [word for word in ("Bonferroni", "Holm", "corrected", "all 1") if word in one]
+    assert "p is the larger of two tests." in one
+
+
+def test_several_comparisons_say_how_they_are_corrected(finished):
+    several = texts(finished, ("fixed", "var", "mad"))
+    assert "all 2 comparisons at once (Bonferroni)" in several
+    assert "p is the larger of two corrected tests." in several
+    assert "Holm corrected, p both and the intervals" in several
+
+
+@pytest.mark.parametrize(
+    ("metric", "title", "column", "asks"),
+    [
+        ("foreground.hd95", "foreground.hd95 (less is better) on phantom", "& HD95 (px) &", " for 1, "),
+        (
+            "foreground.lesion_fp",
+            "foreground.lesion_fp (less is better) on phantom",
+            "& False positives per image &",
+            " for 0.5, ",
+        ),
+        ("foreground.nsd", "foreground.nsd on phantom", "& NSD &", " for 0.01, "),
+    ],
+)
+def test_the_metric_has_its_unit_its_direction_and_differences_of_its_size(
+    finished, metric, title, column, asks
+):
+    for seed in range(2):
+        for name in ("fixed", "var"):
+            scores = [1.0 + seed, 2.0, 3.0 + (name == "var") * (1 + seed)]
+            scored = {"missed": "diagonal", "spacing": None}
+            folder = finished(f"{name}{seed}", scores, name, seed, metric=metric, scored=scored)
+    found = compare([folder.parent], metric=metric)
+    assert notes.title(found).startswith(title)
+    assert notes.title(found).endswith("missed diagonal")
+    assert column in paper.latex(found)
+    assert asks in found.power
+
+
+def test_several_classes_are_not_said_to_have_a_threshold(finished):
+    """The likeliest class decides, so runs that differ in the threshold are scored alike."""
+    for seed, threshold in ((0, 0.5), (1, 0.3)):
+        for name in ("fixed", "var"):
+            folder = finished(f"{name}{seed}", [0.5, 0.6], name, seed, scored={"threshold": threshold})
+            file = folder / "metrics/test_summary.json"
+            classes = {one: {} for one in ("background", "benign", "malignant")}
+            file.write_text(json.dumps({**json.loads(file.read_text()), "classes": classes}))
+    found = compare([folder.parent], metric=DICE)
+    assert len(found.rows[0].group.means) == 2
+    assert "2 test images, likeliest class, resolution original" in notes.title(found)
+    assert "threshold" not in paper.methods(found)
+
+
+@pytest.mark.parametrize(("spread", "said"), [(0.0, False), (0.4, True)])
+def test_an_interval_beyond_the_possible_is_explained(finished, spread, said):
+    for seed in range(2):
+        for name in ("fixed", "var"):
+            folder = finished(f"{name}{seed}", [0.5 + spread * seed, 0.5], name, seed)
+    found = compare([folder.parent], metric=DICE)
+    assert (found.rows[0].mean.low < 0) is said
+    assert any("reaches below 0, which no score does" in note for note in notes.notes(found)) is said
+
+
 def test_names_are_readable():
     label = (("weighting", "var"), ("loss", "cbdice+bce"), ("trainer.epochs", "40"))
     assert naming.setting(label) == "var, cbdice + bce, epochs 40"
@@ -250,4 +323,7 @@ def test_names_are_readable():
     assert naming.setting(other) == "auxiliary.every 1, weighting.every 5"
     assert naming.metric("class.malignant.hd95_mm") == "HD95 of malignant"
     assert naming.amount(1.36, "foreground.hd95") == "1.4 px HD95"
+    assert naming.amount(1.0, "foreground.lesion_fp") == "1 false positive per image"
+    assert naming.amount(0.5, "foreground.nsd_mm") == "0.5 NSD"
+    assert naming.heading("foreground.assd_mm") == "ASSD (mm)"
     assert naming.number(0.00001) == "0.00001"

@@ -209,7 +209,9 @@ def test_a_class_that_is_not_there_is_a_false_alarm_also_where_every_image_count
     (alarms,) = found.events
     assert {row.group.name: row.mean for row in alarms.rows} == {"weighting=fixed": 0.0, "weighting=var": 2.0}
     notes = " ".join(tables.notes(found))  # the tables of a run have another figure of the same name
-    assert "mean.dice: of each image the mean over its classes, then over images" in notes
+    assert "mean.dice: of each image the mean over the classes that its truth holds" in notes
+    assert "it counts as 0 in that file and as a false alarm here" in notes
+    assert "false alarms: counts a repetition, each class of an image counts" in notes
 
 
 def test_tables_that_do_not_say_what_is_there():

@@ -188,6 +188,14 @@ def test_without_javascript_the_numbers_are_there(page, file):
     assert page.js("getComputedStyle(document.querySelector('#theme')).display") == "none"
 
 
+def test_a_desktop_shows_every_column_of_a_comparison(show, sweep):
+    """Else ranks and wins are behind a scroll bar on every screen, as the page is never wider than this."""
+    page = show(report.write([sweep]).file, width=1280)
+    boxes = "[...document.querySelectorAll('#comparison .scroll')]"
+    assert page.js(f"{boxes}.length") >= 2
+    assert page.js(f"{boxes}.filter(b => b.scrollWidth > b.clientWidth).map(b => b.innerText)") == []
+
+
 def test_the_page_of_a_sweep(show, sweep):
     written = report.write([sweep]).file
     for width, dark in ((390, True), (1280, False)):

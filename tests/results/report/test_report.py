@@ -71,6 +71,7 @@ def page(ready):
 def test_a_report_says_what_was_run_and_how_it_ended(page):
     for words in SAID:
         assert words in page.text, words
+    assert "Learning rate at the end of each epoch" in page.text  # a schedule has left its peak by then
     assert page.open == []
 
 
@@ -345,7 +346,9 @@ def test_a_damaged_run_of_many_is_one_short_line(sweep, finished, capsys):
 
 def test_images_without_a_score_are_not_counted_as_dots(sweep):
     page = written(sweep)
-    assert "Each dot is one of 18 test images (2 more not counted)." in page.text
+    assert (
+        "Each dot is one of 18 test images (2 more not counted), the mean over its repetitions." in page.text
+    )
 
 
 def test_intervals_are_sorted_by_their_lower_ends(sweep):
@@ -361,7 +364,8 @@ def test_runs_that_cannot_be_compared_are_listed_all_the_same(sweep, tmp_path, c
     two = [sweep / "var0", sweep / "var1"]
     page = written(*two, output=tmp_path / "two.html")
     assert "two or more are needed" in page.text
-    assert "Validation Dice" in page.text
+    assert "Validation Dice, foreground" in page.text  # beside the mean over classes, where there are several
+    assert "Every run, scored as in its own tables" in page.text
     assert [a["href"] for a in page.all("a") if "var" in a["href"]] == ["sweep/var0", "sweep/var1"]
     assert "did you mean" in refused(capsys, sweep, "--metric", "foreground.dcie")
     assert "give one of" in refused(capsys, sweep, "--baseline", "weighting=mad")
