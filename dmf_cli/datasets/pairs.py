@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from dmf_cli.datasets.accents import both_names, same_but_for_accents
+from dmf_cli.datasets.accents import both_names, other_forms, with_form
 from dmf_cli.datasets.suffixes import SUFFIXES, is_image
 from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
@@ -66,6 +66,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
     find = _finder(root)
     looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}
     masks = {file: find(looked[file], file) for file in chosen}
+    _check_accents(masks, looked, find)
     _check_masks(root, masks, patterns, looked)
     others = {file: pattern for file, pattern in looked.items() if file not in masks}
     _check_claims(root, masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
@@ -233,6 +234,22 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
     return find
 
 
+def _check_accents(
+    masks: Mapping[Path, tuple[Path, ...]],
+    looked: Mapping[Path, str],
+    find: Callable[[str, Path], tuple[Path, ...]],
+) -> None:
+    """A mask that an image misses by the form of its accents is its mask, even if some may have none."""
+    for image in sorted(image for image, found in masks.items() if not found):
+        near = [mask for form in other_forms(looked[image]) for mask in find(form, image)]
+        if near:
+            raise DatasetError(
+                f"{image} has no mask: {with_form(near[0])} has the name that was looked for, with its "
+                f"accents written otherwise (of {sum(not m for m in masks.values())} images without a mask): rename "
+                "one of the two"
+            )
+
+
 def _check_masks(
     root: Path, masks: Mapping[Path, tuple[Path, ...]], patterns: Patterns, looked: Mapping[Path, str]
 ) -> None:
@@ -243,12 +260,6 @@ def _check_masks(
             "set dataset.masks"
         )
     if bare and patterns.missing_mask == "error":
-        near = same_but_for_accents(root, looked[bare[0]])
-        if near:
-            raise DatasetError(
-                f"{bare[0]} has no mask: {near} has the name that was looked for, with its accents written "
-                f"otherwise (of {len(bare)} images without a mask): rename one of the two"
-            )
         raise DatasetError(
             f"{bare[0]} has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have "
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
