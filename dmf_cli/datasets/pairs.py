@@ -149,6 +149,9 @@ def _nearby(root: Path, pattern: str) -> str:
     for child in sorted(p for p in root.iterdir() if p.is_dir()):
         if next(child.glob(pattern), None):
             return f"did you mean dataset.dir={child}?"
+    deeper = f"{pattern.rpartition('/')[0] or '.'}/**/*"
+    if "**" not in pattern and any(p.is_file() and is_image(p.relative_to(root)) for p in root.glob(deeper)):
+        return f"did you mean 'dataset.images=\"{deeper}\"'?"
     return "check dataset.dir, or set dataset.images"
 
 
@@ -245,8 +248,8 @@ def _check_accents(
         if near:
             raise DatasetError(
                 f"{image} has no mask: {with_form(near[0])} has the name that was looked for, with its "
-                f"accents written otherwise (of {sum(not m for m in masks.values())} images without a mask): rename "
-                "one of the two"
+                f"accents written otherwise (of {sum(not m for m in masks.values())} images without a mask): "
+                "rename one of the two"
             )
 
 
@@ -257,7 +260,7 @@ def _check_masks(
     if len(bare) == len(masks):
         raise DatasetError(
             f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked[bare[0]]}): "
-            "set dataset.masks"
+            + _same_path(root, bare[0])
         )
     if bare and patterns.missing_mask == "error":
         raise DatasetError(
@@ -265,6 +268,18 @@ def _check_masks(
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
             "without a mask are free of lesions"
         )
+
+
+def _same_path(root: Path, image: Path) -> str:
+    """What to do; masks often repeat the folders of the images below a folder of their own."""
+    first, *rest = image.relative_to(root).with_suffix("").parts
+    path = glob.escape("/".join(rest))
+    near = [p for p in root.glob(f"*/{path}.*") if rest and is_image(p.relative_to(root)) and p != image]
+    masks = [p.relative_to(root).parts[0] for p in sorted(near) if p.relative_to(root).parts[0] != first]
+    if not masks:
+        return "set dataset.masks"
+    parse = f"'dataset.parse=\"{re.escape(first)}/(?P<path>.+)\"'"
+    return f"did you mean {parse} 'dataset.masks=\"{masks[0]}/{{path}}.*\"'?"
 
 
 def _excluded(
