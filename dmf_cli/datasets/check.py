@@ -229,7 +229,7 @@ def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
     """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
     lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
     findings = []
-    if not lesions:
+    if not lesions and len(dataset):  # of masks that nobody could read there is nothing to say
         said = "no mask has a lesion pixel: check dataset.masks, dataset.threshold and dataset.values"
         findings.append(Finding("no lesion", dataset.ids, said))
     for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
@@ -267,6 +267,8 @@ def _splits(
     dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
 ) -> tuple[dict[str, dict[str, float]], list[Finding]]:
     """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
+    if not len(dataset):
+        return {}, []
     try:
         ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
         others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]
