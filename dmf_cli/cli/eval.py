@@ -10,7 +10,7 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 
 SPLITS = ("train", "val", "test", "all")
 # What the network was trained on: kept when it is scored on other images, unless said otherwise.
-INPUT_KEYS = ("image_size", "channels", "resize", "normalize")
+INPUT_KEYS = ("image_size", "channels", "resize", "normalize", "range")
 SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
 READ = (

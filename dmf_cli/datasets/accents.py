@@ -1,6 +1,5 @@
 """Names that look alike: an accent may be one character or two (Unicode's forms NFC and NFD)."""
 
-import fnmatch
 import unicodedata
 from pathlib import Path
 
@@ -13,17 +12,15 @@ def both_names(root: Path, one: Path, other: Path) -> str:
     return " and ".join(names)
 
 
-def same_but_for_accents(root: Path, pattern: str) -> str | None:
-    """A file that ``pattern`` (of a path below ``root``) misses by the form of its accents alone."""
-    folder, _, last = pattern.rpartition("/")
-    place = next((p for p in [root / folder, *_alike(root, folder)] if p.is_dir()), None)
-    names = sorted(file.name for file in place.iterdir()) if place else []
-    found = next((name for name in names if fnmatch.fnmatchcase(_plain(name), _plain(last))), None)
-    return None if place is None or found is None else f"{place / found} ({_form(found)})"
+def other_forms(pattern: str) -> list[str]:
+    """``pattern`` with its accents written otherwise; empty if it has none."""
+    forms = {unicodedata.normalize(form, pattern) for form in ("NFC", "NFD")}
+    return sorted(forms - {pattern}) if not pattern.isascii() else []
 
 
-def _alike(root: Path, folder: str) -> list[Path]:
-    return [p for p in root.rglob("*") if p.is_dir() and _plain(str(p.relative_to(root))) == _plain(folder)]
+def with_form(file: Path) -> str:
+    """``file``, and how its accents are written."""
+    return f"{file} ({_form(file.name)})"
 
 
 def _plain(name: str) -> str:

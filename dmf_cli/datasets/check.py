@@ -198,6 +198,8 @@ def _splits(
     dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
 ) -> tuple[dict[str, dict[str, float]], list[Finding]]:
     """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
+    if not len(dataset):
+        return {}, []
     try:
         ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
         others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]

@@ -123,7 +123,10 @@ def _windowed(
         top = 2.0 ** int(found.VOILUTSequence[0].LUTDescriptor[2]) - 1
         return apply_voi(values, found, 0), 0.0, top
     if "WindowCenter" in found and "WindowWidth" in found:
-        return apply_windowing(values, found, 0), black, white
+        windowed = apply_windowing(values, found, 0)
+        # With a negative slope pydicom takes the ends of the range for each other: bright would become dark.
+        negative = float(found.get("RescaleSlope", 1)) < 0
+        return black + white - windowed if negative else windowed, black, white
     return values, black, white
 
 

@@ -30,6 +30,10 @@ _CLASS = re.compile(
     r"hospital|scanner|device|set|part|group)"
 )
 _FRAME = re.compile(r"(?i)(.*?[^\W_].*?)(?:[-_. ]+|(?<=\d))(?:frame|frm|slice|slc)[-_. ]*\d+")
+# Frames that a number alone tells from each other: what they are of has a number and a name of its own.
+_SHOT = re.compile(r"(?i)((?:vid|video|clip|film|movie|cine|seq|sequence|vol|volume)[-_. ]*\d+)[-_. ]+\d+")
+_OWNER = re.compile(r"(?i)((?:patient|pat|pt|subject|subj|sub-)[-_. ]*\d+)(?:[-_. ].*)?")
+OWNERS = 3  # names of fewer patients are not taken for such: no split could keep them apart
 _COPY = re.compile(
     r"(?i)(.+?)(?:[-_. ]+(?:aug(?:mented|ment)?|[hv]?flip(?:ped)?(?:_?(?:lr|ud|[hvxy]))?|mirror(?:ed)?|"
     r"rot(?:ate[d]?|ation)?[-_]?\d*|copy)[-_]?\d*(?: ?\(\d+\))?|"
@@ -182,13 +186,19 @@ def _is_folder(pair: Pair, name: str) -> bool:
 
 
 def _by_name(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    """For each image what it is one of by its name, and of what: a film, or an original with its copies."""
+    """For each image of what it is one by its name: a patient, a film, an original with copies."""
     stems = [PurePosixPath(pair.id) for pair in pairs]
     there = {stem.as_posix() for stem in stems}
     by_name: dict[str, str] = {}
     for stem in stems:
         by_name.setdefault(stem.name, stem.as_posix())
-    found = [_origin(stem, there, by_name) for stem in stems]
+    owners = [match[1].lower() if (match := _OWNER.fullmatch(stem.name)) else "" for stem in stems]
+    owned = len({*owners} - {""}) >= OWNERS
+    found = [
+        # A patient may have several films, and images in several folders.
+        ("names", owner) if owned and owner else _origin(stem, there, by_name)
+        for stem, owner in zip(stems, owners, strict=True)
+    ]
     origins = {origin for _, origin in found if origin}
     return [
         one if one[1] or stem.as_posix() not in origins else ("copies", stem.as_posix())
@@ -211,7 +221,7 @@ def _origin(stem: PurePosixPath, there: set[str], by_name: Mapping[str, str]) ->
         name, copied = match[1], True
     if (match := _PREFIX.fullmatch(name)) and match[1] in by_name:
         name, copied = match[1], True
-    if match := _FRAME.fullmatch(name):
+    if match := _FRAME.fullmatch(name) or _SHOT.fullmatch(name):
         return "films", (stem.parent / match[1]).as_posix()
     return ("copies", place(name)) if copied else ("", "")
 
@@ -235,6 +245,7 @@ def _united(
     labels = {
         "patients": "{} patients",
         "folders": "{} patients (a folder each)",
+        "names": "{} patients (by name)",
         "films": "{} films or volumes (frames by name)",
         "copies": "{} images with copies (by name)",
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from dmf_cli.datasets.accents import both_names, same_but_for_accents
+from dmf_cli.datasets.accents import both_names, other_forms, with_form
 from dmf_cli.datasets.suffixes import SUFFIXES, is_image
 from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
@@ -66,6 +66,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
     find = _finder(root)
     looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}
     masks = {file: find(looked[file], file) for file in chosen}
+    _check_accents(masks, looked, find)
     _check_masks(root, masks, patterns, looked)
     others = {file: pattern for file, pattern in looked.items() if file not in masks}
     _check_claims(root, masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
@@ -148,6 +149,9 @@ def _nearby(root: Path, pattern: str) -> str:
     for child in sorted(p for p in root.iterdir() if p.is_dir()):
         if next(child.glob(pattern), None):
             return f"did you mean dataset.dir={child}?"
+    deeper = f"{pattern.rpartition('/')[0] or '.'}/**/*"
+    if "**" not in pattern and any(p.is_file() and is_image(p.relative_to(root)) for p in root.glob(deeper)):
+        return f"did you mean 'dataset.images=\"{deeper}\"'?"
     return "check dataset.dir, or set dataset.images"
 
 
@@ -233,6 +237,22 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
     return find
 
 
+def _check_accents(
+    masks: Mapping[Path, tuple[Path, ...]],
+    looked: Mapping[Path, str],
+    find: Callable[[str, Path], tuple[Path, ...]],
+) -> None:
+    """A mask that an image misses by the form of its accents is its mask, even if some may have none."""
+    for image in sorted(image for image, found in masks.items() if not found):
+        near = [mask for form in other_forms(looked[image]) for mask in find(form, image)]
+        if near:
+            raise DatasetError(
+                f"{image} has no mask: {with_form(near[0])} has the name that was looked for, with its "
+                f"accents written otherwise (of {sum(not m for m in masks.values())} images without a mask): "
+                "rename one of the two"
+            )
+
+
 def _check_masks(
     root: Path, masks: Mapping[Path, tuple[Path, ...]], patterns: Patterns, looked: Mapping[Path, str]
 ) -> None:
@@ -240,20 +260,26 @@ def _check_masks(
     if len(bare) == len(masks):
         raise DatasetError(
             f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked[bare[0]]}): "
-            "set dataset.masks"
+            + _same_path(root, bare[0])
         )
     if bare and patterns.missing_mask == "error":
-        near = same_but_for_accents(root, looked[bare[0]])
-        if near:
-            raise DatasetError(
-                f"{bare[0]} has no mask: {near} has the name that was looked for, with its accents written "
-                f"otherwise (of {len(bare)} images without a mask): rename one of the two"
-            )
         raise DatasetError(
             f"{bare[0]} has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have "
             "none): add it, remove the image, or set dataset.missing_mask=empty if images "
             "without a mask are free of lesions"
         )
+
+
+def _same_path(root: Path, image: Path) -> str:
+    """What to do; masks often repeat the folders of the images below a folder of their own."""
+    first, *rest = image.relative_to(root).with_suffix("").parts
+    path = glob.escape("/".join(rest))
+    near = [p for p in root.glob(f"*/{path}.*") if rest and is_image(p.relative_to(root)) and p != image]
+    masks = [p.relative_to(root).parts[0] for p in sorted(near) if p.relative_to(root).parts[0] != first]
+    if not masks:
+        return "set dataset.masks"
+    parse = f"'dataset.parse=\"{re.escape(first)}/(?P<path>.+)\"'"
+    return f"did you mean {parse} 'dataset.masks=\"{masks[0]}/{{path}}.*\"'?"
 
 
 def _excluded(

@@ -60,9 +60,12 @@ def output_to_mask(options: Config, classes: int) -> dict[str, Any]:
 def _steps(options: Config, grey: bool) -> list[str]:
     limits = options.get("range")
     scale = (
-        f"scale and cut off so that {limits[0]} is 0 and {limits[1]} is 255, float32"
+        f"scale and cut off so that {limits[0]} is 0 and {limits[1]} is 255, float32; DICOM: of rescaled "
+        "values, without its window"
         if limits
-        else "black is 0 and white 255: 8 bits as they are, 16 bits as value / 257 in float32"
+        else "black is 0 and white 255: 8 bits as they are, 16 bits as value / 257 in float32; DICOM: "
+        "rescaled, through its first window or VOI LUT, black and white being the least and the greatest "
+        "value that its bits can hold"
     )
     colours = (
         "grey = 0.299 R + 0.587 G + 0.114 B; of 8 bits rounded as Pillow's convert('L') does, "
@@ -79,7 +82,7 @@ def _steps(options: Config, grey: bool) -> list[str]:
     pad = "pad with 0 to the input: (h - height) // 2 rows above, (w - width) // 2 columns on the left"
     return [
         "turn the image as its EXIF orientation says, and drop alpha",
-        scale,
+        f"{scale}, and MONOCHROME1 inverted inside these limits",
         colours,
         f"resize each channel as float32 {whole}: {_RESIZED}",
         f"normalise: {_NORMALISED[options['normalize']]}",

@@ -1,21 +1,25 @@
-"""What network inputs of the training looked like, so that `dmf predict` can tell images that look otherwise.
+"""What network inputs of the training looked like; `dmf predict` and `dmf eval` say which images differ.
 
 Four figures an image, after normalisation: what the network sees. Kept in the run as ``inputs.json``.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dmf_cli.datasets import image_report
+from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.prepared import CHUNK, Part
 from dmf_cli.results.atomic import write_atomic
 
 NAMES = ("mean", "deviation", "dark", "bright")  # the latter two without 1 % of the pixels
+log = logging.getLogger("dmf")
+SCORED = 64  # images of another dataset that are looked at before they are scored
 IMAGES = 512  # that are looked at; more tell nothing new
 # How far beyond all training images is unlike: a share of their span, and of their usual deviation. Of BUSI's
 # images some 2 in 1000 lie there when two thirds of the others are the training images.
@@ -63,6 +67,25 @@ def unlike(note: Note, image: np.ndarray) -> str | None:
         if not low - slack <= value <= high + slack:
             return f"{name} {value:.3g}, in training {low:.3g} to {high:.3g}"
     return None
+
+
+def warn_unlike(note: Note, dataset: Dataset, prepare: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Warn if images that are scored look otherwise than those of the training, as other grey values do.
+
+    Args:
+        note: of the training.
+        dataset: whose images are scored; ``SCORED`` of them, evenly spread, are looked at.
+        prepare: an image ``(H, W, C)`` to its network input.
+    """
+    rows = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), SCORED)).round().astype(int))
+    found = {dataset.ids[i]: unlike(note, prepare(dataset.load(i).image)) for i in rows.tolist()}
+    odd = [f"{name}: {why}" for name, why in found.items() if why]
+    if odd:
+        log.warning(
+            "%d of %d images that were looked at are unlike those of the training (first %s): if their grey "
+            "values are on another scale, set dataset.range",
+            *(len(odd), len(rows), odd[0]),
+        )
 
 
 def write(path: Path, part: Part) -> None:

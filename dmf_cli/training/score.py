@@ -58,6 +58,9 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
         options = image_options(config["dataset"])
         mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
         dataset = as_trained(dataset, trained_classes(run, trained))
+        if note := inputs.read(run.inputs):
+            view = View(as_size(options["image_size"]), options["resize"], options["normalize"])
+            inputs.warn_unlike(note, dataset, lambda image: view.prepare(image)[0])
     scored = Scored(run, trained, config, dataset, split)
     with interrupts.Deferred() as stop:
         return score(

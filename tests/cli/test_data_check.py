@@ -225,6 +225,15 @@ def test_masks_without_any_lesion_are_an_error(folder, tmp_path):
     assert "no lesion" in {finding["kind"] for finding in found["findings"]}
 
 
+def test_of_images_that_cannot_be_read_nothing_else_is_said(folder, tmp_path):
+    images = [file for file in folder.rglob("*.png") if "_mask" not in file.name]
+    for file in images:
+        file.write_bytes(b"no image")
+    code, report = check(folder, tmp_path)
+    assert (code, report["errors"]) == (1, len(images))
+    assert {kind for kind, _ in found(report)} == {"unreadable"}
+
+
 def test_turned_dark_and_skipped_images_are_warnings(folder, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3

@@ -48,6 +48,12 @@ def test_another_dataset_is_prepared_as_the_network_was_trained(run):
     assert (config["seed"], config["trainer"]["batch_size"]) == (3, 4)
     config, _ = evaluation_config(run, ["dataset=busi", "dataset.dir=somewhere", "dataset.image_size=32"])
     assert config["dataset"]["image_size"] == 32
+    # 12 bits kept in 16 are as bright as they were in the training, as for `dmf predict`.
+    own = configs.compose(["dataset=folder", "dataset.dir=here", "dataset.range=[0,4095]"])
+    (run / "config.yaml").write_text(configs.to_yaml(own))
+    for word, limits in ((), [0, 4095]), (("dataset.range=null",), None):
+        config, _ = evaluation_config(run, ["dataset=folder", "dataset.dir=there", *word])
+        assert (config["dataset"]["dir"], config["dataset"]["range"]) == ("there", limits)
 
 
 def test_full_metrics_of_a_run_that_was_trained_without(run):

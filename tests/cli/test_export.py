@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -144,26 +145,83 @@ def photograph(file):
 def test_the_lines_in_the_documents_give_the_masks_of_predict(
     tmp_path, monkeypatch, resize, channels, outputs, normalize
 ):
+    words = [f"dataset.resize={resize}", f"dataset.normalize={normalize}"]
+    photograph(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = both_masks("photo.jpg", channels, outputs, words)
+    assert ours.shape == (200, 131)
+    assert int((theirs != ours).sum()) == 0
+
+
+def both_masks(file, channels, outputs, words):
+    """The mask of `dmf predict` and that of the lines in the documents, for ``file``."""
     classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
-    words = [f"dataset.resize={resize}", f"dataset.normalize={normalize}", "trainer.device=cpu"]
-    words += ["dataset=folder", "dataset.dir=.", f"dataset.channels={channels}", f"dataset.classes={classes}"]
+    words = ["dataset=folder", "dataset.dir=.", "trainer.device=cpu", f"dataset.classes={classes}", *words]
+    words.append(f"dataset.channels={channels}")
     keras.utils.set_random_seed(3)
     network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
     for weight in network.trainable_weights:  # far from the same probability everywhere
         weight.assign(weight + 0.5 * np.random.default_rng(0).standard_normal(weight.shape).astype("float32"))
-    run = make_run(tmp_path / "run", network)
+    run = make_run(Path("run"), network)
     run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
-    photograph(tmp_path / "photo.jpg")
-    monkeypatch.chdir(tmp_path)
-    assert main(["predict", "run", "photo.jpg", "-o", "out"]) == 0
+    assert main(["predict", "run", file, "-o", "out"]) == 0
     assert main(["export", "run", "-o", "model.keras"]) == 0
     made: dict[str, Any] = {}
-    exec(compile(code(), "docs/pipeline.md", "exec"), made)
-    with Image.open("out/masks/photo.png") as image:
+    exec(compile(code().replace("photo.jpg", file), "docs/pipeline.md", "exec"), made)
+    with Image.open(Path("out/masks", file).with_suffix(".png")) as image:
         ours = np.asarray(image)
-    assert ours.shape == (200, 131)
     assert len(np.unique(ours)) > 1
-    theirs = made["mask"] * (255 if outputs <= 2 else 1)
+    return ours, made["mask"] * (255 if outputs <= 2 else 1)
+
+
+def frame(file, values, bits=12, **tags):
+    """``values`` as a grey DICOM file with an intensity of twice the stored value, less 1000."""
+    made = pydicom.Dataset()
+    made.file_meta = pydicom.dataset.FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = pydicom.uid.UltrasoundImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = pydicom.uid.generate_uid()
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.Rows, made.Columns = values.shape
+    made.BitsAllocated, made.BitsStored, made.HighBit = 16, bits, bits - 1
+    made.PixelRepresentation = int(values.dtype.kind == "i")
+    made.RescaleSlope, made.RescaleIntercept = 2, -1000
+    made.PixelData = values.tobytes()
+    for name, value in tags.items():
+        setattr(made, name, value)
+    made.save_as(file, enforce_file_format=True)
+
+
+WINDOW = {"WindowCenter": 3000, "WindowWidth": 4000}
+NEGATIVE = {"PhotometricInterpretation": "MONOCHROME1"}
+DEEP = np.random.default_rng(1).integers(0, 4096, (61, 47)).astype(np.uint16)
+FILES = {
+    "grey in 16 bits": ("photo.png", lambda f: Image.fromarray(DEEP * 16).save(f), []),
+    "12 bits in 16": ("photo.png", lambda f: Image.fromarray(DEEP).save(f), ["dataset.range=[100,4000]"]),
+    "colours with a range": ("photo.jpg", photograph, ["dataset.range=[20,200]"]),
+    "DICOM": ("photo.dcm", lambda f: frame(f, DEEP), []),
+    "DICOM, window, inverted": ("photo.dcm", lambda f: frame(f, DEEP, **WINDOW, **NEGATIVE), []),
+    "DICOM, window, negative slope": (
+        "photo.dcm",
+        lambda f: frame(f, DEEP, RescaleSlope=-2, RescaleIntercept=7000, **WINDOW),
+        [],
+    ),
+    "DICOM, signed": ("photo.dcm", lambda f: frame(f, DEEP.astype(np.int16) - 2048, **WINDOW), []),
+    "DICOM, range": (
+        "photo.dcm",
+        lambda f: frame(f, DEEP, **WINDOW, **NEGATIVE),
+        ["dataset.range=[-500,6000]"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_lines_in_the_documents_read_deep_files_and_ranges_as_predict_does(tmp_path, monkeypatch, kind):
+    channels = 3 if kind in ("grey in 16 bits", "DICOM, window, inverted") else 1
+    file, write, words = FILES[kind]
+    monkeypatch.chdir(tmp_path)
+    write(file)
+    ours, theirs = both_masks(file, channels, 2, words)
     assert int((theirs != ours).sum()) == 0
 
 

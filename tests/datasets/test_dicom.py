@@ -62,6 +62,18 @@ def test_large_values_are_white_whatever_the_file_means_by_them(tmp_path):
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_negative_slope_keeps_large_values_bright_through_a_window_too(tmp_path, photometric):
+    tags = {"RescaleSlope": -2, "RescaleIntercept": 3000, "PhotometricInterpretation": photometric}
+    window = {"WindowCenter": 0, "WindowWidth": 4000}
+    units = 3000 - VALUES * 2.0
+    whole, windowed = (units + 5190) / 8190, np.clip((units + 0.5) / 3999 + 0.5, 0, 1)
+    for expected, more in ((whole, {}), (windowed, window)):
+        frame(tmp_path / "a.dcm", VALUES.astype(np.uint16), bits=12, **tags, **more)
+        expected = 1 - expected if photometric == "MONOCHROME1" else expected
+        np.testing.assert_allclose(grey(tmp_path / "a.dcm"), expected * 255, atol=1e-3)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 def test_rescale_and_window_are_applied_and_a_range_takes_their_place(tmp_path, photometric):
     tags = {"RescaleSlope": 2, "RescaleIntercept": -1000, "PhotometricInterpretation": photometric}
     frame(

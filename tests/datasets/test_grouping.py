@@ -13,7 +13,7 @@ from dmf_cli.datasets.check import as_json, check
 from dmf_cli.datasets.grouping import describe, group
 from dmf_cli.datasets.pairs import Pair
 from dmf_cli.datasets.splits import PARTS, links_of, make_split, save_split
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from dmf_cli.results.report import run_page
 from dmf_cli.results.report.reading import Facts
 from dmf_cli.training import _view
@@ -148,6 +148,29 @@ def test_frames_of_one_film_and_slices_of_one_volume_are_groups():
     assert found.words == "3 films or volumes (frames by name)"
 
 
+def test_frames_that_have_no_more_than_a_number_are_of_the_film_that_has_one_too():
+    ids = ["vid0_0001", "vid0_0002_flip", "Video 12-001", "Video 12-002", "cine_3_7", "video_1", "video_2"]
+    found = group(pairs(*ids), "mine")
+    assert found.groups == ("vid0", "vid0", "Video 12", "Video 12", "cine_3", "video_1", "video_2")
+    assert found.words == "3 films or volumes (frames by name)"
+
+
+def test_images_that_are_named_after_their_patient_are_groups_in_all_folders_and_films():
+    ids = ["benign/PAT001_L_1", "malignant/PAT001_R_1", "benign/PAT002", "malignant/pat002-clip1_frame3"]
+    found = group(pairs(*ids, "benign/subject_3.a", "benign/other_1"), "mine")
+    assert found.groups == ("pat001", "pat001", "pat002", "pat002", "subject_3", "benign/other_1")
+    assert found.words == "3 patients (by name)"
+    assert set(found.strata) == {"benign", "malignant"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("patient1_1", "patient1_2", "patient2_1", "x"), ("pattern_1_2", "ptx3_1", "sub1_2", "sub1_3")],
+)
+def test_too_few_patients_to_divide_and_other_words_are_no_patients(names):
+    assert group(pairs(*names), "mine").groups is None
+
+
 @pytest.fixture
 def folder(tmp_path):
     for p in range(6):
@@ -178,6 +201,19 @@ def test_no_patient_of_a_folder_each_is_on_two_sides(folder):
     assert describe(data) == {
         "groups": "6 patients (a folder each), at most 4 images each, on one side of a split"
     }
+
+
+def test_masks_in_the_same_folders_are_one_suggestion_away(folder):
+    words = ["dataset=folder", f"dataset.dir={folder}"]
+    with pytest.raises(DatasetError, match=r"did you mean 'dataset\.images=\"images/\*\*/\*\"'\?") as caught:
+        datasets.open_dataset(configs.compose(words)["dataset"])
+    words += re.findall(r"'([^']+)'\?", str(caught.value))
+    with pytest.raises(DatasetError, match=r"did you mean 'dataset\.parse=") as caught:
+        datasets.open_dataset(configs.compose(words)["dataset"])
+    words += re.findall(r"'(dataset[^']+)'", str(caught.value).partition("did you mean")[2])
+    data = datasets.open_dataset(configs.compose(words)["dataset"])
+    assert len(data) == 24
+    assert [data.masks(i)[0].parent.name for i in range(24)] == list(data.groups)
 
 
 def test_strata_that_are_left_out_are_counted(folder):

@@ -106,12 +106,17 @@ def test_names_that_differ_in_the_form_of_an_accent_are_told_apart(tmp_path):
     assert "twice: keep one of the files" in short
 
 
-def test_a_mask_that_differs_in_the_form_of_an_accent_is_named(tmp_path):
+@pytest.mark.parametrize("missing", ["error", "empty"])
+@pytest.mark.parametrize("others", ["none", "with a mask", "without a mask"])
+def test_a_mask_that_differs_in_the_form_of_an_accent_is_named(tmp_path, missing, others):
     one, two = forms("\u00e9")
     picture(tmp_path / "images" / f"{one}.png", tmp_path / "masks" / f"{two}.png")
-    picture(*(tmp_path / folder / "b.png" for folder in ("images", "masks")))
+    if others != "none":
+        picture(*(tmp_path / folder / "b.png" for folder in ("images", "masks")))
+    if others == "without a mask":
+        picture(tmp_path / "images/a.png")
     with pytest.raises(DatasetError) as caught:
-        opened(tmp_path)
+        opened(tmp_path, missing_mask=missing)
     assert f"masks/{two}.png (accents as a letter and a mark, NFD) has the name that was looked for" in str(
         caught.value
     )

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dmf_cli import config as configs
 from dmf_cli.datasets.prepared import Prepared
-from dmf_cli.training import inputs
+from dmf_cli.training import inputs, runtime, score
 
 
 @pytest.fixture
@@ -54,3 +56,29 @@ def test_dark_images_are_told_where_nothing_stretches_them(part):
     assert "1 of 20 images use less than a quarter of the grey range (first 3: " in remark.text
     assert "dataset.range=[0,4095]" in remark.text
     assert inputs.dark(dark, "minmax") == inputs.dark(part, "unit") == []
+
+
+@pytest.mark.parametrize(
+    ("divisor", "said"), [(1, []), (16, ["6 of 6 images that were looked at are unlike"])]
+)
+def test_an_evaluation_says_that_other_images_are_on_another_scale(
+    part, tmp_path, monkeypatch, caplog, divisor, said
+):
+    for i, image in enumerate(part.images[::3][:6]):
+        for folder, pixels in (("images", image[..., 0] * 65535 / divisor), ("masks", np.eye(16) * 255)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            kind = np.uint16 if folder == "images" else np.uint8
+            Image.fromarray(pixels.astype(kind)).save(tmp_path / folder / f"{i}.png")
+    run = tmp_path / "run"
+    run.mkdir()
+    inputs.write(run / "inputs.json", part)
+    (run / "config.yaml").write_text(configs.to_yaml(configs.compose(["dataset.image_size=16"])))
+    (run / "status.json").write_text('{"state": "completed"}')
+    monkeypatch.setattr(runtime, "start", lambda trainer: None)
+    monkeypatch.setattr(score, "score", lambda *given, **options: None)
+    other = configs.compose(["dataset=folder", f"dataset.dir={tmp_path}", "dataset.image_size=16"])
+    score.evaluate_run(run, other, "all")
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line[: len(said[0])] for line in lines if "unlike" in line and said] == said
+    assert len([line for line in lines if "unlike" in line]) == len(said)
+    assert all("first images/0: mean" in line and "set dataset.range" in line for line in lines if said)
