@@ -96,6 +96,7 @@ def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
     Raises:
         DatasetError: they are not.
     """
+    from dmf_cli.datasets.accents import plain
     from dmf_cli.datasets.splits import PARTS, read_split
 
     try:
@@ -106,7 +107,10 @@ def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
     file = used["split"].get("file")
     if file and file != stored["split"].get("file"):
         given, own = read_split(Path(file)), read_split(run.split_file)
-        if any(sorted(map(str, given[part])) != sorted(map(str, own[part])) for part in PARTS):
+        if any(
+            sorted(plain(str(name)) for name in given[part]) != sorted(plain(str(name)) for name in own[part])
+            for part in PARTS
+        ):
             raise DatasetError(
                 f"split.file={file} divides the images in another way than the run was started with: give "
                 "the same file, or start a new run"
