@@ -16,6 +16,7 @@ from dmf_cli import datasets, hints, interrupts
 from dmf_cli.errors import ConfigError, DatasetError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
+from dmf_cli.results.headline import class_column
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime, trackers
 from dmf_cli.training.display import Display
@@ -235,6 +236,7 @@ class Session:
             stop=trainer["on_nonfinite"] == "stop",
             track=tracking.epoch,
             unpredicted=self.unpredicted,
+            of_classes=self.of_classes,
         )
         writer.note = note
         first = note["epoch"] if note else 0
@@ -271,6 +273,16 @@ class Session:
         present, predicted = (convert_to_numpy(v.value) for v in (self.mean.present, self.mean.predicted))
         names = self.data.dataset.classes[1:]
         return [name for name, p, n in zip(names, present, predicted, strict=True) if p and not n]
+
+    def of_classes(self) -> dict[str, float]:
+        """``val_dice.NAME`` of each class above 0 in the last validation; empty where there is one class."""
+        if self.mean is None:
+            return {}
+        from keras.ops import convert_to_numpy
+
+        dice = convert_to_numpy(self.mean.of_classes())
+        names = self.data.dataset.classes[1:]
+        return {class_column(name): float(one) for name, one in zip(names, dice, strict=True)}
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
