@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dmf_cli import __version__
+from dmf_cli.cli._experiment import note_left_out
 from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.errors import UsageError
 
@@ -23,6 +24,8 @@ def run(arguments: Sequence[str]) -> int:
 
         print(_train_help.text(composed), end="")
         return 0
+    if not _is_hydras(options):
+        note_left_out(composed)
     if (options.multirun or options.dry_run) and not (options.cfg or _is_hydras(options)):
         from dmf_cli.cli import _sweep
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import interrupts
+from dmf_cli.cli._experiment import note_left_out
 from dmf_cli.cli._parser import Parser
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.tune import study as studies
 
     plan = studies.plan(words)
+    choices = [f"{one.key}={','.join(one.choices)}" for one in plan.space.dimensions if one.choices]
+    note_left_out([*plan.words, *choices])
     with studies.opened(plan) as study:
         return search(plan, study)
 

@@ -165,7 +165,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
             given: Any = OmegaConf.to_container(settings.hydra.overrides, resolve=False)
             sweeper: Any = OmegaConf.to_container(settings.hydra.sweeper, resolve=False)
             params = sweeper.get("params") or {}
-            words = [*(f"{key}={value}" for key, value in params.items()), *given["task"]]
+            task = [word for word in _as_hydra(overrides) if word not in given["hydra"]]
+            words = [*(f"{key}={value}" for key, value in params.items()), *task]
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
             jobs = BasicSweeper.split_arguments(parsed, None)[0]
     except messages.COMPOSE_ERRORS as error:
@@ -175,11 +176,60 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
 @contextlib.contextmanager
 def loaded(overrides: Sequence[str]) -> Iterator[tuple[Any, Any]]:
-    """Hydra's config loader, and the config of a whole sweep: without its choices, with ``hydra``."""
+    """Hydra's config loader, and the config of a whole sweep: without its choices, with ``hydra``.
+
+    It has the default option of a group that is swept, so keys of groups are left to the jobs.
+    """
     from hydra.types import RunMode
 
+    words = [word for word in _as_hydra(overrides) if not _is_of_group(word)]
     with _hydra() as loader:
-        yield loader, loader.load_configuration(paths.ROOT_CONFIG, list(overrides), RunMode.MULTIRUN)
+        yield loader, loader.load_configuration(paths.ROOT_CONFIG, words, RunMode.MULTIRUN)
+
+
+def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Experiment -> its keys that are not used, as an option of their group is typed; without typed keys.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from dmf_cli.config import loader, messages
+
+    words = _as_hydra(overrides)
+    typed = {word.partition("=")[0] for word in words}
+    if loader.EXPERIMENT not in typed or not loader.typed_groups(words):
+        return {}
+    rest = [word for word in words if word.partition("=")[0] != loader.EXPERIMENT]
+    found = {}
+    try:
+        for experiment in _each([word for word in words if word not in rest][-1]):
+            with loaded([*rest, experiment]) as (used, _):
+                found[experiment] = {key: v for key, v in used.left_out.items() if key not in typed}
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides, base(overrides)) from error
+    return {experiment: gone for experiment, gone in found.items() if gone}
+
+
+def _each(word: str) -> list[str]:
+    """The words that a choice stands for: ``seed=0,1`` is ``seed=0`` and ``seed=1``."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    with _hydra() as loader:
+        (parsed,) = OverridesParser.create(config_loader=loader).parse_overrides([word])
+        values = parsed.sweep_string_iterator() if parsed.is_sweep_override() else None
+        return [word] if values is None else [f"{parsed.key_or_group}={value}" for value in values]
+
+
+def _as_hydra(overrides: Sequence[str]) -> list[str]:
+    from dmf_cli.config import loader
+
+    return [loader.as_hydra(word) for word in overrides]
+
+
+def _is_of_group(word: str) -> bool:
+    """Whether an override is of a key of a group, as ``weighting.warmup=2``."""
+    group, dot, _ = word.lstrip("+~").partition("=")[0].partition(".")
+    return bool(dot) and group in paths.groups()
 
 
 def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:

@@ -30,17 +30,21 @@ class Loader(ConfigLoaderImpl):
 
     _typed: frozenset[str] = frozenset()  # groups whose option the overrides choose
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.left_out: dict[str, Any] = {}  # of experiments, by the last call: dotted keys and values
+
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
         words = [as_hydra(word) for word in overrides]
-        self._typed = frozenset(typed_groups(words))
+        self._typed, self.left_out = frozenset(typed_groups(words)), {}
         return super()._load_configuration_impl(config_name, words, *args, **options)
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
         if str(default.config_path).startswith(f"{EXPERIMENT}/") and isinstance(found.config, DictConfig):
-            _leave_out(found.config, self._typed)
+            self.left_out |= _leave_out(found.config, self._typed)
         return found
 
 
@@ -67,17 +71,27 @@ def typed_groups(words: Sequence[str]) -> list[str]:
     return [group for group in paths.groups() if group in keys and group != EXPERIMENT]
 
 
-def _leave_out(body: DictConfig, groups: frozenset[str]) -> None:
-    """Remove the keys that an experiment sets or sweeps in ``groups``.
+def _leave_out(body: DictConfig, groups: frozenset[str]) -> dict[str, Any]:
+    """Remove the keys that an experiment sets or sweeps in ``groups``; what they were.
 
     Where it sweeps over the options of a group itself, its keys of that group are meant for all of them: they
     stay, for the jobs of its own sweep are words as typed ones are.
     """
     params = OmegaConf.select(body, "hydra.sweeper.params")
-    swept = {str(key) for key in params or ()}
+    swept, gone = [str(key) for key in params or ()], dict[str, Any]()
+    said: Any = OmegaConf.to_container(body, resolve=False)
     with open_dict(body):
-        for group in groups - swept:
-            body.pop(group, None)
+        for group in sorted(groups - set(swept)):
+            if group in body:
+                gone |= _leaves(said[group], f"{group}.")
+                body.pop(group)
             for key in swept:
                 if key.startswith(f"{group}."):
-                    params.pop(key)
+                    gone[key] = params.pop(key)
+    return gone
+
+
+def _leaves(node: Any, prefix: str) -> dict[str, Any]:
+    if not isinstance(node, dict) or not node:
+        return {prefix.rstrip("."): node}
+    return {key: value for name in node for key, value in _leaves(node[name], f"{prefix}{name}.").items()}

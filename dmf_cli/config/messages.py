@@ -17,7 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 from dmf_cli import hints
-from dmf_cli.config import expression, keys, meant, paths
+from dmf_cli.config import expression, keys, meant, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError, suggest
 
@@ -91,7 +91,7 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     text = str(error) or str(error.__cause__ or "")
     unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if unknown and not unknown[1].startswith("hydra."):
-        return no_such_key(unknown[1], config)
+        return _elsewhere(unknown[1], overrides, config) or no_such_key(unknown[1], config)
     where = getattr(error, "full_key", None) or "a value"
     unset = re.search(r"Environment variable '([^']+)' not found", text)
     if unset:
@@ -111,6 +111,22 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     if "Config group override" in text:
         return _no_option(overrides)
     return ConfigError(_one_line(error))
+
+
+def _elsewhere(key: str, overrides: Sequence[str], config: Any) -> ConfigError | None:
+    """The error for a key that the chosen option of its group lacks and others have; None if none has it."""
+    group = key.partition(".")[0]
+    if group not in (*schema.NAMED, *schema.FREE) or group == "loss":
+        return None
+    having = [option for option in paths.options(group) if key in keys.meanings({group: option})]
+    if not having:
+        return None
+    typed = [word.lstrip("+") for word in overrides if word.lstrip("+").startswith(f"{group}=")]
+    chosen = typed[-1] if typed else f"{group}={config[group]['name']}" if config else f"this {group}"
+    return ConfigError(
+        f"unknown key {key!r}: {chosen} has no such key; leave it out, or use one that has it: {group}="
+        f"{', '.join(having)}"
+    )
 
 
 def no_such_key(key: str, config: Any) -> ConfigError:

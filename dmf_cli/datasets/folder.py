@@ -17,6 +17,7 @@ from PIL import Image
 from dmf_cli import _lookup, hints
 from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets import bad, coding, dicom, grouping, mask_report, mask_values, planes
+from dmf_cli.datasets.accents import twin
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.decode import (
@@ -304,8 +305,7 @@ def _existing(name: str, folder: str | Path | None) -> Path:
         raise DatasetError(f"dataset={name} needs its folder: add dataset.dir=PATH")
     root = Path(folder).expanduser()
     if not root.is_dir():
-        close = _similar(root)
-        hint = f"did you mean {close}?" if close else "give the folder of its images"
+        hint = _similar(root) or "give the folder of its images"
         raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
     return root
 
@@ -360,14 +360,16 @@ def not_there(config: Mapping[str, Any]) -> str:
     prepare = hints.command("data", "prepare", f"dataset={name}")
     if config.get("dir"):
         close = _similar(folder)
-        hint = f"did you mean {close}? " if close else ""
+        hint = f"{close} " if close else ""
         return f"dataset.dir={config['dir']} is not a folder: {hint}`{prepare}` says how to get {name}"
     return f"{name} is not there ({folder}): get it by `{prepare}`, or give its folder, dataset.dir=PATH"
 
 
-def _similar(folder: Path) -> Path | None:
-    """The folder beside ``folder`` whose name is closest to its name."""
+def _similar(folder: Path) -> str:
+    """``did you mean PATH?`` of the folder beside ``folder`` that is called most alike, or nothing."""
+    if (other := twin(folder)) is not None:
+        return f"did you mean {other}, with its accents written otherwise?"
     parent = folder.parent
     beside = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
     close = difflib.get_close_matches(folder.name, beside, n=1, cutoff=0.75)
-    return parent / close[0] if close else None
+    return f"did you mean {parent / close[0]}?" if close else ""

@@ -5,12 +5,12 @@ Names and counts decide where they are clear; where they are not, an error asks 
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
+from dmf_cli.datasets.accents import plain
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.pairs import Pair
 from dmf_cli.errors import ConfigError, UnknownNameError
@@ -182,7 +182,7 @@ def _unclear(names: Sequence[str]) -> ConfigError:
 def _is_folder(pair: Pair, name: str) -> bool:
     """Whether the stratum is the folder of the image, and not a class that was given."""
     folder = PurePosixPath(pair.id).parent.as_posix()
-    return unicodedata.normalize("NFC", pair.stratum) == (name if folder == "." else folder)
+    return pair.stratum == (plain(name) if folder == "." else folder)
 
 
 def _by_name(pairs: Sequence[Pair]) -> list[tuple[str, str]]:

@@ -6,13 +6,12 @@ import fnmatch
 import functools
 import glob
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from dmf_cli.datasets.accents import both_names, other_forms, with_form
+from dmf_cli.datasets.accents import both_names, matching, other_forms, plain, with_form
 from dmf_cli.datasets.suffixes import SUFFIXES, is_image
 from dmf_cli.datasets.table import read_table, row_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError, suggest
@@ -58,7 +57,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
     _check(patterns)
     rows = read_table(root, patterns.table) if patterns.table else None
     named = {file: _fields(root, file, patterns, rows) for file in image_files(root, patterns)}
-    strata = {file: fields.get("class") or fields["folder"] or name for file, fields in named.items()}
+    strata = {file: plain(fields.get("class") or fields["folder"] or name) for file, fields in named.items()}
     chosen = _of_strata(named, strata, patterns.strata)
     if left_out is not None:
         left_out.update(Counter(strata.values()) - Counter(strata[file] for file in chosen))
@@ -70,7 +69,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
     _check_masks(root, masks, patterns, looked)
     others = {file: pattern for file, pattern in looked.items() if file not in masks}
     _check_claims(root, masks, looked, others | _excluded(root, patterns, rows, masks), find, patterns.masks)
-    patients = {file: named[file].get("patient", "") for file in chosen}
+    patients = {file: plain(named[file].get("patient", "")) for file in chosen}
     return sorted(
         Pair(identity(root, file), strata[file], file, masks[file], patients[file]) for file in chosen
     )
@@ -78,7 +77,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
 
 def identity(root: Path, file: Path) -> str:
     """The path below ``root`` without suffix; macOS hands out decomposed accents, other systems do not."""
-    return unicodedata.normalize("NFC", file.relative_to(root).with_suffix("").as_posix())
+    return plain(file.relative_to(root).with_suffix("").as_posix())
 
 
 def unclaimed_masks(root: Path, patterns: Patterns, name: str) -> list[Path]:
@@ -94,7 +93,7 @@ def files_like_masks(root: Path, patterns: Patterns) -> list[Path]:
     pattern = re.sub(r"[{][^{}]*[}]", "*", patterns.masks.replace("{folder}/", "**/"))
     # A field beside a star is one star: two of them stand for folders.
     pattern = "/".join(part if part == "**" else re.sub(r"[*]+", "*", part) for part in pattern.split("/"))
-    return sorted(p for p in root.glob(pattern) if is_image(p.relative_to(root)) and p.is_file())
+    return sorted(p for p in matching(root, pattern) if is_image(p.relative_to(root)) and p.is_file())
 
 
 def _check(patterns: Patterns) -> None:
@@ -116,7 +115,7 @@ def _check(patterns: Patterns) -> None:
 
 def image_files(root: Path, patterns: Patterns) -> list[Path]:
     """The images of all strata; raises ``DatasetError`` if there are none."""
-    every = [p for p in root.glob(patterns.images) if p.is_file()]
+    every = [p for p in matching(root, patterns.images) if p.is_file()]
     hidden = excluded(root, patterns.exclude)
     matched = [p for p in every if p not in hidden]
     if every and not matched:
@@ -141,7 +140,7 @@ def excluded(root: Path, exclude: str | None) -> set[Path]:
     """What ``exclude`` matches; a pattern without a folder is of names, wherever they are."""
     if not exclude:
         return set()
-    return set(root.glob(exclude) if "/" in exclude else root.rglob(exclude))
+    return set(matching(root, exclude if "/" in exclude else f"**/{exclude}"))
 
 
 def _nearby(root: Path, pattern: str) -> str:
@@ -172,7 +171,7 @@ def _parsed(root: Path, file: Path, parse: str | None) -> dict[str, str]:
     if parse is None:
         return {}
     try:
-        match = re.fullmatch(parse, identity(root, file))
+        match = re.fullmatch(plain(parse), identity(root, file))  # ids are NFC
     except re.error as error:
         raise ConfigError(f"dataset.parse={parse!r} is no regular expression: {error}") from None
     if match is None:
@@ -185,6 +184,7 @@ def _parsed(root: Path, file: Path, parse: str | None) -> dict[str, str]:
 
 def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequence[str] | None) -> list[Path]:
     present = sorted(set(strata.values()))
+    wanted = None if wanted is None else [plain(str(stratum)) for stratum in wanted]
     for stratum in wanted or ():
         if stratum not in present:
             raise DatasetError(
@@ -291,7 +291,7 @@ def _excluded(
     """Images that ``exclude`` leaves out, with the patterns of their masks; its masks are no images."""
     taken, found = {mask for several in masks.values() for mask in several}, {}
     hidden = excluded(root, patterns.exclude) - taken
-    for file in hidden.intersection(root.glob(patterns.images)) if hidden else ():
+    for file in hidden.intersection(matching(root, patterns.images)) if hidden else ():
         if is_image(file.relative_to(root)):
             with contextlib.suppress(DatasetError):  # it need not fit `parse`, nor have a row in the table
                 found[file] = _mask_pattern(patterns.masks, _fields(root, file, patterns, rows))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.datasets import accents
 from dmf_cli.datasets.assign import Kind, Unit, deal
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.presence import Holds, represent
@@ -212,14 +213,16 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
         DatasetError: unreadable, an id that the dataset lacks, an image in two parts, or changed images.
     """
     content = read_split(path)
-    ids = [[str(name) for name in content[part]] for part in PARTS]
+    own = accents.speller(dataset.ids)
+    ids = [[own(str(name)) for name in content[part]] for part in PARTS]
     _check_ids(path, dataset, ids)
     index = {name: i for i, name in enumerate(dataset.ids)}
     if content.get("fingerprint") != dataset.fingerprint():
         listed = {name: index[name] for part in ids for name in part}
         made = "the run was started with" if same_content else f"split file {path} was made with"
         do = "start a new run" if same_content else "set split.file=null for a new split"
-        _check_images(dataset, listed, content.get("hashes", {}), made, do)
+        hashes = {own(name): found for name, found in content.get("hashes", {}).items()}
+        _check_images(dataset, listed, hashes, made, do)
         if same_content:
             raise DatasetError(
                 f"the list of images or the masks of {dataset.name} are not those that {made}: bring them "
@@ -239,7 +242,10 @@ def read_split(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DatasetError(f"split file {path} does not exist: set split.file=null for a new split") from None
+        there = accents.otherwise(Path(path))
+        raise DatasetError(
+            f"split file {path} does not exist{there}: set split.file=null for a new split"
+        ) from None
     except OSError as error:
         raise DatasetError(
             f"split file {path} cannot be read ({error.strerror or error}): {advice}"

@@ -1,10 +1,10 @@
 """What a CSV file beside the images tells of each: its class, its patient."""
 
 import csv
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
+from dmf_cli.datasets.accents import known, plain
 from dmf_cli.errors import ConfigError, DatasetError, suggest
 
 DELIMITERS = ",;\t"
@@ -32,14 +32,15 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
         )
     file = root / table["file"]
     rows = _rows(file)
-    columns = list(rows[0]) if rows else []
+    columns = known(rows[0] if rows else ())
     for name, column in table.items():
-        if name != "file" and column not in columns:
-            raise ConfigError(f"dataset.table.{name} is {column!r}: {suggest(column, columns)}")
-    fields = {name: column for name, column in table.items() if name not in OWN_KEYS}
+        if name != "file" and plain(column) not in columns:
+            raise ConfigError(f"dataset.table.{name} is {column!r}: {suggest(column, columns.values())}")
+    called = {name: columns[plain(column)] for name, column in table.items() if name != "file"}
+    fields = {name: column for name, column in called.items() if name not in OWN_KEYS}
     found: dict[str, dict[str, str]] = {}
     for row in rows:
-        key = _as_path(row[table["key"]] or "")
+        key = _as_path(row[called["key"]] or "")
         if key in found:
             raise DatasetError(f"{file} has two rows for {key!r}: keep one of them")
         found[key] = {name: (row[column] or "").strip() for name, column in fields.items()}
@@ -68,7 +69,7 @@ def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file
 
 def _as_path(text: str) -> str:
     """A key as paths are written here: ``./img\\a.png`` is ``img/a.png``; accents composed, as in ids."""
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/")).removeprefix("./")
+    return plain(text.strip().replace("\\", "/")).removeprefix("./")
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

@@ -117,15 +117,24 @@ class MeanDice(keras.metrics.Metric):
         for variable, sums in zip(kept, zip(*each, strict=True), strict=True):
             variable.assign_add(ops.cast(ops.stack(sums), self.dtype))
 
+    def of_classes(self) -> Any:
+        """The Dice of each class above 0 so far, ``(classes - 1,)``; NaN where it is undefined."""
+        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
+        return ops.where(self._known(), total / ops.where(count > 0.0, count, 1.0), math.nan)
+
     def result(self) -> Any:
         """The mean so far; NaN while no class is defined."""
-        total, count = ops.convert_to_tensor(self.total), ops.convert_to_tensor(self.count)
-        known = count > 0.0
-        if math.isnan(empty_score(self.empty)):
-            known = ops.logical_and(known, ops.convert_to_tensor(self.present) > 0.0)
-        dice = ops.where(known, total / ops.where(count > 0.0, count, 1.0), 0.0)
+        known = self._known()
+        dice = ops.where(known, self.of_classes(), 0.0)
         classes = ops.sum(ops.cast(known, dice.dtype))
         return ops.where(classes > 0.0, ops.sum(dice) / ops.maximum(classes, 1.0), math.nan)
+
+    def _known(self) -> Any:
+        """Which classes have a Dice that is defined."""
+        known = ops.convert_to_tensor(self.count) > 0.0
+        if math.isnan(empty_score(self.empty)):
+            known = ops.logical_and(known, ops.convert_to_tensor(self.present) > 0.0)
+        return known
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor, for saving."""

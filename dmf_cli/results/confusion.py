@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dmf_cli.results import _latex
 from dmf_cli.results._text import markdown_row, markdown_text
 
 if TYPE_CHECKING:
@@ -24,10 +25,13 @@ Rows = list[list[str]]
 
 def sections(summary: Mapping[str, Any]) -> dict[str, tuple[list[str], Rows]]:
     """Heading -> (columns, rows of text), lesions first; empty for one class and for runs of version 0.1."""
-    found = summary.get("confusion") or {}
     names = list(summary.get("classes", ()))
     made = {"lesions": _lesions, "pixels": _pixels}
-    return {HEADINGS[kind]: make(found[kind], names) for kind, make in made.items() if kind in found}
+    return {HEADINGS[kind]: made[kind](summary["confusion"][kind], names) for kind in _kinds(summary)}
+
+
+def _kinds(summary: Mapping[str, Any]) -> list[str]:
+    return [kind for kind in HEADINGS if kind in (summary.get("confusion") or {})]
 
 
 def records(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
@@ -59,6 +63,21 @@ def markdown(summary: Mapping[str, Any]) -> list[str]:
         lines += [f"## {markdown_text(heading)}", "", markdown_row(columns)]
         lines += ["|:--" + "|--:" * (len(columns) - 1) + "|", *map(markdown_row, rows), ""]
     return lines
+
+
+def latex(summary: Mapping[str, Any], name: str, title: str) -> str:
+    """The tables for a paper, lesions first; empty where there are none.
+
+    Args:
+        summary: of several classes.
+        name: of the split; ``\\label{tab:test-lesions}``.
+        title: what the figures depend on, which stands behind the heading in each caption.
+    """
+    made = []
+    for kind, (heading, (columns, rows)) in zip(_kinds(summary), sections(summary).items(), strict=True):
+        caption, comments = f"{heading}. {title}.", [NOTE] if kind == "lesions" else []
+        made.append(_latex.table(caption, columns, {"": rows}, label=f"tab:{name}-{kind}", comments=comments))
+    return "\n".join(made)
 
 
 def render(summary: Mapping[str, Any]) -> "Table | None":

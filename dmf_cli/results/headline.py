@@ -18,6 +18,7 @@ from dmf_cli.results.summary import OF_ALL_CLASSES
 MEAN, UNION = "mean", "foreground"
 MONITORS = {MEAN: "val_mean_dice", UNION: "val_foreground_dice"}
 OBJECTIVE = "val_objective"
+CLASS_DICE = "val_dice."  # of one class, in epochs.csv
 _OF_CLASSES = "class."
 _COUNTS = ("lesions", "lesions_found")
 
@@ -39,6 +40,11 @@ def monitor(classes: int) -> str:
         classes: of the dataset, background included.
     """
     return MONITORS[MEAN if classes > 2 else UNION]
+
+
+def class_column(name: str) -> str:
+    """The column of ``epochs.csv`` with the validation Dice of the class ``name``: ``val_dice.benign``."""
+    return f"{CLASS_DICE}{' '.join(name.split())}"
 
 
 def automatic_monitor(config: Mapping[str, Any]) -> str:

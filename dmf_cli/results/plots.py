@@ -16,6 +16,8 @@ from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.results.step_plots import insight, shares
 from dmf_cli.results.step_plots import weights as weights
 
+MOST_CLASSES = 5  # above 0, whose curves can be told apart beside those of all together
+
 
 def plot_run(run: RunFolder) -> None:
     """``losses metrics weights shares``, and ``insight`` if recorded, as PNG; nothing before the first epoch.
@@ -89,8 +91,7 @@ def metrics(epochs: Columns, best: Mapping[str, Any]) -> Figure:
         epochs: columns of ``epochs.csv``.
         best: ``{"epoch": ..., MONITOR: value}`` of ``status.json``; may be empty.
     """
-    names = [name for name in epochs if name.startswith("val_") and not name.startswith("val_loss.")]
-    names = [name for name in names if name != "val_objective"]
+    names = validated(epochs)
     rates = look.finite(epochs.get("learning_rate", []))
     changes = len(rates) > 1 and np.nanmax(rates) > 1.001 * np.nanmin(rates)
     figure = Figure(figsize=(7.2, 5.4 if changes else 4.0))
@@ -123,6 +124,16 @@ def _mark_best(axes: Axes, epochs: Columns, best: Mapping[str, Any]) -> None:
         axes.plot(epoch, value, "o", color=look.COLOURS[0], markersize=6)
 
 
+def validated(epochs: Columns) -> list[str]:
+    """The columns of ``epochs`` with a validation metric, without the classes where there are too many."""
+    names = [name for name in epochs if name.startswith("val_") and not name.startswith("val_loss.")]
+    classes = [name for name in names if name.startswith(headline.CLASS_DICE)]
+    crowded = classes if len(classes) > MOST_CLASSES else []
+    return [name for name in names if name not in (headline.OBJECTIVE, *crowded)]
+
+
 def metric(column: str) -> str:
-    """``val_foreground_dice`` as people write it."""
+    """``val_foreground_dice`` as people write it; ``Dice of benign`` of one class."""
+    if column.startswith(headline.CLASS_DICE):
+        return f"Dice of {column.removeprefix(headline.CLASS_DICE)}"
     return column.removeprefix("val_").replace("_", " ").replace("dice", "Dice")

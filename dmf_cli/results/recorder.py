@@ -50,7 +50,7 @@ def read(file: Path) -> Columns:
         RunFolderError: the file cannot be read, or a row other than the last is damaged.
     """
     header, *rows = _whole_lines(file) or [""]
-    names = header.split(",")
+    names = _names(header)
     values = []
     for number, row in enumerate(rows, start=2):
         try:
@@ -75,7 +75,7 @@ def truncate(file: Path, epoch: int) -> None:
         if file.exists():
             write_atomic(file, "")  # not even the header was whole
         return
-    names = header.split(",")
+    names = _names(header)
     if "epoch" not in names:
         raise RunFolderError(f"{file} has no column 'epoch' but {header[:60]!r}: the run folder is damaged")
     kept = [row for row in rows if _is_up_to(row, names, epoch)]
@@ -107,6 +107,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _header(file: Path) -> list[str]:
     with file.open(encoding="utf-8", newline="") as handle:
         return next(csv.reader(handle), [])
+
+
+def _names(header: str) -> list[str]:
+    """A name may hold a comma, as that of a class does at times."""
+    return next(csv.reader([header]), [""])
 
 
 def _whole_lines(file: Path) -> list[str]:

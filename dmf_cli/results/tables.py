@@ -42,7 +42,7 @@ LEGEND = (
 
 def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
     """``NAME_per_image.csv`` and ``NAME_summary.{json,csv,md,tex}`` in ``folder``, each whole or not at all;
-    of several classes ``NAME_confusion.csv`` too.
+    of several classes ``NAME_confusion.{csv,tex}`` too.
 
     Args:
         folder: an existing folder.
@@ -63,6 +63,7 @@ def write_metrics(folder: Path, name: str, evaluation: "Evaluation") -> None:
     }
     if cells := list(confusion.records(summary)):
         contents[f"{name}_confusion.csv"] = csv_text(("counted", "truth", "predicted", "count"), cells)
+        contents[f"{name}_confusion.tex"] = confusion.latex(summary, name, title(summary))
     for file, content in contents.items():
         write_atomic(folder / file, content)
 
@@ -163,8 +164,10 @@ def _trivial(summary: dict[str, Any]) -> list[str]:
     name = max(scores, key=lambda name: -1.0 if math.isnan(scores[name]) else scores[name])
     if math.isnan(network) or math.isnan(scores[name]) or network > scores[name]:
         return []
+    union = "foreground Dice (union of the classes)" if len(summary["classes"]) > 2 else "Dice"
     return [
-        f"WARNING: Dice {_number(network)} is not above that of predicting {name} ({_number(scores[name])})"
+        f"WARNING: {union} {_number(network)} is not above that of predicting {name} "
+        f"({_number(scores[name])})"
     ]
 
 

@@ -62,14 +62,14 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
 
     Args:
         overrides: of the command line.
-        note: told what takes a while.
+        note: told what takes a while, and which keys do not hold for all jobs.
 
     Raises:
         ConfigError: an override or a value of any job is wrong, or two jobs want one folder.
         RunFolderError: ``run_dir`` of a job is something else already.
         DatasetError: the images of a job cannot be read.
     """
-    from dmf_cli.config import composer
+    from dmf_cli.config import composer, partial
 
     for word in overrides:
         if word.lstrip("+").startswith(PARAMS):
@@ -79,14 +79,17 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     sweep = composer.sweep(overrides)
     if not sweep.jobs:
         raise ConfigError(f"{_empty(overrides)}: no value, so there is no job to run")
-    labels = differing(sweep.jobs)
-    for key in labels[0] if labels else ():
+    applied = partial.apply(sweep.jobs, sweep.hydra)
+    for line in applied.notes:
+        note(line)
+    labels = differing(applied.jobs)
+    for key in dict.fromkeys(key for label in labels for key in label):
         if key.partition(".")[0] == "sweep":
             raise ConfigError(f"{key} differs between the jobs: it is of the whole sweep, give one value")
-    if len(sweep.jobs) > MANY:
-        note(f"composing and checking {len(sweep.jobs)} jobs")
+    if len(applied.jobs) > MANY:
+        note(f"composing and checking {len(applied.jobs)} jobs")
     jobs = []
-    for number, (words, label) in enumerate(zip(sweep.jobs, labels, strict=True), start=1):
+    for number, (words, label) in enumerate(zip(applied.jobs, labels, strict=True), start=1):
         config = composer.compose([*words, *sweep.hydra])
         jobs.append(Job(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
@@ -134,11 +137,11 @@ def _empty(overrides: Sequence[str]) -> str:
 
 
 def differing(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
-    """Key -> value for each job, of the overrides that are not the same in all of them."""
+    """Key -> value for each job, of its overrides that are not the same in all of them."""
     given = [dict(word.split("=", 1) for word in job) for job in jobs]
     keys = dict.fromkeys(key for job in given for key in job)
     varying = [key for key in keys if len({job.get(key) for job in given}) > 1]
-    return [{key.lstrip("+"): job.get(key, "") for key in varying} for job in given]
+    return [{key.lstrip("+"): job[key] for key in varying if key in job} for job in given]
 
 
 def distinct_settings(configs: Sequence[Mapping[str, Any]], by: Sequence[str] | None = None) -> int:

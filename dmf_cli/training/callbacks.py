@@ -55,6 +55,7 @@ class EpochWriter(keras.callbacks.Callback):
         track: called with the row and its steps once both are on disk.
         stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
         unpredicted: the classes that the last validation held and never predicted.
+        of_classes: more columns of a row, with the values of the last validation.
 
     Attributes:
         best: value of ``monitor`` in the best epoch; None where it is undefined, and before the first.
@@ -71,9 +72,11 @@ class EpochWriter(keras.callbacks.Callback):
         stop: bool,
         track: Callable[[dict[str, Any], list[dict[str, float]]], None] | None = None,
         unpredicted: Callable[[], list[str]] = list,
+        of_classes: Callable[[], dict[str, float]] = dict,
     ) -> None:
         super().__init__()
         self.unpredicted, self.missing = unpredicted, list[str]()
+        self.of_classes = of_classes
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
         self.best: float | None = None
         self.best_epoch, self.objective = 0, math.nan
@@ -172,6 +175,7 @@ class EpochWriter(keras.callbacks.Callback):
             "aux": logs.get("aux", 0.0),
             **terms,
             **scores,
+            **self.of_classes(),
         }
 
     def _best(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dmf_cli.datasets.accents import otherwise, plain
 from dmf_cli.datasets.suffixes import SUFFIXES, counted, is_image, looks_like_image
 from dmf_cli.errors import DatasetError, RunFolderError
 
@@ -37,7 +38,9 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     known: dict[Path, tuple[Path, Path]] = {}  # a file that is given twice is one
     for path in paths:
         if not path.exists():
-            raise DatasetError(f"{path} does not exist: give images, or a folder that holds some")
+            raise DatasetError(
+                f"{path} does not exist{otherwise(path)}: give images, or a folder that holds some"
+            )
         alone = path.is_file()  # who names a file means it
         for file in [path] if alone else _images_below(path, exclude):
             known.setdefault(file.resolve(), (file, path.parent if alone else path))
@@ -90,15 +93,21 @@ def _read(file: Path, folder: Path) -> bool:
 def _images_below(folder: Path, exclude: str | None) -> list[Path]:
     """The files in ``folder`` that :func:`find` takes, sorted."""
     files = [file for file in _files(folder) if _read(file, folder)]
-    bare, results = {file.with_suffix("") for file in files}, _result_folders(folder)
+    bare, results = {_form(file.with_suffix("")) for file in files}, _result_folders(folder)
+    pattern = None if exclude is None else plain(exclude)
 
     def wanted(file: Path) -> bool:
         mask_of = MASK.fullmatch(file.stem)
-        is_mask = mask_of is not None and file.parent / mask_of[1] in bare
-        excluded = exclude is not None and file.match(exclude)
+        is_mask = mask_of is not None and _form(file.parent / mask_of[1]) in bare
+        excluded = pattern is not None and _form(file).match(pattern)
         return not (is_mask or excluded or results.intersection(file.resolve().parents))
 
     return [file for file in files if wanted(file)]
+
+
+def _form(file: Path) -> Path:
+    """``file`` in one form of its accents, to be compared."""
+    return Path(plain(str(file)))
 
 
 def _results_below(folder: Path) -> list[Path]:

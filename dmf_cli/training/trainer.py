@@ -16,6 +16,7 @@ from dmf_cli import datasets, hints, interrupts
 from dmf_cli.errors import ConfigError, DatasetError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
+from dmf_cli.results.headline import class_column
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import runtime, trackers
 from dmf_cli.training.display import Display
@@ -96,6 +97,7 @@ def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
     Raises:
         DatasetError: they are not.
     """
+    from dmf_cli.datasets.accents import plain
     from dmf_cli.datasets.splits import PARTS, read_split
 
     try:
@@ -106,7 +108,10 @@ def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
     file = used["split"].get("file")
     if file and file != stored["split"].get("file"):
         given, own = read_split(Path(file)), read_split(run.split_file)
-        if any(sorted(map(str, given[part])) != sorted(map(str, own[part])) for part in PARTS):
+        if any(
+            sorted(plain(str(name)) for name in given[part]) != sorted(plain(str(name)) for name in own[part])
+            for part in PARTS
+        ):
             raise DatasetError(
                 f"split.file={file} divides the images in another way than the run was started with: give "
                 "the same file, or start a new run"
@@ -231,6 +236,7 @@ class Session:
             stop=trainer["on_nonfinite"] == "stop",
             track=tracking.epoch,
             unpredicted=self.unpredicted,
+            of_classes=self.of_classes,
         )
         writer.note = note
         first = note["epoch"] if note else 0
@@ -267,6 +273,16 @@ class Session:
         present, predicted = (convert_to_numpy(v.value) for v in (self.mean.present, self.mean.predicted))
         names = self.data.dataset.classes[1:]
         return [name for name, p, n in zip(names, present, predicted, strict=True) if p and not n]
+
+    def of_classes(self) -> dict[str, float]:
+        """``val_dice.NAME`` of each class above 0 in the last validation; empty where there is one class."""
+        if self.mean is None:
+            return {}
+        from keras.ops import convert_to_numpy
+
+        dice = convert_to_numpy(self.mean.of_classes())
+        names = self.data.dataset.classes[1:]
+        return {class_column(name): float(one) for name, one in zip(names, dice, strict=True)}
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""

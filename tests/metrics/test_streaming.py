@@ -113,10 +113,13 @@ def test_the_mean_over_classes_is_that_of_the_tables(size, empty):
     matrices = np.stack(
         [metrics.confusion(t, p.argmax(-1), 4) for t, p in zip(labels, prediction, strict=True)]
     )
-    expected = summarize(matrices, ("background", "a", "b", "c"), empty=empty)["mean"]["dice"]["mean"]
+    tables = summarize(matrices, ("background", "a", "b", "c"), empty=empty)
+    expected = tables["mean"]["dice"]["mean"]
     metric = MeanDice(4, empty=empty)
     batches = [(truth[i : i + size], prediction[i : i + size]) for i in range(0, 7, size)]
     assert score(metric, *batches) == pytest.approx(expected)
+    each = [tables["classes"][name]["dice"]["mean"] for name in "abc"]
+    assert np.array(metric.of_classes()).tolist() == pytest.approx(each, nan_ok=True)
     seen = metrics.class_counts(matrices)
     assert np.array(metric.present).tolist() == (seen.truth > 0).sum(axis=0)[1:].tolist()
     assert np.array(metric.predicted).tolist() == (seen.predicted > 0).sum(axis=0)[1:].tolist()

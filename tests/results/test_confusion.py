@@ -53,6 +53,17 @@ def test_tables_and_csv():
     assert "| malignant | 1 | 0 | 0 | 1 |" in confusion.markdown(figures())
 
 
+def test_latex():
+    lesions, pixels = confusion.latex(figures(), "test", "d, test: 50 % of A & B").split("\n\n")
+    assert "\\label{tab:test-lesions}" in lesions
+    assert "\\label{tab:test-pixels}" in pixels
+    assert "\\caption{Confusion of lesions (rows: truth). d, test: 50 \\% of A \\& B.}" in lesions
+    assert "    malignant & 1 & 0 & 0 & 1 \\\\" in lesions.splitlines()
+    assert f"% {confusion.NOTE}" in lesions
+    assert confusion.NOTE not in pixels
+    assert "    malignant & 0.0 \\% & 66.7 \\% & 33.3 \\% & 3 \\\\" in pixels.splitlines()
+
+
 def test_it_is_in_the_terminal_if_small_and_of_one_class_nowhere():
     assert confusion.render(figures()) is not None
     many = {**figures(), "classes": {str(c): {} for c in range(confusion.MOST + 1)}}

@@ -292,3 +292,16 @@ def test_a_cosine_that_is_not_known_is_none_of_0_among_the_lowest():
     found = step_plots.pairs(recorded)
     assert "a and low" in found
     assert not {"a and none", "a and high"} & set(found)
+
+
+def test_the_classes_are_drawn_as_long_as_they_can_be_told_apart():
+    def drawn(count):
+        columns = epochs_of(["dice"], 2) | {f"val_dice.a_{c}": [0.5, NAN] for c in range(count)}
+        return plots.validated(columns)
+
+    assert drawn(2) == ["val_foreground_dice", "val_dice.a_0", "val_dice.a_1"]
+    assert drawn(plots.MOST_CLASSES + 1) == ["val_foreground_dice"]
+    assert plots.metric("val_dice.a_0") == "Dice of a_0"
+    assert plots.metric("val_foreground_dice") == "foreground Dice"
+    figure = plots.metrics(epochs_of(["dice"], 2) | {"val_dice.a_0": [0.5, NAN]}, {})
+    assert "Dice of a_0" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

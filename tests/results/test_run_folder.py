@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dmf_cli.errors import RunFolderError
+from dmf_cli.results import headline
 from dmf_cli.results.atomic import told
 from dmf_cli.results.run_folder import RunFolder, write_atomic
 
@@ -351,3 +352,13 @@ def test_a_run_that_was_moved_away_is_told(run):
     run.path.rename(run.path.with_name("moved"))
     refused(lambda: run.append_epoch(ROW), "epochs.csv", "folder is gone")
     refused(lambda: run.write_status("running"), "folder is gone")
+
+
+def test_names_of_columns_may_hold_a_comma_and_a_quote(tmp_path):
+    """Classes are called as their owners like, such as "cyst, simple"."""
+    run = RunFolder.claim(tmp_path / "run")
+    column = headline.class_column('cyst,\n"simple"')
+    for epoch in (1, 2):
+        run.append_epoch({"epoch": epoch, column: 0.5})
+    run.truncate_after(1)
+    assert run.read_epochs() == {"epoch": [1], 'val_dice.cyst, "simple"': [0.5]}

@@ -52,6 +52,7 @@ def written(tmp_path):
 def test_the_files(written):
     assert sorted(path.name for path in written.iterdir()) == [
         "test_confusion.csv",
+        "test_confusion.tex",
         "test_per_image.csv",
         "test_summary.csv",
         "test_summary.json",
@@ -118,7 +119,7 @@ def test_latex_is_escaped(written):
 def test_latex_compiles(written):
     source = (
         r"\documentclass[twocolumn]{article}\usepackage{booktabs}"
-        r"\begin{document}\input{test_summary.tex}\end{document}"
+        r"\begin{document}\input{test_summary.tex}\input{test_confusion.tex}\end{document}"
     )
     (written / "page.tex").write_text(source)
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
@@ -188,6 +189,14 @@ def test_a_network_that_is_not_above_the_trivial_ones_is_called_out():
     broken.summary["foreground"]["dice"]["mean"] = 0.01
     text = " ".join(printed(broken, 80).split())
     assert "WARNING: Dice 0.010 is not above that of predicting everything" in text
+
+
+def test_that_warning_names_the_union_where_there_are_several_classes():
+    """Its figure is not the headline then, which is the mean over classes."""
+    broken = evaluation(("background", "benign", "malignant"))
+    broken.summary["foreground"]["dice"]["mean"] = 0.01
+    said = " ".join(tables.warnings(broken.summary))
+    assert "WARNING: foreground Dice (union of the classes) 0.010 is not above that of predicting" in said
 
 
 @pytest.mark.parametrize(

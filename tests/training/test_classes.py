@@ -12,7 +12,7 @@ from dmf_cli import config as configs
 from dmf_cli.datasets.folder import FolderDataset
 from dmf_cli.errors import ConfigError
 from dmf_cli.results import identity, tables
-from dmf_cli.results.report import reading, run_page
+from dmf_cli.results.report import reading, run_charts, run_page
 from dmf_cli.training import data, trackers, trainer
 from tests.training.conftest import TINY
 
@@ -66,6 +66,16 @@ def test_the_mean_over_classes_chooses_the_best_epoch(three):
     best = max(float(row["val_mean_dice"]) for row in epochs)
     assert status["best"]["val_mean_dice"] == pytest.approx(best)
     assert configs.load_run(three)["trainer"]["monitor"] == "val_mean_dice"
+
+
+def test_each_epoch_has_the_dice_of_each_class(three):
+    epochs = rows(three / "epochs.csv")
+    assert list(epochs[0])[-2:] == ["val_dice.benign", "val_dice.malignant"]
+    for row in epochs:
+        each = [float(row[f"val_dice.{name}"]) for name in ("benign", "malignant")]
+        assert float(row["val_mean_dice"]) == pytest.approx(np.mean(each))
+    charts = {chart.key: chart for chart in run_charts.of_epochs(reading.read(three))}
+    assert "Dice of malignant" in charts["metrics"].caption
 
 
 def test_each_part_has_every_class(three):
@@ -130,6 +140,13 @@ def test_a_summary_and_a_table_of_version_0_1_are_read(three, tmp_path):
         writer.writeheader()
         writer.writerows(per_image)
     (old / "metrics/test_confusion.csv").unlink()
+    epochs = [
+        {k: v for k, v in row.items() if not k.startswith("val_dice.")} for row in rows(old / "epochs.csv")
+    ]
+    with (old / "epochs.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(epochs[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(epochs)
     facts = reading.read(old)
     page = run_page.context(facts)
     assert not facts.problems
@@ -161,6 +178,7 @@ def test_no_lesion_in_the_validation_leaves_the_choice_to_the_objective(tmp_path
     path = trainer.train(config(tmp_path / "run", place, *words, *stopped, classes="[background,lesion]"))
     epochs = rows(path / "epochs.csv")
     assert {row["val_foreground_dice"] for row in epochs} == {"nan"}
+    assert not any(column.startswith("val_dice.") for column in epochs[0])
     objectives = [float(row["val_objective"]) for row in epochs]
     status = json.loads((path / "status.json").read_text())
     best = status["best"]
@@ -224,6 +242,9 @@ def test_what_was_never_predicted_is_what_the_validation_held_and_never_got():
     session = types.SimpleNamespace(mean=metric, data=types.SimpleNamespace(dataset=dataset))
     assert trainer.Session.unpredicted(session) == ["b"]
     assert trainer.Session.unpredicted(types.SimpleNamespace(mean=None)) == []
+    dice = trainer.Session.of_classes(session)
+    assert dice == pytest.approx({"val_dice.a": 1.0, "val_dice.b": 0.0, "val_dice.c": math.nan}, nan_ok=True)
+    assert trainer.Session.of_classes(types.SimpleNamespace(mean=None)) == {}
 
 
 def test_each_part_that_lacks_a_class_is_named(tmp_path):

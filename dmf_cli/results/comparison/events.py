@@ -25,7 +25,7 @@ class EventRow:
         only: of these, on how many it never happened to the baseline; 0 for a baseline.
         baseline_only: images on which it happened to the baseline and never here.
         versus: difference of the counts to the baseline, tested like a score, but for ``p_images``, which is
-            an exact permutation over images here (with one seed each: McNemar's test); None for a baseline.
+            a permutation over images here (with one seed each: McNemar's test); None for a baseline.
     """
 
     group: Group
@@ -40,7 +40,7 @@ class EventRow:
     def significant(self) -> bool:
         """Whether neither seeds nor images would have made the difference by chance.
 
-        Events are rare, and a handful of images is far from normal: the exact test has to agree.
+        Events are rare, and a handful of images is far from normal: their permutation has to agree.
         """
         one = self.versus
         return one is not None and one.significant and one.p_images <= significance.ALPHA
@@ -117,7 +117,7 @@ def _events(
 
 
 def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
-    """With an exact test over images in place of Wilcoxon's, which needs more of them that differ."""
+    """With a permutation test over images in place of Wilcoxon's, which needs more of them that differ."""
     exact = [significance.paired_permutation(_differences(one, base)) for one, base in held]
     return [
         dataclasses.replace(result, p_images=p)

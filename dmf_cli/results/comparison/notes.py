@@ -1,7 +1,9 @@
 """What stands above and below the tables of a comparison: the answer first, then what the figures are."""
 
+import math
 from collections.abc import Sequence
 
+from dmf_cli.results.comparison import significance
 from dmf_cli.results.comparison.compare import Comparison, lower_is_better
 from dmf_cli.results.comparison.intervals import interval
 from dmf_cli.results.comparison.versus import Versus
@@ -33,8 +35,8 @@ def notes(comparison: Comparison) -> list[str]:
         return said
     return [
         *said,
-        f"p seeds: exact permutation of {_counted(found)}; p images: Wilcoxon over images, seeds averaged "
-        f"first, about these networks only; p both: {_both(found)}, as the "
+        f"p seeds: {_permutation(found)} of {_counted(found)}; p images: Wilcoxon over images, seeds "
+        f"averaged first, about these networks only; p both: {_both(found)}, as the "
         f"interval; {_corrected(found)}better or worse is said if p seeds and p both are .05 or less",
         *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
@@ -99,9 +101,20 @@ def _of_events(comparison: Comparison) -> list[str]:
     kinds = " and ".join(one.kind for one in comparison.events)
     several = ", each class of an image counts" if comparison.metric.startswith("mean.") else ""
     return [
-        f"{kinds}: counts a repetition{several}, and so are their differences; p images is an exact "
-        "permutation"
+        f"{kinds}: counts a repetition{several}, and so are their differences; p images is a permutation "
+        f"over images, exact up to {int(math.log2(significance.MOST))} that differ"
     ]
+
+
+def _permutation(found: Sequence[Versus]) -> str:
+    """``exact permutation``, unless there are too many ways to try all of them."""
+    drawn = {one.drawn for one in found}
+    if drawn == {False}:
+        return "exact permutation"
+    ways = f"{significance.MOST:,} random ways"
+    return (
+        f"permutation ({ways})" if drawn == {True} else f"permutation (exact, or {ways} where there are more)"
+    )
 
 
 def _both(found: Sequence[Versus]) -> str:

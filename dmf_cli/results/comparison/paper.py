@@ -129,7 +129,7 @@ def _tests(found: Sequence[Versus]) -> str:
     kinds = []
     pairs = [len(one.by_seed) for one in found if one.paired]
     if pairs:
-        drawn = 2 ** max(pairs) > significance.MOST
+        drawn = significance.drawn(max(pairs))
         test = "sign-flip permutation test"
         how = f"a {test} ({significance.MOST} random flips)" if drawn else f"an exact {test}"
         kinds.append(f"{how} over paired seeds")

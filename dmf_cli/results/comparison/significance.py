@@ -29,18 +29,30 @@ def wilcoxon(differences: np.ndarray) -> float:
 
 
 def paired_permutation(differences: np.ndarray) -> float:
-    """Two-sided exact sign-flip test of paired repetitions: the share of flips at least as extreme."""
+    """Two-sided sign-flip test of paired repetitions: the share of flips at least as extreme.
+
+    Exact up to 14 pairs; of more, :data:`MOST` flips are drawn, see :func:`drawn`.
+    """
     values = np.asarray(differences, np.float64)
-    signs, added = _signs(len(values)), int(2 ** len(values) > MOST)
+    signs, added = _signs(len(values)), int(drawn(len(values)))
     extreme = int(np.sum(np.abs(signs @ values) >= abs(values.sum()) - TIE))
     # Of flips that are drawn, the one that was seen is one more.
     return (added + extreme) / (added + len(signs))
 
 
+def drawn(n: int, other: int | None = None) -> bool:
+    """Whether a permutation test of ``n`` pairs, or of ``n`` against ``other``, draws some of its ways."""
+    return _ways(n, other) > MOST
+
+
+def _ways(n: int, other: int | None) -> int:
+    return 2**n if other is None else math.comb(n + other, n)
+
+
 @functools.lru_cache(maxsize=4)
 def _signs(n: int) -> np.ndarray:
     """Every way to flip the signs of ``n`` differences, or ``MOST`` of them."""
-    if 2**n > MOST:
+    if drawn(n):
         return np.random.default_rng(0).choice((1.0, -1.0), (MOST, n))
     return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
 
@@ -58,14 +70,14 @@ def unpaired_permutation(a: np.ndarray, b: np.ndarray) -> float:
     orders = _regroupings(len(pooled), n)
     extreme = int(np.sum(_welch(pooled[orders], n) >= observed * (1 - 1e-9)))
     # Of regroupings that are drawn, the one that was seen is one more.
-    added = int(math.comb(len(pooled), n) > MOST)
+    added = int(drawn(n, len(b)))
     return (added + extreme) / (added + len(orders))
 
 
 @functools.lru_cache(maxsize=8)
 def _regroupings(total: int, n: int) -> np.ndarray:
     """Orders of ``total`` repetitions, the first ``n`` of which are one side: all, or ``MOST`` of them."""
-    if math.comb(total, n) > MOST:
+    if drawn(n, total - n):
         rng = np.random.default_rng(0)
         return np.argsort(rng.random((MOST, total)), axis=1)
     every = set(range(total))
@@ -103,12 +115,16 @@ def unpaired(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
 
 
 def smallest_p(n: int, other: int | None = None) -> float:
-    """The smallest p that a permutation test of ``n`` pairs (or of ``n`` against ``other``) can give."""
-    if other is None:
-        return min(1.0, 2.0 / 2**n)
-    if min(n, other) < 2:
+    """The smallest p that a permutation test of ``n`` pairs (or of ``n`` against ``other``) can give.
+
+    Where ways are drawn it is that of none of them being as extreme, whatever their true share.
+    """
+    if other is not None and min(n, other) < 2:
         return 1.0
-    return min(1.0, (2.0 if n == other else 1.0) / math.comb(n + other, n))
+    if drawn(n, other):
+        return 1.0 / (1 + MOST)
+    twins = other is None or n == other  # the same difference with the other sign is as extreme
+    return min(1.0, (2.0 if twins else 1.0) / _ways(n, other))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -154,8 +170,11 @@ def rank_biserial(differences: np.ndarray) -> float:
 
 
 def seeds_to_reach(comparisons: int) -> int:
-    """Paired seeds from which the exact test can give .05 at all, after Holm over ``comparisons``."""
-    return next(n for n in itertools.count(1) if comparisons * smallest_p(n) <= ALPHA)
+    """Paired seeds from which the test can give .05 at all, after Holm over ``comparisons``.
+
+    More than ``MANY`` where no number of seeds does, as the ways that are drawn are too few.
+    """
+    return next((n for n in range(1, MANY + 1) if comparisons * smallest_p(n) <= ALPHA), MANY + 1)
 
 
 def seeds_needed(

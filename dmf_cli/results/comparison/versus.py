@@ -26,7 +26,7 @@ class Versus:
         shared: how many repetitions both have; not all of either side if unpaired.
         comparisons: settings that are held against a baseline, over which everything is corrected.
         p_images: Wilcoxon over images, repetitions averaged first; Holm.
-        p_seeds: over repetitions, Holm. Paired: exact permutation. Unpaired: the larger of a permutation of
+        p_seeds: over repetitions, Holm. Paired: permutation. Unpaired: the larger of a permutation of
             Welch's t and of his test, as neither needs the same spread on both sides; 1 with one repetition
             on a side.
         p_both: for new seeds and new images, from the same parts as the interval; Bonferroni like it.
@@ -49,6 +49,12 @@ class Versus:
     smallest_p: float
     effect: float
     effect_images: float
+
+    @property
+    def drawn(self) -> bool:
+        """Whether ``p_seeds`` is of permutations drawn by chance, as there are too many to try all."""
+        other = None if self.paired else len(self.baseline.means)
+        return significance.drawn(self.repetitions, other)
 
     @property
     def significant(self) -> bool:

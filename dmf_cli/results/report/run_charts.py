@@ -7,7 +7,7 @@ import numpy as np
 
 from dmf_cli.results import figure as look
 from dmf_cli.results import headline
-from dmf_cli.results.plots import metric
+from dmf_cli.results.plots import metric, validated
 from dmf_cli.results.recorder import Columns
 from dmf_cli.results.report import chart
 from dmf_cli.results.report.chart import Chart
@@ -86,8 +86,7 @@ def of_gradients(facts: Facts) -> list[Chart]:
 
 
 def _metrics(epochs: Columns, best: Mapping[str, Any]) -> Chart:
-    names = [name for name in epochs if name.startswith("val_") and not name.startswith("val_loss.")]
-    series = {metric(n): look.finite(epochs[n]) for n in names if n != "val_objective"}
+    series = {metric(name): look.finite(epochs[name]) for name in validated(epochs)}
     title = "Validation, mean over images at network resolution"
     made = _one(epochs, "metrics", title, series, wide=True, height=300)
     made.model.y_range.start, made.model.y_range.end = 0, 1

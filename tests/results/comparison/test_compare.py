@@ -171,6 +171,25 @@ def test_the_least_p_of_settings_with_unequal_seeds(finished):
     assert "p both: for new seeds and images" in notes
 
 
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ((14, 14), "p seeds: exact permutation of 14 pairs of repetitions, 0.00024 at least"),
+        ((15, 15), "p seeds: permutation (20,000 random ways) of 15 pairs of repetitions, 0.0001 at least"),
+        (
+            (15, 2),
+            "permutation (exact, or 20,000 random ways where there are more) of 15 pairs of repetitions or",
+        ),
+    ],
+)
+def test_permutations_that_are_drawn_are_not_called_exact(finished, seeds, said):
+    rng = np.random.default_rng(0)
+    for strategy, repeated in zip(("fixed", "mad", "var"), (max(seeds), *seeds), strict=True):
+        for seed in range(repeated):
+            folder = finished(f"{strategy}{seed}", rng.uniform(0.4, 0.6, 5), strategy, seed)
+    assert said in " ".join(tables.notes(compare([folder.parent], metric=DICE)))
+
+
 def test_folds_of_one_split_are_pooled(finished):
     for seed, fold in itertools.product(range(3), range(2)):
         images = {f"image {fold}{i}": 0.5 + 0.1 * i + 0.01 * seed for i in range(3)}

@@ -68,6 +68,16 @@ def test_smallest_p_is_what_the_tests_give_at_best():
         assert best == pytest.approx(significance.smallest_p(n, m))
 
 
+def test_the_least_p_of_permutations_that_are_drawn():
+    """20,000 of more than a million sign flips cannot show a p of 2 / 2^20."""
+    assert [significance.drawn(n) for n in (14, 15)] == [False, True]
+    assert [significance.drawn(7, 7), significance.drawn(9, 9)] == [False, True]
+    assert significance.smallest_p(14) == 2 / 2**14
+    assert significance.smallest_p(20) == significance.smallest_p(10, 10) == 1 / 20_001
+    assert significance.paired_permutation(np.arange(1.0, 41.0)) == significance.smallest_p(40)
+    assert significance.seeds_to_reach(2000) > significance.MANY
+
+
 def test_holm():
     np.testing.assert_allclose(significance.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
     np.testing.assert_allclose(significance.holm([0.01, math.nan]), [0.01, math.nan])

@@ -1,0 +1,32 @@
+"""What a command says of ``experiment=NAME`` where it is not used as it stands."""
+
+import sys
+from collections.abc import Sequence
+
+
+def note_left_out(overrides: Sequence[str]) -> None:
+    """One line for each experiment if an option that is typed takes the place of its keys of that group.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    if not any(word.lstrip("+").startswith("experiment=") for word in overrides):
+        return
+    from dmf_cli.config import composer
+
+    words = [word.lstrip("+") for word in overrides]
+    for experiment, gone in composer.left_out(overrides).items():
+        groups = {key.partition(".")[0] for key in gone}
+        typed = " ".join(word for word in words if word.partition("=")[0] in groups)
+        keys = ", ".join(f"{key}={_shown(value)}" for key, value in gone.items())
+        print(
+            f"note: as {typed} is typed, {experiment} is used without {keys}; type what you want to keep",
+            file=sys.stderr,
+        )
+
+
+def _shown(value: object) -> str:
+    """As it is typed."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(map(_shown, value))}]" if isinstance(value, list) else str(value)
