@@ -16,7 +16,7 @@ from dmf_cli.datasets.decode import MAX_PIXELS, Reading
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import ConfigError
 from dmf_cli.metrics import Full
-from dmf_cli.results import cases, identity, plots, tables
+from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
 from dmf_cli.training import inputs, runtime
 from dmf_cli.training.class_order import as_trained, trained_classes
@@ -47,7 +47,6 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
-    identity.check_unedited(run.path, configs.load_run(run.path))
     trained, config = (
         configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
     )

@@ -17,7 +17,7 @@ from dmf_cli.errors import ConfigError, DatasetError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import runtime, trackers
+from dmf_cli.training import runtime, starting, trackers
 from dmf_cli.training.display import Display
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def train(config: Config) -> Path:
     if config["run_dir"] is not None:
         places.check_free(Path(config["run_dir"]))
     trackers.check(config)
+    if config["model"].get("weights"):
+        starting.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
@@ -75,7 +77,6 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
             f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on "
             f"in a new run, `{hints.command('eval', run.path)}` scores it"
         )
-    identity.check_unedited(run.path, stored)
     used = configs.with_absolute_paths(config or stored)
     _check_moved(run, stored, used)
     from dmf_cli.training import extending
@@ -151,8 +152,6 @@ class Session:
         self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
         if config["model"].get("weights") and origin is None and not resumed:
-            from dmf_cli.training import starting
-
             self.weights = starting.start_from(self.model.network, config["model"]["weights"])
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes

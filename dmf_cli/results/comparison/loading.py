@@ -149,9 +149,7 @@ def config_of(path: Path) -> dict[str, Any]:
     from dmf_cli import config as configs
 
     try:
-        found = configs.load_run(path)
-        identity.check_unedited(path, found)
-        return found
+        return configs.load_run(path)
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
             raise RunFolderError(str(error)) from None
