@@ -18,7 +18,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.metrics import Full
 from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import inputs, runtime
+from dmf_cli.training import inputs, moved, runtime
 from dmf_cli.training.class_order import as_trained, trained_classes
 from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
@@ -50,9 +50,12 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     trained, config = (
         configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
     )
-    datasets.check_place(config["dataset"])  # before anything slow is imported
+    if config["dataset"] == trained["dataset"]:  # before anything slow is imported
+        moved.check_place(run, config, "eval")
+    datasets.check_place(config["dataset"])
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
+    trained = moved.at_new_places(run, trained, config, dataset)
     if config["dataset"] != trained["dataset"]:  # the run has seen its own
         options = image_options(config["dataset"])
         mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
