@@ -218,12 +218,23 @@ def _check_folder(plan: Plan) -> None:
         raise RunFolderError(
             f"study={plan.folder} is there already and is no study: give another one"
         ) from None
-    if not isinstance(found, dict) or found.get("search") != _described(plan)["search"]:
+    if not isinstance(found, dict) or not _is_same(found.get("search"), _described(plan)["search"]):
         raise ConfigError(f"study={plan.folder} is of another search (see {file}): give another study=PATH")
 
 
+def _is_same(found: Any, search: Mapping[str, Any]) -> bool:
+    """Whether ``found`` describes the same search: by its words, or by its id, which no place is part of."""
+    if not isinstance(found, Mapping) or {*found} - {"id"} != {*search} - {"id"}:
+        return False
+    differing = {key for key in search if found.get(key) != search[key]}
+    return differing <= {"id"} or differing == {"words"}
+
+
 def _described(plan: Plan) -> dict[str, Any]:
-    searched = {"words": list(plan.words), "space": [str(d) for d in plan.space.dimensions]}
+    from dmf_cli.results import identity
+
+    searched: dict[str, Any] = {"words": list(plan.words), "id": identity.run_id(plan.config)}
+    searched["space"] = [str(d) for d in plan.space.dimensions]
     return {"search": {**searched, "monitor": plan.monitor}, "trials": plan.trials, "pruner": plan.pruner}
 
 
