@@ -191,24 +191,26 @@ def opened(plan: Plan) -> Iterator[Any]:
     Raises:
         RunFolderError: the folder cannot be written to, is no study, or is at work.
         ConfigError: it is the study of another search.
+        DatasetError: the images cannot be read.
     """
     from dmf_cli.sweep.claim import Claim
 
     _check_optuna()  # before anything is left behind
-    _check_folder(plan)
+    described = _described(plan)
+    _check_folder(plan, described["search"])
     with told(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
     claim = Claim(plan.folder, "tune")
     if not claim.take():
         raise RunFolderError(f"{plan.folder}: another dmf tune works on this study; wait, or give study=PATH")
     try:
-        write_atomic(plan.folder / DESCRIPTION, json.dumps(_described(plan), indent=2) + "\n")
+        write_atomic(plan.folder / DESCRIPTION, json.dumps(described, indent=2) + "\n")
         yield _optuna(plan)
     finally:
         claim.release()
 
 
-def _check_folder(plan: Plan) -> None:
+def _check_folder(plan: Plan, search: Mapping[str, Any]) -> None:
     file = plan.folder / DESCRIPTION
     if not plan.folder.exists() or (plan.folder.is_dir() and not any(plan.folder.iterdir())):
         return
@@ -218,7 +220,7 @@ def _check_folder(plan: Plan) -> None:
         raise RunFolderError(
             f"study={plan.folder} is there already and is no study: give another one"
         ) from None
-    if not isinstance(found, dict) or not _is_same(found.get("search"), _described(plan)["search"]):
+    if not isinstance(found, dict) or not _is_same(found.get("search"), search):
         raise ConfigError(f"study={plan.folder} is of another search (see {file}): give another study=PATH")
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from dmf_cli import interrupts
 from dmf_cli.cli import tune
 from dmf_cli.cli.main import main
-from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.errors import ConfigError, DatasetError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.results import identity
 from dmf_cli.tune import study as studies
 
@@ -269,6 +269,18 @@ def test_a_study_of_images_that_were_moved_is_gone_on_with(stub, images, tmp_pat
     identity._fingerprint.cache_clear()
     with pytest.raises(ConfigError, match="is of another search"):
         search(moved(there, 2, f"study={first.folder}"), stub)
+
+
+def test_images_that_are_not_there_leave_no_study_behind(tmp_path):
+    words = [
+        "loss=dice+bce",
+        "dataset=folder",
+        f"dataset.dir={tmp_path / 'gone'}",
+        f"study={tmp_path / 'new'}",
+    ]
+    with pytest.raises(DatasetError, match="is not a folder"), studies.opened(studies.plan(words)):
+        raise AssertionError("opened")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_study_of_before_is_known_by_its_words(plan, stub, tmp_path):
