@@ -55,12 +55,12 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     datasets.check_place(config["dataset"])
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
-    trained = moved.at_new_places(run, trained, config, dataset)
-    if config["dataset"] != trained["dataset"]:  # the run has seen its own
+    own = moved.at_new_places(run, trained, config, dataset)
+    if config["dataset"] != own["dataset"]:  # the run has seen its own
         options = image_options(config["dataset"])
         mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
-        dataset = as_trained(dataset, trained_classes(run, trained))
-    scored = Scored(run, trained, config, dataset, split)
+        dataset = as_trained(dataset, trained_classes(run, own))
+    scored = Scored(run, own, config, dataset, split)
     with interrupts.Deferred() as stop:
         return score(
             run,
