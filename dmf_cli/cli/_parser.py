@@ -23,10 +23,11 @@ class Parser(argparse.ArgumentParser):
         raise wrong_arguments(self, message)
 
 
-def add_run(parser: Parser, overrides: str) -> None:
-    """``RUN [KEY=VALUE ...]``; ``overrides`` says which keys the command takes."""
+def add_run(parser: Parser, overrides: str = "") -> None:
+    """``RUN [KEY=VALUE ...]``; ``overrides`` says which keys the command takes, empty: none."""
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=overrides)
+    if overrides:
+        parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=overrides)
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:

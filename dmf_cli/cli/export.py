@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_run
 from dmf_cli.errors import UnknownNameError
 
 FORMATS = ("keras", "onnx", "savedmodel")
@@ -28,7 +28,7 @@ examples:
 def run(arguments: Sequence[str]) -> int:
     """``dmf export RUN [--format FORMAT] [-o PATH]``."""
     parser = Parser(prog="dmf export", description=_ABOUT)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    add_run(parser)
     parser.add_argument(
         "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; default: that of PATH, else keras"
     )

@@ -32,12 +32,10 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli import config as configs
     from dmf_cli.config import moving
     from dmf_cli.errors import ConfigError, UnknownNameError
-    from dmf_cli.results import identity
 
     if options.schedule not in (None, *moving.POLICIES):
         raise UnknownNameError("--schedule", options.schedule, moving.POLICIES)
     stored = configs.load_run(options.run)
-    identity.check_unedited(options.run, stored)
     allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
     found = moving.changed(
         {**stored, "run_dir": None},

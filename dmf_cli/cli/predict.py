@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmf_cli.cli import _progress
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_run
 
 if TYPE_CHECKING:
     from dmf_cli.training.masks import Outcome
@@ -31,7 +31,7 @@ examples:
 def run(arguments: Sequence[str]) -> int:
     """``dmf predict RUN PATHS... [-o DIR] [--probabilities] [--threshold P]``."""
     parser = Parser(prog="dmf predict", description=_ABOUT)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
+    add_run(parser)
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="images, or folders that hold some"
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -27,25 +27,30 @@ that recorded them: trainer.insight_every=K, replayed with weighting.every=K.
 
 
 def run(arguments: Sequence[str]) -> int:
-    """``dmf replay RUN|FILE.csv weighting=A,B [weighting.KEY=VALUE] [-o DIR]``."""
+    """``dmf replay RUN|FILE.csv weighting=A,B [weighting.KEY=VALUE] [-o DIR] [--config-dir DIR]``."""
     parser = Parser(prog="dmf replay", description=_ABOUT)
     parser.add_argument("source", metavar="RUN|FILE.csv", type=Path, help="a run folder, or a CSV of losses")
     parser.add_argument("overrides", nargs="+", metavar="weighting=A,B", help="and weighting.KEY=VALUE")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="default: RUN/replay or FILE_replay")
+    add_config_dir(parser)
     # Intermixed: weighting=... may stand before and after -o.
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.results.replay import history
 
     found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
-    configs = weighting_configs(options.overrides)
+    configs = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
     _replay(found, configs, folder)
     print(f"written to {folder}")
     return 0
 
 
-def weighting_configs(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
+def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Option -> weighting group, for each option of ``weighting=A,B`` with the parameters that it has.
+
+    Args:
+        overrides: of the command line.
+        own: the override that finds groups of the user's (``--config-dir``).
 
     Raises:
         ConfigError: no strategy, an unknown one, or a parameter that none of them has.
@@ -65,11 +70,12 @@ def weighting_configs(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise ConfigError(f"{override}: dmf replay takes weighting=A,B and weighting.KEY=VALUE only")
     if not options:
         raise ConfigError("no strategy: say which to replay, as weighting=mad,var")
+    found = {option: config.compose([f"weighting={option}", *own])["weighting"] for option in options}
     known = {
         option: {k for k in keys.meanings({"weighting": option}) if k.startswith("weighting.")}
+        | {f"weighting.{key}" for key in found[option]}
         for option in options
     }
-    found = {option: config.compose([f"weighting={option}"])["weighting"] for option in options}
     for param in params:
         key = param.partition("=")[0]
         if not any(key in names for names in known.values()):
@@ -78,7 +84,7 @@ def weighting_configs(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
     for option in options:
         mine = [param for param in params if param.partition("=")[0] in known[option]]
         if mine:
-            found[option] = config.compose([f"weighting={option}", *mine])["weighting"]
+            found[option] = config.compose([f"weighting={option}", *mine, *own])["weighting"]
     return found
 
 

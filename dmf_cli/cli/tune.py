@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli import interrupts
 from dmf_cli.cli._experiment import note_left_out
-from dmf_cli.cli._parser import Parser
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
     from dmf_cli.tune.runner import Running
@@ -46,12 +46,13 @@ Everything else is as for dmf train. A key is searched where its value is one of
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf tune [OVERRIDES] [trials=N] ...``; the exit code is 1 if no trial was finished."""
-    parser = Parser(prog="dmf tune", description=_ABOUT, usage="dmf tune [KEY=VALUE ...]")
+    parser = Parser(prog="dmf tune", description=_ABOUT, usage="dmf tune [KEY=VALUE ...] [--config-dir DIR]")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="options and overrides, see above")
-    words = parser.parse_args(list(arguments)).overrides
+    add_config_dir(parser)
+    options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.tune import study as studies
 
-    plan = studies.plan(words)
+    plan = studies.plan([*options.overrides, *own_configs(options.config_dir)])
     choices = [f"{one.key}={','.join(one.choices)}" for one in plan.space.dimensions if one.choices]
     note_left_out([*plan.words, *choices])
     with studies.opened(plan) as study:

@@ -78,10 +78,10 @@ def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
 
 
 def load_run(path: Path | str) -> Config:
-    """The config of the run in the folder ``path``, as plain data.
+    """The config of the run in the folder ``path``, as plain data: the one that it was started with.
 
     Raises:
-        RunFolderError: ``path`` has no readable ``config.yaml``.
+        RunFolderError: ``path`` has no readable ``config.yaml``, or it was edited since.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -101,7 +101,11 @@ def load_run(path: Path | str) -> Config:
         raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
     if missing := whole.lacks(text, loaded):  # type: ignore[arg-type]
         raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
-    return {str(key): value for key, value in loaded.items()}
+    from dmf_cli.results import identity
+
+    config = {str(key): value for key, value in loaded.items()}
+    identity.check_unedited(Path(path), config)
+    return config
 
 
 def completed(config: Mapping[str, Any]) -> Config:

@@ -59,7 +59,7 @@ def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         *run.get("grouping", {}).items(),
         ("model", f"{run['model']}, {run.get('parameters', 0):,} parameters" if "model" in run else ""),
         ("weights", str(run.get("weights", ""))),
-        ("extends", str(run.get("parent", ""))),
+        ("extends", _parent(run.get("parent"))),
         ("loss", f"{terms}, weighting {run.get('weighting', '-')}" if terms else ""),
         ("auxiliary", "" if auxiliary in (None, "none") else f"{auxiliary}, fading"),
         ("training", _plan(run)),
@@ -87,6 +87,11 @@ def _data(run: Mapping[str, Any]) -> str:
         return ""
     counts = ", ".join(f"{count} {part}" for part, count in run.get("images", {}).items())
     return f"{run['dataset']}: {counts} images" if counts else str(run["dataset"])
+
+
+def _parent(parent: tuple[str, int] | None) -> str:
+    """The run that is extended, and after how many of its epochs."""
+    return f"{parent[0]}, {_count(parent[1], 'epoch')}" if parent else ""
 
 
 def _plan(run: Mapping[str, Any]) -> str:

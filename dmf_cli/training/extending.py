@@ -12,6 +12,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.results import identity, index, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import moved
 from dmf_cli.training.trainer import Session, slug
 
 Policy = Literal["continue", "restart"]
@@ -54,15 +55,20 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
 
     Raises:
         ConfigError: no more epochs than the parent has, or a schedule that needs to be said.
-        RunFolderError: the parent is at work or its config was edited.
+        RunFolderError: the parent is at work.
+        DatasetError: images or split are not those of the parent.
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
     begun = RunFolder.open(parent)
     origin = _origin(begun, config, schedule)
     if config["run_dir"] is not None:
         places.check_free(Path(config["run_dir"]))
+    used = configs.with_absolute_paths(config)
+    policy = ["--schedule", schedule] if schedule else []
+    moved.check_place(begun, used, "extend", f"trainer.epochs={used['trainer']['epochs']}", *policy)
+    moved.check_split(begun, configs.load_run(begun.path), used)
     # A run of its own: whatever the status of the parent says of its auto values is decided by now.
-    session = Session(configs.with_absolute_paths(config), split_file=begun.split_file, origin=origin)
+    session = Session(used, split_file=begun.split_file, origin=origin)
     from dmf_cli.training import checkpoint
 
     note = checkpoint.load(begun.last_checkpoint, session.model)

@@ -16,9 +16,9 @@ from dmf_cli.datasets.decode import MAX_PIXELS, Reading
 from dmf_cli.datasets.images import as_size
 from dmf_cli.errors import ConfigError
 from dmf_cli.metrics import Full
-from dmf_cli.results import cases, identity, plots, tables
+from dmf_cli.results import cases, plots, tables
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import inputs, runtime
+from dmf_cli.training import inputs, moved, runtime
 from dmf_cli.training.class_order import as_trained, trained_classes
 from dmf_cli.training.data import image_options, output_channels
 from dmf_cli.training.evaluation import Evaluation, evaluate
@@ -47,21 +47,23 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     from dmf_cli import datasets
 
     run = RunFolder.open(path)
-    identity.check_unedited(run.path, configs.load_run(run.path))
     trained, config = (
         configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
     )
-    datasets.check_place(config["dataset"])  # before anything slow is imported
+    if config["dataset"] == trained["dataset"]:  # before anything slow is imported
+        moved.check_place(run, config, "eval")
+    datasets.check_place(config["dataset"])
     runtime.start(config["trainer"])
     dataset = datasets.open_dataset(config["dataset"])
-    if config["dataset"] != trained["dataset"]:  # the run has seen its own
+    own = moved.at_new_places(run, trained, config, dataset)
+    if config["dataset"] != own["dataset"]:  # the run has seen its own
         options = image_options(config["dataset"])
         mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
-        dataset = as_trained(dataset, trained_classes(run, trained))
+        dataset = as_trained(dataset, trained_classes(run, own))
         if note := inputs.read(run.inputs):
             view = View(as_size(options["image_size"]), options["resize"], options["normalize"])
             inputs.warn_unlike(note, dataset, lambda image: view.prepare(image)[0])
-    scored = Scored(run, trained, config, dataset, split)
+    scored = Scored(run, own, config, dataset, split)
     with interrupts.Deferred() as stop:
         return score(
             run,

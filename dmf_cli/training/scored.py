@@ -46,6 +46,8 @@ class Scored:
         self._trained, self._config, self._dataset, self._split = trained, config, dataset, split
         self._saved = splits.read_split(run.split_file) if run.split_file.exists() else None
         own = config["dataset"] == trained["dataset"]
+        if own:
+            self._check_split_stays(len(dataset))
         self.indices = self._indices(run.split_file if own else None)
         parts = Counter(self._parts(self.indices).values())
         seen = {part: parts[part] for part in ("train", "val")}
@@ -64,12 +66,15 @@ class Scored:
             return getattr(make_split(self._config["split"], self._dataset), self._split)
         # A new split would deal the images anew, those of the training into the test. What the run does
         # not know, no epoch has seen.
+        self._check_split_stays(len(parts))
+        return [i for i in range(len(self._dataset)) if parts.get(i, "test") == self._split]
+
+    def _check_split_stays(self, known: int) -> None:
         if changed := _changed(self._trained["split"], self._config["split"]):
             raise ConfigError(
-                f"split.{next(iter(changed))}: {len(parts)} of these images have the split of the run, which "
+                f"split.{next(iter(changed))}: {known} of these images have the split of the run, which "
                 "stays: leave it out, or give other images"
             )
-        return [i for i in range(len(self._dataset)) if parts.get(i, "test") == self._split]
 
     def _parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""

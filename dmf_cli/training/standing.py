@@ -10,6 +10,7 @@ from dmf_cli.results.headline import OBJECTIVE
 
 # Logs of an epoch: how many epochs so far were better than all before them, and how many by a clear margin.
 BETTER, CLEARLY_BETTER = "better_epochs", "clearly_better_epochs"
+BELOW_ALL = "-inf"  # in a note: no objective is lower, so that no tie with the best epoch of version 0.1 wins
 CLEAR = 1e-4  # of the plateau schedule, as in Keras
 
 
@@ -80,9 +81,11 @@ def _finite(value: float) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no infinity."""
-    return [None if math.isinf(v) else v for v in value] if isinstance(value, tuple) else value
+    """JSON has no infinity: None stands for the one of what is undefined, a word for the other one."""
+    if not isinstance(value, tuple):
+        return value
+    return [None if v == math.inf else BELOW_ALL if v == -math.inf else v for v in value]
 
 
-def _infinite(value: float | None) -> float:
+def _infinite(value: float | str | None) -> float:
     return math.inf if value is None else float(value)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.errors import ConfigError
+from dmf_cli import config as configs
+from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.results import places
 from dmf_cli.results.run_folder import RunFolder
 
@@ -19,7 +20,7 @@ def weights_file(source: str | Path) -> Path:
     """The network's file: of a run its best one, or a ``.keras`` file itself.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or the run's config was edited.
     """
     path = Path(source).expanduser()
     if path.is_file() and path.suffix == ".keras":
@@ -28,6 +29,10 @@ def weights_file(source: str | Path) -> Path:
         raise ConfigError(
             f"model.weights={source}: give a run folder or a .keras file; {places.why_not(path)}"
         )
+    try:
+        configs.load_run(path)  # edited, it says nothing of where the weights come from
+    except RunFolderError as error:
+        raise ConfigError(f"model.weights={source}: {error}") from None
     best = RunFolder(path).best_model
     if not best.is_file():
         raise ConfigError(f"model.weights={source}: the run has no network yet ({best} is missing)")

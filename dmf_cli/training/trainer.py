@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts
-from dmf_cli.errors import ConfigError, DatasetError, DmfError, RunError
+from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.results import identity, places
 from dmf_cli.results.environment import environment
 from dmf_cli.results.headline import class_column
 from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import runtime, trackers
+from dmf_cli.training import moved, runtime, starting, trackers
 from dmf_cli.training.display import Display
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def train(config: Config) -> Path:
     if config["run_dir"] is not None:
         places.check_free(Path(config["run_dir"]))
     trackers.check(config)
+    if config["model"].get("weights"):
+        starting.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
@@ -76,9 +78,9 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
             f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on "
             f"in a new run, `{hints.command('eval', run.path)}` scores it"
         )
-    identity.check_unedited(run.path, stored)
     used = configs.with_absolute_paths(config or stored)
-    _check_moved(run, stored, used)
+    moved.check_place(run, used, "resume")
+    moved.check_split(run, stored, used)
     from dmf_cli.training import extending
 
     session = Session(used, split_file=run.split_file, origin=extending.Origin.of(status), resumed=True)
@@ -89,33 +91,6 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     if used != stored:
         run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)
-
-
-def _check_moved(run: RunFolder, stored: Config, used: Config) -> None:
-    """The images are where ``used`` says, and a split file that was moved says what the run was divided by.
-
-    Raises:
-        DatasetError: they are not.
-    """
-    from dmf_cli.datasets.accents import plain
-    from dmf_cli.datasets.splits import PARTS, read_split
-
-    try:
-        datasets.check_place(used["dataset"])
-    except DatasetError as error:
-        again = hints.command("resume", run.path, "dataset.dir=PATH")
-        raise DatasetError(f"{error}; if they were moved: `{again}`") from None
-    file = used["split"].get("file")
-    if file and file != stored["split"].get("file"):
-        given, own = read_split(Path(file)), read_split(run.split_file)
-        if any(
-            sorted(plain(str(name)) for name in given[part]) != sorted(plain(str(name)) for name in own[part])
-            for part in PARTS
-        ):
-            raise DatasetError(
-                f"split.file={file} divides the images in another way than the run was started with: give "
-                "the same file, or start a new run"
-            )
 
 
 class Session:
@@ -156,8 +131,6 @@ class Session:
         self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
         if config["model"].get("weights") and origin is None and not resumed:
-            from dmf_cli.training import starting
-
             self.weights = starting.start_from(self.model.network, config["model"]["weights"])
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
@@ -315,7 +288,7 @@ class Session:
             "model": self.config["model"]["name"],
             "parameters": self.model.network.count_params(),
             "weights": self.weights,
-            "parent": f"{self.origin.path}, {self.origin.epoch} epochs" if self.origin else "",
+            "parent": (self.origin.path, self.origin.epoch) if self.origin else None,
             "terms": self.model.terms,
             "weighting": self.model.strategy.name,
             "auxiliary": self.config["auxiliary"]["name"],

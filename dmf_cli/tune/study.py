@@ -191,24 +191,26 @@ def opened(plan: Plan) -> Iterator[Any]:
     Raises:
         RunFolderError: the folder cannot be written to, is no study, or is at work.
         ConfigError: it is the study of another search.
+        DatasetError: the images cannot be read.
     """
     from dmf_cli.sweep.claim import Claim
 
     _check_optuna()  # before anything is left behind
-    _check_folder(plan)
+    described = _described(plan)
+    _check_folder(plan, described["search"])
     with told(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
     claim = Claim(plan.folder, "tune")
     if not claim.take():
         raise RunFolderError(f"{plan.folder}: another dmf tune works on this study; wait, or give study=PATH")
     try:
-        write_atomic(plan.folder / DESCRIPTION, json.dumps(_described(plan), indent=2) + "\n")
+        write_atomic(plan.folder / DESCRIPTION, json.dumps(described, indent=2) + "\n")
         yield _optuna(plan)
     finally:
         claim.release()
 
 
-def _check_folder(plan: Plan) -> None:
+def _check_folder(plan: Plan, search: Mapping[str, Any]) -> None:
     file = plan.folder / DESCRIPTION
     if not plan.folder.exists() or (plan.folder.is_dir() and not any(plan.folder.iterdir())):
         return
@@ -218,12 +220,23 @@ def _check_folder(plan: Plan) -> None:
         raise RunFolderError(
             f"study={plan.folder} is there already and is no study: give another one"
         ) from None
-    if not isinstance(found, dict) or found.get("search") != _described(plan)["search"]:
+    if not isinstance(found, dict) or not _is_same(found.get("search"), search):
         raise ConfigError(f"study={plan.folder} is of another search (see {file}): give another study=PATH")
 
 
+def _is_same(found: Any, search: Mapping[str, Any]) -> bool:
+    """Whether ``found`` describes the same search: by its words, or by its id, which no place is part of."""
+    if not isinstance(found, Mapping) or {*found} - {"id"} != {*search} - {"id"}:
+        return False
+    differing = {key for key in search if found.get(key) != search[key]}
+    return differing <= {"id"} or differing == {"words"}
+
+
 def _described(plan: Plan) -> dict[str, Any]:
-    searched = {"words": list(plan.words), "space": [str(d) for d in plan.space.dimensions]}
+    from dmf_cli.results import identity
+
+    searched: dict[str, Any] = {"words": list(plan.words), "id": identity.run_id(plan.config)}
+    searched["space"] = [str(d) for d in plan.space.dimensions]
     return {"search": {**searched, "monitor": plan.monitor}, "trials": plan.trials, "pruner": plan.pruner}
 
 

@@ -59,10 +59,46 @@ def test_eval_finds_it_and_keeps_what_the_network_was_trained_on(own, tmp_path):
     assert (found["dataset"]["image_size"], found["dataset"]["threshold"]) == (32, 9)
 
 
+def test_tune_searches_on_it(own, tmp_path, monkeypatch):
+    from dmf_cli.cli import tune
+
+    plans = []
+    monkeypatch.setattr(tune, "search", lambda plan, study: plans.append(plan) or 0)
+    words = ["tune", "loss=dice+bce", "dataset=mine", f"output_root={tmp_path / 'out'}"]
+    assert main([*words[:2], "--config-dir", str(own), *words[2:], "model.filters=choice(4,8)"]) == 0
+    [plan] = plans
+    assert plan.config["dataset"]["name"] == "mine"
+    # The trials are composed from these words.
+    assert configs.compose(plan.words)["dataset"]["dir"] == str(tmp_path / "data")
+
+
+def test_replay_takes_a_strategy_of_it(own):
+    from dmf_cli.cli.replay import weighting_configs
+
+    text = (paths.conf_dir() / "weighting/var.yaml").read_text().replace("window: 150", "window: 40")
+    (own / "weighting").mkdir()
+    (own / "weighting/short.yaml").write_text(text)
+    found = weighting_configs(
+        ["weighting=short", "weighting.warmup=7"], [f"hydra.searchpath=['file://{own}']"]
+    )
+    assert (found["short"]["name"], found["short"]["window"], found["short"]["warmup"]) == ("var", 40, 7)
+
+
 @pytest.mark.parametrize(
-    "command", [["data", "show"], ["data", "check"], ["list", "datasets"], ["eval", "x"], ["train"]]
+    "command",
+    [
+        ["data", "show"],
+        ["data", "check"],
+        ["list", "datasets"],
+        ["eval", "x"],
+        ["train"],
+        ["tune", "loss=dice+bce"],
+        ["replay", "RUN.csv", "weighting=var"],
+    ],
 )
-def test_a_folder_that_is_not_there_is_one_line(command, tmp_path, capsys):
+def test_a_folder_that_is_not_there_is_one_line(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "RUN.csv").write_text("dice,bce\n1,2\n")
     assert main([*command, "--config-dir", str(tmp_path / "no")]) == 2
     assert "no such folder; give the one that holds your YAML files" in capsys.readouterr().err
     assert parse(["--config-dir", "x"])[0].config_dir == "x"

@@ -128,6 +128,11 @@ def test_a_resumed_run_says_where_it_goes_on():
     shown.stop()
 
 
+@pytest.mark.parametrize(("epoch", "said"), [(1, "/runs/one, 1 epoch"), (20, "/runs/one, 20 epochs")])
+def test_a_run_that_extends_another_names_it_and_its_epochs(epoch, said):
+    assert ("extends", said) in _view.banner({"parent": ("/runs/one", epoch)})
+
+
 def test_a_start_that_knows_little_is_no_error():
     shown = terminal("plain")
     shown.start({})

@@ -137,7 +137,7 @@ def test_patience_begins_anew_where_the_parent_had_stopped_early():
 def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(pair[0], copy)
-    identity.check_unedited(copy, configs.load_run(copy))
+    stored = configs.load_run(copy)
     status = json.loads((copy / "status.json").read_text())
     (copy / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
     text = (copy / "config.yaml").read_text()
@@ -149,7 +149,7 @@ def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
         lambda: trainer.resume(copy),
         lambda: main_error(["extend", str(copy), "trainer.epochs=3"]),
         lambda: loading.config_of(copy),
-        lambda: score.evaluate_run(copy, configs.load_run(copy), "test"),
+        lambda: score.evaluate_run(copy, stored, "test"),
     ):
         with pytest.raises(RunFolderError, match=says):
             attempt()
@@ -216,6 +216,19 @@ def test_a_run_is_resumed_where_its_images_are_now(images, tmp_path, monkeypatch
     assert json.loads((run / "status.json").read_text())["id"] == identity.run_id(
         moving.with_value(config, "dataset.dir", str(there))
     )
+    # Once more, to be scored and to be extended.
+    again, scores = there.rename(tmp_path / "again"), sorted((run / "metrics").iterdir())
+    assert main(["eval", str(run)]) == 2
+    assert f"if they were moved: `dmf eval {run} dataset.dir=PATH`" in capsys.readouterr().err
+    assert main(["eval", str(run), f"dataset.dir={again}"]) == 0
+    assert sorted((run / "metrics").iterdir()) == scores
+    longer = ["extend", str(run), "trainer.epochs=3", "--schedule", "continue"]
+    assert main(longer) == 2
+    assert (
+        f"`dmf extend {run} trainer.epochs=3 --schedule continue dataset.dir=PATH`" in capsys.readouterr().err
+    )
+    assert main([*longer, f"dataset.dir={again}", f"split.file={other}"]) == 2
+    assert "divides the images in another way" in capsys.readouterr().err
 
 
 def test_other_images_are_refused_and_a_sweep_hands_on_its_own_places(images, tmp_path, monkeypatch):

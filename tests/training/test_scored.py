@@ -10,6 +10,7 @@ from dmf_cli.datasets import splits
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.errors import ConfigError
 from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.training import moved
 from dmf_cli.training.scored import LONGEST, Scored
 
 
@@ -88,6 +89,45 @@ def test_images_of_the_run_are_known_under_other_names_and_in_another_folder(sco
     found = scored(elsewhere, "all", dataset={"name": "folder", "dir": "/else/where"})
     assert found.settings == {"seen": {"train": 2, "val": 1}}
     assert values(scored(elsewhere, "test", dataset={"dir": "/else/where"})) == [20]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [({}, "test"), ({"data_dir": "/cache"}, "test"), ({"threshold": 9}, "test_threshold=9")],
+)
+def test_images_that_were_moved_are_the_run_s_own(run, trained, changes, name):
+    trained = {**trained, "dataset": {**trained["dataset"], "data_dir": None}}
+    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place", **changes}}
+    own = moved.at_new_places(run, trained, config, Images(range(10)))
+    found = Scored(run, own, config, Images(range(10)), "test")
+    assert (found.name, found.settings, values(found)) == (name, {}, [8, 9])
+
+
+def test_moved_images_keep_the_split_of_the_run(run, trained):
+    dataset = {**trained["dataset"], "dir": "/new/place"}
+    config = {**trained, "dataset": dataset, "split": {**trained["split"], "seed": 1}}
+    own = moved.at_new_places(run, trained, config, Images(range(10)))
+    for part in ("test", "all"):
+        with pytest.raises(ConfigError, match=r"split\.seed: 10 of these images have the split of the run"):
+            Scored(run, own, config, Images(range(10)), part)
+
+
+def test_other_images_in_another_place_are_other_images(run, trained):
+    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place"}}
+    assert moved.at_new_places(run, trained, config, Images(range(11))) is trained
+    run.split_file.unlink()  # nobody knows which images the run had
+    assert moved.at_new_places(run, trained, config, Images(range(10))) is trained
+
+
+def test_where_a_phantom_is_kept_is_no_part_of_the_name(tmp_path):
+    trained = configs.compose([])
+    config = {**trained, "dataset": {**trained["dataset"], "data_dir": "/cache", "count": 14}}
+    run, phantom = RunFolder(tmp_path), Images(range(14), "phantom", synthetic=True)
+    splits.save_split(
+        run.split_file, Images(range(10), "phantom", synthetic=True), splits.Split((0, 1), (2,), (3,))
+    )
+    own = moved.at_new_places(run, trained, config, phantom)
+    assert Scored(run, own, config, phantom, "all").name == "all_count=14"
 
 
 def test_images_made_from_the_same_seed_are_known_by_their_number(tmp_path):

@@ -61,9 +61,14 @@ def test_it_goes_on_from_its_note_as_if_it_had_not_stopped(first):
     assert resumed[1] == whole[1]
 
 
-def test_of_a_run_of_version_0_1_the_best_value_is_known():
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_of_a_run_of_version_0_1_the_best_value_is_known_however_often_it_is_resumed(times):
     standing = Standing("val_foreground_dice")
     standing.restore({}, 0.5)
+    for _ in range(times - 1):
+        note = json.loads(json.dumps(standing.note(), allow_nan=False))
+        standing = Standing("val_foreground_dice")
+        standing.restore(note, 0.5)
     assert ranked("val_foreground_dice", (0.4, 0.1), (0.5, 0.1), (0.6, 9.0), standing=standing)[0] == [
         False, False, True,
     ]  # fmt: skip

@@ -12,7 +12,8 @@ from PIL import Image
 from dmf_cli import interrupts
 from dmf_cli.cli import tune
 from dmf_cli.cli.main import main
-from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.errors import ConfigError, DatasetError, RunFolderError, UnknownNameError, UsageError
+from dmf_cli.results import identity
 from dmf_cli.tune import study as studies
 
 
@@ -236,6 +237,60 @@ def test_a_study_of_something_else_is_not_gone_on_with(plan, stub, tmp_path):
     (tmp_path / "study/study.json").write_text("{")
     with pytest.raises(RunFolderError, match="is no study"):
         search(plan("trials=1"), stub)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of six images with their masks."""
+    for folder in ("images", "masks"):
+        (tmp_path / "here" / folder).mkdir(parents=True)
+        for number in range(6):
+            picture = Image.new("L", (16, 16), 10 + number)
+            picture.paste(255, (2, 2, 8, 8))
+            picture.point(lambda v, f=folder: v if f == "images" else 255 * (v == 255)).save(
+                tmp_path / "here" / folder / f"{number}.png"
+            )
+    return tmp_path / "here"
+
+
+def test_a_study_of_images_that_were_moved_is_gone_on_with(stub, images, tmp_path):
+    def moved(folder, trials, *words):
+        found = ["dataset=folder", f"dataset.dir={folder}", f"output_root={tmp_path / 'runs'}", *words]
+        return studies.plan(["loss=dice+bce", *found, f"trials={trials}", "workers=1"])
+
+    first = moved(images, 1)
+    search(first, stub)
+    there = images.rename(tmp_path / "there")
+    again = moved(there, 2, "dataset.image_size=128")  # and one of the defaults is spelt out
+    assert again.folder == first.folder
+    code, study = search(again, stub)
+    assert (code, len(study.trials)) == (0, 2)
+    Image.new("L", (16, 16), 99).save(there / "images/0.png")
+    identity._fingerprint.cache_clear()
+    with pytest.raises(ConfigError, match="is of another search"):
+        search(moved(there, 2, f"study={first.folder}"), stub)
+
+
+def test_images_that_are_not_there_leave_no_study_behind(tmp_path):
+    words = [
+        "loss=dice+bce",
+        "dataset=folder",
+        f"dataset.dir={tmp_path / 'gone'}",
+        f"study={tmp_path / 'new'}",
+    ]
+    with pytest.raises(DatasetError, match="is not a folder"), studies.opened(studies.plan(words)):
+        raise AssertionError("opened")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_study_of_before_is_known_by_its_words(plan, stub, tmp_path):
+    search(plan("trials=1"), stub)
+    file = tmp_path / "study/study.json"
+    said = json.loads(file.read_text())
+    del said["search"]["id"]
+    file.write_text(json.dumps(said))
+    code, study = search(plan("trials=2"), stub)
+    assert (code, len(study.trials)) == (0, 2)
 
 
 def test_a_damaged_journal_is_told(plan, stub, tmp_path):

@@ -17,7 +17,7 @@ from dmf_cli.results.comparison.cases import Case, by_truth, read
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("rule", "resolution", "empty")  # settings that change what a score means
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
-FOLD = "split.fold"
+FOLD, FILE = "split.fold", "split.file"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
 PARTS = ("train", "val", "test")
 
@@ -38,6 +38,7 @@ class Run:
         cases: image id -> what happened on it beside its score.
         by_truth: see :func:`dmf_cli.results.comparison.cases.by_truth`.
         parts: how many images each part of the split has, ``{"train": 300, ...}``.
+        divided: a hash of which image is in which part; empty where that is not known.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Run:
     cases: Mapping[str, Case] = dataclasses.field(default_factory=dict)
     by_truth: bool = False
     parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    divided: str = ""
 
 
 def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
@@ -109,7 +111,8 @@ def load(path: Path, metric: str) -> Run:
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
-    folds, fold = config.get("split.folds") or 1, config.get(FOLD) or 0
+    # A saved split is the whole division: folds that the config has beside it were not made.
+    folds, fold = (1, 0) if config.get(FILE) else (config.get("split.folds") or 1, config.get(FOLD) or 0)
     if folds == 1 and all(math.isnan(value) for value in scores.values()):
         raise RunFolderError(f"{path}: {metric} is undefined on every test image")
     which = _division(config) if folds > 1 else sorted(scores)
@@ -121,7 +124,9 @@ def load(path: Path, metric: str) -> Run:
     ]
     described = ", ".join([str(split.get("dataset")), what, *said])
     parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
-    return Run(path, config, scores, _hash([*how, *which]), described, fold, folds, cases, truth, parts)
+    divided = _hash([f"{name}\0{image}" for name in parts for image in sorted(map(str, split[name]))])
+    images = _hash([*how, *which])
+    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided)
 
 
 def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,9 +166,7 @@ def config_of(path: Path) -> dict[str, Any]:
     from dmf_cli import config as configs
 
     try:
-        found = configs.load_run(path)
-        identity.check_unedited(path, found)
-        return found
+        return configs.load_run(path)
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
             raise RunFolderError(str(error)) from None

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.results.comparison.loading import FOLD, Run
+from dmf_cli.results import identity
+from dmf_cli.results.comparison.loading import FILE, FOLD, Run
 
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
     "trainer.cache", "trainer.device", "trainer.insight_every",
+    *(f"dataset.{key}" for key in identity.PLACES),
 )  # fmt: skip
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 
@@ -51,6 +53,7 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     Raises:
         ConfigError: a key of ``by`` that does not differ.
     """
+    runs = _with_one_file(runs)
     varying = _varying(runs)
     chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
@@ -68,6 +71,18 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     return [
         Placed(run, _values(run, chosen), text(run.config.get("seed")), _values(run, rest)) for run in runs
     ]
+
+
+def _with_one_file(runs: Sequence[Run]) -> list[Run]:
+    """``runs`` in which one division is called by one path, whatever copies of its file they were given."""
+    files: dict[str, Any] = {}
+    named = []
+    for run in runs:
+        if run.divided and FILE in run.config:
+            file = files.setdefault(run.divided, run.config[FILE])
+            run = dataclasses.replace(run, config={**run.config, FILE: file})
+        named.append(run)
+    return named
 
 
 def only(runs: Sequence[Run], wanted: Sequence[tuple[str, str]]) -> list[Run]:

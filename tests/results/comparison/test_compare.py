@@ -275,6 +275,34 @@ def test_each_loss_is_held_against_its_own_baseline(finished, composed):
     assert by_name(pooled)["weighting=var"].group.scores.shape == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"dataset__dir": "/here"},
+        {"dataset__data_dir": "/cache"},
+        {"split__file": "/a.json", "split__folds": 5},
+    ],
+)
+def test_the_place_of_the_same_images_and_the_same_split_is_no_setting(finished, places):
+    for seed, strategy in itertools.product((0, 1), ("fixed", "var")):
+        [key, first], *rest = places.items()
+        typed = {key: f"{first}/copy{seed}" if seed else first, **dict(rest)}
+        folder = finished(f"{strategy}{seed}", [0.4, 0.5, 0.6], strategy, seed, **typed)
+    found = compare([folder.parent], metric=DICE)
+    assert sorted(by_name(found)) == ["weighting=fixed", "weighting=var"]
+    assert {row.group.scores.shape for row in found.rows} == {(2, 3)}
+    assert found.left_out == ()
+
+
+def test_two_divisions_with_one_test_split_are_two_settings(finished):
+    for name in "ab":
+        folder = finished(name, [0.4, 0.5, 0.6], split__file=f"/{name}.json")
+        split = json.loads((folder / "split.json").read_text())
+        (folder / "split.json").write_text(json.dumps({**split, "train": [name], "val": ["c"]}))
+    found = compare([folder.parent], metric=DICE)
+    assert sorted(by_name(found)) == ["split.file=/a.json", "split.file=/b.json"]
+
+
 def test_only_some_of_the_runs(sweep, finished):
     folder = sweep(2, 0.1)
     for i, strategy in enumerate(("fixed", "mad")):
