@@ -25,12 +25,19 @@ TINY = [
     "trainer.batch_size=4", "report=false",
 ]  # fmt: skip
 SMALL = {
+    "unet": ["model.filters=2", "model.depth=1", "model.convs=1"],
     "segformer": ["model.filters=4", "model.blocks=1", "model.decoder=4"],
     "deeplabv3plus": ["model.filters=4", "model.blocks=1"],
 }
+# What a run takes of a group of which every option has had its turn: the quickest to train.
+LIGHT = {
+    "model": "unet", "loss/term": "dice", "augment": "none", "optimizer": "sgd", "schedule": "constant",
+    "metrics": "default", "tracker": "none", "auxiliary": "none", "split": "holdout", "trainer": "default",
+    "sweep": "default",
+}  # fmt: skip
 # A strategy that adapts only after whole epochs would never do so here.
 SOON = {"dwa": ["weighting.steps_per_epoch=1"]}
-TERMS = 3  # of a loss
+TERMS = 3  # of a loss, while there are some that were not trained with
 
 
 def options(group: str) -> list[str]:
@@ -56,22 +63,27 @@ def _composed(group: str, option: str) -> list[str]:
 
 
 def trainings() -> list[list[str]]:
-    """One tiny run for each strategy; the options of the other groups take turns over the runs."""
-    runs = len(options("weighting"))
+    """One tiny run for each strategy; each option of the other groups has one turn, in the first runs."""
     turns = {group: [o for o in options(group) if f"{group}/{o}" not in ELSEWHERE] for group in TRAINED}
-    return [_training(number, turns) for number in range(max(runs, *map(len, turns.values())))]
+    losses = _losses(turns.pop("loss/term"))
+    return [_training(number, turns, losses) for number in range(max(map(len, [losses, *turns.values()])))]
 
 
-def _training(number: int, turns: dict[str, list[str]]) -> list[str]:
-    chosen = {group: found[number % len(found)] for group, found in turns.items()}
-    model, weighting, terms = chosen["model"], chosen["weighting"], turns["loss/term"]
-    # Terms at a distance of each other: neighbours in the alphabet are often kin.
-    loss = {terms[(number + k * len(terms) // TERMS) % len(terms)] for k in range(TERMS)}
-    if weighting != "fixed":  # a term that can be negative is refused by strategies that take logarithms
-        loss -= {"boundary"}
-    else:
-        loss |= {"boundary"}
-    groups = [f"{group}={option}" for group, option in chosen.items() if group != "loss/term"]
+def _losses(terms: list[str]) -> list[set[str]]:
+    """Each term once, at a distance of each other: neighbours in the alphabet are often kin."""
+    # A term that can be negative is refused by strategies that take logarithms: it is trained with `fixed`.
+    terms = [term for term in terms if term != "boundary"]
+    runs = -(-len(terms) // TERMS)
+    return [set(terms[number::runs]) for number in range(runs)]
+
+
+def _training(number: int, turns: dict[str, list[str]], losses: list[set[str]]) -> list[str]:
+    chosen = {group: found[number] if number < len(found) else LIGHT[group] for group, found in turns.items()}
+    model, weighting = chosen["model"], chosen["weighting"]
+    loss = losses[number] if number < len(losses) else {LIGHT["loss/term"], "bce"}
+    if weighting == "fixed":
+        loss = loss | {"boundary"}
+    groups = [f"{group}={option}" for group, option in chosen.items()]
     small = [*SMALL.get(model, ["model.filters=2"]), *SOON.get(weighting, [])]
     if "warmup" in _keys(f"weighting/{weighting}"):
         small = [*small, "weighting.warmup=2"]

@@ -1,8 +1,13 @@
 """Tiny runs on the embedded dataset: 32x32 images, 4 filters, a few steps."""
 
+import io
+
 import pytest
+from PIL import Image
 
 from dmf_cli import config as configs
+from dmf_cli.results import figure as figures
+from dmf_cli.results.atomic import write_atomic
 
 TINY = (
     "dataset.count=24",
@@ -16,6 +21,24 @@ TINY = (
     "trainer.epochs=2",
     "trainer.batch_size=4",
 )
+
+
+@pytest.fixture
+def drawn():
+    """Whoever asks for this has the figures of a run drawn; they are tests/results/test_plots.py's."""
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_composed_and_not_drawn(request):
+    """To draw its five figures takes a third of a tiny run: a picture of one pixel is written for each."""
+    if "drawn" in request.fixturenames:
+        yield
+        return
+    pixel = io.BytesIO()
+    Image.new("L", (1, 1)).save(pixel, "png")
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which some undo
+        patch.setattr(figures, "save", lambda path, figure: write_atomic(path, pixel.getvalue()))
+        yield
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_insight_is_recorded_drawn_and_goes_on_after_an_interruption(tiny, monkeypatch):
+def test_insight_is_recorded_drawn_and_goes_on_after_an_interruption(tiny, drawn, monkeypatch):
     options = ("trainer.insight_every=3", "trainer.epochs=3")
     whole = trainer.train(tiny(*options, run="whole"))
     shown = trainer.Display.epoch

@@ -33,7 +33,8 @@ def here(folder, *more):
 
 @pytest.mark.parametrize("jit", ["false", "true"])
 def test_two_processes_give_the_same_bits(tmp_path, jit):
-    assert here(tmp_path / "a", f"trainer.jit={jit}") == elsewhere(tmp_path / "b", f"trainer.jit={jit}")
+    options = (f"trainer.jit={jit}", "model.depth=1")  # XLA compiles half as long
+    assert here(tmp_path / "a", *options) == elsewhere(tmp_path / "b", *options)
 
 
 def test_another_seed_gives_other_weights(tmp_path):

@@ -35,7 +35,7 @@ def arrays(path):
         return {key: archive[key] for key in archive.files if key != "note"}
 
 
-def test_a_run_leaves_everything_that_a_reader_needs(tiny):
+def test_a_run_leaves_everything_that_a_reader_needs(tiny, drawn):
     folder = trainer.train(tiny("auxiliary=cbdice", "auxiliary.every=2", "report=true"))
     for name in EXPECTED.split():
         assert (folder / name).stat().st_size > 0, name

@@ -8,8 +8,9 @@ import sys
 from dmf_cli.config import load_run
 
 TINY = [
-    "loss=dice+bce", "model.filters=4", "dataset.image_size=16", "trainer.epochs=1", "trainer.batch_size=32",
-    "trials=2", "weighting.total=1",
+    "loss=dice+bce", "model.filters=4", "model.depth=1", "dataset.count=24", "dataset.size=16",
+    "dataset.image_size=16", "trainer.epochs=1", "trainer.batch_size=4", "report=false", "trials=2",
+    "weighting.total=1",
 ]  # fmt: skip
 
 
