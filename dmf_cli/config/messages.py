@@ -145,11 +145,6 @@ def no_such_key(key: str, config: Any) -> ConfigError:
         )
     if prefix == "auxiliary.params." and not parent:
         return ConfigError(f"unknown key {key!r}: auxiliary=none has no parameters; choose auxiliary=TERM")
-    if choices := keys.of_options().get(key):
-        return ConfigError(
-            f"unknown key {key!r}: the {choices[0].partition('=')[0]} that is chosen has none; it is a key "
-            f"of {meant.joined(choices)}"
-        )
     rest = key.removeprefix(prefix)
     whole = [] if prefix else meant.whole_keys(key, SPOKEN.get(key.lower().replace("-", "_")), config)
     if whole:

@@ -121,10 +121,10 @@ def test_what_people_type_first(word, says):
         (["alpha=3"], "loss.terms.TERM.alpha (of loss=focal|focal_tversky|tversky)?"),
         (
             ["dataset.strata=x"],
-            "unknown key 'dataset.strata': the dataset that is chosen has none; it is a key of "
-            "dataset=breast|buid|",
+            "unknown key 'dataset.strata': dataset=phantom has no such key; leave it out, or use one that has "
+            "it: dataset=breast, buid, ",
         ),
-        (["optimizer.momentum=0.9"], "it is a key of optimizer=sgd"),
+        (["optimizer.momentum=0.9"], "use one that has it: optimizer=sgd"),
     ],
 )
 def test_a_key_of_another_option_is_named_with_the_choice_that_brings_it(words, says):
