@@ -121,7 +121,7 @@ def test_what_people_type_first(word, says):
         (["alpha=3"], "loss.terms.TERM.alpha (of loss=focal|focal_tversky|tversky)?"),
         (
             ["dataset.strata=x"],
-            "unknown key 'dataset.strata': dataset=phantom has no such key; leave it out, or use one that has "
+            "dataset=phantom has no such key; leave it out, or use one that has "
             "it: dataset=breast, buid, ",
         ),
         (["optimizer.momentum=0.9"], "use one that has it: optimizer=sgd"),
