@@ -37,20 +37,19 @@ def repeated(dataset: Any, count: int) -> Any:
 def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[Any], list[float]]:
     """Data, endless batches, and seconds: until the images and the first batch were there, and of CPU."""
     from dmf_cli import datasets
-    from dmf_cli.datasets import augment, keeping, pipeline
-    from dmf_cli.training import data
+    from dmf_cli.datasets.input import augment, keeping, pipeline, run_data
 
     start, work = time.perf_counter(), time.process_time()
     if images is None:
-        found = data.open_data(config)
+        found = run_data.open_data(config)
     else:  # without the search for near-duplicates, which would find all of them
         dataset = repeated(datasets.open_dataset(config["dataset"]), images)
         order = np.random.default_rng(0).permutation(images)
         cuts = np.cumsum([round(share * images) for share in config["split"]["fractions"][:2]])
         parts = dict(zip(("train", "val", "test"), np.split(order, cuts), strict=True))
         kept, note = keeping.open_parts(dataset, parts, config["trainer"]["cache"], config["dataset"])
-        channels = data.output_channels(config["model"].get("head", "softmax"), dataset)
-        found = data.Data(dataset, None, channels, kept["train"], kept["val"], note)  # type: ignore[arg-type]
+        channels = run_data.output_channels(config["model"].get("head", "softmax"), dataset)
+        found = run_data.Data(dataset, None, channels, kept["train"], kept["val"], note)  # type: ignore[arg-type]
     ready = time.perf_counter() - start
     batches = pipeline.training_batches(
         found.train,
@@ -99,7 +98,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="of the config, as for dmf train")
     given = parser.parse_args()
     config = configs.compose(given.overrides)
-    from dmf_cli.training import runtime
+    from dmf_cli import runtime
 
     runtime.start(config["trainer"])
     from dmf_cli import datasets

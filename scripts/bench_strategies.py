@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from dmf_cli import FusedModel, _lookup, models, weighting
+from dmf_cli import FusedModel, lookup, models, weighting
 
 WINDOWED = ("var", "mad", "bayes")
 TOY = {"size": 32, "batch": 8, "filters": 8, "steps": 40}
@@ -27,7 +27,7 @@ def strategies(only: list[str], window: int, long: int) -> dict[str, weighting.S
     """Label -> strategy; those of DMF with both windows, those with gradients at two intervals."""
     found = {}
     for name in only or weighting.__registry__:
-        known = _lookup.keywords(getattr(weighting, name))
+        known = lookup.keywords(getattr(weighting, name))
         options = {"warmup": 2, "window": window, "steps_per_epoch": 10}
         options = {k: v for k, v in options.items() if k in known}
         if name == "softadapt":

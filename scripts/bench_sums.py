@@ -20,7 +20,8 @@ import numpy as np
 from bench_losses import step
 from keras import ops
 
-from dmf_cli import _reduce, losses
+from dmf_cli import losses
+from dmf_cli.ops import reduce
 
 SIZES = {
     "32x256x256": (32, 32, 32),
@@ -55,12 +56,12 @@ def loss_of(name: str, y: np.ndarray) -> Callable[[Any, Any], Any]:
 @contextmanager
 def own_sums(of_backend: bool) -> Iterator[None]:
     """Losses that are traced inside add up as the backend does, if ``of_backend``."""
-    exact = _reduce.adds_in_a_tree
-    _reduce.adds_in_a_tree = (lambda: True) if of_backend else exact
+    exact = reduce.adds_in_a_tree
+    reduce.adds_in_a_tree = (lambda: True) if of_backend else exact
     try:
         yield
     finally:
-        _reduce.adds_in_a_tree = exact
+        reduce.adds_in_a_tree = exact
 
 
 def accuracy(jit: bool) -> Iterator[str]:

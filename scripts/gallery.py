@@ -24,7 +24,7 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from dmf_cli.datasets import phantom
+from dmf_cli.datasets.sources.phantom import scan
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SMALL = "dataset.count=240 dataset.size=64 dataset.image_size=64 model.filters=8 trainer.epochs=10"
@@ -116,7 +116,7 @@ def photos(folder: Path) -> None:
     """A few images without masks, for `dmf predict`."""
     folder.mkdir()
     for index in range(3):
-        Image.fromarray(phantom.generate(index, seed=9, size=96).image[..., 0]).save(folder / f"{index}.png")
+        Image.fromarray(scan.generate(index, seed=9, size=96).image[..., 0]).save(folder / f"{index}.png")
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dmf_cli import FusedModel, _gradients, losses, models, weighting
+from dmf_cli import FusedModel, losses, models, weighting
+from dmf_cli.fusion import logit_gradients
 
 Row = dict[str, float | int | str]
 
@@ -65,8 +66,8 @@ def measure(
         for value in values
     ]
     parts = [lambda q, f=function: f(masks, q) for function in functions]
-    places["logits"] = _gradients.logit_gradients(parts, p)
-    found = {place: _gradients.gradient_statistics(gradients) for place, gradients in places.items()}
+    places["logits"] = logit_gradients.logit_gradients(parts, p)
+    found = {place: logit_gradients.gradient_statistics(gradients) for place, gradients in places.items()}
     return [
         {"step": step, "pair": f"{name} / {terms[0]}"}
         | {f"ratio {place}": float(s["norm"][i] / s["norm"][0]) for place, s in found.items()}

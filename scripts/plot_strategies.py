@@ -22,9 +22,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from dmf_cli import _lookup, weighting
-from dmf_cli.results import figure as look
-from dmf_cli.results.replay import plots
+from dmf_cli import lookup, weighting
+from dmf_cli.figures import style as look
+from dmf_cli.replay import plots
 
 STEPS, CHANGE, SPIKE = 400, 150, slice(200, 205)
 OPTIONS = {"warmup": 30, "window": 100, "steps_per_epoch": 20}
@@ -51,7 +51,7 @@ def history(name: str) -> np.ndarray:
 
 def strategy(name: str) -> weighting.Strategy:
     """The strategy with its defaults, but a memory that fits 400 steps."""
-    known = _lookup.keywords(getattr(weighting, name))
+    known = lookup.keywords(getattr(weighting, name))
     options = {key: value for key, value in OPTIONS.items() if key in known}
     if name == "softadapt":
         del options["window"]

@@ -21,7 +21,7 @@ from PIL import Image
 
 from dmf_cli.config import paths
 from dmf_cli.config.headers import read_header
-from dmf_cli.results.index import Index
+from dmf_cli.run_folder.index import Index
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "scipy")

@@ -14,7 +14,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for the browser of the tests
 
-from dmf_cli.results import report  # noqa: E402
+from dmf_cli import report  # noqa: E402
 from tests.browser import Page, open_page  # noqa: E402
 
 COLOURS = 256  # of the palette: a page has few, and the file stays small

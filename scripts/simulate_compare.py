@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from dmf_cli.results.comparison import intervals, significance
-from dmf_cli.results.comparison.equivalence import claims
-from dmf_cli.results.comparison.groups import Group
-from dmf_cli.results.comparison.versus import Versus, versus
+from dmf_cli.comparison import intervals, significance
+from dmf_cli.comparison.equivalence import claims
+from dmf_cli.comparison.groups import Group
+from dmf_cli.comparison.versus import Versus, versus
 
 Spread = tuple[float, float, float]
 # Standard deviations of the effect of a seed, of an image, and of both together, as measured on small U-Nets.

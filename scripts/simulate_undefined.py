@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from dmf_cli.results.comparison import events, intervals
-from dmf_cli.results.comparison.counting import count
-from dmf_cli.results.comparison.groups import Group
-from dmf_cli.results.comparison.versus import versus
+from dmf_cli.comparison import events, intervals
+from dmf_cli.comparison.counting import count
+from dmf_cli.comparison.groups import Group
+from dmf_cli.comparison.versus import versus
 
 DIAGONAL = 90.5  # of 64 x 64
 FOUND = 0.751  # mean Dice of a lesion that is not missed

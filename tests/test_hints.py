@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dmf_cli import hints
+from dmf_cli.comparison import loading
 from dmf_cli.errors import RunFolderError
-from dmf_cli.results import index, places
-from dmf_cli.results.comparison import loading
+from dmf_cli.run_folder import index, places
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "dmf_cli").rglob("*.py"))

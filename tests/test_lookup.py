@@ -5,15 +5,15 @@ import re
 
 import pytest
 
-from dmf_cli import _lookup, losses, weighting
+from dmf_cli import lookup, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 
 @pytest.mark.parametrize("module", [losses, weighting], ids=lambda m: m.__name__)
 def test_the_registry_is_sorted_complete_and_described(module) -> None:
-    assert list(module.__registry__) == sorted(module.__registry__) == _lookup.names(module)
+    assert list(module.__registry__) == sorted(module.__registry__) == lookup.names(module)
     for name in module.__registry__:
-        thing = _lookup.find("thing", module, name)
+        thing = lookup.find("thing", module, name)
         assert thing.__name__ == name
         assert re.match(r".+\.", inspect.getdoc(thing)), name
         # `dmf list` shows the first sentence and this line.
@@ -25,7 +25,7 @@ def test_every_parameter_is_documented_typed_and_has_a_default(module) -> None:
     for name in module.__registry__:
         thing = getattr(module, name)
         documented = "".join(inspect.getdoc(owner) or "" for owner in getattr(thing, "__mro__", (thing,)))
-        for parameter in _lookup.keywords(thing).values():
+        for parameter in lookup.keywords(thing).values():
             assert parameter.default is not parameter.empty, (name, parameter)
             assert parameter.annotation is not parameter.empty, (name, parameter)
             assert f"{parameter.name}:" in documented, (name, parameter.name)
@@ -33,11 +33,11 @@ def test_every_parameter_is_documented_typed_and_has_a_default(module) -> None:
 
 def test_keywords_follow_the_bases_and_stop_where_nothing_is_passed_on() -> None:
     common = {"warmup", "total", "prior", "every", "floor", "ceiling", "smoothing"}
-    assert set(_lookup.keywords(weighting.bayes)) == {"prior_power", "window", *common}
-    assert set(_lookup.keywords(weighting.geometric)) == common
-    assert set(_lookup.keywords(weighting.fixed)) == {"total", "prior"}
+    assert set(lookup.keywords(weighting.bayes)) == {"prior_power", "window", *common}
+    assert set(lookup.keywords(weighting.geometric)) == common
+    assert set(lookup.keywords(weighting.fixed)) == {"total", "prior"}
     dice = {"pool", "smooth", "background", "squared", "absent", "class_weights"}
-    assert set(_lookup.keywords(losses.dice)) == dice
+    assert set(lookup.keywords(losses.dice)) == dice
 
 
 def test_keywords_take_the_default_of_the_nearest_class() -> None:
@@ -47,16 +47,16 @@ def test_keywords_take_the_default_of_the_nearest_class() -> None:
     class Child(Base):
         def __init__(self, *, a: int = 5, **common: int) -> None: ...
 
-    assert {name: p.default for name, p in _lookup.keywords(Child).items()} == {"a": 5, "b": 2}
+    assert {name: p.default for name, p in lookup.keywords(Child).items()} == {"a": 5, "b": 2}
 
 
 def test_find_offers_only_registered_names() -> None:
     for name in ("get", "serialize", "keras", "_pixel", ""):
         with pytest.raises(UnknownNameError, match=f"allowed: {', '.join(losses.__registry__)}"):
-            _lookup.find("loss", losses, name)
+            lookup.find("loss", losses, name)
 
 
 def test_check_keywords_names_the_closest() -> None:
-    _lookup.check_keywords("dice", losses.dice, {"pool": "batch"})
+    lookup.check_keywords("dice", losses.dice, {"pool": "batch"})
     with pytest.raises(ConfigError, match="unknown parameter of dice 'squard': did you mean 'squared'"):
-        _lookup.check_keywords("dice", losses.dice, {"squard": True})
+        lookup.check_keywords("dice", losses.dice, {"squard": True})

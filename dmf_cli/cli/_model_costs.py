@@ -14,7 +14,7 @@ ABSENT = ("-", "-")  # of a network whose package is not installed
 def start() -> str:
     """Import the backend that ``dmf train`` would use by default; returns what computes."""
     from dmf_cli import config as configs
-    from dmf_cli.training import runtime
+    from dmf_cli import runtime
 
     return runtime.start(configs.compose([])["trainer"]).device
 
@@ -34,12 +34,12 @@ def cost(name: str) -> tuple[str, str]:
 
 def build(name: str) -> Any:
     """The network of an option with its defaults, for a 128x128 grey image and two classes."""
-    from dmf_cli import _lookup, models
     from dmf_cli import config as configs
+    from dmf_cli import lookup, models
 
     given = configs.compose([f"model={name}"])["model"]  # an option may build on another
     params = {key: value for key, value in given.items() if key not in ("name", "head", "weights")}
-    return _lookup.find("model", models, given["name"])(SHAPE, CLASSES, **params)
+    return lookup.find("model", models, given["name"])(SHAPE, CLASSES, **params)
 
 
 def forward_seconds(network: Any) -> float:

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dmf_cli.cli._fit import fit
 from dmf_cli.errors import UsageError, suggest
+from dmf_cli.terminal.wrapping import fit
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from dmf_cli.training.runtime import gpu_count
+from dmf_cli.runtime import gpu_count
 
 
 def probe(backend: str) -> dict[str, Any]:

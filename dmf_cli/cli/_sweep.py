@@ -12,15 +12,15 @@ from typing import Any
 from dmf_cli import interrupts
 from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
-from dmf_cli.results import places
-from dmf_cli.results.index import Index
+from dmf_cli.jobs.claim import Claim
+from dmf_cli.run_folder import places
+from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
-from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.display import SweepDisplay
 from dmf_cli.sweep.jobs import Plan, distinct_settings, held, plan, single
 from dmf_cli.sweep.runner import Runner
-from dmf_cli.training.display import Display, make_console
+from dmf_cli.terminal.run_display import Display, make_console
 
 
 def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
@@ -125,7 +125,7 @@ def _check_conclusion(planned: Plan) -> None:
 
 def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
     """The comparisons that the sweep ends with; 1 if there can be none."""
-    from dmf_cli.results.comparison import tables
+    from dmf_cli.comparison import tables
     from dmf_cli.sweep import conclusion
 
     runs = [(row.path, row.job.config) for row in done if row.path is not None]

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dmf_cli.cli._fit import fit, width
 from dmf_cli.config import checks, composer, keys, paths
 from dmf_cli.config.headers import read_header
+from dmf_cli.terminal.wrapping import fit, width
 
 _TEMPLATE = """\
 usage: dmf train [KEY=VALUE | GROUP=OPTION ...] [-m] [--cfg job]

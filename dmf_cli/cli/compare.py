@@ -64,8 +64,8 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     from rich.console import Console
 
-    from dmf_cli.results.atomic import told
-    from dmf_cli.results.comparison import compare, plots, tables
+    from dmf_cli.comparison import compare, plots, tables
+    from dmf_cli.files import told
 
     found = compare.compare(
         options.paths,
@@ -104,7 +104,7 @@ def _sizes(given: list[float] | None) -> list[float] | None:
 
 def _folder(paths: Sequence[Path]) -> Path:
     """Beside the runs when one folder holds them, else here."""
-    from dmf_cli.results import places
+    from dmf_cli.run_folder import places
 
     one = len(paths) == 1 and not (paths[0] / places.CONFIG).exists()
     return paths[0] / "comparison" if one else Path("comparison")

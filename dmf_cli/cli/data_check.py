@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
     from dmf_cli.datasets.base import Dataset
-    from dmf_cli.datasets.check import Report
+    from dmf_cli.datasets.inspect.check import Report
 
 _ABOUT = """\
 Reads every image and mask of a dataset and tells all that is wrong: unreadable files, images without masks
@@ -43,11 +43,11 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _check(config: Mapping[str, Any]) -> "Report":
-    from dmf_cli.datasets import mask_report
-    from dmf_cli.datasets.check import check
-    from dmf_cli.datasets.images import as_size
-    from dmf_cli.datasets.splits import read_split
-    from dmf_cli.training.data import make_split
+    from dmf_cli.datasets.input.run_data import make_split
+    from dmf_cli.datasets.input_spec import as_size
+    from dmf_cli.datasets.inspect.check import check
+    from dmf_cli.datasets.sources import mask_report
+    from dmf_cli.datasets.splits.division import read_split
 
     dataset, split = config["dataset"], config["split"]
     if split["file"]:
@@ -57,7 +57,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     def divide(images: Any, found: Any, **changes: Any) -> Any:
         return make_split({**split, **changes}, images, found=found)
 
-    with _progress.count("checking", len(opened)) as advance:
+    with progress.count("checking", len(opened)) as advance:
         return check(
             opened,
             divide,
@@ -88,8 +88,8 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
     """Masks without an image, of a dataset that lies in a folder."""
     if dataset["kind"] != "folder":
         return []
-    from dmf_cli.datasets.folder import images_folder
-    from dmf_cli.datasets.pairs import Patterns, unclaimed_masks
+    from dmf_cli.datasets.sources.folder import images_folder
+    from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
 
     patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}
     return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset["name"])
@@ -97,9 +97,9 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
 
 def _write(output: Path, report: "Report") -> list[Path]:
     """``check.json`` and, where there are near-duplicates, ``pairs.png``."""
-    from dmf_cli.datasets.check import as_json
-    from dmf_cli.results.atomic import told, write_atomic
-    from dmf_cli.results.check_report import plot_pairs
+    from dmf_cli.datasets.inspect.check import as_json
+    from dmf_cli.files import told, write_atomic
+    from dmf_cli.terminal.check_report import plot_pairs
 
     table, picture = output / "check.json", output / "pairs.png"
     with told(output):
@@ -115,8 +115,8 @@ def _write(output: Path, report: "Report") -> list[Path]:
 def _print(report: "Report", files: Sequence[Path]) -> None:
     from rich.console import Console
 
-    from dmf_cli.datasets.grouping import describe
-    from dmf_cli.results import check_report
+    from dmf_cli.datasets.sources.grouping import describe
+    from dmf_cli.terminal import check_report
 
     console, summary = Console(), report.statistics.summary()
     usable = len(report.dataset)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints
-from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import UsageError
+from dmf_cli.terminal import progress
 
 _ABOUT = """\
 Downloads a dataset whose licence allows that (going on where an earlier call was cut), checks it and unpacks
@@ -54,11 +54,11 @@ def _only_by_hand(config: Mapping[str, Any]) -> bool:
     """Whether the dataset is not there and no program can get it; then what to do is printed."""
     if "download" not in config or config["download"]["urls"]:
         return False
-    from dmf_cli.datasets import prepare
+    from dmf_cli.datasets.fetch import install
 
-    if prepare.is_there(config):
+    if install.is_there(config):
         return False
-    print(prepare.by_hand(config))
+    print(install.by_hand(config))
     return True
 
 
@@ -66,15 +66,15 @@ def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
     from dmf_cli.datasets import open_dataset
 
     if config["kind"] == "tfds":
-        from dmf_cli.datasets.tfds import prepare_tfds
+        from dmf_cli.datasets.sources.tfds import prepare_tfds
 
         return prepare_tfds(config)
     if "download" not in config:
         return open_dataset(config)
-    from dmf_cli.datasets.prepare import prepare_folder
+    from dmf_cli.datasets.fetch.install import prepare_folder
 
     try:
-        with _progress.downloads() as track:
+        with progress.downloads() as track:
             return prepare_folder(config, archives, track=track)
     except KeyboardInterrupt:
         print("what has been downloaded is kept: run the command again to go on", file=sys.stderr)

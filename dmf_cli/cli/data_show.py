@@ -35,8 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from dmf_cli.datasets import open_dataset
-    from dmf_cli.datasets.grouping import describe
-    from dmf_cli.results import gallery
+    from dmf_cli.datasets.sources.grouping import describe
+    from dmf_cli.figures import gallery
 
     dataset = open_dataset(config)
     file = options.output or Path(f"{dataset.name}.png")

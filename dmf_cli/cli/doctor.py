@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import __version__, _machine, hints
+from dmf_cli import __version__, hints, machine
 from dmf_cli.cli._parser import Parser
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.errors import DmfError, UnknownNameError
@@ -115,7 +115,7 @@ def configs() -> Check:
 
 def processor() -> Check:
     """Cores that may be used."""
-    count = _machine.processors()
+    count = machine.processors()
     if count > 1:
         return Check("cores", OK, str(count))
     return Check("cores", NOTE, "1", "training will be slow: allow more cores, or use a GPU")
@@ -123,7 +123,7 @@ def processor() -> Check:
 
 def memory() -> Check:
     """Memory that may be used."""
-    size = _machine.memory()
+    size = machine.memory()
     if size is None:
         return Check("memory", NOTE, "unknown", "make sure that there are 4 GB")
     if size >= 4 * GIB:
@@ -138,10 +138,10 @@ def folder_check(name: str, folder: Path) -> Check:
     where = {"outputs": "work in another folder, or set output_root=PATH", "cache": "set DMF_CACHE=PATH"}[
         name
     ]
-    wrong = _machine.writable(folder)
+    wrong = machine.writable(folder)
     if wrong:
         return Check(name, PROBLEM, f"{folder}: {wrong}", where)
-    free = _machine.free_space(folder)
+    free = machine.free_space(folder)
     if free < GIB:
         return Check(name, NOTE, f"{folder}: {free / GIB:.2f} GiB free", f"free some space, or {where}")
     return Check(name, OK, f"{folder} ({free / GIB:.0f} GiB free)")
@@ -179,7 +179,7 @@ def backend_checks(backend: str, ask: Callable[[str], dict[str, Any]]) -> Iterat
         )
         return
     yield Check("backend", OK, f"{backend} {found['version']} with keras {found['keras']}")
-    yield devices(backend, found, _machine.nvidia_driver(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    yield devices(backend, found, machine.nvidia_driver(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def devices(backend: str, found: dict[str, Any], driver: str, visible: str | None) -> Check:

@@ -38,8 +38,8 @@ def run(arguments: Sequence[str]) -> int:
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
     config, split = evaluation_config(options.run, options.overrides, own_configs(options.config_dir))
-    from dmf_cli.results import index, tables
-    from dmf_cli.training import score
+    from dmf_cli.inference import score, tables
+    from dmf_cli.run_folder import index
 
     result = score.evaluate_run(options.run, config, split)
     _show(tables.render(result), options.run, result.summary["settings"]["split"])

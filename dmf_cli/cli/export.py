@@ -38,17 +38,17 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     kind = _format(options.format, options.output)
     from dmf_cli import config as configs
-    from dmf_cli.results import index
-    from dmf_cli.training import exporting
+    from dmf_cli.inference import export
+    from dmf_cli.run_folder import index
 
     config = configs.load_run(options.run)
     output = options.output or options.run / "export" / NAMES[kind]
-    exporting.check(kind, output)
-    note = exporting.export_run(options.run, config, kind, output)
+    export.check(kind, output)
+    note = export.export_run(options.run, config, kind, output)
     if note["state"] != "completed":
         said = index.read(options.run).said
         print(f"warning: the run {said}: this is its best network so far", file=sys.stderr)
-    print(f"wrote {output}\nwrote {exporting.note_path(output)}")
+    print(f"wrote {output}\nwrote {export.note_path(output)}")
     return 0
 
 

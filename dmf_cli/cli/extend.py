@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         raise ConfigError(
             "trainer.epochs is missing: give the number that the run is to reach, as trainer.epochs=60"
         )
-    from dmf_cli.training import extending
+    from dmf_cli.training import extend
 
-    extending.extend(options.run, found, options.schedule)
+    extend.extend(options.run, found, options.schedule)
     return 0

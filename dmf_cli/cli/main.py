@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from dmf_cli import __version__, interrupts
-from dmf_cli.cli._fit import fit
+from dmf_cli.terminal.wrapping import fit
 
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
 COMMANDS = {

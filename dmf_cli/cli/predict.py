@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dmf_cli.cli import _progress
 from dmf_cli.cli._parser import Parser, add_run
+from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
-    from dmf_cli.training.masks import Outcome
+    from dmf_cli.inference.predict_files import Outcome
 
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
@@ -62,13 +62,13 @@ def run(arguments: Sequence[str]) -> int:
 
     config = configs.load_run(options.run)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
-    from dmf_cli.training import finding, masks
+    from dmf_cli.inference import find_files, predict_files
 
     # A wrong path is reported before anything slow is imported.
-    jobs = finding.find(options.paths, output, options.exclude)
-    for line in finding.passed_over(options.paths):
+    jobs = find_files.find(options.paths, output, options.exclude)
+    for line in find_files.passed_over(options.paths):
         print(f"note: {line}", file=sys.stderr)
-    from dmf_cli.training import score
+    from dmf_cli.inference import score
 
     predict, settings = score.prediction(options.run, config, options.threshold)
     if options.spacing:
@@ -76,9 +76,9 @@ def run(arguments: Sequence[str]) -> int:
     if options.max_pixels is not None:
         settings["reading"] = dataclasses.replace(settings["reading"], max_pixels=options.max_pixels)
     start = time.monotonic()
-    with _progress.count("predicting", len(jobs)) as advance:
+    with progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
-        outcome = masks.predict_files(predict, jobs, output, **{**settings, **more})
+        outcome = predict_files.predict_files(predict, jobs, output, **{**settings, **more})
     seconds, done = time.monotonic() - start, len(jobs) - len(outcome.skipped)
     for line in _remarks(outcome, done):
         print(f"warning: {line}", file=sys.stderr)

@@ -8,7 +8,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from dmf_cli.results.replay.history import History
+    from dmf_cli.replay.history import History
     from dmf_cli.weighting import Strategy
 
 _ABOUT = """\
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     add_config_dir(parser)
     # Intermixed: weighting=... may stand before and after -o.
     options = parser.parse_intermixed_args(list(arguments))
-    from dmf_cli.results.replay import history
+    from dmf_cli.replay import history
 
     found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
@@ -148,11 +148,11 @@ def _check_losses(found: "History", strategy: "Strategy") -> None:
 def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Path) -> None:
     from rich.console import Console
 
+    from dmf_cli import runtime
     from dmf_cli.config import compose, load_run
-    from dmf_cli.results import figure as look
-    from dmf_cli.results.atomic import told
-    from dmf_cli.results.replay import plots, tables
-    from dmf_cli.training import runtime
+    from dmf_cli.figures import style as look
+    from dmf_cli.files import told
+    from dmf_cli.replay import plots, tables
 
     trainer = (load_run(found.source) if found.source.is_dir() else compose())["trainer"]
     runtime.start({**trainer, "device": "cpu", "precision": "float32", "jit": False, "deterministic": False})

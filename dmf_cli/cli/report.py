@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         "--baseline", metavar="KEY=VALUE", help="default: weighting=fixed where there is one"
     )
     options = parser.parse_args(list(arguments))
-    from dmf_cli.results import report
+    from dmf_cli import report
 
     by = [key.strip() for key in options.by.split(",")] if options.by else None
     comparison = {"metric": options.metric, "by": by, "baseline": options.baseline}

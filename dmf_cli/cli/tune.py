@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def search(plan: "Plan", study: Any, **options: Any) -> int:
     """Run what is left of ``plan``, show and write what was found; returns the exit code."""
-    from dmf_cli.training.display import make_console
+    from dmf_cli.terminal.run_display import make_console
     from dmf_cli.tune import results
     from dmf_cli.tune.runner import Runner
 
@@ -94,7 +94,7 @@ def _state(study: Any) -> str:
 
 def _teller(plan: "Plan", study: Any) -> Any:
     """Says how each trial ended."""
-    from dmf_cli.training._view import LABELS, number
+    from dmf_cli.terminal.run_view import LABELS, number
     from dmf_cli.tune.results import WORDS
 
     def tell(one: "Running", state: str, value: float, message: str) -> None:
@@ -129,8 +129,8 @@ def _mover(plan: "Plan", study: Any) -> Any:
 
 def _progress(plan: "Plan", one: "Running") -> str:
     """The epochs that a trial has finished, and its best figure so far."""
-    from dmf_cli.results import index
-    from dmf_cli.training._view import LABELS, number
+    from dmf_cli.run_folder import index
+    from dmf_cli.terminal.run_view import LABELS, number
 
     epochs = index.read(one.path).status.get("epochs")
     of = f" of {epochs}" if epochs else ""

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dmf_cli import _lookup
-from dmf_cli.config import annotations, expression, inputs, lengths, paths, schema
+from dmf_cli import expression, lookup
+from dmf_cli.config import annotations, inputs, lengths, paths, schema
 from dmf_cli.config.types import check_value, show, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -33,7 +33,7 @@ def check_params(function: Callable[..., Any], params: Mapping[str, Any], where:
     Raises:
         ConfigError: for an unknown key (closest match), a wrong type or a bad choice.
     """
-    allowed = _lookup.keywords(function)
+    allowed = lookup.keywords(function)
     for name, value in params.items():
         if name not in allowed:
             raise unknown_key(f"{where}.", name, allowed)

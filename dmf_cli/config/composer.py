@@ -89,7 +89,7 @@ def load_run(path: Path | str) -> Config:
 
     file = Path(path) / "config.yaml"
     if not file.is_file():
-        from dmf_cli.results import places
+        from dmf_cli.run_folder import places
 
         raise RunFolderError(places.why_not(Path(path)))
     try:
@@ -101,7 +101,7 @@ def load_run(path: Path | str) -> Config:
         raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
     if missing := whole.lacks(text, loaded):  # type: ignore[arg-type]
         raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
-    from dmf_cli.results import identity
+    from dmf_cli.run_folder import identity
 
     config = {str(key): value for key, value in loaded.items()}
     identity.check_unedited(Path(path), config)

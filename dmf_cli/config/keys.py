@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dmf_cli.config import annotations, expression, paths
+from dmf_cli import expression
+from dmf_cli.config import annotations, paths
 from dmf_cli.config.headers import key_comments
 from dmf_cli.errors import ConfigError
 

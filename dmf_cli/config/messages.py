@@ -16,8 +16,8 @@ from hydra.errors import (
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from dmf_cli import hints
-from dmf_cli.config import expression, keys, meant, paths, schema
+from dmf_cli import expression, hints
+from dmf_cli.config import keys, meant, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError, suggest
 

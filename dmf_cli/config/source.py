@@ -14,7 +14,8 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from dmf_cli.config import expression, loader, paths
+from dmf_cli import expression
+from dmf_cli.config import loader, paths
 from dmf_cli.errors import ConfigError
 
 

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from dmf_cli._loading import quiet
 from dmf_cli.datasets.base import Dataset as Dataset
 from dmf_cli.datasets.base import Sample as Sample
 from dmf_cli.errors import UnknownNameError
+from dmf_cli.quiet import quiet
 
 # kind -> (module, function); imported on use, so that a folder needs no tensorflow-datasets.
 KINDS = {
-    "folder": ("dmf_cli.datasets.folder", "open_folder"),
-    "phantom": ("dmf_cli.datasets.phantom_builder", "open_phantom"),
-    "tfds": ("dmf_cli.datasets.tfds", "open_tfds"),
+    "folder": ("dmf_cli.datasets.sources.folder", "open_folder"),
+    "phantom": ("dmf_cli.datasets.sources.phantom.builder", "open_phantom"),
+    "tfds": ("dmf_cli.datasets.sources.tfds", "open_tfds"),
 }
 
 
@@ -28,7 +28,7 @@ def check_place(config: Mapping[str, Any]) -> None:
         DatasetError: their folder is not there.
     """
     if config["kind"] == "folder":
-        importlib.import_module("dmf_cli.datasets.folder").check_place(config)
+        importlib.import_module("dmf_cli.datasets.sources.folder").check_place(config)
 
 
 def open_dataset(config: Mapping[str, Any]) -> Dataset:

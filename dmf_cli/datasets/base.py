@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from dmf_cli.datasets.coding import Ignored
     from dmf_cli.datasets.finding import Finding
+    from dmf_cli.datasets.sources.label_coding import Ignored
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
 
@@ -87,7 +87,7 @@ class Dataset(abc.ABC):
         return self.load(index).label
 
     def mask_remarks(self) -> "list[Finding]":
-        """What the values of all masks say against their reading, see :mod:`dmf_cli.datasets.mask_report`."""
+        """What the values of all masks say against their reading (``sources/mask_report.py``)."""
         return []
 
     def pixel_size(self, index: int) -> tuple[float, float] | None:
@@ -95,7 +95,7 @@ class Dataset(abc.ABC):
         return self.spacing
 
     def remarks(self) -> "list[Finding]":
-        """What a user should know of the files, see :mod:`dmf_cli.datasets.image_report`."""
+        """What a user should know of the files, see :mod:`dmf_cli.datasets.sources.image_report`."""
         return []
 
     @abc.abstractmethod

@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from dmf_cli import _lookup
+from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._boundary import boundary as boundary
 from dmf_cli.losses._cbdice import cbdice as cbdice
@@ -81,8 +81,8 @@ def get(name: str, **params: Any) -> Callable[..., Any]:
     Raises:
         UnknownNameError: for a loss or a parameter that does not exist; names the closest one.
     """
-    function = unchecked(_lookup.find("loss", sys.modules[__name__], name))
-    _lookup.check_keywords(name, function, params)
+    function = unchecked(lookup.find("loss", sys.modules[__name__], name))
+    lookup.check_keywords(name, function, params)
     return functools.partial(function, **params)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from dmf_cli._backend import is_concrete
 from dmf_cli.errors import ConfigError
+from dmf_cli.ops.backend import is_concrete
 
 ROUNDING = 1e-2  # of float16 and bfloat16 sums
 

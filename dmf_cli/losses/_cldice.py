@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import total
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._common import (
     Absent,
@@ -15,6 +14,7 @@ from dmf_cli.losses._common import (
     within,
 )
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.ops.reduce import total
 
 
 def cldice(

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from dmf_cli._void import others
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.ops.void import others
 
 Pool = Literal["batch", "sample"]
 Absent = Literal["count", "zero"]

@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from dmf_cli._reduce import pixel_mean
 from dmf_cli.losses._common import Tensor, prepare, within
 from dmf_cli.losses._distance import truth_map, unsigned
 from dmf_cli.losses._pixel import safe_log
+from dmf_cli.ops.reduce import pixel_mean
 
 
 def distance_ce(

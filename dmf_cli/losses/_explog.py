@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import pixel_mean, total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -18,6 +17,7 @@ from dmf_cli.losses._common import (
 )
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
+from dmf_cli.ops.reduce import pixel_mean, total
 
 
 def explog(

@@ -4,9 +4,9 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli._reduce import size
 from dmf_cli.losses._common import Pool, Tensor, choose, positive, within
 from dmf_cli.losses._sums import overlap
+from dmf_cli.ops.reduce import size
 
 
 def gdice(

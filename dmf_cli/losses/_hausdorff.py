@@ -4,9 +4,9 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli._reduce import average
 from dmf_cli.losses._common import Tensor, choose, prepare, within, without_background
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
+from dmf_cli.ops.reduce import average
 
 
 def hausdorff(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import running, total
 from dmf_cli.losses._common import Absent, Pool, Tensor, choose, prepare
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.ops.reduce import running, total
 
 
 def lovasz(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import average, pixel_mean, size, total
-from dmf_cli._void import only_valid, others
 from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
 from dmf_cli.losses._sums import weighted_mean
+from dmf_cli.ops.reduce import average, pixel_mean, size, total
+from dmf_cli.ops.void import only_valid, others
 
 EPSILON = 1e-7
 

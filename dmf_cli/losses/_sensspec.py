@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import total
-from dmf_cli._void import others
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -15,6 +13,8 @@ from dmf_cli.losses._common import (
     share,
 )
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.ops.reduce import total
+from dmf_cli.ops.void import others
 
 
 def sensspec(

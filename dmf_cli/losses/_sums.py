@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli._reduce import total
 from dmf_cli.losses._common import (
     Absent,
     Pool,
@@ -16,6 +15,7 @@ from dmf_cli.losses._common import (
     weight_vector,
     without_background,
 )
+from dmf_cli.ops.reduce import total
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from dmf_cli import _void
-from dmf_cli._reduce import total
 from dmf_cli.losses._common import Pool, Tensor, choose, prepare, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
+from dmf_cli.ops import void
+from dmf_cli.ops.reduce import total
 
 
 def topk(
@@ -56,7 +56,7 @@ def pixel_cross_entropy(y_true: Tensor, y_pred: Tensor, label_smoothing: float =
 
 def _counted(rows: Tensor) -> Tensor:
     """How many pixels of each row count, ``(rows,)``; the others have a loss of 0."""
-    valid = _void.mask()
+    valid = void.mask()
     if valid is None:
         return ops.full((ops.shape(rows)[0],), ops.cast(ops.shape(rows)[1], "float32"))
     return total(ops.reshape(valid, ops.shape(rows)), (1,))

@@ -4,7 +4,6 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli._reduce import average, pixel_mean
 from dmf_cli.losses._common import (
     Pool,
     Tensor,
@@ -19,6 +18,7 @@ from dmf_cli.losses._common import (
 from dmf_cli.losses._focal import modulated_log
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
+from dmf_cli.ops.reduce import average, pixel_mean
 
 
 def unified_focal(

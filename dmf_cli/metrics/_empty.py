@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dmf_cli import _lookup
+from dmf_cli import lookup
 from dmf_cli.errors import UnknownNameError
 from dmf_cli.metrics._counts import Counts
 
@@ -28,7 +28,7 @@ def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
     found = {}
     for name in metrics.OF_COUNTS:
         metric = getattr(metrics, name)
-        found[name] = metric(counts, empty=score) if "empty" in _lookup.keywords(metric) else metric(counts)
+        found[name] = metric(counts, empty=score) if "empty" in lookup.keywords(metric) else metric(counts)
     return found
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from dmf_cli._reduce import total
 from dmf_cli.errors import ConfigError
 from dmf_cli.metrics._empty import empty_name, empty_score
+from dmf_cli.ops.reduce import total
 
 
 @keras.saving.register_keras_serializable(package="dmf")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import DmfError
-from dmf_cli.results import headline, places, recorder
-from dmf_cli.results.index import Entry, Index
+from dmf_cli.run_folder import csv_log, headline, places
+from dmf_cli.run_folder.index import Entry, Index
 from dmf_cli.sweep.jobs import Job
 
 # waiting: its turn will come; elsewhere: another process trains it; same: another job is the same run.
@@ -196,7 +196,7 @@ def _failure(job: Job) -> str:
 
 def _epoch_seconds(path: Path) -> list[float]:
     with contextlib.suppress(DmfError):
-        return [s for s in recorder.read(path / "epochs.csv").get("seconds", []) if math.isfinite(s)]
+        return [s for s in csv_log.read(path / "epochs.csv").get("seconds", []) if math.isfinite(s)]
     return []
 
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dmf_cli import report
+from dmf_cli.comparison import compare, loading, plots, settings, tables
+from dmf_cli.comparison.compare import Comparison
 from dmf_cli.config import messages
 from dmf_cli.errors import ConfigError
-from dmf_cli.results import report
-from dmf_cli.results._text import markdown_row, markdown_text
-from dmf_cli.results.atomic import told, write_atomic
-from dmf_cli.results.comparison import compare, loading, plots, settings, tables
-from dmf_cli.results.comparison.compare import Comparison
+from dmf_cli.files import told, write_atomic
 from dmf_cli.sweep.jobs import distinct_settings
+from dmf_cli.terminal.text import markdown_row, markdown_text
 
 T = TypeVar("T")
 FOLDER, OVERVIEW, PAGE = "comparison", "overview.md", "report.html"

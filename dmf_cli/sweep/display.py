@@ -13,7 +13,7 @@ from rich.text import Text
 from dmf_cli.errors import DmfError
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, Row
-from dmf_cli.training.display import REFRESH, Display, SafeLive
+from dmf_cli.terminal.run_display import REFRESH, Display, SafeLive
 
 LOOK = 1.0  # seconds between two looks at the disk
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.results import identity, index, places
+from dmf_cli.run_folder import identity, index, places
 
 PARAMS = "hydra.sweeper.params."
 MANY = 10  # jobs, whose check takes some seconds
@@ -20,7 +20,7 @@ class Job:
         number: from 1.
         overrides: what the command line says for it, all of it.
         config: checked plain data.
-        id: of the run, see :mod:`dmf_cli.results.identity`.
+        id: of the run, see :mod:`dmf_cli.run_folder.identity`.
         label: key -> value of the overrides that differ between the jobs.
     """
 
@@ -151,7 +151,7 @@ def distinct_settings(configs: Sequence[Mapping[str, Any]], by: Sequence[str] | 
         configs: checked plain data.
         by: what makes a setting, None for all that differs.
     """
-    from dmf_cli.results.comparison import loading, settings
+    from dmf_cli.comparison import loading, settings
 
     runs = [loading.Run(Path(), loading.flat(config), {}, "", "") for config in configs]
     try:

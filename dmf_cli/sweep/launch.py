@@ -24,13 +24,13 @@ from typing import Any
 from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError, RunError
-from dmf_cli.results import identity, places
-from dmf_cli.results.atomic import told, write_atomic
-from dmf_cli.results.index import alive
-from dmf_cli.sweep import process
+from dmf_cli.files import told, write_atomic
+from dmf_cli.jobs import process
+from dmf_cli.jobs.process import environment
+from dmf_cli.run_folder import identity, places
+from dmf_cli.run_folder.index import alive
 from dmf_cli.sweep.board import Board, Row, failure_file
 from dmf_cli.sweep.jobs import Job, Plan
-from dmf_cli.sweep.process import environment
 from dmf_cli.sweep.runner import AGAIN, STOPPING, Runner
 
 log = logging.getLogger("dmf")

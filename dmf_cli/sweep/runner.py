@@ -8,12 +8,12 @@ from typing import Any
 
 from dmf_cli import interrupts
 from dmf_cli.errors import DmfError
-from dmf_cli.results import places
-from dmf_cli.sweep import child
+from dmf_cli.jobs import child
+from dmf_cli.jobs.claim import Claim
+from dmf_cli.jobs.process import STOPPED, Process
+from dmf_cli.run_folder import places
 from dmf_cli.sweep.board import Board, Row
-from dmf_cli.sweep.claim import Claim
 from dmf_cli.sweep.jobs import Job
-from dmf_cli.sweep.process import STOPPED, Process
 
 PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has

@@ -10,9 +10,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dmf_cli.results import headline
+from dmf_cli.run_folder import headline
 from dmf_cli.sweep.board import Row
-from dmf_cli.training._view import LABELS, duration, number
+from dmf_cli.terminal.run_view import LABELS, duration, number
 
 STYLES = {
     "running": "bold cyan", "loading": "cyan", "completed": "green", "failed": "bold red",

@@ -6,17 +6,17 @@ from typing import Any
 
 import keras
 
-from dmf_cli import _lookup, losses, models, weighting
-from dmf_cli._alive import check_alive
-from dmf_cli._terms import resolve_loss
+from dmf_cli import lookup, losses, models, weighting
 from dmf_cli.config.checks import check_params
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import Auxiliary, FusedModel
+from dmf_cli.fusion.dead_loss import check_alive
+from dmf_cli.fusion.terms import resolve_loss
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
-from dmf_cli.results import headline
-from dmf_cli.training.data import Data
-from dmf_cli.training.standing import BETTER, CLEARLY_BETTER, Standing
+from dmf_cli.run_folder import headline
+from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
 
 Config = Mapping[str, Any]
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
@@ -113,7 +113,7 @@ def compile_model(
 
 def network(config: Config, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
-    function = _lookup.find("model", models, config["name"])
+    function = lookup.find("model", models, config["name"])
     params = _without(config, "name", "head", "weights")
     check_params(function, params, "model")
     return function(data.train.shape, data.channels, **params)
@@ -126,7 +126,7 @@ def loss_terms(terms: Mapping[str, Config]) -> dict[str, Any]:
 
 def loss(name: str, params: Config, where: str) -> Any:
     """One loss with its parameters checked against its signature."""
-    check_params(_lookup.find("loss", losses, name), params, where)
+    check_params(lookup.find("loss", losses, name), params, where)
     return losses.get(name, **params)
 
 
@@ -137,7 +137,7 @@ def strategy(
 
     Parameters that are null or auto take the value of that name in ``known``, where there is one.
     """
-    function = _lookup.find("weighting", weighting, config["name"])
+    function = lookup.find("weighting", weighting, config["name"])
     params = _without(config, "name")
     for name, value in (known or {}).items():
         if name in params and params[name] in (None, "auto"):

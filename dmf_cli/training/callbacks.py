@@ -10,10 +10,10 @@ import keras
 import numpy as np
 
 from dmf_cli.errors import NonFiniteError
-from dmf_cli.results.headline import MONITORS, OBJECTIVE
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
 from dmf_cli.training import checkpoint
-from dmf_cli.training.standing import Standing
+from dmf_cli.training.best_epoch import Standing
 
 log = logging.getLogger("dmf")
 

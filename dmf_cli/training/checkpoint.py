@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from dmf_cli.errors import CheckpointError
-from dmf_cli.results.atomic import write_atomic
+from dmf_cli.files import write_atomic
 
 NOTE = "note"
 NOTE_BYTES = 2**24  # more than any note takes

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets, hints, interrupts
+from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.errors import ConfigError, DmfError, RunError
-from dmf_cli.results import identity, places
-from dmf_cli.results.environment import environment
-from dmf_cli.results.headline import class_column
-from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import moved, runtime, starting, trackers
-from dmf_cli.training.display import Display
+from dmf_cli.run_folder import identity, moved, places
+from dmf_cli.run_folder.environment import environment
+from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.run_folder.headline import class_column
+from dmf_cli.terminal.run_display import Display
+from dmf_cli.training import initial_weights, trackers
 
 if TYPE_CHECKING:
-    from dmf_cli.training.extending import Origin
+    from dmf_cli.training.extend import Origin
 
 log = logging.getLogger("dmf")
 Config = Mapping[str, Any]
@@ -39,7 +39,7 @@ def train(config: Config) -> Path:
         places.check_free(Path(config["run_dir"]))
     trackers.check(config)
     if config["model"].get("weights"):
-        starting.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
+        initial_weights.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
@@ -81,9 +81,9 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     used = configs.with_absolute_paths(config or stored)
     moved.check_place(run, used, "resume")
     moved.check_split(run, stored, used)
-    from dmf_cli.training import extending
+    from dmf_cli.training import extend
 
-    session = Session(used, split_file=run.split_file, origin=extending.Origin.of(status), resumed=True)
+    session = Session(used, split_file=run.split_file, origin=extend.Origin.of(status), resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
@@ -116,10 +116,11 @@ class Session:
         # Keras may be imported from here on.
         import keras
 
-        from dmf_cli.datasets.pipeline import steps_per_epoch
-        from dmf_cli.training import build, data
+        from dmf_cli.datasets.input import run_data
+        from dmf_cli.datasets.input.pipeline import steps_per_epoch
+        from dmf_cli.training import build
 
-        self.data = data.open_data(config, split_file)
+        self.data = run_data.open_data(config, split_file)
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config["seed"])
         self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
@@ -131,7 +132,7 @@ class Session:
         self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
         if config["model"].get("weights") and origin is None and not resumed:
-            self.weights = starting.start_from(self.model.network, config["model"]["weights"])
+            self.weights = initial_weights.start_from(self.model.network, config["model"]["weights"])
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
         self.mean = build.compile_model(
@@ -141,11 +142,11 @@ class Session:
 
     def save_split(self, run: RunFolder) -> None:
         """The split as used, with the ids of the images; and what the training images look like."""
-        from dmf_cli.datasets.splits import save_split
-        from dmf_cli.training import inputs
+        from dmf_cli.datasets.input import input_profile
+        from dmf_cli.datasets.splits.division import save_split
 
         save_split(run.split_file, self.data.dataset, self.data.split)
-        inputs.write(run.inputs, self.data.train)
+        input_profile.write(run.inputs, self.data.train)
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
         """Fit, evaluate the best network on the test split, plot; whatever happens is in the status."""
@@ -196,7 +197,7 @@ class Session:
         self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
     ) -> None:
         """The training itself."""
-        from dmf_cli.datasets import augment, pipeline
+        from dmf_cli.datasets.input import augment, pipeline
         from dmf_cli.training import build, callbacks
 
         trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
@@ -259,25 +260,25 @@ class Session:
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
-        from dmf_cli.results import plots
-        from dmf_cli.training import score
+        from dmf_cli.figures import run_plots
+        from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
         result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
-        plots.plot_run(run)
+        run_plots.plot_run(run)
         return result
 
     def report(self, run: RunFolder) -> None:
         """``report.html``; what goes wrong with it is a line of the log."""
         if self.config.get("report", True):  # runs of version 0.1 have no such key
-            from dmf_cli.results import report
+            from dmf_cli import report
 
             self.display.phase("writing the report")
             report.after_run(run.path)
 
     def describe(self, run: RunFolder) -> dict[str, Any]:
         """What the banner says."""
-        from dmf_cli.datasets.grouping import describe
+        from dmf_cli.datasets.sources.grouping import describe
 
         return {
             "run": str(run.path),

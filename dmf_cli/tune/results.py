@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dmf_cli.results import figure
-from dmf_cli.results._text import csv_text, markdown_row, markdown_text
-from dmf_cli.results.atomic import write_atomic
-from dmf_cli.results.summary import jsonable
-from dmf_cli.training._view import LABELS, duration, number
+from dmf_cli.figures import style as figure
+from dmf_cli.files import write_atomic
+from dmf_cli.metrics.summary import jsonable
+from dmf_cli.terminal.run_view import LABELS, duration, number
+from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 from dmf_cli.tune.space import WEIGHT
 from dmf_cli.tune.study import Plan
 

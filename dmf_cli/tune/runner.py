@@ -11,8 +11,8 @@ from typing import Any
 from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError
-from dmf_cli.results import index, recorder
-from dmf_cli.sweep.process import STOPPED, Process
+from dmf_cli.jobs.process import STOPPED, Process
+from dmf_cli.run_folder import csv_log, index
 from dmf_cli.tune.study import Plan
 
 PAUSE = 0.2  # seconds between two looks at the processes
@@ -161,7 +161,7 @@ class Runner:
             stamp = file.stat().st_mtime_ns
             if stamp == one.stamp:
                 return
-            values = recorder.read(file).get(self.plan.monitor, [])
+            values = csv_log.read(file).get(self.plan.monitor, [])
             one.stamp, known = stamp, self.study.trials[one.trial.number].intermediate_values
             for epoch, value in enumerate(values, start=1):
                 if math.isfinite(value):

@@ -14,8 +14,8 @@ from dmf_cli import hints
 from dmf_cli.config import composer, keys, paths, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
-from dmf_cli.results import headline
-from dmf_cli.results.atomic import told, write_atomic
+from dmf_cli.files import told, write_atomic
+from dmf_cli.run_folder import headline
 from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
 
@@ -171,7 +171,7 @@ def _whole(own: Mapping[str, str], key: str) -> int:
 
 def _folder(config: Mapping[str, Any], space: Space, words: Sequence[str]) -> Path:
     """The same command finds the same study; more trials are no other search."""
-    from dmf_cli.results import identity
+    from dmf_cli.run_folder import identity
 
     what = identity.run_id(config)
     name = f"{config['loss']['expression']}_{config['dataset']['name']}"
@@ -193,7 +193,7 @@ def opened(plan: Plan) -> Iterator[Any]:
         ConfigError: it is the study of another search.
         DatasetError: the images cannot be read.
     """
-    from dmf_cli.sweep.claim import Claim
+    from dmf_cli.jobs.claim import Claim
 
     _check_optuna()  # before anything is left behind
     described = _described(plan)
@@ -233,7 +233,7 @@ def _is_same(found: Any, search: Mapping[str, Any]) -> bool:
 
 
 def _described(plan: Plan) -> dict[str, Any]:
-    from dmf_cli.results import identity
+    from dmf_cli.run_folder import identity
 
     searched: dict[str, Any] = {"words": list(plan.words), "id": identity.run_id(plan.config)}
     searched["space"] = [str(d) for d in plan.space.dimensions]

@@ -7,7 +7,7 @@ registry: a new strategy is one class, one line here and one YAML file in ``conf
 import sys
 from typing import Any
 
-from dmf_cli import _lookup
+from dmf_cli import lookup
 from dmf_cli.weighting._base import Strategy as Strategy
 from dmf_cli.weighting._bayes import bayes as bayes
 from dmf_cli.weighting._checks import check_terms as check_terms
@@ -57,6 +57,6 @@ def get(name: str, **params: Any) -> Strategy:
         UnknownNameError: for a strategy or a parameter that does not exist; names the closest one.
         ConfigError: for a parameter out of range.
     """
-    strategy = _lookup.find("weighting", sys.modules[__name__], name)
-    _lookup.check_keywords(name, strategy, params)
+    strategy = lookup.find("weighting", sys.modules[__name__], name)
+    lookup.check_keywords(name, strategy, params)
     return strategy(**params)

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from dmf_cli import _lookup
+from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
 from dmf_cli.weighting._bounds import check_bounds, check_room, project
 from dmf_cli.weighting._checks import integer, number
@@ -95,7 +95,7 @@ class Strategy:
 
     def get_config(self) -> dict[str, Any]:
         """Everything that :func:`dmf_cli.weighting.get` needs to build this strategy again."""
-        return {name: getattr(self, name) for name in _lookup.keywords(type(self))}
+        return {name: getattr(self, name) for name in lookup.keywords(type(self))}
 
     def memory(self, n_terms: int) -> State:
         """The strategy's own state at step 0: arrays of fixed shape."""

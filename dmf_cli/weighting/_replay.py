@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli._backend import scan
 from dmf_cli.errors import ConfigError
+from dmf_cli.ops.backend import scan
 from dmf_cli.weighting._base import Strategy
 
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
+from dmf_cli.datasets.input import run_data as runs
 from dmf_cli.errors import LabelError
-from dmf_cli.training import data as runs
 from tests.datasets.copies import CHANGES, images
 
 PIXELS = images(18, size=64)

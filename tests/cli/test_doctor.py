@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dmf_cli import _machine
+from dmf_cli import machine
 from dmf_cli.cli import doctor
 from dmf_cli.cli.main import main
 
@@ -17,7 +17,7 @@ BLIND = {**SEEN, "gpus": []}
 def quick(monkeypatch):
     """A doctor that need not import a backend."""
     monkeypatch.setattr(doctor, "probe", lambda backend: SEEN)
-    monkeypatch.setattr(_machine, "nvidia_driver", lambda: "Driver Version: 1")
+    monkeypatch.setattr(machine, "nvidia_driver", lambda: "Driver Version: 1")
 
 
 def test_a_sound_machine(quick, capsys):
@@ -81,15 +81,15 @@ def test_missing_packages():
 def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    monkeypatch.setattr(_machine, "writable", lambda folder: "Permission denied")
+    monkeypatch.setattr(machine, "writable", lambda folder: "Permission denied")
     check = doctor.folder_check("cache", file)
     assert (check.state, check.do) == ("PROBLEM", "set DMF_CACHE=PATH")
 
 
 def test_a_folder_that_is_not_there_yet_counts_by_its_parent(tmp_path):
-    assert _machine.writable(tmp_path / "a" / "b") == ""
+    assert machine.writable(tmp_path / "a" / "b") == ""
     assert list(tmp_path.iterdir()) == []
-    assert _machine.free_space(tmp_path / "a") > 0
+    assert machine.free_space(tmp_path / "a") > 0
 
 
 def test_the_cache_that_is_looked_at_is_the_one_of_the_datasets(quick, monkeypatch, tmp_path, capsys):
@@ -102,7 +102,7 @@ def test_the_cache_that_is_looked_at_is_the_one_of_the_datasets(quick, monkeypat
 
 @pytest.mark.parametrize(("size", "state"), [(None, "note"), (2**30, "note"), (2**34, "ok")])
 def test_memory(monkeypatch, size, state):
-    monkeypatch.setattr(_machine, "memory", lambda: size)
+    monkeypatch.setattr(machine, "memory", lambda: size)
     assert doctor.memory().state == state
 
 

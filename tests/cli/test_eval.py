@@ -108,6 +108,7 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     score.evaluate_run = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
     tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
     import dmf_cli.results
+
     import dmf_cli.training
 
     for package, name, stub in ((dmf_cli.training, "score", score), (dmf_cli.results, "tables", tables)):
@@ -124,8 +125,7 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     ("state", "told"), [("completed", ""), ("interrupted", "is interrupted"), ("running", "broke off")]
 )
 def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsys, state, told):
-    from dmf_cli.results import tables
-    from dmf_cli.training import score
+    from dmf_cli.inference import score, tables
 
     (run / "status.json").write_text(f'{{"state": "{state}"}}')
     result = types.SimpleNamespace(summary={"settings": {"split": "test"}})

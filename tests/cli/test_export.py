@@ -16,8 +16,8 @@ from dmf_cli import config as configs
 from dmf_cli import models
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError
-from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.training import exporting, score
+from dmf_cli.inference import export, score
+from dmf_cli.run_folder.folder import RunFolder
 
 SHAPE = (19, 26, 1)
 IMAGES = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype("float32")
@@ -228,14 +228,14 @@ def test_the_lines_in_the_documents_read_deep_files_and_ranges_as_predict_does(t
 def test_the_note_names_everything_that_decides_a_pixel(run):
     network = models.unet((8, 8, 3), 3, filters=2)
     words = ["dataset=folder", "dataset.dir=.", "dataset.resize=letterbox", "dataset.range=[0,4095]"]
-    note = exporting.usage(network, configs.compose(words))
+    note = export.usage(network, configs.compose(words))
     assert note["input"]["colours"] == "RGB, in this order"
     assert note["input"]["order"] == ["orient", "scale", "colours", "resize", "normalize", "pad"]
     for part in note.values():
         assert (part["interpolation"], part["antialias"], part["align_corners"]) == ("bilinear", True, False)
     assert (note["input"]["range"], note["input"]["padding"]) == ([0, 4095], 0.0)
     assert note["output"]["order"] == ["crop", "resize", "decide"]
-    grey = exporting.usage(models.unet((8, 8, 1), 2, filters=2), configs.compose([]))
+    grey = export.usage(models.unet((8, 8, 1), 2, filters=2), configs.compose([]))
     assert grey["input"]["grey_weights"] == [0.299, 0.587, 0.114]
     assert any("19595 R + 38470 G + 7471 B" in step for step in grey["input"]["steps"])
     assert grey["output"]["order"] == ["resize", "decide"]
@@ -246,7 +246,7 @@ def test_the_note_names_everything_that_decides_a_pixel(run):
 
 def test_classes_without_names_are_numbered():
     network = models.unet((8, 8, 1), 4, filters=2)
-    output = exporting.usage(network, configs.compose([]))["output"]
+    output = export.usage(network, configs.compose([]))["output"]
     assert output["classes"] == ["class_0", "class_1", "class_2", "class_3"]
     assert output["threshold"] is None
 
@@ -308,14 +308,14 @@ def test_what_onnx_cannot_say_is_told_and_leaves_nothing(tmp_path, capsys):
 def test_networks_of_keras_hub_are_refused_where_they_would_predict_something_else():
     layer = type("MiTBackbone", (), {"__module__": "keras_hub.src.models"})()
     network = types.SimpleNamespace(layers=[layer])
-    exporting.check_network(network, "keras")
+    export.check_network(network, "keras")
     for kind in ("onnx", "savedmodel"):
         with pytest.raises(ConfigError, match="use --format keras"):
-            exporting.check_network(network, kind)
+            export.check_network(network, kind)
 
 
 def test_onnx_without_its_package_says_how_to_get_it(run, capsys, monkeypatch):
-    monkeypatch.setattr(exporting.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     code, error = one_line([run.path, "--format", "onnx"], capsys)
     assert code == 2
     assert "pip install '.[export]'" in error

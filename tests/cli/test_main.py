@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from dmf_cli import __version__
-from dmf_cli._loading import quiet
 from dmf_cli.cli import main as root
 from dmf_cli.errors import ConfigError, RunError
+from dmf_cli.quiet import quiet
 
 HEAVY = ("numpy", "hydra", "omegaconf", "keras", "tensorflow", "jax", "torch", "rich", "scipy", "matplotlib")
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
-from dmf_cli.datasets.decode import Reading
-from dmf_cli.training import score
-from dmf_cli.training.predicting import View
+from dmf_cli.datasets.sources.image_files import Reading
+from dmf_cli.inference import score
+from dmf_cli.inference.predictor import View
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dmf_cli import weighting
 from dmf_cli.cli.main import main
 from dmf_cli.cli.replay import weighting_configs
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.results.replay import history
+from dmf_cli.replay import history
 
 TERMS, EPOCH = ("dice", "bce"), 10
 STEPS = np.arange(60)

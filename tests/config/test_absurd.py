@@ -8,7 +8,7 @@ import pytest
 from dmf_cli import config
 from dmf_cli.config import checks, composer, lengths, paths
 from dmf_cli.datasets import KINDS
-from dmf_cli.datasets.phantom import TASKS
+from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
 
 VALUES = ([], {}, None, "", -1, 10**20, 1e20, math.nan, [math.nan], [1, [2]], {"a": []}, True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dmf_cli import config
+from dmf_cli import config, expression
 from dmf_cli.cli.main import main
-from dmf_cli.config import composer, expression, keys, messages, paths
+from dmf_cli.config import composer, keys, messages, paths
 from dmf_cli.errors import ConfigError
 
 GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
@@ -121,8 +121,7 @@ def test_what_people_type_first(word, says):
         (["alpha=3"], "loss.terms.TERM.alpha (of loss=focal|focal_tversky|tversky)?"),
         (
             ["dataset.strata=x"],
-            "dataset=phantom has no such key; leave it out, or use one that has "
-            "it: dataset=breast, buid, ",
+            "dataset=phantom has no such key; leave it out, or use one that has it: dataset=breast, buid, ",
         ),
         (["optimizer.momentum=0.9"], "use one that has it: optimizer=sgd"),
     ],

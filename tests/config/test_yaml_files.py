@@ -61,7 +61,7 @@ def as_yaml(value):
 
 
 def compare(function, given, *, skip=()):
-    from dmf_cli._lookup import keywords
+    from dmf_cli.lookup import keywords
 
     defaults = {name: p.default for name, p in keywords(function).items() if name not in skip}
     assert given == {name: as_yaml(default) for name, default in defaults.items()}

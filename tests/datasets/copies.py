@@ -5,11 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from dmf_cli.datasets import phantom
+from dmf_cli.datasets.sources.phantom import scan
 
 
 def images(count, size=96):
-    made = [phantom.generate(index, seed=5, size=size, difficulty=0.4) for index in range(count)]
+    made = [scan.generate(index, seed=5, size=size, difficulty=0.4) for index in range(count)]
     return [one.image[..., 0] if one.image.ndim == 3 else one.image for one in made]
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dmf_cli.datasets import mask_report
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.coding import Ignored
 from dmf_cli.datasets.finding import Finding
+from dmf_cli.datasets.input.run_data import make_split
+from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.sources.label_coding import Ignored
 from dmf_cli.datasets.view import View
-from dmf_cli.training.class_order import Reordered
-from dmf_cli.training.data import make_split
+from dmf_cli.inference.class_order import Reordered
 
 SPLIT = {"file": None, "leak_free": False, "seed": 0, "fractions": [0.5, 0.25, 0.25], "stratify": True}
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from dmf_cli import _gradients, losses, weighting
-from dmf_cli.fusion import FusedModel
+from dmf_cli import losses, weighting
+from dmf_cli.fusion import FusedModel, logit_gradients
 
 WARMUP, STEPS, BATCH = 4, 6, 4
 TERMS = ("dice", "bce")
@@ -75,5 +75,5 @@ def measured(model: FusedModel, x: np.ndarray, y: np.ndarray) -> dict[str, np.nd
     """Gradient statistics of dice and bce for a batch, outside of the model."""
     p = ops.convert_to_tensor(model.predict_on_batch(x))
     parts = [lambda q: losses.dice(y, q), lambda q: losses.bce(y, q)]
-    found = _gradients.gradient_statistics(_gradients.logit_gradients(parts, p))
+    found = logit_gradients.gradient_statistics(logit_gradients.logit_gradients(parts, p))
     return {name: ops.convert_to_numpy(value) for name, value in found.items()}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dmf_cli import losses
-from dmf_cli._lookup import keywords
+from dmf_cli.lookup import keywords
 
 NAMES = losses.__registry__
 SHAPES = {

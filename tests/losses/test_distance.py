@@ -15,9 +15,9 @@ from keras import ops
 from scipy.ndimage import distance_transform_edt
 
 from dmf_cli import fuse, losses
-from dmf_cli._backend import compiled
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.losses import _distance
+from dmf_cli.ops.backend import compiled
 
 # Few shapes, so that each is compiled once.
 SHAPES = {"1-D": (2, 9, 3), "2-D": (2, 5, 7, 2), "3-D": (1, 3, 4, 5, 2)}
@@ -239,7 +239,7 @@ def test_a_fused_model_takes_the_map_along_with_the_labels() -> None:
 
 def test_a_map_that_is_given_is_used() -> None:
     y, p = blobs()
-    from dmf_cli._terms import term_value
+    from dmf_cli.fusion.terms import term_value
 
     zero = {"labels": y, "distance": np.zeros_like(y)}
     assert float(term_value("boundary", losses.get("boundary"), zero, p)) == 0.0

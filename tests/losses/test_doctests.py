@@ -17,7 +17,7 @@ MODULES = [
     ),
     "dmf_cli.losses",
     "dmf_cli.weighting",
-    "dmf_cli.fusion",
+    "dmf_cli.fusion.model",
     "dmf_cli.errors",
 ]
 

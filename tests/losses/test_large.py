@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dmf_cli import _gradients, _reduce, losses, metrics
+from dmf_cli import losses, metrics
+from dmf_cli.fusion import logit_gradients
 from dmf_cli.losses._lovasz import _jaccard_increments
+from dmf_cli.ops import reduce
 from tests.losses.cases import NAMES
 
 MILLIONS = 2**25  # more than a count in float32 can reach
@@ -53,7 +55,7 @@ def numpy(x) -> np.ndarray:
 )
 def test_sums_of_equal_values_are_exact(shape, axes, jit: bool) -> None:
     def summed(x):
-        return _reduce.total(x * x, axes)
+        return reduce.total(x * x, axes)
 
     found = numpy((jitted(summed) if jit else summed)(ops.full(shape, 0.3)))
     kept = [side for axis, side in enumerate(shape) if axes is not None and axis not in axes]
@@ -64,8 +66,8 @@ def test_sums_of_equal_values_are_exact(shape, axes, jit: bool) -> None:
 
 def test_counts_go_on_above_2_to_the_24() -> None:
     ones = ops.ones((1, MILLIONS))
-    assert float(_reduce.total(ones)) == float(_reduce.size(ones)) == MILLIONS
-    found = numpy(_reduce.running(ones))[0]
+    assert float(reduce.total(ones)) == float(reduce.size(ones)) == MILLIONS
+    found = numpy(reduce.running(ones))[0]
     places = np.array([0, 2**24, 2**24 + 2, MILLIONS - 1])
     np.testing.assert_allclose(found[places], places + 1, rtol=1e-7)
 
@@ -80,7 +82,7 @@ def test_unknown_sides_give_the_same(sides) -> None:
     axes = tuple(range(1, x.ndim - 1))
 
     def made(x):
-        return _reduce.total(x, axes), _reduce.average(x), _reduce.pixel_mean(x)
+        return reduce.total(x, axes), reduce.average(x), reduce.pixel_mean(x)
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -96,7 +98,7 @@ def test_unknown_sides_give_the_same(sides) -> None:
 def test_a_value_that_is_not_finite_is_seen() -> None:
     x = np.ones((2, 600, 2), "float32")
     x[1, 577, 1] = np.nan
-    assert np.isnan(numpy(_reduce.total(ops.convert_to_tensor(x), (0, 1)))).tolist() == [False, True]
+    assert np.isnan(numpy(reduce.total(ops.convert_to_tensor(x), (0, 1)))).tolist() == [False, True]
 
 
 def repeated(classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -162,7 +164,9 @@ def test_increments_of_lovasz_are_those_of_float64() -> None:
 def test_statistics_of_large_gradients() -> None:
     n = 2**24
     rows = [np.full(n, 0.3, "float32"), np.tile(np.array([0.3, 0.1], "float32"), n // 2)]
-    found = jitted(lambda a, b: _gradients.gradient_statistics([a, b]))(*map(ops.convert_to_tensor, rows))
+    found = jitted(lambda a, b: logit_gradients.gradient_statistics([a, b]))(
+        *map(ops.convert_to_tensor, rows)
+    )
     assert numpy(found["norm"]) == pytest.approx([0.3 * n**0.5, (0.05 * n) ** 0.5], rel=1e-4)
     assert numpy(found["mean_abs"]) == pytest.approx([0.3, 0.2], rel=1e-4)
     assert numpy(found["cosine"])[0, 1] == pytest.approx(0.2 / 0.05**0.5, rel=1e-4)

@@ -9,8 +9,8 @@ import pytest
 from keras import ops
 
 from dmf_cli import losses
-from dmf_cli._lookup import keywords
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.lookup import keywords
 from tests.losses.cases import (
     NAMES,
     OTHER,

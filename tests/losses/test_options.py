@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from dmf_cli import config, losses
-from dmf_cli._lookup import keywords
 from dmf_cli.errors import ConfigError
+from dmf_cli.lookup import keywords
 from dmf_cli.losses._cldice import soft_skeleton
 from tests.losses.cases import NAMES, random_case
 

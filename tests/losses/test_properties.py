@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from dmf_cli import losses
-from dmf_cli._backend import compiled
+from dmf_cli.ops.backend import compiled
 from tests.losses.cases import (
     NAMES,
     SHAPES,

@@ -6,9 +6,9 @@ import pytest
 from keras import ops
 
 from dmf_cli import losses
-from dmf_cli._gradients import logit_gradients
-from dmf_cli._terms import term_value
 from dmf_cli.fusion import fuse
+from dmf_cli.fusion.logit_gradients import logit_gradients
+from dmf_cli.fusion.terms import term_value
 from dmf_cli.metrics import ForegroundDice
 
 SHAPES = ("boundary", "cldice", "distance_ce", "hausdorff")  # they look at neighbours

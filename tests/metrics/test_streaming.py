@@ -8,7 +8,7 @@ import pytest
 from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
-from dmf_cli.results.summary import summarize
+from dmf_cli.metrics.summary import summarize
 
 
 def masks(*rows):
@@ -158,7 +158,7 @@ def test_wrong_settings():
 
 
 def test_the_registry_needs_no_keras():
-    code = "import sys, dmf_cli.metrics, dmf_cli.results.tables; print('keras' in sys.modules)"
+    code = "import sys, dmf_cli.metrics, dmf_cli.inference.tables; print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert metrics.ForegroundDice is ForegroundDice

@@ -9,7 +9,7 @@ import pytest
 
 from dmf_cli import models
 from dmf_cli.errors import CheckpointError, ConfigError, UnknownNameError
-from dmf_cli.training import score
+from dmf_cli.inference import score
 
 hub = pytest.mark.hub
 

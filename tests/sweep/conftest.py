@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dmf_cli.cli.main import main
-from dmf_cli.sweep import process
+from dmf_cli.jobs import process
 
 
 @pytest.fixture

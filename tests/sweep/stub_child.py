@@ -1,4 +1,4 @@
-"""A job's process that trains nothing: what it does is said by the seed. Run as dmf_cli.sweep.child is."""
+"""A job's process that trains nothing: what it does is said by the seed. Run as dmf_cli.jobs.child is."""
 
 import contextlib
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 from dmf_cli import config as configs
 from dmf_cli import interrupts
 from dmf_cli.errors import RunError
-from dmf_cli.results import identity
-from dmf_cli.results.run_folder import RunFolder
-from dmf_cli.sweep import child
+from dmf_cli.jobs import child
+from dmf_cli.run_folder import identity
+from dmf_cli.run_folder.folder import RunFolder
 
 FAILS, DIES, WAITS, IGNORES, EARLY, LOADS, TORN, LATE = 70, 80, 90, 100, 110, 120, 130, 140
 EPOCHS = 3

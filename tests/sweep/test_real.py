@@ -3,7 +3,7 @@
 import json
 
 from dmf_cli.cli.main import main
-from dmf_cli.results.index import Index
+from dmf_cli.run_folder.index import Index
 
 TINY = [
     "dataset.count=16",

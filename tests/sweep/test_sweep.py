@@ -13,12 +13,12 @@ import pytest
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
-from dmf_cli.results import identity
-from dmf_cli.results.index import Index
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.jobs.process import Process
+from dmf_cli.run_folder import identity
+from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
-from dmf_cli.sweep.process import Process
 from dmf_cli.sweep.runner import Runner
 from tests.sweep.conftest import APART, environment
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from dmf_cli import config as configs
-from dmf_cli.results import figure as figures
-from dmf_cli.results.atomic import write_atomic
+from dmf_cli.figures import style as figures
+from dmf_cli.files import write_atomic
 
 TINY = (
     "dataset.count=24",
@@ -25,7 +25,7 @@ TINY = (
 
 @pytest.fixture
 def drawn():
-    """Whoever asks for this has the figures of a run drawn; they are tests/results/test_plots.py's."""
+    """Whoever asks for this has the figures of a run drawn; they are tests/figures/test_run_plots.py's."""
 
 
 @pytest.fixture(autouse=True)

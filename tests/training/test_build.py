@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from dmf_cli import _backend
 from dmf_cli.errors import ConfigError
+from dmf_cli.ops import backend
 from dmf_cli.training import build
 
 
@@ -78,7 +78,7 @@ def applied(optimizer, start, gradients):
     variable = keras.Variable(np.array(start, "float32"))
     optimizer.build([variable])
     values, state = [keras.ops.copy(variable.value)], [keras.ops.copy(v.value) for v in optimizer.variables]
-    step = _backend.compiled(optimizer.stateless_apply)
+    step = backend.compiled(optimizer.stateless_apply)
     for gradient in map(keras.ops.convert_to_tensor, np.array(gradients, "float32")):
         if keras.backend.backend() == "jax":
             values, state = step(state, [gradient], values)

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from dmf_cli import config as configs
-from dmf_cli.datasets.folder import FolderDataset
+from dmf_cli.datasets.input import run_data
+from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError
-from dmf_cli.results import identity, tables
-from dmf_cli.results.report import reading, run_charts, run_page
-from dmf_cli.training import data, trackers, trainer
+from dmf_cli.inference import tables
+from dmf_cli.report import reading, run_charts, run_page
+from dmf_cli.run_folder import identity
+from dmf_cli.training import trackers, trainer
 from tests.training.conftest import TINY
 
 SMALL = [word for word in TINY if not word.startswith("dataset.")]
@@ -225,7 +227,7 @@ def test_the_split_of_a_folder_knows_the_classes_of_its_masks(tmp_path):
     dataset = opened(place, ("background", "benign", "malignant"))
     for seed in range(10):
         asked = configs.compose([f"split.seed={seed}", "split.similarity=null", "split.sizes=1"])["split"]
-        split = data.make_split(asked, dataset)
+        split = run_data.make_split(asked, dataset)
         for part in (split.train, split.val, split.test):
             assert {int(dataset.load(i).label.max()) for i in part} == {1, 2}
 
@@ -253,7 +255,7 @@ def test_each_part_that_lacks_a_class_is_named(tmp_path):
     ids = sorted(dataset.ids)
     split = {"dataset": "folder", "train": ids[3:6], "val": [ids[0], *ids[9:]], "test": ids[6:8]}
     (tmp_path / "split.json").write_text(json.dumps(split))
-    made = data.open_data(
+    made = run_data.open_data(
         config(tmp_path / "run", place, f"split.file={tmp_path / 'split.json'}", "trainer.batch_size=3")
     )
     assert made.warnings("val_mean_dice") == [

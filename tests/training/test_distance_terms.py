@@ -10,7 +10,7 @@ from dmf_cli import losses
 
 
 def test_batches_carry_the_map_of_the_labels_that_they_hold():
-    from dmf_cli.datasets import augment, pipeline
+    from dmf_cli.datasets.input import augment, pipeline
 
     labels = np.zeros((4, 12, 12), np.uint8)
     labels[1:, 2:6, 3:9] = 1

@@ -9,7 +9,7 @@ import pytest
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import trackers, trainer
 
 NAN = math.nan

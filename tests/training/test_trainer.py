@@ -12,7 +12,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
-from dmf_cli.results import identity
+from dmf_cli.run_folder import identity
 from dmf_cli.training import build, trainer
 from tests.training.conftest import TINY
 
@@ -132,7 +132,7 @@ def test_ctrl_c_ends_a_run_where_nothing_is_torn(tiny, tmp_path, monkeypatch, wh
 PRESSED = """
 import signal, sys
 from dmf_cli.cli.main import main
-from dmf_cli.training.display import Display
+from dmf_cli.terminal.run_display import Display
 def epoch(self, row):
     for name in signals.split():
         signal.raise_signal(getattr(signal, name))

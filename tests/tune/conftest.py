@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import pytest
 
-from dmf_cli.config import expression, paths
+from dmf_cli import expression
+from dmf_cli.config import paths
 from dmf_cli.tune import study as studies
 
 TINY = ["dataset.image_size=32", "model.filters=4", "trainer.epochs=6"]
 
 
 class Stub:
-    """Stands for :class:`dmf_cli.sweep.process.Process`: one epoch a poll."""
+    """Stands for :class:`dmf_cli.jobs.process.Process`: one epoch a poll."""
 
     epochs = 6
     started: ClassVar[list["Stub"]] = []

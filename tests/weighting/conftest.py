@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 from keras import ops
 
-from dmf_cli import _backend, _lookup, weighting
+from dmf_cli import lookup, weighting
+from dmf_cli.ops import backend
 
 
 def _small(name: str, **params) -> weighting.Strategy:
     """The strategy with a warm-up of 4, a window of 8 and epochs of 3 steps, where it has them."""
     known = {"warmup": 4, "window": 8, "steps_per_epoch": 3}
-    taken = _lookup.keywords(getattr(weighting, name))
+    taken = lookup.keywords(getattr(weighting, name))
     return weighting.get(name, **({k: v for k, v in known.items() if k in taken} | params))
 
 
 @functools.cache
 def compiled_step(name: str, params: str):
-    return _backend.compiled(_small(name, **json.loads(params)).update)
+    return backend.compiled(_small(name, **json.loads(params)).update)
 
 
 def _gradients_of(strategy: weighting.Strategy, losses: np.ndarray) -> list[dict]:

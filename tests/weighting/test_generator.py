@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from dmf_cli import weighting
-from dmf_cli._backend import compiled
+from dmf_cli.ops.backend import compiled
 from dmf_cli.weighting import _generator
 
 FIXED_0 = [0.6701402068138123, 0.9133251309394836, 0.49114853143692017]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from dmf_cli import _lookup, weighting
+from dmf_cli import lookup, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 NAMES = weighting.__registry__
@@ -227,7 +227,7 @@ FORMS = {"uncertainty": "positive", "lr_annealing": "max"}
 
 @each
 def test_config_round_trip(name: str, small) -> None:
-    taken = _lookup.keywords(getattr(weighting, name))
+    taken = lookup.keywords(getattr(weighting, name))
     changed = {key: FORMS[name] if key == "form" else OTHER[key] for key in taken}
     assert all(changed[key] is not taken[key].default for key in taken)
     for strategy in (small(name), weighting.get(name, **changed)):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from dmf_cli import weighting
-from dmf_cli._backend import compiled
+from dmf_cli.ops.backend import compiled
 from dmf_cli.weighting import _memory, _ordered
 
 SETTINGS = settings(max_examples=8, deadline=None, derandomize=True, database=None)

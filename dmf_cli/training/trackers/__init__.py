@@ -8,8 +8,8 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from dmf_cli.results import headline
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.run_folder import headline
+from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
 Config = Mapping[str, Any]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__, hints
+from dmf_cli.comparison.loading import flat
 from dmf_cli.errors import ConfigError
-from dmf_cli.results.comparison.loading import flat
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.trackers import Row, thinned
 
 ENDS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.config import to_yaml
-from dmf_cli.results.run_folder import RunFolder
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.trackers import Row, thinned
 
 ASIDE = ("epoch", "step")  # columns that are no values

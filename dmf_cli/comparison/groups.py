@@ -1,0 +1,276 @@
+"""The runs of one setting as a matrix of scores, one row a repetition, one column an image."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dmf_cli.comparison.cases import Case
+from dmf_cli.comparison.loading import Run
+from dmf_cli.comparison.settings import Label, Placed, text, words
+from dmf_cli.errors import ConfigError
+
+
+def _none() -> np.ndarray:
+    return np.empty((0, 0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """One setting, repeated.
+
+    Args:
+        label: what it is.
+        repetitions: the seed of each row of ``scores``, sorted; equal in two groups: a pair.
+        runs: the folders of each repetition, in the same order: one a fold and whatever else differs.
+        scores: ``(repetitions, images)``, NaN where the metric is undefined in any of its runs.
+        there: whether the truth has what is scored, in the same shape; NaN where the tables do not say. Not
+            given: they never do. So the next two.
+        false_alarms: structures that were predicted and are not there, mean over the runs of a repetition;
+            NaN where there can be none.
+        missed: structures that are there, of which nothing was predicted.
+        own: one figure a repetition, the mean over whatever is defined, as in the runs' own tables.
+    """
+
+    label: Label
+    repetitions: tuple[Label, ...]
+    runs: tuple[tuple[Path, ...], ...]
+    scores: np.ndarray
+    there: np.ndarray = dataclasses.field(default_factory=_none)
+    false_alarms: np.ndarray = dataclasses.field(default_factory=_none)
+    missed: np.ndarray = dataclasses.field(default_factory=_none)
+    own: np.ndarray = dataclasses.field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        for name in ("there", "false_alarms", "missed"):
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.full(self.scores.shape, math.nan))
+        if self.own.size == 0:
+            object.__setattr__(self, "own", means_of_defined(self.scores))
+
+    @property
+    def name(self) -> str:
+        """The overrides that make it: ``weighting=var, loss=cbdice+bce``."""
+        return words(self.label) or "all runs"
+
+    @property
+    def means(self) -> np.ndarray:
+        """One figure a repetition."""
+        return self.scores.mean(axis=1)
+
+    @property
+    def per_image(self) -> np.ndarray:
+        """Repetitions averaged first."""
+        return self.scores.mean(axis=0)
+
+    def mean_of(self, repetition: Label) -> float:
+        """The figure of one repetition."""
+        return float(self.means[self.repetitions.index(repetition)])
+
+    def rows(self, repetitions: Sequence[Label]) -> np.ndarray:
+        """Scores of some repetitions, in their order."""
+        return self.scores[[self.repetitions.index(repetition) for repetition in repetitions]]
+
+    def on(self, images: np.ndarray) -> "Group":
+        """The same with the columns ``images`` only; ``own`` stays."""
+        names = ("scores", "there", "false_alarms", "missed")
+        return dataclasses.replace(self, **{name: getattr(self, name)[:, images] for name in names})
+
+
+def means_of_defined(scores: np.ndarray) -> np.ndarray:
+    """Mean of each row over what is defined; NaN where nothing is."""
+    counts = (~np.isnan(scores)).sum(axis=1)
+    return np.where(counts > 0, np.nansum(scores, axis=1) / np.maximum(counts, 1), math.nan)
+
+
+def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """The largest set of runs that were scored on the same images in the same way; a line for each other.
+
+    The folds of one split are one set.
+
+    Raises:
+        ConfigError: two such sets of one size.
+    """
+    parts: dict[str, list[Run]] = {}
+    for run in runs:
+        parts.setdefault(run.images, []).append(run)
+    sizes = sorted((len(part) for part in parts.values()), reverse=True)
+    if len(sizes) > 1 and sizes[0] == sizes[1]:
+        largest = [part for part in parts.values() if len(part) == sizes[0]][:3]
+        kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in largest)
+        raise ConfigError(
+            f"the runs were scored on different test images, or in different ways: {kinds}; compare each "
+            f"apart, as with --only {_apart(largest)}"
+        )
+    kept = max(parts.values(), key=len)
+    others = [run for part in parts.values() if part is not kept for run in part]
+    where = f"than the other runs ({kept[0].described})"
+    return kept, [
+        f"{run.path}: scored on other test images or in another way ({run.described}) {where}"
+        for run in others
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """What :func:`collect` made of the runs.
+
+    Args:
+        groups: sorted by label.
+        images: ids, in the order of the columns of every group's scores.
+        within: what the runs of one seed differ in; ``((),)`` where a seed is one run (or its folds).
+        left_out: one line for each run that was left out.
+    """
+
+    groups: list[Group]
+    images: tuple[str, ...]
+    within: tuple[Label, ...]
+    left_out: list[str]
+
+
+# setting -> seed -> what else differs -> fold -> run
+_Found = dict[Label, dict[str, dict[Label, dict[int, Run]]]]
+
+
+def _apart(parts: Sequence[Sequence[Run]]) -> str:
+    """``KEY=VALUE`` that chooses the first of ``parts``: what it shares and none of the others has."""
+    first, *rest = parts
+    for prefix in ("dataset.", "split.", "metrics.", "eval."):
+        for key, value in first[0].config.items():
+            own = key.startswith(prefix) and all(run.config.get(key) == value for run in first)
+            if own and not any(run.config.get(key) == value for part in rest for run in part):
+                return f"{key.removesuffix('.name')}={text(value)}"
+    return "dataset=NAME"
+
+
+def collect(placed: Sequence[Placed]) -> Collected:
+    """The runs of each setting as a matrix of scores, one row a seed.
+
+    Runs of one seed share its chance, so they are no repetitions of each other: a row is their mean. For the
+    means of two settings to be over the same, only what every setting was run with counts, and a seed that
+    lacks some of it, or folds, is left out. Of two runs with one setting, seed and fold the newer name is
+    kept.
+
+    Raises:
+        ConfigError: the settings were run with nothing in common.
+    """
+    found: _Found = {}
+    left_out = []
+    for one in sorted(placed, key=lambda p: str(p.run.path), reverse=True):
+        folds = found.setdefault(one.setting, {}).setdefault(one.seed, {}).setdefault(one.within, {})
+        if one.run.fold in folds:
+            used = folds[one.run.fold].path
+            left_out.append(f"{one.run.path}: the same setting and seed as {used}, which is used")
+        else:
+            folds[one.run.fold] = one.run
+    left_out += _drop(found, lambda setting, seed, within, folds: _missing_folds(folds))
+    within = _common(found)
+    left_out += _drop(found, lambda setting, seed, part, folds: _not_everywhere(part, within))
+    left_out += _drop(found, lambda setting, seed, part, folds: _missing_parts(found[setting][seed], within))
+    images = tuple(sorted({image for run in _each(found) for image in run.scores}))
+    groups = [_group(label, each, images) for label, each in sorted(found.items()) if each]
+    return Collected(groups, images, within, left_out)
+
+
+def _drop(found: _Found, why: Callable[[Label, str, Label, Mapping[int, Run]], str]) -> list[str]:
+    """Take out the runs of which ``why`` says something; a line for each such set of folds."""
+    bad = [
+        (setting, seed, within, f"{next(iter(folds.values())).path}: {reason}")
+        for setting, seeds in found.items()
+        for seed, parts in seeds.items()
+        for within, folds in parts.items()
+        if (reason := why(setting, seed, within, folds))
+    ]
+    for setting, seed, within, _ in bad:
+        del found[setting][seed][within]
+        if not found[setting][seed]:
+            del found[setting][seed]
+    return [line for *_, line in bad]
+
+
+def _common(found: _Found) -> tuple[Label, ...]:
+    """What every setting was run with, whatever the seed."""
+    each = {setting: {part for parts in seeds.values() for part in parts} for setting, seeds in found.items()}
+    there = [parts for parts in each.values() if parts]
+    common = set.intersection(*there) if there else set()
+    if there and not common:
+        said = "; ".join(
+            f"{words(setting)} with {words(min(parts))}" for setting, parts in sorted(each.items()) if parts
+        )
+        raise ConfigError(
+            "the settings have nothing in common, so that they cannot be told from what else differs: "
+            f"{said}; leave out --by, or choose runs with --only"
+        )
+    return tuple(sorted(common))
+
+
+def _not_everywhere(part: Label, within: Sequence[Label]) -> str:
+    return "" if part in within else f"not every setting was run with {words(part)}"
+
+
+def _missing_parts(there: Mapping[Label, object], within: Sequence[Label]) -> str:
+    lacks = [part for part in within if part not in there]
+    if not lacks:
+        return ""
+    return f"its seed was not run with {' nor with '.join(map(words, lacks))}, and a seed is the mean of all"
+
+
+def _each(found: _Found) -> Iterator[Run]:
+    for seeds in found.values():
+        for parts in seeds.values():
+            for folds in parts.values():
+                yield from folds.values()
+
+
+def _group(
+    label: Label, seeds: Mapping[str, Mapping[Label, Mapping[int, Run]]], images: Sequence[str]
+) -> Group:
+    every = [_pooled(seeds[seed], images) for seed in sorted(seeds)]
+    runs = tuple(
+        tuple(run.path for _, folds in sorted(seeds[seed].items()) for _, run in sorted(folds.items()))
+        for seed in sorted(seeds)
+    )
+    # What one of the runs of a repetition cannot score is undefined in their mean.
+    scores, there, false_alarms, missed = (
+        np.array([one[:, part].mean(axis=0) for one in every]) for part in range(4)
+    )
+    own = np.array([float(means_of_defined(one[:, 0]).mean()) for one in every])
+    return Group(
+        label,
+        tuple((("seed", seed),) for seed in sorted(seeds)),
+        runs,
+        scores,
+        there,
+        false_alarms,
+        missed,
+        own,
+    )
+
+
+def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> np.ndarray:
+    """``(runs, 4, images)``: score, whether it is there, false alarms, missed; the folds of a run are one."""
+    made = []
+    for folds in parts.values():
+        scores = {k: v for run in folds.values() for k, v in run.scores.items()}
+        cases = {k: v for run in folds.values() for k, v in run.cases.items()}
+        each = [cases.get(image, Case()) for image in images]
+        made.append(
+            [
+                [scores.get(image, math.nan) for image in images],
+                [math.nan if case.there is None else float(case.there) for case in each],
+                [case.false_alarms for case in each],
+                [case.missed for case in each],
+            ]
+        )
+    return np.array(made, np.float64)
+
+
+def _missing_folds(folds: Mapping[int, Run]) -> str:
+    one = next(iter(folds.values()))
+    lacks = [str(fold) for fold in range(one.folds) if fold not in folds]
+    if not lacks:
+        return ""
+    which = f"fold {lacks[0]}" if len(lacks) == 1 else f"folds {', '.join(lacks)}"
+    return f"{which} of its {one.folds} missing, and it takes all"

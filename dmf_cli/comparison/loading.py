@@ -1,0 +1,232 @@
+"""Finished runs from their folders, as far as a comparison needs them."""
+
+import csv
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import hints, metrics
+from dmf_cli.comparison.cases import Case, by_truth, read
+from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
+from dmf_cli.run_folder import headline, identity, index, places
+
+PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
+SCORED_AS = ("rule", "resolution", "empty")  # settings that change what a score means
+SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
+FOLD, FILE = "split.fold", "split.file"
+COUNTS = ("lesions", "lesions_found")  # columns that are no scores
+PARTS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One completed run.
+
+    Args:
+        path: its folder.
+        config: every leaf of its config as asked for, ``{"weighting.name": "var", ...}``.
+        scores: image id -> score on the test split; NaN where the metric is undefined.
+        images: what was scored and how, hashed: only runs with the same value can be compared. Equal among
+            the folds of one split.
+        described: the same for people, ``busi, 98 test images, threshold 0.5 ...``.
+        fold: number of the fold that was tested, 0 without folds.
+        folds: into how many parts the images were divided; 1: one test split.
+        cases: image id -> what happened on it beside its score.
+        by_truth: see :func:`dmf_cli.comparison.cases.by_truth`.
+        parts: how many images each part of the split has, ``{"train": 300, ...}``.
+        divided: a hash of which image is in which part; empty where that is not known.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    scores: Mapping[str, float]
+    images: str
+    described: str
+    fold: int = 0
+    folds: int = 1
+    cases: Mapping[str, Case] = dataclasses.field(default_factory=dict)
+    by_truth: bool = False
+    parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    divided: str = ""
+
+
+def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
+    """The run folders that ``paths`` are or hold, each once, and a line for each path that holds none.
+
+    Raises:
+        RunFolderError: a path that does not exist or is a file, or no run at all.
+    """
+    found: dict[Path, Path] = {}
+    empty: list[str] = []
+    for path in paths:
+        if not path.exists():
+            raise RunFolderError(f"{path} does not exist: give run folders, or a folder that holds some")
+        if path.is_file():
+            raise RunFolderError(f"{path} is a file: give run folders, or a folder that holds some")
+        inside = _runs(path)
+        empty += [] if inside else [f"{path} holds no run: a run folder has a {places.CONFIG}"]
+        for folder in inside:
+            found.setdefault(folder.resolve(), folder)
+    if not found:
+        raise RunFolderError(
+            f"no run in {', '.join(map(str, paths))}: a run folder holds {places.CONFIG}; "
+            "`dmf train` makes one"
+        )
+    return list(found.values()), empty
+
+
+def _runs(path: Path) -> list[Path]:
+    """``path`` itself, or what it holds; a damaged run is one of whose two files one is left."""
+    names = (places.CONFIG, places.STATUS)
+    if any((path / name).is_file() for name in names):
+        return [path]
+    return sorted({file.parent for name in names for file in path.rglob(name)})
+
+
+def load(path: Path, metric: str) -> Run:
+    """The run in ``path`` with its scores in ``metric`` (a column of its per-image table).
+
+    Raises:
+        RunFolderError: not completed, or a file is missing or damaged.
+        UnknownNameError: no such metric.
+    """
+    if not places.is_run(path):
+        raise RunFolderError(places.why_not(path))
+    status = _json(path / places.STATUS)
+    entry = index.Entry(path, status)
+    if entry.state == "running":
+        raise RunFolderError(f"{path} is running, not completed: wait until it ends")
+    if entry.state != "completed":
+        what = entry.said if status.get("state") else "is no run"
+        raise RunFolderError(
+            f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
+        )
+    config = flat(identity.as_asked(config_of(path), status))
+    settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
+    truth = by_truth(metric, settings)
+    scores, cases = _scores(path / PER_IMAGE, metric, truth)
+    keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
+    how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
+    # A saved split is the whole division: folds that the config has beside it were not made.
+    folds, fold = (1, 0) if config.get(FILE) else (config.get("split.folds") or 1, config.get(FOLD) or 0)
+    if folds == 1 and all(math.isnan(value) for value in scores.values()):
+        raise RunFolderError(f"{path}: {metric} is undefined on every test image")
+    which = _division(config) if folds > 1 else sorted(scores)
+    what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
+    said = [
+        settings[key] if key == "rule" else f"{key} {settings[key]}"
+        for key in keys
+        if key != "full_rules" and settings.get(key) is not None
+    ]
+    described = ", ".join([str(split.get("dataset")), what, *said])
+    parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
+    divided = _hash([f"{name}\0{image}" for name in parts for image in sorted(map(str, split[name]))])
+    images = _hash([*how, *which])
+    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided)
+
+
+def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the scores; ``rule`` makes masks of probabilities, for several classes without a threshold."""
+    settings = summary.get("settings", {})
+    if len(summary.get("classes") or {}) > 2:
+        return {**settings, "rule": "likeliest class"}
+    return {**settings, "rule": f"threshold {settings['threshold']}"} if "threshold" in settings else settings
+
+
+def _division(config: Mapping[str, Any]) -> list[str]:
+    """What decides which image is in which fold."""
+    return [
+        f"{key}={value}" for key, value in sorted(config.items()) if key.startswith("split.") and key != FOLD
+    ]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Leaves by their dotted key; lists are leaves."""
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def config_of(path: Path) -> dict[str, Any]:
+    """The config of the run in ``path``; what is wrong with it is told in one short line.
+
+    Raises:
+        RunFolderError: there is none, or it cannot be read.
+    """
+    from yaml import YAMLError
+
+    from dmf_cli import config as configs
+
+    try:
+        return configs.load_run(path)
+    except DmfError as error:
+        if not isinstance(error.__cause__, YAMLError):
+            raise RunFolderError(str(error)) from None
+        # In full it names the file at each of its two places, and it is one line of many.
+        mark, problem = (getattr(error.__cause__, name, None) for name in ("problem_mark", "problem"))
+        where = f" from line {mark.line + 1} on" if mark else ""
+        why = f" ({problem})" if problem else ""
+        what = f"{path / places.CONFIG} cannot be read: it is not YAML{where}{why}"
+        raise RunFolderError(" ".join(what.split())) from None
+
+
+def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
+    with _readable(file), file.open(newline="", encoding="utf-8") as stream:
+        rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
+        names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
+        if rows and metric not in names:
+            raise UnknownNameError("metric", metric, names, "`dmf eval RUN metrics=full` adds distances")
+        scores, cases = read(rows, metric, truth) if rows else ({}, {})
+        if any(math.isinf(value) for value in scores.values()):
+            raise ValueError("infinite")
+    if not scores:
+        again = hints.command("eval", file.parent.parent)
+        raise RunFolderError(f"{file} has no rows: `{again}` writes it again")
+    return scores, cases
+
+
+def _is_score(name: str | None) -> bool:
+    return (
+        bool(name)
+        and str(name).startswith(("foreground.", "mean.", "class."))
+        and str(name).rsplit(".", 1)[-1] not in COUNTS
+    )
+
+
+def _json(file: Path) -> dict[str, Any]:
+    with _readable(file):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("not a mapping")
+        return content
+
+
+class _readable:  # noqa: N801 - reads as what it promises
+    """Whatever is wrong with ``file`` as one line."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DmfError):
+            return
+        if isinstance(error, FileNotFoundError):
+            raise RunFolderError(f"{self.file} is missing: is this a finished run?") from None
+        if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
+            do = "`dmf eval` writes metrics again" if self.file.parent.name == "metrics" else "copy it again"
+            raise RunFolderError(f"{self.file} cannot be read ({type(error).__name__}): {do}") from None
+
+
+def _hash(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Datasets that are not on this machine yet: download, unpack, install."""

@@ -1,0 +1,62 @@
+"""Zip archives of strangers, unpacked where they should be and nowhere else."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from dmf_cli.datasets.fetch.download import check_space, on_disk
+from dmf_cli.errors import DownloadError
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+
+
+def unpack(archive: Path, folder: Path) -> int:
+    """Unpack ``archive`` into ``folder`` and return the number of files.
+
+    Files of macOS (``__MACOSX``) are left out.
+
+    Raises:
+        DownloadError: no zip archive, damaged, locked by a password, larger than the free disk, or with a
+            name or link that leads out of ``folder``.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [m for m in opened.infolist() if not m.is_dir() and "__MACOSX" not in m.filename]
+            for member in members:
+                _check(archive, member)
+            check_space(folder, sum(member.file_size for member in members))
+            for member in members:
+                _extract(opened, member, folder)
+    except FileNotFoundError:
+        raise DownloadError(f"{archive} does not exist: give the archive that you downloaded") from None
+    except _DAMAGE as error:
+        raise DownloadError(
+            f"{archive} is not a whole zip archive ({error}): download it again, or unpack it yourself and "
+            "give its folder, dataset.dir=PATH"
+        ) from None
+    return len(members)
+
+
+def _check(archive: Path, member: zipfile.ZipInfo) -> None:
+    name = member.filename.replace("\\", "/")
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
+        raise DownloadError(
+            f"{archive} holds the file {member.filename!r}, which leads out of it: do not use it"
+        )
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise DownloadError(f"{archive} holds the link {member.filename!r}: do not use it")
+    if member.flag_bits & 1:
+        raise DownloadError(
+            f"{archive} is locked by a password: unpack it yourself and give its folder, dataset.dir=PATH"
+        )
+
+
+def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    target = folder / member.filename.replace("\\", "/")
+    with on_disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with opened.open(member) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)

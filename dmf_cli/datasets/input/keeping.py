@@ -1,0 +1,117 @@
+"""Where decoded images are kept: in memory, on disk, or nowhere; whichever fits."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.input import prepared, stored
+from dmf_cli.datasets.input.prepared import Options, Part
+from dmf_cli.datasets.sources import bad_files
+from dmf_cli.errors import DatasetError
+from dmf_cli.machine import free_space
+
+log = logging.getLogger("dmf")
+Mode = Literal["auto", "memory", "disk", "none"]
+MEMORY_SHARE = 0.5  # of the memory that is free; the network needs some too
+DISK_SHARE = 0.9
+
+
+def open_parts(
+    dataset: Dataset, indices: Mapping[str, Sequence[int]], mode: Mode, config: Mapping[str, Any]
+) -> tuple[dict[str, Part], str]:
+    """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
+
+    Every image of ``dataset`` in ``indices`` has been read once when this returns, so that a bad file is
+    told before anything else happens.
+
+    Args:
+        dataset: the images.
+        indices: which images each part has; of ``test`` nothing is kept.
+        mode: ``auto`` takes memory if half of what is free is enough, else the disk, else nothing.
+        config: the ``dataset`` group.
+
+    Raises:
+        DatasetError: naming every file that is bad.
+    """
+    options = Options(config["image_size"], config["resize"], config["normalize"])
+    wanted = {name: rows for name, rows in indices.items() if name != "test"}
+    size = stored.record_type(options, dataset.channels).itemsize
+    kept, whole = size * sum(map(len, wanted.values())), size * len(dataset)
+    how, note = choose(mode, kept, whole)
+    if how == "disk":
+        try:
+            records = stored.records(dataset, options, config, folder())
+            ids = {name: [dataset.ids[i] for i in rows] for name, rows in wanted.items()}
+            return {name: stored.Stored(records, rows, ids[name]) for name, rows in wanted.items()}, note
+        except OSError as error:
+            how, note = choose("auto", kept, None)
+            note = f"images cannot be kept in {folder()} ({error.strerror or error}): {note}"
+            log.warning("%s", note)
+    make: Callable[..., Part] = prepared.load if how == "memory" else prepared.Decoded
+    unread = indices.get("test", ()) if how == "memory" else [i for rows in indices.values() for i in rows]
+    parts, errors = dict[str, Part](), list[DatasetError]()
+    for name, rows in wanted.items():
+        with bad_files.collecting(errors):
+            parts[name] = make(dataset, rows, options)
+    with bad_files.collecting(errors):
+        prepared.check_readable(dataset, unread)
+    bad_files.refuse(errors)
+    return parts, note
+
+
+def choose(mode: Mode, kept: int, whole: int | None) -> tuple[str, str]:
+    """``memory``, ``disk`` or ``none``, and one line that says so with the figures it was chosen by.
+
+    Args:
+        mode: what was asked for.
+        kept: bytes of the images that a run keeps.
+        whole: bytes of all images, which the file on disk holds; None: not on disk.
+    """
+    memory, space = free_memory(), 0 if whole is None else free_space(folder())
+    how = mode
+    if mode == "auto":
+        fits = kept <= MEMORY_SHARE * memory
+        how = "memory" if fits else "disk" if whole and whole <= DISK_SHARE * space else "none"
+    lines = {
+        "memory": f"images are kept in memory: {_mb(kept)} of {_mb(memory)} that are free",
+        "disk": f"images are kept in {folder()}: {_mb(whole or 0)} of {_mb(space)} that are free "
+        f"(in memory they would take {_mb(kept)} of {_mb(memory)})",
+        "none": f"images are decoded each time: they would take {_mb(kept)} of {_mb(memory)} of memory",
+    }
+    return how, lines[how]
+
+
+def folder() -> Path:
+    """Below the cache of dmf."""
+    return cache_folder() / "prepared"
+
+
+def free_memory() -> int:
+    """Bytes that this process can still take: of the machine, or of its container if that is less."""
+    try:
+        free = _facts(Path("/proc/meminfo"))["MemAvailable:"] * 1024
+    except (OSError, KeyError):
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2  # no Linux: half of all
+    for base, limit, used, idle in (
+        ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            left = int(Path(base, limit).read_text()) - int(Path(base, used).read_text())
+            free = min(free, left + _facts(Path(base, "memory.stat")).get(idle, 0))
+    return max(free, 0)
+
+
+def _facts(file: Path) -> dict[str, int]:
+    """The first number behind each word that begins a line."""
+    lines = (line.split() for line in file.read_text().splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
+
+
+def _mb(size: int) -> str:
+    return f"{size / 2**20:,.1f} MB"

@@ -1,0 +1,188 @@
+"""The data of a run: an opened dataset, its split, and the decoded training and validation images."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dmf_cli import datasets
+from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
+from dmf_cli.datasets.input import input_profile, keeping
+from dmf_cli.datasets.input.order import lesion_weights
+from dmf_cli.datasets.input.prepared import Part
+from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.sources import image_report, mask_report
+from dmf_cli.datasets.splits import division
+from dmf_cli.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    from dmf_cli.datasets.splits.survey import Survey
+
+NO_LESION = "normal"  # the stratum of the phantoms without one
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Everything that training and evaluation read."""
+
+    dataset: Dataset
+    split: division.Split
+    channels: int  # of the network's output: 1 (sigmoid) or the number of classes
+    train: Part
+    val: Part
+    note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about files
+
+    def part(self, name: str) -> tuple[int, ...]:
+        """Indices of ``train``, ``val``, ``test`` or ``all``."""
+        parts = {n: getattr(self.split, n) for n in ("train", "val", "test")}
+        return tuple(range(len(self.dataset))) if name == "all" else parts[name]
+
+    def probe(self) -> np.ndarray:
+        """Targets of the first training images that together hold every class of the training split.
+
+        Raises:
+            DatasetError: there is background only, or no background: nothing can be learned from that.
+        """
+        found: dict[int, int] = {}
+        for row, label in enumerate(self.train.each_label()):
+            found = dict.fromkeys(np.unique(label[label != IGNORED]).tolist(), row) | found
+            if len(found) == len(self.dataset.classes):
+                break
+        if len(found) < 2:
+            if not found:
+                raise DatasetError(
+                    f"the masks of all {len(self.split.train)} training images hold nothing but pixels that "
+                    "dataset.ignore leaves out: check dataset.ignore"
+                )
+            name = self.dataset.classes[next(iter(found))]
+            raise DatasetError(
+                f"the masks of all {len(self.split.train)} training images are {name} and nothing else: "
+                "look at them by `dmf data show`; check dataset.masks, dataset.threshold and dataset.values"
+            )
+        _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
+        chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
+        if self.channels == 1:
+            return (chosen > 0).astype("float32")[..., None]
+        return np.eye(self.channels, dtype="float32")[chosen]
+
+    def warnings(self, monitor: str) -> list[str]:
+        """What each part of the images lacks of the classes, and what follows from that, in words."""
+        tested = (self.dataset.load(index).label for index in self.split.test)
+        trained, validated = self.train.each_label(), self.val.each_label()
+        found = []
+        if lacking := self._lacking(trained):
+            found.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
+        if lacking := self._lacking(validated):
+            said = f"no validation image holds {_listed(lacking)}: its validation Dice is undefined"
+            chosen = monitor.endswith("_dice") and len(lacking) == len(self.dataset.classes) - 1
+            found.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
+        if lacking := self._lacking(tested):
+            found.append(f"no test image holds {_listed(lacking)}: its scores are undefined")
+        return found
+
+    def _lacking(self, labels: Iterable[np.ndarray]) -> list[str]:
+        """The classes above the background that none of ``labels`` holds; mostly a few of them tell."""
+        known = dict(enumerate(self.dataset.classes[1:], start=1))
+        for label in labels:
+            for value in np.unique(label).tolist():
+                known.pop(value, None)
+            if not known:
+                break
+        return list(known.values())
+
+    def weights(self, strength: float) -> np.ndarray | None:
+        """How often each training image comes under ``trainer.oversample``; None: once an epoch."""
+        if not strength:
+            return None
+        shares = [lesion_share(label) for label in self.train.each_label()]
+        return lesion_weights(np.array(shares), strength)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names)
+
+
+def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How images become network inputs, from the ``dataset`` group."""
+    return {key: config[key] for key in ("image_size", "resize", "normalize")}
+
+
+def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data:
+    """Open, split and decode the data that ``config`` names.
+
+    Args:
+        config: the whole config.
+        split_file: the split of a run that goes on, whose images must be the same still; else the one of
+            ``split.file``, else a new one.
+
+    Raises:
+        DatasetError: for anything that is wrong with the images, naming the file.
+    """
+    dataset = datasets.open_dataset(config["dataset"])
+    said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
+    said += image_report.warn(dataset.remarks())
+    said += mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
+    channels = output_channels(config["model"].get("head", "softmax"), dataset)
+    if split_file:
+        split = division.load_split(split_file, dataset, same_content=True)
+    else:
+        split = make_split(config["split"], dataset)
+    if config["trainer"]["batch_size"] > len(split.train):
+        raise DatasetError(
+            f"trainer.batch_size is {config['trainer']['batch_size']} and the training split has "
+            f"{len(split.train)} images: use trainer.batch_size={len(split.train)} or less"
+        )
+    indices = {"train": split.train, "val": split.val, "test": split.test}
+    mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
+    parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
+    said += image_report.warn(input_profile.dark(parts["train"], config["dataset"]["normalize"]))
+    return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
+
+
+def make_split(
+    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: "Survey | None" = None
+) -> division.Split:
+    """The split of ``config`` (the ``split`` group); every part holds at least one image.
+
+    Args:
+        config: the group.
+        dataset: the images.
+        saved: a split file to use in place of what ``config`` says.
+        found: what is known of the images; None looks at them, where ``config`` needs that.
+    """
+    file = saved or (Path(config["file"]) if config["file"] else None)
+    if file:
+        return division.load_split(file, dataset)
+    if dataset.parts is not None:
+        return division.own_split(dataset, config.get("folds"))
+    plain = {"seed": config["seed"], "fractions": config["fractions"], "stratify": config["stratify"]}
+    folds = {"folds": config.get("folds"), "fold": config.get("fold", 0)}
+    # Runs of version 0.1 do not have the keys, and made plain random splits.
+    known = _known(config, dataset, found) if config.get("leak_free") else {}
+    return division.make_split(dataset, **plain, **folds, **known)
+
+
+def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
+    """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
+    similarity, classes = config["similarity"], config["sizes"]
+    if dataset.synthetic:  # its strata say which lesions there are
+        holds = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
+        return {"links": division.links_of(dataset), "holds": holds}
+    from dmf_cli.datasets.splits.survey import survey
+
+    found = found or survey(dataset)
+    similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
+    sizes = division.size_classes(dataset, found.areas, classes)
+    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": found.classes}
+
+
+def output_channels(head: str, dataset: Dataset) -> int:
+    """1 for a sigmoid head, else the number of classes."""
+    if head == "sigmoid" and len(dataset.classes) > 2:
+        raise ConfigError(
+            f"model.head=sigmoid has one foreground class and {dataset.name} has {len(dataset.classes) - 1}: "
+            "use model.head=softmax"
+        )
+    return 1 if head == "sigmoid" else len(dataset.classes)

@@ -1,0 +1,265 @@
+"""What is wrong with a dataset, all of it at once: files, masks, labels, duplicates, leaks between the parts.
+
+Images are decoded one after another and 9 KB of each are kept, so memory does not grow with their size. What
+would make results wrong is an error; what a user should look at is a warning.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.finding import KINDS, Finding
+from dmf_cli.datasets.input.pipeline import load_checked
+from dmf_cli.datasets.inspect.statistics import Statistics
+from dmf_cli.datasets.sources import image_report
+from dmf_cli.datasets.sources.folder import FolderDataset
+from dmf_cli.datasets.sources.grouping import describe
+from dmf_cli.datasets.splits import division
+from dmf_cli.datasets.splits.near_duplicates import Pair
+from dmf_cli.datasets.splits.survey import Survey, Surveyor, keep, recall
+from dmf_cli.datasets.view import View
+from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
+
+ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
+SEEDS = 20  # of plain random splits
+_PLAIN = {"leak_free": False, "file": None}
+_BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (LabelError, "label"))
+
+MakeSplit = Callable[..., division.Split]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Everything that was found.
+
+    Args:
+        dataset: what can be used of it: images that were read.
+        total: images, with those that cannot be used.
+        findings: sorted by kind, as in ``KINDS``.
+        statistics: of the images that were read.
+        survey: of the same.
+        pairs: near-duplicates at ``split.similarity``, the worst first: in two classes, then by similarity.
+        leaks: split -> what it leaks, see :func:`leaks`.
+    """
+
+    dataset: Dataset
+    total: int
+    findings: tuple[Finding, ...]
+    statistics: Statistics
+    survey: Survey
+    pairs: tuple[Pair, ...]
+    leaks: Mapping[str, Mapping[str, float]]
+
+    @property
+    def errors(self) -> int:
+        """How many findings make results wrong."""
+        return sum(finding.is_error for finding in self.findings)
+
+
+def check(
+    dataset: Dataset,
+    make_split: MakeSplit,
+    *,
+    similarity: float | None,
+    needs_masks: bool = True,
+    unclaimed: Iterable[Path] = (),
+    remarks: Iterable[Finding] = (),
+    normalize: str = "unit",
+    progress: Callable[[], None] = lambda: None,
+) -> Report:
+    """Look at every image of ``dataset``.
+
+    Args:
+        dataset: opened so that images without a mask do not stop it; what it leaves out is a warning.
+        make_split: ``(images, survey, **changes of the split's config) -> split``.
+        similarity: of near-duplicates; None does not tell them. Synthetic images have none.
+        needs_masks: an image without a mask file is an error.
+        unclaimed: mask files that belong to no image.
+        remarks: what is known of the masks, see :func:`dmf_cli.datasets.sources.mask_report.report`.
+        normalize: of the network inputs; dark images matter to ``unit`` alone.
+        progress: called after each image.
+    """
+    findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
+    bare = _without_masks(dataset) if needs_masks else []
+    findings += [
+        Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
+    ]
+    statistics, readable = Statistics(dataset.classes, dataset.ignores), list[int]()
+    # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
+    known, surveyor = None if bare else recall(dataset), Surveyor(alike=not dataset.synthetic)
+    for index in range(len(dataset)):
+        if index in bare:
+            progress()
+            continue
+        try:
+            sample = load_checked(dataset, index)
+        except DatasetError as error:
+            findings.append(Finding(_kind(error), (dataset.ids[index],), str(error)))
+        else:
+            readable.append(index)
+            statistics.add(dataset.strata[index], sample)
+            if known is None:
+                surveyor.add(sample)
+        progress()
+    usable: Dataset = dataset if len(readable) == len(dataset) else View(dataset, readable)
+    said = [*remarks, *dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
+    findings += said
+    findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
+    if known is None:
+        known = surveyor.finish()
+        if usable is dataset and not dataset.synthetic:
+            keep(dataset, known)
+    similar = known.similar(None if dataset.synthetic else similarity)
+    pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
+    findings += [*_masks(usable, known), *_copies(usable), *_alike(usable, pairs)]
+    found, leaking = _splits(usable, known, pairs, make_split)
+    if not found and usable is not dataset:
+        leaking = []  # what the rest lacks for a split follows from what is wrong with the others
+    order = list(KINDS)
+    ordered = sorted([*findings, *leaking], key=lambda finding: order.index(finding.kind))
+    total = len(dataset) + len(dataset.unusable)
+    return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), found)
+
+
+def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[Pair]) -> dict[str, float]:
+    """What ``split`` leaks.
+
+    Returns:
+        ``pairs``: near-duplicates in two parts; ``patients``: with images in two parts; ``test_images`` and
+        ``test_share``: of the test images those whose near-duplicate or patient is in train or val.
+    """
+    side = {index: part for part in division.PARTS for index in getattr(split, part)}
+    across = [p for p in pairs if p.second in side and side.get(p.first, "") not in ("", side[p.second])]
+    of_patient: dict[str, set[str]] = {}
+    for index, part in side.items():
+        if dataset.groups:
+            of_patient.setdefault(dataset.groups[index], set()).add(part)
+    exposed = {i for p in across for i in (p.first, p.second) if side[i] == "test"}
+    exposed |= {i for i in split.test if dataset.groups and len(of_patient[dataset.groups[i]]) > 1}
+    return {
+        "pairs": len(across),
+        "patients": sum(len(parts) > 1 for parts in of_patient.values()),
+        "test_images": len(exposed),
+        "test_share": len(exposed) / len(split.test),
+    }
+
+
+def _kind(error: DatasetError) -> str:
+    return next((kind for cls, kind in _BY_ERROR if isinstance(error, cls)), "other")
+
+
+def _without_masks(dataset: Dataset) -> list[int]:
+    if not isinstance(dataset, FolderDataset):
+        return []
+    return [index for index in range(len(dataset)) if not dataset.masks(index)]
+
+
+def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
+    """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
+    lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
+    findings = []
+    if len(dataset) and not lesions:
+        said = "no mask has a lesion pixel: check dataset.masks, dataset.threshold and dataset.values"
+        findings.append(Finding("no lesion", dataset.ids, said))
+    for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
+        if area == 0 and stratum in lesions:
+            findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))
+    return findings
+
+
+def _copies(dataset: Dataset) -> list[Finding]:
+    same: dict[str, list[str]] = {}
+    for index, name in enumerate(dataset.ids):
+        same.setdefault(dataset.content(index), []).append(name)
+    return [
+        Finding("copy", tuple(names), f"{len(names)} images are one file: {', '.join(names)}")
+        for names in same.values()
+        if len(names) > 1
+    ]
+
+
+def _differ(dataset: Dataset, pair: Pair) -> bool:
+    return dataset.strata[pair.first] != dataset.strata[pair.second]
+
+
+def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
+    findings = []
+    for pair in pairs:
+        names = (dataset.ids[pair.first], dataset.ids[pair.second])
+        same = not _differ(dataset, pair) or pair.similarity < ONE_PICTURE
+        kind = "near-duplicate" if same else "contradiction"
+        findings.append(Finding(kind, names, f"{names[0]} ~ {names[1]} ({pair.similarity:.2f})"))
+    return findings
+
+
+def _splits(
+    dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
+) -> tuple[dict[str, dict[str, float]], list[Finding]]:
+    """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
+    if not len(dataset):
+        return {}, []
+    try:
+        ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
+        others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]
+    except DatasetError as error:
+        return {}, [Finding("other", (dataset.name,), str(error))]
+    side = {index: part for part in division.PARTS for index in getattr(ours, part)}
+    findings = []
+    for pair in pairs:
+        parts = side.get(pair.first), side.get(pair.second)
+        if None not in parts and parts[0] != parts[1]:
+            names = dataset.ids[pair.first], dataset.ids[pair.second]
+            text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
+            findings.append(Finding("leak", names, text))
+    findings += _parted(dataset, ours)
+    of_others = [leaks(dataset, other, pairs) for other in others]
+    mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
+    named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
+    return {**named, f"plain random, {SEEDS} seeds": mean}, findings
+
+
+def _parted(dataset: Dataset, split: division.Split) -> list[Finding]:
+    """Groups, such as patients, that a split has on several sides."""
+    images: dict[str, dict[str, str]] = {}
+    for part in division.PARTS:
+        for index in getattr(split, part):
+            if dataset.groups:
+                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
+    return [
+        Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
+        for group, parts in images.items()
+        if len(parts) > 1
+    ]
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """Kind -> how many findings, in the order of ``KINDS``."""
+    number = Counter(finding.kind for finding in findings)
+    return {kind: number[kind] for kind in KINDS if number[kind]}
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything but the images, in words of JSON."""
+    ids = report.dataset.ids
+    return {
+        "dataset": report.dataset.name,
+        "fingerprint": report.dataset.fingerprint(),
+        "images": report.total,
+        "usable": len(ids),
+        "errors": report.errors,
+        "warnings": len(report.findings) - report.errors,
+        "grouping": describe(report.dataset),
+        "findings": [
+            {"kind": f.kind, "error": f.is_error, "where": list(f.where), "text": f.text}
+            for f in report.findings
+        ],
+        "statistics": report.statistics.summary(),
+        "near_duplicates": [
+            {"images": [ids[p.first], ids[p.second]], "similarity": p.similarity, "bits": p.bits}
+            for p in report.pairs
+        ],
+        "leaks": {name: dict(values) for name, values in report.leaks.items()},
+    }

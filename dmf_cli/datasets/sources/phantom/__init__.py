@@ -1,0 +1,1 @@
+"""The embedded dataset: synthetic breast ultrasound with exact masks."""

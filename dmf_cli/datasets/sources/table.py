@@ -1,0 +1,87 @@
+"""What a CSV file beside the images tells of each: its class, its patient."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from dmf_cli.datasets.sources.accents import known, plain
+from dmf_cli.errors import ConfigError, DatasetError, suggest
+
+DELIMITERS = ",;\t"
+OWN_KEYS = ("file", "key")  # the others are fields: name -> column
+
+
+def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Fields of each row of a CSV file, by what its key column holds.
+
+    Args:
+        root: the folder of the dataset.
+        table: ``file``, relative to ``root``; ``key``, the column that holds an image's name or path, with or
+            without suffix; every other item is a field and its column, as ``patient: Case``. A field may
+            stand in ``dataset.masks``: ``mask: Annotation`` is a column of mask files for ``{mask}``.
+
+    Raises:
+        ConfigError: ``table`` has no ``file`` or ``key``, or names a column that is not there.
+        DatasetError: the file is missing, unreadable, or has two rows for one image.
+    """
+    complete = isinstance(table, Mapping) and all(table.get(key) for key in OWN_KEYS)
+    if not complete or not all(isinstance(value, str) for value in table.values()):
+        raise ConfigError(
+            f"dataset.table is {table!r}: give file, key and fields, as "
+            "{file: info.csv, key: ID, patient: Case}, or null"
+        )
+    file = root / table["file"]
+    rows = _rows(file)
+    columns = known(rows[0] if rows else ())
+    for name, column in table.items():
+        if name != "file" and plain(column) not in columns:
+            raise ConfigError(f"dataset.table.{name} is {column!r}: {suggest(column, columns.values())}")
+    called = {name: columns[plain(column)] for name, column in table.items() if name != "file"}
+    fields = {name: column for name, column in called.items() if name not in OWN_KEYS}
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        key = _as_path(row[called["key"]] or "")
+        if key in found:
+            raise DatasetError(f"{file} has two rows for {key!r}: keep one of them")
+        found[key] = {name: (row[column] or "").strip() for name, column in fields.items()}
+    return found
+
+
+def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file: str) -> Mapping[str, str]:
+    """The fields of ``image``, which the table calls by its path or its name, with or without suffix.
+
+    The path is that below ``root``, or the end of it: tables come with folders that were named otherwise.
+
+    Raises:
+        DatasetError: there is no row for it.
+    """
+    path = Path(_as_path(image.relative_to(root).as_posix()))
+    ends = [Path(*path.parts[i:]) for i in range(len(path.parts))]
+    calls = [name for end in ends for name in (end.as_posix(), end.with_suffix("").as_posix())]
+    row = next((found[name] for name in calls if name in found), None)
+    if row is None:
+        raise DatasetError(
+            f"{image} has no row in {file}: add it, leave the image out by dataset.exclude, or set "
+            "dataset.table=null"
+        )
+    return row
+
+
+def _as_path(text: str) -> str:
+    """A key as paths are written here: ``./img\\a.png`` is ``img/a.png``; accents composed, as in ids."""
+    return plain(text.strip().replace("\\", "/")).removeprefix("./")
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """Rows as column -> value; the delimiter is the one that the first line has most of."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{file}, which dataset.table names, is not there: put it there, or set dataset.table=null"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file} cannot be read as a table ({error}): save it as CSV in UTF-8") from None
+    if not lines:
+        raise DatasetError(f"{file} is empty: bring it back, or set dataset.table=null")
+    return list(csv.DictReader(lines, delimiter=max(DELIMITERS, key=lines[0].count)))

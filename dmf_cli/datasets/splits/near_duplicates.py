@@ -1,0 +1,161 @@
+"""Near-duplicates: two files that show one picture, resized, encoded again, cropped or in other greys.
+
+Ultrasound images look alike when they are small, and a hash of an image changes when its border is cut off.
+So two things are looked at. A perceptual hash (ImageHash, 64 bits) of each image and of fifteen windows of it
+finds candidates: pairs of which one is within ``BITS`` of some window of the other. Each candidate is then
+aligned: the box of one image is sought in which it correlates best with the other, after grey values were
+replaced by their ranks (so that no gain or gamma matters) and what is smooth was taken away (so that "bright
+above, dark below" does not count). That correlation is the similarity: about 1 for copies, above 0.5 for
+frames of one clip, hardly ever so for images of different things; ``scripts/duplicate_study.py`` measures it.
+
+Mirrored and turned copies are not looked for.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from dmf_cli.datasets.sources.grey_depth import shown
+
+BITS = 14  # of 64; a candidate is at most this far from a window of the other
+FLOOR = 0.5  # pairs below it are never told
+SIDE, HASHED, ALIGNED = 96, 32, 48  # pixels: thumbnail, input of the hash, size at which pairs are aligned
+SMOOTH = ALIGNED / 10  # deviation (pixels) of the Gauss filter whose result is taken away
+LEAST = 0.8  # of a side that a copy must have kept
+
+# Left, right (top, bottom) of windows: the whole side, and 92 % of it at its start, middle and end.
+_SIDES = ((0.0, 1.0), (0.0, 0.92), (0.04, 0.96), (0.08, 1.0))
+WINDOWS = tuple((left, top, right, low) for (left, right), (top, low) in itertools.product(_SIDES, _SIDES))
+_STEPS = (0.04, 0.02, 0.01)  # by which the sides of the box move
+# Correlations at which nothing more is tried: below, at the start and after the first step; above.
+_UNPROMISING, _HOPELESS, _CERTAIN = 0.25, FLOOR - 0.15, 0.98
+
+Box = tuple[float, float, float, float]
+
+
+class Pair(NamedTuple):
+    """Two images that show one picture.
+
+    Args:
+        first: index, below ``second``.
+        second: index.
+        similarity: correlation once aligned, in [FLOOR, 1], rounded to 3 digits.
+        bits: of 64 that differ between the hash of one image and the closest window of the other.
+    """
+
+    first: int
+    second: int
+    similarity: float
+    bits: int
+
+
+class Description(NamedTuple):
+    """What is kept of an image: 9 KB, whatever its size.
+
+    Args:
+        thumbnail: grey, SIDE x SIDE.
+        hashes: one 64-bit hash a window, uint64 ``(16,)``; the first is of the whole image.
+    """
+
+    thumbnail: Image.Image
+    hashes: np.ndarray
+
+
+def describe(image: np.ndarray) -> Description:
+    """``image`` ``(H, W, C)`` as in :class:`dmf_cli.datasets.base.Sample`."""
+    image = shown(image)  # grey values become ranks anyway, and dark ones of 16 bits must not become black
+    whole = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
+    thumbnail = whole.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    bits = [imagehash.phash(_cut(thumbnail, box, HASHED)).hash.ravel() for box in WINDOWS]
+    return Description(thumbnail, np.packbits(bits, axis=1).view(np.uint64)[:, 0])
+
+
+def find(descriptions: Sequence[Description]) -> list[Pair]:
+    """Pairs of near-duplicates, sorted by index; the time grows with the square of the number of images."""
+    if not descriptions:
+        return []
+    found = []
+    for (first, second), (bits, start) in _candidates(np.stack([d.hashes for d in descriptions])).items():
+        value = 0.0
+        for a, b, window in start:
+            if value < _CERTAIN:
+                aligned = _align(descriptions[a].thumbnail, descriptions[b].thumbnail, WINDOWS[window])
+                value = max(value, aligned)
+        if value >= FLOOR:
+            found.append(Pair(first, second, round(min(value, 1.0), 3), bits))
+    return sorted(found)
+
+
+def _candidates(hashes: np.ndarray) -> dict[tuple[int, int], tuple[int, list[tuple[int, int, int]]]]:
+    """Pair -> bits that differ and (whole image, other image, its window): the closest one a direction."""
+    best: dict[tuple[int, int], tuple[int, int]] = {}
+    for start in range(0, len(hashes), 256):  # rows at a time: memory
+        whole = hashes[start : start + 256, 0]
+        for window in range(hashes.shape[1]):
+            differing = _count_ones(whole[:, None] ^ hashes[None, :, window])
+            for row, other in np.argwhere(differing <= BITS).tolist():
+                key, bits = (start + row, other), int(differing[row, other])
+                if key[0] != other and bits < best.get(key, (BITS + 1, 0))[0]:
+                    best[key] = bits, window
+    found: dict[tuple[int, int], tuple[int, list[tuple[int, int, int]]]] = {}
+    for (a, b), (bits, window) in best.items():
+        least, starts = found.get((min(a, b), max(a, b)), (bits, []))
+        found[min(a, b), max(a, b)] = min(least, bits), [*starts, (a, b, window)]
+    return found
+
+
+def _count_ones(values: np.ndarray) -> np.ndarray:
+    if hasattr(np, "bitwise_count"):  # NumPy 2
+        return np.bitwise_count(values)
+    return _ONES[values[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
+
+
+def _align(first: Image.Image, second: Image.Image, box: Box) -> float:
+    """The best correlation of ``first`` with a box of ``second``, whose sides are moved one by one."""
+    target = _texture(first, WINDOWS[0])
+    value = float((target * _texture(second, box)).sum())
+    if value < _UNPROMISING:
+        return value
+    for step in _STEPS:
+        moved = value < _CERTAIN
+        while moved:
+            moved = False
+            for side, change in itertools.product(range(4), (-step, step)):
+                tried = _moved(box, side, change)
+                gained = float((target * _texture(second, tried)).sum()) if tried != box else value
+                if gained > value + 1e-4:
+                    value, box, moved = gained, tried, True
+        if value < _HOPELESS:
+            break
+    return value
+
+
+def _moved(box: Box, side: int, change: float) -> Box:
+    sides = [*box]
+    sides[side] = min(1.0, max(0.0, sides[side] + change))
+    left, top, right, low = sides
+    return (left, top, right, low) if min(right - left, low - top) >= LEAST else box
+
+
+def _texture(thumbnail: Image.Image, box: Box) -> np.ndarray:
+    """Grey values as ranks, without what is smooth, of mean 0 and length 1 (0 for a flat image)."""
+    grey = np.asarray(_cut(thumbnail, box, ALIGNED))
+    counts = np.bincount(grey.ravel(), minlength=256)
+    ranks = ((np.cumsum(counts) - counts / 2) / grey.size).astype(np.float32)[grey]
+    rough = ranks - ndimage.gaussian_filter(ranks, SMOOTH)
+    rough -= rough.mean()
+    return rough / max(float(np.linalg.norm(rough)), 1e-3)
+
+
+def _cut(thumbnail: Image.Image, box: Box, side: int) -> Image.Image:
+    left, top, right, low = box
+    pixels = (SIDE * left, SIDE * top, SIDE * right, SIDE * low)
+    return thumbnail.resize((side, side), Image.Resampling.BILINEAR, box=pixels)
+
+
+_ONES = np.array([value.bit_count() for value in range(256)], np.uint8)

@@ -1,0 +1,1 @@
+"""Figures as image files: of a run, of a dataset, of predictions."""

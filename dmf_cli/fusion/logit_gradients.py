@@ -1,0 +1,150 @@
+"""The gradient of each loss by itself, with respect to the logits that all of them share.
+
+A pass through the whole network for each loss is what makes gradient-based weighting slow. The gradient
+at the probabilities costs one loss, and pushing it through the head is a closed form. It stands in for
+the gradient in the network's weights and is not equal to it.
+
+Gradients at the probabilities themselves mislead: cross-entropy's is a few hundred times that of Dice
+where a network starts, against a factor of four or five at the logits and in the weights.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.ops.backend import replica_rows, replicas
+from dmf_cli.ops.reduce import size, total
+
+Tensor = Any
+
+
+def logit_gradients(losses: Sequence[Callable[[Tensor], Tensor]], y_pred: Tensor) -> list[Tensor | None]:
+    """The gradient of each of ``losses`` at the logits behind the probabilities ``y_pred``.
+
+    Args:
+        losses: functions of the probabilities that return a scalar.
+        y_pred: ``(batch, *spatial, classes)``, of a softmax; of a sigmoid with one channel.
+
+    Returns:
+        One float32 tensor of the shape of ``y_pred`` a loss, cut off from the surrounding gradient; None
+        for a loss that the backend's autodiff finds unconnected (JAX gives zeros there).
+    """
+    p = ops.stop_gradient(ops.cast(y_pred, "float32"))
+    found = _probability_gradients(losses, p)
+    return [None if g is None else ops.stop_gradient(through_head(g, p)) for g in found]
+
+
+def term_statistics(
+    terms: Mapping[str, Callable[[Tensor], Tensor]], y_pred: Tensor, due: Tensor, *, required: bool
+) -> dict[str, Tensor]:
+    """:func:`gradient_statistics` of named terms, computed only in a step where ``due`` (else zeros).
+
+    Under ``tf.distribute`` they are those of the mean loss over all replicas.
+
+    Args:
+        terms: name -> function of the probabilities that returns a scalar.
+        y_pred: as in :func:`logit_gradients`.
+        due: a boolean scalar.
+        required: a term without a gradient is an error; else its gradient counts as 0.
+
+    Raises:
+        ConfigError: names the term that has no gradient.
+    """
+
+    def measured() -> dict[str, Tensor]:
+        found = logit_gradients(list(terms.values()), y_pred)
+        missing = [name for name, gradient in zip(terms, found, strict=True) if gradient is None]
+        if required and missing:
+            raise ConfigError(
+                f"loss term {missing[0]!r} has no gradient, which this weighting needs: use probabilities "
+                "instead of argmax or thresholds in it, or choose another weighting"
+            )
+        zeros = ops.zeros_like(ops.cast(y_pred, "float32"))
+        return gradient_statistics([zeros if gradient is None else gradient for gradient in found])
+
+    n = len(terms)
+    nothing = {"norm": (n,), "mean_abs": (n,), "max_abs": (n,), "cosine": (n, n)}
+    found = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
+    return found if replicas() == 1 else _over_replicas(found)
+
+
+def _over_replicas(local: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Statistics of the gradient of mean_r L_r, whose part on replica r is 1/R of the gradient of L_r."""
+    every = {name: replica_rows(value) / replicas() for name, value in local.items()}
+    largest = ops.max(every["norm"], axis=0)
+    unit = every["norm"] / ops.where(largest > 0.0, largest, 1.0)
+    length = ops.sqrt(ops.sum(ops.square(unit), axis=0))
+    directions = unit / ops.where(length > 0.0, length, 1.0)
+    cosine = every["cosine"] * replicas() * directions[:, :, None] * directions[:, None, :]
+    return {
+        "norm": largest * length,
+        "mean_abs": ops.mean(every["mean_abs"], axis=0),
+        "max_abs": ops.max(every["max_abs"], axis=0),
+        "cosine": ops.sum(cosine, axis=0),
+    }
+
+
+def through_head(gradient: Tensor, p: Tensor) -> Tensor:
+    """A gradient at probabilities pushed to the logits: p (g - sum_c g_c p_c); of a sigmoid p (1 - p) g."""
+    if p.shape[-1] == 1:
+        return p * (1.0 - p) * gradient
+    return p * (gradient - ops.sum(gradient * p, axis=-1, keepdims=True))
+
+
+def gradient_statistics(gradients: Sequence[Tensor]) -> dict[str, Tensor]:
+    """What strategies and plots need of them.
+
+    Returns:
+        ``norm`` (L2), ``mean_abs``, ``max_abs``: each ``(n_losses,)``; ``cosine``: ``(n_losses, n_losses)``,
+        0 for a gradient that is 0.
+    """
+    rows = ops.stack([ops.reshape(g, (-1,)) for g in gradients])
+    # Scaled first: squares of gradients of 1e-20 and below are 0 in float32.
+    largest = ops.max(ops.abs(rows), axis=1, keepdims=True)
+    unit = rows / ops.where(largest > 0.0, largest, 1.0)
+    length = ops.sqrt(total(ops.square(unit), (1,)))[:, None]
+    direction = unit / ops.maximum(length, 1.0)
+    # Not as a matrix product: GPUs round the factors of one to 10 bits (TF32). Two vectors at a time, as XLA
+    # makes one of a matrix times a vector: JAX on a CPU was off by 1e-4.
+    each = [direction[i] for i in range(len(gradients))]
+    cosine = [[total(one * other) for other in each[: i + 1]] for i, one in enumerate(each)]
+    square = [[cosine[max(i, j)][min(i, j)] for j in range(len(each))] for i in range(len(each))]
+    return {
+        "norm": (largest * length)[:, 0],
+        "mean_abs": total(ops.abs(rows), (1,)) / size(rows[0]),
+        "max_abs": largest[:, 0],
+        "cosine": ops.stack([ops.stack(row) for row in square]),
+    }
+
+
+def _probability_gradients(losses: Sequence[Callable[[Tensor], Tensor]], p: Tensor) -> list[Tensor | None]:
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return [jax.grad(lambda x, loss=loss: ops.cast(loss(x), "float32"))(p) for loss in losses]
+    if backend == "torch":
+        return [_torch_gradient(loss, p) for loss in losses]
+    import tensorflow as tf
+
+    found = []
+    for loss in losses:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(p)
+            value = loss(p)
+        found.append(tape.gradient(value, p))
+    return found
+
+
+def _torch_gradient(loss: Callable[[Tensor], Tensor], p: Tensor) -> Tensor | None:
+    import torch
+
+    with torch.enable_grad():  # a validation pass runs without
+        x = p.detach().requires_grad_(True)
+        value = loss(x)
+        if not value.requires_grad:
+            return None
+        return torch.autograd.grad(value, x, allow_unused=True)[0]

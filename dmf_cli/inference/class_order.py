@@ -1,0 +1,85 @@
+"""Classes of a dataset in the order of a network that was trained on another one: matched by their names."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.view import View
+from dmf_cli.errors import ConfigError
+from dmf_cli.run_folder.folder import RunFolder
+
+log = logging.getLogger("dmf")
+
+
+class Reordered(View):
+    """``whole`` with the classes ``classes``, which it has in another order."""
+
+    def __init__(self, whole: Dataset, classes: Sequence[str]) -> None:
+        super().__init__(whole)
+        self.classes = tuple(classes)
+        names = [_plain(name) for name in classes]
+        self._table = np.full(256, IGNORED, np.uint8)
+        self._table[: len(names)] = [names.index(_plain(name)) for name in whole.classes]
+
+    def load(self, index: int) -> Sample:
+        """See :meth:`Dataset.load`."""
+        sample = super().load(index)
+        return Sample(sample.image, self._table[sample.label])
+
+    def label(self, index: int) -> np.ndarray:
+        """See :meth:`Dataset.label`."""
+        return self._table[super().label(index)]
+
+    def reading(self) -> str:
+        """See :meth:`Dataset.reading`."""
+        return repr((super().reading(), self.classes))
+
+
+def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
+    """``dataset`` with its classes in the order of ``classes``.
+
+    Two classes may have other names, as *lesion* and *tumour*, as long as the background is the background.
+
+    Args:
+        dataset: to be scored.
+        classes: those of the network, background first; None: nobody knows.
+
+    Raises:
+        ConfigError: as many classes, but others.
+    """
+    if classes is None or len(classes) != len(dataset.classes):
+        return dataset  # the number is compared with that of the network
+    own, wanted = ([_plain(name) for name in names] for names in (dataset.classes, classes))
+    if own == wanted:
+        return dataset
+    if sorted(own) == sorted(wanted):
+        order = f"{', '.join(dataset.classes)} as {', '.join(classes)}"
+        log.info("classes of %s are matched with those of the network by name: %s", dataset.name, order)
+        return Reordered(dataset, classes)
+    moved = [name for name in own if name in wanted and own.index(name) != wanted.index(name)]
+    if len(own) == 2 and not moved:
+        return dataset
+    raise ConfigError(
+        f"the network was trained on the classes {', '.join(classes)} and {dataset.name} has "
+        f"{', '.join(dataset.classes)}: give its classes those names, in the order of their values, by "
+        "dataset.classes"
+    )
+
+
+def trained_classes(run: RunFolder, trained: Mapping[str, Any]) -> Sequence[str] | None:
+    """Names of the classes of a run: of its config, or of its scores where the dataset names its own."""
+    known = trained["dataset"].get("classes")
+    if known:
+        return list(known)
+    try:
+        return list(json.loads((run.metrics / "test_summary.json").read_text(encoding="utf-8"))["classes"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _plain(name: str) -> str:
+    return str(name).strip().casefold()

@@ -1,0 +1,225 @@
+"""A run's best network as one file or folder that needs nothing of dmf, and a note of how to use it."""
+
+import contextlib
+import functools
+import importlib.util
+import io
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import dmf_cli
+from dmf_cli import hints
+from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.errors import ConfigError, RunError, RunFolderError
+from dmf_cli.files import write_atomic
+from dmf_cli.inference import export_note
+from dmf_cli.run_folder.folder import RunFolder
+
+Config = Mapping[str, Any]
+SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "savedmodel": ""}
+
+
+def check(kind: str, output: Path) -> None:
+    """Whether ``output`` can be written in this format: asked before anything slow is imported.
+
+    Raises:
+        UsageError: something is there already, the place cannot be written to, the suffix is that of
+            another format, or a package is missing.
+    """
+    for path in (output, note_path(output)):
+        if path.exists():
+            raise RunFolderError(f"{path} exists already: choose another name by -o PATH, or remove it")
+    if output.suffix != SUFFIXES[kind] and (output.suffix in SUFFIXES.values() or SUFFIXES[kind]):
+        wanted = f"ends with {SUFFIXES[kind]}" if SUFFIXES[kind] else "is a folder"
+        raise ConfigError(f"-o {output} with --format {kind}: choose a name that {wanted}")
+    above = next(folder for folder in output.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise RunFolderError(_refused(output, "read-only" if above.is_dir() else f"{above} is a file"))
+    if kind == "onnx" and importlib.util.find_spec("tf2onnx") is None:
+        raise ConfigError(f"--format onnx needs the package tf2onnx: {hints.install('export')}")
+
+
+def check_network(network: Any, kind: str) -> None:
+    """Refuse what would be written without an error and predict something else.
+
+    Graphs of keras-hub's networks normalise with the batch's statistics, and as ONNX take one batch size.
+
+    Raises:
+        ConfigError: a network of keras-hub in another format than ``keras``.
+    """
+    if kind != "keras" and any(type(layer).__module__.startswith("keras_hub") for layer in network.layers):
+        raise ConfigError(
+            f"--format {kind} gives other masks for networks of keras-hub: use --format keras, which needs "
+            "keras-hub where it is loaded"
+        )
+
+
+def note_path(output: Path) -> Path:
+    """The JSON file beside the exported network."""
+    return output.with_name(f"{output.name}.json")
+
+
+def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str, Any]:
+    """Write the best network of a run to ``output``, and beside it a note of how to use it.
+
+    Args:
+        path: the run folder.
+        config: its config.
+        kind: ``keras``, ``onnx`` or ``savedmodel``.
+        output: the file, or folder, to make.
+
+    Returns:
+        The note: ``format``, ``input`` and ``output`` of the network, where it comes from.
+
+    Raises:
+        UsageError: not a run, or ``output`` exists or cannot be written.
+        CheckpointError: no epoch of the run was finished.
+    """
+    from dmf_cli import runtime
+    from dmf_cli.inference import score
+
+    run = RunFolder.open(path)
+    # Converters read TensorFlow graphs, whatever the run was trained on; nothing here needs a GPU.
+    plain = {"backend": "tensorflow", "device": "cpu", "precision": "float32", "jit": False}
+    runtime.start({**plain, "deterministic": False})
+    network = score.load_network(run.best_model)
+    check_network(network, kind)
+    network = in_float32(network)
+    note = {"format": kind, **usage(network, config), **_origin(run)}
+    note["output"]["classes"] = score.class_names(run, config, len(note["output"]["classes"]))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(network, kind, output)
+    except OSError as error:
+        raise RunFolderError(_refused(output, error.strerror or str(error))) from error
+    write_atomic(note_path(output), json.dumps(note, indent=2) + "\n")
+    return note
+
+
+def usage(network: Any, config: Config) -> dict[str, Any]:
+    """What goes into ``network`` and what comes out, JSON-able."""
+    options, channels = config["dataset"], network.output_shape[-1]
+    classes = options.get("classes") or ["background", "lesion"]
+    expected = max(2, channels)
+    return {
+        "input": {
+            "shape": [None, *as_size(options["image_size"]), network.input_shape[-1]],
+            "axes": "batch, height, width, channels",
+            "dtype": "float32",
+            **export_note.image_to_input(options, network.input_shape[-1]),
+        },
+        "output": {
+            "shape": [None, *network.output_shape[1:]],
+            "values": "sigmoid: foreground probability" if channels == 1 else "softmax over classes",
+            "classes": list(classes) if len(classes) == expected else [f"class_{c}" for c in range(expected)],
+            "threshold": config["metrics"]["threshold"] if expected == 2 else None,
+            **export_note.output_to_mask(options, expected),
+        },
+    }
+
+
+def in_float32(network: Any) -> Any:
+    """``network`` with every layer computing in float32; itself if it does so already."""
+    config = network.get_config()
+    plain = _float32(config)
+    if plain == config:
+        return network
+    copy = type(network).from_config(plain)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _float32(config: Any) -> Any:
+    """A Keras config in which every precision policy is float32."""
+    if isinstance(config, Mapping):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {key: _float32(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_float32(value) for value in config)
+    return config
+
+
+def _refused(output: Path, reason: str) -> str:
+    return f"cannot write {output} ({reason}): choose another place by -o PATH"
+
+
+def _write_whole(network: Any, kind: str, output: Path) -> None:
+    """Write under a temporary name in the same folder, then rename."""
+    with tempfile.TemporaryDirectory(prefix=f".{output.name[:100]}.", dir=output.parent) as folder:
+        temporary = Path(folder) / f"model{SUFFIXES[kind]}"
+        # Converters talk, and warn about each other's versions.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if kind == "keras":
+                network.save(temporary)
+            elif kind == "onnx":
+                _write_onnx(network, temporary)
+            else:
+                network.export(str(temporary))
+        if output.exists():  # made meanwhile: a rename would replace it
+            raise RunFolderError(f"{output} exists already: choose another name by -o PATH, or remove it")
+        shutil.move(temporary, output)
+
+
+def _write_onnx(network: Any, path: Path) -> None:
+    import keras
+
+    from dmf_cli.ops.backend import keras_from
+
+    if not keras_from(3, 8):
+        raise ConfigError(
+            f"--format onnx needs Keras 3.8 or newer and this is {keras.__version__}: "
+            "pip install -U keras, or use --format savedmodel"
+        )
+    import onnx
+
+    _teach_erfc()
+    network(np.zeros((1, *network.input_shape[1:]), "float32"))  # Keras exports what was called once
+    network.export(str(path), format="onnx")
+    try:
+        onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as error:  # tf2onnx only logs what it cannot convert
+        reason = " ".join(str(error).split())[:150]
+        raise RunError(
+            f"this network cannot be written as ONNX ({reason}): use --format savedmodel"
+        ) from error
+
+
+@functools.cache
+def _teach_erfc() -> None:
+    """TensorFlow's exact GELU has the operation Erfc, which tf2onnx 1.17 does not know: 1 - Erf."""
+    from tf2onnx import utils
+    from tf2onnx.handler import tf_op
+
+    @tf_op("Erfc")
+    class _Erfc:
+        @classmethod
+        def version_9(cls, graph: Any, node: Any, **_: Any) -> None:  # tf2onnx finds it by this name
+            shapes, types = [graph.get_shape(node.output[0])], [graph.get_dtype(node.output[0])]
+            one = graph.make_const(utils.make_name("one"), np.array(1.0, np.float32)).output[0]
+            erf = graph.make_node("Erf", [node.input[0]], shapes=shapes, dtypes=types).output[0]
+            graph.remove_node(node.name)
+            graph.make_node(
+                "Sub", [one, erf], outputs=node.output, name=node.name, shapes=shapes, dtypes=types
+            )
+
+
+def _origin(run: RunFolder) -> dict[str, Any]:
+    import keras
+
+    status = run.read_status()
+    return {
+        "run": run.path.absolute().name,
+        "state": status.get("state"),
+        "epoch": status.get("best", {}).get("epoch") if isinstance(status.get("best"), dict) else None,
+        "versions": {"dmf": dmf_cli.__version__, "keras": keras.__version__},
+    }

@@ -1,0 +1,90 @@
+"""How an image file becomes the input of an exported network, and its output a mask, pixel by pixel.
+
+The words of `dmf predict` (:mod:`dmf_cli.datasets.sources.image_files`, :mod:`dmf_cli.datasets.input_spec`,
+:mod:`dmf_cli.inference.predictor`) for somebody who has neither; a test follows them and gets the same masks.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+RESAMPLING = {"interpolation": "bilinear", "antialias": True, "align_corners": False}
+_RESIZED = (
+    "bilinear, with antialiasing (where it shrinks, the triangle filter is as wide as the factor: "
+    "Image.resize(size, BILINEAR) of Pillow on float32), pixel centres at half positions"
+)
+_NORMALISED = {
+    "unit": "divide by 255",
+    "minmax": "(x - min) / max(max - min, 1e-6), of all channels of this image together",
+    "zscore": "(x - mean) / max(standard deviation, 1e-6), of all channels of this image together",
+}
+
+
+def image_to_input(options: Config, channels: int) -> dict[str, Any]:
+    """The part of the note that says how files become inputs.
+
+    Args:
+        options: the ``dataset`` group of the run.
+        channels: of the network's input.
+    """
+    grey = channels == 1
+    return {
+        "colours": "grey" if grey else "RGB, in this order",
+        "grey_weights": [0.299, 0.587, 0.114] if grey else None,
+        "range": options.get("range"),
+        "resize": options["resize"],
+        **RESAMPLING,
+        "normalize": options["normalize"],
+        "padding": 0.0 if options["resize"] == "letterbox" else None,
+        "order": ["orient", "scale", "colours", "resize", "normalize", "pad"],
+        "steps": list(_steps(options, grey)),
+    }
+
+
+def output_to_mask(options: Config, classes: int) -> dict[str, Any]:
+    """The part of the note that says how outputs become masks of the image's own size."""
+    crop = ["cut the padding off"] if options["resize"] == "letterbox" else []
+    size = "resize the probabilities of each class, float32, to the size of the oriented image: " + _RESIZED
+    decide = (
+        "foreground where the last channel is at least the threshold"
+        if classes == 2
+        else "the class of the largest probability, the first of equals"
+    )
+    return {
+        **RESAMPLING,
+        "order": [*(["crop"] if crop else []), "resize", "decide"],
+        "steps": [*crop, size, decide],
+    }
+
+
+def _steps(options: Config, grey: bool) -> list[str]:
+    limits = options.get("range")
+    scale = (
+        f"scale and cut off so that {limits[0]} is 0 and {limits[1]} is 255, float32; DICOM: of rescaled "
+        "values, without its window"
+        if limits
+        else "black is 0 and white 255: 8 bits as they are, 16 bits as value / 257 in float32; DICOM: "
+        "rescaled, through its first window or VOI LUT, black and white being the least and the greatest "
+        "value that its bits can hold"
+    )
+    colours = (
+        "grey = 0.299 R + 0.587 G + 0.114 B; of 8 bits rounded as Pillow's convert('L') does, "
+        "(19595 R + 38470 G + 7471 B + 32768) >> 16"
+        if grey
+        else "three channels R, G, B; grey files repeat theirs"
+    )
+    whole = (
+        "to the whole input"
+        if options["resize"] == "stretch"
+        else "to round(H * s) x round(W * s), at least 1 and at most the input, s = min(h / H, w / W), where "
+        "H x W is the image and h x w the input, and halves are rounded to even"
+    )
+    pad = "pad with 0 to the input: (h - height) // 2 rows above, (w - width) // 2 columns on the left"
+    return [
+        "turn the image as its EXIF orientation says, and drop alpha",
+        f"{scale}, and MONOCHROME1 inverted inside these limits",
+        colours,
+        f"resize each channel as float32 {whole}: {_RESIZED}",
+        f"normalise: {_NORMALISED[options['normalize']]}",
+        *([pad] if options["resize"] == "letterbox" else []),
+    ]

@@ -1,0 +1,162 @@
+"""From images to masks: what a network predicts for each image of a dataset, one after the other.
+
+NumPy only: the network is a function that is passed in. Images are loaded and predicted batch by batch, so
+memory does not grow with their number.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from dmf_cli.datasets import input_spec
+from dmf_cli.datasets.base import IGNORED, Dataset
+from dmf_cli.errors import ConfigError, NonFiniteError, UnknownNameError
+
+Predict = Callable[[np.ndarray], np.ndarray]
+Resolution = Literal["original", "network"]
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How images become network inputs, and probabilities become masks.
+
+    Args:
+        size: (height, width) of the network input.
+        resize: ``stretch`` or ``letterbox``.
+        normalize: intensities, see :func:`dmf_cli.datasets.input_spec.prepare`.
+        threshold: in (0, 1); one or two channels: foreground from this probability on. With more
+            channels the likeliest class decides.
+        resolution: ``original``: probabilities are resized back to the image before the decision.
+            ``network``: decided as they are, letterbox padding included.
+    """
+
+    size: tuple[int, int]
+    resize: input_spec.Resize = "stretch"
+    normalize: input_spec.Normalize = "unit"
+    threshold: float = 0.5
+    resolution: Resolution = "original"
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold < 1.0:
+            raise ConfigError(f"metrics.threshold is {self.threshold}: give a number above 0 and below 1")
+        if self.resolution not in ("original", "network"):
+            raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
+
+    def prepare(self, image: np.ndarray) -> tuple[np.ndarray, input_spec.Geometry]:
+        """The network input of an image ``(H, W, C)``, and where the image lies in it."""
+        return input_spec.prepare(image, size=self.size, resize=self.resize, normalize=self.normalize)
+
+    def truth(self, label: np.ndarray) -> np.ndarray:
+        """The label map ``(H, W)`` that a prediction is compared with."""
+        original = self.resolution == "original"
+        return label if original else input_spec.prepare_label(label, self.size, self.resize)
+
+    def decide(self, probabilities: np.ndarray, where: input_spec.Geometry) -> tuple[np.ndarray, np.ndarray]:
+        """Labels, uint8, and foreground probability from the probabilities ``(h, w, K)`` of one input."""
+        binary = probabilities.shape[-1] <= 2
+        # Of two channels one says it all, and resizing is what takes time here.
+        chosen = probabilities[..., -1:] if binary else probabilities
+        if self.resolution == "original":
+            chosen = input_spec.restore(chosen, where)
+        if binary:
+            return (chosen[..., 0] >= self.threshold).astype(np.uint8), chosen[..., 0]
+        return np.argmax(chosen, axis=-1).astype(np.uint8), 1.0 - chosen[..., 0]
+
+    def pixel(self, where: input_spec.Geometry) -> tuple[float, float]:
+        """(height, width) of a pixel of the masks, in pixels of the image as it was."""
+        if self.resolution == "original":
+            return 1.0, 1.0
+        return where.original[0] / where.box[2], where.original[1] / where.box[3]
+
+
+@dataclasses.dataclass(frozen=True)
+class Predicted:
+    """One image with its masks.
+
+    Args:
+        index: of the image in its dataset.
+        image: ``(H, W, C)`` as decoded, see :class:`dmf_cli.datasets.base.Sample`.
+        network: ``(h, w, C)`` float32, as the network saw it.
+        truth: uint8 labels at the resolution of the view.
+        prediction: uint8 labels of the same shape.
+        foreground: probability of the union of all classes above 0, float32 of the same shape.
+        pixel: (height, width) of a pixel of the masks, in pixels of the image.
+        counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
+            ``truth`` and in ``prediction``.
+    """
+
+    index: int
+    image: np.ndarray
+    network: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    foreground: np.ndarray
+    pixel: tuple[float, float] = (1.0, 1.0)
+    counted: np.ndarray | None = None
+
+    def scored(self, part: np.ndarray) -> np.ndarray:
+        """The pixels of ``part`` that are scored, ``(n,)``, or all of them as they are."""
+        return part if self.counted is None else part[self.counted]
+
+
+def predictions(
+    predict: Predict, dataset: Dataset, indices: Sequence[int], view: View, batch_size: int
+) -> Iterator[Predicted]:
+    """Images ``indices`` of ``dataset`` with truth and prediction, one by one, in order.
+
+    Args:
+        predict: ``(batch, h, w, C)`` float32 to probabilities ``(batch, h, w, K)``; K = 1 is a sigmoid
+            foreground, else the number of classes.
+        dataset: images and truth at their original size.
+        indices: which images.
+        view: how they are seen.
+        batch_size: images predicted at once, at least 1.
+
+    Raises:
+        DatasetError: a bad file.
+        ConfigError: the network does not give probabilities of the classes of ``dataset``.
+        NonFiniteError: it gives NaN or infinity.
+    """
+    for start in range(0, len(indices), batch_size):
+        chunk = indices[start : start + batch_size]
+        samples = [dataset.load(i) for i in chunk]
+        inputs, places = zip(*(view.prepare(s.image) for s in samples), strict=True)
+        stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
+        output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
+        for i, sample, network, where, found in zip(chunk, samples, inputs, places, output, strict=False):
+            truth, (prediction, foreground) = view.truth(sample.label), view.decide(found, where)
+            counted = truth != IGNORED if dataset.ignores else None
+            if counted is not None:
+                truth, prediction = (
+                    np.where(counted, part, 0).astype(np.uint8) for part in (truth, prediction)
+                )
+            masks = truth, prediction, foreground
+            yield Predicted(i, sample.image, network, *masks, pixel=view.pixel(where), counted=counted)
+
+
+def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:
+    """``inputs`` with the last one repeated: a smaller last batch would be compiled once more."""
+    return np.concatenate([inputs, np.repeat(inputs[-1:], batch_size - len(inputs), axis=0)])
+
+
+def _checked(output: np.ndarray, shape: tuple[int, ...], dataset: Dataset) -> np.ndarray:
+    """Probabilities of the right shape and range, float32."""
+    classes = len(dataset.classes)
+    allowed = (1, 2) if classes == 2 else (classes,)
+    if output.ndim != 4 or output.shape[:3] != shape[:3] or output.shape[3] not in allowed:
+        raise ConfigError(
+            f"the network gives an array of shape {output.shape} for images of shape {shape}, and "
+            f"{dataset.name} has {classes} classes: evaluate on a dataset with the classes it was trained on"
+        )
+    if not np.isfinite(output).all():
+        raise NonFiniteError(
+            "the network predicts NaN or infinite values: its training diverged, train again"
+        )
+    if output.min() < -1e-3 or output.max() > 1.001:
+        raise ConfigError(
+            f"the network predicts values from {output.min():.3g} to {output.max():.3g}: "
+            "let it end with a softmax or a sigmoid, so that they are probabilities"
+        )
+    return output.astype(np.float32, copy=False)

@@ -1,0 +1,207 @@
+"""Scores of a run's best network, on its own test split or on images that it never saw."""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dmf_cli import config as configs
+from dmf_cli import interrupts, runtime
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.input import input_profile
+from dmf_cli.datasets.input.run_data import image_options, output_channels
+from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.sources.image_files import MAX_PIXELS, Reading
+from dmf_cli.errors import ConfigError
+from dmf_cli.figures import run_plots
+from dmf_cli.inference import tables
+from dmf_cli.inference.class_order import as_trained, trained_classes
+from dmf_cli.inference.evaluation import Evaluation, evaluate
+from dmf_cli.inference.network_file import load_network as load_network
+from dmf_cli.inference.predict_files import check_channels
+from dmf_cli.inference.predictor import Predict, View
+from dmf_cli.inference.selection import Scored
+from dmf_cli.metrics import Full
+from dmf_cli.run_folder import cases, moved
+from dmf_cli.run_folder.folder import RunFolder
+
+Config = Mapping[str, Any]
+
+
+def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
+    """Score a run on ``split`` of the dataset in ``config``; tables go to its ``metrics/``.
+
+    The name of the files is the ``split`` in the settings of the summary, see
+    :class:`dmf_cli.inference.selection.Scored`; ``seen`` there counts the images that are no test of the
+    network.
+
+    Args:
+        path: the run folder.
+        config: the run's config, possibly with another ``dataset`` group or other ``eval`` settings.
+        split: ``train``, ``val``, ``test`` or ``all``.
+
+    Raises:
+        UsageError: not a run, unknown split, or a dataset with other channels or classes.
+    """
+    from dmf_cli import datasets
+
+    run = RunFolder.open(path)
+    trained, config = (
+        configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
+    )
+    if config["dataset"] == trained["dataset"]:  # before anything slow is imported
+        moved.check_place(run, config, "eval")
+    datasets.check_place(config["dataset"])
+    runtime.start(config["trainer"])
+    dataset = datasets.open_dataset(config["dataset"])
+    own = moved.at_new_places(run, trained, config, dataset)
+    if config["dataset"] != own["dataset"]:  # the run has seen its own
+        options = image_options(config["dataset"])
+        mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
+        dataset = as_trained(dataset, trained_classes(run, own))
+        if note := input_profile.read(run.inputs):
+            view = View(as_size(options["image_size"]), options["resize"], options["normalize"])
+            input_profile.warn_unlike(note, dataset, lambda image: view.prepare(image)[0])
+    scored = Scored(run, own, config, dataset, split)
+    with interrupts.Deferred() as stop:
+        return score(
+            run,
+            config,
+            dataset,
+            scored.indices,
+            name=scored.name,
+            settings=scored.settings,
+            progress=stop.check,
+        )
+
+
+def score(
+    run: RunFolder,
+    config: Config,
+    dataset: Dataset,
+    indices: Sequence[int],
+    *,
+    name: str,
+    settings: Config | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``.
+
+    Args:
+        run: the run.
+        config: of the network, the images and the score.
+        dataset: that of ``config``, opened.
+        indices: which images.
+        name: of the files.
+        settings: what the summary says of the score beside its own settings.
+        progress: called with (images done, images) after each image; an exception of it ends the scoring,
+            and nothing is written.
+
+    Raises:
+        UsageError: a dataset with other channels or classes.
+        CheckpointError: there is no network, or a damaged one.
+    """
+    network = load_network(run.best_model)
+    _check_fit(network, config, dataset)
+    metrics = config["metrics"]
+    result = evaluate(
+        predictor(network),
+        dataset,
+        indices,
+        **image_options(config["dataset"]),
+        batch_size=config["trainer"]["batch_size"],
+        threshold=metrics["threshold"],
+        empty=metrics["empty"],
+        full=full_options(metrics),
+        resolution=config["eval"]["resolution"],
+        split=name,
+        progress=progress,
+    )
+    result.summary["settings"] |= settings or {}
+    tables.write_metrics(run.metrics, name, result)
+    run_plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
+    cases.write(run.predictions / f"{name}_cases", result.cases)
+    return result
+
+
+def full_options(metrics: Config) -> Full | None:
+    """What ``metrics=full`` asks for; None for ``metrics=default`` and for runs without the choice."""
+    if metrics.get("name") != "full":
+        return None
+    return Full(**{k: v for k, v in metrics.items() if k not in ("name", "threshold", "empty")})
+
+
+def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Predict, dict[str, Any]]:
+    """The best network of a run as a function, and how :func:`dmf_cli.inference.predict_files.predict_files`
+    uses it.
+
+    Args:
+        path: the run folder.
+        config: its config.
+        threshold: of the foreground's probability, or None for that of the run.
+    """
+    run = RunFolder.open(path)
+    size, options = as_size(config["dataset"]["image_size"]), config["dataset"]
+    wanted = config["metrics"]["threshold"] if threshold is None else threshold
+    view = View(size, options["resize"], options["normalize"], wanted)
+    runtime.start(config["trainer"])
+    network = load_network(run.best_model)
+    channels = network.input_shape[-1]
+    check_channels(channels)
+    batch_size = config["trainer"]["batch_size"]
+    return predictor(network), {
+        "view": view,
+        "classes": class_names(run, config, max(2, network.output_shape[-1])),
+        "channels": channels,
+        "batch_size": batch_size,
+        "spacing": options.get("spacing"),
+        "reading": Reading(options.get("range"), options.get("max_pixels", MAX_PIXELS)),
+        "trained": input_profile.read(run.inputs),
+    }
+
+
+def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
+    """Names of ``count`` classes: of the config, or of the run's scores where a dataset names its own."""
+    known = list(config["dataset"].get("classes") or ())
+    if len(known) != count:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            known = list(json.loads((run.metrics / "test_summary.json").read_text())["classes"])
+    if len(known) == count:
+        return known
+    return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]
+
+
+def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """``(batch, h, w, channels) -> probabilities``."""
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return np.asarray(network.predict_on_batch(images))
+
+    return predict
+
+
+def _check_fit(network: Any, config: Config, dataset: Dataset) -> None:
+    """The network must take the images of ``dataset`` and know its classes."""
+    height, width, channels = network.input_shape[1:]
+    if channels != dataset.channels:
+        raise ConfigError(
+            f"the network was trained on images with {channels} channel(s) and {dataset.name} has "
+            f"{dataset.channels}: use dataset.channels={channels}"
+        )
+    size = config["dataset"]["image_size"]
+    wanted = (size, size) if isinstance(size, int) else tuple(size)
+    if None not in (height, width) and (height, width) != wanted:
+        raise ConfigError(
+            f"the network was trained at {height}x{width} and dataset.image_size is {size}: "
+            f"use dataset.image_size=[{height},{width}]"
+        )
+    classes = output_channels(config["model"].get("head", "softmax"), dataset)
+    if network.output_shape[-1] != classes:
+        raise ConfigError(
+            f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}: "
+            "evaluate on a dataset with the same classes"
+        )

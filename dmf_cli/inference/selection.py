@@ -1,0 +1,149 @@
+"""Which images of a run ``dmf eval`` scores, whether the network has seen them, and the names of the files.
+
+A score on images that the network was trained on is no test, and it is told as such; a score under other
+settings than the run's own never takes the place of the run's own.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.input.run_data import make_split
+from dmf_cli.datasets.splits import division
+from dmf_cli.errors import ConfigError
+from dmf_cli.run_folder.folder import RunFolder
+
+Config = Mapping[str, Any]
+LONGEST = 80  # characters of what is changed in the name of a file
+
+
+class Scored:
+    """The images of ``config`` that are scored for a run.
+
+    Args:
+        run: the run.
+        trained: its config.
+        config: the same, possibly with another ``dataset`` group or other settings of the score.
+        dataset: that of ``config``, opened.
+        split: ``train``, ``val``, ``test`` or ``all``.
+
+    Attributes:
+        indices: which images.
+        settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
+            and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
+        name: of the files: the split for the run's own images and settings, and what differs after it.
+
+    Raises:
+        DatasetError: the run's own images are wanted by their split, and they or it are not as they were.
+        ConfigError: another split of images that have one.
+    """
+
+    def __init__(self, run: RunFolder, trained: Config, config: Config, dataset: Dataset, split: str) -> None:
+        self._trained, self._config, self._dataset, self._split = trained, config, dataset, split
+        self._saved = division.read_split(run.split_file) if run.split_file.exists() else None
+        own = config["dataset"] == trained["dataset"]
+        if own:
+            self._check_split_stays(len(dataset))
+        self.indices = self._indices(run.split_file if own else None)
+        parts = Counter(self._parts(self.indices).values())
+        seen = {part: parts[part] for part in ("train", "val")}
+        self.settings: dict[str, Any] = {"seen": seen} if any(seen.values()) else {}
+        if self._saved is None:
+            self.settings = {"seen": None}
+        self.name = self._name()
+
+    def _indices(self, saved: Path | None) -> Sequence[int]:
+        if self._split == "all":
+            return range(len(self._dataset))
+        if saved:
+            return getattr(division.load_split(saved, self._dataset), self._split)
+        parts = self._parts(range(len(self._dataset)))
+        if not parts:
+            return getattr(make_split(self._config["split"], self._dataset), self._split)
+        # A new split would deal the images anew, those of the training into the test. What the run does
+        # not know, no epoch has seen.
+        self._check_split_stays(len(parts))
+        return [i for i in range(len(self._dataset)) if parts.get(i, "test") == self._split]
+
+    def _check_split_stays(self, known: int) -> None:
+        if changed := _changed(self._trained["split"], self._config["split"]):
+            raise ConfigError(
+                f"split.{next(iter(changed))}: {known} of these images have the split of the run, which "
+                "stays: leave it out, or give other images"
+            )
+
+    def _parts(self, indices: Sequence[int]) -> dict[int, str]:
+        """The part that each image had in the run, for those that it knows; of equal ones the worst."""
+        if self._saved is None:
+            return {}
+        by_id = {str(name): part for part in reversed(division.PARTS) for name in self._saved[part]}
+        hashes = self._saved.get("hashes")
+        if hashes:
+            order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
+            known = {hashes[name]: by_id[name] for name in order if name in hashes}
+            found = {i: known.get(self._dataset.content(i)) for i in indices}
+        elif self._same_draw():  # what is made from a seed has no hashes: its number says as much
+            found = {i: by_id.get(self._dataset.ids[i]) for i in indices}
+        else:
+            found = {}
+        return {i: part for i, part in found.items() if part}
+
+    def _same_draw(self) -> bool:
+        one, other = self._trained["dataset"], self._config["dataset"]
+        return all(one.get(key) == other.get(key) for key in ("name", "kind", "seed", "dir"))
+
+    def _name(self) -> str:
+        trained, config = self._trained, self._config
+        one, other = trained["dataset"], config["dataset"]
+        split = self._split
+        if all(one.get(key) == other.get(key) for key in ("name", "kind", "dir")):
+            changes = _changed(one, other)
+        else:
+            split, changes = f"{self._dataset.name}_{split}_{self._whose()}", {}
+        again = _changed(trained["split"], config["split"])
+        changes |= {f"split.{key}": value for key, value in again.items()}
+        changes |= _other_scores(trained["metrics"], config["metrics"])
+        changes |= _changed(trained["eval"], config["eval"])
+        return "_".join([split, *([_short(changes)] if changes else [])])
+
+    def _whose(self) -> str:
+        """Other images by the name of their folder, and by what they are: two folders may share a name."""
+        config = self._config["dataset"]
+        place = _plain(Path(config["dir"]).name)[:24] if config.get("dir") else ""
+        inputs = [config[key] for key in ("image_size", "resize", "normalize")]
+        facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
+        return "-".join(filter(None, [place, _hash(repr(facts))]))
+
+
+def _changed(one: Config, other: Config) -> dict[str, Any]:
+    """Keys of ``other`` with another value than in ``one``; None for those that it lacks."""
+    return {key: other.get(key) for key in (*one, *other) if one.get(key) != other.get(key)}
+
+
+def _other_scores(own: Config, other: Config) -> dict[str, Any]:
+    """What makes a score another one than the run's; more metrics beside the same ones do not."""
+    if other.get("name") == "full" != own.get("name"):
+        other = {key: value for key, value in other.items() if key in own and key != "name"}
+        own = {key: value for key, value in own.items() if key != "name"}
+    elif other.get("name") != own.get("name"):  # the run has more, and keeps them
+        both = ("threshold", "empty")
+        return {"metrics": other.get("name"), **_changed(*({k: m[k] for k in both} for m in (own, other)))}
+    return _changed(own, other)
+
+
+def _short(changes: Config) -> str:
+    text = "_".join(f"{key}={_plain(value)}" for key, value in changes.items())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 7]}-{_hash(text)}"
+
+
+def _plain(value: Any) -> str:
+    """A value as a part of a file's name."""
+    return "null" if value is None else re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]

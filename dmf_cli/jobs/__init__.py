@@ -1,0 +1,1 @@
+"""A job in a process of its own: what sweeps and searches share."""

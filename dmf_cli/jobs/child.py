@@ -1,0 +1,69 @@
+"""The process of one job: ``python -m dmf_cli.jobs.child``, told what to do on its standard input.
+
+The input stays open as long as the process that wants the job lives. When it ends, however it ended, so
+does the job, after its state is saved: nothing trains on for hours unseen.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import interrupts
+
+GRACE = 60.0  # seconds for saving once the parent is gone
+
+
+def main() -> int:
+    """Train or go on with the run that the first line of the input describes; returns the exit code."""
+    # A parent in the background (`nohup dmf ... &`) hands on that SIGINT is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.install(defers=True)
+    # Until now they waited: `Process` starts this one with them blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
+    from dmf_cli.cli.main import report
+
+    try:
+        task = json.loads(sys.stdin.buffer.readline())
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        sys.argv = ["dmf", "train", *task["overrides"]]  # the command that environment.json records
+        run(task["config"], task["resume"])
+    except KeyboardInterrupt:
+        return interrupts.exit_code()
+    except Exception as error:
+        # After a signal whatever goes wrong may be its doing, and going on with the job will tell.
+        return interrupts.exit_code() if interrupts.asked() else report(error)
+    finally:
+        interrupts.ending()
+    return 0
+
+
+def run(config: dict[str, Any], resume: str | Path | None) -> Path:
+    """The job itself, in this process: a new run, or the rest of the one in the folder ``resume``."""
+    from dmf_cli.training import trainer
+
+    if not resume:
+        return trainer.train(config)
+    from dmf_cli import config as configs
+    from dmf_cli.config import moving
+
+    # Images may have been moved since it broke off: the sweep knows where they are now.
+    return trainer.resume(resume, moving.moved(configs.load_run(resume), config))
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the input, then interrupt the main thread as Ctrl-C would."""
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(GRACE)
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""A job in a process of its own, from the side of the one who wants it done."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
+
+TAIL = 64_000  # bytes of the output in which the error is looked for
+MODULE = "dmf_cli.jobs.child"
+# How a job ends that was asked to: after its bookkeeping, or killed before it could take the signal.
+STOPPED = (INTERRUPTED, TERMINATED, -signal.SIGINT, -signal.SIGTERM)
+
+
+class Process:
+    """A run that trains in a process of its own; it ends when this process does.
+
+    Args:
+        config: checked plain data, as :func:`dmf_cli.config.compose` gives it.
+        overrides: the command line that says the same, for ``environment.json``.
+        resume: a run folder to go on with, or None for a new run.
+        keep: file descriptors that the process shall hold open, such as a lock.
+        module: what is run, :mod:`dmf_cli.jobs.child` by default (tests put a stub in its place).
+
+    Example:
+        >>> process = Process(config)
+        >>> while process.poll() is None:
+        ...     time.sleep(1)
+        >>> process.error()
+        ''
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        overrides: Sequence[str] = (),
+        *,
+        resume: Path | None = None,
+        keep: Sequence[int] = (),
+        module: str | None = None,
+    ) -> None:
+        task = {"config": config, "overrides": list(overrides), "resume": resume and str(resume)}
+        self.began = time.monotonic()
+        # A file and not a pipe: nobody has to read along.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`
+        self._text = ""
+        with _blocked():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module or MODULE],
+                stdin=subprocess.PIPE,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                pass_fds=tuple(keep),
+                # Ctrl-C in the terminal shall reach the sweep only, which then decides.
+                start_new_session=True,
+            )
+        with contextlib.suppress(BrokenPipeError):  # it ended at once: `error` knows why
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(task).encode() + b"\n")
+            self._process.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs: 0 done, 130 interrupted, 143 the same by SIGTERM, negative:
+        killed by that signal.
+        """
+        code = self._process.poll()
+        if code is not None and not self._output.closed:
+            self._text = self._read()
+            self._output.close()
+            with contextlib.suppress(OSError):
+                assert self._process.stdin is not None
+                self._process.stdin.close()
+        return code
+
+    def interrupt(self) -> None:
+        """Let it save its state and end, as Ctrl-C does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it at once, with whatever it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.poll()
+
+    def error(self) -> str:
+        """Why it failed, in one line; empty if it is still running, done or interrupted."""
+        code = self.poll()
+        if code in (None, 0, 130):
+            return ""
+        if code < 0 or code == TERMINATED:
+            name = "SIGTERM" if code == TERMINATED else signal.Signals(-code).name
+            why = ", perhaps for want of memory" if name == "SIGKILL" else ""
+            return f"its process was ended by {name}{why}"
+        lines = [line.strip() for line in self._text.splitlines() if line.strip()]
+        told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        return (told or lines or [f"its process ended with code {code} and said nothing"])[-1]
+
+    def _read(self) -> str:
+        size = self._output.seek(0, os.SEEK_END)
+        self._output.seek(max(0, size - TAIL))
+        return self._output.read().decode("utf-8", errors="replace")
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """What starts inside the block begins with the signals that ask to end waiting, until it can take them:
+    before it has a handler they would kill it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def environment() -> dict[str, str]:
+    """Packages are found where this process finds them; the display is the sweep's."""
+    found = os.pathsep.join(dict.fromkeys(folder for folder in sys.path if folder))
+    return {**os.environ, "PYTHONPATH": found, "DMF_DISPLAY": "quiet"}

@@ -1,0 +1,139 @@
+"""What Keras 3 has no common word for; the only place where the core names a backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from dmf_cli.errors import ConfigError
+
+
+def keras_from(major: int, minor: int) -> bool:
+    """Whether Keras is of this version or newer."""
+    return tuple(map(int, keras.__version__.split(".")[:2])) >= (major, minor)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` (of tensors or trees of tensors) traced once and compiled, or as it is on PyTorch."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return tensorflow.function(function, autograph=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any) -> np.ndarray:
+    """The outputs of ``step(state, row) -> (state, output)`` over ``rows``, as one compiled loop.
+
+    ``keras.ops.scan`` of Keras 3.15.1 fails on TensorFlow when an output has another shape than the state.
+
+    Args:
+        step: pure; ``output`` is a float32 tensor of fixed shape.
+        state: a tree of tensors of fixed shapes.
+        rows: a tree of arrays with one leading axis.
+
+    Returns:
+        ``(len(rows), *output.shape)``.
+    """
+    rows = keras.tree.map_structure(keras.ops.convert_to_tensor, rows)
+    count = keras.tree.flatten(rows)[0].shape[0]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.jit(lambda state, rows: jax.lax.scan(step, state, rows)[1])(state, rows))
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_scan(step, state, rows, count).numpy()
+    found = []
+    for i in range(count):
+        state, output = step(state, keras.tree.map_structure(lambda values, i=i: values[i], rows))
+        found.append(keras.ops.convert_to_numpy(output).copy())
+    return np.stack(found)
+
+
+def _tensorflow_scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any, count: int) -> Any:
+    import tensorflow
+
+    def loop(state: Any, rows: Any) -> Any:
+        def body(i: Any, state: Any, found: Any) -> tuple[Any, Any, Any]:
+            state, output = step(state, keras.tree.map_structure(lambda values: values[i], rows))
+            return i + 1, state, found.write(i, output)
+
+        found = tensorflow.TensorArray("float32", size=count)
+        return tensorflow.while_loop(lambda i, *_: i < count, body, (0, state, found))[2].stack()
+
+    # A concrete function: calls of the other one are counted, and warned of after the fifth.
+    return tensorflow.function(loop, autograph=False).get_concrete_function(state, rows)(state, rows)
+
+
+def to_numpy(variable: keras.Variable) -> np.ndarray:
+    """The value of ``variable`` now; through a copy, for NumPy 2 warns about TensorFlow's variables."""
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.copy(variable.value)))
+
+
+def adds_in_a_tree() -> bool:
+    """Whether the backend's own sums stay exact in float32, see :mod:`dmf_cli.ops.reduce`."""
+    return keras.backend.backend() != "tensorflow"
+
+
+def is_concrete(x: Any) -> bool:
+    """Whether ``x`` has values now: not while a function is traced or compiled."""
+    if isinstance(x, keras.KerasTensor):
+        return False
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        return not tensorflow.is_symbolic_tensor(x)
+    if backend == "jax":
+        import jax
+
+        return not isinstance(x, jax.core.Tracer)
+    import torch
+
+    return not torch.compiler.is_compiling() and getattr(getattr(x, "device", None), "type", "") != "meta"
+
+
+def replicas() -> int:
+    """How many copies of the model step together under ``tf.distribute``; elsewhere 1.
+
+    JAX shards the arrays of one program, whose means are those of the whole batch already.
+
+    Raises:
+        ConfigError: for several, where Keras is too old to bring them together.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow
+
+    inside = tensorflow.distribute.get_replica_context() is not None
+    count: int = tensorflow.distribute.get_strategy().num_replicas_in_sync if inside else 1
+    if count > 1 and not keras_from(3, 10):
+        raise ConfigError(
+            f"Keras {keras.__version__} does not bring {count} replicas together (gradients before 3.5, "
+            "logged values before 3.10): use Keras 3.10 or newer under tf.distribute"
+        )
+    return count
+
+
+def replica_mean(x: Any) -> Any:
+    """The mean of ``x`` over the replicas, the same on each of them; not inside a branch of ``cond``."""
+    if replicas() == 1:
+        return x
+    import tensorflow
+
+    context = tensorflow.distribute.get_replica_context()
+    return context.all_reduce(tensorflow.distribute.ReduceOp.MEAN, x)
+
+
+def replica_rows(x: Any) -> Any:
+    """``x`` of each replica, stacked: ``(replicas, *x.shape)``; not inside a branch of ``cond``."""
+    if replicas() == 1:
+        return x[None]
+    import tensorflow
+
+    return tensorflow.distribute.get_replica_context().all_gather(x[None], axis=0)

@@ -1,0 +1,228 @@
+"""What the files of a run say; whatever is missing or damaged is told in one line and left out."""
+
+import csv
+import dataclasses
+import datetime
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dmf_cli import hints
+from dmf_cli.comparison import loading
+from dmf_cli.errors import DmfError, RunFolderError
+from dmf_cli.files import told
+from dmf_cli.inference import tables
+from dmf_cli.run_folder import cases, csv_log, headline
+from dmf_cli.run_folder.cases import Example
+from dmf_cli.run_folder.csv_log import Columns
+from dmf_cli.run_folder.folder import RunFolder
+
+LOG_LINES = 40
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Facts:
+    """One run, as far as its folder tells.
+
+    Args:
+        path: the folder.
+        config: plain data; empty if it cannot be read.
+        status: of ``status.json``.
+        environment: of ``environment.json``.
+        split: of ``split.json``: ids by part.
+        epochs: columns of ``epochs.csv``.
+        steps: columns of ``steps.csv``.
+        insight: columns of ``insight.csv``.
+        summaries: what was scored -> the figures; the test split first.
+        per_image: what was scored -> one row an image, as text.
+        cases: what was scored -> the worst and best images.
+        log: the last lines of ``train.log`` of a run that failed.
+        problems: one line for each thing that could not be read.
+    """
+
+    path: Path
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    status: dict[str, Any] = dataclasses.field(default_factory=dict)
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    split: dict[str, Any] = dataclasses.field(default_factory=dict)
+    epochs: Columns = dataclasses.field(default_factory=dict)
+    steps: Columns = dataclasses.field(default_factory=dict)
+    insight: Columns = dataclasses.field(default_factory=dict)
+    summaries: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    per_image: dict[str, list[dict[str, str]]] = dataclasses.field(default_factory=dict)
+    cases: dict[str, list[Example]] = dataclasses.field(default_factory=dict)
+    log: list[str] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name
+
+    @property
+    def state(self) -> str:
+        """``completed running failed interrupted``, or ``unknown``."""
+        return str(self.status.get("state", "unknown"))
+
+    @property
+    def terms(self) -> list[str]:
+        """The loss terms, in the order of the expression."""
+        columns = self.steps or self.epochs
+        found = [name.removeprefix("loss.") for name in columns if name.startswith("loss.")]
+        return found or list(_group(self.config, "loss").get("terms") or {})
+
+    def attempt(self, read: Callable[[Path], T], file: Path) -> T | None:
+        """What ``read`` makes of ``file``; None, and a line among the problems, if it cannot."""
+        try:
+            return read(file)
+        except DmfError as error:
+            self.problems.append(" ".join(str(error).split()))
+            return None
+
+    @property
+    def seconds(self) -> float | None:
+        """What the epochs took together."""
+        known = [value for value in self.epochs.get("seconds", []) if value == value]
+        return sum(known) if known else None
+
+
+def read(path: Path, *, brief: bool = False) -> Facts:
+    """Everything that can be read of the run in ``path``.
+
+    Args:
+        path: the folder.
+        brief: leave out steps, gradients, single images and the log: it is one of many.
+
+    Raises:
+        RunFolderError: ``path`` is not a run.
+    """
+    run = RunFolder.open(path)
+    facts = Facts(run.path)
+    facts.config = facts.attempt(loading.config_of, run.path) or {}
+    facts.status = facts.attempt(_status, run.status_file) or {}
+    facts.epochs = facts.attempt(partial(_columns, "epoch"), run.epochs_file) or {}
+    if brief:
+        file = run.metrics / "test_summary.json"
+        facts.summaries = (
+            {"test": found} if file.exists() and (found := facts.attempt(_summary, file)) else {}
+        )
+        return facts
+    facts.environment = facts.attempt(_json, run.environment_file) or {}
+    facts.split = facts.attempt(_json, run.split_file) or {}
+    facts.steps = facts.attempt(partial(_columns, "step"), run.steps_file) or {}
+    facts.insight = facts.attempt(partial(_columns, "step"), run.insight_file) or {}
+    for name in _scored(run.metrics):
+        if figures := facts.attempt(_summary, run.metrics / f"{name}_summary.json"):
+            facts.summaries[name] = figures
+        if rows := facts.attempt(_rows, run.metrics / f"{name}_per_image.csv"):
+            facts.per_image[name] = rows
+        if kept := facts.attempt(cases.read, run.predictions / f"{name}_cases"):
+            facts.cases[name] = kept
+    if facts.state == "failed":
+        facts.log = facts.attempt(_tail, run.log) or []
+    facts.problems += _lacking(facts)
+    return facts
+
+
+def when(text: Any) -> str:
+    """An ISO time as people write it, or nothing."""
+    try:
+        return datetime.datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except ValueError:
+        return ""
+
+
+def _lacking(facts: Facts) -> list[str]:
+    """What a run in this state should have and does not."""
+    lacks = []
+    if not facts.epochs and not any("epochs.csv" in line for line in facts.problems):
+        lacks.append(f"{facts.path / 'epochs.csv'}: no finished epoch, so there are no curves")
+    if facts.state == "completed" and not facts.summaries and not any("summary" in p for p in facts.problems):
+        lacks.append(
+            f"{facts.path / 'metrics'}: no scores; `{hints.command('eval', facts.path)}` writes them"
+        )
+    return lacks
+
+
+def _scored(folder: Path) -> list[str]:
+    """What was scored, from the names of the files: ``test`` first."""
+    names = {
+        file.name.removesuffix(end)
+        for end in ("_summary.json", "_per_image.csv")
+        for file in folder.glob(f"*{end}")
+        if not file.name.startswith(".")
+    }
+    return sorted(names, key=lambda name: (name != "test", name))
+
+
+def _columns(needed: str, file: Path) -> Columns:
+    """The columns of ``file``, which has those that everything is drawn over."""
+    found = csv_log.read(file)
+    if found and needed not in found:
+        raise RunFolderError(f"{file} has no column {needed!r}: it is not the one that the run wrote")
+    return found
+
+
+def _status(file: Path) -> dict[str, Any]:
+    """What ``status.json`` says; a part of it that makes no sense is left out."""
+    found = _json(file)
+    kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
+    return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    with told(file, "read"):
+        text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{file} is damaged: not a JSON mapping")
+    return content
+
+
+def _summary(file: Path) -> dict[str, Any]:
+    """The figures, with the NaN back that strict JSON has no word for."""
+    found = {key: value if key == "settings" else _nan(value) for key, value in _json(file).items()}
+    try:  # whatever a table of it needs has to be there
+        tables.title(found), tables.notes(found), tables.sections(found)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise _damaged(file) from None
+    return found
+
+
+def _damaged(file: Path) -> RunFolderError:
+    again = hints.command("eval", file.parent.parent)
+    return RunFolderError(f"{file} is damaged: `{again}` writes it again")
+
+
+def _nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan(item) for key, item in value.items()}
+    return float("nan") if value is None else value
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with told(file, "read"), file.open(newline="", encoding="utf-8", errors="replace") as stream:
+        try:
+            rows = list(csv.DictReader(stream))
+        except csv.Error as error:
+            raise RunFolderError(f"{file} is damaged ({error})") from None
+    whole = [row for row in rows if None not in row and None not in row.values()]
+    if rows and (len(whole) < len(rows) or "foreground.dice" not in rows[0]):
+        raise _damaged(file)
+    return [headline.with_mean(row) for row in whole]
+
+
+def _tail(file: Path) -> list[str]:
+    with told(file, "read"):
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+
+
+def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,105 @@
+"""The worst and best images of an evaluation as files, so that a report needs neither network nor dataset.
+
+predictions/NAME_cases/cases.json     id, kind and Dice of each, and its files
+                       01_image.png 01_truth.png 01_prediction.png     masks: the labels as grey values
+"""
+
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dmf_cli import hints
+from dmf_cli.errors import RunFolderError
+from dmf_cli.files import told, write_atomic
+
+INDEX = "cases.json"
+PARTS = ("image", "truth", "prediction")
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One image with its masks, to look at.
+
+    Args:
+        id: of the image.
+        kind: why it was chosen: a rank by foreground Dice (``best``, ``median``, ...), ``missed`` or ``false
+            alarm``; of a case ``worst`` or ``best``.
+        dice: of the foreground.
+        image: ``(h, w, C)`` uint8; as read from a file ``(h, w)`` or ``(h, w, 3)``.
+        truth: ``(h, w)`` uint8 labels.
+        prediction: ``(h, w)`` uint8 labels.
+    """
+
+    id: str
+    kind: str
+    dice: float
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+
+
+def write(folder: Path, examples: Sequence[Example]) -> None:
+    """Write ``examples`` into ``folder``; what an earlier evaluation left there is replaced.
+
+    Raises:
+        RunFolderError: disk full, read-only, no permission.
+    """
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+        for old in (folder / INDEX, *folder.glob("[0-9]*_*.png")):
+            old.unlink(missing_ok=True)
+    index = []
+    for number, example in enumerate(examples, start=1):
+        files = {part: f"{number:02}_{part}.png" for part in PARTS}
+        for part, name in files.items():
+            write_atomic(folder / name, _png(getattr(example, part)))
+        dice = None if math.isnan(example.dice) else round(example.dice, 6)
+        index.append({"id": example.id, "kind": example.kind, "dice": dice, **files})
+    write_atomic(folder / INDEX, json.dumps(index, indent=1) + "\n")  # last: it vouches for the others
+
+
+def read(folder: Path) -> list[Example]:
+    """What :func:`write` wrote; empty where there is none (a run of an earlier version).
+
+    Raises:
+        RunFolderError: a file is missing or damaged.
+    """
+    if not (folder / INDEX).is_file():
+        return []
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return [
+            Example(
+                str(one["id"]),
+                str(one["kind"]),
+                math.nan if one["dice"] is None else float(one["dice"]),
+                *(_pixels(folder / Path(one[part]).name) for part in PARTS),
+            )
+            for one in index
+        ]
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
+        what = f"{folder} cannot be read ({type(error).__name__})"
+        raise RunFolderError(
+            f"{what}: `{hints.command('eval', folder.parent.parent)}` writes it again"
+        ) from None
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
+    Image.fromarray(flat).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
+def _pixels(file: Path) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return np.asarray(image)

@@ -1,0 +1,235 @@
+"""A run's folder: claimed exclusively, every file whole, readable while the run goes on.
+
+config.yaml status.json environment.json split.json train.log epochs.csv steps.csv insight.csv
+checkpoints/ metrics/ plots/ predictions/
+"""
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+import shutil
+import socket
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.errors import RunFolderError
+from dmf_cli.files import TEMPORARY, told, write_atomic
+from dmf_cli.run_folder import csv_log, places
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+STEP_COLUMNS = ("step", "epoch", "loss", "gamma", "aux")
+STATES = ("running", "completed", "failed", "interrupted")
+FOLDERS = ("checkpoints", "metrics", "plots", "predictions")
+
+
+class RunFolder:
+    """One run on disk; :meth:`claim` makes a new one, :meth:`open` takes an existing one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints, self.metrics, self.plots, self.predictions = (path / name for name in FOLDERS)
+        self.config_file, self.status_file = path / places.CONFIG, path / places.STATUS
+        self.environment_file, self.split_file = path / "environment.json", path / "split.json"
+        self.inputs = path / "inputs.json"
+        self.log, self.epochs_file, self.steps_file, self.insight_file = (
+            path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
+        )
+        self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
+        self.unfinished_model = self.checkpoints / "unfinished.keras"  # Keras wants this suffix
+        self._made: list[Path] = []
+        self._release: Callable[[], Any] | None = None
+
+    @classmethod
+    def claim(
+        cls, path: str | Path | None = None, *, root: str | Path = "outputs", slug: str = "run"
+    ) -> "RunFolder":
+        """Make the folder of a new run; no two runs ever get the same one.
+
+        Args:
+            path: exactly this folder, or None for ``root/<date>/<time>_<slug>``.
+            root: where automatic folders go.
+            slug: what the run is called.
+
+        Raises:
+            RunFolderError: ``path`` exists, or cannot be made; nothing is left behind.
+        """
+        if path is not None:
+            made = places.make_exactly(Path(path).expanduser())
+        else:
+            made = places.make_dated(Path(root).expanduser(), slug)
+        run = cls(made[-1])
+        run._made = made
+        try:
+            for name in FOLDERS:
+                with told(run.path / name):
+                    (run.path / name).mkdir()
+            run.hold()
+        except BaseException:
+            run.abandon()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """The folder of an existing run; its subfolders are made again if they are gone.
+
+        Raises:
+            RunFolderError: ``path`` is not a run; names the run that was probably meant.
+        """
+        folder = Path(path).expanduser()
+        with told(folder, "read"):
+            if not places.is_run(folder):
+                raise RunFolderError(places.why_not(folder))
+        with contextlib.suppress(OSError):  # a run that may only be read is a run
+            for name in FOLDERS:
+                (folder / name).mkdir(exist_ok=True)
+        return cls(folder)
+
+    def abandon(self) -> None:
+        """Remove the folder and the empty ones made for it: the run ended before anything was computed."""
+        self.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+        places.remove_empty(self._made)
+
+    def hold(self) -> None:
+        """Keep every other process from writing to this run until the log is closed or this one ends.
+
+        Raises:
+            RunFolderError: another process is at work in the folder.
+        """
+        if self._release is not None or fcntl is None:
+            return
+        with told(self.log):
+            lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            status = self.read_status()
+            who = f"process {status.get('pid', '?')} on {status.get('host', '?')}"
+            raise RunFolderError(f"{self.path} is in use by {who}: wait until it ends, or end it") from None
+        except OSError:  # a network file system without locks
+            os.close(lock)
+            return
+        self._release = weakref.finalize(self, os.close, lock)
+
+    def release(self) -> None:
+        """Let other processes write to this run again."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def write_config(self, text: str) -> None:
+        """``config.yaml``: enough to repeat the run."""
+        write_atomic(self.config_file, text)
+
+    def write_environment(self, facts: Mapping[str, Any]) -> None:
+        """``environment.json``: what :func:`dmf_cli.run_folder.environment.environment` gathers."""
+        write_atomic(self.environment_file, json.dumps(facts, indent=2, default=str) + "\n")
+
+    def read_status(self) -> dict[str, Any]:
+        """``status.json`` as a dict; empty when it is missing or damaged."""
+        try:
+            status = json.loads(self.status_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return status if isinstance(status, dict) else {}
+
+    def write_status(self, state: str, **fields: Any) -> None:
+        """Set the state (``running completed failed interrupted``) and merge ``fields``.
+
+        ``status.json`` then has ``state pid host started updated``, ``ended`` once it has, and whatever
+        ``fields`` were given: ``epoch epochs best message``, and ``auto``, the keys of ``config.yaml``
+        that were auto before a number was filled in.
+        """
+        if state not in STATES:
+            raise ValueError(f"state {state!r}: allowed are {', '.join(STATES)}")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        here = {"state": state, "pid": os.getpid(), "host": socket.gethostname()}
+        status = {**here, "started": now, **self.read_status(), **fields, **here, "updated": now}
+        if state != "running":
+            status["ended"] = now
+        else:
+            status = {k: v for k, v in status.items() if k not in ("ended", "message")}
+        write_atomic(self.status_file, json.dumps(status, indent=2) + "\n")
+
+    def append_epoch(self, row: Mapping[str, Any]) -> None:
+        """One row to ``epochs.csv``; the first row names the columns."""
+        csv_log.append(self.epochs_file, list(row), [row])
+
+    def append_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows to ``steps.csv``: ``step,epoch,loss,gamma,aux,loss.TERM,weight.TERM``."""
+        if rows:
+            rest = [name for name in rows[0] if name not in STEP_COLUMNS]
+            csv_log.append(self.steps_file, [*STEP_COLUMNS, *rest], rows)
+
+    def append_insight(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows to ``insight.csv``: ``step,epoch``, ``norm mean_abs max_abs`` of each term, ``cosine.A|B``."""
+        if rows:
+            rest = [name for name in rows[0] if name not in STEP_COLUMNS]
+            csv_log.append(self.insight_file, ["step", "epoch", *rest], rows)
+
+    def read_epochs(self) -> csv_log.Columns:
+        """``epochs.csv`` as columns; a row that was cut off is left out."""
+        return csv_log.read(self.epochs_file)
+
+    def read_steps(self) -> csv_log.Columns:
+        """``steps.csv`` as columns."""
+        return csv_log.read(self.steps_file)
+
+    def read_insight(self) -> csv_log.Columns:
+        """``insight.csv`` as columns; empty unless ``trainer.insight_every`` was set."""
+        return csv_log.read(self.insight_file)
+
+    def truncate_after(self, epoch: int) -> None:
+        """Make ready to go on after ``epoch``: drop later rows, and what a killed process left half-written.
+
+        Raises:
+            RunFolderError: another process is at work in the folder, or a file cannot be written.
+        """
+        self.hold()
+        for file in (self.epochs_file, self.steps_file, self.insight_file):
+            csv_log.truncate(file, epoch)
+        left = (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}"), self.unfinished_model)
+        for file in left:
+            file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Send the log of ``dmf`` to ``train.log`` and hold the folder inside the block.
+
+        Raises:
+            RunFolderError: another process is at work in the folder, or the log cannot be written.
+        """
+        self.hold()
+        logger = logging.getLogger("dmf")
+        with told(self.log):
+            handler = _LogFile(self.log, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        before = logger.level, logger.propagate
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False  # what the terminal shows is the display's business
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
+            handler.close()
+            self.release()
+
+
+class _LogFile(logging.FileHandler):
+    """A full disk is told by the files that matter; the log itself must not print tracebacks about it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing."""

@@ -1,0 +1,166 @@
+"""Where run folders are made and found: exclusive claims, and the run that was probably meant."""
+
+import contextlib
+import datetime
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import hints
+from dmf_cli.errors import RunFolderError
+from dmf_cli.files import told
+
+CONFIG, STATUS = "config.yaml", "status.json"
+ATTEMPTS = 10_000  # runs that may start in one second
+
+
+def sweep_folder(config: Mapping[str, Any]) -> Path:
+    """Where sweeps below one output folder keep locks and logs of launchers; hidden, and gone when empty."""
+    return Path(config["output_root"]).expanduser() / ".sweep"
+
+
+def check_free(path: Path) -> None:
+    """Raise ``RunFolderError`` if there is something at ``path``: told before minutes are spent on a run."""
+    if path.exists():
+        raise RunFolderError(_taken(path))
+
+
+def make_exactly(path: Path) -> list[Path]:
+    """Make the folder ``path``, which must not exist; returns the folders made, ``path`` last.
+
+    Raises:
+        RunFolderError: there is something at ``path``, or it cannot be made.
+    """
+    with told(path, "make"):
+        made = _make_parents(path.parent)
+        try:
+            path.mkdir()
+        except BaseException as error:
+            remove_empty(made)
+            if isinstance(error, FileExistsError):
+                raise RunFolderError(_taken(path)) from None
+            raise
+    return [*made, path]
+
+
+def make_dated(root: Path, slug: str) -> list[Path]:
+    """Make ``root/<date>/<time>_<slug>``, numbered if it is taken; returns the folders made, it last.
+
+    Raises:
+        RunFolderError: it cannot be made.
+    """
+    now = datetime.datetime.now()
+    name = f"{now:%H-%M-%S}_{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug)}"[:120]
+    day = root / f"{now:%Y-%m-%d}"
+    with told(day, "make"):
+        made = _make_parents(day)
+        try:
+            for number in range(1, ATTEMPTS):
+                path = day / (name if number == 1 else f"{name}_{number}")
+                try:
+                    path.mkdir()
+                    return [*made, path]
+                except FileExistsError:
+                    continue
+                except FileNotFoundError:  # a run that was abandoned took the empty day away
+                    made += _make_parents(day)
+        except BaseException:
+            remove_empty(made)
+            raise
+    raise RunFolderError(f"{day} holds {ATTEMPTS:,} runs of this second: set run_dir=...")
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove ``folders``, innermost first, as far as they are empty."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether ``folder`` holds what every run has."""
+    return (folder / CONFIG).is_file() and (folder / STATUS).is_file()
+
+
+def why_not(path: Path) -> str:
+    """Why ``path`` is no run, and which run was probably meant."""
+    for above in path.resolve().parents:
+        if is_run(above):
+            return f"{path} is a part of a run: give the run folder {_short(above)}"
+    if not path.exists():
+        what = "does not exist"
+    elif not path.is_dir():
+        what = "is a file and not a run folder"
+    else:
+        lacks = [name for name in (CONFIG, STATUS) if not (path / name).is_file()]
+        what = f"is not a run folder (no {' and '.join(lacks)})"
+        if len(lacks) == 1:  # it was one: nothing was mistyped
+            return f"{path} {what}: a part of it is missing"
+    return f"{path} {what}: {_meant(path)}"
+
+
+def _meant(path: Path) -> str:
+    found = _runs_near(path)
+    if not found:
+        return "give the folder that `dmf train` printed"
+    by_name = {run.name: run for run in found}
+    close = difflib.get_close_matches(path.name, by_name, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {_short(by_name[close[0]])}?"
+    latest = max(found, key=lambda run: (run / STATUS).stat().st_mtime)
+    return f"the latest run is {_short(latest)}"
+
+
+def _runs_near(path: Path) -> list[Path]:
+    """Runs inside ``path``, beside it, and in the usual place; never a walk over a whole disk."""
+    patterns = [
+        (path, "*"),
+        (path, "*/*"),
+        (path.parent, "*"),
+        (Path("outputs"), "*"),
+        (Path("outputs"), "*/*"),
+    ]
+    found = {file.parent for base, depth in patterns for file in base.glob(f"{depth}/{STATUS}")}
+    return sorted(run for run in found if is_run(run))
+
+
+def _taken(path: Path) -> str:
+    if is_run(path):
+        return (
+            f"run_dir={path} is a run already: choose another folder, or "
+            f"`{hints.command('resume', path)}` to go on with it"
+        )
+    kind = "folder" if path.is_dir() else "file"
+    return f"run_dir={path} exists already (a {kind}): choose a folder that does not exist"
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Make ``folder`` and what is missing above it; returns what this call made, outermost first."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        if folder == folder.parent:
+            break
+        folder = folder.parent
+    made: list[Path] = []
+    for one in reversed(missing):
+        try:
+            one.mkdir()
+            made.append(one)
+        except FileExistsError:
+            if not one.is_dir():  # else another run made it just now
+                remove_empty(made)
+                raise
+        except BaseException:
+            remove_empty(made)
+            raise
+    return made
+
+
+def _short(path: Path) -> Path:
+    """Relative to the working folder where that is shorter to type."""
+    with contextlib.suppress(ValueError):
+        return path.resolve().relative_to(Path.cwd())
+    return path

@@ -1,0 +1,175 @@
+"""What a run computes on: backend, device, precision, determinism. Everything before Keras is imported.
+
+The Keras backend and the visible devices are fixed by the first import, so this module imports neither
+Keras nor a backend at its top.
+"""
+
+import dataclasses
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from dmf_cli import hints
+from dmf_cli.errors import ConfigError
+from dmf_cli.quiet import quiet
+
+log = logging.getLogger("dmf")
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """What was chosen, for the banner and for ``environment.json``.
+
+    ``device`` is what computes (``cpu``, ``gpu:0``); ``devices`` what the backend sees.
+    """
+
+    backend: str
+    device: str
+    devices: tuple[str, ...]
+    precision: str
+    jit: bool
+    deterministic: bool
+
+
+def start(trainer: Mapping[str, Any]) -> Runtime:
+    """Choose backend and device, then import Keras.
+
+    Args:
+        trainer: the ``trainer`` group of the config (``backend device precision jit deterministic``).
+
+    Raises:
+        ConfigError: for a device that is not there, or a backend other than the one already loaded.
+    """
+    backend, wanted = trainer["backend"], str(trainer["device"])
+    _choose_backend(backend)
+    _choose_device(wanted)
+    import keras
+
+    with quiet():
+        devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
+        _prepare_tensorflow(backend, trainer["deterministic"])
+        if backend == "tensorflow" and (devices == ("cpu:0",) or trainer["deterministic"]):
+            _add_in_order()
+    if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
+        raise ConfigError(
+            f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, "
+            "or use trainer.device=cpu"
+        )
+    device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
+    keras.config.set_dtype_policy(trainer["precision"])
+    return Runtime(
+        backend=backend,
+        device=device,
+        devices=devices,
+        precision=trainer["precision"],
+        jit=_jit(trainer["jit"], backend, device, trainer["deterministic"]),
+        deterministic=trainer["deterministic"],
+    )
+
+
+def _choose_backend(backend: str) -> None:
+    if "keras" in sys.modules:
+        import keras
+
+        loaded = keras.backend.backend()
+        if loaded != backend:
+            raise ConfigError(
+                f"trainer.backend={backend}, but Keras is already loaded with {loaded}: use a new process"
+            )
+        return
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with quiet():
+            importlib.import_module(backend)
+            importlib.import_module("tensorflow")  # its input pipeline serves every backend
+            importlib.import_module("keras")
+    except ImportError as error:
+        raise ConfigError(
+            f"trainer.backend={backend} cannot be imported ({error}): {_install(backend)}"
+        ) from None
+
+
+def _install(backend: str) -> str:
+    """TensorFlow is no extra: it comes with dmf."""
+    return hints.install("" if backend == "tensorflow" else backend)
+
+
+def gpu_count(backend: str) -> int:
+    """How many GPUs ``backend`` sees (Keras's own list raises on JAX when there is none)."""
+    module = importlib.import_module(backend)
+    if backend == "tensorflow":
+        return len(module.config.list_physical_devices("GPU"))
+    if backend == "jax":
+        return sum(device.platform == "gpu" for device in module.devices())
+    return int(module.cuda.device_count())
+
+
+def _choose_device(device: str) -> None:
+    """Hide what shall not be used; the one switch that every backend understands before its start."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    elif device.startswith("gpu:"):
+        visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
+        number = int(device.removeprefix("gpu:"))
+        if visible and number >= len(visible):
+            raise ConfigError(
+                f"trainer.device={device}: only {len(visible)} GPU(s) are visible, counted from 0"
+            )
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if visible else str(number)
+
+
+def _prepare_tensorflow(backend: str, deterministic: bool) -> None:
+    """Grow its memory as needed; under another backend it feeds the images and must leave the GPU alone."""
+    import tensorflow as tf
+
+    try:
+        if backend != "tensorflow":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in tf.config.get_visible_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        log.debug("TensorFlow's devices are in use already: an earlier run of this process chose them")
+    if deterministic and backend == "tensorflow":
+        tf.config.experimental.enable_op_determinism()
+
+
+def _add_in_order() -> None:
+    """Keep TensorFlow from adding gradients in the order in which they come.
+
+    Where a graph needs more than 80 % of a device's memory, and TensorFlow takes a CPU to have 256 MB, it
+    turns a sum of three or more large tensors into an accumulator to which each adds when it is ready: two
+    runs with one seed then differ in the last bit, and soon in all of them. No public setting turns that off
+    alone; to do without any rewriting of graphs makes some networks slower, segformer by a tenth or more.
+    """
+    import tensorflow as tf
+
+    options = tf.compat.v1.ConfigProto()
+    rewriter = options.graph_options.rewrite_options
+    rewriter.memory_optimization = type(rewriter).NO_MEM_OPT
+    try:
+        from tensorflow.python.eager import context
+
+        context.context()._config = options
+        now = context.context().config.graph_options.rewrite_options.memory_optimization
+    except (ImportError, AttributeError):  # it is not public
+        now = None
+    whole = {} if now == rewriter.memory_optimization else {"disable_meta_optimizer": True}
+    tf.config.optimizer.set_experimental_options(whole)  # also gives functions the options anew
+
+
+def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:
+    """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway."""
+    if deterministic and backend == "tensorflow":
+        if jit is True:
+            raise ConfigError(
+                "trainer.jit=true and trainer.deterministic=true exclude each other on TensorFlow"
+            )
+        return False
+    if jit == "auto":
+        return backend == "jax" or (backend == "tensorflow" and device != "cpu")
+    return bool(jit)

@@ -1,0 +1,1 @@
+"""What the terminal shows: tables, bars, and a run while it trains."""

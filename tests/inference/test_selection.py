@@ -1,0 +1,201 @@
+"""What is scored, what the network has seen of it, and the names of the files."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from dmf_cli import config as configs
+from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.splits import division
+from dmf_cli.errors import ConfigError
+from dmf_cli.inference.selection import LONGEST, Scored
+from dmf_cli.run_folder import moved
+from dmf_cli.run_folder.folder import RunFolder
+
+
+class Images(Dataset):
+    """One grey value an image."""
+
+    classes, channels = ("background", "lesion"), 1
+
+    def __init__(self, values, name="busi", prefix="", synthetic=False):
+        self.name, self.values, self.synthetic = name, list(values), synthetic
+        self.ids = tuple(f"{prefix}{value:03}" for value in self.values)
+        self.strata = ("all",) * len(self.ids)
+
+    def load(self, index):
+        return Sample(np.full((4, 4, 1), self.values[index], np.uint8), np.zeros((4, 4), np.uint8))
+
+    def fingerprint(self):
+        return repr((self.ids, self.values))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return configs.compose(["dataset=busi", "dataset.dir=/images"])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Trained on 0 to 5, best epoch by 6 and 7, tested on 8 and 9."""
+    found = RunFolder(tmp_path)
+    split = division.Split((0, 1, 2, 3, 4, 5), (6, 7), (8, 9))
+    division.save_split(found.split_file, Images(range(10)), split)
+    return found
+
+
+@pytest.fixture
+def scored(run, trained):
+    def of(images, part, **changes):
+        config = copy.deepcopy(trained)
+        for group, values in changes.items():
+            config[group] |= values
+        return Scored(run, trained, config, images, part)
+
+    return of
+
+
+def values(found):
+    return [found._dataset.values[i] for i in found.indices]
+
+
+@pytest.mark.parametrize(
+    ("split", "seen"),
+    [
+        ("test", {}),
+        ("val", {"seen": {"train": 0, "val": 2}}),
+        ("train", {"seen": {"train": 6, "val": 0}}),
+        ("all", {"seen": {"train": 6, "val": 2}}),
+    ],
+)
+def test_images_that_the_network_has_seen_are_counted(scored, split, seen):
+    found = scored(Images(range(10)), split)
+    assert (found.name, found.settings) == (split, seen)
+
+
+def test_images_of_the_run_keep_their_part_whatever_else_of_them_is_changed(scored):
+    # Six more images than the run had: a new split would deal those of the training into the test.
+    found = scored(Images(range(16)), "test", dataset={"strata": None})
+    assert values(found) == [8, 9, 10, 11, 12, 13, 14, 15]
+    assert (found.name, found.settings) == ("test_strata=null", {})
+    assert values(scored(Images(range(4, 16)), "train", dataset={"strata": None})) == [4, 5]
+    with pytest.raises(ConfigError, match=r"split\.seed: 10 of these images have the split of the run"):
+        scored(Images(range(16)), "test", dataset={"strata": None}, split={"seed": 1})
+
+
+def test_images_of_the_run_are_known_under_other_names_and_in_another_folder(scored):
+    elsewhere = Images([0, 1, 7, 20], name="folder", prefix="copy_")
+    found = scored(elsewhere, "all", dataset={"name": "folder", "dir": "/else/where"})
+    assert found.settings == {"seen": {"train": 2, "val": 1}}
+    assert values(scored(elsewhere, "test", dataset={"dir": "/else/where"})) == [20]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [({}, "test"), ({"data_dir": "/cache"}, "test"), ({"threshold": 9}, "test_threshold=9")],
+)
+def test_images_that_were_moved_are_the_run_s_own(run, trained, changes, name):
+    trained = {**trained, "dataset": {**trained["dataset"], "data_dir": None}}
+    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place", **changes}}
+    own = moved.at_new_places(run, trained, config, Images(range(10)))
+    found = Scored(run, own, config, Images(range(10)), "test")
+    assert (found.name, found.settings, values(found)) == (name, {}, [8, 9])
+
+
+def test_moved_images_keep_the_split_of_the_run(run, trained):
+    dataset = {**trained["dataset"], "dir": "/new/place"}
+    config = {**trained, "dataset": dataset, "split": {**trained["split"], "seed": 1}}
+    own = moved.at_new_places(run, trained, config, Images(range(10)))
+    for part in ("test", "all"):
+        with pytest.raises(ConfigError, match=r"split\.seed: 10 of these images have the split of the run"):
+            Scored(run, own, config, Images(range(10)), part)
+
+
+def test_other_images_in_another_place_are_other_images(run, trained):
+    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place"}}
+    assert moved.at_new_places(run, trained, config, Images(range(11))) is trained
+    run.split_file.unlink()  # nobody knows which images the run had
+    assert moved.at_new_places(run, trained, config, Images(range(10))) is trained
+
+
+def test_where_a_phantom_is_kept_is_no_part_of_the_name(tmp_path):
+    trained = configs.compose([])
+    config = {**trained, "dataset": {**trained["dataset"], "data_dir": "/cache", "count": 14}}
+    run, phantom = RunFolder(tmp_path), Images(range(14), "phantom", synthetic=True)
+    division.save_split(
+        run.split_file, Images(range(10), "phantom", synthetic=True), division.Split((0, 1), (2,), (3,))
+    )
+    own = moved.at_new_places(run, trained, config, phantom)
+    assert Scored(run, own, config, phantom, "all").name == "all_count=14"
+
+
+def test_images_made_from_the_same_seed_are_known_by_their_number(tmp_path):
+    trained = configs.compose([])
+    run, phantom = RunFolder(tmp_path), Images(range(10), "phantom", synthetic=True)
+    division.save_split(run.split_file, phantom, division.Split((0, 1, 2, 3, 4, 5), (6, 7), (8, 9)))
+    more = Images(range(14), "phantom", synthetic=True)
+    config = {**trained, "dataset": {**trained["dataset"], "count": 14}}
+    assert values(Scored(run, trained, config, more, "test")) == [8, 9, 10, 11, 12, 13]
+    config["dataset"]["seed"] = 7
+    found = Scored(run, trained, config, more, "all")
+    assert (found.name, found.settings) == ("all_count=14_seed=7", {})
+
+
+def test_other_images_have_a_split_of_their_own_and_are_new(scored):
+    other = {"name": "folder", "dir": "/clinic/scans"}
+    found = scored(Images(range(100, 140), name="folder"), "test", dataset=other, split={"seed": 1})
+    assert 0 < len(found.indices) < 20
+    assert found.settings == {}
+
+
+def test_it_is_said_that_the_split_of_the_run_is_gone(scored, run):
+    run.split_file.unlink()
+    assert scored(Images(range(100, 104)), "all", dataset={"dir": "/other"}).settings == {"seen": None}
+
+
+def test_two_folders_of_one_name_never_share_a_file(scored):
+    names = set()
+    for values_, folder in ((range(100, 104), "/a/scans"), (range(200, 204), "/b/scans")):
+        dataset = {"name": "folder", "dir": folder}
+        found = scored(Images(values_, name="folder"), "all", dataset=dataset)
+        assert found.name.startswith("folder_all_scans-")
+        names.add(found.name)
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "test"),
+        ({"trainer": {"batch_size": 3}}, "test"),
+        ({"metrics": {"threshold": 0.3}}, "test_threshold=0.3"),
+        (
+            {"metrics": {"empty": "one"}, "eval": {"resolution": "network"}},
+            "test_empty=one_resolution=network",
+        ),
+        # More columns beside the same ones: what dmf compare reads.
+        ({"metrics": {"name": "full", "missed": "nan", "tolerance": 2}}, "test"),
+        ({"metrics": {"name": "full", "missed": "nan", "threshold": 0.3}}, "test_threshold=0.3"),
+        ({"dataset": {"classes": ["a/b", "c"]}}, "test_classes=a-b-c"),
+    ],
+)
+def test_a_score_under_other_settings_has_another_name(scored, changes, name):
+    assert scored(Images(range(10)), "test", **changes).name == name
+
+
+def test_a_run_of_full_metrics_keeps_them(run, trained):
+    own = {**trained, "metrics": configs.compose(["metrics=full"])["metrics"]}
+    names = []
+    for changed in (own["metrics"], {**own["metrics"], "missed": "nan"}, trained["metrics"]):
+        names.append(Scored(run, own, {**own, "metrics": changed}, Images(range(10)), "test").name)
+    assert names == ["test", "test_missed=nan", "test_metrics=default"]
+
+
+def test_a_long_name_is_cut_and_still_its_own(scored):
+    one, other = (
+        scored(Images(range(10)), "test", dataset={"classes": ["background", "x" * 300 + end]}).name
+        for end in "ab"
+    )
+    assert one != other
+    assert len(one) <= LONGEST + len("test_")
