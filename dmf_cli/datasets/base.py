@@ -5,15 +5,21 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from dmf_cli.datasets.finding import Finding
-    from dmf_cli.datasets.sources.label_coding import Ignored
+from dmf_cli.datasets.finding import Finding
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
+Colour = tuple[int, int, int]
+
+
+class Ignored(NamedTuple):
+    """Pixels of no class in mask files: their values, or their colours."""
+
+    values: tuple[int, ...] = ()
+    colours: tuple[Colour, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Dataset(abc.ABC):
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
     ignores: bool = False
-    ignore: "Ignored | None" = None
+    ignore: Ignored | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,7 +92,7 @@ class Dataset(abc.ABC):
         """The labels of image ``index``, without decoding it where that can be had."""
         return self.load(index).label
 
-    def mask_remarks(self) -> "list[Finding]":
+    def mask_remarks(self) -> list[Finding]:
         """What the values of all masks say against their reading (``sources/mask_report.py``)."""
         return []
 
@@ -94,7 +100,7 @@ class Dataset(abc.ABC):
         """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
         return self.spacing
 
-    def remarks(self) -> "list[Finding]":
+    def remarks(self) -> list[Finding]:
         """What a user should know of the files, see :mod:`dmf_cli.datasets.sources.image_report`."""
         return []
 

@@ -8,7 +8,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.finding import Finding
 
 
-class View(Dataset):
+class DatasetView(Dataset):
     """Some images of another dataset, or all of them.
 
     Args:

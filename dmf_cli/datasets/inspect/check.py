@@ -18,9 +18,9 @@ from dmf_cli.datasets.sources import image_report
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
 from dmf_cli.datasets.splits import division
-from dmf_cli.datasets.splits.near_duplicates import Pair
+from dmf_cli.datasets.splits.near_duplicates import SimilarPair
 from dmf_cli.datasets.splits.survey import Survey, Surveyor, keep, recall
-from dmf_cli.datasets.view import View
+from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
 
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
@@ -50,7 +50,7 @@ class Report:
     findings: tuple[Finding, ...]
     statistics: Statistics
     survey: Survey
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SimilarPair, ...]
     leaks: Mapping[str, Mapping[str, float]]
 
     @property
@@ -104,7 +104,7 @@ def check(
             if known is None:
                 surveyor.add(sample)
         progress()
-    usable: Dataset = dataset if len(readable) == len(dataset) else View(dataset, readable)
+    usable: Dataset = dataset if len(readable) == len(dataset) else DatasetView(dataset, readable)
     said = [*remarks, *dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
     findings += said
     findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
@@ -124,7 +124,7 @@ def check(
     return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), found)
 
 
-def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[Pair]) -> dict[str, float]:
+def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[SimilarPair]) -> dict[str, float]:
     """What ``split`` leaks.
 
     Returns:
@@ -181,11 +181,11 @@ def _copies(dataset: Dataset) -> list[Finding]:
     ]
 
 
-def _differ(dataset: Dataset, pair: Pair) -> bool:
+def _differ(dataset: Dataset, pair: SimilarPair) -> bool:
     return dataset.strata[pair.first] != dataset.strata[pair.second]
 
 
-def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
+def _alike(dataset: Dataset, pairs: Iterable[SimilarPair]) -> list[Finding]:
     findings = []
     for pair in pairs:
         names = (dataset.ids[pair.first], dataset.ids[pair.second])
@@ -196,7 +196,7 @@ def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
 
 
 def _splits(
-    dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
+    dataset: Dataset, found: Survey, pairs: Sequence[SimilarPair], make_split: MakeSplit
 ) -> tuple[dict[str, dict[str, float]], list[Finding]]:
     """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
     if not len(dataset):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dmf_cli import hints, lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import (
@@ -98,7 +98,7 @@ class FolderDataset(Dataset):
         DatasetError: the folder is missing or empty, or a mask is missing.
     """
 
-    ignore: label_coding.Ignored
+    ignore: Ignored
 
     def __init__(
         self,
@@ -267,7 +267,7 @@ class FolderDataset(Dataset):
         return mask_values.foreground(pixels, level, lossy=image.format in mask_planes.JPEG, counted=counted)
 
 
-def _facts(path: Path, ignore: label_coding.Ignored, max_pixels: int) -> mask_values.Facts:
+def _facts(path: Path, ignore: Ignored, max_pixels: int) -> mask_values.Facts:
     return mask_values.facts(open_image(path, max_pixels), str(path), ignore)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from PIL import Image
 
+from dmf_cli.datasets.base import Ignored
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import label_coding
 from dmf_cli.datasets.sources.mask_planes import INDICES, JPEG, colours, plane
@@ -43,11 +44,11 @@ class Facts:
     areas: tuple[int, int]
 
 
-def facts(image: Image.Image, name: str, ignore: label_coding.Ignored | None = None) -> Facts:
+def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> Facts:
     """What the mask ``image`` holds, without the pixels in ``ignore``."""
     values = plane(image, keep_indices=False)
     codes, typed = _codes(image, values)
-    kept = ~void(image, ignore or label_coding.Ignored())
+    kept = ~void(image, ignore or Ignored())
     if not kept.any():
         return Facts(name, "hard", (), 0, 0, (0, 0))
     grey = values[kept]
@@ -63,7 +64,7 @@ def facts(image: Image.Image, name: str, ignore: label_coding.Ignored | None = N
     return Facts(name, kind, told, float(grey.min()), top, areas)
 
 
-def void(image: Image.Image, ignore: label_coding.Ignored) -> np.ndarray:
+def void(image: Image.Image, ignore: Ignored) -> np.ndarray:
     """Where a mask holds a value, palette index or colour of ``ignore``, ``(H, W)``."""
     where = np.isin(plane(image, keep_indices=True), ignore.values)
     if ignore.colours:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from dmf_cli import hints, lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import grey_depth, label_coding, mask_planes, mask_report, mask_values
@@ -55,7 +55,7 @@ class TfdsDataset(Dataset):
         ConfigError: a feature, a split or a value that is not there.
     """
 
-    ignore: label_coding.Ignored
+    ignore: Ignored
 
     def __init__(
         self,

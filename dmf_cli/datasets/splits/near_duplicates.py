@@ -38,7 +38,7 @@ _UNPROMISING, _HOPELESS, _CERTAIN = 0.25, FLOOR - 0.15, 0.98
 Box = tuple[float, float, float, float]
 
 
-class Pair(NamedTuple):
+class SimilarPair(NamedTuple):
     """Two images that show one picture.
 
     Args:
@@ -75,7 +75,7 @@ def describe(image: np.ndarray) -> Description:
     return Description(thumbnail, np.packbits(bits, axis=1).view(np.uint64)[:, 0])
 
 
-def find(descriptions: Sequence[Description]) -> list[Pair]:
+def find(descriptions: Sequence[Description]) -> list[SimilarPair]:
     """Pairs of near-duplicates, sorted by index; the time grows with the square of the number of images."""
     if not descriptions:
         return []
@@ -87,7 +87,7 @@ def find(descriptions: Sequence[Description]) -> list[Pair]:
                 aligned = _align(descriptions[a].thumbnail, descriptions[b].thumbnail, WINDOWS[window])
                 value = max(value, aligned)
         if value >= FLOOR:
-            found.append(Pair(first, second, round(min(value, 1.0), 3), bits))
+            found.append(SimilarPair(first, second, round(min(value, 1.0), 3), bits))
     return sorted(found)
 
 

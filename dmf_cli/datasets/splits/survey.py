@@ -15,7 +15,7 @@ import numpy as np
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.sources import bad_files
-from dmf_cli.datasets.splits.near_duplicates import Description, Pair, describe, find
+from dmf_cli.datasets.splits.near_duplicates import Description, SimilarPair, describe, find
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
 
@@ -35,10 +35,10 @@ class Survey:
     """
 
     areas: tuple[float, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SimilarPair, ...]
     classes: tuple[tuple[int, ...], ...]
 
-    def similar(self, least: float | None) -> list[Pair]:
+    def similar(self, least: float | None) -> list[SimilarPair]:
         """Pairs at least so similar; none for None."""
         return [] if least is None else [pair for pair in self.pairs if pair.similarity >= least]
 
@@ -117,5 +117,5 @@ def _file(dataset: Dataset) -> Path:
     return cache_folder() / "surveys" / f"{key}.json"
 
 
-def _pair(first: int, second: int, similarity: float, bits: int) -> Pair:
-    return Pair(int(first), int(second), float(similarity), int(bits))
+def _pair(first: int, second: int, similarity: float, bits: int) -> SimilarPair:
+    return SimilarPair(int(first), int(second), float(similarity), int(bits))

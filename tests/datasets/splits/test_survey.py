@@ -86,6 +86,6 @@ def test_without_a_cache_it_works_too(cache):
 
 
 def test_only_pairs_as_similar_as_asked_for():
-    pairs = tuple(surveys.Pair(0, i, s, 0) for i, s in ((1, 0.55), (2, 0.6), (3, 1.0)))
+    pairs = tuple(surveys.SimilarPair(0, i, s, 0) for i, s in ((1, 0.55), (2, 0.6), (3, 1.0)))
     found = surveys.Survey((0.0,) * 4, pairs, ((),) * 4)
     assert [len(found.similar(least)) for least in (0.5, 0.6, 1.0, None)] == [3, 2, 1, 0]
