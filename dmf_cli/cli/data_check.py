@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _check(config: Mapping[str, Any]) -> "Report":
     from dmf_cli.datasets.input.run_data import make_split
-    from dmf_cli.datasets.input_spec import as_size
+    from dmf_cli.datasets.input_spec import InputSpec
     from dmf_cli.datasets.inspect.check import check
     from dmf_cli.datasets.sources import mask_report
     from dmf_cli.datasets.splits.division import read_split
@@ -52,7 +52,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
     dataset, split = config["dataset"], config["split"]
     if split["file"]:
         read_split(split["file"])  # one that is not there is told before anything slow
-    opened = _opened(dataset)
+    opened, spec = _opened(dataset), InputSpec.of(dataset)
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
         return make_split({**split, **changes}, images, found=found)
@@ -64,8 +64,8 @@ def _check(config: Mapping[str, Any]) -> "Report":
             similarity=split["similarity"],
             needs_masks=dataset.get("missing_mask", "error") == "error",
             unclaimed=_unclaimed(dataset),
-            remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
-            normalize=dataset["normalize"],
+            remarks=mask_report.report(opened, spec),
+            normalize=spec.normalize,
             progress=advance,
         )
 

@@ -6,6 +6,7 @@ import pytest
 from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input.run_data import make_split
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.datasets.view import DatasetView
 from dmf_cli.inference.class_order import Reordered
@@ -86,7 +87,7 @@ def test_what_is_kept_of_all_images_is_not_told_of_some():
     whole = Six()
 
     def kinds(dataset):
-        return [found.kind for found in mask_report.report(dataset, (8, 8), "stretch")]
+        return [found.kind for found in mask_report.report(dataset, InputSpec((8, 8)))]
 
     assert kinds(whole) == ["doubtful values", "full", "nothing ignored"]
     assert kinds(DatasetView(whole, [0, 1])) == ["doubtful values", "nothing ignored"]

@@ -7,8 +7,8 @@ import pytest
 
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, UnknownNameError
-from dmf_cli.inference.evaluation import evaluate
 from dmf_cli.metrics.summary import jsonable
+from tests.inference.scoring import evaluated
 
 NETWORK = 8
 
@@ -42,7 +42,7 @@ def softmax(x):
 def score(predict=seen, dataset=None, indices=None, **options):
     dataset = dataset or Squares([8, 4, 0, 12, 6])
     indices = range(len(dataset)) if indices is None else indices
-    return evaluate(predict, dataset, indices, **{"image_size": NETWORK, "batch_size": 2, **options})
+    return evaluated(predict, dataset, indices, **{"image_size": NETWORK, "batch_size": 2, **options})
 
 
 def test_a_perfect_network_is_perfect_at_the_size_of_the_network():

@@ -12,7 +12,7 @@ from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.input import input_profile, keeping
 from dmf_cli.datasets.input.order import lesion_weights
 from dmf_cli.datasets.input.prepared import Part
-from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report, mask_report
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
@@ -104,11 +104,6 @@ def _listed(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How images become network inputs, from the ``dataset`` group."""
-    return {key: config[key] for key in ("image_size", "resize", "normalize")}
-
-
 def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data:
     """Open, split and decode the data that ``config`` names.
 
@@ -120,10 +115,10 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     Raises:
         DatasetError: for anything that is wrong with the images, naming the file.
     """
-    dataset = datasets.open_dataset(config["dataset"])
+    dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
     said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
     said += image_report.warn(dataset.remarks())
-    said += mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
+    said += mask_report.check(dataset, spec)
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = division.load_split(split_file, dataset, same_content=True)
@@ -136,8 +131,8 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         )
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
-    parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
-    said += image_report.warn(input_profile.dark(parts["train"], config["dataset"]["normalize"]))
+    parts, note = keeping.open_parts(dataset, indices, mode, spec, config["dataset"])
+    said += image_report.warn(input_profile.dark(parts["train"], spec.normalize))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 

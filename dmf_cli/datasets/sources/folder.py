@@ -19,6 +19,7 @@ from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
+from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import (
     bad_files,
     dicom,
@@ -30,8 +31,6 @@ from dmf_cli.datasets.sources import (
 )
 from dmf_cli.datasets.sources.accents import twin
 from dmf_cli.datasets.sources.image_files import (
-    MAX_PIXELS,
-    Reading,
     image_size,
     open_image,
     orientation,
@@ -89,7 +88,7 @@ class FolderDataset(Dataset):
         folders: what the folders of the images are, see :func:`dmf_cli.datasets.sources.grouping.group`.
         spacing: millimetres per pixel (row, column); None: what a DICOM file says of itself, else nothing.
         range: grey values that become black and white, see
-            :class:`dmf_cli.datasets.sources.image_files.Reading`.
+            :class:`dmf_cli.datasets.input_spec.Reading`.
         max_pixels: images with more are refused.
         on_bad: ``error``, or ``skip`` to leave out images that cannot be used, or whose masks cannot.
 

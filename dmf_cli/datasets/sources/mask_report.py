@@ -18,7 +18,7 @@ import numpy as np
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.input_spec import Resize, prepare_label
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import label_coding, mask_values
 from dmf_cli.datasets.sources.image_files import quiet
 from dmf_cli.datasets.sources.mask_values import Facts
@@ -76,7 +76,7 @@ def look(
     return Values(float(kept["level"]), _remarks(kept))
 
 
-def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Finding]:
+def report(dataset: Dataset, spec: InputSpec) -> list[Finding]:
     """Everything about the masks of ``dataset``; what is certain first. Synthetic masks are exact."""
     if dataset.synthetic:
         return []
@@ -85,19 +85,19 @@ def report(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Find
         return sorted(first, key=lambda remark: not remark.is_error)
 
     def key() -> str:
-        return f"labels\0{dataset.fingerprint()}\0{dataset.reading()}\0{size}\0{resize}"
+        return f"labels\0{dataset.fingerprint()}\0{dataset.reading()}\0{spec.size}\0{spec.resize}"
 
-    return first + _remarks(_kept(key, lambda: {"remarks": _of_labels(dataset, size, resize)}))
+    return first + _remarks(_kept(key, lambda: {"remarks": _of_labels(dataset, spec)}))
 
 
-def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[str]:
+def check(dataset: Dataset, spec: InputSpec) -> list[str]:
     """Warn of everything in :func:`report`; the lines, for a log that begins later.
 
     Raises:
         LabelError: for what is certainly wrong.
     """
     lines = []
-    for remark in report(dataset, size, resize):
+    for remark in report(dataset, spec):
         lines.append(f"{dataset.name}: {remark.text}")
         if remark.is_error:
             raise LabelError(lines[-1])
@@ -105,13 +105,13 @@ def check(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[str]:
     return lines
 
 
-def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[Finding]:
+def _of_labels(dataset: Dataset, spec: InputSpec) -> list[Finding]:
     def one(index: int) -> _Label:
         label = dataset.label(index)
         counted = label != IGNORED
         foreground = (label > 0) & counted
         edge = np.concatenate([foreground[0], foreground[-1], foreground[:, 0], foreground[:, -1]])
-        left = set(np.unique(prepare_label(label, size, resize)).tolist())
+        left = set(np.unique(spec.label(label)).tolist())
         classes = set(np.unique(label[counted]).tolist())
         return _Label(classes, left, lesion_share(label), float(edge.mean()), not counted.all())
 
@@ -119,7 +119,7 @@ def _of_labels(dataset: Dataset, size: tuple[int, int], resize: Resize) -> list[
     found = dict(zip(dataset.ids, _parallel(sources), strict=True))
     labels = {name: label for name, label in found.items() if label is not None}
     made = [_full(labels), _inverted(dataset, labels), *_absent(dataset, labels)]
-    made += [_ignored(dataset, labels), _vanishing(labels, size)]
+    made += [_ignored(dataset, labels), _vanishing(labels, spec.size)]
     return [remark for remark in made if remark]
 
 

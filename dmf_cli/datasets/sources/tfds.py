@@ -20,9 +20,9 @@ from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
+from dmf_cli.datasets.input_spec import Reading
 from dmf_cli.datasets.sources import grey_depth, label_coding, mask_planes, mask_report, mask_values
 from dmf_cli.datasets.sources.grey_depth import as_channels
-from dmf_cli.datasets.sources.image_files import Reading
 from dmf_cli.datasets.sources.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -45,7 +45,7 @@ class TfdsDataset(Dataset):
         ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.
         range: grey values that become black and white, see
-            :class:`dmf_cli.datasets.sources.image_files.Reading`.
+            :class:`dmf_cli.datasets.input_spec.Reading`.
         parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
             a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
         stratum: feature that is the stratum, or None.

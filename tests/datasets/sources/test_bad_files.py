@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.input import keeping, run_data
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
@@ -58,7 +59,7 @@ def test_bad_files_of_all_parts_are_told_at_once_before_the_training(root, mode)
     dataset = FolderDataset(**DATA, dir=root)
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
-        keeping.open_parts(dataset, PARTS, mode, CONFIG)
+        keeping.open_parts(dataset, PARTS, mode, InputSpec.of(CONFIG), CONFIG)
     assert_names_all(caught.value)
 
 
