@@ -21,7 +21,7 @@ class DatasetView(Dataset):
         self._indices = tuple(range(len(whole)) if indices is None else indices)
         self.name, self.classes, self.channels = whole.name, whole.classes, whole.channels
         self.spacing, self.synthetic = whole.spacing, whole.synthetic
-        self.ignores, self.ignore = whole.ignores, whole.ignore
+        self.ignores, self.ignore, self.max_pixels = whole.ignores, whole.ignore, whole.max_pixels
         self.grouping, self.left_out, self.unusable = whole.grouping, whole.left_out, whole.unusable
         self.ids, self.strata = self._chosen(whole.ids), self._chosen(whole.strata)
         self.groups = None if whole.groups is None else self._chosen(whole.groups)

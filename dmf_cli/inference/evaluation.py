@@ -22,6 +22,8 @@ from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.cases import Example as Example
 
 DISPLAY = 512  # longest side of an example, in pixels
+KEPT = 2**25  # pixels of pictures that are kept until it is known which are shown: 128 large ones
+Picture = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, truth, prediction
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 WORST, BEST = 12, 4  # cases that are kept to look at closely
 
@@ -82,12 +84,15 @@ def evaluate(
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
+    pictures: dict[int, Picture] = {}
     for one in predictions(predict, dataset, indices, decision, batch_size):
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
         if more:
             more.add(one)
+        if len(pictures) * DISPLAY**2 < KEPT:
+            pictures[len(pictures)] = _picture(one, decision)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
@@ -97,12 +102,11 @@ def evaluate(
         rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
         more.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
-    wanted = list(dict.fromkeys((*chosen, *outer)))
+    wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
     again = predictions(predict, dataset, [indices[row] for row in wanted], decision, batch_size)
-    seen = {row: _example(rows[row], "", one, decision) for row, one in zip(wanted, again, strict=True)}
+    pictures |= {row: _picture(one, decision) for row, one in zip(wanted, again, strict=True)}
     examples, cases = (
-        [dataclasses.replace(seen[row], kind=kind) for row, kind in kinds.items()]
-        for kinds in (chosen, outer)
+        [_example(rows[row], kind, pictures[row]) for row, kind in kinds.items()] for kinds in (chosen, outer)
     )
     return Evaluation(rows, figures, examples, cases)
 
@@ -117,7 +121,7 @@ def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     """Row number -> why it is worth a look, at most seven; ties go to the first id, so the choice repeats.
 
-    They are predicted once more: keeping every image until the choice is known would cost memory.
+    Those that are not among the first ``KEPT`` pixels of pictures are predicted once more.
     """
     both = [i for i, row in enumerate(rows) if row["outcome"] in ("found", "no_overlap")]
     dice = headline.metric(rows[0]) if rows else ""
@@ -190,12 +194,16 @@ def _rows(
     return [{**head, **{k: v[i].item() for k, v in columns.items()}} for i, head in enumerate(heads)]
 
 
-def _example(row: dict[str, Any], kind: str, one: Predicted, decision: Decision) -> Example:
+def _picture(one: Predicted, decision: Decision) -> Picture:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
     image = shown(one.image) if decision.resolution == "original" else shown(one.network)
-    parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
-    return Example(row["id"], kind, row[headline.metric(row)], *parts)
+    thin = [np.ascontiguousarray(part[::step, ::step]) for part in (image, one.truth, one.prediction)]
+    return thin[0], thin[1], thin[2]
+
+
+def _example(row: dict[str, Any], kind: str, picture: Picture) -> Example:
+    return Example(row["id"], kind, row[headline.metric(row)], *picture)
 
 
 def _settings(dataset: Dataset, decision: Decision, empty: str, split: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import KINDS
 from dmf_cli.datasets.inspect.check import Report, counts
-from dmf_cli.datasets.splits.near_duplicates import SimilarPair
+from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.figures import palette
 from dmf_cli.figures import style as look
 from dmf_cli.figures.examples import class_lines, outline

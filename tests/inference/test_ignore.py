@@ -12,7 +12,7 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.inspect.check import check
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.datasets.sources.folder import FolderDataset
-from dmf_cli.datasets.splits.survey import Surveyor
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.errors import ConfigError, LabelError
 from dmf_cli.figures.gallery import small
 from tests.inference.scoring import evaluated
@@ -80,12 +80,13 @@ def test_a_wrong_key_is_one_line(folder):
 
 def test_shares_and_statistics_are_of_the_pixels_that_count(folder):
     dataset = folder(mask(), np.full((N, N), 255, np.uint8), ignore=255)
-    surveyor = Surveyor(alike=False)
-    for index in range(2):
-        surveyor.add(dataset.load(index))
-    share = 12 * 12 / (N * HALF)
-    assert surveyor.finish().areas == (share, 0.0)
-    found = check(dataset, lambda *_, **__: (_ for _ in ()).throw(LabelError("no split")), similarity=None)
+    seen, share = survey(dataset), 12 * 12 / (N * HALF)
+    assert [label.area for label in seen.labels] == [share, 0.0]
+
+    def divide(*_, **__):
+        raise LabelError("no split")
+
+    found = check(dataset, seen, divide, similarity=None)
     classes = found.statistics.summary()["classes"]
     assert classes["lesion"] == {"images": 1, "pixels": round(share / 2, 5)}
     assert not (small(dataset.load(0)).label == IGNORED).any()  # what is drawn

@@ -12,7 +12,7 @@ from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input import prepared, stored
 from dmf_cli.datasets.input.prepared import Part
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.datasets.sources import bad_files
+from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.errors import DatasetError
 from dmf_cli.machine import free_space
 
@@ -59,12 +59,13 @@ def open_parts(
             log.warning("%s", note)
     make: Callable[..., Part] = prepared.load if how == "memory" else prepared.Decoded
     unread = indices.get("test", ()) if how == "memory" else [i for rows in indices.values() for i in rows]
+    known = survey.known_good(dataset)
     parts, errors = dict[str, Part](), list[DatasetError]()
     for name, rows in wanted.items():
         with bad_files.collecting(errors):
             parts[name] = make(dataset, rows, spec)
     with bad_files.collecting(errors):
-        prepared.check_readable(dataset, unread)
+        prepared.check_readable(dataset, [index for index in unread if index not in known])
     bad_files.refuse(errors)
     return parts, note
 

@@ -7,21 +7,17 @@ Part            what the pipeline reads: rows by number
 """
 
 import abc
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.base import Dataset, load_checked
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
-from dmf_cli.datasets.sources.image_files import quiet
-from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
-from dmf_cli.machine import processors
+from dmf_cli.errors import DatasetError
 
-CHUNK = 64  # images that wait in memory for the one before them
+CHUNK = 64  # rows that are read at once
 
 
 class Part(abc.ABC):
@@ -108,23 +104,6 @@ def load(
     return Prepared(images, labels, [dataset.ids[i] for i in indices])
 
 
-def load_checked(dataset: Dataset, index: int) -> Sample:
-    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
-    sample = dataset.load(index)
-    name, label = f"{dataset.name}, image {dataset.ids[index]!r}", sample.label
-    highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))
-    if sample.label.shape != sample.image.shape[:2]:
-        raise SizeMismatchError(
-            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
-        )
-    if highest >= len(dataset.classes):
-        raise LabelError(
-            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
-            f"{len(dataset.classes) - 1}"
-        )
-    return sample
-
-
 def check_readable(
     dataset: Dataset, indices: Sequence[int], progress: Callable[[], None] | None = None
 ) -> None:
@@ -140,35 +119,12 @@ def check_readable(
         pass
 
 
-def attempts(
-    function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None = None
-) -> Iterator[Any]:
-    """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock.
-
-    In place of the result for an image that is bad comes the ``DatasetError``.
-    """
-    rest = iter(indices)
-
-    def attempt(index: int) -> Any:
-        try:
-            return function(index)
-        except DatasetError as error:
-            return error
-
-    with quiet(), ThreadPoolExecutor(processors()) as pool:
-        while chunk := list(itertools.islice(rest, CHUNK)):
-            for result in pool.map(attempt, chunk):
-                yield result
-                if progress:
-                    progress()
-
-
 def _parallel(
     function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
 ) -> Iterator[Any]:
-    """:func:`attempts` without images that are bad, which an error tells together at the end."""
+    """:func:`~bad_files.attempts` without images that are bad, which an error tells together at the end."""
     errors = list[DatasetError]()
-    for result in attempts(function, indices, progress):
+    for result in bad_files.attempts(function, indices, progress):
         if isinstance(result, DatasetError):
             errors.append(result)
         else:

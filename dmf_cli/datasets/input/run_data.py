@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +14,9 @@ from dmf_cli.datasets.input.order import lesion_weights
 from dmf_cli.datasets.input.prepared import Part
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report, mask_report
+from dmf_cli.datasets.sources.survey import Survey, survey
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
-
-if TYPE_CHECKING:
-    from dmf_cli.datasets.splits.survey import Survey
 
 NO_LESION = "normal"  # the stratum of the phantoms without one
 
@@ -69,7 +67,7 @@ class Data:
 
     def warnings(self, monitor: str) -> list[str]:
         """What each part of the images lacks of the classes, and what follows from that, in words."""
-        tested = (self.dataset.load(index).label for index in self.split.test)
+        tested = (self.dataset.label(index) for index in self.split.test)
         trained, validated = self.train.each_label(), self.val.each_label()
         found = []
         if lacking := self._lacking(trained):
@@ -117,7 +115,11 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     """
     dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
     said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
-    said += image_report.warn(dataset.remarks())
+    remarks = dataset.remarks()
+    if not dataset.synthetic:
+        wanted = not split_file and _needs_pairs(config["split"], dataset)
+        remarks += image_report.turned(dataset.ids, survey(dataset, spec, alike=wanted).facts)
+    said += image_report.warn(remarks)
     said += mask_report.check(dataset, spec)
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
@@ -137,7 +139,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
 
 
 def make_split(
-    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: "Survey | None" = None
+    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: Survey | None = None
 ) -> division.Split:
     """The split of ``config`` (the ``split`` group); every part holds at least one image.
 
@@ -159,18 +161,26 @@ def make_split(
     return division.make_split(dataset, **plain, **folds, **known)
 
 
-def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
+def _needs_pairs(config: Mapping[str, Any], dataset: Dataset) -> bool:
+    """Whether a new split looks for near-duplicates."""
+    new = not config["file"] and dataset.parts is None and config.get("leak_free")
+    return bool(new) and config["similarity"] is not None
+
+
+def _known(config: Mapping[str, Any], dataset: Dataset, found: Survey | None) -> dict[str, Any]:
     """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
     similarity, classes = config["similarity"], config["sizes"]
     if dataset.synthetic:  # its strata say which lesions there are
-        holds = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
-        return {"links": division.links_of(dataset), "holds": holds}
-    from dmf_cli.datasets.splits.survey import survey
+        lesions = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
+        return {"links": division.links_of(dataset), "holds": lesions}
+    from dmf_cli.datasets.splits import near_duplicates  # SciPy, which a plain split does without
 
-    found = found or survey(dataset)
-    similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
-    sizes = division.size_classes(dataset, found.areas, classes)
-    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": found.classes}
+    found = found or survey(dataset, alike=similarity is not None)
+    found.refuse()
+    similar = [(p.first, p.second) for p in near_duplicates.similar(dataset, found, similarity)]
+    sizes = division.size_classes(dataset, [label.area for label in found.labels], classes)
+    holds = [label.classes for label in found.labels]
+    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": holds}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.sources import mask_report, mask_values
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError, LabelError
 
@@ -248,7 +248,7 @@ def test_lesions_that_vanish_at_the_size_of_the_network_are_told(folder):
 def test_masks_are_looked_at_once(folder, monkeypatch):
     dataset = folder(*discs(4))
     first = remarks(dataset), areas(dataset)
-    monkeypatch.setattr(mask_report, "_parallel", None)  # whoever looks again fails
+    monkeypatch.setattr(mask_values, "facts", None)  # whoever looks again fails
     again = folder(*discs(4))
     assert (remarks(again), areas(again)) == first
 
