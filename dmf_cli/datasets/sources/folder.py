@@ -148,10 +148,13 @@ class FolderDataset(Dataset):
         )  # fmt: skip
         wrong = {self.ids[index]: str(error) for index, error in sorted(found.errors.items())}
         self.unusable = {**self.unusable, **wrong}
-        level = self.mask_reader.level() if self.mask_reader.binary else 0.0
+        masks, rest = self.mask_reader, found.of(found.good)
+        level = masks.level() if masks.binary else 0.0
         self._use([self._pairs[index] for index in found.good])
-        if not self.mask_reader.binary or self.mask_reader.level() == level:
-            adopt(self, found.of(found.good))
+        if len(rest.values) == len(self):
+            self.settle([one for values in rest.values.values() for one in values])
+        if not masks.binary or masks.level() == level:  # else labels are others without the bad masks
+            adopt(self, rest)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
