@@ -71,7 +71,7 @@ def test_a_study_becomes_tables_figures_command_machine_and_time(
     assert "### size=2\n\n**size=2**\n\n| a |" in text
     assert "left out: var2 is failed" in text
     assert str(tmp_path) not in text
-    linked = re.findall(r"\(images/results/(.*?)\)", text)
+    linked = re.findall(r"\(\.\./images/results/(.*?)\)", text)
     assert linked == ["quick-size-1-differences.png", "quick-size-2-differences.png"]
     for name in linked:
         with Image.open(tmp_path / "images/results" / name) as image:
@@ -101,7 +101,7 @@ def test_an_unfinished_study_is_refused(script: ModuleType, study: Path, lacks: 
 
 def test_the_page_of_results_is_whole() -> None:
     """Every section is closed, and every figure is there."""
-    page = (ROOT / "docs" / "results.md").read_text()
+    page = (ROOT / "docs/background/results.md").read_text()
     assert re.findall(r"<!-- results: (.*?) -->", page) == re.findall(r"<!-- end: (.*?) -->", page)
     shown = re.findall(r"!\[.*?\]\((.*?)\)", page)
-    assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []
+    assert [name for name in shown if not (ROOT / "docs/background" / name).is_file()] == []
