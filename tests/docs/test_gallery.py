@@ -1,6 +1,5 @@
 """The page that shows what commands print and draw, and the script that fills it."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.cli.main import COMMANDS
+from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/gallery.md").read_text()
@@ -18,12 +18,7 @@ PAGE = (ROOT / "docs/reference/gallery.md").read_text()
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gallery_page", ROOT / "scripts" / "gallery.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("gallery")
 
 
 def test_a_scene_is_filled_with_what_its_command_prints_and_draws(

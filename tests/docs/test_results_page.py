@@ -1,6 +1,5 @@
 """The page of results: filled from the folders of studies, and what people wrote on it stays."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -9,6 +8,8 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
+
+from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
 STATUS = {
@@ -20,12 +21,7 @@ STATUS = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results_page", ROOT / "scripts" / "results.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("results")
 
 
 @pytest.fixture
