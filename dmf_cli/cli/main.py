@@ -14,7 +14,7 @@ from dmf_cli.terminal.wrapping import fit
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
 COMMANDS = {
     "train": "train a model with several losses; -m for sweeps",
-    "resume": "go on with an interrupted run, in its folder",
+    "resume": "resume an interrupted run, in its folder",
     "extend": "train a run on for more epochs, as a new run",
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupts.install()
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:  # one more, while the first was told
+    except KeyboardInterrupt:  # one more, while the first was reported
         return interrupts.exit_code()
     finally:
         interrupts.ending()

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.replay import history
 
-    found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
+    found = history.read(options.source)  # an error in it is reported before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
     _replay(found, configs, folder)

@@ -33,7 +33,7 @@ def needed(found: Sequence[Versus], differences: Sequence[float], images: int) -
     """For each of ``differences``, from the spread that was seen; empty if none is known.
 
     Args:
-        found: every setting that was held against a baseline.
+        found: every setting that was compared with a baseline.
         differences: in units of the metric.
         images: test images that count.
     """

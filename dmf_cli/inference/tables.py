@@ -32,7 +32,7 @@ LABELS = {
     "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image (low)", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
-NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow
+NARROW = ("median", "pooled", "everything", "nothing", "n")  # dropped first where a terminal is narrow
 PRINTED = COLUMNS[:5]  # in a paper
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal

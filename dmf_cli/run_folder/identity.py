@@ -78,7 +78,7 @@ def group_hashes(config: Config) -> dict[str, str]:
 def check_unedited(path: Path, config: Config) -> None:
     """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
 
-    Runs of before, which say nothing of their config, pass.
+    Runs of earlier versions, which have no hashes of their config, pass.
 
     Raises:
         RunFolderError: it was edited.
@@ -122,7 +122,7 @@ def _with_automatic_monitor(config: Config) -> Config:
 
 
 def has_folder(config: Config) -> bool:
-    """Whether the images are files of the user's; those of the phantom are told by their config."""
+    """Whether the images are files of the user's; those of the phantom are identified by their config."""
     return "dir" in config["dataset"] or config["dataset"].get("kind") == "tfds"
 
 
@@ -147,7 +147,7 @@ def _split_content(file: str | None) -> str | None:
     from dmf_cli.datasets.splits.division import read_split
 
     path = Path(file).expanduser()
-    read_split(path)  # what is wrong with it is told as it is everywhere
+    read_split(path)  # an error in it is reported as it is everywhere
     return _hash(path.read_text(encoding="utf-8"))
 
 
