@@ -20,7 +20,7 @@ COMMANDS = {
     "predict": "masks, overlays and areas for images of your own",
     "export": "the best network as Keras, ONNX or SavedModel, with a note of how to use it",
     "report": "one HTML file that shows a run, or compares many",
-    "compare": "hold runs against a baseline: differences, intervals, tests, plots",
+    "compare": "compare runs with a baseline: differences, intervals, tests, plots",
     "tune": "search fixed weights, or any settings, by the validation split",
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",
