@@ -1,4 +1,4 @@
-"""The five lines that load a trained network: they run as they stand, and give the masks of ``dmf predict``."""
+"""The five lines that load a trained network run as they stand, and give the masks of ``dmf predict``."""
 
 import re
 from pathlib import Path
@@ -35,12 +35,12 @@ def test_the_five_lines_give_the_mask_of_predict(tmp_path: Path, monkeypatch: py
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert len([line for line in code.splitlines() if line and "import" not in line]) == 5
     monkeypatch.chdir(tmp_path)
-    make_run("outputs/first")
+    make_run("runs/first")
     pixels = np.random.default_rng(1).integers(0, 255, (17, 23), dtype=np.uint8)
     Image.fromarray(pixels).resize((71, 53), Image.Resampling.BILINEAR).save("photo.png")
     names: dict[str, Any] = {}
     exec(compile(code, PAGE.name, "exec"), names)
-    assert main(["predict", "outputs/first", "photo.png", "-o", "masks"]) == 0
+    assert main(["predict", "runs/first", "photo.png", "-o", "masks"]) == 0
     with Image.open("masks/masks/photo.png") as image:
         expected = np.asarray(image) > 0
     assert 0 < expected.sum() < expected.size
