@@ -7,7 +7,7 @@ from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import ConfigError
 
 _ABOUT = """\
-Groups finished runs by what differs in their configs, repeats being the seeds, and holds each group against
+Groups finished runs by what differs in their configs, repeats being the seeds, and compares each group with
 one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots. The folds of
 one k-fold split count as one run. No winner is named that other seeds or other images could undo.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ABOUT = """\
 Runs weighting strategies over the losses of a run, or of a CSV with one column a loss, and shows the weights
 they would have given: a table, and a plot with a panel each. Nothing is trained. What it cannot show is how
-the losses would have gone on under other weights.
+the losses would have changed under other weights.
 
 examples:
   dmf replay outputs/busi weighting=mad,var,softadapt

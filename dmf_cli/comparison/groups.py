@@ -201,7 +201,7 @@ def _common(found: _Found) -> tuple[Label, ...]:
         )
         raise ConfigError(
             "the settings have nothing in common: their effect cannot be separated from what else differs: "
-            f"{said}; leave out --by, or choose runs with --only"
+            f"{said}; omit --by, or choose runs with --only"
         )
     return tuple(sorted(common))
 

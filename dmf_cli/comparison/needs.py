@@ -11,7 +11,7 @@ from dmf_cli.comparison.intervals import NOTHING, Parts
 from dmf_cli.comparison.versus import Versus
 
 SEEDS = 20  # what people are ready to train, where images are the problem
-MOST = 100_000  # test images; nobody has more
+MOST = 100_000  # test images; more than any study has
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass
 class Facts:
-    """One run, as far as its folder tells.
+    """One run, as far as its folder shows.
 
     Args:
         path: the folder.
@@ -94,7 +94,7 @@ def read(path: Path, *, brief: bool = False) -> Facts:
 
     Args:
         path: the folder.
-        brief: leave out steps, gradients, single images and the log: it is one of many.
+        brief: omit steps, gradients, single images and the log: it is one of many.
 
     Raises:
         RunFolderError: ``path`` is not a run.

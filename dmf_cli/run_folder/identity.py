@@ -1,6 +1,6 @@
 """What makes two runs the same run: the config that decides their result, the images, the version of dmf.
 
-The id stands in the status of every run, so that a sweep that is started again knows what is done.
+The id is in the status of every run, so that a sweep that is started again knows what is done.
 """
 
 import functools
@@ -97,7 +97,7 @@ def check_unedited(path: Path, config: Config) -> None:
 
 
 def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run before what stands for ``auto`` was filled in: numbers as its status tells, and
+    """The config of a run before what stands for ``auto`` was filled in: numbers from its status, and
     the monitor.
 
     They depend on the images: two folds of one split may differ in them and are one setting.

@@ -181,7 +181,7 @@ class Session:
             except Exception as error:
                 display.stop()
                 log.error("%s", traceback.format_exc())
-                if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will tell
+                if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will show
                     what = _interrupted(run)
                     tracking.finish("interrupted")
                     raise KeyboardInterrupt(what) from error
