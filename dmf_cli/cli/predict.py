@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
 Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
-areas. Files that cannot be read are listed and left out; in a folder, so are masks beside their images
+areas. Files that cannot be read are listed and skipped; in a folder, so are masks beside their images
 (X_mask.png, X_mask_1.png) and earlier results. An interruption keeps what is written.
 
 examples:
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         "--max-pixels",
         type=int,
         metavar="N",
-        help="larger images are left out; default: that of the run (dataset.max_pixels)",
+        help="larger images are skipped; default: that of the run (dataset.max_pixels)",
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:
     """What the user should look at."""
     for line in outcome.skipped:
-        yield f"left out: {line}"
+        yield f"skipped: {line}"
     for line in outcome.unlike[:SHOWN]:
         yield f"unlike the images of the training: {line}"
     if len(outcome.unlike) > SHOWN:

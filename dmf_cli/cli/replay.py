@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ABOUT = """\
 Runs weighting strategies over the losses of a run, or of a CSV with one column a loss, and shows the weights
 they would have given: a table, and a plot with a panel each. Nothing is trained. What it cannot show is how
-the losses would have gone on under other weights.
+the losses would have changed under other weights.
 
 examples:
   dmf replay outputs/busi weighting=mad,var,softadapt
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.replay import history
 
-    found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
+    found = history.read(options.source)  # an error in it is reported before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
     _replay(found, configs, folder)

@@ -83,7 +83,7 @@ def _check_dashes(message: str) -> None:
 
 
 def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """Hydra's own parser wants options and overrides apart: what is left without ``overrides``."""
+    """Hydra's own parser takes options and overrides separately: what is left without ``overrides``."""
     left = list(arguments)
     for override in overrides:
         left.remove(override)

@@ -25,7 +25,7 @@ def curves(groups: Mapping[str, Sequence[Path]], epochs: Mapping[Path, Columns])
 
     Args:
         groups: setting -> its runs.
-        epochs: run -> columns of its ``epochs.csv``; a run without them is left out.
+        epochs: run -> columns of its ``epochs.csv``; a run without them is skipped.
     """
     made: list[Chart] = []
     for column, (title, unit) in CURVES.items():

@@ -97,7 +97,7 @@ def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
 
 
 def _of_rows(found: Comparison) -> dict[str, list[Path]]:
-    """Setting -> its runs, the folds of one repetition apart."""
+    """Setting -> its runs, each fold of a repetition separately."""
     return {row.group.name: [path for folds in row.group.runs for path in folds] for row in found.rows}
 
 

@@ -207,7 +207,7 @@ class Later(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Skipping(keras.optimizers.LossScaleOptimizer):
-    """``inner`` that leaves out steps with a NaN or infinite gradient, and does nothing else.
+    """``inner`` that skips steps with a NaN or infinite gradient, and does nothing else.
 
     Keras skips them in its loss scaling on every backend (and does so under mixed_float16 already). Here the
     scale is and stays 1: Keras halves it at each skipped step, so that after 150 of them nothing but zeros

@@ -1,6 +1,6 @@
 """A run from its config to its results; reads from top to bottom.
 
-``train`` starts one, ``resume`` goes on with one in its own folder, ``evaluate_run`` scores a finished
+``train`` starts one, ``resume`` continues one in its own folder, ``evaluate_run`` scores a finished
 one on any split or dataset. Nothing is written before config, data and model are known to be good.
 """
 
@@ -182,7 +182,7 @@ class Session:
             except Exception as error:
                 display.stop()
                 log.error("%s", traceback.format_exc())
-                if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will tell
+                if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will show
                     what = _interrupted(run)
                     tracking.finish("interrupted")
                     raise KeyboardInterrupt(what) from error
@@ -222,7 +222,7 @@ class Session:
         batches["ignores"] = self.data.dataset.ignores
         changes = augment.make(self.config["augment"], self.config["seed"])
         order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
-        # runs of before have no such key
+        # runs of earlier versions have no such key
         order["weights"] = self.data.weights(trainer.get("oversample", 0.0))
         self.model.fit(
             pipeline.training_batches(self.data.train, **order, **batches),
@@ -323,7 +323,7 @@ def _next_step(run: RunFolder) -> str:
 
 
 def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
-    """What the user is told; the traceback is in the log."""
+    """The message for the user; the traceback is in the log."""
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
         return type(error)(f"{error} ({where})") if type(error).__init__ is Exception.__init__ else error

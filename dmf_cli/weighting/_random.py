@@ -1,4 +1,4 @@
-"""Random weights: the control that tells adapting from merely varying."""
+"""Random weights: the control that separates adapting from merely varying."""
 
 from typing import Any
 
