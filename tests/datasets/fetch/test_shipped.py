@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli import conf_files, datasets
 from dmf_cli import config as configs
-from dmf_cli import datasets
 from dmf_cli.config import composer
 from dmf_cli.errors import ConfigError, DatasetError
 
 LESION = np.zeros((20, 30), bool)
 LESION[4:10, 4:10] = True
 OTHERS = ("folder", "oxford_pets", "phantom", "tfds")
-FOLDERS = [name for name in configs.paths.options("dataset") if name not in OTHERS]
+FOLDERS = [name for name in conf_files.options("dataset") if name not in OTHERS]
 
 
 def save(path, pixels, mode="L"):

@@ -1,0 +1,72 @@
+"""The layers of the tests, as markers: a test belongs to one by where it lies and what it uses."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+MARKERS = {
+    "smoke": "every command and option, unpatched, from an installed wheel",
+    "property": "what holds for any input, over many of them",
+    "golden": "numbers that other projects' own code gave",
+    "commands": "a command from its words to its exit code",
+    "slow": "trains, starts processes or takes seconds: not in `make test-fast`",
+}
+# Files, folders (with a slash) and single tests that `make test-fast` leaves to `make test`.
+SLOW = (
+    "backends/",
+    "smoke/",
+    "cli/test_export.py",
+    "config/test_absurd.py",
+    "docs/test_documents.py::test_the_python_of_the_readme_runs",
+    "docs/test_quickstart.py::test_every_cell_runs",
+    "fusion/test_data_parallel.py",
+    "fusion/test_inputs.py",
+    "fusion/test_logs.py",
+    "fusion/test_precision.py",
+    "fusion/test_saving.py",
+    "fusion/test_steps.py",
+    "losses/test_large.py",
+    "models/test_hub.py",
+    "models/test_models.py",
+    "report/test_browser.py",
+    "sweep/test_launchers.py",
+    "sweep/test_real.py",
+    "test_interrupts.py",
+    "test_package.py",
+    "training/test_classes.py",
+    "training/test_distance_terms.py",
+    "training/test_exact_resume.py",
+    "training/test_extend.py",
+    "training/test_insight.py",
+    "training/test_repeatable.py",
+    "training/test_trackers.py",
+    "training/test_trainer.py",
+    "tune/test_real.py",
+)
+
+
+def configure(config: pytest.Config) -> None:
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def mark(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in _layers(item):
+            item.add_marker(name)
+
+
+def _layers(item: pytest.Item) -> list[str]:
+    path = item.path.relative_to(TESTS)
+    module, function = getattr(item, "module", None), getattr(item, "function", None)
+    test = f"{path.as_posix()}::{getattr(function, '__name__', '')}"
+    command = getattr(getattr(module, "main", None), "__module__", "") == "dmf_cli.cli.main"
+    belongs = {
+        "smoke": path.parts[0] == "smoke",
+        "property": path.stem == "test_properties" or getattr(function, "is_hypothesis_test", False),
+        "golden": path.stem in ("test_golden", "test_peers"),
+        "commands": path.parts[0] == "cli" or command,
+        "slow": test.startswith(SLOW),
+    }
+    return [name for name, it_does in belongs.items() if it_does]
