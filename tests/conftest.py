@@ -105,6 +105,10 @@ def pytest_report_header() -> list[str]:
     return [f"deselected markers: {', '.join(reasons) or 'none'}"]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return layers.ignored(collection_path, config) or None  # None: the others are asked
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     layers.mark(items)

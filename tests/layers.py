@@ -51,6 +51,12 @@ def configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
+def ignored(path: Path, config: pytest.Config) -> bool:
+    """Whether `make test-fast` chooses nothing in there: then it is not imported either."""
+    place = path.relative_to(TESTS).as_posix() + "/" * path.is_dir()
+    return config.option.markexpr == "not slow" and place in SLOW
+
+
 def mark(items: list[pytest.Item]) -> None:
     for item in items:
         for name in _layers(item):

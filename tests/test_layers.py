@@ -27,7 +27,7 @@ def test_a_test_has_the_markers_of_its_layers(request: pytest.FixtureRequest) ->
         assert {"slow"} <= markers or not name.startswith("tests/smoke/")
 
 
-def test_hypothesis_and_the_command_line_are_seen(request: pytest.FixtureRequest) -> None:
+def test_hypothesis_and_the_command_line_are_seen() -> None:
     class Module:
         pass
 
@@ -45,3 +45,14 @@ def test_hypothesis_and_the_command_line_are_seen(request: pytest.FixtureRequest
         path, module, function = layers.TESTS / "report/test_it.py", Module, anything
 
     assert layers._layers(Item) == ["property", "commands"]  # type: ignore[arg-type]
+
+
+def test_what_is_slow_as_a_whole_is_not_even_imported_by_make_test_fast() -> None:
+    class Config:
+        class option:  # noqa: N801 - as in pytest
+            markexpr = "not slow"
+
+    for path, slow in {"smoke": True, "losses/test_large.py": True, "cli": False}.items():
+        assert layers.ignored(layers.TESTS / path, Config) == slow  # type: ignore[arg-type]
+    Config.option.markexpr = "not torch"
+    assert not layers.ignored(layers.TESTS / "smoke", Config)  # type: ignore[arg-type]
