@@ -12,7 +12,7 @@ def test_what_is_slow_exists(entry: str) -> None:
     path, _, name = entry.partition("::")
     place = layers.TESTS / path
     assert place.is_dir() if path.endswith("/") else place.is_file()
-    assert not name or re.search(rf"^def {name}\(", place.read_text(), re.MULTILINE)
+    assert not name or re.search(rf"^ *def {name}\(", place.read_text(), re.MULTILINE)
 
 
 def test_a_test_has_the_markers_of_its_layers(request: pytest.FixtureRequest) -> None:
@@ -42,7 +42,7 @@ def test_hypothesis_and_the_command_line_are_seen() -> None:
     Module.main = main.main  # type: ignore[attr-defined]
 
     class Item:
-        path, module, function = layers.TESTS / "report/test_it.py", Module, anything
+        path, module, function = layers.TESTS / "figures/test_it.py", Module, anything
 
     assert layers._layers(Item) == ["property", "commands"]  # type: ignore[arg-type]
 
