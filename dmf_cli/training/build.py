@@ -184,7 +184,7 @@ def auxiliary(config: Config) -> Auxiliary | None:
 
 def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
-    kinds = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+    kinds = {name.lower(): name for name in dir(keras.optimizers)}
     params = _without(config, "name", "learning_rate")
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")

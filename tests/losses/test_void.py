@@ -26,12 +26,7 @@ OPTIONS = {
 CASES = [(name, options) for name in SUMS for options in ({}, *OPTIONS.get(name, ()))]
 
 
-# On the other backends every shape of every loss is compiled, which takes most of the time: one is enough to
-# notice a backend that differs.
-CHANNELS = [1, 2, 3] if keras.backend.backend() == "tensorflow" else [3]
-
-
-@pytest.fixture(params=CHANNELS)
+@pytest.fixture(params=[1, 2, 3])
 def batch(request):
     """Labels, probabilities and the mask of two images of which as many pixels count, in other places."""
     channels, rng = request.param, np.random.default_rng(request.param)

@@ -26,7 +26,7 @@ def sweep(monkeypatch, tmp_path):
 APART = """
 import sys
 from dmf_cli.cli.main import main
-from dmf_cli.sweep import process
+from dmf_cli.jobs import process
 process.MODULE = "tests.sweep.stub_child"
 sys.argv = ["dmf", "train", "-m", "output_root=out", *sys.argv[1:]]
 sys.exit(main())

@@ -283,7 +283,8 @@ def test_a_run_that_another_process_gives_up_is_gone_on_with(sweep, calls, tmp_p
 SCRIPT = """
 import json, os, sys
 from dmf_cli.cli.main import main
-from dmf_cli.sweep import process, runner
+from dmf_cli.jobs import process
+from dmf_cli.sweep import runner
 process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":
