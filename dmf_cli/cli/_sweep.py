@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import interrupts
-from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
 from dmf_cli.jobs.claim import Claim
 from dmf_cli.run_folder import places
@@ -20,6 +19,7 @@ from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.display import SweepDisplay
 from dmf_cli.sweep.jobs import SweepPlan, distinct_settings, held, plan, single
 from dmf_cli.sweep.runner import SweepRunner
+from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
 
 

@@ -58,9 +58,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
-    from dmf_cli import config as configs
+    from dmf_cli.run_folder import stored_config
 
-    config = configs.load_run(options.run)
+    config = stored_config.load_run(options.run)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
     from dmf_cli.inference import find_files, predict_files
 

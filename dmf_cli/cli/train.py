@@ -72,10 +72,10 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
 
 def _check_dashes(message: str) -> None:
     """``--loss dice`` is what other programs want."""
-    from dmf_cli.config import paths
+    from dmf_cli import conf_files
 
     unknown = re.search(r"unrecognized arguments: --([\w.]+)", message)
-    if unknown and unknown[1].partition(".")[0] in (*paths.groups(), "seed", "run_dir", "output_root"):
+    if unknown and unknown[1].partition(".")[0] in (*conf_files.groups(), "seed", "run_dir", "output_root"):
         raise UsageError(
             f"--{unknown[1]} is no option: settings are written without dashes, as {unknown[1]}=VALUE; "
             "see dmf train --help"
@@ -108,10 +108,13 @@ def _hydra(arguments: list[str], failures: Failures, *, multirun: bool) -> None:
     """``@hydra.main`` on ``arguments``, with its errors as ours."""
     import hydra
 
-    from dmf_cli.config import composer, messages, paths, source
+    from dmf_cli import conf_files
+    from dmf_cli.config import composer, messages, source
 
     source.register()
-    app = hydra.main(config_path=str(paths.conf_dir()), config_name=paths.ROOT_CONFIG, version_base="1.3")
+    app = hydra.main(
+        config_path=str(conf_files.conf_dir()), config_name=conf_files.ROOT_CONFIG, version_base="1.3"
+    )
     task = _task(failures, multirun)
     try:
         with _as_hydra_wants(arguments):
@@ -152,7 +155,7 @@ def _train(config: Any) -> None:
 def _report(error: Exception) -> int:
     from hydra.core.hydra_config import HydraConfig
 
-    from dmf_cli.cli.main import report
+    from dmf_cli.terminal.failure import report
 
     overrides = HydraConfig.get().overrides.task
     return report(error, prefix=f"job {HydraConfig.get().job.num} ({' '.join(overrides)}): ")

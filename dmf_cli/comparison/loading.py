@@ -163,10 +163,10 @@ def config_of(path: Path) -> dict[str, Any]:
     """
     from yaml import YAMLError
 
-    from dmf_cli import config as configs
+    from dmf_cli.run_folder import stored_config
 
     try:
-        return configs.load_run(path)
+        return stored_config.load_run(path)
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
             raise RunFolderError(str(error)) from None

@@ -78,19 +78,19 @@ def resolve_strategy(
 
 def _named_strategy(name: str) -> weighting.Strategy:
     """What `dmf list weightings` calls ``name``: a strategy with its defaults, or a preset of one."""
-    from dmf_cli.config import paths
+    from dmf_cli import conf_files
 
-    if name in weighting.__registry__ or name not in (presets := paths.options("weighting")):
+    if name in weighting.__registry__ or name not in (presets := conf_files.options("weighting")):
         if name not in weighting.__registry__:
             raise UnknownNameError("weighting", name, sorted({*weighting.__registry__, *presets}))
         # How long an epoch is, is known when `fit` is called.
         return weighting.get(name, **({"steps_per_epoch": 1} if name == "dwa" else {}))
     import yaml
 
-    base, *others = paths.lineage("weighting", name)
+    base, *others = conf_files.lineage("weighting", name)
     params: dict[str, Any] = {}
     for option in others:
-        text = (paths.conf_dir() / "weighting" / f"{option}.yaml").read_text(encoding="utf-8")
+        text = (conf_files.conf_dir() / "weighting" / f"{option}.yaml").read_text(encoding="utf-8")
         params |= {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
     return weighting.get(base, **params)
 

@@ -26,7 +26,7 @@ from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.predictor import Predict, View
 from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full
-from dmf_cli.run_folder import cases, moved
+from dmf_cli.run_folder import cases, moved, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
 Config = Mapping[str, Any]
@@ -51,7 +51,8 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
 
     run = RunFolder.open(path)
     trained, config = (
-        configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
+        configs.with_absolute_paths(one)
+        for one in (configs.completed(stored_config.load_run(run.path)), config)
     )
     if config["dataset"] == trained["dataset"]:  # before anything slow is imported
         moved.check_place(run, config, "eval")

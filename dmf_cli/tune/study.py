@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hints
-from dmf_cli.config import composer, keys, paths, schema
+from dmf_cli import conf_files, hints
+from dmf_cli.config import composer, keys, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import told, write_atomic
@@ -94,7 +94,7 @@ def plan(words: Sequence[str]) -> SearchPlan:
 def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """The options of ``dmf tune`` itself, and the overrides; what is neither is held against both."""
     own, rest = dict(OWN), []
-    known = {*paths.groups(), *schema.PLAIN, *(field.name for field in dataclasses.fields(schema.Root))}
+    known = {*conf_files.groups(), *schema.PLAIN, *(field.name for field in dataclasses.fields(schema.Root))}
     for word in words:
         key, sign, value = word.partition("=")
         if sign and key in OWN:

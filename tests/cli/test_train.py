@@ -6,8 +6,8 @@ import types
 
 import pytest
 
+from dmf_cli import conf_files
 from dmf_cli.cli.main import main
-from dmf_cli.config import paths
 from dmf_cli.errors import ConfigError, RunError
 
 
@@ -162,7 +162,7 @@ def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys, monkeyp
     groups = text.partition("groups (")[2].partition("config of this command")[0]
     unwrapped = " ".join(groups.split())
     for group in ("optimizer", "weighting", "auxiliary"):
-        assert f"{group} {', '.join(paths.options(group))}" in unwrapped
+        assert f"{group} {', '.join(conf_files.options(group))}" in unwrapped
     (line,) = [line for line in text.splitlines() if "loss.terms.iou.smooth " in line]
     assert line.split()[1] == "0.5"
     assert "(float > 0) added to numerator and denominator" in line

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from dmf_cli.config import load_run
+from dmf_cli.run_folder.stored_config import load_run
 
 TINY = [
     "loss=dice+bce", "model.filters=4", "model.depth=1", "dataset.count=24", "dataset.size=16",
