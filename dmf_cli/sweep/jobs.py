@@ -69,7 +69,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
         RunFolderError: ``run_dir`` of a job is something else already.
         DatasetError: the images of a job cannot be read.
     """
-    from dmf_cli.config import composer, partial
+    from dmf_cli.config import composer, hydra_settings, partial
 
     for word in overrides:
         if word.lstrip("+").startswith(PARAMS):
@@ -79,6 +79,10 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     sweep = composer.sweep(overrides)
     if not sweep.jobs:
         raise ConfigError(f"{_empty(overrides)}: no value, so there is no job to run")
+    settings = sweep.settings.hydra
+    launcher = str(settings.runtime.choices["hydra/launcher"])
+    if launcher == "basic":
+        hydra_settings.check(settings, multirun=True)
     applied = partial.apply(sweep.jobs, sweep.hydra)
     for line in applied.notes:
         note(line)
@@ -93,8 +97,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
         config = composer.compose([*words, *sweep.hydra])
         jobs.append(SweepJob(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
-    choices = sweep.settings.hydra.runtime.choices
-    return SweepPlan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), str(choices["hydra/launcher"]))
+    return SweepPlan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), launcher)
 
 
 def single(overrides: Sequence[str]) -> SweepPlan:
