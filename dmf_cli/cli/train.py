@@ -13,6 +13,7 @@ ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what 
 # Options of Hydra's that do nothing for dmf, and what is there instead.
 INSTEAD = {
     "shell_completion": "`dmf completion bash` (or zsh) prints the script that completes dmf",
+    "hydra_help": "`dmf train --help` shows what can be set, `dmf train --cfg hydra` Hydra's own settings",
     "experimental_rerun": "type the command again that environment.json of the run folder records",
 }
 
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     foreign = _is_foreign(options)
     if not foreign:
         note_left_out(composed)
-    if foreign or options.info or options.hydra_help:
+    if foreign or options.info:
         from dmf_cli.cli import _hydra
 
         return _hydra.run(options)

@@ -130,6 +130,7 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["--cfg", "job", "--dry-run"], "--dry-run and --cfg exclude each other"),
         (["--cfg", "job", "--package", "trainr"], "did you mean 'trainer'"),
         (["--shell-completion", "install=bash"], "`dmf completion bash`"),
+        (["--hydra-help"], "`dmf train --cfg hydra`"),
         (["--experimental-rerun", "config.pickle"], "environment.json"),
         (["hydra.mode=MULTIRUN"], "add -m"),
         (["hydra.verbose=true"], "DMF_DEBUG=1"),
