@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import warnings
@@ -15,6 +14,7 @@ from dmf_cli.config import composer, keys, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import told, write_atomic
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline
 from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
@@ -181,7 +181,7 @@ def _folder(config: Mapping[str, Any], space: Space, words: Sequence[str]) -> Pa
 
 def _signature(what: str, space: Space) -> str:
     text = json.dumps([what, [str(d) for d in space.dimensions], dict(space.coefficients)])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return digest(text, 8)
 
 
 @contextlib.contextmanager
