@@ -11,7 +11,7 @@ UNUSED: dict[str, tuple[Any, str]] = {
     "callbacks": ({}, "use tracker=tensorboard or tracker=mlflow, or read the files of the run folder"),
     "output_subdir": (None, "the run folder has config.yaml"),
     "verbose": (False, "the run folder has train.log; DMF_DEBUG=1 prints tracebacks"),
-    "mode": (None, "add -m for a sweep"),
+    "mode": ("RUN", "add -m for a sweep"),
 }
 
 
@@ -37,6 +37,6 @@ def check(settings: Any, *, multirun: bool = False) -> None:
 
     for key, (unset, instead) in UNUSED.items():
         value = OmegaConf.select(settings, key)
+        value = getattr(value, "name", value)
         if value not in (unset, None) and not (multirun and key == "mode"):
-            shown = getattr(value, "name", value)
-            raise ConfigError(f"hydra.{key}={shown} does nothing for dmf: {instead}")
+            raise ConfigError(f"hydra.{key}={value} does nothing for dmf: {instead}")

@@ -40,7 +40,7 @@ def trained(monkeypatch, tmp_path):
 
 
 def test_the_trainer_gets_a_plain_checked_config(trained, tmp_path, capsys):
-    assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2"]) == 0
+    assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2", "hydra.mode=RUN"]) == 0
     (config,) = trained
     assert type(config) is dict
     assert config["loss"]["expression"] == "dice:0.7+bce"
