@@ -11,8 +11,9 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, weights
-from dmf_cli.run_folder.config_hash import ASIDE, PLACES, digest, frozen, without_null
+from dmf_cli.run_folder.config_hash import ASIDE, PLACES, frozen, without_null
 
 Config = Mapping[str, Any]
 # Options of datasets that came later, with the values that leave everything as it was before them.

@@ -1,7 +1,6 @@
 """``dmf extend``: a new run that begins where another one ended, and names it."""
 
 import dataclasses
-import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import config_hash, identity, index, moved, places, stored_config
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
@@ -67,7 +67,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
 def run_id(config: Mapping[str, Any], dataset: Any, origin: Origin) -> str:
     """The id of an extended run: that of the same config in one go is another."""
     text = f"{identity.run_id(config, dataset)} {origin.id} {origin.epoch} {origin.schedule}"
-    return hashlib.sha256(text.encode()).hexdigest()[: config_hash.LENGTH]
+    return digest(text)
 
 
 def going_on(note: dict[str, Any]) -> dict[str, Any]:
