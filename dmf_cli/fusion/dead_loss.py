@@ -1,7 +1,7 @@
 """Can every loss train the network at all? Asked once, before the first step.
 
 A Dice that is computed from argmax looks like a loss, prints like a loss and has no gradient: the run
-would train with the other terms alone, and nothing would tell.
+would train with the other terms alone, and nothing would say so.
 """
 
 from collections.abc import Mapping

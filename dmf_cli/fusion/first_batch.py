@@ -123,7 +123,7 @@ def steps_of_epoch(x: Any, options: Mapping[str, Any]) -> int:
     """How many steps ``fit`` makes in an epoch.
 
     Raises:
-        ConfigError: a generator, of which nobody knows.
+        ConfigError: a generator, whose length is unknown.
     """
     if options.get("steps_per_epoch"):
         return int(options["steps_per_epoch"])

@@ -16,13 +16,19 @@ from keras import ops
 from dmf_cli import weighting
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import saving
+from dmf_cli.fusion.arguments import (
+    check_network,
+    is_ours,
+    resolve_auxiliary,
+    resolve_strategy,
+    resolve_terms,
+)
 from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
 from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights, steps_of_epoch
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
-from dmf_cli.fusion.terms import check_network, is_ours, resolve_auxiliary, resolve_strategy, resolve_terms
 from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._common import as_float32
 from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
@@ -226,7 +232,7 @@ class FusedModel(keras.Model):
         return {name: found[name] for name in ("norm", "mean_abs", "max_abs")}
 
     def get_config(self) -> dict[str, Any]:
-        """A config from which :meth:`from_config` builds the same model (weights apart)."""
+        """A config from which :meth:`from_config` builds the same model (without its weights)."""
         auxiliary = (self.auxiliary, self._auxiliary_loss)
         return {
             **super().get_config(),

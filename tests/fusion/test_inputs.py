@@ -72,7 +72,7 @@ def test_one_line_before_the_first_step(net, y, match: str, kind: str) -> None:
 
 def test_labels_are_not_found_under_another_key() -> None:
     with pytest.raises(
-        ConfigError, match='^y has the keys masks: give one-hot labels .* under the key "labels"'
+        ConfigError, match=r'^y has the keys masks: give one-hot labels .* under the key "labels"'
     ):
         compiled(network()).fit(X, {"masks": Y}, verbose=0)
 
