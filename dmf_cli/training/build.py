@@ -12,8 +12,8 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import Auxiliary, FusedModel
+from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
-from dmf_cli.fusion.terms import resolve_loss
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
