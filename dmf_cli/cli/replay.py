@@ -150,7 +150,7 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
 
     from dmf_cli import runtime
     from dmf_cli.config import compose
-    from dmf_cli.figures import style as look
+    from dmf_cli.figures import matplotlib_renderer
     from dmf_cli.files import told
     from dmf_cli.replay import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
@@ -167,11 +167,9 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found, weights)
-    with look.style():
-        losses = {term: found.losses[:, i] for i, term in enumerate(found.terms)}
-        figure = plots.weights(found.steps.tolist(), losses, weights)
-        look.name_it(figure, found.source.resolve().name)
-        look.save(folder / "weights.png", figure)
+    losses = dict(zip(found.terms, found.losses.T, strict=True))
+    figure = plots.weights(found.steps.tolist(), losses, weights)
+    matplotlib_renderer.write(folder, figure, found.source.resolve().name)
     Console().print(tables.render(found, weights))
 
 

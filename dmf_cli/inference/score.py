@@ -17,7 +17,7 @@ from dmf_cli.datasets.input.run_data import output_channels
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.errors import ConfigError
-from dmf_cli.figures import run_plots
+from dmf_cli.figures import examples
 from dmf_cli.inference import tables
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.inference.evaluation import Evaluation, evaluate
@@ -121,7 +121,7 @@ def score(
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
-    run_plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
+    examples.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 

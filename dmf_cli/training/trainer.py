@@ -261,12 +261,12 @@ class Session:
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
-        from dmf_cli.figures import run_plots
+        from dmf_cli.figures import run_figures
         from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
         result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
-        run_plots.plot_run(run)
+        run_figures.plot_run(run)
         return result
 
     def report(self, run: RunFolder) -> None:
