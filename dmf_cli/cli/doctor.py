@@ -20,7 +20,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 REQUIRED = (
     "tensorflow", "keras", "hydra-core", "omegaconf", "tensorflow-datasets", "importlib_resources",
     "requests", "rich", "numpy", "scipy", "surface-distance", "matplotlib", "pillow", "ImageHash", "pyyaml",
-    "bokeh", "jinja2",
+    "bokeh", "jinja2", "pydantic", "annotated-types",
 )  # fmt: skip
 OPTIONAL = ("jax", "torch")
 GIB = 2**30

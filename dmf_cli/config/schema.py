@@ -1,24 +1,32 @@
 """The fixed groups of a config as dataclasses: what each key may be.
 
-Defaults are in ``conf/``, not here: one place each. Groups whose keys depend on their option (``dataset``,
-``model``, ``weighting``, ``loss.terms.*``) have the comments of its YAML file as their schema, then the
-signature of its function, see :mod:`dmf_cli.config.checks`.
+Defaults are in ``conf/``, not here: one place each. The parameters of a loss, a strategy or a model are those
+of its function, see :mod:`dmf_cli.config.signatures`.
 """
 
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from dmf_cli.config.types import Pattern, Range
+from annotated_types import Interval
 
-Positive = Annotated[float, Range(above=0)]
-Rate = Annotated[float, Range(above=0, at_most=1000)]
-NotNegative = Annotated[float, Range(at_least=0)]
-Count = Annotated[int, Range(at_least=1)]
-Seed = Annotated[int, Range(at_least=0, below=2**32)]
-Share = Annotated[float, Range(at_least=0, at_most=1)]
-Part = Annotated[float, Range(above=0, below=1)]
-Fraction = Annotated[float, Range(at_least=0, below=1)]
-Device = Annotated[str, Pattern(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
+from dmf_cli.ranges import (
+    Count,
+    Device,
+    Fraction,
+    Glob,
+    NotNegative,
+    Part,
+    PathName,
+    Positive,
+    Regex,
+    Seed,
+    Share,
+    Template,
+    Text,
+    Whole,
+)
+
+Rate = Annotated[float, Interval(gt=0, le=1000)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Root:
     """Keys beside the groups."""
 
     seed: Seed
-    run_dir: str | None
-    output_root: str
+    run_dir: PathName | None
+    output_root: PathName
     report: bool
 
 
@@ -38,20 +46,20 @@ class Split:
     seed: Seed
     fractions: tuple[Part, Part, Part]
     stratify: bool
-    sizes: Annotated[int, Range(at_least=1, at_most=1000)]
+    sizes: Annotated[int, Interval(ge=1, le=1000)]
     leak_free: bool
-    similarity: Annotated[float, Range(at_least=0.5, at_most=1)] | None
-    folds: Annotated[int, Range(at_least=2)] | None
-    fold: Annotated[int, Range(at_least=0)]
-    file: str | None
+    similarity: Annotated[float, Interval(ge=0.5, le=1)] | None
+    folds: Annotated[int, Interval(ge=2)] | None
+    fold: Whole
+    file: PathName | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
     """``trainer``: the loop."""
 
-    epochs: Annotated[int, Range(at_least=1, at_most=1_000_000)] | Literal["auto"]
-    batch_size: Annotated[int, Range(at_least=1, at_most=65_536)]
+    epochs: Annotated[int, Interval(ge=1, le=1_000_000)] | Literal["auto"]
+    batch_size: Annotated[int, Interval(ge=1, le=65_536)]
     backend: Literal["tensorflow", "jax", "torch"]
     device: Device
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -60,9 +68,9 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
-    insight_every: Annotated[int, Range(at_least=0)]
+    insight_every: Whole
     cache: Literal["auto", "memory", "disk", "none"]
-    oversample: Annotated[float, Range(at_least=0, at_most=4)]
+    oversample: Annotated[float, Interval(ge=0, le=4)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +125,7 @@ class Cosine:
 class Plateau:
     """``schedule=plateau``: down whenever ``trainer.monitor`` has stopped improving."""
 
-    factor: Annotated[float, Range(above=0, below=1)]
+    factor: Part
     patience: Count
     min_lr: NotNegative
 
@@ -126,7 +134,7 @@ class Plateau:
 class Auxiliary:
     """``auxiliary``: a loss that helps the early steps and fades."""
 
-    name: str
+    name: Annotated[str, Text("none|TERM")]
     gamma0: NotNegative
     decay: NotNegative
     every: Count
@@ -137,7 +145,7 @@ class Auxiliary:
 class Metrics:
     """``metrics=default``: how predictions are scored."""
 
-    threshold: Annotated[float, Range(above=0, below=1)]
+    threshold: Part
     empty: Literal["nan", "zero", "one"]
 
 
@@ -148,7 +156,7 @@ class FullMetrics(Metrics):
     missed: Literal["diagonal", "nan"]
     tolerance: NotNegative
     tolerance_mm: NotNegative
-    bins: Annotated[int, Range(at_least=1, at_most=10_000)]
+    bins: Annotated[int, Interval(ge=1, le=10_000)]
     connectivity: Literal[1, 2]
     overlap: Fraction
 
@@ -170,7 +178,7 @@ class Affine:
     """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
 
     flip: Share
-    rotate: Annotated[float, Range(at_least=0, at_most=180)]
+    rotate: Annotated[float, Interval(ge=0, le=180)]
     scale: Fraction
     shift: Fraction
     gain: Fraction
@@ -181,7 +189,7 @@ class Affine:
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
-    workers: Annotated[int, Range(at_least=1, at_most=1024)]
+    workers: Annotated[int, Interval(ge=1, le=1024)]
     on_error: Literal["continue", "stop"]
     isolate: bool
     compare: bool | str | tuple[str, ...]
@@ -192,8 +200,8 @@ class Sweep:
 class Elastic(Affine):
     """``augment=elastic``: affine and bending."""
 
-    elastic: Annotated[float, Range(at_least=0, below=0.25)]
-    elastic_cells: Annotated[int, Range(at_least=1, at_most=32)]
+    elastic: Annotated[float, Interval(ge=0, lt=0.25)]
+    elastic_cells: Annotated[int, Interval(ge=1, le=32)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,8 +229,8 @@ class NoTracker:
 class TensorBoard:
     """``tracker=tensorboard``: event files."""
 
-    dir: str | None
-    every: Annotated[int, Range(at_least=0)]
+    dir: PathName | None
+    every: Whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,7 +239,107 @@ class MLflow:
 
     uri: str | None
     experiment: str
-    every: Annotated[int, Range(at_least=0)]
+    every: Whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Keys of every ``dataset``."""
+
+    name: str
+    kind: str
+    image_size: Count | tuple[Count, Count]
+    resize: Literal["stretch", "letterbox"]
+    normalize: Literal["unit", "minmax", "zscore"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Phantom(Dataset):
+    """``kind: phantom``: synthetic images."""
+
+    count: Annotated[int, Interval(ge=3, le=1_000_000)]
+    size: Annotated[int, Interval(ge=16, le=1024)]
+    seed: Seed
+    difficulty: Literal["easy", "medium", "hard"] | Share
+    task: Literal["lesion", "type"]
+    lesion_area: Annotated[float, Interval(ge=0.002, le=0.2)] | None
+    data_dir: PathName | None
+    channels: Literal[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled(Dataset):
+    """Datasets of image and mask files or records: what the values of a mask mean, and grey values."""
+
+    classes: list[str]
+    values: dict[Any, Any] | None
+    threshold: Annotated[int, Interval(ge=0, le=65_535)] | Literal["auto"]
+    ignore: int | str | list[Any] | None
+    channels: Literal[1, 3]
+    range: tuple[float, float] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder(Labelled):
+    """``kind: folder``: images with masks, paired by name."""
+
+    dir: PathName | None
+    images: Glob
+    exclude: Glob | None
+    masks: Template
+    parse: Regex | None
+    table: dict[str, Any] | None
+    strata: list[Any] | None
+    folders: Literal["auto", "strata", "patients", "none"]
+    missing_mask: Literal["error", "empty"]
+    size_mismatch: Literal["error", "skip"]
+    on_bad: Literal["error", "skip"]
+    spacing: tuple[Positive, Positive] | None
+    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)]
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnFolder(Folder):
+    """A folder of the user."""
+
+    dir: PathName
+
+
+@dataclasses.dataclass(frozen=True)
+class Published(Folder):
+    """A folder that ``dmf data prepare`` can get, or says where to get; ``dir: null`` is where it puts it."""
+
+    download: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tfds(Labelled):
+    """``kind: tfds``: records of tensorflow-datasets."""
+
+    builder: str | None
+    data_dir: PathName | None
+    image: str | None
+    mask: str | None
+    parts: Literal["own", "pool"] | dict[str, Any]
+    stratum: str | None
+    patient: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """``model``: keys beside the parameters of its function."""
+
+    name: str
+    head: Literal["softmax", "sigmoid"]
+    weights: PathName | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighting:
+    """``weighting``: keys beside the parameters of its class, or in place of them."""
+
+    name: str
+    warmup: Count | Literal["auto"]
 
 
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
@@ -256,3 +364,4 @@ NAMED: dict[str, dict[str, type]] = {
     "metrics": {"default": Metrics, "full": FullMetrics},
 }
 FREE = ("dataset", "model", "loss", "weighting")
+DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}
