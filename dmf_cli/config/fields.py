@@ -1,7 +1,6 @@
 """Key -> type of each group of a config: from its dataclass, or from the signature of its function."""
 
 import dataclasses
-import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,6 @@ from dmf_cli.config import paths, schema, signatures
 _SETTING = re.compile(r"^(kind|download):[ ]*(\w*)", re.MULTILINE)
 
 
-@functools.cache
 def of_class(kind: type) -> Mapping[str, Any]:
     """Of a dataclass of :mod:`dmf_cli.config.schema`."""
     return {field.name: field.type for field in dataclasses.fields(kind)}

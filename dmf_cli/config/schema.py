@@ -5,7 +5,7 @@ of its function, see :mod:`dmf_cli.config.signatures`.
 """
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval
 
@@ -27,6 +27,13 @@ from dmf_cli.ranges import (
 )
 
 Rate = Annotated[float, Interval(gt=0, le=1000)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a group that :data:`NAMED` lists, by its name."""
+
+    name: ClassVar[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +75,25 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
-    insight_every: Whole
-    cache: Literal["auto", "memory", "disk", "none"]
-    oversample: Annotated[float, Interval(ge=0, le=4)]
+    # Runs of the first commits have no such keys, and this is what they did.
+    insight_every: Whole = 0
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Adam:
-    """``optimizer=adam``."""
+class Optimizer(Option):
+    """``optimizer``: the class of Keras that has the same name, with the keys that all of them have."""
 
     learning_rate: Rate
     clipnorm: Positive | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam(Optimizer):
+    """``optimizer=adam``."""
+
+    name = "adam"
     beta_1: Fraction
     beta_2: Fraction
     epsilon: Positive
@@ -88,43 +103,48 @@ class Adam:
 class AdamW(Adam):
     """``optimizer=adamw``."""
 
+    name = "adamw"
     weight_decay: NotNegative
 
 
 @dataclasses.dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """``optimizer=sgd``."""
 
-    learning_rate: Rate
-    clipnorm: Positive | None
+    name = "sgd"
     momentum: Fraction
     nesterov: bool
 
 
 @dataclasses.dataclass(frozen=True)
-class Constant:
+class Constant(Option):
     """``schedule=constant``: the rate of the optimizer throughout."""
+
+    name = "constant"
 
 
 @dataclasses.dataclass(frozen=True)
-class Warmup:
+class Warmup(Option):
     """``schedule=warmup``: from 0 up to the rate of the optimizer, which then stays."""
 
+    name = "warmup"
     warmup: Share
 
 
 @dataclasses.dataclass(frozen=True)
-class Cosine:
+class Cosine(Option):
     """``schedule=cosine``: down along half a cosine, after an optional warm-up."""
 
+    name = "cosine"
     warmup: Share
     final: Share
 
 
 @dataclasses.dataclass(frozen=True)
-class Plateau:
+class Plateau(Option):
     """``schedule=plateau``: down whenever ``trainer.monitor`` has stopped improving."""
 
+    name = "plateau"
     factor: Part
     patience: Count
     min_lr: NotNegative
@@ -142,9 +162,10 @@ class Auxiliary:
 
 
 @dataclasses.dataclass(frozen=True)
-class Metrics:
+class Metrics(Option):
     """``metrics=default``: how predictions are scored."""
 
+    name = "default"
     threshold: Part
     empty: Literal["nan", "zero", "one"]
 
@@ -153,6 +174,7 @@ class Metrics:
 class FullMetrics(Metrics):
     """``metrics=full``: surface distances, calibration and detection as well."""
 
+    name = "full"
     missed: Literal["diagonal", "nan"]
     tolerance: NotNegative
     tolerance_mm: NotNegative
@@ -169,14 +191,17 @@ class Eval:
 
 
 @dataclasses.dataclass(frozen=True)
-class Augment:
+class Augment(Option):
     """``augment=none``: images as they are."""
+
+    name = "none"
 
 
 @dataclasses.dataclass(frozen=True)
-class Affine:
+class Affine(Option):
     """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
 
+    name = "affine"
     flip: Share
     rotate: Annotated[float, Interval(ge=0, le=180)]
     scale: Fraction
@@ -200,6 +225,7 @@ class Sweep:
 class Elastic(Affine):
     """``augment=elastic``: affine and bending."""
 
+    name = "elastic"
     elastic: Annotated[float, Interval(ge=0, lt=0.25)]
     elastic_cells: Annotated[int, Interval(ge=1, le=32)]
 
@@ -208,6 +234,7 @@ class Elastic(Affine):
 class Ultrasound(Affine):
     """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
 
+    name = "ultrasound"
     speckle: Fraction
     tgc: Fraction
     shadow: Share
@@ -219,24 +246,30 @@ class Ultrasound(Affine):
 class Strong(Ultrasound, Elastic):
     """``augment=strong``: all of it."""
 
+    name = "strong"
+
 
 @dataclasses.dataclass(frozen=True)
-class NoTracker:
+class NoTracker(Option):
     """``tracker=none``."""
 
+    name = "none"
+
 
 @dataclasses.dataclass(frozen=True)
-class TensorBoard:
+class TensorBoard(Option):
     """``tracker=tensorboard``: event files."""
 
+    name = "tensorboard"
     dir: PathName | None
     every: Whole
 
 
 @dataclasses.dataclass(frozen=True)
-class MLflow:
+class MLflow(Option):
     """``tracker=mlflow``: a run in an MLflow store."""
 
+    name = "mlflow"
     uri: str | None
     experiment: str
     every: Whole
@@ -350,18 +383,15 @@ PLAIN: dict[str, type] = {
     "eval": Eval,
     "sweep": Sweep,
 }
-NAMED: dict[str, dict[str, type]] = {
-    "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
-    "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
-    "augment": {
-        "none": Augment,
-        "affine": Affine,
-        "elastic": Elastic,
-        "ultrasound": Ultrasound,
-        "strong": Strong,
-    },
-    "tracker": {"none": NoTracker, "tensorboard": TensorBoard, "mlflow": MLflow},
-    "metrics": {"default": Metrics, "full": FullMetrics},
+NAMED: dict[str, dict[str, type[Option]]] = {
+    group: {kind.name: kind for kind in kinds}
+    for group, kinds in {
+        "optimizer": (Adam, AdamW, SGD),
+        "schedule": (Constant, Cosine, Warmup, Plateau),
+        "augment": (Augment, Affine, Elastic, Ultrasound, Strong),
+        "tracker": (NoTracker, TensorBoard, MLflow),
+        "metrics": (Metrics, FullMetrics),
+    }.items()
 }
 FREE = ("dataset", "model", "loss", "weighting")
 DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}
