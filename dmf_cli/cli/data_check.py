@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from dmf_cli.datasets.inspect.check import Report
 
 _ABOUT = """\
-Reads every image and mask of a dataset and tells all that is wrong: unreadable files, images without masks
+Reads every image and mask of a dataset and reports all that is wrong: unreadable files, images without masks
 and the reverse, masks of another size, unknown labels, empty masks, copies and near-duplicates, and what the
-split leaks, held against a plain random one. Exit code 1 if something makes results wrong.
+split leaks, compared with a plain random one. Exit code 1 if something makes results wrong.
 
 examples:
   dmf data check dataset=busi dataset.dir=PATH
@@ -52,7 +52,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
 
     dataset, split = config["dataset"], config["split"]
     if split["file"]:
-        read_split(split["file"])  # one that is not there is told before anything slow
+        read_split(split["file"])  # a missing file is reported before anything slow
     opened, spec = _opened(dataset), InputSpec.of(dataset)
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
@@ -74,7 +74,7 @@ def _check(config: Mapping[str, Any]) -> "Report":
 
 
 def _opened(dataset: Mapping[str, Any]) -> "Dataset":
-    """What stops a training is a finding here; what it leaves out is left out, as long as there is a rest."""
+    """What stops a training is a finding here; what it excludes is excluded, as long as something is left."""
     from dmf_cli.datasets import open_dataset
     from dmf_cli.errors import DatasetError
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
 Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
-areas. Files that cannot be read are listed and left out; in a folder, so are masks beside their images
+areas. Files that cannot be read are listed and skipped; in a folder, so are masks beside their images
 (X_mask.png, X_mask_1.png) and earlier results. An interruption keeps what is written.
 
 examples:
@@ -55,13 +55,13 @@ def run(arguments: Sequence[str]) -> int:
         "--max-pixels",
         type=int,
         metavar="N",
-        help="larger images are left out; default: that of the run (dataset.max_pixels)",
+        help="larger images are skipped; default: that of the run (dataset.max_pixels)",
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
-    from dmf_cli import config as configs
+    from dmf_cli.run_folder import stored_config
 
-    config = configs.load_run(options.run)
+    config = stored_config.load_run(options.run)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
     from dmf_cli.inference import find_files, predict_files
 
@@ -98,7 +98,7 @@ def _with_limit(decision: "Decision", max_pixels: int) -> "Decision":
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:
     """What the user should look at."""
     for line in outcome.skipped:
-        yield f"left out: {line}"
+        yield f"skipped: {line}"
     for line in outcome.unlike[:SHOWN]:
         yield f"unlike the images of the training: {line}"
     if len(outcome.unlike) > SHOWN:

@@ -46,7 +46,7 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
 
     Args:
         dataset: to be scored.
-        classes: those of the network, background first; None: nobody knows.
+        classes: those of the network, background first; None: unknown.
 
     Raises:
         ConfigError: as many classes, but others.

@@ -32,7 +32,7 @@ def check(kind: str, output: Path) -> None:
     """Whether ``output`` can be written in this format: asked before anything slow is imported.
 
     Raises:
-        UsageError: something is there already, the place cannot be written to, the suffix is that of
+        UsageError: something is there already, the place is read-only, the suffix is that of
             another format, or a package is missing.
     """
     for path in (output, note_path(output)):
@@ -192,7 +192,7 @@ def _write_onnx(network: Any, path: Path) -> None:
     except onnx.checker.ValidationError as error:  # tf2onnx only logs what it cannot convert
         reason = " ".join(str(error).split())[:150]
         raise RunError(
-            f"this network cannot be written as ONNX ({reason}): use --format savedmodel"
+            f"this network cannot be exported as ONNX ({reason}): use --format savedmodel"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """How an image file becomes the input of an exported network, and its output a mask, pixel by pixel.
 
 The words of `dmf predict` (:mod:`dmf_cli.datasets.sources.image_files`, :mod:`dmf_cli.datasets.input_spec`,
-:mod:`dmf_cli.inference.predictor`) for somebody who has neither; a test follows them and gets the same masks.
+:mod:`dmf_cli.inference.predictor`) for readers without dmf; a test follows them and gets the same masks.
 """
 
 from typing import Any

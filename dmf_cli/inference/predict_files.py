@@ -1,7 +1,7 @@
 """Masks for image files that belong to no dataset: what `dmf predict` does.
 
 Images are read, predicted and written a batch at a time, so memory does not grow with their number; a file
-that cannot be read is listed and left out.
+that cannot be read is listed and skipped.
 """
 
 import contextlib
@@ -164,7 +164,7 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
         try:
             height, width = image_size(job.file)
         except DatasetError:
-            height = width = 0  # told when it is read
+            height = width = 0  # reported when it is read
         if batch and (len(batch) == size or pixels + height * width > PIXELS):
             yield batch
             batch, pixels = [], 0

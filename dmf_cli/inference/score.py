@@ -17,7 +17,7 @@ from dmf_cli.datasets.input.run_data import output_channels
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.errors import ConfigError
-from dmf_cli.figures import run_plots
+from dmf_cli.figures import examples
 from dmf_cli.inference import tables
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.inference.evaluation import Evaluation, evaluate
@@ -26,7 +26,7 @@ from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.predictor import Decision, Predict
 from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full
-from dmf_cli.run_folder import cases, moved
+from dmf_cli.run_folder import cases, moved, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
 Config = Mapping[str, Any]
@@ -51,7 +51,8 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
 
     run = RunFolder.open(path)
     trained, config = (
-        configs.with_absolute_paths(one) for one in (configs.completed(configs.load_run(run.path)), config)
+        configs.with_absolute_paths(one)
+        for one in (configs.completed(stored_config.load_run(run.path)), config)
     )
     if config["dataset"] == trained["dataset"]:  # before anything slow is imported
         moved.check_place(run, config, "eval")
@@ -120,7 +121,7 @@ def score(
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
-    run_plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
+    examples.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 

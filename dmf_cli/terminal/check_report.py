@@ -71,7 +71,7 @@ def leaks(report: Report) -> Table:
     """Near-duplicates (and patients) in two parts, under the split of the config and under plain ones."""
     patients = report.dataset.groups is not None
     table = _table(
-        "split", "near-duplicates apart", *(["patients apart"] if patients else []), "test images that leak"
+        "split", "near-duplicates split", *(["patients split"] if patients else []), "test images that leak"
     )
     for name, found in report.leaks.items():
         share = f"{found['test_images']:g} ({_percent(found['test_share'])})"

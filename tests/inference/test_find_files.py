@@ -39,7 +39,7 @@ def test_what_training_reads_is_read_here_too(tmp_path):
 
 
 def test_the_documents_list_the_same_suffixes():
-    text = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/reference/datasets.md").read_text()
     listed = text.partition("whatever the case of their suffix")[2].partition("What begins with a dot")[0]
     assert tuple(re.findall(r"`(\.[a-z0-9]+)`", listed)) == SUFFIXES
 

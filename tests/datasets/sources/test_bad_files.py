@@ -109,7 +109,7 @@ def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
     save_split(tmp_path / "split.json", dataset, make_split(dataset))
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
-    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, left out"] == said
+    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, excluded"] == said
     config = {
         "dataset": {**CONFIG, **DATA, "kind": "folder", "dir": root, "on_bad": "skip"},
         "split": {
