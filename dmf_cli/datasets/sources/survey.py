@@ -117,8 +117,10 @@ def survey(
 
 
 def adopt(dataset: Dataset, found: Survey) -> None:
-    """``found`` is what is known of ``dataset``, which has changed."""
-    if key := _key(dataset):
+    """``found`` is what is known of ``dataset``, which has changed, unless the cache knows more."""
+    key = _key(dataset)
+    known, unknown = _recalled(dataset, key)
+    if key and (unknown or known.pairs is None):
         _known[dataset] = key, found
         keep(dataset, found)
 
