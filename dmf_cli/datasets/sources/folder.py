@@ -20,7 +20,7 @@ from dmf_cli.datasets.sources.folder_place import check_place, existing, images_
 from dmf_cli.datasets.sources.image_files import open_image
 from dmf_cli.datasets.sources.image_report import skipped
 from dmf_cli.datasets.sources.mask_reader import MaskReader
-from dmf_cli.datasets.sources.mask_values import Facts
+from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.datasets.sources.pair_reader import PairReader
 from dmf_cli.datasets.sources.pairing import Pair, find_pairs
 from dmf_cli.datasets.sources.patterns import Patterns
@@ -168,7 +168,7 @@ class FolderDataset(Dataset):
         """See :meth:`Dataset.examine`."""
         return self._reader.examine(self._pairs[index])
 
-    def settle(self, values: Sequence[Facts]) -> bool:
+    def settle(self, values: Sequence[MaskFacts]) -> bool:
         """See :meth:`Dataset.settle`."""
         return self.mask_reader.settle(sorted(values, key=lambda one: Path(one.name)))
 
@@ -214,7 +214,7 @@ class FolderDataset(Dataset):
             self._digests[file] = hashlib.sha256(file.read_bytes()).digest()
         return self._digests[file]
 
-    def _facts(self, number: int) -> Facts:
+    def _facts(self, number: int) -> MaskFacts:
         file = self._files[number]
         return self.mask_reader.facts(open_image(file, self._reading.max_pixels), str(file))
 

@@ -22,7 +22,7 @@ from dmf_cli.datasets.input_spec import Reading
 from dmf_cli.datasets.sources import label_coding
 from dmf_cli.datasets.sources.grey_depth import as_channels
 from dmf_cli.datasets.sources.mask_reader import MaskReader
-from dmf_cli.datasets.sources.mask_values import Facts
+from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.datasets.sources.tfds_features import as_image, as_pixels, as_text, is_image, picture_named
 from dmf_cli.datasets.sources.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
@@ -103,7 +103,7 @@ class TfdsDataset(Dataset):
 
     def examine(self, index: int) -> Examined:
         """See :meth:`Dataset.examine`; the record is decoded once for image and mask."""
-        values: tuple[Facts, ...] = ()
+        values: tuple[MaskFacts, ...] = ()
         try:
             image, mask = self._read(index)
             if self.mask_reader.binary:
@@ -113,7 +113,7 @@ class TfdsDataset(Dataset):
             return Examined(None, None, error, values)
         return Examined(sample.image, sample.label, None, values)
 
-    def settle(self, values: Sequence[Facts]) -> bool:
+    def settle(self, values: Sequence[MaskFacts]) -> bool:
         """See :meth:`Dataset.settle`."""
         return self.mask_reader.settle(values)
 
@@ -148,7 +148,7 @@ class TfdsDataset(Dataset):
         """See :meth:`Dataset.mask_remarks`."""
         return self.mask_reader.remarks()
 
-    def _facts(self, number: int) -> Facts:
+    def _facts(self, number: int) -> MaskFacts:
         """What the mask of an image holds, which itself is not decoded."""
         place, read = self._places[number], self._undecoded(frozenset({self._mask}))
         mask = np.asarray(read[place.split][place.position][self._mask])
