@@ -17,6 +17,7 @@ from dmf_cli.figures import palette
 from dmf_cli.figures import style as look
 from dmf_cli.figures.examples import class_lines, outline
 from dmf_cli.figures.gallery import small
+from dmf_cli.terminal.formats import percent
 
 PICTURED = 12  # pairs
 FIRST = 3  # findings of a kind that the table names
@@ -39,7 +40,7 @@ def strata(summary: dict[str, Any]) -> Table:
     table = _table("stratum", "images", "without lesion", "lesion, share of pixels (median, range)")
     for name, found in summary.get("strata", {}).items():
         lesion = found.get("lesion")
-        text = "-" if lesion is None else f"{_percent(lesion['median'])}, {_percents(lesion)}"
+        text = "-" if lesion is None else f"{percent(lesion['median'], how='.3g')}, {_percents(lesion)}"
         table.add_row(_escaped(name), str(found["images"]), str(found["without lesion"]), text)
     return table
 
@@ -51,7 +52,7 @@ def classes(summary: dict[str, Any]) -> Table:
     if "ignored" in summary:
         rows["(dataset.ignore; of all pixels)"] = summary["ignored"]
     for name, found in rows.items():
-        table.add_row(_escaped(name), str(found["images"]), _percent(found["pixels"]))
+        table.add_row(_escaped(name), str(found["images"]), percent(found["pixels"], how=".3g"))
     return table
 
 
@@ -74,7 +75,7 @@ def leaks(report: Report) -> Table:
         "split", "near-duplicates apart", *(["patients apart"] if patients else []), "test images that leak"
     )
     for name, found in report.leaks.items():
-        share = f"{found['test_images']:g} ({_percent(found['test_share'])})"
+        share = f"{found['test_images']:g} ({percent(found['test_share'], how='.3g')})"
         table.add_row(name, f"{found['pairs']:g}", *([f"{found['patients']:g}"] if patients else []), share)
     return table
 
@@ -123,11 +124,7 @@ def _table(*columns: str) -> Table:
 
 
 def _percents(spread: dict[str, float]) -> str:
-    return f"{_percent(spread['min'])} to {_percent(spread['max'])}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return " to ".join(percent(spread[end], how=".3g") for end in ("min", "max"))
 
 
 def _escaped(text: str) -> str:
