@@ -1,4 +1,4 @@
-"""Draw and tabulate how every weighting strategy reacts to four synthetic histories, for docs/strategies.md.
+"""How every weighting strategy reacts to four synthetic histories: figures and a table for docs/background/.
 
 Run: python scripts/plot_strategies.py            (a minute; writes docs/images/, prints the table)
 

@@ -17,7 +17,7 @@ STEP = 0.34  # between two lines of names, in inches
 
 
 def draw(comparison: Comparison) -> Figure | None:
-    """Mean ranks over images on one axis; a bar joins what Nemenyi's test does not tell apart.
+    """Mean ranks over images on one axis; a bar joins what Nemenyi's test does not distinguish.
 
     Blocks are the test images, repetitions averaged first: it speaks of these networks. None for
     one setting, or if fewer than two images count for all of them.
@@ -47,7 +47,7 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def critical_difference(settings: int, images: int) -> float:
-    """Nemenyi's: mean ranks that differ by less are not told apart at .05."""
+    """Nemenyi's: mean ranks that differ by less are not distinguished at .05."""
     q = float(stats.studentized_range.ppf(LEVEL, settings, np.inf)) / math.sqrt(2)
     return q * math.sqrt(settings * (settings + 1) / (6 * images))
 
@@ -91,5 +91,5 @@ def _title(images: int, friedman: float) -> str:
     tested = "" if math.isnan(friedman) else f"; Friedman's p = {friedman:.2g}"
     return (
         f"Mean rank over {images} test images (1 is best), repetitions averaged first{tested}\n"
-        "A bar joins settings that Nemenyi's test at .05 does not tell apart"
+        "A bar joins settings that Nemenyi's test at .05 does not distinguish"
     )

@@ -203,7 +203,7 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
     found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
     found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
-    found += [("Unusable, left out", _unusable(split.get("unusable")))]
+    found += [("Unusable, excluded", _unusable(split.get("unusable")))]
     found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")

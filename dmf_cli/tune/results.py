@@ -16,7 +16,7 @@ from dmf_cli.terminal.formats import duration, number
 from dmf_cli.terminal.run_view import LABELS
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 from dmf_cli.tune.space import WEIGHT
-from dmf_cli.tune.study import Plan
+from dmf_cli.tune.study import SearchPlan
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ SEEDS = 6  # the fewest with which one paired comparison can reach .05
 WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "interrupted"}
 
 
-def records(plan: Plan, study: Any) -> list[dict[str, Any]]:
+def records(plan: SearchPlan, study: Any) -> list[dict[str, Any]]:
     """One row a trial that was begun, best first, pruned and failed ones last."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
@@ -55,7 +55,7 @@ def records(plan: Plan, study: Any) -> list[dict[str, Any]]:
     return sorted(rows, key=order)
 
 
-def searched(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
+def searched(plan: SearchPlan, params: dict[str, Any]) -> dict[str, Any]:
     """The searched values for people: the weights of the loss as one expression."""
     found = {"loss": plan.space.expression(params)} if plan.space.coefficients else {}
     return found | {
@@ -63,7 +63,7 @@ def searched(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def command(plan: Plan, study: Any, seeds: int = SEEDS) -> str:
+def command(plan: SearchPlan, study: Any, seeds: int = SEEDS) -> str:
     """The command that trains the best trial's settings with new seeds, or nothing if there is none."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if not done:
@@ -76,7 +76,7 @@ def command(plan: Plan, study: Any, seeds: int = SEEDS) -> str:
     return f"dmf train -m {shlex.join(words)}"
 
 
-def write(plan: Plan, study: Any) -> None:
+def write(plan: SearchPlan, study: Any) -> None:
     """``trials.{csv,json,md}`` and ``search.png`` in the study's folder."""
     rows, train = records(plan, study), command(plan, study)
     content = {
@@ -97,7 +97,7 @@ def write(plan: Plan, study: Any) -> None:
         matplotlib_renderer.write(plan.folder, figure, plan.folder.name)
 
 
-def render(plan: Plan, study: Any) -> "Table":
+def render(plan: SearchPlan, study: Any) -> "Table":
     """The best trials for the terminal."""
     from rich import box
     from rich.table import Table
@@ -121,7 +121,7 @@ def render(plan: Plan, study: Any) -> "Table":
     return made
 
 
-def _title(plan: Plan, rows: list[dict[str, Any]]) -> str:
+def _title(plan: SearchPlan, rows: list[dict[str, Any]]) -> str:
     counts = {word: sum(row["state"] == word for row in rows) for word in WORDS.values()}
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     many = f"{len(rows)} trial{'s' * (len(rows) != 1)}"
@@ -140,7 +140,7 @@ def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _markdown(plan: Plan, rows: list[dict[str, Any]], train: str) -> str:
+def _markdown(plan: SearchPlan, rows: list[dict[str, Any]], train: str) -> str:
     keys = ["trial", plan.monitor, *searched(plan, {}), "epochs", "state"]
     lines = [f"# {markdown_text(_title(plan, rows))}", "", markdown_row(keys), "|--:" * len(keys) + "|"]
     for row in rows:
@@ -149,7 +149,7 @@ def _markdown(plan: Plan, rows: list[dict[str, Any]], train: str) -> str:
     return "\n".join([*lines, *(["", "Train the best:", "", f"    {train}"] if train else []), ""])
 
 
-def picture(plan: Plan, study: Any) -> Figure:
+def picture(plan: SearchPlan, study: Any) -> Figure:
     """The monitor over the trials, and over each searched value: where the good ones are."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     numbers, values = np.array([t.number for t in done]), np.array([t.value for t in done])
