@@ -102,8 +102,8 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
 def _write(output: Path, report: "Report") -> list[Path]:
     """``check.json`` and, where there are near-duplicates, ``pairs.png``."""
     from dmf_cli.datasets.inspect.check import as_json
+    from dmf_cli.figures.gallery import plot_pairs
     from dmf_cli.files import told, write_atomic
-    from dmf_cli.terminal.check_report import plot_pairs
 
     table, picture = output / "check.json", output / "pairs.png"
     with told(output):
