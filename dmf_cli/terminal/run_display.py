@@ -1,7 +1,7 @@
 """What a run shows while it goes on: a live panel in a terminal, plain lines elsewhere, or nothing.
 
 The trainer drives it with plain values; it knows nothing of Keras. Whatever happens to the terminal
-(narrow, without UTF-8, closed), the run goes on: it then goes on without a display.
+(narrow, without UTF-8, closed), the run continues, without a display.
 """
 
 import atexit
@@ -108,24 +108,20 @@ class Display:
         elif self.mode != "quiet":
             interrupts.write_line(text)
 
-    def finish(self, evaluation: Any, path: Path | str) -> None:
+    def finish(self, scores: Any, path: Path | str) -> None:
         """End the live part and show the results.
 
         Args:
-            evaluation: an ``Evaluation``, or anything that Rich can print.
+            scores: what Rich can print, or None.
             path: the run folder.
         """
         self.progress.phase = "done"
         self.stop()
         if self.mode == "quiet":
             return
-        if hasattr(evaluation, "summary"):
-            from dmf_cli.inference import tables
-
-            evaluation = tables.render(evaluation)
         self._say(Text())
-        if evaluation is not None:
-            self._say(evaluation)
+        if scores is not None:
+            self._say(scores)
         skipped = self.progress.rows[-1].get("skipped", 0) if self.progress.rows else 0
         if skipped:
             what = f"{skipped} of the training steps: a loss was NaN or infinite, so they made no update"
@@ -186,7 +182,7 @@ class SafeConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Rich would exit here, and take the training along."""
-        raise  # the BrokenPipeError under way, for the display to handle
+        raise  # the BrokenPipeError being handled, for the display to handle
 
 
 class _Clock:
@@ -194,7 +190,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.began: float | None = None  # of the epoch under way
+        self.began: float | None = None  # of the current epoch
         self.second_step: float | None = None  # the first step compiles: its time says nothing
 
     def step(self, step: int) -> None:

@@ -139,7 +139,7 @@ def test_a_server_that_is_gone_is_one_warning(begin, caplog):
     said = [r.getMessage() for r in caplog.records if r.name == "dmf" and r.levelno >= logging.WARNING]
     assert len(said) == 1
     assert said[0].startswith("tracker=mlflow: ")
-    assert said[0].endswith("the run goes on without it")
+    assert said[0].endswith("the run continues without it")
     assert "\n" not in said[0]
 
 
@@ -149,7 +149,7 @@ def test_whatever_a_tracker_raises_it_is_told_once(begin, caplog, tmp_path):
     tracking.epoch(row(1), steps(1))
     tracking.finish("failed")
     (said,) = [r.getMessage() for r in caplog.records if r.name == "dmf"]
-    assert "the run goes on without it" in said
+    assert "the run continues without it" in said
     assert "tracker" not in run.read_status()
 
 

@@ -1,6 +1,6 @@
 """What watches a run from outside: config, values of each epoch, weights, scores, tables.
 
-The run folder is complete without; so a tracker that fails is told once and left out from then on.
+The run folder is complete without; so a tracker that fails is reported once and not used from then on.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ class Tracker(Protocol):
     """One tracker; every method may raise whatever it likes."""
 
     def start(self) -> dict[str, str]:
-        """Begin, or go on with what is known from an earlier start; returns what a resume needs to know."""
+        """Begin, or resume with what is known from an earlier start; returns what a resume needs to know."""
 
     def epoch(self, row: Row, steps: Sequence[Row]) -> None:
         """The values of an epoch, and of its steps; all of it is on disk already."""
@@ -69,7 +69,7 @@ class Tracking:
             self.tracker = None
             why = (str(error).strip().splitlines() or ["no message"])[0][:300]
             log.warning(
-                "tracker=%s: %s: %s; the run goes on without it", self.name, type(error).__name__, why
+                "tracker=%s: %s: %s; the run continues without it", self.name, type(error).__name__, why
             )
 
 
@@ -91,7 +91,7 @@ def check(config: Config) -> None:
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is left out.
+    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is omitted.
 
     With several classes ``mean_dice`` (over classes) comes first, then ``foreground_dice`` (of their union).
     """

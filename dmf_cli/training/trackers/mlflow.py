@@ -20,7 +20,7 @@ FILES = ("config.yaml", "environment.json", "split.json", "epochs.csv", "train.l
 FOLDERS = ("metrics", "plots")
 LONGEST, BATCH = 500, 100  # characters of a parameter, and entities in a request, that every store takes
 ASIDE = ("epoch", "step")
-# Unless the user has set them. A server that is gone is told of soon, instead of after MLflow's minutes.
+# Unless the user has set them. A server that is gone is reported soon, instead of after MLflow's minutes.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
