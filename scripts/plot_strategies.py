@@ -1,4 +1,4 @@
-"""How every weighting strategy reacts to four synthetic histories: figures and a table for docs/reference/.
+"""How every weighting strategy reacts to four synthetic histories: figures and a table for docs/background/.
 
 Run: python scripts/plot_strategies.py            (a minute; writes docs/images/, prints the table)
 

@@ -1,4 +1,4 @@
-"""Fill the generated parts of docs/reference from what the program says of itself.
+"""Fill the generated parts of docs/ from what the program says of itself.
 
 Run: python scripts/reference.py           (half a minute; `make docs` does it too)
 
@@ -23,8 +23,23 @@ from dmf_cli.cli import main as dmf
 from dmf_cli.config.headers import read_header
 
 ROOT = Path(__file__).resolve().parent.parent
-CONF, PAGES = ROOT / "conf", ROOT / "docs" / "reference"
+CONF, DOCS, PACKAGE = ROOT / "conf", ROOT / "docs", ROOT / "dmf_cli"
 PART = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+KINDS = {
+    "tutorials": "Tutorials: learn by doing",
+    "howto": "How-to: reach a goal",
+    "reference": "Reference: look it up",
+    "background": "Background: understand why",
+}
+# Title -> module, and its public names; of a package those in its registry come on top.
+API = {
+    "Fused model": ("dmf_cli.fusion.model", ("fuse", "FusedModel")),
+    "Auxiliary loss": ("dmf_cli.fusion.auxiliary", ("Auxiliary",)),
+    "Losses": ("dmf_cli.losses", ("get", "check")),
+    "Weighting": ("dmf_cli.weighting", ("get", "replay", "Strategy")),
+    "Models": ("dmf_cli.models", ()),
+    "Metrics": ("dmf_cli.metrics", ()),
+}
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
 FEW = 4  # different defaults of one key that a reader wants to see
@@ -102,6 +117,41 @@ def tree() -> str:
     return f"```text\n{drawn}\n```\n\n{_table(('class', 'exit code', 'meaning'), rows)}"
 
 
+def api() -> str:
+    """What mkdocstrings shows of each module; one directive a module, for GitHub shows it as text."""
+    parts = []
+    for title, (module, names) in API.items():
+        folder = PACKAGE.joinpath(*module.split(".")[1:])
+        found = [name for name, *_ in listing.registry_rows(folder)] if folder.is_dir() else []
+        options = "show_root_heading: false\n      show_root_toc_entry: false"
+        options += f"\n      members: [{', '.join([*names, *found])}]"
+        parts.append(f"## {title}\n\n::: {module}\n    options:\n      {options}")
+    return "\n\n".join(parts)
+
+
+def pages() -> str:
+    """Every page of docs/ with the first sentence of its text."""
+    parts = []
+    for kind, title in KINDS.items():
+        lines = [f"- [{_title(file)}]({kind}/{file.name}): {_opening(file)}" for file in _pages(kind)]
+        parts.append(f"## {title}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _pages(kind: str) -> list[Path]:
+    return sorted((DOCS / kind).glob("*.md"))
+
+
+def _title(file: Path) -> str:
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def _opening(file: Path) -> str:
+    blocks = file.read_text(encoding="utf-8").split("\n\n")
+    text = next(" ".join(block.split()) for block in blocks if block[:1].isalnum() or block[:1] in '`[*"')
+    return re.split(r"(?<=\.)\s", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text))[0].rstrip(".:")
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "config": config,
@@ -113,6 +163,8 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "metrics": lambda: listed("metrics"),
     "augmentations": augmentations,
     "errors": tree,
+    "api": api,
+    "pages": pages,
 }
 
 
@@ -174,12 +226,12 @@ def _key_rows(group: str, options: Mapping[str, Mapping[str, Key]]) -> Iterator[
     for option, keys in options.items():
         for key in keys.values():
             if _group(key.key) == group and key.type:  # keys of a mapping that anything may be in have none
-                rows.setdefault((key.key, key.type[1:-1]), {})[option] = key
+                rows.setdefault((key.key, key.type[1:-1].replace("|", " or ")), {})[option] = key
     for (name, kind), found in sorted(rows.items()):
         everyone = list(found) if group == "loss" else list(options)
         default = _by_option({option: f"`{key.value}`" for option, key in found.items()}, everyone, FEW)
         meaning = _by_option({option: key.meaning for option, key in found.items()}, list(found), 2)
-        yield f"`{name}`", f"`{kind}`", "its own" if name == f"{group}.name" else default, meaning
+        yield f"`{name}`", f"`{kind}`", "that of the option" if name == f"{group}.name" else default, meaning
 
 
 def _by_option(values: Mapping[str, str], everyone: Sequence[str], few: int) -> str:
@@ -222,7 +274,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    for file in sorted(PAGES.glob("*.md")):
+    for file in sorted(DOCS.rglob("*.md")):
         page = file.read_text(encoding="utf-8")
         if (made := filled(page)) != page:
             file.write_text(made, encoding="utf-8")

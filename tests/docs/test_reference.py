@@ -10,7 +10,7 @@ from dmf_cli.cli.main import COMMANDS
 from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
-PAGES = {file.stem: file.read_text() for file in (ROOT / "docs/reference").glob("*.md")}
+PAGES = {file.stem: file.read_text() for file in (ROOT / "docs").rglob("*.md")}
 
 
 @pytest.fixture(scope="module")
