@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-from dmf_cli.config import paths
+from dmf_cli import conf_files
 from dmf_cli.config.headers import read_header
 from dmf_cli.run_folder.index import Index
 
@@ -111,7 +111,7 @@ def title(runs: Sequence[Path], name: str) -> str:
     """What the experiment's file says that it is, else its name."""
     words = shlex.split(_json(runs[0] / "environment.json")["command"])
     chosen = [word.partition("=")[2] for word in words if word.startswith("experiment=")]
-    file = paths.conf_dir() / "experiment" / f"{chosen[-1] if chosen else ''}.yaml"
+    file = conf_files.conf_dir() / "experiment" / f"{chosen[-1] if chosen else ''}.yaml"
     return read_header(file).title.rstrip(".") if file.is_file() else name
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import interrupts
-from dmf_cli.cli.main import report
 from dmf_cli.errors import DmfError
 from dmf_cli.jobs.claim import Claim
 from dmf_cli.run_folder import places
 from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, Row
+from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import Plan, distinct_settings, held, plan, single
-from dmf_cli.sweep.runner import Runner
+from dmf_cli.sweep.jobs import SweepPlan, distinct_settings, held, plan, single
+from dmf_cli.sweep.runner import SweepRunner
+from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
 
 
@@ -65,14 +65,14 @@ def note_sweep(overrides: Sequence[str]) -> None:
         print(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", file=sys.stderr)
 
 
-def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
+def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
     """Run what is to be run, here or through a launcher; whether it was interrupted."""
     settings = planned.settings
     if planned.launcher != "basic":
         from dmf_cli.sweep.launch import launch
 
         return launch(planned, board)
-    runner = Runner(
+    runner = SweepRunner(
         board,
         workers=settings["workers"],
         stop_on_error=settings["on_error"] == "stop",
@@ -115,7 +115,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     return 1 if failed else 0
 
 
-def _check_conclusion(planned: Plan) -> None:
+def _check_conclusion(planned: SweepPlan) -> None:
     """Report a comparison that cannot be made before hours are spent on its runs."""
     if planned.settings["compare"]:
         from dmf_cli.sweep import conclusion
@@ -123,7 +123,7 @@ def _check_conclusion(planned: Plan) -> None:
         conclusion.check(planned.settings, [job.config for job in planned.jobs])
 
 
-def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
+def _conclude(done: Sequence[JobRow], settings: Mapping[str, Any]) -> int:
     """The comparisons that the sweep ends with; 1 if there can be none."""
     from dmf_cli.comparison import tables
     from dmf_cli.sweep import conclusion
@@ -147,7 +147,7 @@ def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
     return 0
 
 
-def _hint(done: Sequence[Row]) -> None:
+def _hint(done: Sequence[JobRow]) -> None:
     """What to do next with the finished runs: all of them, and no others."""
     if len(done) < 2:
         return

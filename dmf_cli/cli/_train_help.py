@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import checks, composer, keys, paths
+from dmf_cli import conf_files
+from dmf_cli.config import checks, composer, keys
 from dmf_cli.config.headers import read_header
 from dmf_cli.terminal.wrapping import fit, width
 
@@ -39,7 +40,7 @@ options
   -c, --cfg job      print the config as YAML instead of training
   -cd, --config-dir  one more folder with config groups of your own
   --version          the version of dmf
-  Hydra's others: --resolve --package --config-name --config-path --info --hydra-help
+  Hydra's others: --resolve --package --config-name --config-path --info
 """
 _VALUE_WIDTH = 22
 
@@ -72,12 +73,12 @@ def _container(raw: Any) -> dict[str, Any]:
 def _groups(choices: Mapping[str, Any]) -> str:
     """One line a group: its options, and what the chosen one is."""
     lines = []
-    for group in paths.groups():
+    for group in conf_files.groups():
         chosen = choices.get(group)
-        file = paths.conf_dir() / group / f"{chosen}.yaml"
+        file = conf_files.conf_dir() / group / f"{chosen}.yaml"
         title = f"    {read_header(file).title}" if file.is_file() else ""
         more = ", or any sum of them" if group == "loss" else ""
-        options = ", ".join(paths.options(group)) + more
+        options = ", ".join(conf_files.options(group)) + more
         lines += textwrap.wrap(f"  {group:<11} {options}", width(), subsequent_indent=" " * 14)
         lines += [f"  {'':<11}{title}"] if title else []
     return "\n".join(lines)

@@ -157,11 +157,12 @@ def _changes(words: list[str]) -> list[str]:
 def _overrides(words: list[str], word: str) -> list[str]:
     if words in (["eval"], ["replay"]) and "=" not in word:
         return []  # the run folder
-    from dmf_cli.config import keys, paths
+    from dmf_cli import conf_files
+    from dmf_cli.config import keys
 
     given = dict(w.split("=", 1) for w in words if "=" in w)
     meanings = keys.meanings(
-        {**keys.default_choices(), **{g: v for g, v in given.items() if g in paths.groups()}}
+        {**keys.default_choices(), **{g: v for g, v in given.items() if g in conf_files.groups()}}
     )
     if words[0] == "eval":
         from dmf_cli.cli.eval import READ
@@ -185,22 +186,23 @@ def _overrides(words: list[str], word: str) -> list[str]:
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
     if words[0] == "train" and word.startswith("h"):
         return ["hydra/launcher="]
-    groups = [f"{group}=" for group in chosen.get(words[0], paths.groups())]
+    groups = [f"{group}=" for group in chosen.get(words[0], conf_files.groups())]
     return [*groups, *_next_part(word, meanings)]
 
 
 def _values(word: str, command: str, meanings: dict[str, str]) -> list[str]:
     """``GROUP=OPTION`` or ``KEY=CHOICE``; what stands before the last comma of a sweep stays."""
-    from dmf_cli.config import keys, paths
+    from dmf_cli import conf_files
+    from dmf_cli.config import keys
 
     key, _, value = word.partition("=")
     kept = value[: value.rfind(",") + 1]
     if key == "hydra/launcher":
-        return [f"{key}={launcher}" for launcher in ("basic", *paths.LAUNCHERS)]
+        return [f"{key}={launcher}" for launcher in ("basic", *conf_files.LAUNCHERS)]
     if key == "loss":
-        return [f"loss={candidate}" for candidate in _expressions(value, paths.terms())]
-    is_group = key in paths.groups() and not (command == "eval" and key == "split")
-    options = paths.options(key) if is_group else keys.choices_of(meanings.get(key, ""))
+        return [f"loss={candidate}" for candidate in _expressions(value, conf_files.terms())]
+    is_group = key in conf_files.groups() and not (command == "eval" and key == "split")
+    options = conf_files.options(key) if is_group else keys.choices_of(meanings.get(key, ""))
     return [f"{key}={kept}{option}" for option in options]
 
 

@@ -65,8 +65,9 @@ def evaluation_config(
         UsageError: not a run, an unknown split, a wrong override, or one that changes no score.
     """
     from dmf_cli import config as configs
+    from dmf_cli.run_folder import stored_config
 
-    config, rest, split = configs.completed(configs.load_run(run)), [], "test"
+    config, rest, split = configs.completed(stored_config.load_run(run)), [], "test"
     for override in overrides:
         key, _, value = override.partition("=")
         if value.lstrip().startswith("{"):
@@ -88,7 +89,7 @@ def evaluation_config(
     for override in rest:
         _check_known(override, config)
     changed = configs.override(config, rest)
-    other_data = changed["dataset"] != configs.load_run(run)["dataset"]
+    other_data = changed["dataset"] != stored_config.load_run(run)["dataset"]
     for key in (override.partition("=")[0] for override in rest):
         # The run's own images have the split that is saved with it.
         if key.startswith("split.") and not other_data:
@@ -98,7 +99,7 @@ def evaluation_config(
 
 def _check_known(override: str, config: dict[str, Any]) -> None:
     """An unknown key is compared with those of :data:`READ` alone; a known one must be one of them."""
-    from dmf_cli.config import paths
+    from dmf_cli import conf_files
     from dmf_cli.config.types import unknown_key
 
     key, equals, _ = override.partition("=")
@@ -109,7 +110,7 @@ def _check_known(override: str, config: dict[str, Any]) -> None:
     if top == "trainer" and dot and rest not in config["trainer"]:
         mine = [name.removeprefix("trainer.") for name in READ if name.startswith("trainer.")]
         raise unknown_key("trainer.", rest, mine)
-    if top not in config and top not in paths.groups():
+    if top not in config and top not in conf_files.groups():
         raise unknown_key("", key, ["split", "dataset", "metrics", *(name.rstrip(".") for name in READ)])
     raise _changes_nothing(key)
 

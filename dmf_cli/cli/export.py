@@ -37,11 +37,10 @@ def run(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(list(arguments))
     kind = _format(options.format, options.output)
-    from dmf_cli import config as configs
     from dmf_cli.inference import export
-    from dmf_cli.run_folder import index
+    from dmf_cli.run_folder import index, stored_config
 
-    config = configs.load_run(options.run)
+    config = stored_config.load_run(options.run)
     output = options.output or options.run / "export" / NAMES[kind]
     export.check(kind, output)
     note = export.export_run(options.run, config, kind, output)

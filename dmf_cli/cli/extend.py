@@ -29,13 +29,13 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--schedule", metavar="POLICY", help="continue or restart")
     options = parser.parse_intermixed_args(list(arguments))
-    from dmf_cli import config as configs
     from dmf_cli.config import moving
     from dmf_cli.errors import ConfigError, UnknownNameError
+    from dmf_cli.run_folder import stored_config
 
     if options.schedule not in (None, *moving.POLICIES):
         raise UnknownNameError("--schedule", options.schedule, moving.POLICIES)
-    stored = configs.load_run(options.run)
+    stored = stored_config.load_run(options.run)
     allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
     found = moving.changed(
         {**stored, "run_dir": None},

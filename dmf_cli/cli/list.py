@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dmf_cli import conf_files
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
-from dmf_cli.config import paths
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
 
@@ -76,7 +76,7 @@ def rows(kind: str, own: Path | None = None) -> list[Row]:
     """(name, one line, source) of each entry of ``kind``, with those in the folder ``own`` of the user's."""
     if kind == "metrics":
         return registry_rows(Path(__file__).parent.parent / "metrics")
-    folders = [paths.conf_dir(), *([own.expanduser()] if own else [])]
+    folders = [conf_files.conf_dir(), *([own.expanduser()] if own else [])]
     found = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
     files = [found[name] for name in sorted(found)]
     headers = [(file.stem, read_header(file)) for file in files]

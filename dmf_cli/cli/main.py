@@ -72,6 +72,7 @@ def _main(words: list[str]) -> int:
         return _interrupted(*stop.args)
     except Exception as error:
         from dmf_cli.errors import DmfError
+        from dmf_cli.terminal.failure import report
 
         if interrupts.asked() and not isinstance(error, DmfError):
             return _interrupted()  # what the signal raised came out of some C++ code as another error
@@ -81,25 +82,6 @@ def _main(words: list[str]) -> int:
 def _interrupted(*what: object) -> int:
     print(": ".join(["interrupted", *map(str, what)]), file=sys.stderr)
     return interrupts.exit_code()
-
-
-def report(error: Exception, prefix: str = "") -> int:
-    """Print ``error`` as one line on stderr and return its exit code; a traceback with ``DMF_DEBUG=1``."""
-    from dmf_cli.errors import DmfError, debugging
-
-    if debugging():
-        import traceback
-
-        traceback.print_exception(error)
-    text = " ".join(str(error).split())
-    if isinstance(error, DmfError):
-        print(f"error: {prefix}{text}", file=sys.stderr)
-        return error.exit_code
-    hint = "this is a defect of dmf: run it with DMF_DEBUG=1 and report the traceback"
-    print(
-        f"error: {prefix}unexpected {type(error).__name__}: {text or 'no message'}; {hint}", file=sys.stderr
-    )
-    return 1
 
 
 def help_text() -> str:

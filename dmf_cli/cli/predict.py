@@ -13,6 +13,7 @@ from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
     from dmf_cli.inference.predict_files import Outcome
+    from dmf_cli.inference.predictor import Decision
 
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
@@ -58,9 +59,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
-    from dmf_cli import config as configs
+    from dmf_cli.run_folder import stored_config
 
-    config = configs.load_run(options.run)
+    config = stored_config.load_run(options.run)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
     from dmf_cli.inference import find_files, predict_files
 
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.spacing:
         settings["spacing"] = options.spacing
     if options.max_pixels is not None:
-        settings["reading"] = dataclasses.replace(settings["reading"], max_pixels=options.max_pixels)
+        settings["decision"] = _with_limit(settings["decision"], options.max_pixels)
     start = time.monotonic()
     with progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
@@ -86,6 +87,12 @@ def run(arguments: Sequence[str]) -> int:
     if outcome.empty:
         print(f"{outcome.empty} of {done} masks are empty")
     return 0
+
+
+def _with_limit(decision: "Decision", max_pixels: int) -> "Decision":
+    """``decision``, with images of more pixels refused."""
+    reading = dataclasses.replace(decision.spec.reading, max_pixels=max_pixels)
+    return dataclasses.replace(decision, spec=dataclasses.replace(decision.spec, reading=reading))
 
 
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:

@@ -90,11 +90,11 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
 
 def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
     """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
-    from dmf_cli import config
+    from dmf_cli.run_folder import stored_config
     from dmf_cli.training import build
 
     rows = len(found.losses)
-    trained = config.load_run(found.source) if found.source.is_dir() else {}
+    trained = stored_config.load_run(found.source) if found.source.is_dir() else {}
     coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(found.terms, 1.0))
     loss = {"terms": found.terms, "coefficients": coefficients}
     known = {"steps_per_epoch": found.steps_per_epoch, "seed": trained.get("seed", 0)}
@@ -149,10 +149,11 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     from rich.console import Console
 
     from dmf_cli import runtime
-    from dmf_cli.config import compose, load_run
-    from dmf_cli.figures import style as look
+    from dmf_cli.config import compose
+    from dmf_cli.figures import matplotlib_renderer
     from dmf_cli.files import told
     from dmf_cli.replay import plots, tables
+    from dmf_cli.run_folder.stored_config import load_run
 
     trainer = (load_run(found.source) if found.source.is_dir() else compose())["trainer"]
     runtime.start({**trainer, "device": "cpu", "precision": "float32", "jit": False, "deterministic": False})
@@ -166,11 +167,9 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found, weights)
-    with look.style():
-        losses = {term: found.losses[:, i] for i, term in enumerate(found.terms)}
-        figure = plots.weights(found.steps.tolist(), losses, weights)
-        look.name_it(figure, found.source.resolve().name)
-        look.save(folder / "weights.png", figure)
+    losses = dict(zip(found.terms, found.losses.T, strict=True))
+    figure = plots.weights(found.steps.tolist(), losses, weights)
+    matplotlib_renderer.write(folder, figure, found.source.resolve().name)
     Console().print(tables.render(found, weights))
 
 

@@ -19,10 +19,12 @@ def run(arguments: Sequence[str]) -> int:
     parser = Parser(prog="dmf resume", description=_ABOUT)
     add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
-    from dmf_cli import config
     from dmf_cli.config import moving
+    from dmf_cli.run_folder import stored_config
 
-    stored = config.load_run(options.run)  # a wrong folder is reported before anything slow is imported
+    stored = stored_config.load_run(
+        options.run
+    )  # a wrong folder is reported before anything slow is imported
     otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
     used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
     from dmf_cli.training import trainer

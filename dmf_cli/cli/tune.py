@@ -12,8 +12,8 @@ from dmf_cli.cli._experiment import note_left_out
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
-    from dmf_cli.tune.runner import Running
-    from dmf_cli.tune.study import Plan
+    from dmf_cli.tune.runner import RunningTrial
+    from dmf_cli.tune.study import SearchPlan
 
 OFTEN = 10.0  # seconds between two lines about the epochs of a trial
 
@@ -59,15 +59,15 @@ def run(arguments: Sequence[str]) -> int:
         return search(plan, study)
 
 
-def search(plan: "Plan", study: Any, **options: Any) -> int:
+def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     """Run what is left of ``plan``, show and write what was found; returns the exit code."""
     from dmf_cli.terminal.run_display import make_console
     from dmf_cli.tune import results
-    from dmf_cli.tune.runner import Runner
+    from dmf_cli.tune.runner import SearchRunner
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
-    runner = Runner(plan, study, ended=_teller(plan, study), moved=_mover(plan, study), **options)
+    runner = SearchRunner(plan, study, on_end=_teller(plan, study), on_epoch=_mover(plan, study), **options)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
             runner.run()
@@ -92,12 +92,12 @@ def _state(study: Any) -> str:
     return f"{done} done before, " if done else ""
 
 
-def _teller(plan: "Plan", study: Any) -> Any:
+def _teller(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.terminal.run_view import LABELS, number
     from dmf_cli.tune.results import WORDS
 
-    def tell(one: "Running", state: str, value: float, message: str) -> None:
+    def tell(one: "RunningTrial", state: str, value: float, message: str) -> None:
         what = _values(plan, study, one)
         if state == "FAIL":
             print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
@@ -110,11 +110,11 @@ def _teller(plan: "Plan", study: Any) -> Any:
     return tell
 
 
-def _mover(plan: "Plan", study: Any) -> Any:
+def _mover(plan: "SearchPlan", study: Any) -> Any:
     """Says what a trial is at: when it begins, and then its epochs, but no line sooner than ``OFTEN``."""
     said: dict[int, float] = {}
 
-    def move(one: "Running") -> None:
+    def move(one: "RunningTrial") -> None:
         number, now = one.trial.number, time.monotonic()
         if number not in said:
             print(f"trial {number}: training, {_values(plan, study, one)}", flush=True)
@@ -127,7 +127,7 @@ def _mover(plan: "Plan", study: Any) -> Any:
     return move
 
 
-def _progress(plan: "Plan", one: "Running") -> str:
+def _progress(plan: "SearchPlan", one: "RunningTrial") -> str:
     """The epochs that a trial has finished, and its best figure so far."""
     from dmf_cli.run_folder import index
     from dmf_cli.terminal.run_view import LABELS, number
@@ -138,7 +138,7 @@ def _progress(plan: "Plan", one: "Running") -> str:
     return f"epoch {one.epoch}{of}{best if math.isfinite(one.best) else ''}"
 
 
-def _values(plan: "Plan", study: Any, one: "Running") -> str:
+def _values(plan: "SearchPlan", study: Any, one: "RunningTrial") -> str:
     """What a trial searches with, in words."""
     from dmf_cli.tune.results import searched
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from dmf_cli.comparison.compare import Comparison
 from dmf_cli.comparison.intervals import LEVEL
-from dmf_cli.figures import style
+from dmf_cli.figures import palette, style
 
 LONGEST = 42  # characters of a setting's name
 STEP = 0.34  # between two lines of names, in inches
@@ -81,7 +81,7 @@ def _name(axes: Axes, rank: float, name: str, i: int, settings: int, start: floa
     left = i < half
     y = start - STEP * (i if left else settings - 1 - i)
     x, side = (1 - reach, "right") if left else (settings + reach, "left")
-    axes.plot([rank, rank, x], [0, y, y], color=style.COLOURS[0], linewidth=1)
+    axes.plot([rank, rank, x], [0, y, y], color=palette.SERIES[0], linewidth=1)
     gap = -0.3 * reach if left else 0.3 * reach
     label = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
     axes.text(x + gap, y, label, ha=side, va="center", fontsize=8.5)

@@ -7,13 +7,13 @@ from typing import Any
 
 from dmf_cli.comparison.loading import FILE, FOLD, Run
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.run_folder import identity
+from dmf_cli.run_folder import config_hash
 
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
     "trainer.cache", "trainer.device", "trainer.insight_every",
-    *(f"dataset.{key}" for key in identity.PLACES),
+    *(f"dataset.{key}" for key in config_hash.PLACES),
 )  # fmt: skip
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union
 
-from dmf_cli.config import paths
+from dmf_cli import conf_files
 from dmf_cli.config.headers import key_comments
 from dmf_cli.config.types import Range
 
@@ -75,8 +75,8 @@ def of_option(group: str, option: str) -> Mapping[str, Any]:
     Keys that hold keys of their own may be anything.
     """
     found: dict[str, Any] = {}
-    for name in paths.lineage(group, option):
-        for key, comment in key_comments(paths.conf_dir() / group / f"{name}.yaml").items():
+    for name in conf_files.lineage(group, option):
+        for key, comment in key_comments(conf_files.conf_dir() / group / f"{name}.yaml").items():
             if "." not in key:
                 found[key] = annotation(comment) if comment else Any
     return MappingProxyType(found)

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dmf_cli import expression, lookup
-from dmf_cli.config import annotations, inputs, lengths, paths, schema
+from dmf_cli import conf_files, expression, lookup
+from dmf_cli.config import annotations, inputs, lengths, schema
 from dmf_cli.config.types import check_value, show, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -128,7 +128,7 @@ def _checked_loss(loss: Config) -> Config:
     terms, coefficients, text = loss.get("terms"), loss.get("coefficients"), str(loss.get("expression"))
     if not isinstance(terms, dict) or not isinstance(coefficients, dict) or not terms:
         raise ConfigError("the loss has no terms: write loss=cbdice+bce")
-    said = expression.parse(text, paths.terms()).terms
+    said = expression.parse(text, conf_files.terms()).terms
     if list(terms) != list(coefficients) or set(terms) != set(said):
         raise ConfigError(
             f"loss.expression says {text}, loss.terms has {', '.join(terms)} and loss.coefficients "
@@ -158,8 +158,8 @@ def _check_bending(augment: Config) -> None:
 
 
 def _check_term(name: str, params: Config, where: str) -> None:
-    if name not in paths.terms():
-        raise UnknownNameError("loss term", name, paths.terms())
+    if name not in conf_files.terms():
+        raise UnknownNameError("loss term", name, conf_files.terms())
     if not isinstance(params, dict):
         raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
     _check_keys(params, annotations.of_option("loss/term", name), where)
@@ -171,8 +171,10 @@ def _check_free(values: Config, group: str) -> None:
     The other files have the name of what they build on, so that theirs is none.
     """
     name = str(values.get("name"))
-    if name not in paths.options(group) or paths.lineage(group, name) != [name]:
-        functions = [option for option in paths.options(group) if paths.lineage(group, option) == [option]]
+    if name not in conf_files.options(group) or conf_files.lineage(group, name) != [name]:
+        functions = [
+            option for option in conf_files.options(group) if conf_files.lineage(group, option) == [option]
+        ]
         raise UnknownNameError(f"{group}.name", name, functions)
     _check_keys(values, annotations.of_option(group, name), group)
 
@@ -184,7 +186,7 @@ def _check_dataset(values: Config) -> None:
         inputs.check_classes(given["classes"])
     if "image_size" in given:
         inputs.as_size(given["image_size"])
-    name, kind, known = given.get("name"), given.get("kind"), paths.options("dataset")
+    name, kind, known = given.get("name"), given.get("kind"), conf_files.options("dataset")
     if not isinstance(kind, str) or kind not in KINDS:
         raise UnknownNameError("dataset.kind", str(kind), KINDS)
     for key in NEEDED:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import checks, paths, whole
-from dmf_cli.errors import ConfigError, RunFolderError
+from dmf_cli import conf_files
+from dmf_cli.config import checks
+from dmf_cli.errors import ConfigError
 
 Config = dict[str, Any]
 
@@ -75,37 +76,6 @@ def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides, config) from error
     return finish(changed, overrides)
-
-
-def load_run(path: Path | str) -> Config:
-    """The config of the run in the folder ``path``, as plain data: the one that it was started with.
-
-    Raises:
-        RunFolderError: ``path`` has no readable ``config.yaml``, or it was edited since.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    file = Path(path) / "config.yaml"
-    if not file.is_file():
-        from dmf_cli.run_folder import places
-
-        raise RunFolderError(places.why_not(Path(path)))
-    try:
-        text = file.read_text(encoding="utf-8")
-        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
-    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(loaded, dict) or not loaded:
-        raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
-    if missing := whole.lacks(text, loaded):  # type: ignore[arg-type]
-        raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
-    from dmf_cli.run_folder import identity
-
-    config = {str(key): value for key, value in loaded.items()}
-    identity.check_unedited(Path(path), config)
-    return config
 
 
 def completed(config: Mapping[str, Any]) -> Config:
@@ -188,7 +158,7 @@ def loaded(overrides: Sequence[str]) -> Iterator[tuple[Any, Any]]:
 
     words = [word for word in _as_hydra(overrides) if not _is_of_group(word)]
     with _hydra() as loader:
-        yield loader, loader.load_configuration(paths.ROOT_CONFIG, words, RunMode.MULTIRUN)
+        yield loader, loader.load_configuration(conf_files.ROOT_CONFIG, words, RunMode.MULTIRUN)
 
 
 def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -233,14 +203,14 @@ def _as_hydra(overrides: Sequence[str]) -> list[str]:
 def _is_of_group(word: str) -> bool:
     """Whether an override is of a key of a group, as ``weighting.warmup=2``."""
     group, dot, _ = word.lstrip("+~").partition("=")[0].partition(".")
-    return bool(dot) and group in paths.groups()
+    return bool(dot) and group in conf_files.groups()
 
 
 def _compose(overrides: Sequence[str], with_hydra: bool) -> Any:
     import hydra
 
     with _hydra():
-        return hydra.compose(paths.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
+        return hydra.compose(conf_files.ROOT_CONFIG, list(overrides), return_hydra_config=with_hydra)
 
 
 @contextlib.contextmanager
@@ -255,7 +225,7 @@ def _hydra() -> Iterator[Any]:
     outer = GlobalHydra.instance().hydra  # of the job that asks, if it runs under @hydra.main
     GlobalHydra.instance().clear()
     try:
-        with hydra.initialize_config_dir(str(paths.conf_dir()), version_base="1.3", job_name="train"):
+        with hydra.initialize_config_dir(str(conf_files.conf_dir()), version_base="1.3", job_name="train"):
             yield GlobalHydra.instance().config_loader()
     finally:
         GlobalHydra.instance().hydra = outer
@@ -265,7 +235,7 @@ def base(overrides: Sequence[str]) -> Any:
     """The config with the choices of groups only: the keys that could have been meant."""
     from dmf_cli.config import messages
 
-    known = paths.groups()
+    known = conf_files.groups()
     for kept in ([o for o in overrides if o.lstrip("+").partition("=")[0] in known], []):
         try:
             return _compose(kept, False)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dmf_cli import expression
-from dmf_cli.config import annotations, paths
+from dmf_cli import conf_files, expression
+from dmf_cli.config import annotations
 from dmf_cli.config.headers import key_comments
 from dmf_cli.errors import ConfigError
 
@@ -15,22 +15,25 @@ _DEFAULT = re.compile(r"^\s*- (?:override )?/?([\w/]+): ([^\s#]+)")
 
 def default_choices() -> dict[str, str]:
     """Group -> option, as the defaults list of the root config has them."""
-    text = (paths.conf_dir() / f"{paths.ROOT_CONFIG}.yaml").read_text(encoding="utf-8")
+    text = (conf_files.conf_dir() / f"{conf_files.ROOT_CONFIG}.yaml").read_text(encoding="utf-8")
     found = (_DEFAULT.match(line) for line in text.splitlines())
-    return {match[1]: match[2] for match in found if match and match[1] in paths.groups()}
+    return {match[1]: match[2] for match in found if match and match[1] in conf_files.groups()}
 
 
 def meanings(choices: Mapping[str, str]) -> dict[str, str]:
     """Dotted key -> "(type) meaning" of the config that these choices of options give."""
-    conf, found = paths.conf_dir(), key_comments(paths.conf_dir() / f"{paths.ROOT_CONFIG}.yaml")
+    conf, found = (
+        conf_files.conf_dir(),
+        key_comments(conf_files.conf_dir() / f"{conf_files.ROOT_CONFIG}.yaml"),
+    )
     found = {key: comment for key, comment in found.items() if key.partition(".")[0] != "hydra"}
     files = [
         (f"{group}.", conf / group / f"{name}.yaml")
         for group, option in choices.items()
         if group != "experiment"
-        for name in paths.lineage(group, option)
+        for name in conf_files.lineage(group, option)
     ]
-    helper = paths.lineage("auxiliary", choices.get("auxiliary", "none"))[0]
+    helper = conf_files.lineage("auxiliary", choices.get("auxiliary", "none"))[0]
     files += [("auxiliary.", conf / "auxiliary" / "none.yaml"), ("auxiliary.params.", _term(helper))]
     for term in _terms(choices.get("loss", "")):
         files.append((f"loss.terms.{term}.", _term(term)))
@@ -49,13 +52,13 @@ def of_options() -> Mapping[str, tuple[str, ...]]:
     """
     found: dict[str, list[str]] = {}
     files = [
-        (f"{group}.", f"{group}={option}", paths.conf_dir() / group / f"{name}.yaml")
-        for group in paths.groups()
+        (f"{group}.", f"{group}={option}", conf_files.conf_dir() / group / f"{name}.yaml")
+        for group in conf_files.groups()
         if group != "experiment"
-        for option in paths.options(group)
-        for name in paths.lineage(group, option)
+        for option in conf_files.options(group)
+        for name in conf_files.lineage(group, option)
     ]
-    files += [("loss.terms.TERM.", f"loss={term}", _term(term)) for term in paths.terms()]
+    files += [("loss.terms.TERM.", f"loss={term}", _term(term)) for term in conf_files.terms()]
     for prefix, choice, file in files:
         for key in key_comments(file) if file.is_file() else ():
             brings = found.setdefault(f"{prefix}{key}", [])
@@ -73,11 +76,11 @@ def choices_of(comment: str) -> list[str]:
 
 
 def _term(name: str) -> Path:
-    return paths.conf_dir() / "loss" / "term" / f"{name}.yaml"
+    return conf_files.conf_dir() / "loss" / "term" / f"{name}.yaml"
 
 
 def _terms(text: str) -> tuple[str, ...]:
     try:
-        return expression.parse(text, paths.terms()).terms
+        return expression.parse(text, conf_files.terms()).terms
     except ConfigError:
         return ()

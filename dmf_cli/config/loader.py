@@ -13,7 +13,7 @@ from hydra._internal import hydra as hydra_main
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from dmf_cli.config import paths
+from dmf_cli import conf_files
 from dmf_cli.errors import ConfigError
 
 EXPERIMENT = "experiment"
@@ -62,13 +62,13 @@ def as_hydra(word: str) -> str:
     key, equals, value = word.lstrip("+").partition("=")
     if key in OURS and equals:
         raise ConfigError(f"{word}: run folders are made by dmf and not by Hydra; write {OURS[key]}={value}")
-    return f"{key}={value}" if equals and word.startswith("+") and key in paths.groups() else word
+    return f"{key}={value}" if equals and word.startswith("+") and key in conf_files.groups() else word
 
 
 def typed_groups(words: Sequence[str]) -> list[str]:
     """The groups of ``GROUP=OPTION`` among ``words``, without experiments."""
     keys = [word.partition("=")[0] for word in words if "=" in word]
-    return [group for group in paths.groups() if group in keys and group != EXPERIMENT]
+    return [group for group in conf_files.groups() if group in keys and group != EXPERIMENT]
 
 
 def _leave_out(body: DictConfig, groups: frozenset[str]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dmf_cli.config import keys, paths
+from dmf_cli import conf_files
+from dmf_cli.config import keys
 
 MOST = 4  # keys that a message names
 
@@ -42,7 +43,7 @@ def _ending(known: Iterable[str], name: str) -> list[str]:
 def _is_choice(key: str) -> bool:
     """``model.name`` and the like, which model=NAME chooses; datasets alone may be called as one likes."""
     group, _, rest = key.partition(".")
-    return rest == "name" and group != "dataset" and group in paths.groups()
+    return rest == "name" and group != "dataset" and group in conf_files.groups()
 
 
 def joined(choices: Sequence[str]) -> str:

@@ -16,8 +16,8 @@ from hydra.errors import (
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
-from dmf_cli import expression, hints
-from dmf_cli.config import keys, meant, paths, schema
+from dmf_cli import conf_files, expression, hints
+from dmf_cli.config import keys, meant, schema
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError, suggest
 
@@ -93,6 +93,11 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     if unknown and not unknown[1].startswith("hydra."):
         return _elsewhere(unknown[1], overrides, config) or no_such_key(unknown[1], config)
     where = getattr(error, "full_key", None) or "a value"
+    if "HydraConfig was not set" in text:
+        instead = "use keys of the config, ${now:%H-%M-%S} or ${oc.env:NAME}"
+        return ConfigError(
+            f"{where} refers to ${{hydra:...}}, which only Hydra's own sweepers know: {instead}"
+        )
     unset = re.search(r"Environment variable '([^']+)' not found", text)
     if unset:
         return ConfigError(
@@ -118,7 +123,7 @@ def _elsewhere(key: str, overrides: Sequence[str], config: Any) -> ConfigError |
     group = key.partition(".")[0]
     if group not in (*schema.NAMED, *schema.FREE) or group == "loss":
         return None
-    having = [option for option in paths.options(group) if key in keys.meanings({group: option})]
+    having = [option for option in conf_files.options(group) if key in keys.meanings({group: option})]
     if not having:
         return None
     typed = [word.lstrip("+") for word in overrides if word.lstrip("+").startswith(f"{group}=")]
@@ -138,7 +143,7 @@ def no_such_key(key: str, config: Any) -> ConfigError:
         if part not in list(parent.keys()):
             break
         prefix, parent = f"{prefix}{part}.", parent[part]
-    if prefix in ("loss.terms.", "loss.coefficients.") and part in paths.terms():
+    if prefix in ("loss.terms.", "loss.coefficients.") and part in conf_files.terms():
         known = "+".join(str(name) for name in parent)
         return ConfigError(
             f"unknown key {key!r}: loss={known} has no {part!r}; add it, as loss={known}+{part}"
@@ -149,7 +154,9 @@ def no_such_key(key: str, config: Any) -> ConfigError:
     whole = [] if prefix else meant.whole_keys(key, SPOKEN.get(key.lower().replace("-", "_")), config)
     if whole:
         return ConfigError(f"unknown key {key!r}: did you mean {' or '.join(whole)}?")
-    return unknown_key(prefix, rest, [*(str(name) for name in parent), *([] if prefix else paths.groups())])
+    return unknown_key(
+        prefix, rest, [*(str(name) for name in parent), *([] if prefix else conf_files.groups())]
+    )
 
 
 def _missing_option(error: MissingConfigException) -> ConfigError:
@@ -159,10 +166,10 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
     if path.startswith("loss/"):
         group, name = "loss", path.removeprefix("loss/")  # dice:1/3 has a slash too
         try:
-            expression.parse(name, paths.terms())
+            expression.parse(name, conf_files.terms())
         except ConfigError as wrong:
             return wrong
-    plugin = paths.LAUNCHERS.get(name) if group == "hydra/launcher" else None
+    plugin = conf_files.LAUNCHERS.get(name) if group == "hydra/launcher" else None
     if plugin:
         return ConfigError(f"hydra/launcher={name} is not installed: {hints.install(plugin)}")
     if group and error.options is not None:
@@ -174,7 +181,7 @@ def _malformed(override: str) -> ConfigError:
     """An argument that is not KEY=VALUE, or a value that Hydra's grammar cannot read."""
     key, equals, value = override.partition("=")
     if not equals:
-        groups = [group for group in reversed(paths.groups()) if key in paths.options(group)]
+        groups = [group for group in reversed(conf_files.groups()) if key in conf_files.options(group)]
         hint = f"did you mean {groups[0]}={key}?" if groups else f"write {key}=VALUE"
         return ConfigError(f"{override!r} is not KEY=VALUE: {hint}")
     if _stray_comma(value):
@@ -185,7 +192,7 @@ def _malformed(override: str) -> ConfigError:
         )
     if key == "loss":
         try:
-            expression.parse(value, paths.terms())
+            expression.parse(value, conf_files.terms())
         except ConfigError as wrong:
             return wrong
     for left, right in ("()", "[]", "{}"):
@@ -212,8 +219,8 @@ def _no_option(overrides: Sequence[str]) -> ConfigError:
     """A group that got a number, null or something else that names no file."""
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key in paths.groups() and value not in paths.options(key):
-            return ConfigError(f"{override}: {key} is a group; {suggest(value, paths.options(key))}")
+        if key in conf_files.groups() and value not in conf_files.options(key):
+            return ConfigError(f"{override}: {key} is a group; {suggest(value, conf_files.options(key))}")
     return ConfigError("a config group got a value that is not the name of an option: write GROUP=NAME")
 
 

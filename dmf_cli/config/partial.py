@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import composer, loader, paths
+from dmf_cli import conf_files
+from dmf_cli.config import composer, loader
 from dmf_cli.config.types import unknown_key
 
 Words = tuple[str, ...]
@@ -66,7 +67,7 @@ def _key(word: str) -> str:
 def _choice(key: str, job: Sequence[str]) -> Words:
     """The words of ``job`` that decide which keys the group of ``key`` has; none if it is no group's."""
     group = key.partition(".")[0]
-    if group not in paths.groups():
+    if group not in conf_files.groups():
         return ()
     words = [loader.as_hydra(word) for word in job]
     return tuple(word for word in words if _key(word) in (group, loader.EXPERIMENT))

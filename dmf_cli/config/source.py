@@ -14,8 +14,8 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from dmf_cli import expression
-from dmf_cli.config import loader, paths
+from dmf_cli import conf_files, expression
+from dmf_cli.config import loader
 from dmf_cli.errors import ConfigError
 
 
@@ -54,7 +54,7 @@ class ExpressionSource(ConfigSource):
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Single terms only: sums are endless, and ``glob(*)`` would run whatever is listed here."""
         wanted = results_filter in (None, ObjectType.CONFIG)
-        return paths.terms() if wanted and self.is_group(config_path) else []
+        return conf_files.terms() if wanted and self.is_group(config_path) else []
 
 
 class ExpressionSearchPath(SearchPathPlugin):
@@ -75,7 +75,7 @@ def register() -> None:
 def _defaults(config_path: str) -> dict[str, Any] | None:
     """The config at ``config_path``, or None if it is not ours."""
     group, _, name = config_path.partition("/")
-    known = paths.terms()
+    known = conf_files.terms()
     if group == "auxiliary" and name in known:
         return {"defaults": ["none", f"/loss/term/{name}@params", "_self_"], "name": name}
     if group != "loss":

@@ -25,7 +25,7 @@ def main() -> int:
     interrupts.install(defers=True)
     # Until now they waited: `Process` starts this one with them blocked.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
-    from dmf_cli.cli.main import report
+    from dmf_cli.terminal.failure import report
 
     try:
         task = json.loads(sys.stdin.buffer.readline())
@@ -48,11 +48,11 @@ def run(config: dict[str, Any], resume: str | Path | None) -> Path:
 
     if not resume:
         return trainer.train(config)
-    from dmf_cli import config as configs
     from dmf_cli.config import moving
+    from dmf_cli.run_folder import stored_config
 
     # Images may have been moved since it broke off: the sweep knows where they are now.
-    return trainer.resume(resume, moving.moved(configs.load_run(resume), config))
+    return trainer.resume(resume, moving.moved(stored_config.load_run(resume), config))
 
 
 def _end_with_parent() -> None:

@@ -30,7 +30,7 @@ def lovasz(
         pool: pixels of each sample are sorted, or those of the whole batch.
         background: keep channel 0 in the mean (a lone sigmoid channel is always kept).
         class_weights: one number a channel for a weighted mean over classes.
-        absent: a class without a pixel is left out of the mean (``"zero"``), as in the paper, or counts
+        absent: a class without a pixel is excluded from the mean (``"zero"``), as in the paper, or counts
             with its largest error. A lone channel always counts.
 
     Returns:

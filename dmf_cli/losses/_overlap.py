@@ -35,7 +35,7 @@ def dice(
         squared: p^2 and g^2 in the denominator, as in V-Net; the form for soft labels, for which p = g
             is not the minimum of the other.
         class_weights: one number a channel, the background first, for a weighted mean over classes.
-        absent: a class without a pixel is scored like any other (``"count"``) or left out of the mean
+        absent: a class without a pixel is scored like any other (``"count"``) or excluded from the mean
             (``"zero"``), of its sample or of the batch.
 
     Returns:

@@ -73,5 +73,5 @@ def _mean_of_largest(rows: Tensor, fraction: float) -> Tensor:
     above, tie = ops.cast(rows > threshold, "float32"), ops.cast(rows == threshold, "float32")
     count = ops.cast(count, "float32")
     part = (count - total(above, (1,))) / total(tie, (1,))
-    # Products instead of a selection: a NaN is not larger than anything and would be left out.
+    # Products instead of a selection: a NaN is not larger than anything and would be ignored.
     return (total(above * rows, (1,)) + part * total(tie * rows, (1,))) / count

@@ -25,7 +25,7 @@ def attention_unet(
 
     The ``unet`` of this package with an additive attention gate on each skip: the features from below
     decide, at their own coarse grid, how much of each place of the skip passes, a factor in (0, 1).
-    The paper is 3-D and adds deep supervision; both are left out.
+    The paper is 3-D and adds deep supervision; both are omitted.
 
     Args:
         input_shape: (height, width, channels); any size.

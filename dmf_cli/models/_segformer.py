@@ -31,7 +31,7 @@ def segformer(
     self-attention over coarser keys and a feed-forward part with a 3x3 depthwise convolution, which
     stands in for position codes. Decoder: each stage to ``decoder`` channels, enlarged, joined, logits
     at stride 4 enlarged bilinearly. MiT-B0 of the paper has 32, 64, 160, 256 channels and a decoder of
-    256; stochastic depth is left out.
+    256; stochastic depth is omitted.
 
     Args:
         input_shape: (height, width, channels); any size.

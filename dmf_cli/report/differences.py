@@ -25,11 +25,12 @@ def differences(config: Mapping[str, Any]) -> list[Difference] | None:
 
     None if the defaults of this version cannot be composed for the options of this run.
     """
-    from dmf_cli.config import composer, keys, paths
+    from dmf_cli import conf_files
+    from dmf_cli.config import composer, keys
 
     chosen = _choices(config)
     known = {
-        group: option for group, option in chosen.items() if _exists(group, option, paths.options(group))
+        group: option for group, option in chosen.items() if _exists(group, option, conf_files.options(group))
     }
     try:
         raw = composer.compose_raw([f"{group}={option}" for group, option in known.items()])

@@ -4,7 +4,6 @@ The id is in the status of every run, so that a sweep that is started again know
 """
 
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +11,11 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
-from dmf_cli.errors import RunFolderError
-from dmf_cli.run_folder import headline
+from dmf_cli.hashes import digest
+from dmf_cli.run_folder import headline, weights
+from dmf_cli.run_folder.config_hash import ASIDE, PLACES, frozen, without_null
 
 Config = Mapping[str, Any]
-# Top-level keys that say where a run is, and what is made of its results.
-ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
-# Places of the same images: a dataset is known by its content, or by what it is generated from.
-PLACES = ("dir", "data_dir", "download")
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {
     "size_mismatch": "error",
@@ -30,7 +26,6 @@ AS_BEFORE = {
 }
 # Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
 ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
-LENGTH = 16
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:
@@ -51,49 +46,15 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
-    weights = config.get("model", {}).get("weights")
-    if weights:
-        settings["model"] = {**config["model"], "weights": _weights_content(weights)}
+    source = config.get("model", {}).get("weights")
+    if source:
+        settings["model"] = {**config["model"], "weights": weights.content(source)}
     settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
     content = ""
     if has_folder(config):
-        content = dataset.fingerprint() if dataset else _fingerprint(_frozen(config["dataset"]))
-    text = json.dumps([_without_null(settings), content, __version__], sort_keys=True)
-    return _hash(text)
-
-
-def group_hashes(config: Config) -> dict[str, str]:
-    """A hash of each group of a stored config, without places: ``status.json`` says what the run was."""
-    found = {}
-    for key, value in config.items():
-        if key not in ASIDE:
-            hidden = {"dataset": PLACES, "split": ("file",)}.get(key, ())
-            kept = (
-                {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
-            )
-            found[key] = _hash(_frozen(_without_null(kept)))[:8]
-    return found
-
-
-def check_unedited(path: Path, config: Config) -> None:
-    """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
-
-    Runs of earlier versions, which have no hashes of their config, pass.
-
-    Raises:
-        RunFolderError: it was edited.
-    """
-    from dmf_cli.run_folder import index
-
-    said, now = index.read(Path(path)).status.get("config"), group_hashes(config)
-    if not isinstance(said, Mapping):
-        return
-    edited = sorted(key for key in {*said, *now} if said.get(key) != now.get(key))
-    if edited:
-        raise RunFolderError(
-            f"{path}/config.yaml was edited: {', '.join(edited)} {'is' if len(edited) == 1 else 'are'} not "
-            "what the run was started with; undo that, or start another run with dmf train"
-        )
+        content = dataset.fingerprint() if dataset else _fingerprint(frozen(config["dataset"]))
+    text = json.dumps([without_null(settings), content, __version__], sort_keys=True)
+    return digest(text)
 
 
 def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,12 +95,6 @@ def _fingerprint(dataset: str) -> str:
     return datasets.open_dataset(json.loads(dataset)).fingerprint()
 
 
-def _weights_content(source: str) -> str:
-    from dmf_cli.training import initial_weights
-
-    return initial_weights.content(source)
-
-
 def _split_content(file: str | None) -> str | None:
     """A saved split is known by what it says, not by where it is."""
     if not file:
@@ -147,22 +102,5 @@ def _split_content(file: str | None) -> str | None:
     from dmf_cli.datasets.splits.division import read_split
 
     path = Path(file).expanduser()
-    read_split(path)  # an error in it is reported as it is everywhere
-    return _hash(path.read_text(encoding="utf-8"))
-
-
-def _frozen(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
-
-
-def _without_null(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _without_null(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_without_null(item) for item in value]
-    # 1e-3 and 0.001 are one float, 1 and 1.0 are one number.
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+    read_split(path)  # reports what is wrong with it, as everywhere
+    return digest(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.accents import plain
 from dmf_cli.datasets.splits.division import PARTS, read_split
 from dmf_cli.errors import DatasetError
-from dmf_cli.run_folder import identity
+from dmf_cli.run_folder import config_hash
 from dmf_cli.run_folder.folder import RunFolder
 
 Config = Mapping[str, Any]
@@ -63,5 +63,5 @@ def at_new_places(run: RunFolder, trained: Config, config: Config, dataset: Data
     if not dataset.synthetic and (known is None or known != dataset.fingerprint()):
         return trained
     own, other = trained["dataset"], config["dataset"]
-    new = {key: other[key] for key in identity.PLACES if key in own and key in other}
+    new = {key: other[key] for key in config_hash.PLACES if key in own and key in other}
     return {**trained, "dataset": {**own, **new}}

@@ -108,24 +108,20 @@ class Display:
         elif self.mode != "quiet":
             interrupts.write_line(text)
 
-    def finish(self, evaluation: Any, path: Path | str) -> None:
+    def finish(self, scores: Any, path: Path | str) -> None:
         """End the live part and show the results.
 
         Args:
-            evaluation: an ``Evaluation``, or anything that Rich can print.
+            scores: what Rich can print, or None.
             path: the run folder.
         """
         self.progress.phase = "done"
         self.stop()
         if self.mode == "quiet":
             return
-        if hasattr(evaluation, "summary"):
-            from dmf_cli.inference import tables
-
-            evaluation = tables.render(evaluation)
         self._say(Text())
-        if evaluation is not None:
-            self._say(evaluation)
+        if scores is not None:
+            self._say(scores)
         skipped = self.progress.rows[-1].get("skipped", 0) if self.progress.rows else 0
         if skipped:
             what = f"{skipped} of the training steps: a loss was NaN or infinite, so they made no update"

@@ -12,8 +12,8 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import Auxiliary, FusedModel
+from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
-from dmf_cli.fusion.terms import resolve_loss
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
@@ -184,7 +184,7 @@ def auxiliary(config: Config) -> Auxiliary | None:
 
 def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
-    kinds = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+    kinds = {name.lower(): name for name in dir(keras.optimizers)}
     params = _without(config, "name", "learning_rate")
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")

@@ -1,47 +1,21 @@
 """``dmf extend``: a new run that begins where another one ended, and names it."""
 
 import dataclasses
-import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
-from dmf_cli.run_folder import identity, index, moved, places
+from dmf_cli.hashes import digest
+from dmf_cli.run_folder import config_hash, identity, index, moved, places, stored_config
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.training.origin import Origin
 from dmf_cli.training.trainer import Session, slug
 
-Policy = Literal["continue", "restart"]
 STILL = ("constant", "plateau")  # schedules that no length of the run is part of
-
-
-@dataclasses.dataclass(frozen=True)
-class Origin:
-    """Where a run begins that extends another one; in its ``status.json`` as ``parent``.
-
-    Args:
-        path: of the parent.
-        id: of the parent.
-        epoch: after which it begins.
-        epochs: that the parent was meant to have.
-        schedule: ``continue``: the schedule is that of one run of the new length, from where it stands after
-            ``epoch``; ``restart``: a new one over the epochs that are added.
-    """
-
-    path: str
-    id: str
-    epoch: int
-    epochs: int
-    schedule: Policy
-
-    @staticmethod
-    def of(status: Mapping[str, Any]) -> "Origin | None":
-        """That of a run, from its status."""
-        found = status.get("parent")
-        return Origin(**found) if isinstance(found, Mapping) else None
 
 
 def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None = None) -> Path:
@@ -50,7 +24,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
     Args:
         parent: a run that is not at work.
         config: the parent's, with a greater ``trainer.epochs``, and with the places of the new run.
-        schedule: see :class:`Origin`; may be None where it makes no difference.
+        schedule: see :class:`~dmf_cli.training.origin.Origin`; may be None where it makes no difference.
 
     Raises:
         ConfigError: no more epochs than the parent has, or a schedule that needs to be said.
@@ -65,7 +39,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
     used = configs.with_absolute_paths(config)
     policy = ["--schedule", schedule] if schedule else []
     moved.check_place(begun, used, "extend", f"trainer.epochs={used['trainer']['epochs']}", *policy)
-    moved.check_split(begun, configs.load_run(begun.path), used)
+    moved.check_split(begun, stored_config.load_run(begun.path), used)
     # A run of its own: whatever the status of the parent says of its auto values is decided by now.
     session = Session(used, split_file=begun.split_file, origin=origin)
     from dmf_cli.training import checkpoint
@@ -77,7 +51,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
         run.write_status(
             "running",
             id=run_id(config, session.data.dataset, origin),
-            config=identity.group_hashes(session.config),
+            config=config_hash.group_hashes(session.config),
             auto=[],
             parent=dataclasses.asdict(origin),
         )
@@ -93,7 +67,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
 def run_id(config: Mapping[str, Any], dataset: Any, origin: Origin) -> str:
     """The id of an extended run: that of the same config in one go is another."""
     text = f"{identity.run_id(config, dataset)} {origin.id} {origin.epoch} {origin.schedule}"
-    return hashlib.sha256(text.encode()).hexdigest()[: identity.LENGTH]
+    return digest(text)
 
 
 def going_on(note: dict[str, Any]) -> dict[str, Any]:

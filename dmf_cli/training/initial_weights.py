@@ -1,47 +1,16 @@
 """``model.weights``: a network begins with the weights of another run, as far as its layers are the same."""
 
 import difflib
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import config as configs
-from dmf_cli.errors import ConfigError, RunFolderError
-from dmf_cli.run_folder import places
-from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.errors import ConfigError
+from dmf_cli.run_folder import weights
 
 log = logging.getLogger("dmf")
 NAMED = 4  # layers that do not fit, in the line about them; the log has all
-
-
-def weights_file(source: str | Path) -> Path:
-    """The network's file: of a run its best one, or a ``.keras`` file itself.
-
-    Raises:
-        ConfigError: there is none, or the run's config was edited.
-    """
-    path = Path(source).expanduser()
-    if path.is_file() and path.suffix == ".keras":
-        return path
-    if not places.is_run(path):
-        raise ConfigError(
-            f"model.weights={source}: give a run folder or a .keras file; {places.why_not(path)}"
-        )
-    try:
-        configs.load_run(path)  # edited, it says nothing of where the weights come from
-    except RunFolderError as error:
-        raise ConfigError(f"model.weights={source}: {error}") from None
-    best = RunFolder(path).best_model
-    if not best.is_file():
-        raise ConfigError(f"model.weights={source}: the run has no network yet ({best} is missing)")
-    return best
-
-
-def content(source: str | Path) -> str:
-    """A hash of the weights: a run that starts from them is known by what they are, not by where."""
-    return hashlib.sha256(weights_file(source).read_bytes()).hexdigest()[:16]
 
 
 def start_from(network: Any, source: str | Path) -> str:
@@ -56,7 +25,7 @@ def start_from(network: Any, source: str | Path) -> str:
     """
     from dmf_cli.inference.score import load_network
 
-    file = weights_file(source)
+    file = weights.weights_file(source)
     theirs, ours = _weighted(load_network(file)), _weighted(network)
     fitting = _matches(theirs, ours)
     if not fitting:

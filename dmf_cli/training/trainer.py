@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.errors import ConfigError, DmfError, RunError
-from dmf_cli.run_folder import identity, moved, places
+from dmf_cli.inference import tables
+from dmf_cli.run_folder import config_hash, identity, moved, places, stored_config, weights
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import class_column
@@ -22,7 +23,7 @@ from dmf_cli.terminal.run_display import Display
 from dmf_cli.training import initial_weights, trackers
 
 if TYPE_CHECKING:
-    from dmf_cli.training.extend import Origin
+    from dmf_cli.training.origin import Origin
 
 log = logging.getLogger("dmf")
 Config = Mapping[str, Any]
@@ -39,7 +40,7 @@ def train(config: Config) -> Path:
         places.check_free(Path(config["run_dir"]))
     trackers.check(config)
     if config["model"].get("weights"):
-        initial_weights.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
+        weights.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
     try:
@@ -47,7 +48,7 @@ def train(config: Config) -> Path:
         run.write_status(
             "running",
             id=identity.run_id(config, session.data.dataset),
-            config=identity.group_hashes(session.config),
+            config=config_hash.group_hashes(session.config),
             auto=session.auto,
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
@@ -72,7 +73,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
         UsageError: the run is complete, its config was edited, or images or split are not the same.
     """
     run = RunFolder.open(path)
-    status, stored = run.read_status(), configs.load_run(run.path)
+    status, stored = run.read_status(), stored_config.load_run(run.path)
     if status.get("state") == "completed":
         raise ConfigError(
             f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on "
@@ -81,9 +82,9 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     used = configs.with_absolute_paths(config or stored)
     moved.check_place(run, used, "resume")
     moved.check_split(run, stored, used)
-    from dmf_cli.training import extend
+    from dmf_cli.training.origin import Origin
 
-    session = Session(used, split_file=run.split_file, origin=extend.Origin.of(status), resumed=True)
+    session = Session(used, split_file=run.split_file, origin=Origin.of(status), resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
@@ -172,7 +173,7 @@ class Session:
                 log.info("completed")
                 self.report(run)
                 tracking.finish("completed", trackers.scores(result.summary))
-                display.finish(result, run.path)
+                display.finish(tables.render(result), run.path)
             except KeyboardInterrupt:
                 display.stop()
                 what = _interrupted(run)
@@ -260,12 +261,12 @@ class Session:
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
-        from dmf_cli.figures import run_plots
+        from dmf_cli.figures import run_figures
         from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
         result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
-        run_plots.plot_run(run)
+        run_figures.plot_run(run)
         return result
 
     def report(self, run: RunFolder) -> None:

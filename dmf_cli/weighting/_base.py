@@ -14,7 +14,7 @@ from dmf_cli.weighting._checks import integer, number
 Tensor = Any
 State = dict[str, Tensor]
 
-EPSILON = 1e-8  # losses are held to this and above where a formula divides by them or takes their logarithm
+EPSILON = 1e-8  # losses are clamped to at least this where a formula divides by them or takes their logarithm
 
 
 def softmax(x: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ class famo(Strategy):  # noqa: N801 - the class name is the name users write
     A loss that fell less (relative to its size) gets a larger z. The gradient for xi is that of
     sum_i z_i d_i, d_i = log L_i(before) - log L_i(after the step). The original computes the losses of the
     same batch again after the step; here the losses of the next batch stand in for them, which costs
-    nothing and is noisier. Losses are held to 1e-8 and above; one that reaches 0 takes nearly all the weight
-    (``ceiling`` prevents it).
+    nothing and is noisier. Losses are clamped to at least 1e-8; one that reaches 0 takes nearly all the
+    weight (``ceiling`` prevents it).
 
     Args:
         learning_rate: > 0, of Adam on xi.

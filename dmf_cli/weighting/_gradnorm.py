@@ -14,7 +14,7 @@ class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
     """Learns w: descends sum_i |G_i - mean(G) r_i^alpha|, G_i = w_i |grad L_i|, with the target held fixed.
 
     r_i = (L_i / L_i(0)) / mean_j(L_j / L_j(0)). A loss with small gradients or little progress gets more
-    weight. After each step w is held to 1e-3 and above and scaled to the sum N. The gradients are those at
+    weight. After each step w is clamped to at least 1e-3 and scaled to the sum N. The gradients are those at
     the logits (the paper: at the last shared layer's weights), whose norms have another scale: a step
     is taken relative to the mean norm. The moved w weighs the same step.
 

@@ -17,7 +17,7 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
 
     g_ref is mean|grad L_ref| (``mean``: NVIDIA Modulus), or, with ``max``, the largest |grad L_ref| over
     mean|w_i grad L_i| (the paper, with alpha .9). Gradients at the logits. A term whose gradient is 0 keeps
-    its weight, and so do all while that of the reference is 0; ratios are held to 1e6 and below.
+    its weight, and so do all while that of the reference is 0; ratios are clamped to at most 1e6.
 
     Args:
         alpha: in (0, 1]: part of the new ratio at each row that is due (``every``).

@@ -53,7 +53,7 @@ def symlog_difference(a: Tensor, b: Tensor) -> Tensor:
     For values of one sign it is +-log1p((large - small) / (1 + small)) of their sizes: late in training
     the losses of a window differ in their last digits only, and subtracting two rounded logarithms would
     leave noise. The smaller size is the divisor: the quotient of the larger one rounds to -1, whose
-    log1p is infinite. For opposite signs it is +-log((1 + |a|) (1 + |b|)), held to what float32 holds.
+    log1p is infinite. For opposite signs it is +-log((1 + |a|) (1 + |b|)), clamped to the range of float32.
     """
     size_a, size_b = ops.abs(a), ops.abs(b)
     small = ops.minimum(size_a, size_b)

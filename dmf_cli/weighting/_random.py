@@ -11,7 +11,7 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
     """w = softmax(x), x ~ N(0, 1) for each term, drawn anew every ``every`` steps (RLW).
 
     The draw is a function of the seed and the number of finite rows, so that it is repeated on every
-    backend and goes on where it stopped.
+    backend and continues where it stopped.
 
     Args:
         seed: >= 0; None is 0 (``dmf train`` fills in the seed of the run).

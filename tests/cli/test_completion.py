@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
+from dmf_cli import conf_files
 from dmf_cli.cli import completion
 from dmf_cli.cli.data import actions
 from dmf_cli.cli.main import COMMANDS, main
-from dmf_cli.config import paths
 
-TERMS = sorted(paths.terms())
+TERMS = sorted(conf_files.terms())
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,13 @@ TERMS = sorted(paths.terms())
         ("dmf train weig", ["weighting.", "weighting="]),
         (
             "dmf train weighting=v",
-            [f"weighting={name}" for name in paths.options("weighting") if name[0] == "v"],
+            [f"weighting={name}" for name in conf_files.options("weighting") if name[0] == "v"],
         ),
         ("dmf train -m weighting=var,m", ["weighting=var,mad", "weighting=var,mad_reference"]),
-        ("dmf train auxiliary=cb", [f"auxiliary={n}" for n in paths.options("auxiliary") if n[:2] == "cb"]),
+        (
+            "dmf train auxiliary=cb",
+            [f"auxiliary={n}" for n in conf_files.options("auxiliary") if n[:2] == "cb"],
+        ),
         ("dmf train trainer.ep", ["trainer.epochs="]),
         ("dmf train trainer.backend=t", ["trainer.backend=tensorflow", "trainer.backend=torch"]),
         ("dmf train trainer.jit=", ["trainer.jit=auto", "trainer.jit=false", "trainer.jit=true"]),
@@ -48,7 +51,7 @@ TERMS = sorted(paths.terms())
         ("dmf replay RUN weig", ["weighting.", "weighting="]),
         (
             "dmf replay RUN weighting=mad,va",
-            [f"weighting=mad,{name}" for name in paths.options("weighting") if name[:2] == "va"],
+            [f"weighting=mad,{name}" for name in conf_files.options("weighting") if name[:2] == "va"],
         ),
         ("dmf replay RUN weighting=var,dwa weighting.te", ["weighting.temperature="]),
         ("dmf replay RUN trainer.", []),

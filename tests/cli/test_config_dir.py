@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli import conf_files
 from dmf_cli import config as configs
 from dmf_cli.cli import eval as evaluation
 from dmf_cli.cli.main import main
 from dmf_cli.cli.train import parse
-from dmf_cli.config import paths
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def own(tmp_path):
         for folder, pixels in (("images", rng.integers(0, 255, (24, 24), np.uint8)), ("masks", mask)):
             (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / "data" / folder / f"{chr(97 + i)}.png")
-    text = (paths.conf_dir() / "dataset/folder.yaml").read_text()
+    text = (conf_files.conf_dir() / "dataset/folder.yaml").read_text()
     text = text.replace("name: folder", "name: mine").replace("dir: ???", f"dir: {tmp_path / 'data'}")
     text = text.replace(text.splitlines()[0], "# Mine: eight images of my own.")
     (tmp_path / "configs/dataset").mkdir(parents=True)
@@ -75,7 +75,7 @@ def test_tune_searches_on_it(own, tmp_path, monkeypatch):
 def test_replay_takes_a_strategy_of_it(own):
     from dmf_cli.cli.replay import weighting_configs
 
-    text = (paths.conf_dir() / "weighting/var.yaml").read_text().replace("window: 150", "window: 40")
+    text = (conf_files.conf_dir() / "weighting/var.yaml").read_text().replace("window: 150", "window: 40")
     (own / "weighting").mkdir()
     (own / "weighting/short.yaml").write_text(text)
     found = weighting_configs(

@@ -7,6 +7,7 @@ from dmf_cli import config as configs
 from dmf_cli.cli.eval import evaluation_config
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError
+from dmf_cli.run_folder import stored_config
 
 
 @pytest.fixture
@@ -19,11 +20,11 @@ def run(tmp_path):
 def test_without_overrides_it_is_the_test_split_of_the_run(run):
     config, split = evaluation_config(run, [])
     assert split == "test"
-    assert config == configs.load_run(run)
+    assert config == stored_config.load_run(run)
 
 
 def test_a_run_of_a_version_with_fewer_options(run):
-    whole = configs.load_run(run)
+    whole = stored_config.load_run(run)
     old = {key: value for key, value in whole.items() if key not in ("report", "tracker", "sweep")}
     old["split"] = {key: whole["split"][key] for key in ("seed", "fractions", "stratify", "file")}
     old["split"]["seed"] = 7
@@ -107,15 +108,13 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     score, tables = types.ModuleType("score"), types.ModuleType("tables")
     score.evaluate_run = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
     tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
-    import dmf_cli.results
+    import dmf_cli.inference
 
-    import dmf_cli.training
-
-    for package, name, stub in ((dmf_cli.training, "score", score), (dmf_cli.results, "tables", tables)):
-        monkeypatch.setitem(sys.modules, f"{package.__name__}.{name}", stub)
-        monkeypatch.setattr(package, name, stub, raising=False)
+    for name, stub in (("score", score), ("tables", tables)):
+        monkeypatch.setitem(sys.modules, f"dmf_cli.inference.{name}", stub)
+        monkeypatch.setattr(dmf_cli.inference, name, stub, raising=False)
     assert main(["eval", str(run), "split=val"]) == 0
-    assert asked == [(run, configs.load_run(run), "val")]
+    assert asked == [(run, stored_config.load_run(run), "val")]
     out = capsys.readouterr().out
     assert "THE TABLE" in out
     assert f"written to {run}/metrics/val_threshold=0.3_*" in out

@@ -4,11 +4,10 @@ import sys
 
 import pytest
 
-from dmf_cli import config
+from dmf_cli import conf_files, config
 from dmf_cli.cli import _model_costs
 from dmf_cli.cli import list as listing
 from dmf_cli.cli.main import main
-from dmf_cli.config import paths
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +29,8 @@ def test_every_entry_has_a_name_a_line_and_a_source(capsys, kind):
 
 
 def test_names_are_those_of_the_config(capsys):
-    assert [row[0] for row in listing.rows("losses")] == paths.terms()
-    assert [row[0] for row in listing.rows("weightings")] == paths.options("weighting")
+    assert [row[0] for row in listing.rows("losses")] == conf_files.terms()
+    assert [row[0] for row in listing.rows("weightings")] == conf_files.options("weighting")
 
 
 def test_experiments_say_how_long_they_take(capsys):
@@ -97,7 +96,7 @@ def test_a_cost_is_counted_and_measured(monkeypatch):
     assert unit == "ms"
 
 
-@pytest.mark.parametrize("name", paths.options("model"))
+@pytest.mark.parametrize("name", conf_files.options("model"))
 def test_every_option_is_built_with_its_own_parameters(monkeypatch, name):
     """Also one that builds on another, whose YAML file has neither its name nor most of its keys."""
     from dmf_cli import models

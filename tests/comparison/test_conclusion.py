@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
+from dmf_cli.run_folder import stored_config
 from dmf_cli.sweep import conclusion
 from dmf_cli.sweep.conclusion import Question, questions
 
@@ -25,7 +25,7 @@ def asked(compare, apart=None):
 
 
 def runs_of(folders):
-    return [(folder, configs.load_run(folder)) for folder in folders]
+    return [(folder, stored_config.load_run(folder)) for folder in folders]
 
 
 def test_one_comparison_is_written_beside_the_runs(sweep):

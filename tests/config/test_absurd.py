@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from dmf_cli import config
-from dmf_cli.config import checks, composer, lengths, paths
+from dmf_cli import conf_files, config
+from dmf_cli.config import checks, composer, lengths
 from dmf_cli.datasets import KINDS
 from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
@@ -35,9 +35,9 @@ def refused(values):
 
 def options():
     """Each option of each group; sums of losses are of single terms."""
-    for group in paths.groups():
+    for group in conf_files.groups():
         if group != "experiment":
-            yield from ((group, option) for option in paths.options(group))
+            yield from ((group, option) for option in conf_files.options(group))
 
 
 @pytest.mark.parametrize(("group", "option"), list(options()))

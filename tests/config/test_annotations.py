@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 import pytest
 from omegaconf import OmegaConf
 
-from dmf_cli.config import annotations, paths
+from dmf_cli import conf_files
+from dmf_cli.config import annotations
 from dmf_cli.config.headers import key_comments
 from dmf_cli.config.types import Range, fits
 
-CONF = paths.conf_dir()
+CONF = conf_files.conf_dir()
 FILES = sorted(CONF.rglob("*.yaml"))
 Count = Annotated[int, Range(at_least=1)]
 

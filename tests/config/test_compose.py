@@ -7,6 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from dmf_cli import config
 from dmf_cli.config import composer
 from dmf_cli.errors import ConfigError, RunFolderError
+from dmf_cli.run_folder import stored_config
 
 
 def test_the_default_experiment():
@@ -69,7 +70,7 @@ def test_the_word_nan_stays_a_word(written):
 def test_yaml_text_reads_back_to_the_same_values(tmp_path):
     before = config.compose(["loss=dice:0.7+bce", "auxiliary=iou", "dataset.image_size=[64,96]"])
     (tmp_path / "config.yaml").write_text(config.to_yaml(before))
-    after = config.load_run(tmp_path)
+    after = stored_config.load_run(tmp_path)
     assert after == before
     assert config.validate(after) == before
 
@@ -93,7 +94,7 @@ def test_a_folder_that_is_no_run(tmp_path, text):
     if text is not None:
         (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(RunFolderError) as caught:
-        config.load_run(tmp_path)
+        stored_config.load_run(tmp_path)
     assert "\n" not in str(caught.value)
 
 

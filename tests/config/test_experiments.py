@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dmf_cli import config
+from dmf_cli import conf_files, config
 from dmf_cli.cli.main import main
-from dmf_cli.config import composer, paths
+from dmf_cli.config import composer
 from dmf_cli.config.headers import read_header
 from dmf_cli.sweep import conclusion
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDER = paths.conf_dir() / "experiment"
+FOLDER = conf_files.conf_dir() / "experiment"
 STUDIES = sorted(file.stem for file in FOLDER.glob("*.yaml") if "\nhydra:" in file.read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^(reproduce-[a-z-]+):.*?; (.*)\n\t\$\(call sweep,(\w+)\)$", MAKEFILE, re.MULTILINE)

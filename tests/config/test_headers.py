@@ -43,11 +43,12 @@ def test_key_comments_have_dotted_names(tmp_path):
 
 
 def test_default_choices_are_those_of_hydra():
-    from dmf_cli.config import composer, paths
+    from dmf_cli import conf_files
+    from dmf_cli.config import composer
 
     choices = composer.compose_raw([], hydra=True).hydra.runtime.choices
     found = keys.default_choices()
-    assert {group: choices[group] for group in paths.groups() if choices[group] is not None} == {
+    assert {group: choices[group] for group in conf_files.groups() if choices[group] is not None} == {
         group: option for group, option in found.items() if option != "null"
     }
 

@@ -4,8 +4,8 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError
 
-from dmf_cli import config
-from dmf_cli.config import composer, paths, source
+from dmf_cli import conf_files, config
+from dmf_cli.config import composer, source
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def expressions():
 @pytest.fixture
 def loader():
     source.register()
-    return ConfigLoaderImpl(create_config_search_path(str(paths.conf_dir())))
+    return ConfigLoaderImpl(create_config_search_path(str(conf_files.conf_dir())))
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_answers_for_expressions_and_auxiliary_terms_only(expressions, path, exp
 
 
 def test_lists_real_names_only(expressions):
-    assert expressions.list("loss", ObjectType.CONFIG) == paths.terms()
-    assert expressions.list("auxiliary", None) == paths.terms()
+    assert expressions.list("loss", ObjectType.CONFIG) == conf_files.terms()
+    assert expressions.list("auxiliary", None) == conf_files.terms()
     assert expressions.list("loss", ObjectType.GROUP) == []
     assert expressions.list("model", None) == []
 
 
 def test_options_of_the_groups_as_hydra_sees_them(loader):
-    assert loader.get_group_options("loss") == paths.terms()
+    assert loader.get_group_options("loss") == conf_files.terms()
     assert loader.get_group_options("auxiliary") == sorted(
-        [*paths.terms(), "none", "cbdice_fading", "cbdice_light"]
+        [*conf_files.terms(), "none", "cbdice_fading", "cbdice_light"]
     )
     assert loader.get_group_options("loss", ObjectType.GROUP) == ["term"]
 
@@ -59,16 +59,18 @@ def test_options_of_the_groups_as_hydra_sees_them(loader):
 def test_registering_twice_changes_nothing(loader):
     sources = len(loader.get_sources())
     source.register()
-    assert len(ConfigLoaderImpl(create_config_search_path(str(paths.conf_dir()))).get_sources()) == sources
+    assert (
+        len(ConfigLoaderImpl(create_config_search_path(str(conf_files.conf_dir()))).get_sources()) == sources
+    )
 
 
 def test_a_glob_sweep_runs_each_term_once():
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     source.register()
-    loader = ConfigLoaderImpl(create_config_search_path(str(paths.conf_dir())))
+    loader = ConfigLoaderImpl(create_config_search_path(str(conf_files.conf_dir())))
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(["loss=glob(*)"])
-    assert list(parsed[0].sweep_string_iterator()) == paths.terms()
+    assert list(parsed[0].sweep_string_iterator()) == conf_files.terms()
 
 
 def test_terms_keep_the_order_of_the_expression():

@@ -2,13 +2,13 @@
 
 import pytest
 
-from dmf_cli import config, expression
+from dmf_cli import conf_files, config, expression
 from dmf_cli.cli.main import main
-from dmf_cli.config import composer, keys, messages, paths
+from dmf_cli.config import composer, keys, messages
 from dmf_cli.errors import ConfigError
 
 GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
-GROUPS = [group for group in paths.groups() if group != "experiment"]
+GROUPS = [group for group in conf_files.groups() if group != "experiment"]
 
 
 TYPED = {"loss": "ce:1/3+iou", "model": "unet_wide", "optimizer": "sgd", "dataset": "folder"}
@@ -16,14 +16,14 @@ TYPED = {"loss": "ce:1/3+iou", "model": "unet_wide", "optimizer": "sgd", "datase
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_an_option_that_is_typed_wins_over_every_experiment(group):
-    option = TYPED.get(group, paths.options(group)[0])
+    option = TYPED.get(group, conf_files.options(group)[0])
     words = [f"{group}={option}", *GIVEN.get(option, [])]
     plain = composer.compose_raw(words)[group]
-    for experiment in paths.options("experiment"):
+    for experiment in conf_files.options("experiment"):
         assert composer.compose_raw([f"experiment={experiment}", *words])[group] == plain, experiment
 
 
-@pytest.mark.parametrize("name", paths.options("experiment"))
+@pytest.mark.parametrize("name", conf_files.options("experiment"))
 def test_the_rest_of_an_experiment_stays(name):
     alone, with_model = (
         composer.compose_raw([f"experiment={name}", *more]) for more in ([], ["model=unetpp"])

@@ -3,15 +3,15 @@
 import pytest
 from omegaconf import OmegaConf
 
-from dmf_cli import config
-from dmf_cli.config import annotations, composer, paths
+from dmf_cli import conf_files, config
+from dmf_cli.config import annotations, composer
 from dmf_cli.config.headers import key_comments, read_header
 from dmf_cli.errors import ConfigError
 
-CONF = paths.conf_dir()
+CONF = conf_files.conf_dir()
 FILES = sorted(CONF.rglob("*.yaml"))
 OPTIONS = [(file.parent.name, file.stem) for file in sorted(CONF.glob("*/*.yaml"))]
-TERMS = paths.terms()
+TERMS = conf_files.terms()
 FOLDERS = [file.stem for file in CONF.glob("dataset/*.yaml") if "\nkind: folder " in file.read_text()]
 # Files that set another one's parameters to published values.
 PRESETS = {
@@ -85,7 +85,9 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
         config.compose([f"{group}={option}", f"{group}.{number}=many"])
 
 
-@pytest.mark.parametrize("name", [n for n in paths.options("weighting") if ("weighting", n) not in PRESETS])
+@pytest.mark.parametrize(
+    "name", [n for n in conf_files.options("weighting") if ("weighting", n) not in PRESETS]
+)
 def test_defaults_of_a_strategy_are_those_of_its_class(name):
     from dmf_cli import weighting
 
@@ -96,7 +98,7 @@ def test_defaults_of_a_strategy_are_those_of_its_class(name):
     compare(getattr(weighting, name), given, skip=("prior", "warmup"))
 
 
-@pytest.mark.parametrize("name", [n for n in paths.options("model") if ("model", n) not in PRESETS])
+@pytest.mark.parametrize("name", [n for n in conf_files.options("model") if ("model", n) not in PRESETS])
 def test_defaults_of_a_model_are_those_of_its_function(name):
     from dmf_cli import models
 

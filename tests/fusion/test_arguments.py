@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dmf_cli import Auxiliary, fuse, losses, weighting
-from dmf_cli.config import paths
+from dmf_cli import Auxiliary, conf_files, fuse, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.fusion import FusedModel
 from tests.fusion.toys import BATCH, STEPS, TERMS, Batches, X, Y, fit, fused, network
@@ -113,9 +112,9 @@ def test_coefficients_of_an_expression_and_a_ready_strategy() -> None:
     np.testing.assert_allclose(model.memory["weights"], [3.0, 1.0])
 
 
-@pytest.mark.parametrize("name", paths.options("weighting"))
+@pytest.mark.parametrize("name", conf_files.options("weighting"))
 def test_every_name_of_dmf_list_weightings(name: str) -> None:
-    assert fuse(network(), TERMS, name).strategy.name == paths.lineage("weighting", name)[0]
+    assert fuse(network(), TERMS, name).strategy.name == conf_files.lineage("weighting", name)[0]
 
 
 def test_a_preset_has_its_own_parameters() -> None:

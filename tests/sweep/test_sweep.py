@@ -19,7 +19,7 @@ from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
-from dmf_cli.sweep.runner import Runner
+from dmf_cli.sweep.runner import SweepRunner
 from tests.sweep.conftest import APART, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,7 +239,7 @@ def test_two_sweeps_share_the_work(sweep, calls, tmp_path):
     """Each job is trained once, and both sweeps end with all of them done."""
     planned = plan(["output_root=out", "seed=range(4)"])
     boards = [Board(planned.jobs) for _ in range(2)]
-    threads = [threading.Thread(target=Runner(board).run) for board in boards]
+    threads = [threading.Thread(target=SweepRunner(board).run) for board in boards]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -283,16 +283,17 @@ def test_a_run_that_another_process_gives_up_is_gone_on_with(sweep, calls, tmp_p
 SCRIPT = """
 import json, os, sys
 from dmf_cli.cli.main import main
-from dmf_cli.sweep import process, runner
+from dmf_cli.jobs import process
+from dmf_cli.sweep import runner
 process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":
-    begin = runner.Runner._begin
+    begin = runner.SweepRunner._begin
     def measured(self, job):
         pages = int(open("/proc/self/statm").read().split()[1])
         grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         begin(self, job)
-    runner.Runner._begin = measured
+    runner.SweepRunner._begin = measured
 code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
 heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))

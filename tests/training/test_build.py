@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from dmf_cli import conf_files
+from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops import backend
 from dmf_cli.training import build
@@ -71,6 +73,13 @@ def test_warmup_schedule_rises_to_the_peak_and_stays():
 def test_cosine_schedule_falls_to_its_final_share():
     values = rates({"name": "cosine", "warmup": 0.0, "final": 0.1}, 0.01, 100, [0, 50, 100])
     assert values == pytest.approx([0.01, 0.0055, 0.001], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", conf_files.options("optimizer"))
+def test_an_optimizer_is_the_class_of_keras_with_its_name(name):
+    made = build.optimizer(configs.compose([f"optimizer={name}"])["optimizer"], 1e-3)
+    assert isinstance(made, keras.optimizers.Optimizer)
+    assert type(made).__name__.lower() == name
 
 
 def applied(optimizer, start, gradients):

@@ -17,7 +17,7 @@ from dmf_cli.config import moving
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.inference import score
 from dmf_cli.jobs import child
-from dmf_cli.run_folder import identity
+from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import build, initial_weights, trainer
 from dmf_cli.training.extend import Origin, extend, going_on
 from tests.training.conftest import TINY
@@ -42,7 +42,7 @@ def rows(run, name="epochs.csv"):
 
 
 def longer(run, epochs, **more):
-    return {**moving.with_value(configs.load_run(run), "trainer.epochs", epochs), **more}
+    return {**moving.with_value(stored_config.load_run(run), "trainer.epochs", epochs), **more}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_patience_begins_anew_where_the_parent_had_stopped_early():
 def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(pair[0], copy)
-    stored = configs.load_run(copy)
+    stored = stored_config.load_run(copy)
     status = json.loads((copy / "status.json").read_text())
     (copy / "status.json").write_text(json.dumps({**status, "state": "interrupted"}))
     text = (copy / "config.yaml").read_text()
@@ -155,7 +155,7 @@ def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
         with pytest.raises(RunFolderError, match=says):
             attempt()
     (copy / "config.yaml").write_text(text.replace("output_root: outputs", "output_root: elsewhere"))
-    identity.check_unedited(copy, configs.load_run(copy))
+    stored_config.check_unedited(copy, stored_config.load_run(copy))
 
 
 def main_error(words):
@@ -212,7 +212,7 @@ def test_a_run_is_resumed_where_its_images_are_now(images, tmp_path, monkeypatch
     assert main(["resume", str(run), f"dataset.dir={there}", f"split.file={other}"]) == 2
     assert "divides the images in another way" in capsys.readouterr().err
     assert main(["resume", str(run), f"dataset.dir={there}"]) == 0
-    assert configs.load_run(run)["dataset"]["dir"] == str(there)
+    assert stored_config.load_run(run)["dataset"]["dir"] == str(there)
     assert len(rows(run)) == 2
     assert json.loads((run / "status.json").read_text())["id"] == identity.run_id(
         moving.with_value(config, "dataset.dir", str(there))
@@ -245,7 +245,7 @@ def test_other_images_are_refused_and_a_sweep_hands_on_its_own_places(images, tm
         child.run(job, str(run))
     shutil.copytree(there, images)
     split = json.loads((run / "split.json").read_text())
-    assert configs.load_run(run)["dataset"]["dir"] == str(images)  # what did not work is not stored
+    assert stored_config.load_run(run)["dataset"]["dir"] == str(images)  # what did not work is not stored
     assert split["hashes"]
 
 

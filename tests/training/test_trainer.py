@@ -12,7 +12,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
-from dmf_cli.run_folder import identity
+from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import build, trainer
 from tests.training.conftest import TINY
 
@@ -49,7 +49,7 @@ def test_the_config_has_the_number_of_automatic_epochs_and_the_status_that_they_
     monkeypatch.setattr(build, "LEAST_EPOCHS", 1)
     monkeypatch.setattr(build, "LEAST_STEPS", 5)
     folder = trainer.train(tiny("trainer.epochs=auto"))
-    config, status = configs.load_run(folder), json.loads((folder / "status.json").read_text())
+    config, status = stored_config.load_run(folder), json.loads((folder / "status.json").read_text())
     assert config["trainer"]["epochs"] == 2
     assert identity.run_id(identity.as_asked(config, status)) == status["id"]
 
@@ -159,14 +159,17 @@ def test_the_backend_of_a_run_is_chosen_before_keras_is_imported(tiny, tmp_path,
     (tmp_path / "run/status.json").write_text('{"state": "failed"}')
     code = f"""
 import sys
-from dmf_cli.training import runtime, score, trainer
+from dmf_cli import runtime
+from dmf_cli.inference import score
+from dmf_cli.training import trainer
 from dmf_cli import config as configs
+from dmf_cli.run_folder import stored_config
 def start(trainer):
     print(trainer["backend"], "keras" in sys.modules)
     raise SystemExit
 runtime.start = start
 run = {str(tmp_path / "run")!r}
-config = configs.load_run(run)
+config = stored_config.load_run(run)
 {call}
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -261,7 +264,9 @@ def test_plateau_lowers_the_learning_rate(tiny):
 
 
 def test_mixed_precision_keeps_probabilities_and_losses_in_float32(tiny):
-    folder = trainer.train(tiny("trainer.precision=mixed_bfloat16", "trainer.epochs=1", "weighting=fixed"))
+    small = ("dataset.size=16", "dataset.image_size=16", "dataset.count=16", "model.depth=1")  # slow on a CPU
+    options = ("trainer.precision=mixed_bfloat16", "trainer.epochs=1", "weighting=fixed", "loss=dice")
+    folder = trainer.train(tiny(*options, *small))
     import keras
 
     network = keras.models.load_model(folder / "checkpoints/best.keras", compile=False)

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from dmf_cli import expression
-from dmf_cli.config import paths
+from dmf_cli import conf_files, expression
 from dmf_cli.tune import study as studies
 
 TINY = ["dataset.image_size=32", "model.filters=4", "trainer.epochs=6"]
@@ -34,7 +33,7 @@ class Stub:
 
     def score(self, epoch):
         """Best where dice has .7 of the weight."""
-        found = expression.parse(self.config["loss"]["expression"], paths.terms()).coefficients
+        found = expression.parse(self.config["loss"]["expression"], conf_files.terms()).coefficients
         share = found.get("dice", 0.0) / sum(found.values())
         return (1 - (share - 0.7) ** 2) * (1 - math.exp(-epoch))
 
@@ -69,7 +68,7 @@ class Stub:
 
 @pytest.fixture
 def stub(monkeypatch):
-    monkeypatch.setattr("dmf_cli.tune.runner.PAUSE", 0.0)
+    monkeypatch.setattr("dmf_cli.jobs.runner.PAUSE", 0.0)
     monkeypatch.setattr(Stub, "started", [])
     return Stub
 

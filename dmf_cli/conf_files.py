@@ -26,7 +26,7 @@ def conf_dir() -> Path:
     Raises:
         ConfigError: neither is there (a broken installation).
     """
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parent
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / f"{ROOT_CONFIG}.yaml").is_file():
             return folder

@@ -5,6 +5,7 @@ import pytest
 from dmf_cli import config
 from dmf_cli.cli.main import main
 from dmf_cli.errors import RunFolderError
+from dmf_cli.run_folder import stored_config
 
 TEXT = config.to_yaml(config.compose(["loss=dice"]))
 LINES = TEXT.splitlines(keepends=True)
@@ -14,15 +15,15 @@ LINES = TEXT.splitlines(keepends=True)
 def test_a_config_that_lacks_lines_is_told_in_one_line(tmp_path, kept):
     (tmp_path / "config.yaml").write_text("".join(LINES[:kept]))
     with pytest.raises(RunFolderError, match=r"config\.yaml (is not whole \(.* is missing\)|cannot be read)"):
-        config.load_run(tmp_path)
+        stored_config.load_run(tmp_path)
 
 
 def test_a_config_that_lacks_a_part_of_its_last_line(tmp_path):
     (tmp_path / "config.yaml").write_text(TEXT[:-3])
     with pytest.raises(RunFolderError, match="the end of its last line is missing"):
-        config.load_run(tmp_path)
+        stored_config.load_run(tmp_path)
     (tmp_path / "config.yaml").write_text(TEXT)
-    assert config.load_run(tmp_path)["eval"]["resolution"] == "original"
+    assert stored_config.load_run(tmp_path)["eval"]["resolution"] == "original"
 
 
 @pytest.mark.parametrize(

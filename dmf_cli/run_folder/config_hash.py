@@ -1,0 +1,40 @@
+"""Hashes of configs: what of them says only where things are, and when two values are the same."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dmf_cli.hashes import digest
+
+# Top-level keys that say where a run is, and what is made of its results.
+ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
+# Places of the same images: a dataset is known by its content, or by what it is generated from.
+PLACES = ("dir", "data_dir", "download")
+
+
+def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
+    """A hash of each group of a stored config, without places: ``status.json`` says what the run was."""
+    found = {}
+    for key, value in config.items():
+        if key not in ASIDE:
+            hidden = {"dataset": PLACES, "split": ("file",)}.get(key, ())
+            kept = (
+                {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
+            )
+            found[key] = digest(frozen(without_null(kept)), 8)
+    return found
+
+
+def frozen(value: Any) -> str:
+    """``value`` as text that does not depend on the order of keys."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def without_null(value: Any) -> Any:
+    """``value`` without keys that are null, every whole number as a float."""
+    if isinstance(value, Mapping):
+        return {str(k): without_null(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [without_null(item) for item in value]
+    # 1e-3 and 0.001 are one float, 1 and 1.0 are one number.
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,0 +1,87 @@
+"""The ``config.yaml`` of a run: read, whole, and not edited since the run began."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli.errors import RunFolderError
+from dmf_cli.run_folder import index, places
+from dmf_cli.run_folder.config_hash import group_hashes
+
+Config = dict[str, Any]
+
+# What every command that reads a run relies on. Keys that came later have their defaults, see `completed`.
+NEEDED = {
+    "dataset": ("name", "kind", "image_size", "resize", "normalize"),
+    "split": ("seed", "fractions"),
+    "model": ("name",),
+    "loss": ("terms", "expression", "coefficients"),
+    "auxiliary": ("name",),
+    "weighting": ("name",),
+    "optimizer": ("name", "learning_rate"),
+    "schedule": ("name",),
+    "trainer": ("epochs", "batch_size", "backend", "device", "precision", "jit", "deterministic", "monitor"),
+    "metrics": ("threshold", "empty"),
+    "eval": ("resolution",),
+}
+
+
+def load_run(path: Path | str) -> Config:
+    """The config of the run in the folder ``path``, as plain data.
+
+    Raises:
+        RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    file = Path(path) / "config.yaml"
+    if not file.is_file():
+        raise RunFolderError(places.why_not(Path(path)))
+    try:
+        text = file.read_text(encoding="utf-8")
+        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, dict) or not loaded:
+        raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
+    config = {str(key): value for key, value in loaded.items()}
+    if missing := lacks(text, config):
+        raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
+    check_unedited(Path(path), config)
+    return config
+
+
+def check_unedited(path: Path, config: Mapping[str, Any]) -> None:
+    """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
+
+    Runs of earlier versions, which have no hashes of their config, pass.
+
+    Raises:
+        RunFolderError: it was edited.
+    """
+    said, now = index.read(Path(path)).status.get("config"), group_hashes(config)
+    if not isinstance(said, Mapping):
+        return
+    edited = sorted(key for key in {*said, *now} if said.get(key) != now.get(key))
+    if edited:
+        raise RunFolderError(
+            f"{path}/config.yaml was edited: {', '.join(edited)} {'is' if len(edited) == 1 else 'are'} not "
+            "what the run was started with; undo that, or start another run with dmf train"
+        )
+
+
+def lacks(text: str, config: Mapping[str, Any]) -> str:
+    """What is missing in the file ``text``, which says ``config``; empty if it is whole."""
+    for group, keys in NEEDED.items():
+        values = config.get(group)
+        if values is None:
+            return group
+        if not isinstance(values, Mapping):
+            return f"the keys of {group}"
+        if missing := [key for key in keys if key not in values]:
+            return f"{group}.{missing[0]}"
+    if "seed" not in config:
+        return "seed"
+    return "" if text.endswith("\n") else "the end of its last line"
