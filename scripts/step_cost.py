@@ -3,7 +3,7 @@
 Run: python scripts/step_cost.py                    (a few minutes; writes nothing)
      python scripts/step_cost.py --batch-size 8
 
-Seconds of a processor do not depend on what else the machine is doing; an idle machine with n cores takes
+Seconds of a processor depend less than those of a clock on what else the machine is doing; n idle cores take
 about 1/n of them. Steps that compile do not count. Each size has a process of its own, for its memory.
 """
 
