@@ -35,8 +35,8 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` continues after its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` continues after its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
