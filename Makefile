@@ -12,7 +12,7 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 .DELETE_ON_ERROR:
 .PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
 	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi \
-	test coverage lint format test-oldest docs wheel lock clean distclean
+	test test-fast coverage lint format test-oldest docs wheel lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-27s %s\n", $$1, $$2}' Makefile
@@ -55,10 +55,14 @@ test: lint ## install with the test tools, check style and types, run every test
 coverage: $(VENV)/.ready-dev ## list the lines that the last `make test` did not run
 	@$(IN)/python -m coverage report --skip-covered --show-missing
 
-lint: $(VENV)/.ready-dev ## check style (ruff), format (ruff) and types (mypy)
+test-fast: $(VENV)/.ready-dev ## run the tests that are quick, without coverage: for while you work
+	$(IN)/python -m pytest -n auto --dist worksteal -m "not slow" $(TESTS)
+
+lint: $(VENV)/.ready-dev ## check style and format (ruff), types (mypy) and imports (import-linter)
 	$(IN)/python -m ruff check --quiet
 	$(IN)/python -m ruff format --check --quiet
 	$(IN)/python -m mypy
+	$(IN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/.ready-dev ## format the code and mend what can be mended
 	$(IN)/python -m ruff check --fix

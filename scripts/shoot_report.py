@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for the browser of the tests
 
 from dmf_cli import report  # noqa: E402
-from tests.browser import Page, open_page  # noqa: E402
+from tests.report.browser import Page, open_page  # noqa: E402
 
 COLOURS = 256  # of the palette: a page has few, and the file stays small
 

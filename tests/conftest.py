@@ -19,6 +19,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests import layers
+
 # Repeatable, and never red because a machine was busy.
 hypothesis.settings.register_profile("dmf", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("dmf")
@@ -74,6 +76,7 @@ def missing() -> dict[str, str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    layers.configure(config)
     if hasattr(config, "workerinput"):
         return  # a worker of pytest-xdist inherits all this from the main process
     config.stash[_home] = tempfile.TemporaryDirectory(prefix="dmf-tests-")
@@ -102,7 +105,13 @@ def pytest_report_header() -> list[str]:
     return [f"deselected markers: {', '.join(reasons) or 'none'}"]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return layers.ignored(collection_path, config) or None  # None: the others are asked
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    layers.mark(items)
     left_out = [item for item in items if any(marker.name in missing() for marker in item.iter_markers())]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

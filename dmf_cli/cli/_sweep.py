@@ -1,4 +1,4 @@
-"""``dmf train -m``: the jobs of a sweep, run, skipped or gone on with; also ``--dry-run``."""
+"""``dmf train -m``: the jobs of a sweep, run, skipped or resumed; also ``--dry-run``."""
 
 import contextlib
 import os
@@ -79,13 +79,13 @@ def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
         isolate=settings["isolate"],
         changed=lambda job: display.report(),
     )
-    with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+    with contextlib.suppress(KeyboardInterrupt):  # the second one: the running jobs have been killed
         runner.run()
     return runner.interrupted
 
 
 def _check_writable(board: Board) -> None:
-    """An output folder that cannot be written to is told before anything starts."""
+    """Report a read-only output folder before anything starts."""
     for folder in {places.sweep_folder(row.job.config) for row in board.of("waiting")}:
         claim = Claim(folder, f"{socket.gethostname()}-{os.getpid()}")
         claim.take()
@@ -105,7 +105,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     if failed:
         print(f"error: {failed} job(s) of the sweep failed, see above", file=sys.stderr)
     if left:
-        print(f"{left} job(s) are left: the same command goes on with the sweep", file=sys.stderr)
+        print(f"{left} job(s) are left: run the same command again to resume the sweep", file=sys.stderr)
     if interrupted:
         return interrupts.exit_code()
     done, settings = board.of("completed"), board.rows[0].job.config["sweep"]
@@ -116,7 +116,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
 
 
 def _check_conclusion(planned: SweepPlan) -> None:
-    """A comparison that cannot be made is told before hours are spent on its runs."""
+    """Report a comparison that cannot be made before hours are spent on its runs."""
     if planned.settings["compare"]:
         from dmf_cli.sweep import conclusion
 

@@ -20,7 +20,7 @@ OFTEN = 10.0  # seconds between two lines about the epochs of a trial
 _ABOUT = """\
 Searches with Optuna, by default the fixed weights of the loss: what dynamic weights have to beat. Each trial
 is a run like all others, below one study folder. The validation figure trainer.monitor decides, never the
-test split. The same command again goes on with a search that was interrupted.
+test split. The same command again resumes a search that was interrupted.
 
 examples:
   dmf tune loss=cbdice+bce
@@ -29,7 +29,7 @@ examples:
   dmf tune weighting=var 'weighting.window=range(50,301,50)'      a dynamic strategy gets the same chance
 
 options:
-  trials=20         in all; a larger number goes on with the same study
+  trials=20         in all; a larger number adds trials to the same study
   workers=1         trials at a time
   pruner=median     median, hyperband or none: trials that are behind are stopped early
   weights=true      search the weights (of weighting=fixed, the default here, with two terms or more)
@@ -39,7 +39,7 @@ options:
 Everything else is as for dmf train. A key is searched where its value is one of
   interval(0.1,0.9)            any number; int(interval(4,32)) a whole one
   tag(log,interval(1e-4,1))    any number, equal factors equally likely
-  range(50,301,50)             numbers in steps, the end left out
+  range(50,301,50)             numbers in steps, the end excluded
   choice(a,b) or a,b           one of these
 """
 
@@ -69,7 +69,7 @@ def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
     runner = SearchRunner(plan, study, on_end=_teller(plan, study), on_epoch=_mover(plan, study), **options)
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+        with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
             runner.run()
     finally:
         results.write(plan, study)
@@ -80,7 +80,7 @@ def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     if train:
         print(f"train the best with new seeds: {train}")
     if runner.interrupted:
-        print("interrupted: the same command goes on with the search", file=sys.stderr)
+        print("interrupted: run the same command again to resume the search", file=sys.stderr)
         return interrupts.exit_code()
     if runner.gave_up:
         print("error: the first trials all failed, see above", file=sys.stderr)

@@ -102,9 +102,7 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path} is running, not completed: wait until it ends")
     if entry.state != "completed":
         what = entry.said if status.get("state") else "is no run"
-        raise RunFolderError(
-            f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
-        )
+        raise RunFolderError(f"{path} {what}, not completed: `{hints.command('resume', path)}` resumes it")
     config = flat(identity.as_asked(config_of(path), status))
     settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
     truth = by_truth(metric, settings)
@@ -158,7 +156,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def config_of(path: Path) -> dict[str, Any]:
-    """The config of the run in ``path``; what is wrong with it is told in one short line.
+    """The config of the run in ``path``; an error in it is reported in one short line.
 
     Raises:
         RunFolderError: there is none, or it cannot be read.

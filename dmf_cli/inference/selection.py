@@ -1,6 +1,6 @@
 """Which images of a run ``dmf eval`` scores, whether the network has seen them, and the names of the files.
 
-A score on images that the network was trained on is no test, and it is told as such; a score under other
+A score on images that the network was trained on is no test, and it is labelled so; a score under other
 settings than the run's own never takes the place of the run's own.
 """
 

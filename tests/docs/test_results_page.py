@@ -49,7 +49,7 @@ def study(tmp_path: Path) -> Path:
     for part in ("size=1", "size=2"):
         made = folder / "comparison" / part
         made.mkdir(parents=True)
-        text = f"# {part}\n\n| a |\n|:--|\n| 1 |\n\n- left out: {folder}/var2 is failed\n"
+        text = f"# {part}\n\n| a |\n|:--|\n| 1 |\n\n- excluded: {folder}/var2 is failed\n"
         (made / "comparison.md").write_text(text)
         Image.new("RGB", (1200, 400), "white").save(made / "differences.png")
     return folder
@@ -65,7 +65,7 @@ def test_a_study_becomes_tables_figures_command_machine_and_time(
     assert "A processor, 2 cores, cpu" in text
     assert "keras 3.15.1" in text
     assert "### size=2\n\n**size=2**\n\n| a |" in text
-    assert "left out: var2 is failed" in text
+    assert "excluded: var2 is failed" in text
     assert str(tmp_path) not in text
     linked = re.findall(r"\(\.\./images/results/(.*?)\)", text)
     assert linked == ["quick-size-1-differences.png", "quick-size-2-differences.png"]

@@ -41,7 +41,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str,
     def run(backend: str) -> Any:
         out = tmp_path_factory.mktemp("parallel") / f"{backend}.json"
         more = (POOLED,) if backend == "tensorflow" else ()
-        command = [sys.executable, str(TESTS / "parallel_run.py"), str(out), *CASES[backend], *more]
+        command = [sys.executable, str(TESTS / "fusion/parallel_run.py"), str(out), *CASES[backend], *more]
         env = {**os.environ, **ENVIRONMENT, "KERAS_BACKEND": backend}
         done = subprocess.run(command, env=env, cwd=TESTS.parent, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources.suffixes import SUFFIXES
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.inference import predict_files
 from dmf_cli.inference.find_files import find, passed_over
-from dmf_cli.inference.predictor import View
+from dmf_cli.inference.predictor import Decision
 
 
 def picture(*files):
@@ -25,7 +26,7 @@ def names(*paths, output):
 
 
 def predict(paths, output):
-    options = {"view": View((4, 4)), "classes": ("background", "lesion"), "channels": 1, "batch_size": 2}
+    options = {"decision": Decision(InputSpec((4, 4))), "classes": ("background", "lesion"), "batch_size": 2}
     return predict_files.predict_files(lambda x: x, find(paths, output), output, **options)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dmf_cli import report
-from tests.browser import open_page
+from tests.report.browser import open_page
 
 pytestmark = pytest.mark.chromium
 

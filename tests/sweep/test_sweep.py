@@ -186,7 +186,7 @@ def test_ctrl_c_while_a_job_loads_interrupts_it_and_it_begins_anew(sweep, calls,
     thread.join()
     out, err = capsys.readouterr()
     assert f"job 1/2 (seed={seed}): interrupted\n" in out
-    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     assert (calls(), states(tmp_path)) == ([str(seed)], [])
 
 
@@ -230,7 +230,7 @@ def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path, capsys):
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
     assert "0 of 2 done, 1 interrupted, 1 not begun" in out
-    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     (entry,) = Index(tmp_path / "out").refresh()
     assert (entry.status["state"], entry.state) == ("running", "resumable")
 
@@ -283,7 +283,8 @@ def test_a_run_that_another_process_gives_up_is_gone_on_with(sweep, calls, tmp_p
 SCRIPT = """
 import json, os, sys
 from dmf_cli.cli.main import main
-from dmf_cli.sweep import process, runner
+from dmf_cli.jobs import process
+from dmf_cli.sweep import runner
 process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":

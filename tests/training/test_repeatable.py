@@ -45,7 +45,7 @@ ADDS = """
 import tensorflow as tf
 from tensorflow.python.eager import context
 from dmf_cli import config
-from dmf_cli.training import runtime
+from dmf_cli import runtime
 
 runtime.start({**config.compose([])["trainer"], "device": "cpu"})
 

@@ -264,7 +264,9 @@ def test_plateau_lowers_the_learning_rate(tiny):
 
 
 def test_mixed_precision_keeps_probabilities_and_losses_in_float32(tiny):
-    folder = trainer.train(tiny("trainer.precision=mixed_bfloat16", "trainer.epochs=1", "weighting=fixed"))
+    small = ("dataset.size=16", "dataset.image_size=16", "dataset.count=16", "model.depth=1")  # slow on a CPU
+    options = ("trainer.precision=mixed_bfloat16", "trainer.epochs=1", "weighting=fixed", "loss=dice")
+    folder = trainer.train(tiny(*options, *small))
     import keras
 
     network = keras.models.load_model(folder / "checkpoints/best.keras", compile=False)

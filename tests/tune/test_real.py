@@ -1,4 +1,4 @@
-"""One real search, in processes of their own, and what the parent does not load for it."""
+"""One real trial in its own process, and what the parent does not load for it; smoke has a whole search."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from dmf_cli.run_folder.stored_config import load_run
 
 TINY = [
     "loss=dice+bce", "model.filters=4", "model.depth=1", "dataset.count=24", "dataset.size=16",
-    "dataset.image_size=16", "trainer.epochs=1", "trainer.batch_size=4", "report=false", "trials=2",
+    "dataset.image_size=16", "trainer.epochs=1", "trainer.batch_size=4", "report=false", "trials=1",
     "weighting.total=1",
 ]  # fmt: skip
 
 
-def test_two_trials_are_run_folders_and_the_parent_stays_light(tmp_path):
+def test_a_trial_is_a_run_folder_and_the_parent_stays_light(tmp_path):
     study = tmp_path / "study"
     code = (
         "import sys; from dmf_cli.cli.main import main; code = main(sys.argv[1:]);"
@@ -26,7 +26,7 @@ def test_two_trials_are_run_folders_and_the_parent_stays_light(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "heavy:"
     content = json.loads((study / "trials.json").read_text())
-    assert [trial["state"] for trial in content["trials"]] == ["done", "done"]
+    assert [trial["state"] for trial in content["trials"]] == ["done"]
     for trial in content["trials"]:
         run = study / trial["run"]
         assert json.loads((run / "status.json").read_text())["state"] == "completed"

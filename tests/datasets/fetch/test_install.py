@@ -14,9 +14,7 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.fetch import archives, install
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError
-from tests.datasets.fetch.test_download import Handler as Handler
-from tests.datasets.fetch.test_download import server as server
-from tests.datasets.fetch.test_shipped import buid, bus_bra, image
+from tests.datasets.fetch.layouts import buid, bus_bra, image
 
 
 def zipped(root, inside=""):

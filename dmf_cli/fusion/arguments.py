@@ -1,17 +1,15 @@
 """What a user hands to a fused model, checked and turned into functions."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras import ops
+import keras
 
 from dmf_cli import losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.ops import void
-
-Tensor = Any
-Loss = Callable[..., Any]
+from dmf_cli.fusion.auxiliary import Auxiliary
+from dmf_cli.fusion.targets import Loss
 
 
 def resolve_loss(loss: str | Loss) -> Loss:
@@ -23,6 +21,22 @@ def resolve_loss(loss: str | Loss) -> Loss:
             f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
         )
     return losses.unchecked(loss)
+
+
+def resolve_auxiliary(auxiliary: Auxiliary | None) -> tuple[Auxiliary | None, Loss | None]:
+    """``auxiliary``, and its loss as a function."""
+    if not isinstance(auxiliary, Auxiliary | None):
+        raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
+    return auxiliary, resolve_loss(auxiliary.loss) if auxiliary else None
+
+
+def check_network(network: keras.Model) -> None:
+    """Raise ``ConfigError`` for a network with several outputs."""
+    if len(getattr(network, "outputs", None) or [None]) > 1:
+        raise ConfigError(
+            f"the network has {len(network.outputs)} outputs: give one that ends in the probabilities, "
+            "keras.Model(network.inputs, network.outputs[0])"
+        )
 
 
 def resolve_terms(
@@ -95,42 +109,7 @@ def _named_strategy(name: str) -> weighting.Strategy:
     return weighting.get(base, **params)
 
 
-def needs(loss: Loss) -> tuple[str, ...]:
-    """What ``loss`` takes of the truth beside the labels, if it is there: none, or ``("distance",)``."""
-    function = loss.func if isinstance(loss, functools.partial) else loss
-    return tuple(getattr(function, "needs", ()))
-
-
 def is_ours(loss: Loss) -> bool:
     """Whether ``loss`` is one of :mod:`dmf_cli.losses`, perhaps with parameters."""
     function = loss.func if isinstance(loss, functools.partial) else loss
     return str(getattr(function, "__module__", "")).startswith("dmf_cli.losses")
-
-
-def labels(y_true: Tensor) -> Tensor:
-    """The one-hot labels of targets that may carry more, see :func:`term_value`."""
-    return y_true["labels"] if isinstance(y_true, Mapping) else y_true
-
-
-def valid(y_true: Tensor) -> Tensor | None:
-    """1 where a pixel counts, ``(batch, *spatial, 1)``, of targets that say so; None: all of them count."""
-    return y_true.get("valid") if isinstance(y_true, Mapping) else None
-
-
-def term_value(name: str, loss: Loss, y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """The scalar that ``loss`` gives; ``ConfigError`` for one that gives a value a sample or a pixel.
-
-    ``y_true`` may be ``{"labels": one-hot, "distance": ...}``: a loss with the attribute
-    ``needs = ("distance",)`` gets what is there by keyword, and computes what is not. With ``"valid"``, 1
-    where a pixel counts, the others take no part: ``loss`` sees labels and probabilities of 0 there.
-    """
-    extra = {key: y_true[key] for key in needs(loss) if key in y_true} if isinstance(y_true, Mapping) else {}
-    seen = void.cut(labels(y_true), y_pred, valid(y_true))
-    with void.counting(valid(y_true)):
-        result = loss(*seen, **extra)
-    if len(result.shape) > 0:
-        raise ConfigError(
-            f"loss term {name!r} returned shape {tuple(result.shape)}: a term must return a scalar; "
-            "wrap it in keras.ops.mean"
-        )
-    return ops.cast(result, "float32")

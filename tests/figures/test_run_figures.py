@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.figures import examples, palette, run_plots, step_plots
+from dmf_cli.figures import examples, palette, run_figures, step_figures
+from dmf_cli.figures.matplotlib_renderer import draw
 from dmf_cli.run_folder.folder import RunFolder
 
 NAN = math.nan
@@ -55,7 +56,7 @@ def test_every_run_gets_its_plots(tmp_path, terms, epochs):
     run = run_of(
         tmp_path / "a$ru_n$", terms, epochs_of(terms, epochs), steps_of(terms, 10 * epochs, 3, gamma=5.0)
     )
-    run_plots.plot_run(run)
+    run_figures.plot_run(run)
     assert pngs(run.plots) == ["losses.png", "metrics.png", "shares.png", "weights.png"]
 
 
@@ -65,15 +66,15 @@ def test_values_that_are_not_finite_are_gaps(tmp_path):
     epochs["val_foreground_dice"] = [0.1, NAN, math.inf, 0.2]
     steps["weight.dice"][5] = NAN
     run = run_of(tmp_path / "run", ["dice", "bce"], epochs, steps)
-    run_plots.plot_run(run)
+    run_figures.plot_run(run)
     assert len(pngs(run.plots)) == 4
-    figure = run_plots.losses(run.read_epochs(), ["dice", "bce"])
+    figure = draw(run_figures.losses(run.read_epochs(), ["dice", "bce"]))
     assert [text.get_text() for text in figure.axes[1].texts] == ["no finite value"]
 
 
 def test_a_run_without_epochs_has_no_plots(tmp_path):
     run = RunFolder.claim(tmp_path / "run")
-    run_plots.plot_run(run)
+    run_figures.plot_run(run)
     assert pngs(run.plots) == []
 
 
@@ -82,17 +83,17 @@ def test_a_disk_that_is_full_is_told_in_one_line(tmp_path):
     run.plots.rmdir()
     run.plots.touch()
     with pytest.raises(RunFolderError, match=r"losses\.png"):
-        run_plots.plot_run(run)
+        run_figures.plot_run(run)
 
 
 def test_losses_have_a_panel_and_an_axis_each():
     epochs = epochs_of(["small", "wide"], 5)
     epochs["val_loss.wide"] = [1000.0, 100.0, 10.0, 1.0, 0.1]
-    figure = run_plots.losses(epochs, ["small", "wide"])
+    figure = draw(run_figures.losses(epochs, ["small", "wide"]))
     assert [panel.get_title(loc="left") or panel.get_title() for panel in figure.axes] == [
-        "weighted sum",
-        "small",
-        "wide",
+        "Weighted sum",
+        "Loss small",
+        "Loss wide",
     ]
     assert [panel.get_yscale() for panel in figure.axes] == ["linear", "linear", "log"]
     train, val = figure.axes[2].get_lines()
@@ -103,14 +104,14 @@ def test_losses_have_a_panel_and_an_axis_each():
 
 def test_the_legend_says_when_an_auxiliary_loss_is_in_the_sum():
     epochs = epochs_of(["bce"], 2)
-    words = [text.get_text() for text in run_plots.losses(epochs, ["bce"]).legends[0].get_texts()]
+    words = [text.get_text() for text in draw(run_figures.losses(epochs, ["bce"])).legends[0].get_texts()]
     assert words == ["training (sum: weights of the strategy)", "validation (sum: coefficients)"]
-    figure = run_plots.losses({**epochs, "gamma": [5.0, 0.0]}, ["bce"])
+    figure = draw(run_figures.losses({**epochs, "gamma": [5.0, 0.0]}, ["bce"]))
     assert "and auxiliary loss" in figure.legends[0].get_texts()[0].get_text()
 
 
 def test_terms_keep_the_order_of_the_expression():
-    assert run_plots.terms_of(steps_of(["cbdice", "bce"], 1)) == ["cbdice", "bce"]
+    assert run_figures.terms_of(steps_of(["cbdice", "bce"], 1)) == ["cbdice", "bce"]
 
 
 def legend(panel):
@@ -118,34 +119,34 @@ def legend(panel):
 
 
 def test_metrics_mark_the_epoch_that_was_kept():
-    figure = run_plots.metrics(epochs_of(["bce"], 5), {"epoch": 3, "val_foreground_dice": 0.8333})
+    figure = draw(run_figures.metrics(epochs_of(["bce"], 5), {"epoch": 3, "val_foreground_dice": 0.8333}))
     assert len(figure.axes) == 1
     assert legend(figure.axes[0]) == ["foreground Dice", "best epoch 3: foreground Dice 0.833"]
     assert figure.axes[0].get_ylim() == (0, 1)
-    figure = run_plots.metrics(epochs_of(["bce"], 5), {"epoch": 2, "val_objective": 0.5})
+    figure = draw(run_figures.metrics(epochs_of(["bce"], 5), {"epoch": 2, "val_objective": 0.5}))
     assert legend(figure.axes[0])[1] == "best epoch 2: objective 0.500"
 
 
 def test_metrics_show_the_learning_rate_when_it_changes():
     epochs = epochs_of(["bce"], 3)
     epochs["learning_rate"] = [1e-3, 5e-4, 1e-4]
-    figure = run_plots.metrics(epochs, {})
+    figure = draw(run_figures.metrics(epochs, {}))
     assert figure.axes[1].get_ylabel() == "learning rate"
     assert figure.axes[1].get_lines()[0].get_ydata().tolist() == epochs["learning_rate"]
 
 
 def test_weights_shade_the_warm_up_until_they_move():
     terms = ["cbdice", "bce"]
-    figure = run_plots.weights(steps_of(terms, 30, warmup=12), terms)
+    figure = draw(step_figures.weights(steps_of(terms, 30, warmup=12), terms))
     assert len(figure.axes) == 1
     assert legend(figure.axes[0]) == [*terms, "warm-up"]
     assert [(p.get_x(), p.get_width()) for p in figure.axes[0].patches] == [(0, 12)]
-    fixed = run_plots.weights(steps_of(terms, 30, warmup=30), terms)
+    fixed = draw(step_figures.weights(steps_of(terms, 30, warmup=30), terms))
     assert legend(fixed.axes[0]) == terms
 
 
 def test_weights_have_gamma_below_them_when_there_is_an_auxiliary_loss():
-    figure = run_plots.weights(steps_of(["bce"], 30, gamma=5.0), ["bce"])
+    figure = draw(step_figures.weights(steps_of(["bce"], 30, gamma=5.0), ["bce"]))
     assert [panel.get_ylabel() for panel in figure.axes] == ["weight", "gamma"]
     assert figure.axes[1].get_lines()[0].get_ydata()[0] == 5.0
 
@@ -154,7 +155,7 @@ def test_over_many_steps_a_mean_is_drawn_that_leaves_the_warm_up_alone():
     count, warmup = 1000, 100
     steps = steps_of(["bce"], count, warmup)
     steps["weight.bce"] = [0.5 if s < warmup else float(s % 2) for s in range(count)]
-    _, mean = run_plots.weights(steps, ["bce"]).axes[0].get_lines()
+    _, mean = draw(step_figures.weights(steps, ["bce"])).axes[0].get_lines()
     values = mean.get_ydata()
     assert (values[:warmup] == 0.5).all()
     assert values[warmup] == 0.0
@@ -171,7 +172,7 @@ def insight_of(terms, steps):
 def test_shares_are_weight_times_loss():
     steps = steps_of(["dice", "bce"], 20)
     steps["loss.bce"] = [200.0] * 20
-    raw, shared = run_plots.shares(steps, ["dice", "bce"]).axes
+    raw, shared = draw(step_figures.shares(steps, ["dice", "bce"])).axes
     assert (raw.get_yscale(), shared.get_yscale()) == ("log", "log")
     for line, term in zip(shared.get_lines(), ["dice", "bce"], strict=True):
         product = np.multiply(steps[f"loss.{term}"], steps[f"weight.{term}"])
@@ -185,9 +186,9 @@ def test_insight_shows_norms_pulls_and_the_region_of_conflict(tmp_path):
     for values in zip(*recorded.values(), strict=True):
         run.append_insight([dict(zip(recorded, values, strict=True))])
     assert run.read_insight() == recorded
-    run_plots.plot_run(run)
+    run_figures.plot_run(run)
     assert "insight.png" in pngs(run.plots)
-    _, pulls, cosines = run_plots.insight(recorded, steps, terms).axes
+    _, pulls, cosines = draw(step_figures.insight(recorded, steps, terms)).axes
     expected = [0.1 * steps["weight.bce"][s] for s in recorded["step"]]
     np.testing.assert_allclose(pulls.get_lines()[1].get_ydata(), expected)
     assert legend(cosines) == ["dice and bce", "conflict"]
@@ -199,12 +200,12 @@ def test_insight_shows_norms_pulls_and_the_region_of_conflict(tmp_path):
 def test_of_many_pairs_the_worst_are_drawn_and_one_term_has_none():
     terms = [f"t{i}" for i in range(8)]
     steps = steps_of(terms, 20)
-    cosines = run_plots.insight(insight_of(terms, [0, 10]), steps, terms).axes[2]
+    cosines = draw(step_figures.insight(insight_of(terms, [0, 10]), steps, terms)).axes[2]
     assert [line.get_ydata()[0] for line in cosines.get_lines()] == pytest.approx(
         [0.9 - 0.1 * i for i in range(20, 28)]
     )
     assert "the 8 lowest of 28" in cosines.get_title()
-    assert len(run_plots.insight(insight_of(["bce"], [0]), steps_of(["bce"], 9), ["bce"]).axes) == 2
+    assert len(draw(step_figures.insight(insight_of(["bce"], [0]), steps_of(["bce"], 9), ["bce"])).axes) == 2
 
 
 def example(**fields):
@@ -276,20 +277,20 @@ def test_of_several_classes_the_colour_is_the_class_and_a_legend_says_so(tmp_pat
 
 def test_settings_of_the_user_neither_matter_nor_change(tmp_path):
     run = run_of(tmp_path / "run", ["bce"], epochs_of(["bce"], 2), steps_of(["bce"], 20))
-    run_plots.plot_run(run)
+    run_figures.plot_run(run)
     before = (run.plots / "losses.png").read_bytes()
     with matplotlib.rc_context({"text.usetex": True, "font.size": 30.0, "lines.linewidth": 9.0}):
         mine = dict(matplotlib.rcParams)
-        run_plots.plot_run(run)
+        run_figures.plot_run(run)
         assert dict(matplotlib.rcParams) == mine
     assert (run.plots / "losses.png").read_bytes() == before
 
 
 def test_a_cosine_that_is_not_known_is_none_of_0_among_the_lowest():
     nan = float("nan")
-    recorded = {f"cosine.a|{i}": [0.5, 0.5] for i in range(step_plots.MOST_PAIRS - 1)}
+    recorded = {f"cosine.a|{i}": [0.5, 0.5] for i in range(step_figures.MOST_PAIRS - 1)}
     recorded |= {"cosine.a|low": [nan, 0.2], "cosine.a|none": [nan, nan], "cosine.a|high": [nan, 0.6]}
-    found = step_plots.pairs(recorded)
+    found = step_figures.pairs(recorded)
     assert "a and low" in found
     assert not {"a and none", "a and high"} & set(found)
 
@@ -297,11 +298,11 @@ def test_a_cosine_that_is_not_known_is_none_of_0_among_the_lowest():
 def test_the_classes_are_drawn_as_long_as_they_can_be_told_apart():
     def drawn(count):
         columns = epochs_of(["dice"], 2) | {f"val_dice.a_{c}": [0.5, NAN] for c in range(count)}
-        return run_plots.validated(columns)
+        return run_figures.validated(columns)
 
     assert drawn(2) == ["val_foreground_dice", "val_dice.a_0", "val_dice.a_1"]
-    assert drawn(run_plots.MOST_CLASSES + 1) == ["val_foreground_dice"]
-    assert run_plots.metric("val_dice.a_0") == "Dice of a_0"
-    assert run_plots.metric("val_foreground_dice") == "foreground Dice"
-    figure = run_plots.metrics(epochs_of(["dice"], 2) | {"val_dice.a_0": [0.5, NAN]}, {})
+    assert drawn(run_figures.MOST_CLASSES + 1) == ["val_foreground_dice"]
+    assert run_figures.metric("val_dice.a_0") == "Dice of a_0"
+    assert run_figures.metric("val_foreground_dice") == "foreground Dice"
+    figure = draw(run_figures.metrics(epochs_of(["dice"], 2) | {"val_dice.a_0": [0.5, NAN]}, {}))
     assert "Dice of a_0" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

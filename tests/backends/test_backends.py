@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 # JAX comes with the development tools; PyTorch is large and tested where it is installed.
 OTHERS = ["jax", pytest.param("torch", marks=pytest.mark.torch)]
 CHOSEN = [
@@ -26,8 +26,9 @@ CHOSEN = [
     "weighting/test_guards.py::test_a_row_with_a_value_that_is_not_finite_is_dropped_whole",
     "weighting/test_guards.py::test_no_gradient_flows_through_the_weights",
     "weighting/test_memory.py::test_median_of_odd_and_even_counts",
-    "test_gradients.py::test_equals_autodiff_through_the_head",
-    "test_gradients.py::test_terms_that_are_due_are_measured_and_others_cost_nothing",
+    "fusion/test_logit_gradients.py::test_equals_autodiff_through_the_head",
+    "fusion/test_logit_gradients.py::test_terms_that_are_due_are_measured_and_others_are_zeros",
+    "fusion/test_logit_gradients.py::test_a_surrounding_gradient_flows_through_the_values",
     "fusion/test_steps.py::test_the_weights_move_after_the_warmup_inside_one_trace",
     "fusion/test_steps.py::test_each_step_is_trained_with_what_replay_gives",
     "fusion/test_auxiliary.py::test_gamma_is_exactly_the_formula",
@@ -36,9 +37,7 @@ CHOSEN = [
     "fusion/test_saving.py::test_a_keras_file_carries_everything_and_training_goes_on",
     "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
 ]
-PARTS = 3  # which several workers of pytest share
-# Enough of the parametrised cases to notice a backend that differs: one peer, two ranks.
-SAMPLE = "not loss.smp and not loss.keras and not loss.kuc and not loss.ufl and not 1-D and not 3-D"
+PARTS = 2  # which two workers of pytest share
 
 
 def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -61,11 +60,11 @@ def test_the_core_passes_its_own_tests(backend: str, part: int) -> None:
         "no:xdist",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "tests.backends.one_case_each",
         "-o",
         "addopts=--import-mode=importlib",
         "-q",
-        "-k",
-        SAMPLE,
     )
     done = python(backend, "-m", "pytest", *options, *(str(TESTS / name) for name in CHOSEN[part::PARTS]))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
@@ -74,7 +73,7 @@ def test_the_core_passes_its_own_tests(backend: str, part: int) -> None:
 
 def steps(backend: str, folder: Path) -> list[dict[str, float]]:
     target = folder / f"{backend}.json"
-    done = python(backend, str(TESTS / "parity_run.py"), str(target))
+    done = python(backend, str(Path(__file__).with_name("parity_run.py")), str(target))
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(target.read_text())
     assert result["backend"] == backend
