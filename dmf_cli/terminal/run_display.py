@@ -148,10 +148,10 @@ class Display:
         with self._told():
             self._live.start(refresh=True)
 
-    def _panel(self) -> run_view.Panel:
+    def _panel(self) -> run_view.RunPanel:
         if self.progress.phase in ("", "compiling"):
             self.progress.eta = self.clock.left(self.progress)
-        return run_view.Panel(self.progress)
+        return run_view.RunPanel(self.progress)
 
     def _say(self, what: Any) -> None:
         """Print above the live part. Text is not wrapped when it goes to a file."""

@@ -10,7 +10,7 @@ import keras
 from dmf_cli import lookup, losses, models, weighting
 from dmf_cli.config import schema
 from dmf_cli.config.checks import check_params
-from dmf_cli.config.typed import Config, Model, Part
+from dmf_cli.config.typed import Choice, Config, Model
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
@@ -127,7 +127,7 @@ def loss(name: str, params: Mapping[str, Any], where: str) -> Any:
 
 
 def strategy(
-    chosen: Part, prior: Sequence[float], total_steps: int, known: Mapping[str, Any] | None = None
+    chosen: Choice, prior: Sequence[float], total_steps: int, known: Mapping[str, Any] | None = None
 ) -> weighting.Strategy:
     """The weighting strategy; its warm-up must leave steps in which it can act.
 
