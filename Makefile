@@ -12,7 +12,7 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 .DELETE_ON_ERROR:
 .PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
 	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi \
-	test test-fast coverage lint format test-oldest wheel lock clean distclean
+	test test-fast coverage lint format test-oldest docs wheel lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-27s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,11 @@ format: $(VENV)/.ready-dev ## format the code and mend what can be mended
 test-oldest: $(OLDEST)/.ready-dev ## run the tests with the oldest supported versions, in .venv-oldest
 	$(OLDEST)/bin/python -m pytest -n auto $(TESTS)
 
+docs: $(VENV)/.ready-docs ## fill the generated pages of docs/ and build the site into build/site; a broken link ends it
+	$(IN)/python scripts/reference.py
+	NO_MKDOCS_2_WARNING=1 $(IN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 wheel: $(VENV)/.ready-dev ## build the wheel into dist/
 	$(IN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -102,6 +107,10 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 
 $(VENV)/.ready-dev: pyproject.toml requirements.lock
 	$(call install,$(VENV),requirements.lock,.[dev])
+	@touch $(VENV)/.ready $@
+
+$(VENV)/.ready-docs: pyproject.toml requirements.lock
+	$(call install,$(VENV),requirements.lock,.[docs])
 	@touch $(VENV)/.ready $@
 
 $(OLDEST)/.ready-dev: pyproject.toml requirements-oldest.txt

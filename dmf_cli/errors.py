@@ -24,7 +24,7 @@ from typing import Any
 
 
 class DmfError(Exception):
-    """Base of all errors that are told to the user in one line."""
+    """Base of all errors that are reported to the user in one line."""
 
     exit_code = 1
 

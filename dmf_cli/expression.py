@@ -32,7 +32,7 @@ class Expression:
         return tuple(self.coefficients)
 
     def __str__(self) -> str:
-        """The canonical form, which parses to the same expression: coefficients of 1 are left out."""
+        """The canonical form, which parses to the same expression: coefficients of 1 are omitted."""
         return "+".join(
             name if value == 1.0 else f"{name}:{_shortest(value)}"
             for name, value in self.coefficients.items()

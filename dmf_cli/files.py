@@ -31,7 +31,7 @@ ADVICE = {
     **{code: f"{why}: {_SPACE if code in _FULL else _ELSEWHERE}" for code, why in REASONS.items()},
 }
 RUNNING = {
-    errno.ENOENT: "its folder is gone: do not move or delete a run that is under way",
+    errno.ENOENT: "its folder is gone: do not move or delete a run while it is running",
     **{code: f"{why}: {_RUN_SPACE if code in _FULL else _RUN_ELSEWHERE}" for code, why in REASONS.items()},
 }
 # A new folder has nothing that could be gone: there is no place for one, as in /proc.

@@ -1,4 +1,4 @@
-"""What a user is told to type: commands quoted for the shell, and how an optional part is installed.
+"""What a user is asked to type: commands quoted for the shell, and how an optional part is installed.
 
 Nothing is imported here that ``dmf --help`` does not need.
 """

@@ -142,7 +142,7 @@ class Deferred:
 
     Args:
         say: called at the first signal, from its handler: it must not print by way of a buffer.
-        last_words: bookkeeping to do before the process ends at once; returns what the user is told.
+        last_words: bookkeeping to do before the process ends at once; returns the message for the user.
 
     Example:
         >>> with Deferred() as stop:

@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops
 
 from dmf_cli import losses
-from dmf_cli.fusion.terms import needs
+from dmf_cli.fusion.targets import needs
 
 POOLED = ("dice", "iou", "tversky", "focal_tversky", "cbdice", "gdice", "logcosh_dice")
 GOAL = 1.5  # of the pooled ones, jit off

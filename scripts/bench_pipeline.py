@@ -38,6 +38,7 @@ def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[An
     """Data, endless batches, and seconds: until the images and the first batch were there, and of CPU."""
     from dmf_cli import datasets
     from dmf_cli.datasets.input import augment, keeping, pipeline, run_data
+    from dmf_cli.datasets.input_spec import InputSpec
 
     start, work = time.perf_counter(), time.process_time()
     if images is None:
@@ -47,7 +48,8 @@ def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[An
         order = np.random.default_rng(0).permutation(images)
         cuts = np.cumsum([round(share * images) for share in config["split"]["fractions"][:2]])
         parts = dict(zip(("train", "val", "test"), np.split(order, cuts), strict=True))
-        kept, note = keeping.open_parts(dataset, parts, config["trainer"]["cache"], config["dataset"])
+        spec = InputSpec.of(config["dataset"])
+        kept, note = keeping.open_parts(dataset, parts, config["trainer"]["cache"], spec, config["dataset"])
         channels = run_data.output_channels(config["model"].get("head", "softmax"), dataset)
         found = run_data.Data(dataset, None, channels, kept["train"], kept["val"], note)  # type: ignore[arg-type]
     ready = time.perf_counter() - start

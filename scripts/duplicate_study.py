@@ -20,7 +20,8 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli import datasets
-from dmf_cli.datasets.splits.near_duplicates import Description, describe, find
+from dmf_cli.datasets.sources.description import Description, describe
+from dmf_cli.datasets.splits.near_duplicates import find
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]

@@ -1,4 +1,4 @@
-"""Fill docs/gallery.md: what each command prints and draws, from small runs made on the spot.
+"""Fill docs/reference/gallery.md: what each command prints and draws, from small runs made on the spot.
 
 Run: python scripts/gallery.py             (ten minutes on two cores; needs Chromium for the report)
 
@@ -102,13 +102,13 @@ def scene(found: re.Match[str], folder: Path, images: Path) -> str:
     parts.append(f"```sh\n{command}\n```\n\n")
     if colours:
         (images / f"{name}.svg").write_text(drawn(shortened(output), command[:80]), encoding="utf-8")
-        parts.append(f"![What it prints](images/gallery/{name}.svg)\n\n")
+        parts.append(f"![What it prints](../images/gallery/{name}.svg)\n\n")
     else:
         parts.append(f"```text\n{shortened(Text.from_ansi(output).plain)}\n```\n\n")
     for pattern in (show or "").split():
         file = min(folder.glob(pattern))
         picture(file, images / f"{name}-{file.stem}.png")
-        parts.append(f"![{pattern}](images/gallery/{name}-{file.stem}.png)\n\n")
+        parts.append(f"![{pattern}](../images/gallery/{name}-{file.stem}.png)\n\n")
     return "".join([*parts, "<!-- end -->"])
 
 
@@ -121,11 +121,13 @@ def photos(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("-o", "--output", type=Path, default=DOCS / "gallery.md", help="the page to fill")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=DOCS / "reference/gallery.md", help="the page to fill"
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="scenes whose command has this in it")
     given = parser.parse_args()
     page = given.output
-    images = page.parent / "images" / "gallery"
+    images = page.parent.parent / "images" / "gallery"
     images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="dmf-gallery-") as name:
         photos(Path(name) / "photos")

@@ -1,4 +1,4 @@
-"""Write requirements.lock: the exact versions of everything the package and its `dev` extra need.
+"""Write requirements.lock: the exact versions of everything that the package, `dev` and `docs` need.
 
 Run: make lock
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """\
-# Every package of dmf and of its `dev` extra, with the exact version that the tests ran with.
+# Every package of dmf and of its `dev` and `docs` extras, with the exact version that the tests ran with.
 # Written by `make lock` with Python {python}; do not edit. Install with it:
 #     pip install -c requirements.lock -e ".[dev]"
 """
@@ -32,7 +32,7 @@ def resolve(requirement: str) -> dict[str, str]:
 
 
 def main() -> None:
-    pins = resolve(".[dev]")
+    pins = resolve(".[dev,docs]")
     python = ".".join(map(str, sys.version_info[:2]))
     lines = [f"{name}=={version}\n" for name, version in sorted(pins.items())]
     (ROOT / "requirements.lock").write_text(HEADER.format(python=python) + "".join(lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Draw and tabulate how every weighting strategy reacts to four synthetic histories, for docs/strategies.md.
+"""How every weighting strategy reacts to four synthetic histories: figures and a table for docs/background/.
 
 Run: python scripts/plot_strategies.py            (a minute; writes docs/images/, prints the table)
 
@@ -23,6 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from dmf_cli import lookup, weighting
+from dmf_cli.figures import matplotlib_renderer
 from dmf_cli.figures import style as look
 from dmf_cli.replay import plots
 
@@ -82,7 +83,7 @@ def draw(kind: str, losses: np.ndarray, weights: dict[str, np.ndarray]) -> None:
         columns = {term: losses[:, i] for i, term in enumerate(TERMS)}
         figure = plots.weights(list(range(STEPS)), columns, weights, height=1.6)
         buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=90)
+        FigureCanvasAgg(matplotlib_renderer.draw(figure)).print_figure(buffer, format="png", dpi=90)
     image: Any = Image.open(buffer).convert("RGB").quantize(48, dither=Image.Dither.NONE)
     FOLDER.mkdir(parents=True, exist_ok=True)
     image.save(FOLDER / f"strategies_{kind}.png", optimize=True)

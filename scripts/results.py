@@ -1,4 +1,4 @@
-"""Fill docs/results.md from the folders of finished studies: tables, figures, command, machine and time.
+"""Fill docs/background/results.md from the folders of finished studies: tables, figures, command and machine.
 
 Run: python scripts/results.py outputs/reproduce/quick outputs/reproduce/cbdice
 
@@ -94,7 +94,7 @@ def _figures(made: Path, study: Path, images: Path) -> list[str]:
             target = images / f"{re.sub(r'[^A-Za-z0-9]+', '-', f'{study.name}-{kind}-{name}')}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(buffer.getvalue())
-            lines.append(f"![{study.name} {kind}: {name}](images/results/{target.name})")
+            lines.append(f"![{study.name} {kind}: {name}](../images/results/{target.name})")
     return lines
 
 
@@ -137,10 +137,10 @@ def _clock(seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="runs, and comparison/")
-    parser.add_argument("-o", "--output", type=Path, default=DOCS / "results.md", help="the page")
+    parser.add_argument("-o", "--output", type=Path, default=DOCS / "background/results.md", help="the page")
     given = parser.parse_args()
     for folder in given.folders:
-        named, text = section(folder, given.output.parent / "images" / "results")
+        named, text = section(folder, given.output.parent.parent / "images" / "results")
         page = given.output.read_text(encoding="utf-8") if given.output.exists() else "# Results\n"
         given.output.write_text(filled(page, folder.name, text, named), encoding="utf-8")
         print(f"{given.output}: {folder.name}")

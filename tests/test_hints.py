@@ -35,7 +35,7 @@ def test_no_message_has_an_unquoted_path():
 
 
 def test_extras_are_installed_from_the_source_as_long_as_the_package_is_on_no_index():
-    texts = [*SOURCES, *(ROOT / "conf").rglob("*.yaml"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    texts = [*SOURCES, *(ROOT / "conf").rglob("*.yaml"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
     assert [file.name for file in texts if re.search(r"pip install '?dmf-cli", file.read_text())] == []
     assert shlex.split(hints.install("tune").partition(" in ")[0]) == ["pip", "install", ".[tune]"]
 

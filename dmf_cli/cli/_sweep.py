@@ -1,4 +1,4 @@
-"""``dmf train -m``: the jobs of a sweep, run, skipped or gone on with; also ``--dry-run``."""
+"""``dmf train -m``: the jobs of a sweep, run, skipped or resumed; also ``--dry-run``."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ from dmf_cli.jobs.claim import Claim
 from dmf_cli.run_folder import places
 from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, Row
+from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import Plan, distinct_settings, held, plan, single
-from dmf_cli.sweep.runner import Runner
+from dmf_cli.sweep.jobs import SweepPlan, distinct_settings, held, plan, single
+from dmf_cli.sweep.runner import SweepRunner
 from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
 
@@ -65,27 +65,27 @@ def note_sweep(overrides: Sequence[str]) -> None:
         print(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", file=sys.stderr)
 
 
-def _run(planned: Plan, board: Board, display: SweepDisplay) -> bool:
+def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
     """Run what is to be run, here or through a launcher; whether it was interrupted."""
     settings = planned.settings
     if planned.launcher != "basic":
         from dmf_cli.sweep.launch import launch
 
         return launch(planned, board)
-    runner = Runner(
+    runner = SweepRunner(
         board,
         workers=settings["workers"],
         stop_on_error=settings["on_error"] == "stop",
         isolate=settings["isolate"],
         changed=lambda job: display.report(),
     )
-    with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+    with contextlib.suppress(KeyboardInterrupt):  # the second one: the running jobs have been killed
         runner.run()
     return runner.interrupted
 
 
 def _check_writable(board: Board) -> None:
-    """An output folder that cannot be written to is told before anything starts."""
+    """Report a read-only output folder before anything starts."""
     for folder in {places.sweep_folder(row.job.config) for row in board.of("waiting")}:
         claim = Claim(folder, f"{socket.gethostname()}-{os.getpid()}")
         claim.take()
@@ -105,7 +105,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     if failed:
         print(f"error: {failed} job(s) of the sweep failed, see above", file=sys.stderr)
     if left:
-        print(f"{left} job(s) are left: the same command goes on with the sweep", file=sys.stderr)
+        print(f"{left} job(s) are left: run the same command again to resume the sweep", file=sys.stderr)
     if interrupted:
         return interrupts.exit_code()
     done, settings = board.of("completed"), board.rows[0].job.config["sweep"]
@@ -115,15 +115,15 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     return 1 if failed else 0
 
 
-def _check_conclusion(planned: Plan) -> None:
-    """A comparison that cannot be made is told before hours are spent on its runs."""
+def _check_conclusion(planned: SweepPlan) -> None:
+    """Report a comparison that cannot be made before hours are spent on its runs."""
     if planned.settings["compare"]:
         from dmf_cli.sweep import conclusion
 
         conclusion.check(planned.settings, [job.config for job in planned.jobs])
 
 
-def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
+def _conclude(done: Sequence[JobRow], settings: Mapping[str, Any]) -> int:
     """The comparisons that the sweep ends with; 1 if there can be none."""
     from dmf_cli.comparison import tables
     from dmf_cli.sweep import conclusion
@@ -147,7 +147,7 @@ def _conclude(done: Sequence[Row], settings: Mapping[str, Any]) -> int:
     return 0
 
 
-def _hint(done: Sequence[Row]) -> None:
+def _hint(done: Sequence[JobRow]) -> None:
     """What to do next with the finished runs: all of them, and no others."""
     if len(done) < 2:
         return

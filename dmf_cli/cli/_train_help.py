@@ -40,7 +40,7 @@ options
   -c, --cfg job      print the config as YAML instead of training
   -cd, --config-dir  one more folder with config groups of your own
   --version          the version of dmf
-  Hydra's others: --resolve --package --config-name --config-path --info --hydra-help
+  Hydra's others: --resolve --package --config-name --config-path --info
 """
 _VALUE_WIDTH = 22
 

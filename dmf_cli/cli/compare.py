@@ -7,7 +7,7 @@ from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import ConfigError
 
 _ABOUT = """\
-Groups finished runs by what differs in their configs, repeats being the seeds, and holds each group against
+Groups finished runs by what differs in their configs, repeats being the seeds, and compares each group with
 one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots. The folds of
 one k-fold split count as one run. No winner is named that other seeds or other images could undo.
 
@@ -30,8 +30,8 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--baseline",
         metavar="KEY=VALUE",
-        help="default: weighting=fixed where there is one; if several settings have it, each other is held "
-        "against the one that is like it in the rest",
+        help="default: weighting=fixed where there is one; if several settings have it, each other is "
+        "compared with the one that is like it in the rest",
     )
     parser.add_argument(
         "--metric",
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     tables.write(folder, found)
     Console().print(tables.render(found))
     for line in found.left_out:
-        print(f"left out: {line}")
+        print(f"excluded: {line}")
     plots.write(folder, found)
     print(f"written to {folder}")
     return 0

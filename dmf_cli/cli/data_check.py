@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from dmf_cli.datasets.inspect.check import Report
 
 _ABOUT = """\
-Reads every image and mask of a dataset and tells all that is wrong: unreadable files, images without masks
+Reads every image and mask of a dataset and reports all that is wrong: unreadable files, images without masks
 and the reverse, masks of another size, unknown labels, empty masks, copies and near-duplicates, and what the
-split leaks, held against a plain random one. Exit code 1 if something makes results wrong.
+split leaks, compared with a plain random one. Exit code 1 if something makes results wrong.
 
 examples:
   dmf data check dataset=busi dataset.dir=PATH
@@ -44,34 +44,37 @@ def run(arguments: Sequence[str]) -> int:
 
 def _check(config: Mapping[str, Any]) -> "Report":
     from dmf_cli.datasets.input.run_data import make_split
-    from dmf_cli.datasets.input_spec import as_size
+    from dmf_cli.datasets.input_spec import InputSpec
     from dmf_cli.datasets.inspect.check import check
     from dmf_cli.datasets.sources import mask_report
+    from dmf_cli.datasets.sources.survey import survey
     from dmf_cli.datasets.splits.division import read_split
 
     dataset, split = config["dataset"], config["split"]
     if split["file"]:
-        read_split(split["file"])  # one that is not there is told before anything slow
-    opened = _opened(dataset)
+        read_split(split["file"])  # a missing file is reported before anything slow
+    opened, spec = _opened(dataset), InputSpec.of(dataset)
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
         return make_split({**split, **changes}, images, found=found)
 
+    alike = split["similarity"] is not None
     with progress.count("checking", len(opened)) as advance:
+        found = survey(opened, spec, alike=alike, progress=advance)
         return check(
             opened,
+            found,
             divide,
             similarity=split["similarity"],
             needs_masks=dataset.get("missing_mask", "error") == "error",
             unclaimed=_unclaimed(dataset),
-            remarks=mask_report.report(opened, as_size(dataset["image_size"]), dataset["resize"]),
-            normalize=dataset["normalize"],
-            progress=advance,
+            remarks=mask_report.report(opened, spec),
+            normalize=spec.normalize,
         )
 
 
 def _opened(dataset: Mapping[str, Any]) -> "Dataset":
-    """What stops a training is a finding here; what it leaves out is left out, as long as there is a rest."""
+    """What stops a training is a finding here; what it excludes is excluded, as long as something is left."""
     from dmf_cli.datasets import open_dataset
     from dmf_cli.errors import DatasetError
 
@@ -88,7 +91,7 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
     """Masks without an image, of a dataset that lies in a folder."""
     if dataset["kind"] != "folder":
         return []
-    from dmf_cli.datasets.sources.folder import images_folder
+    from dmf_cli.datasets.sources.folder_place import images_folder
     from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
 
     patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,8 @@ from dmf_cli.errors import DmfError, UnknownNameError
 
 OK, NOTE, PROBLEM = "ok", "note", "PROBLEM"
 BACKENDS = ("tensorflow", "jax", "torch")
-REQUIRED = (
-    "tensorflow", "keras", "hydra-core", "omegaconf", "tensorflow-datasets", "importlib_resources",
-    "requests", "rich", "numpy", "scipy", "surface-distance", "matplotlib", "pillow", "ImageHash", "pyyaml",
-    "bokeh", "jinja2",
-)  # fmt: skip
 OPTIONAL = ("jax", "torch")
+DISTRIBUTION = "dmf-cli"
 GIB = 2**30
 PROBE_SECONDS = 180
 
@@ -67,8 +64,7 @@ def checks(backend: str) -> Iterator[Check]:
     """All checks, the slow one (importing the backend) last."""
     yield Check("python", OK, f"{sys.version.split()[0]} at {sys.executable}")
     yield Check("dmf", OK, f"{__version__} at {Path(__file__).resolve().parent.parent}")
-    for name in REQUIRED:
-        yield package(name, required=True)
+    yield from packages()
     yield from clashing_packages()
     for name in OPTIONAL:
         yield package(name, required=name == backend)
@@ -79,6 +75,19 @@ def checks(backend: str) -> Iterator[Check]:
         yield folder_check(name, folder)
     yield terminal()
     yield from backend_checks(backend, probe)
+
+
+def packages() -> Iterator[Check]:
+    """Whether each distribution is installed that the metadata of dmf itself ask for."""
+    try:
+        needed = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        yield Check(DISTRIBUTION, PROBLEM, "runs from a folder without being installed", hints.install())
+        return
+    for line in needed:
+        name, condition = re.split(r"[^\w.-]", line)[0], line.partition(";")[2]
+        if "extra" not in condition:
+            yield package(name, required=True)
 
 
 def package(name: str, *, required: bool) -> Check:

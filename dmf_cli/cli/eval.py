@@ -98,7 +98,7 @@ def evaluation_config(
 
 
 def _check_known(override: str, config: dict[str, Any]) -> None:
-    """An unknown key is held against those of :data:`READ` alone, a known one must be one of them."""
+    """An unknown key is compared with those of :data:`READ` alone; a known one must be one of them."""
     from dmf_cli import conf_files
     from dmf_cli.config.types import unknown_key
 

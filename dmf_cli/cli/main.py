@@ -14,13 +14,13 @@ from dmf_cli.terminal.wrapping import fit
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
 COMMANDS = {
     "train": "train a model with several losses; -m for sweeps",
-    "resume": "go on with an interrupted run, in its folder",
+    "resume": "resume an interrupted run, in its folder",
     "extend": "train a run on for more epochs, as a new run",
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",
     "export": "the best network as Keras, ONNX or SavedModel, with a note of how to use it",
     "report": "one HTML file that shows a run, or compares many",
-    "compare": "hold runs against a baseline: differences, intervals, tests, plots",
+    "compare": "compare runs with a baseline: differences, intervals, tests, plots",
     "tune": "search fixed weights, or any settings, by the validation split",
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupts.install()
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:  # one more, while the first was told
+    except KeyboardInterrupt:  # one more, while the first was reported
         return interrupts.exit_code()
     finally:
         interrupts.ending()

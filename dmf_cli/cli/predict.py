@@ -13,11 +13,12 @@ from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
     from dmf_cli.inference.predict_files import Outcome
+    from dmf_cli.inference.predictor import Decision
 
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
 Predicts masks with the best network of a run: PNG masks at each image's own size, overlays, and a CSV of
-areas. Files that cannot be read are listed and left out; in a folder, so are masks beside their images
+areas. Files that cannot be read are listed and skipped; in a folder, so are masks beside their images
 (X_mask.png, X_mask_1.png) and earlier results. An interruption keeps what is written.
 
 examples:
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         "--max-pixels",
         type=int,
         metavar="N",
-        help="larger images are left out; default: that of the run (dataset.max_pixels)",
+        help="larger images are skipped; default: that of the run (dataset.max_pixels)",
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.spacing:
         settings["spacing"] = options.spacing
     if options.max_pixels is not None:
-        settings["reading"] = dataclasses.replace(settings["reading"], max_pixels=options.max_pixels)
+        settings["decision"] = _with_limit(settings["decision"], options.max_pixels)
     start = time.monotonic()
     with progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
@@ -88,10 +89,16 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _with_limit(decision: "Decision", max_pixels: int) -> "Decision":
+    """``decision``, with images of more pixels refused."""
+    reading = dataclasses.replace(decision.spec.reading, max_pixels=max_pixels)
+    return dataclasses.replace(decision, spec=dataclasses.replace(decision.spec, reading=reading))
+
+
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:
     """What the user should look at."""
     for line in outcome.skipped:
-        yield f"left out: {line}"
+        yield f"skipped: {line}"
     for line in outcome.unlike[:SHOWN]:
         yield f"unlike the images of the training: {line}"
     if len(outcome.unlike) > SHOWN:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ABOUT = """\
 Runs weighting strategies over the losses of a run, or of a CSV with one column a loss, and shows the weights
 they would have given: a table, and a plot with a panel each. Nothing is trained. What it cannot show is how
-the losses would have gone on under other weights.
+the losses would have changed under other weights.
 
 examples:
   dmf replay outputs/busi weighting=mad,var,softadapt
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.replay import history
 
-    found = history.read(options.source)  # what is wrong with it is told before anything slow is imported
+    found = history.read(options.source)  # an error in it is reported before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
     _replay(found, configs, folder)
@@ -90,13 +90,14 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
 
 def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
     """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
+    from dmf_cli.config.typed import Config
     from dmf_cli.run_folder import stored_config
     from dmf_cli.training import build
 
     rows = len(found.losses)
     trained = stored_config.load_run(found.source) if found.source.is_dir() else {}
     coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(found.terms, 1.0))
-    loss = {"terms": found.terms, "coefficients": coefficients}
+    prior = [coefficients[term] for term in found.terms]
     known = {"steps_per_epoch": found.steps_per_epoch, "seed": trained.get("seed", 0)}
     epochs = trained.get("trainer", {}).get("epochs")
     # A run that was cut short has the warm-up of its whole length.
@@ -105,7 +106,9 @@ def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict
     for option, group in configs.items():
         if "warmup" in group:
             group = {**group, "warmup": _warmup(found, group["warmup"], max(rows, planned))}
-        made[option] = build.strategy(group, loss, max(rows, planned), known)
+        made[option] = build.strategy(
+            Config({"weighting": group}).weighting, prior, max(rows, planned), known
+        )
         _check_losses(found, made[option])
     return made
 
@@ -150,7 +153,7 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
 
     from dmf_cli import runtime
     from dmf_cli.config import compose
-    from dmf_cli.figures import style as look
+    from dmf_cli.figures import matplotlib_renderer
     from dmf_cli.files import told
     from dmf_cli.replay import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
@@ -167,11 +170,9 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found, weights)
-    with look.style():
-        losses = {term: found.losses[:, i] for i, term in enumerate(found.terms)}
-        figure = plots.weights(found.steps.tolist(), losses, weights)
-        look.name_it(figure, found.source.resolve().name)
-        look.save(folder / "weights.png", figure)
+    losses = dict(zip(found.terms, found.losses.T, strict=True))
+    figure = plots.weights(found.steps.tolist(), losses, weights)
+    matplotlib_renderer.write(folder, figure, found.source.resolve().name)
     Console().print(tables.render(found, weights))
 
 

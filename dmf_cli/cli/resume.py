@@ -1,4 +1,4 @@
-"""``dmf resume``: go on with an interrupted or failed run in its own folder."""
+"""``dmf resume``: resume an interrupted or failed run in its own folder."""
 
 from collections.abc import Sequence
 

@@ -12,15 +12,15 @@ from dmf_cli.cli._experiment import note_left_out
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
-    from dmf_cli.tune.runner import Running
-    from dmf_cli.tune.study import Plan
+    from dmf_cli.tune.runner import RunningTrial
+    from dmf_cli.tune.study import SearchPlan
 
 OFTEN = 10.0  # seconds between two lines about the epochs of a trial
 
 _ABOUT = """\
 Searches with Optuna, by default the fixed weights of the loss: what dynamic weights have to beat. Each trial
 is a run like all others, below one study folder. The validation figure trainer.monitor decides, never the
-test split. The same command again goes on with a search that was interrupted.
+test split. The same command again resumes a search that was interrupted.
 
 examples:
   dmf tune loss=cbdice+bce
@@ -29,7 +29,7 @@ examples:
   dmf tune weighting=var 'weighting.window=range(50,301,50)'      a dynamic strategy gets the same chance
 
 options:
-  trials=20         in all; a larger number goes on with the same study
+  trials=20         in all; a larger number adds trials to the same study
   workers=1         trials at a time
   pruner=median     median, hyperband or none: trials that are behind are stopped early
   weights=true      search the weights (of weighting=fixed, the default here, with two terms or more)
@@ -39,7 +39,7 @@ options:
 Everything else is as for dmf train. A key is searched where its value is one of
   interval(0.1,0.9)            any number; int(interval(4,32)) a whole one
   tag(log,interval(1e-4,1))    any number, equal factors equally likely
-  range(50,301,50)             numbers in steps, the end left out
+  range(50,301,50)             numbers in steps, the end excluded
   choice(a,b) or a,b           one of these
 """
 
@@ -59,17 +59,17 @@ def run(arguments: Sequence[str]) -> int:
         return search(plan, study)
 
 
-def search(plan: "Plan", study: Any, **options: Any) -> int:
+def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     """Run what is left of ``plan``, show and write what was found; returns the exit code."""
     from dmf_cli.terminal.run_display import make_console
     from dmf_cli.tune import results
-    from dmf_cli.tune.runner import Runner
+    from dmf_cli.tune.runner import SearchRunner
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
-    runner = Runner(plan, study, ended=_teller(plan, study), moved=_mover(plan, study), **options)
+    runner = SearchRunner(plan, study, on_end=_teller(plan, study), on_epoch=_mover(plan, study), **options)
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # the second one: what was under way has been killed
+        with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
             runner.run()
     finally:
         results.write(plan, study)
@@ -80,7 +80,7 @@ def search(plan: "Plan", study: Any, **options: Any) -> int:
     if train:
         print(f"train the best with new seeds: {train}")
     if runner.interrupted:
-        print("interrupted: the same command goes on with the search", file=sys.stderr)
+        print("interrupted: run the same command again to resume the search", file=sys.stderr)
         return interrupts.exit_code()
     if runner.gave_up:
         print("error: the first trials all failed, see above", file=sys.stderr)
@@ -92,12 +92,12 @@ def _state(study: Any) -> str:
     return f"{done} done before, " if done else ""
 
 
-def _teller(plan: "Plan", study: Any) -> Any:
+def _teller(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.terminal.run_view import LABELS, number
     from dmf_cli.tune.results import WORDS
 
-    def tell(one: "Running", state: str, value: float, message: str) -> None:
+    def tell(one: "RunningTrial", state: str, value: float, message: str) -> None:
         what = _values(plan, study, one)
         if state == "FAIL":
             print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
@@ -110,11 +110,11 @@ def _teller(plan: "Plan", study: Any) -> Any:
     return tell
 
 
-def _mover(plan: "Plan", study: Any) -> Any:
+def _mover(plan: "SearchPlan", study: Any) -> Any:
     """Says what a trial is at: when it begins, and then its epochs, but no line sooner than ``OFTEN``."""
     said: dict[int, float] = {}
 
-    def move(one: "Running") -> None:
+    def move(one: "RunningTrial") -> None:
         number, now = one.trial.number, time.monotonic()
         if number not in said:
             print(f"trial {number}: training, {_values(plan, study, one)}", flush=True)
@@ -127,7 +127,7 @@ def _mover(plan: "Plan", study: Any) -> Any:
     return move
 
 
-def _progress(plan: "Plan", one: "Running") -> str:
+def _progress(plan: "SearchPlan", one: "RunningTrial") -> str:
     """The epochs that a trial has finished, and its best figure so far."""
     from dmf_cli.run_folder import index
     from dmf_cli.terminal.run_view import LABELS, number
@@ -138,7 +138,7 @@ def _progress(plan: "Plan", one: "Running") -> str:
     return f"epoch {one.epoch}{of}{best if math.isfinite(one.best) else ''}"
 
 
-def _values(plan: "Plan", study: Any, one: "Running") -> str:
+def _values(plan: "SearchPlan", study: Any, one: "RunningTrial") -> str:
     """What a trial searches with, in words."""
     from dmf_cli.tune.results import searched
 

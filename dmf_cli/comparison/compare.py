@@ -1,4 +1,4 @@
-"""The comparison itself: one row a setting, each held against a baseline."""
+"""The comparison itself: one row a setting, each compared with a baseline."""
 
 import dataclasses
 import math
@@ -62,7 +62,7 @@ class Comparison:
     Args:
         metric: a column of the per-image tables.
         rows: one a setting.
-        baseline: what the others are held against, for people; empty where there is one setting only.
+        baseline: what the others are compared with, for people; empty where there is one setting only.
         counted: which images count, and why others do not; every figure is of these.
         events: what no score says: false alarms, missed lesions, each counted and tested; empty where none of
             them can happen.
@@ -115,14 +115,14 @@ def compare(
 
     Args:
         paths: run folders, or folders that hold some. Runs of one setting (seeds, folds) are pooled, and
-            held against nothing.
+            compared with nothing.
         metric: a column of the per-image tables, such as ``foreground.iou``. Without a scope, as ``dice``,
             it is the mean over classes where all runs have several, else of the foreground. None: ``dice``.
         by: see :func:`dmf_cli.comparison.settings.place`.
-        baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are held against. If
-            several have it, each other is held against the one that is like it in everything else. None:
+        baseline: ``KEY=VALUE`` (several with commas) of the settings that the others are compared with. If
+            several have it, each other is compared with the one that is like it in everything else. None:
             ``weighting=fixed`` where there is one, else the first by name.
-        only: (key, value) that runs must have; the others are left out without a word.
+        only: (key, value) that runs must have; the others are excluded without a message.
         differences: to say how many seeds they need; None: usual ones for the metric.
         margin: differences below it do not matter: say which settings are practically equivalent.
 
@@ -234,7 +234,7 @@ def _base(group: Group, bases: Sequence[Group], keys: Sequence[str]) -> Group:
     if len(bases) == 1 or len(alike) == 1:
         return alike[0] if alike else bases[0]
     names = "; ".join(base.name for base in bases)
-    raise ConfigError(f"which baseline is {group.name} held against? Say more: --baseline one of: {names}")
+    raise ConfigError(f"several baselines fit {group.name}: choose one with --baseline: {names}")
 
 
 def _others(group: Group, keys: Sequence[str]) -> Label:

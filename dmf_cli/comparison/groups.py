@@ -102,7 +102,7 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in largest)
         raise ConfigError(
             f"the runs were scored on different test images, or in different ways: {kinds}; compare each "
-            f"apart, as with --only {_apart(largest)}"
+            f"separately, as with --only {_apart(largest)}"
         )
     kept = max(parts.values(), key=len)
     others = [run for part in parts.values() if part is not kept for run in part]
@@ -121,7 +121,7 @@ class Collected:
         groups: sorted by label.
         images: ids, in the order of the columns of every group's scores.
         within: what the runs of one seed differ in; ``((),)`` where a seed is one run (or its folds).
-        left_out: one line for each run that was left out.
+        left_out: one line for each run that was excluded.
     """
 
     groups: list[Group]
@@ -150,7 +150,7 @@ def collect(placed: Sequence[Placed]) -> Collected:
 
     Runs of one seed share its chance, so they are no repetitions of each other: a row is their mean. For the
     means of two settings to be over the same, only what every setting was run with counts, and a seed that
-    lacks some of it, or folds, is left out. Of two runs with one setting, seed and fold the newer name is
+    lacks some of it, or folds, is excluded. Of two runs with one setting, seed and fold the newer name is
     kept.
 
     Raises:
@@ -200,8 +200,8 @@ def _common(found: _Found) -> tuple[Label, ...]:
             f"{words(setting)} with {words(min(parts))}" for setting, parts in sorted(each.items()) if parts
         )
         raise ConfigError(
-            "the settings have nothing in common, so that they cannot be told from what else differs: "
-            f"{said}; leave out --by, or choose runs with --only"
+            "the settings have nothing in common: their effect cannot be separated from what else differs: "
+            f"{said}; omit --by, or choose runs with --only"
         )
     return tuple(sorted(common))
 

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from dmf_cli import hints, metrics
 from dmf_cli.comparison.cases import Case, by_truth, read
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, identity, index, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
@@ -102,9 +102,7 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(f"{path} is running, not completed: wait until it ends")
     if entry.state != "completed":
         what = entry.said if status.get("state") else "is no run"
-        raise RunFolderError(
-            f"{path} {what}, not completed: `{hints.command('resume', path)}` goes on with it"
-        )
+        raise RunFolderError(f"{path} {what}, not completed: `{hints.command('resume', path)}` resumes it")
     config = flat(identity.as_asked(config_of(path), status))
     settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
     truth = by_truth(metric, settings)
@@ -124,8 +122,10 @@ def load(path: Path, metric: str) -> Run:
     ]
     described = ", ".join([str(split.get("dataset")), what, *said])
     parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
-    divided = _hash([f"{name}\0{image}" for name in parts for image in sorted(map(str, split[name]))])
-    images = _hash([*how, *which])
+    divided = digest(
+        "\0".join(f"{name}\0{image}" for name in parts for image in sorted(map(str, split[name])))
+    )
+    images = digest("\0".join([*how, *which]))
     return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided)
 
 
@@ -156,7 +156,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def config_of(path: Path) -> dict[str, Any]:
-    """The config of the run in ``path``; what is wrong with it is told in one short line.
+    """The config of the run in ``path``; an error in it is reported in one short line.
 
     Raises:
         RunFolderError: there is none, or it cannot be read.
@@ -226,7 +226,3 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
             do = "`dmf eval` writes metrics again" if self.file.parent.name == "metrics" else "copy it again"
             raise RunFolderError(f"{self.file} cannot be read ({type(error).__name__}): {do}") from None
-
-
-def _hash(parts: list[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

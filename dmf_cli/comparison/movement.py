@@ -39,7 +39,7 @@ def weights(runs: Sequence[Path]) -> tuple[Weight, ...]:
     """Each term's weight over the steps of ``runs``; over their epochs where a run has no steps.
 
     One line of a file is held at a time, whatever its length. Terms in the order of the files; empty where no
-    run has any. A damaged line is left out.
+    run has any. A damaged line is skipped.
     """
     seen: dict[str, list[float]] = {}  # term -> sum, count, lowest, highest
     for run in runs:

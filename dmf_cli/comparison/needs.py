@@ -11,7 +11,7 @@ from dmf_cli.comparison.intervals import NOTHING, Parts
 from dmf_cli.comparison.versus import Versus
 
 SEEDS = 20  # what people are ready to train, where images are the problem
-MOST = 100_000  # test images; nobody has more
+MOST = 100_000  # test images; more than any study has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ def needed(found: Sequence[Versus], differences: Sequence[float], images: int) -
     """For each of ``differences``, from the spread that was seen; empty if none is known.
 
     Args:
-        found: every setting that was held against a baseline.
+        found: every setting that was compared with a baseline.
         differences: in units of the metric.
         images: test images that count.
     """

@@ -37,7 +37,8 @@ def notes(comparison: Comparison) -> list[str]:
         *said,
         f"p seeds: {_permutation(found)} of {_counted(found)}; p images: Wilcoxon over images, seeds "
         f"averaged first, about these networks only; p both: {_both(found)}, as the "
-        f"interval; {_corrected(found)}better or worse is said if p seeds and p both are .05 or less",
+        f"interval; {_corrected(found)}a setting is called better or worse if p seeds and p both are .05 "
+        "or less",
         *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
     ]

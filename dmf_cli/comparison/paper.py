@@ -18,7 +18,7 @@ BASELINE = "baseline"
 
 
 def latex(comparison: Comparison) -> str:
-    """The table; what was left out, and what the terminal says below its own, is a comment."""
+    """The table; what was excluded, and what the terminal says below its own, is a comment."""
     metric = naming.heading(comparison.metric)
     columns = [
         "Setting",
@@ -37,7 +37,7 @@ def latex(comparison: Comparison) -> str:
         names = [naming.setting(row.group.label, labels) for row in events.rows]
         rows = [_event(row, name, role) for row, name in zip(events.rows, names, strict=True)]
         sections[_heading(events)] = [one[: len(columns)] for one in rows]
-    comments = [*(f"left out: {line}" for line in comparison.left_out), *notes.notes(comparison)]
+    comments = [*(f"excluded: {line}" for line in comparison.left_out), *notes.notes(comparison)]
     return _latex.table(_caption(comparison, metric), columns, sections, label=LABEL, comments=comments)
 
 

@@ -1,166 +1,192 @@
 """A comparison to look at: differences, images, curves over epochs, ranks."""
 
-import csv
+import contextlib
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from dmf_cli.comparison import ranks
 from dmf_cli.comparison.compare import Comparison, Row, lower_is_better
 from dmf_cli.comparison.versus import Versus
-from dmf_cli.figures import style
-from dmf_cli.run_folder import headline
+from dmf_cli.errors import RunFolderError
+from dmf_cli.figures import series
+from dmf_cli.figures.description import Axis, Bar, Dots, Figure, Line, Mark, Panel, Rule, shorten
+from dmf_cli.run_folder import csv_log
+from dmf_cli.run_folder.csv_log import Columns
 
 LONGEST = 60  # characters of a setting's name
+MOST_DOTS = 20_000
+CURVES = {
+    "val_mean_dice": ("Validation Dice, mean over classes", Axis("0 to 1")),
+    "val_foreground_dice": ("Validation Dice, foreground", Axis("0 to 1")),
+    "val_objective": ("Validation objective", Axis("loss")),
+}
 
 
 def write(folder: Path, comparison: Comparison) -> None:
     """``differences.png images.png curves.png ranks.png`` in ``folder``."""
-    drawn = {
-        "differences": forest(comparison) if comparison.baseline else None,
-        "images": boxes(comparison),
-        "curves": curves(comparison),
-        "ranks": ranks.draw(comparison),
-    }
-    for name, made in drawn.items():
-        if made is not None:
-            style.save(folder / f"{name}.png", made)
+    from dmf_cli.comparison import ranks
+    from dmf_cli.figures import matplotlib_renderer, style
+
+    runs = runs_of(comparison)
+    epochs = {path: _epochs(path) for paths in runs.values() for path in paths}
+    drawn = [forest(comparison)] if comparison.baseline else []
+    for figure in [*drawn, images(comparison), curves(runs, epochs)]:
+        if figure.panels:
+            matplotlib_renderer.write(folder, figure)
+    if (made := ranks.draw(comparison)) is not None:
+        style.save(folder / "ranks.png", made)
+
+
+def runs_of(comparison: Comparison) -> dict[str, list[Path]]:
+    """Setting -> its runs, the folds of one repetition apart."""
+    return {row.group.name: [path for folds in row.group.runs for path in folds] for row in comparison.rows}
 
 
 def forest(comparison: Comparison) -> Figure:
     """Differences to the baseline with their intervals, and each pair of repetitions."""
-    rows = [row for row in reversed(comparison.rows) if row.versus]
-    paired = any(row.versus.paired for row in rows if row.versus)
-    with style.style():
-        made, axes = _axes(len(rows))
-        axes.axvline(0.0, color="0.3", linewidth=1.0)
-        for y, row in enumerate(rows):
-            if row.versus:
-                _bar(axes, y, row.versus)
-        _names(axes, rows)
-        _room(axes)
-        better = "left" if lower_is_better(comparison.metric) else "right"
-        axes.set_xlabel(f"difference in {comparison.metric} ({better} is better)")
-        dots = ", and each pair of repetitions (dots)" if paired else ""
-        axes.set_title(
-            f"Difference to {style.text(comparison.baseline, LONGEST)}\nwith its 95 % interval{dots}; "
-            "blue: more than chance",
-            fontsize=9,
-        )
-    return made
+    rows = [(row.group.name, row.versus) for row in comparison.rows if row.versus]
+    paired = any(one.paired for _, one in rows)
+    reach = _reach([one for _, one in rows])
+    marks: list[Mark] = [Rule("", 0.0, solid=True)]
+    for i, (_, one) in enumerate(rows):
+        marks += _difference(one, -i, reach)
+    better = "left" if lower_is_better(comparison.metric) else "right"
+    dots = ", and each pair of repetitions (dots)" if paired else ""
+    against = f"Difference to {shorten(comparison.baseline, LONGEST)}"
+    title = f"{against}\nwith its 95 % interval{dots}; blue: more than chance"
+    x = Axis(f"difference in {comparison.metric} ({better} is better)", limits=_limits(rows, reach))
+    y = Axis(rows=tuple(name for name, _ in rows))
+    return Figure("differences", (Panel("differences", title, x, y, marks=tuple(marks)),), _size(len(rows)))
 
 
-def _bar(axes: Axes, y: int, one: Versus) -> None:
-    colour = style.COLOURS[0] if one.significant else "0.35"
-    if not math.isnan(one.difference.low):
-        axes.plot([one.difference.low, one.difference.high], [y, y], color=colour, linewidth=2.2)
-    axes.plot(one.difference.mean, y, "D", color=colour, markersize=6)
-    if len(one.by_seed):
-        axes.plot(
-            one.by_seed, np.full(len(one.by_seed), y - 0.22), "o", color=colour, alpha=0.5, markersize=3.5
-        )
+def _reach(found: Sequence[Versus]) -> float:
+    """How far the axis goes from 0, near the points: two seeds can have an interval from -1 to 1."""
+    points = series.known(*(np.append(one.by_seed, one.difference.mean) for one in found))
+    largest = float(np.abs(points).max(initial=0.0))
+    return 4.0 * largest if largest > 1e-9 else 0.01  # nothing differs: an axis that shows as much
 
 
-def _room(axes: Axes) -> None:
-    """Two seeds can have an interval from -1 to 1: the axis keeps near the dots and the means."""
-    points = np.concatenate(
-        [np.atleast_1d(line.get_xdata()) for line in axes.lines if line.get_marker() in "oD"]
+def _limits(rows: Sequence[tuple[str, Versus]], reach: float) -> tuple[float, float]:
+    """All points and intervals, with a margin, as far as ``reach``."""
+    gaps = [one.difference for _, one in rows]
+    ends = series.known(
+        *(np.array([gap.low, gap.mean, gap.high, 0.0]) for gap in gaps), *(v.by_seed for _, v in rows)
     )
-    points = points[np.isfinite(points)]
-    if not len(points):
-        return
-    largest = float(np.abs(points).max())
-    reach = 4.0 * largest if largest > 1e-9 else 0.01  # nothing differs: an axis that shows as much
-    low, high = axes.get_xlim()
-    for line in list(axes.lines):
-        x, y = np.atleast_1d(line.get_xdata()), np.atleast_1d(line.get_ydata())
-        for end, mark in ((reach, ">"), (-reach, "<")):
-            if (end > 0 and x.max() > end) or (end < 0 and x.min() < end):  # it goes on beyond
-                axes.plot(end, y[0], mark, color=line.get_color(), clip_on=False)
-    axes.set_xlim(max(low, -reach), min(high, reach))
+    margin = 0.05 * float(np.ptp(ends)) or 0.5 * reach
+    return max(float(ends.min()) - margin, -reach), min(float(ends.max()) + margin, reach)
 
 
-def boxes(comparison: Comparison) -> Figure:
+def _difference(one: Versus, y: float, reach: float) -> list[Mark]:
+    """A bar, a diamond and dots; a triangle where the bar goes on beyond the axis."""
+    gap, colour = one.difference, 0 if one.significant else None
+    marks: list[Mark] = []
+    if not math.isnan(gap.low):
+        marks.append(Bar("", gap.low, gap.high, y, colour))
+        if gap.low < -reach:
+            marks.append(Dots("", np.array([-reach]), np.array([y]), colour, marker="left", size=6))
+        if gap.high > reach:
+            marks.append(Dots("", np.array([reach]), np.array([y]), colour, marker="right", size=6))
+    marks.append(Dots("", np.array([gap.mean]), np.array([y]), colour, marker="diamond", size=6))
+    if len(one.by_seed):
+        below = np.full(len(one.by_seed), y - 0.22)
+        marks.append(Dots("", np.asarray(one.by_seed), below, colour, size=3.5, faint=True))
+    return marks
+
+
+def images(comparison: Comparison) -> Figure:
     """Scores of single images, repetitions averaged first: dots, quartiles, median, mean."""
-    rows = list(reversed(comparison.rows))
-    with style.style():
-        made, axes = _axes(len(rows))
-        for y, row in enumerate(rows):
-            _box(axes, y, row.group.per_image)
-        _names(axes, rows)
-        axes.set_xlabel(f"{comparison.metric} of one image")
-        axes.set_title(
-            f"{len(comparison.images)} test images, repetitions averaged first: quartiles (box), "
-            "median (bar), mean (diamond)",
-            fontsize=9,
-        )
-    return made
+    every = max(1, len(comparison.images) * len(comparison.rows) // MOST_DOTS)
+    names = np.array(comparison.images[::every], dtype=object)
+    marks: list[Mark] = []
+    said, drawn = [], set()
+    for i, row in enumerate(comparison.rows):
+        drawn |= set(names[np.isfinite(row.group.per_image[::every])])
+        found, words = _scores(row, names, every, i)
+        marks += found
+        said.append(words)
+    rest = comparison.counted.total - len(drawn)
+    more = f" ({rest} more {'not drawn: too many' if every > 1 else 'not counted'})" if rest else ""
+    title = (
+        f"Scores of {len(comparison.images)} test images, repetitions averaged first:\n"
+        "quartiles (box), median (bar), mean (diamond)"
+    )
+    what = f"Each dot is one of {len(drawn)} test images{more}, the mean over its repetitions"
+    y = Axis(rows=tuple(row.group.name for row in comparison.rows))
+    x = Axis(f"{comparison.metric} of one image")
+    panel = Panel("images", title, x, y, marks=tuple(marks), notes=(what, "; ".join(said)), toggles=True)
+    return Figure("images", (panel,), _size(len(comparison.rows)), legend="none")
 
 
-def _box(axes: Axes, y: int, values: np.ndarray) -> None:
+def _scores(row: Row, names: np.ndarray, every: int, i: int) -> tuple[list[Mark], str]:
+    """Marks of one setting, and its quartiles in words."""
+    name, scores = row.group.name, row.group.per_image
+    values = series.known(scores)
     if not len(values):
-        return
-    lower, middle, upper = np.percentile(values, [25, 50, 75])
-    spread = np.random.default_rng(0).uniform(-0.28, 0.28, len(values))
-    axes.plot(values, y + spread, "o", color="0.6", alpha=0.45, markersize=2.5, zorder=1)
-    axes.barh(y, upper - lower, left=lower, height=0.5, color=style.COLOURS[0], alpha=0.3, zorder=2)
-    axes.plot([middle, middle], [y - 0.25, y + 0.25], color=style.COLOURS[0], linewidth=2, zorder=3)
-    axes.plot(values.mean(), y, "D", color=style.COLOURS[1], markersize=5, zorder=3)
+        return [], f"{name}: no image counts"
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    shown = scores[::every]
+    there = np.isfinite(shown)
+    jitter = np.random.default_rng(0).uniform(-0.28, 0.28, int(there.sum())) - i
+    marks: list[Mark] = [
+        Dots(name, shown[there], jitter, i, tuple(names[there]), faint=True),
+        Bar(name, low, high, -i, i, middle),
+        Dots(name, np.array([values.mean()]), np.array([-float(i)]), i, marker="diamond", size=6),
+    ]
+    return marks, f"{name}: median {middle:.3f}, quartiles {low:.3f} and {high:.3f}"
 
 
-def curves(comparison: Comparison) -> Figure | None:
-    """Validation figures over epochs: mean over repetitions, and a band of one standard deviation."""
-    scope = headline.MEAN if comparison.metric.startswith(f"{headline.MEAN}.") else headline.UNION
-    columns = (headline.MONITORS[scope], headline.OBJECTIVE)
-    with style.style():
-        made = Figure(figsize=(9.0, 3.4 + 0.1 * len(comparison.rows)))
-        panels = made.subplots(1, len(columns))
-        drawn = 0
-        for axes, column in zip(panels, columns, strict=True):
-            for i, row in enumerate(comparison.rows):
-                runs = [path for paths in row.group.runs for path in paths]
-                drawn += _band(axes, [s for s in (_series(path, column) for path in runs) if len(s)], i, row)
-            axes.set_title(f"{column}: mean and one standard deviation of the runs", fontsize=9)
-            style.scale(axes, *(line.get_ydata() for line in axes.lines))
-            style.epoch_axis(axes, [1, max((len(line.get_xdata()) for line in axes.lines), default=1)])
-        if not drawn:
-            return None
-        handles, labels = panels[0].get_legend_handles_labels()
-        short = max(map(len, labels), default=0) < LONGEST // 2
-        made.legend(handles, labels, loc="outside lower left", ncols=3 if short else 1)
-    return made
+def curves(groups: Mapping[str, Sequence[Path]], epochs: Mapping[Path, Columns]) -> Figure:
+    """Validation figures over epochs: mean over repetitions, and a band of one standard deviation.
+
+    Args:
+        groups: setting -> its runs.
+        epochs: run -> columns of its ``epochs.csv``; a run without them is skipped.
+    """
+    panels = []
+    for column, (title, scale) in CURVES.items():
+        tables = {
+            name: _table([epochs.get(path, {}) for path in paths], column) for name, paths in groups.items()
+        }
+        if any(table.size for table in tables.values()):
+            panels.append(_curve(column, title, scale, tables))
+    size = (4.5 * max(2, len(panels)), 3.4 + 0.1 * len(groups))
+    return Figure("curves", tuple(panels), size, columns=len(panels), legend="below")
 
 
-def _band(axes: Axes, series: list[np.ndarray], index: int, row: Row) -> int:
-    if not series:
-        return 0
-    length = min(map(len, series))  # runs that stopped early end the curve: a mean of others would jump
-    table = np.array([s[:length] for s in series])
-    mean, spread = table.mean(axis=0), table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(length)
-    x, look = np.arange(1, length + 1), style.look(index)
-    label = f"{style.text(row.group.name, LONGEST)} ({len(table)} run{'s' * (len(table) > 1)})"
-    style.draw(axes, x.tolist(), mean.tolist(), label=label, **look)
-    axes.fill_between(x, mean - spread, mean + spread, color=look["color"], alpha=0.15, linewidth=0)
-    return 1
+def _curve(column: str, title: str, scale: Axis, tables: Mapping[str, np.ndarray]) -> Panel:
+    length = max(table.shape[-1] for table in tables.values())
+    drawn = tuple(
+        _mean(name, table, i, length) for i, (name, table) in enumerate(tables.items()) if table.size
+    )
+    log = scale.label == "loss" and series.wide(*(line.y for line in drawn))
+    scale = Axis(f"{scale.label}, mean ± std of the runs", log)
+    at, x = np.arange(1.0, length + 1), Axis("epoch", whole=True)
+    return Panel(column, title, x, scale, at, drawn, toggles=True, height=2, full=False)
 
 
-def _series(run: Path, column: str) -> np.ndarray:
-    """One column of a run's epochs.csv; empty where there is none."""
-    try:
-        with (run / "epochs.csv").open(newline="", encoding="utf-8") as file:
-            return np.array([float(line[column]) for line in csv.DictReader(file)])
-    except (OSError, ValueError, KeyError, TypeError):
-        return np.empty(0)
+def _mean(name: str, table: np.ndarray, colour: int, length: int) -> Line:
+    """Mean and standard deviation over the runs ``(runs, epochs)`` of one setting."""
+    rest, runs = (0, length - table.shape[1]), len(table)
+    y = np.pad(table.mean(axis=0), rest, constant_values=np.nan)
+    band = np.pad(table.std(axis=0, ddof=1), rest, constant_values=np.nan) if runs > 1 else None
+    return Line(name, y, colour, band=band, detail=f"{runs} run{'s' * (runs > 1)}")
 
 
-def _axes(rows: int) -> tuple[Figure, Axes]:
-    made = Figure(figsize=(8.0, 1.3 + 0.42 * rows))
-    return made, made.subplots()
+def _table(runs: Sequence[Columns], column: str) -> np.ndarray:
+    """``(runs, epochs)``, as long as the shortest of them: a mean of fewer runs would jump."""
+    values = [series.finite(run[column]) for run in runs if run.get(column)]
+    length = min(map(len, values), default=0)
+    return np.array([one[:length] for one in values]).reshape(len(values), length)
 
 
-def _names(axes: Axes, rows: list[Row]) -> None:
-    axes.set_yticks(range(len(rows)), [style.text(row.group.name, LONGEST) for row in rows])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
+def _epochs(run: Path) -> Columns:
+    """The columns of a run's epochs.csv; none where it cannot be read."""
+    with contextlib.suppress(RunFolderError):
+        return csv_log.read(run / "epochs.csv")
+    return {}
+
+
+def _size(rows: int) -> tuple[float, float]:
+    return 8.0, 1.4 + 0.42 * rows

@@ -10,14 +10,14 @@ from scipy import stats
 
 from dmf_cli.comparison.compare import Comparison
 from dmf_cli.comparison.intervals import LEVEL
-from dmf_cli.figures import style
+from dmf_cli.figures import palette, style
 
 LONGEST = 42  # characters of a setting's name
 STEP = 0.34  # between two lines of names, in inches
 
 
 def draw(comparison: Comparison) -> Figure | None:
-    """Mean ranks over images on one axis; a bar joins what Nemenyi's test does not tell apart.
+    """Mean ranks over images on one axis; a bar joins what Nemenyi's test does not distinguish.
 
     Blocks are the test images, repetitions averaged first: it speaks of these networks. None for
     one setting, or if fewer than two images count for all of them.
@@ -47,7 +47,7 @@ def draw(comparison: Comparison) -> Figure | None:
 
 
 def critical_difference(settings: int, images: int) -> float:
-    """Nemenyi's: mean ranks that differ by less are not told apart at .05."""
+    """Nemenyi's: mean ranks that differ by less are not distinguished at .05."""
     q = float(stats.studentized_range.ppf(LEVEL, settings, np.inf)) / math.sqrt(2)
     return q * math.sqrt(settings * (settings + 1) / (6 * images))
 
@@ -81,7 +81,7 @@ def _name(axes: Axes, rank: float, name: str, i: int, settings: int, start: floa
     left = i < half
     y = start - STEP * (i if left else settings - 1 - i)
     x, side = (1 - reach, "right") if left else (settings + reach, "left")
-    axes.plot([rank, rank, x], [0, y, y], color=style.COLOURS[0], linewidth=1)
+    axes.plot([rank, rank, x], [0, y, y], color=palette.SERIES[0], linewidth=1)
     gap = -0.3 * reach if left else 0.3 * reach
     label = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
     axes.text(x + gap, y, label, ha=side, va="center", fontsize=8.5)
@@ -91,5 +91,5 @@ def _title(images: int, friedman: float) -> str:
     tested = "" if math.isnan(friedman) else f"; Friedman's p = {friedman:.2g}"
     return (
         f"Mean rank over {images} test images (1 is best), repetitions averaged first{tested}\n"
-        "A bar joins settings that Nemenyi's test at .05 does not tell apart"
+        "A bar joins settings that Nemenyi's test at .05 does not distinguish"
     )

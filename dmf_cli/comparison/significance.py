@@ -1,4 +1,8 @@
-"""Is a difference more than chance? Tests of repetitions and of images, and what they can say at all."""
+"""Is a difference more than chance? Tests of repetitions and of images, and what they can say at all.
+
+Permutation tests are written out. ``scipy.stats.permutation_test`` of the absolute difference gives the same
+exact p for pairs but takes 10 to 85 times as long, and misses regroupings whose t differs by rounding only.
+"""
 
 import dataclasses
 import functools
@@ -60,7 +64,7 @@ def _signs(n: int) -> np.ndarray:
 def unpaired_permutation(a: np.ndarray, b: np.ndarray) -> float:
     """Two-sided permutation test of two sets of repetitions: the share of regroupings at least as extreme.
 
-    The statistic is Welch's t, so that two sets of different spread are not told apart by it (Janssen, Stat.
+    The statistic is Welch's t: sets that differ in spread alone do not count as different (Janssen, Stat.
     Probab. Lett. 36, 1997). 1 if a side has one repetition: nothing is known of its spread.
     """
     pooled, n = np.concatenate([a, b]), len(a)
@@ -186,7 +190,7 @@ def seeds_needed(
         difference: to be found; its sign does not matter.
         by_seed: standard deviation of the difference of one pair of seeds.
         images: what the test images add, which more seeds do not take away.
-        comparisons: settings that are held against the baseline.
+        comparisons: settings that are compared with the baseline.
 
     Returns:
         the power of the paired t test at .05 / ``comparisons`` stands for that of the permutation test, and

@@ -37,7 +37,7 @@ COLUMNS = (
 )
 # Of `COLUMNS`, as they stand above each other where a line has 80 characters.
 STACKED = ((1,), (2, 3), (4, 5), (6, 7, 8), (9, 10), (11, 12))
-# What is left out first where a line has fewer, by the first column of a stack.
+# What is dropped first where a line has fewer, by the first column of a stack.
 NARROW = ("g seeds", "rank", "p seeds", "difference", "n")
 RECORD = (
     "setting",
@@ -258,7 +258,7 @@ def markdown(comparison: Comparison) -> str:
     for heading, rows in event_cells(comparison).items():
         lines += ["", f"## {markdown_text(heading)}", "", markdown_row(COLUMNS[:-2])]
         lines += ["|:--" + "|--:" * (len(COLUMNS) - 3) + "|", *(markdown_row(one[:-2]) for one in rows)]
-    below = [*notes(comparison), *(f"left out: {line}" for line in comparison.left_out)]
+    below = [*notes(comparison), *(f"excluded: {line}" for line in comparison.left_out)]
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in below), ""])
 
 

@@ -16,7 +16,7 @@ LOPSIDED = 2.0  # ratio of the ends of an interval from which each is said
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """A setting that was held against a baseline.
+    """A setting that was compared with a baseline.
 
     Args:
         name: the setting.
@@ -38,7 +38,7 @@ def of(found: Sequence[Held], metric: str, lower: bool) -> str:
     """The answer in one sentence; no winner is named that chance could have made.
 
     Args:
-        found: each setting that was held against a baseline; without any there is no question.
+        found: each setting that was compared with a baseline; without any there is no question.
         metric: what the difference is in.
         lower: whether small values are good.
     """
@@ -127,7 +127,7 @@ def power(found: Sequence[Held], metric: str, images: int, differences: Sequence
     """Whether seeds or images limit the answer, and how many paired seeds given differences would need.
 
     Args:
-        found: every setting that was held against a baseline.
+        found: every setting that was compared with a baseline.
         metric: decides which differences are usual.
         images: test images that count.
         differences: others; None: the usual ones.

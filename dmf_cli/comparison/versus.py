@@ -1,4 +1,4 @@
-"""One setting held against the baseline."""
+"""One setting compared with the baseline."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ class Versus:
     """A setting minus its baseline, both with the same images and all of their runs.
 
     Args:
-        baseline: the setting that it is held against.
+        baseline: the setting that it is compared with.
         difference: of the means, with its interval. The intervals of all settings hold at once
             (Bonferroni), so that one that leaves out 0 has a ``p_both`` below .05, and the other way round.
         bootstrapped: ends of the percentile bootstrap of the same difference; NaN if unpaired.
@@ -24,7 +24,7 @@ class Versus:
         paired: whether repetitions with the same seeds were compared with each other: both have the same.
         repetitions: how many the setting has; those of the baseline are in ``baseline``.
         shared: how many repetitions both have; not all of either side if unpaired.
-        comparisons: settings that are held against a baseline, over which everything is corrected.
+        comparisons: settings that are compared with a baseline, over which everything is corrected.
         p_images: Wilcoxon over images, repetitions averaged first; Holm.
         p_seeds: over repetitions, Holm. Paired: permutation. Unpaired: the larger of a permutation of
             Welch's t and of his test, as neither needs the same spread on both sides; 1 with one repetition

@@ -93,6 +93,11 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     if unknown and not unknown[1].startswith("hydra."):
         return _elsewhere(unknown[1], overrides, config) or no_such_key(unknown[1], config)
     where = getattr(error, "full_key", None) or "a value"
+    if "HydraConfig was not set" in text:
+        instead = "use keys of the config, ${now:%H-%M-%S} or ${oc.env:NAME}"
+        return ConfigError(
+            f"{where} refers to ${{hydra:...}}, which only Hydra's own sweepers know: {instead}"
+        )
     unset = re.search(r"Environment variable '([^']+)' not found", text)
     if unset:
         return ConfigError(

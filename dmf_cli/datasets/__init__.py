@@ -28,7 +28,7 @@ def check_place(config: Mapping[str, Any]) -> None:
         DatasetError: their folder is not there.
     """
     if config["kind"] == "folder":
-        importlib.import_module("dmf_cli.datasets.sources.folder").check_place(config)
+        importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(config)
 
 
 def open_dataset(config: Mapping[str, Any]) -> Dataset:

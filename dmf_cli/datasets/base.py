@@ -1,19 +1,27 @@
 """What every dataset offers: an indexable set of images with label maps at their original size."""
 
 import abc
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from dmf_cli.datasets.finding import Finding
-    from dmf_cli.datasets.sources.label_coding import Ignored
+from dmf_cli.datasets.finding import Finding
+from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
 
 IGNORED = 255  # in label maps: a pixel that no loss and no score counts
+Colour = tuple[int, int, int]
+
+
+class Ignored(NamedTuple):
+    """Pixels of no class in mask files: their values, or their colours."""
+
+    values: tuple[int, ...] = ()
+    colours: tuple[Colour, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +36,24 @@ class Sample:
 
     image: np.ndarray
     label: np.ndarray
+
+
+class Examined(NamedTuple):
+    """What one decoding of the files of an image gives.
+
+    Args:
+        image: as in :class:`Sample`; None: it cannot be read.
+        label: likewise.
+        error: why the image cannot be used.
+        values: what each of its mask files holds, for :meth:`Dataset.settle`.
+        turned: its EXIF orientation turns it.
+    """
+
+    image: np.ndarray | None
+    label: np.ndarray | None
+    error: DatasetError | None = None
+    values: tuple[Any, ...] = ()
+    turned: bool = False
 
 
 def lesion_share(label: np.ndarray) -> float:
@@ -53,6 +79,7 @@ class Dataset(abc.ABC):
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         ignores: pixels may be ``IGNORED``.
         ignore: what the config says of them, for messages.
+        max_pixels: images with more are refused; None: none are.
         synthetic: each image was made on its own, so that no two can be views of one thing: splits need not
             look for near-duplicates.
     """
@@ -70,7 +97,8 @@ class Dataset(abc.ABC):
     parts: tuple[str, ...] | None = None
     synthetic: bool = False
     ignores: bool = False
-    ignore: "Ignored | None" = None
+    ignore: Ignored | None = None
+    max_pixels: int | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,15 +114,32 @@ class Dataset(abc.ABC):
         """The labels of image ``index``, without decoding it where that can be had."""
         return self.load(index).label
 
-    def mask_remarks(self) -> "list[Finding]":
-        """What the values of all masks say against their reading (``sources/mask_report.py``)."""
+    def examine(self, index: int) -> Examined:
+        """Image ``index`` with all that its files say, each decoded once; nothing is raised for bad ones.
+
+        What a mask means may depend on all masks: :meth:`settle` says whether labels are as they were.
+        """
+        try:
+            return Examined(*dataclasses.astuple(load_checked(self, index)))
+        except DatasetError as error:
+            label = None
+            with contextlib.suppress(DatasetError):
+                label = self.label(index)
+            return Examined(None, label, error)
+
+    def settle(self, values: Sequence[Any]) -> bool:
+        """``values`` are those of all masks; whether the labels that were examined before are right still."""
+        return True
+
+    def mask_remarks(self) -> list[Finding]:
+        """What the values of all masks say against their reading (``sources/mask_reader.py``)."""
         return []
 
     def pixel_size(self, index: int) -> tuple[float, float] | None:
         """Millimetres per pixel (row, column) of image ``index``, or None; raises ``DatasetError``."""
         return self.spacing
 
-    def remarks(self) -> "list[Finding]":
+    def remarks(self) -> list[Finding]:
         """What a user should know of the files, see :mod:`dmf_cli.datasets.sources.image_report`."""
         return []
 
@@ -112,3 +157,20 @@ class Dataset(abc.ABC):
         return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[
             :16
         ]
+
+
+def load_checked(dataset: Dataset, index: int) -> Sample:
+    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
+    sample = dataset.load(index)
+    name, label = f"{dataset.name}, image {dataset.ids[index]!r}", sample.label
+    highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))
+    if sample.label.shape != sample.image.shape[:2]:
+        raise SizeMismatchError(
+            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
+        )
+    if highest >= len(dataset.classes):
+        raise LabelError(
+            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
+            f"{len(dataset.classes) - 1}"
+        )
+    return sample

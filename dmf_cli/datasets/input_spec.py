@@ -1,16 +1,47 @@
 """From an image of any size to a network input, and from probabilities back to the image's size."""
 
 import dataclasses
-from typing import Literal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
-from dmf_cli.config.inputs import as_size as as_size
-from dmf_cli.errors import UnknownNameError
+from dmf_cli.config.inputs import as_size
+from dmf_cli.errors import ConfigError, UnknownNameError
 
+MAX_PIXELS = 178_956_970  # Pillow's own limit: a small file may hold a picture that fills the memory
+RESIZE = ("stretch", "letterbox")
+NORMALIZE = ("unit", "minmax", "zscore")
 Resize = Literal["stretch", "letterbox"]
 Normalize = Literal["unit", "minmax", "zscore"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How image files are read; keys of the ``dataset`` group.
+
+    Args:
+        range: values (in those of the file) that become black and white; None: what the file calls so.
+        max_pixels: images with more are refused.
+    """
+
+    range: Sequence[float] | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if self.range is not None and not _is_range(self.range):
+            raise ConfigError(
+                f"dataset.range is {self.range!r}: give the values of black and white, as [0,4095], or null"
+            )
+        if isinstance(self.max_pixels, bool) or not 1 <= self.max_pixels < 2**31:
+            raise ConfigError(f"dataset.max_pixels is {self.max_pixels}: give a number from 1 to {2**31 - 1}")
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Black and white."""
+        return None if self.range is None else (float(self.range[0]), float(self.range[1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,44 +59,68 @@ class Geometry:
     box: tuple[int, int, int, int]
 
 
-def geometry(original: tuple[int, int], size: tuple[int, int], resize: Resize) -> Geometry:
-    """``stretch`` fills the input; ``letterbox`` keeps the aspect ratio and pads around it."""
-    if resize == "stretch":
-        return Geometry(original, size, (0, 0, *size))
-    if resize != "letterbox":
-        raise UnknownNameError("dataset.resize", resize, ["stretch", "letterbox"])
-    scale = min(size[0] / original[0], size[1] / original[1])
-    height = min(size[0], max(1, round(original[0] * scale)))
-    width = min(size[1], max(1, round(original[1] * scale)))
-    return Geometry(original, size, ((size[0] - height) // 2, (size[1] - width) // 2, height, width))
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """How an image file becomes a network input: the same in training, scoring, prediction and export.
 
-
-def prepare(
-    image: np.ndarray, *, size: tuple[int, int], resize: Resize = "stretch", normalize: Normalize = "unit"
-) -> tuple[np.ndarray, Geometry]:
-    """An image ``(H, W, C)`` as a network input ``(h, w, C)`` float32, and its geometry.
-
-    Black is 0 and white 255, in uint8 or, of deeper files, in float32: nothing is rounded here. Resizing is
-    bilinear with antialiasing. ``normalize``: ``unit`` is /255; ``minmax`` maps the image's own range to
-    [0, 1]; ``zscore`` gives it mean 0 and standard deviation 1. The padding of a letterbox is 0 after
-    normalisation and takes no part in it.
+    Args:
+        size: (height, width) of the network input.
+        resize: ``stretch`` fills the input; ``letterbox`` keeps the aspect ratio and pads around it.
+        normalize: ``unit`` is /255; ``minmax`` maps the image's own range to [0, 1]; ``zscore`` gives it
+            mean 0 and standard deviation 1.
+        channels: 1 (grey) or 3 (RGB).
+        reading: how files are read.
     """
-    where = geometry(image.shape[:2], size, resize)
-    top, left, height, width = where.box
-    planes = [_resize(image[..., c].astype(np.float32), (height, width)) for c in range(image.shape[-1])]
-    canvas = np.zeros((*size, image.shape[-1]), np.float32)
-    canvas[top : top + height, left : left + width] = _normalize(np.stack(planes, axis=-1), normalize)
-    return canvas, where
 
+    size: tuple[int, int]
+    resize: Resize = "stretch"
+    normalize: Normalize = "unit"
+    channels: int = 1
+    reading: Reading = Reading()
 
-def prepare_label(label: np.ndarray, size: tuple[int, int], resize: Resize = "stretch") -> np.ndarray:
-    """A label map ``(H, W)`` as ``(h, w)`` uint8, nearest neighbour; letterbox padding is background."""
-    where = geometry(label.shape, size, resize)
-    top, left, height, width = where.box
-    canvas = np.zeros(size, np.uint8)
-    nearest = Image.fromarray(label).resize((width, height), Image.Resampling.NEAREST)
-    canvas[top : top + height, left : left + width] = np.asarray(nearest)
-    return canvas
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE:
+            raise UnknownNameError("dataset.resize", self.resize, RESIZE)
+        if self.normalize not in NORMALIZE:
+            raise UnknownNameError("dataset.normalize", self.normalize, NORMALIZE)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "InputSpec":
+        """The one that the ``dataset`` group asks for."""
+        reading = Reading(config.get("range"), config.get("max_pixels", MAX_PIXELS))
+        size = as_size(config["image_size"])
+        return cls(size, config["resize"], config["normalize"], config.get("channels", 1), reading)
+
+    def geometry(self, original: tuple[int, int]) -> Geometry:
+        """Where an image of (height, width) ``original`` lies inside its network input."""
+        if self.resize == "stretch":
+            return Geometry(original, self.size, (0, 0, *self.size))
+        (h, w), scale = self.size, min(self.size[0] / original[0], self.size[1] / original[1])
+        height, width = (min(s, max(1, round(o * scale))) for s, o in zip(self.size, original, strict=True))
+        return Geometry(original, self.size, ((h - height) // 2, (w - width) // 2, height, width))
+
+    def image(self, image: np.ndarray) -> tuple[np.ndarray, Geometry]:
+        """An image ``(H, W, C)`` as a network input ``(h, w, C)`` float32, and its geometry.
+
+        Black is 0 and white 255, in uint8 or, of deeper files, in float32: nothing is rounded here. Resizing
+        is bilinear with antialiasing. The padding of a letterbox is 0 after normalisation and takes no part
+        in it.
+        """
+        where = self.geometry(image.shape[:2])
+        top, left, height, width = where.box
+        planes = [_resize(image[..., c].astype(np.float32), (height, width)) for c in range(image.shape[-1])]
+        canvas = np.zeros((*self.size, image.shape[-1]), np.float32)
+        inside = _normalize(np.stack(planes, axis=-1), self.normalize)
+        canvas[top : top + height, left : left + width] = inside
+        return canvas, where
+
+    def label(self, label: np.ndarray) -> np.ndarray:
+        """A label map ``(H, W)`` as ``(h, w)`` uint8, nearest neighbour; letterbox padding is background."""
+        top, left, height, width = self.geometry(label.shape).box
+        canvas = np.zeros(self.size, np.uint8)
+        nearest = Image.fromarray(label).resize((width, height), Image.Resampling.NEAREST)
+        canvas[top : top + height, left : left + width] = np.asarray(nearest)
+        return canvas
 
 
 def restore(probabilities: np.ndarray, where: Geometry) -> np.ndarray:
@@ -87,6 +142,10 @@ def _normalize(image: np.ndarray, how: Normalize) -> np.ndarray:
     if how == "minmax":
         low, high = image.min(), image.max()
         return (image - low) / max(high - low, 1e-6)
-    if how == "zscore":
-        return (image - image.mean()) / max(image.std(), 1e-6)
-    raise UnknownNameError("dataset.normalize", how, ["unit", "minmax", "zscore"])
+    return (image - image.mean()) / max(image.std(), 1e-6)
+
+
+def _is_range(given: Any) -> bool:
+    sides = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
+    plain = [s for s in sides if isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s)]
+    return len(sides) == len(plain) == 2 and plain[0] < plain[1]

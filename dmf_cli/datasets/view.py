@@ -8,7 +8,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.finding import Finding
 
 
-class View(Dataset):
+class DatasetView(Dataset):
     """Some images of another dataset, or all of them.
 
     Args:
@@ -21,7 +21,7 @@ class View(Dataset):
         self._indices = tuple(range(len(whole)) if indices is None else indices)
         self.name, self.classes, self.channels = whole.name, whole.classes, whole.channels
         self.spacing, self.synthetic = whole.spacing, whole.synthetic
-        self.ignores, self.ignore = whole.ignores, whole.ignore
+        self.ignores, self.ignore, self.max_pixels = whole.ignores, whole.ignore, whole.max_pixels
         self.grouping, self.left_out, self.unusable = whole.grouping, whole.left_out, whole.unusable
         self.ids, self.strata = self._chosen(whole.ids), self._chosen(whole.strata)
         self.groups = None if whole.groups is None else self._chosen(whole.groups)

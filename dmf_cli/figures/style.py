@@ -3,23 +3,17 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from dmf_cli.figures.palette import SERIES as COLOURS
+from dmf_cli.figures.description import shorten
 from dmf_cli.files import write_atomic
 
-DASHES = ("-", "--", ":", "-.")
 DPI = 130
-WIDE = 30  # from this ratio of the largest to the smallest value on, an axis is logarithmic
 
 _STYLE = {
     "axes.axisbelow": True,
@@ -67,50 +61,6 @@ def name_it(figure: Figure, name: str) -> None:
     figure.suptitle(text(name, 90), x=0.995, ha="right", fontsize=7, color="0.45")
 
 
-def look(index: int) -> dict[str, Any]:
-    """Colour and dashes of the line ``index``: colours first, then dashes; 28 lines can be told apart."""
-    dashes = DASHES[index // len(COLOURS) % len(DASHES)]
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": dashes}
-
-
-def draw(axes: Axes, x: Sequence[float], y: Sequence[float], **how: Any) -> None:
-    """A line; values that stand alone, as in a run of one epoch, are dots that can be seen."""
-    values = finite(y)
-    known = np.pad(np.isfinite(values), 1)
-    alone = np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:]).tolist()
-    dots = {"marker": "o", "markersize": 4, "markevery": alone} if alone else {}
-    axes.plot(x, values, **dots, **how)
-
-
-def finite(values: Sequence[float]) -> np.ndarray:
-    """As an array, with NaN for infinity: a gap in a line."""
-    array = np.asarray(values, np.float64)
-    return np.where(np.isfinite(array), array, np.nan)
-
-
-def scale(axes: Axes, *series: Sequence[float]) -> None:
-    """A logarithmic axis where a linear one would hide the small values; a note where there are none."""
-    values = np.concatenate([finite(s) for s in series]) if series else np.empty(0)
-    values = values[~np.isnan(values)]
-    if not len(values):
-        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", color="0.45")
-    elif values.min() > 0 and values.max() / values.min() >= WIDE:
-        axes.set_yscale("log")
-
-
-def epoch_axis(axes: Axes, epochs: Sequence[float], label: str = "epoch") -> None:
-    """Whole epochs along x, also when there is one."""
-    first, last = min(epochs), max(epochs)
-    if first == last:
-        axes.set_xlim(first - 0.5, last + 0.5)
-    axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-    axes.set_xlabel(label)
-
-
-def text(name: str, length: int) -> str:
-    """A name for a figure: its middle left out when it is long, and no formula made of its dollar signs."""
-    if len(name) > length:
-        head = (length - 1) // 2
-        name = f"{name[:head]}…{name[-(length - 1 - head) :]}"
-    return name.replace("$", r"\$")
+def text(name: str, length: int | None = None) -> str:
+    """A name for a picture: shortened to ``length``, and no formula made of its dollar signs."""
+    return (shorten(name, length) if length else name).replace("$", r"\$")

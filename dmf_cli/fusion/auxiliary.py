@@ -6,7 +6,7 @@ import math
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.fusion.terms import Loss, Tensor
+from dmf_cli.fusion.targets import Loss, Tensor
 
 
 @dataclasses.dataclass(frozen=True)

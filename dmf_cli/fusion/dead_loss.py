@@ -1,17 +1,18 @@
 """Can every loss train the network at all? Asked once, before the first step.
 
 A Dice that is computed from argmax looks like a loss, prints like a loss and has no gradient: the run
-would train with the other terms alone, and nothing would tell.
+would train with the other terms alone, and nothing would say so.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion.logit_gradients import logit_gradients
-from dmf_cli.fusion.terms import Loss, Tensor, term_value
+from dmf_cli.fusion.targets import Loss, Targets, Tensor, term_value
 
 SPREAD = 0.5  # of the probe's logits: probabilities of about 0.2 to 0.8, on both sides of one half
 
@@ -28,7 +29,8 @@ def check_alive(losses: Mapping[str, Loss], y_true: Tensor) -> None:
         ConfigError: naming the first loss without a gradient.
     """
     y_pred = ops.convert_to_tensor(_unsaturated(np.shape(y_true)))
-    functions = [lambda p, n=name, f=loss: term_value(n, f, y_true, p) for name, loss in losses.items()]
+    targets = Targets.of(y_true)
+    functions = [partial(term_value, name, loss, targets) for name, loss in losses.items()]
     for name, gradient in zip(losses, logit_gradients(functions, y_pred), strict=True):
         if gradient is None or not np.any(ops.convert_to_numpy(gradient)):
             raise ConfigError(

@@ -13,18 +13,50 @@ import numpy as np
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.fusion.terms import labels, valid
+from dmf_cli.fusion.targets import Targets
 from dmf_cli.losses._check import check_one_hot, check_probabilities, values
 from dmf_cli.losses._common import prepare
 
 ROWS = 256  # of an array that are looked at together
 BATCH = 32  # Keras's default
 
-SEVERAL = "the network gives {count} outputs: give one that ends in the probabilities"
-NO_WEIGHTS = (
-    '{name} is not supported by a fused loss: weigh classes in the losses, as in fuse(network, {{"ce": '
-    'losses.get("ce", class_weights=[1, 5])}}), or terms by coefficients ("dice:0.7+ce:0.3")'
-)
+
+def refuse_weights(**given: Any) -> None:
+    """Raise ``ConfigError`` for the first of ``given`` that is not None: weights of samples or classes."""
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(
+                f"{name} is not supported by a fused loss: weigh classes in the losses, as in fuse(network, "
+                '{"ce": losses.get("ce", class_weights=[1, 5])}), or terms by coefficients '
+                '("dice:0.7+ce:0.3")'
+            )
+
+
+def check_one_output(y_pred: Any) -> None:
+    """Raise ``ConfigError`` unless ``y_pred`` is one tensor."""
+    if isinstance(y_pred, Mapping | list | tuple):
+        raise ConfigError(f"the network gives {len(y_pred)} outputs: give one that ends in the probabilities")
+
+
+def checked(x: Any, y: Any, validation: Any, predict: Callable[[Any], Any]) -> Any:
+    """``x`` of ``fit``, once labels and predictions are what the losses take.
+
+    Args:
+        x: see ``fit``; what is to be trained on is returned, see :func:`first_batch`.
+        y: see ``fit``.
+        validation: its ``validation_data``.
+        predict: the network.
+
+    Raises:
+        ConfigError: as :func:`check_batch` does.
+    """
+    x, batch = first_batch(x, y)
+    check_batch(batch, predict)
+    if isinstance(validation, tuple | list) and len(validation) == 2:
+        check_labels(validation[1], predict(first_batch(*validation)[1][0]))
+    elif validation is not None and not isinstance(validation, tuple | list | Iterator):
+        check_batch(first_batch(validation, None)[1], predict)
+    return x
 
 
 def first_batch(x: Any, y: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -57,14 +89,12 @@ def check_batch(batch: tuple[Any, ...], predict: Callable[[Any], Any]) -> None:
         batch: as :func:`first_batch` gives it.
         predict: what the network makes of ``x``.
     """
-    if len(batch) > 2:
-        raise ConfigError(NO_WEIGHTS.format(name="sample_weight"))
+    refuse_weights(sample_weight=batch[2:] or None)
     if len(batch) < 2:
         return
     x = keras.tree.map_structure(lambda part: ops.convert_to_tensor(part)[:2], batch[0])
     y_pred = predict(x)
-    if isinstance(y_pred, Mapping | list | tuple):
-        raise ConfigError(SEVERAL.format(count=len(y_pred)))
+    check_one_output(y_pred)
     check_labels(batch[1], y_pred)
     if np.isfinite(p := values(y_pred)).all():
         check_probabilities(p)
@@ -75,7 +105,8 @@ def check_labels(y: Any, y_pred: Any) -> None:
 
     NaN is let through: the guards of the training skip such a step.
     """
-    counted, y = valid(y), labels(y)
+    targets = Targets.of(y)
+    counted, y = targets.valid, targets.labels
     if isinstance(y, Mapping | list | tuple):
         raise ConfigError(f"y is a {type(y).__name__}: give one array of one-hot labels")
     for start in range(0, len(y), ROWS):
@@ -92,7 +123,7 @@ def steps_of_epoch(x: Any, options: Mapping[str, Any]) -> int:
     """How many steps ``fit`` makes in an epoch.
 
     Raises:
-        ConfigError: a generator, of which nobody knows.
+        ConfigError: a generator, whose length is unknown.
     """
     if options.get("steps_per_epoch"):
         return int(options["steps_per_epoch"])

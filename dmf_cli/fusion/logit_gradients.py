@@ -11,14 +11,14 @@ where a network starts, against a factor of four or five at the logits and in th
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.ops.backend import replica_rows, replicas
+from dmf_cli.ops.backend import replica_rows, replicas, values_and_gradients
 from dmf_cli.ops.reduce import size, total
 
 Tensor = Any
+Gradients = Callable[[], list[Tensor | None]]
 
 
 def logit_gradients(losses: Sequence[Callable[[Tensor], Tensor]], y_pred: Tensor) -> list[Tensor | None]:
@@ -26,26 +26,41 @@ def logit_gradients(losses: Sequence[Callable[[Tensor], Tensor]], y_pred: Tensor
 
     Args:
         losses: functions of the probabilities that return a scalar.
-        y_pred: ``(batch, *spatial, classes)``, of a softmax; of a sigmoid with one channel.
+        y_pred: float32 ``(batch, *spatial, classes)``, of a softmax; of a sigmoid with one channel.
 
     Returns:
         One float32 tensor of the shape of ``y_pred`` a loss, cut off from the surrounding gradient; None
         for a loss that the backend's autodiff finds unconnected (JAX gives zeros there).
     """
-    p = ops.stop_gradient(ops.cast(y_pred, "float32"))
-    found = _probability_gradients(losses, p)
-    return [None if g is None else ops.stop_gradient(through_head(g, p)) for g in found]
+    return values_and_logit_gradients(losses, y_pred)[1]()
+
+
+def values_and_logit_gradients(
+    losses: Sequence[Callable[[Tensor], Tensor]], y_pred: Tensor
+) -> tuple[list[Tensor], Gradients]:
+    """The values of ``losses``, and a function that gives what :func:`logit_gradients` does, from one
+    evaluation of each loss.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    values, gradients = values_and_gradients(losses, y_pred)
+
+    def at_logits() -> list[Tensor | None]:
+        p = ops.stop_gradient(y_pred)
+        return [None if g is None else ops.stop_gradient(through_head(g, p)) for g in gradients()]
+
+    return values, at_logits
 
 
 def term_statistics(
-    terms: Mapping[str, Callable[[Tensor], Tensor]], y_pred: Tensor, due: Tensor, *, required: bool
+    names: Sequence[str], gradients: Gradients, y_pred: Tensor, due: Tensor, *, required: bool
 ) -> dict[str, Tensor]:
     """:func:`gradient_statistics` of named terms, computed only in a step where ``due`` (else zeros).
 
     Under ``tf.distribute`` they are those of the mean loss over all replicas.
 
     Args:
-        terms: name -> function of the probabilities that returns a scalar.
+        names: of the terms.
+        gradients: as :func:`values_and_logit_gradients` gives it.
         y_pred: as in :func:`logit_gradients`.
         due: a boolean scalar.
         required: a term without a gradient is an error; else its gradient counts as 0.
@@ -55,17 +70,17 @@ def term_statistics(
     """
 
     def measured() -> dict[str, Tensor]:
-        found = logit_gradients(list(terms.values()), y_pred)
-        missing = [name for name, gradient in zip(terms, found, strict=True) if gradient is None]
+        found = gradients()
+        missing = [name for name, gradient in zip(names, found, strict=True) if gradient is None]
         if required and missing:
             raise ConfigError(
                 f"loss term {missing[0]!r} has no gradient, which this weighting needs: use probabilities "
                 "instead of argmax or thresholds in it, or choose another weighting"
             )
-        zeros = ops.zeros_like(ops.cast(y_pred, "float32"))
+        zeros = ops.zeros_like(y_pred)
         return gradient_statistics([zeros if gradient is None else gradient for gradient in found])
 
-    n = len(terms)
+    n = len(names)
     nothing = {"norm": (n,), "mean_abs": (n,), "max_abs": (n,), "cosine": (n, n)}
     found = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
     return found if replicas() == 1 else _over_replicas(found)
@@ -118,33 +133,3 @@ def gradient_statistics(gradients: Sequence[Tensor]) -> dict[str, Tensor]:
         "max_abs": largest[:, 0],
         "cosine": ops.stack([ops.stack(row) for row in square]),
     }
-
-
-def _probability_gradients(losses: Sequence[Callable[[Tensor], Tensor]], p: Tensor) -> list[Tensor | None]:
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        return [jax.grad(lambda x, loss=loss: ops.cast(loss(x), "float32"))(p) for loss in losses]
-    if backend == "torch":
-        return [_torch_gradient(loss, p) for loss in losses]
-    import tensorflow as tf
-
-    found = []
-    for loss in losses:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(p)
-            value = loss(p)
-        found.append(tape.gradient(value, p))
-    return found
-
-
-def _torch_gradient(loss: Callable[[Tensor], Tensor], p: Tensor) -> Tensor | None:
-    import torch
-
-    with torch.enable_grad():  # a validation pass runs without
-        x = p.detach().requires_grad_(True)
-        value = loss(x)
-        if not value.requires_grad:
-            return None
-        return torch.autograd.grad(value, x, allow_unused=True)[0]

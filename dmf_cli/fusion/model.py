@@ -7,42 +7,30 @@ of the model, so that it is updated on the device, saved with the weights and re
 (Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388.)
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from dmf_cli import losses, weighting
+from dmf_cli import weighting
 from dmf_cli.errors import ConfigError
-from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
-from dmf_cli.fusion.first_batch import (
-    NO_WEIGHTS,
-    SEVERAL,
-    check_batch,
-    check_labels,
-    first_batch,
-    steps_of_epoch,
-)
-from dmf_cli.fusion.logit_gradients import term_statistics
-from dmf_cli.fusion.progress_bar import FusedProgress
-from dmf_cli.fusion.terms import (
-    Loss,
-    Tensor,
+from dmf_cli.fusion import saving
+from dmf_cli.fusion.arguments import (
+    check_network,
     is_ours,
-    labels,
-    needs,
-    resolve_loss,
+    resolve_auxiliary,
     resolve_strategy,
     resolve_terms,
-    term_value,
-    valid,
 )
-from dmf_cli.fusion.tracking import GradientRecorder, StepRecorder, TermMeans
+from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
+from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights, steps_of_epoch
+from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
+from dmf_cli.fusion.progress_bar import with_progress
+from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
+from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
+from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._common import as_float32
-from dmf_cli.ops import void
 from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
 from dmf_cli.weighting import check_terms
 
@@ -120,31 +108,17 @@ class FusedModel(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
-        if len(getattr(network, "outputs", None) or [None]) > 1:
-            raise ConfigError(
-                f"the network has {len(network.outputs)} outputs: give one that ends in the probabilities, "
-                "keras.Model(network.inputs, network.outputs[0])"
-            )
+        check_network(network)
         self._terms, coefficients = resolve_terms(terms)
         self.strategy = resolve_strategy(weighting, coefficients)
         self._steps_are_known = weighting != "dwa"
         self.check = check
         check_terms(self.strategy, self._terms)
-        if not isinstance(auxiliary, Auxiliary | None):
-            raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
-        self.auxiliary = auxiliary
-        self._auxiliary_loss = resolve_loss(auxiliary.loss) if auxiliary else None
-        self._memory = self._add_memory()
+        self.auxiliary, self._auxiliary_loss = resolve_auxiliary(auxiliary)
+        self._memory = state_variables(self, self.strategy, len(self._terms))
         self._means = TermMeans(self.terms, auxiliary is not None)
-        self.recorder = StepRecorder(self.terms, record_steps) if record_steps else None
-        if insight_every < 0 or (insight_every and not record_steps):
-            raise ConfigError(
-                f"insight_every is {insight_every} and record_steps {record_steps}: give whole numbers of "
-                "steps; insight is recorded among the recorded steps"
-            )
         self.insight_every = insight_every
-        rows = -(-record_steps // insight_every) if insight_every else 0
-        self.insight = GradientRecorder(self.terms, rows) if rows else None
+        self.recorder, self.insight = recorders(self.terms, record_steps, insight_every)
         # Everything has its variables already: weights can be saved and loaded before the first batch.
         self.built = network.built
 
@@ -156,35 +130,16 @@ class FusedModel(keras.Model):
     @property
     def needs(self) -> tuple[str, ...]:
         """What the losses take of ``y`` beside the labels when it is ``{"labels": ..., NAME: ...}``."""
-        every = [*self._terms.values(), *([self._auxiliary_loss] if self._auxiliary_loss else [])]
-        return tuple(sorted({name for loss in every for name in needs(loss)}))
+        return tuple(sorted({name for loss in self._functions for name in needs(loss)}))
+
+    @property
+    def _functions(self) -> list[Loss]:
+        return [*self._terms.values(), *([self._auxiliary_loss] if self._auxiliary_loss else [])]
 
     @property
     def memory(self) -> dict[str, Any]:
         """The strategy's state as NumPy arrays: ``weights``, ``step``, ``skipped``, ..."""
         return {name: to_numpy(variable) for name, variable in self._memory.items()}
-
-    def _add_memory(self) -> dict[str, keras.Variable]:
-        """One non-trainable variable an entry of the strategy's state."""
-        state = self.strategy.init(len(self._terms))
-        return {name: self._add_state(name, value) for name, value in state.items()}
-
-    def _add_state(self, name: str, value: Tensor) -> keras.Variable:
-        dtype = keras.backend.standardize_dtype(value.dtype)
-        # Floats are averaged over replicas; counts are the same on each, and a mean of integers is refused.
-        aggregation = "mean" if dtype == "float32" else "only_first_replica"
-        variable = self.add_weight(
-            shape=tuple(value.shape),
-            dtype=dtype,
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-            aggregation=aggregation,
-            name=f"memory_{name}",
-        )
-        # Two entries may share one array of JAX, which a compiled step could not take over twice.
-        variable.assign(ops.copy(value))
-        return variable
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Probabilities of the network."""
@@ -196,44 +151,17 @@ class FusedModel(keras.Model):
         Raises:
             ConfigError: what the losses cannot be computed from.
         """
-        for name in ("class_weight", "sample_weight"):
-            if options.get(name) is not None:
-                raise ConfigError(NO_WEIGHTS.format(name=name))
+        refuse_weights(class_weight=options.get("class_weight"), sample_weight=options.get("sample_weight"))
         if not self._steps_are_known:
             steps = steps_of_epoch(x, {**({"batch_size": rest[0]} if rest else {}), **options})
             config = {**self.strategy.get_config(), "steps_per_epoch": steps}
             self.strategy, self._steps_are_known = type(self.strategy)(**config), True
-        if self.check:
-            x = self._checked(x, y, options.get("validation_data"))
+        if self.check and any(map(is_ours, self._functions)):
+            x = checked(x, y, options.get("validation_data"), self.network)
         verbose = options.get("verbose", rest[2] if len(rest) > 2 else "auto")
         if verbose and len(rest) < 4:
-            options["callbacks"] = self._with_progress(options.get("callbacks"))
+            options["callbacks"] = with_progress(options.get("callbacks"), self._means.columns)
         return super().fit(x, y, *rest, **options)
-
-    def _checked(self, x: Any, y: Any, validation: Any) -> Any:
-        """``x``, once the labels and what the network makes of two images are what our losses take."""
-        every = [*self._terms.values(), *([self._auxiliary_loss] if self._auxiliary_loss else [])]
-        if not any(map(is_ours, every)):
-            return x
-        x, batch = first_batch(x, y)
-        check_batch(batch, self.network)
-        if isinstance(validation, tuple | list) and len(validation) == 2:
-            check_labels(validation[1], self.network(first_batch(*validation)[1][0]))
-        elif validation is not None and not isinstance(validation, tuple | list | Iterator):
-            check_batch(first_batch(validation, None)[1], self.network)
-        return x
-
-    def _with_progress(self, callbacks: Any) -> Any:
-        """``callbacks`` with a progress bar that leaves out most of the logs, unless there is one."""
-        callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            return callbacks
-        found = list(callbacks or [])
-        if any(isinstance(one, keras.callbacks.ProgbarLogger) for one in found):
-            return found
-        columns = self._means.columns
-        hidden = [name for name in columns if not name.startswith("weight.")]
-        return [*found, FusedProgress([*hidden, *(f"val_{name}" for name in columns)])]
 
     def compute_loss(
         self,
@@ -244,10 +172,8 @@ class FusedModel(keras.Model):
         training: bool = True,
     ) -> Tensor:
         """The fused objective (a scalar); while training it also advances the strategy's memory."""
-        if sample_weight is not None:
-            raise ConfigError(NO_WEIGHTS.format(name="sample_weight"))
-        if isinstance(y_pred, Mapping | list | tuple):
-            raise ConfigError(SEVERAL.format(count=len(y_pred)))
+        refuse_weights(sample_weight=sample_weight)
+        check_one_output(y_pred)
         if training and not self._steps_are_known:
             raise ConfigError(
                 'weighting "dwa" compares the means of whole epochs: use fit, or give '
@@ -255,18 +181,20 @@ class FusedModel(keras.Model):
             )
         if self._compile_loss is not None:
             raise ConfigError("compile(loss=...) would be ignored by a fused model: give an optimizer only")
-        y_pred = as_float32(y_pred)
-        raw = ops.stack([term_value(name, loss, y, y_pred) for name, loss in self._terms.items()])
-        step = _read(self._memory["step"])
-        weights = self._advance(step, raw, y, y_pred) if training else _read(self._memory["weights"])
+        targets, y_pred = Targets.of(y), as_float32(y_pred)
+        asked = training and (self.strategy.needs_gradients or self.insight is not None)
+        raw, gradients = term_values(self._terms, targets, y_pred, gradients=asked)
+        step = read(self._memory["step"])
+        weights = self._advance(step, raw, gradients, y_pred) if training else read(self._memory["weights"])
         # Keras's callbacks watch val_loss: there it must be the same sum in every epoch.
-        used = weights if training else self._objective_weights()
-        total, gamma, aux = ops.sum(used * raw), ops.zeros(()), ops.zeros(())
+        fixed = objective_weights(self.strategy, len(self._terms))
+        total, gamma, aux = ops.sum((weights if training else fixed) * raw), ops.zeros(()), ops.zeros(())
         if self.auxiliary is not None and self._auxiliary_loss is not None:
             gamma = self.auxiliary.gamma(step)
-            aux = term_value("auxiliary", self._auxiliary_loss, y, y_pred)
+            aux = term_value("auxiliary", self._auxiliary_loss, targets, y_pred)
             total = total + gamma * aux if training else total
-        self._track(raw, weights, gamma, aux, ops.shape(y_pred)[0])
+        raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
+        self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
         if training and self.recorder is not None:
             seen = replica_mean(ops.concatenate([raw, ops.stack([total, aux])]))
             n = len(self._terms)
@@ -278,58 +206,37 @@ class FusedModel(keras.Model):
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
         """Metrics of the labels alone; pixels that do not count are background in both."""
-        y_true, y_pred = void.cut(labels(y), y_pred, valid(y))
-        return super().compute_metrics(x, y_true, y_pred, sample_weight)
+        return super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
 
-    def _advance(self, step: Tensor, raw: Tensor, y: Tensor, y_pred: Tensor) -> Tensor:
+    def _advance(self, step: Tensor, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> Tensor:
         """The weights for these losses, after the memory has taken them in."""
-        state = {name: _read(variable) for name, variable in self._memory.items()}
-        gradients = self._gradients(step, state, y, y_pred)
-        state, weights = self.strategy.update(state, replica_mean(raw), gradients)
+        state = {name: read(variable) for name, variable in self._memory.items()}
+        statistics = None if gradients is None else self._statistics(step, state, gradients, y_pred)
+        state, weights = self.strategy.update(state, replica_mean(raw), statistics)
         for name, variable in self._memory.items():
             variable.assign(state[name])
         return weights
 
-    def _gradients(
-        self, step: Tensor, state: dict[str, Tensor], y: Tensor, y_pred: Tensor
-    ) -> dict[str, Tensor] | None:
-        """Gradient statistics for the strategy and the insight, where one of them asks for them."""
-        asked = []
-        if self.strategy.needs_gradients:
-            asked.append(self.strategy.due(state))
+    def _statistics(
+        self, step: Tensor, state: dict[str, Tensor], gradients: Gradients, y_pred: Tensor
+    ) -> dict[str, Tensor]:
+        """Gradient statistics in the steps in which the strategy or the insight asks for them."""
+        required = self.strategy.needs_gradients
+        asked = [self.strategy.due(state)] if required else []
         if self.insight is not None:
             asked.append(step % self.insight_every == 0)
-        if not asked:
-            return None
-        terms = {name: partial(term_value, name, loss, y) for name, loss in self._terms.items()}
-        due, required = ops.any(ops.stack(asked)), self.strategy.needs_gradients
-        found = term_statistics(terms, y_pred, due, required=required)
+        due = ops.any(ops.stack(asked))
+        found = term_statistics(self.terms, gradients, y_pred, due, required=required)
         if self.insight is not None:
             self.insight.update_state(step, found, asked[-1])
         return {name: found[name] for name in ("norm", "mean_abs", "max_abs")}
 
-    def _track(self, raw: Tensor, weights: Tensor, gamma: Tensor, aux: Tensor, batch: Tensor) -> None:
-        objective = ops.sum(self._objective_weights() * raw)
-        raw_sum = _read(self._memory["raw_sum"])
-        self._means.update_state(raw, weights, objective, raw_sum, gamma, aux, batch)
-
-    def _objective_weights(self) -> Tensor:
-        """Weights of the objective that stays comparable over epochs: the coefficients, summing to 1."""
-        prior = self.strategy.prior or [1.0] * len(self._terms)
-        return ops.convert_to_tensor([c / sum(prior) for c in prior], dtype="float32")
-
     def get_config(self) -> dict[str, Any]:
-        """A config from which :meth:`from_config` builds the same model (weights apart)."""
-        auxiliary = None
-        if self.auxiliary is not None and self._auxiliary_loss is not None:
-            auxiliary = dataclasses.asdict(dataclasses.replace(self.auxiliary, loss=""))
-            auxiliary["loss"] = losses.serialize(self._auxiliary_loss)
+        """A config from which :meth:`from_config` builds the same model (without its weights)."""
+        auxiliary = (self.auxiliary, self._auxiliary_loss)
         return {
             **super().get_config(),
-            "network": keras.saving.serialize_keras_object(self.network),
-            "terms": {name: losses.serialize(loss) for name, loss in self._terms.items()},
-            "weighting": {"name": self.strategy.name, **self.strategy.get_config()},
-            "auxiliary": auxiliary,
+            **saving.to_config(self.network, self._terms, self.strategy, auxiliary),
             "record_steps": self.recorder.capacity if self.recorder is not None else 0,
             "insight_every": self.insight_every,
             "check": self.check,
@@ -339,21 +246,8 @@ class FusedModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "FusedModel":
         """The inverse of :meth:`get_config`."""
-        config = dict(config)
-        config["network"] = keras.saving.deserialize_keras_object(config["network"], custom_objects)
-        config["terms"] = {name: losses.deserialize(loss) for name, loss in config["terms"].items()}
-        config["weighting"] = weighting.get(**config["weighting"])
-        if config["auxiliary"]:
-            auxiliary = config["auxiliary"]
-            config["auxiliary"] = Auxiliary(**{**auxiliary, "loss": losses.deserialize(auxiliary["loss"])})
-        known = config.pop("steps_are_known", True)
-        model = cls(**config)
+        arguments = saving.from_config(config, custom_objects)
+        known = arguments.pop("steps_are_known", True)
+        model = cls(**arguments)
         model._steps_are_known = known
         return model
-
-
-def _read(variable: keras.Variable) -> Tensor:
-    """The value now: without the copy TensorFlow reads a variable late, and PyTorch shares its storage,
-    so that an assignment in the same step would change what was read before it.
-    """
-    return ops.copy(variable.value)

@@ -27,3 +27,15 @@ class FusedProgress(keras.callbacks.ProgbarLogger):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """The last line of an epoch."""
         super().on_epoch_end(epoch, self._shown(logs))
+
+
+def with_progress(callbacks: Any, columns: Sequence[str]) -> Any:
+    """``callbacks`` of ``fit`` with a progress bar that hides most of ``columns``, unless there is one."""
+    callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    found = list(callbacks or [])
+    if any(isinstance(one, keras.callbacks.ProgbarLogger) for one in found):
+        return found
+    hidden = [name for name in columns if not name.startswith("weight.")]
+    return [*found, FusedProgress([*hidden, *(f"val_{name}" for name in columns)])]

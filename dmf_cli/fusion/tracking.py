@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from dmf_cli.errors import ConfigError
 from dmf_cli.ops.backend import to_numpy
 
 Tensor = Any
@@ -115,8 +116,22 @@ class GradientRecorder(Ring):
         super().__init__(["step", *sizes, *cosines], capacity, name)
 
     def update_state(self, step: Tensor, statistics: Mapping[str, Tensor], when: Tensor) -> None:
-        """Write one row if ``when``; ``statistics`` as of ``_gradients.gradient_statistics``."""
+        """Write one row if ``when``; ``statistics`` as of ``logit_gradients.gradient_statistics``."""
         parts = [ops.reshape(ops.cast(step, "float32"), (1,)), *(statistics[kind] for kind in self.kinds)]
         if self.upper:
             parts.append(ops.take(ops.reshape(statistics["cosine"], (-1,)), self.upper))
         self.write(ops.concatenate(parts), when)
+
+
+def recorders(
+    terms: Sequence[str], record_steps: int, insight_every: int
+) -> tuple[StepRecorder | None, GradientRecorder | None]:
+    """What keeps ``record_steps`` steps of an epoch and, every ``insight_every`` of them, the gradients."""
+    if insight_every < 0 or (insight_every and not record_steps):
+        raise ConfigError(
+            f"insight_every is {insight_every} and record_steps {record_steps}: give whole numbers of "
+            "steps; insight is recorded among the recorded steps"
+        )
+    steps = StepRecorder(terms, record_steps) if record_steps else None
+    rows = -(-record_steps // insight_every) if insight_every else 0
+    return steps, GradientRecorder(terms, rows) if rows else None

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
-from dmf_cli.datasets.view import View
+from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
 
 
-class Reordered(View):
+class Reordered(DatasetView):
     """``whole`` with the classes ``classes``, which it has in another order."""
 
     def __init__(self, whole: Dataset, classes: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
 
     Args:
         dataset: to be scored.
-        classes: those of the network, background first; None: nobody knows.
+        classes: those of the network, background first; None: unknown.
 
     Raises:
         ConfigError: as many classes, but others.

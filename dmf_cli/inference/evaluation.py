@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from dmf_cli import metrics
-from dmf_cli.datasets import input_spec
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.inference.full_scores import FullScores
-from dmf_cli.inference.predictor import Predict, Predicted, Resolution, View, predictions
+from dmf_cli.inference.predictor import Decision, Predict, Predicted, predictions
 from dmf_cli.metrics import summary
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.cases import Example as Example
 
 DISPLAY = 512  # longest side of an example, in pixels
+KEPT = 2**25  # pixels of pictures that are kept until it is known which are shown: 128 large ones
+Picture = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, truth, prediction
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 WORST, BEST = 12, 4  # cases that are kept to look at closely
 
@@ -51,12 +52,8 @@ def evaluate(
     dataset: Dataset,
     indices: Sequence[int],
     *,
-    image_size: int | tuple[int, int] | list[int],
-    resize: input_spec.Resize = "stretch",
-    normalize: input_spec.Normalize = "unit",
+    decision: Decision,
     batch_size: int = 32,
-    threshold: float = 0.5,
-    resolution: Resolution = "original",
     empty: str = "nan",
     full: metrics.Full | None = None,
     split: str | None = None,
@@ -69,13 +66,8 @@ def evaluate(
             foreground, else the number of classes.
         dataset: images and truth at their original size.
         indices: which images, at least one.
-        image_size: network input, one number or (height, width).
-        resize: ``stretch`` or ``letterbox``.
-        normalize: intensities, see :func:`dmf_cli.datasets.input_spec.prepare`.
+        decision: how network inputs are made, and probabilities become masks.
         batch_size: images predicted at once; no figure depends on it.
-        threshold: in (0, 1); K <= 2: foreground from this probability on. K > 2: the likeliest class.
-        resolution: ``original``: probabilities are resized back to the image, then decided, and compared
-            with the truth as it is. ``network``: both at the network's size.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
         full: surface distances, calibration and detection as well, with these options; None: not.
         split: what tables call these images, e.g. ``test``.
@@ -87,33 +79,34 @@ def evaluate(
         NonFiniteError: the network predicts NaN or infinity.
     """
     empty = metrics.empty_name(empty)
-    view = View(input_spec.as_size(image_size), resize, normalize, threshold, resolution)
     _check(dataset, indices, batch_size)
     more = FullScores(full, dataset.classes, pixel_sizes(dataset, indices), empty) if full else None
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
-    for one in predictions(predict, dataset, indices, view, batch_size):
+    pictures: dict[int, Picture] = {}
+    for one in predictions(predict, dataset, indices, decision, batch_size):
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
         if more:
             more.add(one)
+        if len(pictures) * DISPLAY**2 < KEPT:
+            pictures[len(pictures)] = _picture(one, decision)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
     figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty, lesions=lesions)
-    figures["settings"] = _settings(dataset, view, empty, split)
+    figures["settings"] = _settings(dataset, decision, empty, split)
     if more:
         rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
         more.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
-    wanted = list(dict.fromkeys((*chosen, *outer)))
-    again = predictions(predict, dataset, [indices[row] for row in wanted], view, batch_size)
-    seen = {row: _example(rows[row], "", one, view) for row, one in zip(wanted, again, strict=True)}
+    wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
+    again = predictions(predict, dataset, [indices[row] for row in wanted], decision, batch_size)
+    pictures |= {row: _picture(one, decision) for row, one in zip(wanted, again, strict=True)}
     examples, cases = (
-        [dataclasses.replace(seen[row], kind=kind) for row, kind in kinds.items()]
-        for kinds in (chosen, outer)
+        [_example(rows[row], kind, pictures[row]) for row, kind in kinds.items()] for kinds in (chosen, outer)
     )
     return Evaluation(rows, figures, examples, cases)
 
@@ -128,7 +121,7 @@ def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     """Row number -> why it is worth a look, at most seven; ties go to the first id, so the choice repeats.
 
-    They are predicted once more: keeping every image until the choice is known would cost memory.
+    Those that are not among the first ``KEPT`` pixels of pictures are predicted once more.
     """
     both = [i for i, row in enumerate(rows) if row["outcome"] in ("found", "no_overlap")]
     dice = headline.metric(rows[0]) if rows else ""
@@ -201,18 +194,32 @@ def _rows(
     return [{**head, **{k: v[i].item() for k, v in columns.items()}} for i, head in enumerate(heads)]
 
 
-def _example(row: dict[str, Any], kind: str, one: Predicted, view: View) -> Example:
+def _picture(one: Predicted, decision: Decision) -> Picture:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = shown(one.image) if view.resolution == "original" else shown(one.network)
-    parts = (part[::step, ::step] for part in (image, one.truth, one.prediction))
-    return Example(row["id"], kind, row[headline.metric(row)], *parts)
+    image = shown(one.image) if decision.resolution == "original" else shown(one.network)
+    thin = [np.ascontiguousarray(part[::step, ::step]) for part in (image, one.truth, one.prediction)]
+    return thin[0], thin[1], thin[2]
 
 
-def _settings(dataset: Dataset, view: View, empty: str, split: str | None) -> dict[str, Any]:
+def _example(row: dict[str, Any], kind: str, picture: Picture) -> Example:
+    return Example(row["id"], kind, row[headline.metric(row)], *picture)
+
+
+def _settings(dataset: Dataset, decision: Decision, empty: str, split: str | None) -> dict[str, Any]:
     """What the figures depend on, for the header of every table."""
-    settings = {**dataclasses.asdict(view), "empty": empty, "rules": metrics.rules(empty)}
-    return {"dataset": dataset.name, "split": split, "image_size": settings.pop("size"), **settings}
+    spec = decision.spec
+    return {
+        "dataset": dataset.name,
+        "split": split,
+        "image_size": spec.size,
+        "resize": spec.resize,
+        "normalize": spec.normalize,
+        "threshold": decision.threshold,
+        "resolution": decision.resolution,
+        "empty": empty,
+        "rules": metrics.rules(empty),
+    }
 
 
 def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:

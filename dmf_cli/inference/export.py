@@ -1,6 +1,7 @@
 """A run's best network as one file or folder that needs nothing of dmf, and a note of how to use it."""
 
 import contextlib
+import dataclasses
 import functools
 import importlib.util
 import io
@@ -17,7 +18,7 @@ import numpy as np
 
 import dmf_cli
 from dmf_cli import hints
-from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError, RunError, RunFolderError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference import export_note
@@ -31,7 +32,7 @@ def check(kind: str, output: Path) -> None:
     """Whether ``output`` can be written in this format: asked before anything slow is imported.
 
     Raises:
-        UsageError: something is there already, the place cannot be written to, the suffix is that of
+        UsageError: something is there already, the place is read-only, the suffix is that of
             another format, or a package is missing.
     """
     for path in (output, note_path(output)):
@@ -106,22 +107,23 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
 
 def usage(network: Any, config: Config) -> dict[str, Any]:
     """What goes into ``network`` and what comes out, JSON-able."""
-    options, channels = config["dataset"], network.output_shape[-1]
-    classes = options.get("classes") or ["background", "lesion"]
+    spec = dataclasses.replace(InputSpec.of(config["dataset"]), channels=network.input_shape[-1])
+    classes = config["dataset"].get("classes") or ["background", "lesion"]
+    channels = network.output_shape[-1]
     expected = max(2, channels)
     return {
         "input": {
-            "shape": [None, *as_size(options["image_size"]), network.input_shape[-1]],
+            "shape": [None, *spec.size, spec.channels],
             "axes": "batch, height, width, channels",
             "dtype": "float32",
-            **export_note.image_to_input(options, network.input_shape[-1]),
+            **export_note.image_to_input(spec),
         },
         "output": {
             "shape": [None, *network.output_shape[1:]],
             "values": "sigmoid: foreground probability" if channels == 1 else "softmax over classes",
             "classes": list(classes) if len(classes) == expected else [f"class_{c}" for c in range(expected)],
             "threshold": config["metrics"]["threshold"] if expected == 2 else None,
-            **export_note.output_to_mask(options, expected),
+            **export_note.output_to_mask(spec, expected),
         },
     }
 
@@ -190,7 +192,7 @@ def _write_onnx(network: Any, path: Path) -> None:
     except onnx.checker.ValidationError as error:  # tf2onnx only logs what it cannot convert
         reason = " ".join(str(error).split())[:150]
         raise RunError(
-            f"this network cannot be written as ONNX ({reason}): use --format savedmodel"
+            f"this network cannot be exported as ONNX ({reason}): use --format savedmodel"
         ) from error
 
 

@@ -1,13 +1,13 @@
 """How an image file becomes the input of an exported network, and its output a mask, pixel by pixel.
 
 The words of `dmf predict` (:mod:`dmf_cli.datasets.sources.image_files`, :mod:`dmf_cli.datasets.input_spec`,
-:mod:`dmf_cli.inference.predictor`) for somebody who has neither; a test follows them and gets the same masks.
+:mod:`dmf_cli.inference.predictor`) for readers without dmf; a test follows them and gets the same masks.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-Config = Mapping[str, Any]
+from dmf_cli.datasets.input_spec import InputSpec
+
 RESAMPLING = {"interpolation": "bilinear", "antialias": True, "align_corners": False}
 _RESIZED = (
     "bilinear, with antialiasing (where it shrinks, the triangle filter is as wide as the factor: "
@@ -20,30 +20,25 @@ _NORMALISED = {
 }
 
 
-def image_to_input(options: Config, channels: int) -> dict[str, Any]:
-    """The part of the note that says how files become inputs.
-
-    Args:
-        options: the ``dataset`` group of the run.
-        channels: of the network's input.
-    """
-    grey = channels == 1
+def image_to_input(spec: InputSpec) -> dict[str, Any]:
+    """The part of the note that says how files become inputs."""
+    grey = spec.channels == 1
     return {
         "colours": "grey" if grey else "RGB, in this order",
         "grey_weights": [0.299, 0.587, 0.114] if grey else None,
-        "range": options.get("range"),
-        "resize": options["resize"],
+        "range": spec.reading.range,
+        "resize": spec.resize,
         **RESAMPLING,
-        "normalize": options["normalize"],
-        "padding": 0.0 if options["resize"] == "letterbox" else None,
+        "normalize": spec.normalize,
+        "padding": 0.0 if spec.resize == "letterbox" else None,
         "order": ["orient", "scale", "colours", "resize", "normalize", "pad"],
-        "steps": list(_steps(options, grey)),
+        "steps": list(_steps(spec, grey)),
     }
 
 
-def output_to_mask(options: Config, classes: int) -> dict[str, Any]:
+def output_to_mask(spec: InputSpec, classes: int) -> dict[str, Any]:
     """The part of the note that says how outputs become masks of the image's own size."""
-    crop = ["cut the padding off"] if options["resize"] == "letterbox" else []
+    crop = ["cut the padding off"] if spec.resize == "letterbox" else []
     size = "resize the probabilities of each class, float32, to the size of the oriented image: " + _RESIZED
     decide = (
         "foreground where the last channel is at least the threshold"
@@ -57,8 +52,8 @@ def output_to_mask(options: Config, classes: int) -> dict[str, Any]:
     }
 
 
-def _steps(options: Config, grey: bool) -> list[str]:
-    limits = options.get("range")
+def _steps(spec: InputSpec, grey: bool) -> list[str]:
+    limits = spec.reading.range
     scale = (
         f"scale and cut off so that {limits[0]} is 0 and {limits[1]} is 255, float32; DICOM: of rescaled "
         "values, without its window"
@@ -75,7 +70,7 @@ def _steps(options: Config, grey: bool) -> list[str]:
     )
     whole = (
         "to the whole input"
-        if options["resize"] == "stretch"
+        if spec.resize == "stretch"
         else "to round(H * s) x round(W * s), at least 1 and at most the input, s = min(h / H, w / W), where "
         "H x W is the image and h x w the input, and halves are rounded to even"
     )
@@ -85,6 +80,6 @@ def _steps(options: Config, grey: bool) -> list[str]:
         f"{scale}, and MONOCHROME1 inverted inside these limits",
         colours,
         f"resize each channel as float32 {whole}: {_RESIZED}",
-        f"normalise: {_NORMALISED[options['normalize']]}",
-        *([pad] if options["resize"] == "letterbox" else []),
+        f"normalise: {_NORMALISED[spec.normalize]}",
+        *([pad] if spec.resize == "letterbox" else []),
     ]

@@ -132,4 +132,4 @@ def _missing(path: Path) -> str:
     if RunFolder(path.parents[1]).read_status().get("state") == "completed":
         return f"{path} is missing, and the run is complete: {DO.replace('a whole', 'a')}"
     again = hints.command("resume", path.parents[1])
-    return f"{path} is missing: no epoch of this run was finished; `{again}` goes on with it"
+    return f"{path} is missing: no epoch of this run was finished; `{again}` resumes it"

@@ -1,7 +1,7 @@
 """Masks for image files that belong to no dataset: what `dmf predict` does.
 
 Images are read, predicted and written a batch at a time, so memory does not grow with their number; a file
-that cannot be read is listed and left out.
+that cannot be read is listed and skipped.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dmf_cli.datasets.input import input_profile
-from dmf_cli.datasets.input_spec import Geometry, restore
+from dmf_cli.datasets.input_spec import Geometry, InputSpec, restore
 from dmf_cli.datasets.sources import dicom
 from dmf_cli.datasets.sources.grey_depth import shown
-from dmf_cli.datasets.sources.image_files import Reading, image_size, read_image
+from dmf_cli.datasets.sources.image_files import image_size, read_image
 from dmf_cli.datasets.sources.suffixes import is_dicom
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.figures import palette
 from dmf_cli.inference.find_files import TABLE, Job
-from dmf_cli.inference.predictor import Predict, View
+from dmf_cli.inference.predictor import Decision, Predict
 from dmf_cli.machine import processors
 
 PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
@@ -64,12 +64,10 @@ def predict_files(
     jobs: Sequence[Job],
     output: Path,
     *,
-    view: View,
+    decision: Decision,
     classes: Sequence[str],
-    channels: int,
     batch_size: int,
     spacing: Sequence[float] | None = None,
-    reading: Reading | None = None,
     trained: input_profile.Note | None = None,
     probabilities: bool = False,
     progress: Callable[[], None] = lambda: None,
@@ -87,12 +85,10 @@ def predict_files(
         predict: ``(batch, h, w, C)`` to probabilities ``(batch, h, w, K)``.
         jobs: images, see :func:`find`.
         output: made if it is not there; files of the same names are replaced.
-        view: how images are seen, and masks decided.
+        decision: how images are read and become inputs, and how masks are decided.
         classes: names, background first.
-        channels: of the images, 1 or 3.
         batch_size: images predicted at once.
         spacing: millimetres per pixel (row, column) for areas in mm2; None: what DICOM files say.
-        reading: how files are read, see :class:`dmf_cli.datasets.sources.image_files.Reading`.
         trained: what network inputs of the training looked like, see
             :mod:`dmf_cli.datasets.input.input_profile`.
         probabilities: write them too.
@@ -104,8 +100,8 @@ def predict_files(
     """
     outcome = Outcome([], 0, [])
     measured = spacing is not None or any(is_dicom(job.file) for job in jobs)
-    write = _Writer(output, view, classes, measured, probabilities)
-    read = functools.partial(_read, channels=channels, view=view, spacing=spacing, reading=reading)
+    write = _Writer(output, decision, classes, measured, probabilities)
+    read = functools.partial(_read, spec=decision.spec, spacing=spacing)
     add = None
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(processors()))
@@ -140,13 +136,11 @@ def check_channels(channels: int) -> None:
         raise ConfigError(f"the network takes images with {channels} channels: `dmf predict` reads 1 or 3")
 
 
-def _read(
-    job: Job, channels: int, view: View, spacing: Sequence[float] | None, reading: Reading | None
-) -> "_Read | str":
+def _read(job: Job, spec: InputSpec, spacing: Sequence[float] | None) -> "_Read | str":
     """The image with its network input, or why it cannot be read."""
     try:
-        image = read_image(job.file, channels, reading)
-        network, where = view.prepare(image)
+        image = read_image(job.file, spec.channels, spec.reading)
+        network, where = spec.image(image)
         own = dicom.spacing(job.file) if spacing is None and is_dicom(job.file) else spacing
         return _Read(job, image, network, where, own)
     except DatasetError as error:
@@ -170,7 +164,7 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
         try:
             height, width = image_size(job.file)
         except DatasetError:
-            height = width = 0  # told when it is read
+            height = width = 0  # reported when it is read
         if batch and (len(batch) == size or pixels + height * width > PIXELS):
             yield batch
             batch, pixels = [], 0
@@ -216,19 +210,24 @@ class _Writer:
     def __init__(
         self,
         output: Path,
-        view: View,
+        decision: Decision,
         classes: Sequence[str],
         measured: bool,
         probabilities: bool,
     ) -> None:
-        self.output, self.view, self.classes, self.probabilities = output, view, classes, probabilities
+        self.output, self.decision, self.classes, self.probabilities = (
+            output,
+            decision,
+            classes,
+            probabilities,
+        )
         self.measured, self.empty, self._lock = measured, 0, threading.Lock()
         what = ("pixels", "share", *(["mm2"] if measured else []))
         self.columns = ["image", "height", "width", *(f"{name}_{w}" for name in classes[1:] for w in what)]
 
     def __call__(self, one: _Read, found: np.ndarray) -> list[Any]:
         job, where = one.job, one.where
-        mask, foreground = self.view.decide(found, where)
+        mask, foreground = self.decision.decide(found, where)
         with self._lock:
             self.empty += not mask.any()
         several = len(self.classes) > 2

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from dmf_cli.datasets import input_spec
 from dmf_cli.datasets.base import IGNORED, Dataset
+from dmf_cli.datasets.input_spec import Geometry, InputSpec, restore
 from dmf_cli.errors import ConfigError, NonFiniteError, UnknownNameError
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -19,22 +19,18 @@ Resolution = Literal["original", "network"]
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
-    """How images become network inputs, and probabilities become masks.
+class Decision:
+    """How the probabilities that a network gives for an input become a mask.
 
     Args:
-        size: (height, width) of the network input.
-        resize: ``stretch`` or ``letterbox``.
-        normalize: intensities, see :func:`dmf_cli.datasets.input_spec.prepare`.
+        spec: of the network's inputs.
         threshold: in (0, 1); one or two channels: foreground from this probability on. With more
             channels the likeliest class decides.
         resolution: ``original``: probabilities are resized back to the image before the decision.
             ``network``: decided as they are, letterbox padding included.
     """
 
-    size: tuple[int, int]
-    resize: input_spec.Resize = "stretch"
-    normalize: input_spec.Normalize = "unit"
+    spec: InputSpec
     threshold: float = 0.5
     resolution: Resolution = "original"
 
@@ -44,27 +40,22 @@ class View:
         if self.resolution not in ("original", "network"):
             raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
 
-    def prepare(self, image: np.ndarray) -> tuple[np.ndarray, input_spec.Geometry]:
-        """The network input of an image ``(H, W, C)``, and where the image lies in it."""
-        return input_spec.prepare(image, size=self.size, resize=self.resize, normalize=self.normalize)
-
     def truth(self, label: np.ndarray) -> np.ndarray:
         """The label map ``(H, W)`` that a prediction is compared with."""
-        original = self.resolution == "original"
-        return label if original else input_spec.prepare_label(label, self.size, self.resize)
+        return label if self.resolution == "original" else self.spec.label(label)
 
-    def decide(self, probabilities: np.ndarray, where: input_spec.Geometry) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, probabilities: np.ndarray, where: Geometry) -> tuple[np.ndarray, np.ndarray]:
         """Labels, uint8, and foreground probability from the probabilities ``(h, w, K)`` of one input."""
         binary = probabilities.shape[-1] <= 2
         # Of two channels one says it all, and resizing is what takes time here.
         chosen = probabilities[..., -1:] if binary else probabilities
         if self.resolution == "original":
-            chosen = input_spec.restore(chosen, where)
+            chosen = restore(chosen, where)
         if binary:
             return (chosen[..., 0] >= self.threshold).astype(np.uint8), chosen[..., 0]
         return np.argmax(chosen, axis=-1).astype(np.uint8), 1.0 - chosen[..., 0]
 
-    def pixel(self, where: input_spec.Geometry) -> tuple[float, float]:
+    def pixel(self, where: Geometry) -> tuple[float, float]:
         """(height, width) of a pixel of the masks, in pixels of the image as it was."""
         if self.resolution == "original":
             return 1.0, 1.0
@@ -79,7 +70,7 @@ class Predicted:
         index: of the image in its dataset.
         image: ``(H, W, C)`` as decoded, see :class:`dmf_cli.datasets.base.Sample`.
         network: ``(h, w, C)`` float32, as the network saw it.
-        truth: uint8 labels at the resolution of the view.
+        truth: uint8 labels at the resolution of the decision.
         prediction: uint8 labels of the same shape.
         foreground: probability of the union of all classes above 0, float32 of the same shape.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
@@ -102,7 +93,7 @@ class Predicted:
 
 
 def predictions(
-    predict: Predict, dataset: Dataset, indices: Sequence[int], view: View, batch_size: int
+    predict: Predict, dataset: Dataset, indices: Sequence[int], decision: Decision, batch_size: int
 ) -> Iterator[Predicted]:
     """Images ``indices`` of ``dataset`` with truth and prediction, one by one, in order.
 
@@ -111,7 +102,7 @@ def predictions(
             foreground, else the number of classes.
         dataset: images and truth at their original size.
         indices: which images.
-        view: how they are seen.
+        decision: how inputs are made, and probabilities become masks.
         batch_size: images predicted at once, at least 1.
 
     Raises:
@@ -122,18 +113,18 @@ def predictions(
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size]
         samples = [dataset.load(i) for i in chunk]
-        inputs, places = zip(*(view.prepare(s.image) for s in samples), strict=True)
+        inputs, places = zip(*(decision.spec.image(s.image) for s in samples), strict=True)
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
         output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
         for i, sample, network, where, found in zip(chunk, samples, inputs, places, output, strict=False):
-            truth, (prediction, foreground) = view.truth(sample.label), view.decide(found, where)
+            truth, (prediction, foreground) = decision.truth(sample.label), decision.decide(found, where)
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, prediction = (
                     np.where(counted, part, 0).astype(np.uint8) for part in (truth, prediction)
                 )
             masks = truth, prediction, foreground
-            yield Predicted(i, sample.image, network, *masks, pixel=view.pixel(where), counted=counted)
+            yield Predicted(i, sample.image, network, *masks, pixel=decision.pixel(where), counted=counted)
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

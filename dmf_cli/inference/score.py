@@ -1,6 +1,7 @@
 """Scores of a run's best network, on its own test split or on images that it never saw."""
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,18 +13,17 @@ from dmf_cli import config as configs
 from dmf_cli import interrupts, runtime
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input import input_profile
-from dmf_cli.datasets.input.run_data import image_options, output_channels
-from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.input.run_data import output_channels
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
-from dmf_cli.datasets.sources.image_files import MAX_PIXELS, Reading
 from dmf_cli.errors import ConfigError
-from dmf_cli.figures import run_plots
+from dmf_cli.figures import examples
 from dmf_cli.inference import tables
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.network_file import load_network as load_network
 from dmf_cli.inference.predict_files import check_channels
-from dmf_cli.inference.predictor import Predict, View
+from dmf_cli.inference.predictor import Decision, Predict
 from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full
 from dmf_cli.run_folder import cases, moved, stored_config
@@ -61,12 +61,11 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
     dataset = datasets.open_dataset(config["dataset"])
     own = moved.at_new_places(run, trained, config, dataset)
     if config["dataset"] != own["dataset"]:  # the run has seen its own
-        options = image_options(config["dataset"])
-        mask_report.check(dataset, as_size(options["image_size"]), options["resize"])
+        spec = InputSpec.of(config["dataset"])
+        mask_report.check(dataset, spec)
         dataset = as_trained(dataset, trained_classes(run, own))
         if note := input_profile.read(run.inputs):
-            view = View(as_size(options["image_size"]), options["resize"], options["normalize"])
-            input_profile.warn_unlike(note, dataset, lambda image: view.prepare(image)[0])
+            input_profile.warn_unlike(note, dataset, spec)
     scored = Scored(run, own, config, dataset, split)
     with interrupts.Deferred() as stop:
         return score(
@@ -107,24 +106,22 @@ def score(
         CheckpointError: there is no network, or a damaged one.
     """
     network = load_network(run.best_model)
-    _check_fit(network, config, dataset)
-    metrics = config["metrics"]
+    spec, metrics = InputSpec.of(config["dataset"]), config["metrics"]
+    _check_fit(network, config, dataset, spec)
     result = evaluate(
         predictor(network),
         dataset,
         indices,
-        **image_options(config["dataset"]),
+        decision=Decision(spec, metrics["threshold"], config["eval"]["resolution"]),
         batch_size=config["trainer"]["batch_size"],
-        threshold=metrics["threshold"],
         empty=metrics["empty"],
         full=full_options(metrics),
-        resolution=config["eval"]["resolution"],
         split=name,
         progress=progress,
     )
     result.summary["settings"] |= settings or {}
     tables.write_metrics(run.metrics, name, result)
-    run_plots.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
+    examples.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
 
@@ -146,21 +143,18 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         threshold: of the foreground's probability, or None for that of the run.
     """
     run = RunFolder.open(path)
-    size, options = as_size(config["dataset"]["image_size"]), config["dataset"]
-    wanted = config["metrics"]["threshold"] if threshold is None else threshold
-    view = View(size, options["resize"], options["normalize"], wanted)
+    spec, wanted = InputSpec.of(config["dataset"]), config["metrics"]["threshold"]
+    decision = Decision(spec, wanted if threshold is None else threshold)
     runtime.start(config["trainer"])
     network = load_network(run.best_model)
     channels = network.input_shape[-1]
     check_channels(channels)
     batch_size = config["trainer"]["batch_size"]
     return predictor(network), {
-        "view": view,
+        "decision": dataclasses.replace(decision, spec=dataclasses.replace(spec, channels=channels)),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
-        "channels": channels,
         "batch_size": batch_size,
-        "spacing": options.get("spacing"),
-        "reading": Reading(options.get("range"), options.get("max_pixels", MAX_PIXELS)),
+        "spacing": config["dataset"].get("spacing"),
         "trained": input_profile.read(run.inputs),
     }
 
@@ -185,7 +179,7 @@ def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def _check_fit(network: Any, config: Config, dataset: Dataset) -> None:
+def _check_fit(network: Any, config: Config, dataset: Dataset, spec: InputSpec) -> None:
     """The network must take the images of ``dataset`` and know its classes."""
     height, width, channels = network.input_shape[1:]
     if channels != dataset.channels:
@@ -193,9 +187,8 @@ def _check_fit(network: Any, config: Config, dataset: Dataset) -> None:
             f"the network was trained on images with {channels} channel(s) and {dataset.name} has "
             f"{dataset.channels}: use dataset.channels={channels}"
         )
-    size = config["dataset"]["image_size"]
-    wanted = (size, size) if isinstance(size, int) else tuple(size)
-    if None not in (height, width) and (height, width) != wanted:
+    if None not in (height, width) and (height, width) != spec.size:
+        size = config["dataset"]["image_size"]
         raise ConfigError(
             f"the network was trained at {height}x{width} and dataset.image_size is {size}: "
             f"use dataset.image_size=[{height},{width}]"

@@ -1,10 +1,9 @@
 """Which images of a run ``dmf eval`` scores, whether the network has seen them, and the names of the files.
 
-A score on images that the network was trained on is no test, and it is told as such; a score under other
+A score on images that the network was trained on is no test, and it is labelled so; a score under other
 settings than the run's own never takes the place of the run's own.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import make_split
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder.folder import RunFolder
 
 Config = Mapping[str, Any]
@@ -116,7 +116,7 @@ class Scored:
         place = _plain(Path(config["dir"]).name)[:24] if config.get("dir") else ""
         inputs = [config[key] for key in ("image_size", "resize", "normalize")]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
-        return "-".join(filter(None, [place, _hash(repr(facts))]))
+        return "-".join(filter(None, [place, digest(repr(facts), 6)]))
 
 
 def _changed(one: Config, other: Config) -> dict[str, Any]:
@@ -137,13 +137,9 @@ def _other_scores(own: Config, other: Config) -> dict[str, Any]:
 
 def _short(changes: Config) -> str:
     text = "_".join(f"{key}={_plain(value)}" for key, value in changes.items())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 7]}-{_hash(text)}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 7]}-{digest(text, 6)}"
 
 
 def _plain(value: Any) -> str:
     """A value as a part of a file's name."""
     return "null" if value is None else re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]

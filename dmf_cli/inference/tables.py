@@ -32,7 +32,7 @@ LABELS = {
     "lesion_sensitivity": "Lesion recall", "lesion_fp": "FP per image (low)", "ece": "ECE (low)",
 }  # fmt: skip
 COLUMNS = ("metric", "mean ± std", "median", "n", "pooled", "nothing", "everything")
-NARROW = ("median", "pooled", "everything", "nothing", "n")  # left out first where a terminal is narrow
+NARROW = ("median", "pooled", "everything", "nothing", "n")  # dropped first where a terminal is narrow
 PRINTED = COLUMNS[:5]  # in a paper
 STATISTICS = ("mean", "std", "median", "n", "pooled")
 BRIEF = ("dice", "iou", "recall")  # of each class, in the terminal
@@ -151,7 +151,7 @@ def _seen(summary: dict[str, Any]) -> list[str]:
     if "seen" not in summary["settings"]:
         return []
     if summary["settings"]["seen"] is None:
-        return ["The split.json of this run is gone: whether it was trained on these images is not known"]
+        return ["The split.json of this run is missing: whether it was trained on these images is not known"]
     train, val = (summary["settings"]["seen"][part] for part in ("train", "val"))
     images = summary["counts"]["images"]
     of = f"of {'this' if images == 1 else f'these {images}'} image{'' if images == 1 else 's'}"

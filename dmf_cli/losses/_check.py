@@ -1,4 +1,4 @@
-"""Wrong values, told in eager mode.
+"""Checks of values in eager mode.
 
 ``losses.NAME(y_true, y_pred)`` looks at the values when they are there to be looked at; inside a traced or
 compiled function they are not. ``losses.get(NAME)`` and the terms of a fused model never look: a NaN

@@ -89,7 +89,7 @@ def class_counts(matrix: np.ndarray) -> Counts:
 def foreground_counts(matrix: np.ndarray) -> Counts:
     """The union of all classes above 0 as one structure: ``(..., classes, classes)`` give ``(...)``.
 
-    A lesion pixel with the wrong lesion class is right here: the classes tell that mistake.
+    A lesion pixel with the wrong lesion class is right here: the scores of the classes show that mistake.
     """
     return Counts(
         tp=matrix[..., 1:, 1:].sum(axis=(-2, -1)),

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 def mean_over_classes(values: ArrayLike) -> np.ndarray:
     """Mean over the last axis of the classes that are defined; NaN where none is.
 
-    A class that an image neither has nor is said to have is undefined there (NaN). It leaves the mean of
+    A class that an image neither has nor is predicted to have is undefined there (NaN). It leaves the mean of
     that image: it does not count as 0, nor as 1.
 
     Args:

@@ -78,7 +78,7 @@ def fnr(counts: Counts) -> np.ndarray:
 
 
 def npv(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
-    """Negative predictive value, TN / (TN + FN): how much of what was left out is rightly so.
+    """Negative predictive value, TN / (TN + FN): how much of the predicted background is right.
 
     Range [0, 1], 1 is best. It is the precision of the background, with the same rules: 0 if everything
     was predicted although there is background, ``empty`` if truth and prediction are both full.

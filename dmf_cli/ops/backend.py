@@ -1,6 +1,6 @@
 """What Keras 3 has no common word for; the only place where the core names a backend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -68,6 +68,51 @@ def _tensorflow_scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, ro
 
     # A concrete function: calls of the other one are counted, and warned of after the fifth.
     return tensorflow.function(loop, autograph=False).get_concrete_function(state, rows)(state, rows)
+
+
+def values_and_gradients(
+    functions: Sequence[Callable[[Any], Any]], x: Any
+) -> tuple[list[Any], Callable[[], list[Any]]]:
+    """The values of scalar ``functions`` at ``x``, and a function that gives their gradients there.
+
+    A surrounding gradient flows through the values. The gradients come from the same evaluation, so each
+    function is computed once. JAX computes it a second time: its ``vjp`` inside of a surrounding ``grad``
+    would differentiate the forward rule of a user's custom gradient.
+
+    Returns:
+        The values, and ``gradients()``, which may be called inside a branch of ``cond``: one tensor a
+        function, None for one that is unconnected (JAX gives zeros there).
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        fixed = jax.lax.stop_gradient(x)
+        return [f(x) for f in functions], lambda: [jax.grad(f)(fixed) for f in functions]
+    if keras.backend.backend() == "torch":
+        return _torch_values_and_gradients(functions, x)
+    import tensorflow
+
+    with tensorflow.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        values = [f(x) for f in functions]
+    return values, lambda: [tape.gradient(value, x) for value in values]
+
+
+def _torch_values_and_gradients(
+    functions: Sequence[Callable[[Any], Any]], x: Any
+) -> tuple[list[Any], Callable[[], list[Any]]]:
+    import torch
+
+    with torch.enable_grad():  # a validation pass runs without
+        x = x if x.requires_grad else x.detach().requires_grad_(True)
+        values = [f(x) for f in functions]
+
+    def gradient(value: Any) -> Any:
+        if not value.requires_grad:
+            return None
+        return torch.autograd.grad(value, x, retain_graph=True, allow_unused=True)[0]
+
+    return values, lambda: [gradient(value) for value in values]
 
 
 def to_numpy(variable: keras.Variable) -> np.ndarray:

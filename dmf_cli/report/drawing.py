@@ -24,7 +24,7 @@ def interval(
         low: NaN for no bar.
         high: likewise.
         span: left and right end of the scale.
-        zero: draw a line at 0, which a difference is held against.
+        zero: draw a line at 0, which a difference is compared with.
         clear: in the colour of what chance could not have made.
     """
     if math.isnan(mean):

@@ -2,12 +2,11 @@
 
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dmf_cli
-from dmf_cli.figures import palette
-from dmf_cli.report import chart
+from dmf_cli.figures import bokeh_renderer, palette
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -17,7 +16,7 @@ _COLOURS = f":root {{ --truth: {palette.TRUTH}; --prediction: {palette.PREDICTIO
 _JOINTS = re.compile(r"(?<=[=,_+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")
 
 
-def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart]) -> str:
+def render(template: str, context: Mapping[str, Any], charts: Sequence[bokeh_renderer.Chart]) -> str:
     """The page as text.
 
     Args:
@@ -32,13 +31,13 @@ def render(template: str, context: Mapping[str, Any], charts: list[chart.Chart])
         loader=PackageLoader(*_TEMPLATES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals["colours"] = chart.colours
+    environment.globals["colours"] = bokeh_renderer.colours
     environment.filters["breakable"] = _breakable
-    drawing, places = chart.embed(charts)
+    drawing, places = bokeh_renderer.embed(charts)
     parts = {
         "style": Markup(_COLOURS + _text("style.css")),
         "behaviour": Markup(_text("page.js")),
-        "library": Markup(chart.library()) if charts else "",
+        "library": Markup(bokeh_renderer.library()) if charts else "",
         "drawing": Markup(drawing),
         "places": {key: Markup(place) for key, place in places.items()},
         "version": dmf_cli.__version__,

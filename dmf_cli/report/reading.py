@@ -1,4 +1,4 @@
-"""What the files of a run say; whatever is missing or damaged is told in one line and left out."""
+"""What the files of a run say; whatever is missing or damaged is reported in one line and skipped."""
 
 import csv
 import dataclasses
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass
 class Facts:
-    """One run, as far as its folder tells.
+    """One run, as far as its folder shows.
 
     Args:
         path: the folder.
@@ -94,7 +94,7 @@ def read(path: Path, *, brief: bool = False) -> Facts:
 
     Args:
         path: the folder.
-        brief: leave out steps, gradients, single images and the log: it is one of many.
+        brief: omit steps, gradients, single images and the log: it is one of many.
 
     Raises:
         RunFolderError: ``path`` is not a run.
@@ -167,7 +167,7 @@ def _columns(needed: str, file: Path) -> Columns:
 
 
 def _status(file: Path) -> dict[str, Any]:
-    """What ``status.json`` says; a part of it that makes no sense is left out."""
+    """What ``status.json`` says; a part of it that makes no sense is skipped."""
     found = _json(file)
     kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
     return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}

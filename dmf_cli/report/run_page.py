@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli import hints
-from dmf_cli.figures import palette, run_plots
+from dmf_cli.figures import bokeh_renderer, palette, run_figures, step_figures
+from dmf_cli.figures.bokeh_renderer import Chart
 from dmf_cli.inference import confusion, tables
-from dmf_cli.report import run_charts
 from dmf_cli.report.differences import differences
 from dmf_cli.report.pictures import pictures
 from dmf_cli.report.reading import Facts, when
@@ -45,11 +45,6 @@ _NUMBER = re.compile(r"^[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
 def context(facts: Facts) -> dict[str, Any]:
     """Everything that the template of a run needs."""
-    groups = {
-        "Over epochs": run_charts.of_epochs(facts),
-        "Over steps": run_charts.of_steps(facts),
-        "Gradients of the terms": run_charts.of_gradients(facts),
-    }
     changed = differences(as_asked(facts.config, facts.status)) if facts.config else None
     return {
         "title": facts.name,
@@ -66,7 +61,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "terms": _terms(facts),
         "data": _data(facts),
         "scores": [_score(name, figures) for name, figures in facts.summaries.items()],
-        "groups": {name: charts for name, charts in groups.items() if charts},
+        "groups": {name: charts for name, charts in groups(facts).items() if charts},
         "cases": {
             n: pictures(kept, facts.per_image.get(n, []), len(_classes(facts, n)))
             for n, kept in facts.cases.items()
@@ -78,6 +73,17 @@ def context(facts: Facts) -> dict[str, Any]:
         "command": str(facts.environment.get("command") or ""),
         "config": _yaml(facts.config),
     }
+
+
+def groups(facts: Facts) -> dict[str, list[Chart]]:
+    """The charts by their heading; none before the first epoch."""
+    steps, terms, best = facts.steps, facts.terms, facts.status.get("best") or {}
+    figures = {
+        "Over epochs": run_figures.of_epochs(facts.epochs, best, terms),
+        "Over steps": step_figures.of_steps(steps, terms),
+        "Gradients of the terms": step_figures.of_gradients(facts.insight, steps, terms),
+    }
+    return {heading: bokeh_renderer.charts(found) for heading, found in figures.items()}
 
 
 def _classes(facts: Facts, name: str) -> list[str]:
@@ -135,7 +141,7 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
         monitor, value = headline.kept(best)
-        of = f"of {len(facts.epochs.get('epoch', []))}: {run_plots.metric(monitor)} {cell(value).text}"
+        of = f"of {len(facts.epochs.get('epoch', []))}: {run_figures.metric(monitor)} {cell(value).text}"
         found.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
         device = facts.environment.get("runtime")
@@ -198,7 +204,7 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
     found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
     found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
     found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
-    found += [("Unusable, left out", _unusable(split.get("unusable")))]
+    found += [("Unusable, excluded", _unusable(split.get("unusable")))]
     found += [("Model", _params(facts.config.get("model")))]
     found += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.comparison import loading, settings, tables
+from dmf_cli.comparison import loading, plots, settings, tables
 from dmf_cli.comparison import notes as comparison_notes
 from dmf_cli.comparison.compare import Comparison, compare
 from dmf_cli.comparison.intervals import Interval
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
-from dmf_cli.report import drawing, sweep_charts
+from dmf_cli.figures import bokeh_renderer
+from dmf_cli.report import drawing
 from dmf_cli.report.reading import Facts, read
 from dmf_cli.report.table import Cell, Table, cell, duration
 from dmf_cli.run_folder import headline
@@ -49,10 +50,10 @@ def context(
         if by or baseline:
             raise
         problems.append(" ".join(str(error).split()))
-    groups = _of_rows(found) if found else _by_setting(runs)
-    charts = sweep_charts.curves(groups, {run.path: run.epochs for run in runs})
+    groups = plots.runs_of(found) if found else _by_setting(runs)
+    figures = [plots.curves(groups, {run.path: run.epochs for run in runs})]
     if found:
-        charts = [sweep_charts.images(found), *charts]
+        figures = [plots.images(found), *figures]
         problems += found.left_out
     states = Counter(run.state for run in runs)
     return {
@@ -67,7 +68,7 @@ def context(
         "events": _events(found) if found else [],
         "weights": _weights(found) if found else None,
         "repetitions": _repetitions(found) if found else None,
-        "charts": charts,
+        "charts": bokeh_renderer.charts(figures),
         "runs": _listed(runs, found.metric if found else metric or "foreground.dice", file),
     }
 
@@ -94,11 +95,6 @@ def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
     """Setting and repetition of each run whose config can be read, whatever its state."""
     known = [loading.Run(run.path, loading.flat(run.config), {}, "", "") for run in runs if run.config]
     return {one.run.path: one for one in settings.place(known)} if known else {}
-
-
-def _of_rows(found: Comparison) -> dict[str, list[Path]]:
-    """Setting -> its runs, the folds of one repetition apart."""
-    return {row.group.name: [path for folds in row.group.runs for path in folds] for row in found.rows}
 
 
 def _by_setting(runs: Sequence[Facts]) -> dict[str, list[Path]]:

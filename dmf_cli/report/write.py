@@ -22,7 +22,7 @@ class Written:
 
     Args:
         file: where it is.
-        problems: one line for each thing that could not be read, or was left out.
+        problems: one line for each thing that could not be read, or was excluded.
         seconds: what it took.
     """
 

@@ -1,15 +1,15 @@
 """Hashes of configs: what of them says only where things are, and when two values are the same."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from dmf_cli.hashes import digest
 
 # Top-level keys that say where a run is, and what is made of its results.
 ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
 # Places of the same images: a dataset is known by its content, or by what it is generated from.
 PLACES = ("dir", "data_dir", "download")
-LENGTH = 16
 
 
 def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
@@ -21,7 +21,7 @@ def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
             kept = (
                 {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
             )
-            found[key] = digest(frozen(without_null(kept)))[:8]
+            found[key] = digest(frozen(without_null(kept)), 8)
     return found
 
 
@@ -38,8 +38,3 @@ def without_null(value: Any) -> Any:
         return [without_null(item) for item in value]
     # 1e-3 and 0.001 are one float, 1 and 1.0 are one number.
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def digest(text: str) -> str:
-    """``LENGTH`` hex digits of the SHA-256 of ``text``."""
-    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

@@ -31,11 +31,11 @@ def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
 
     What cannot be found out is None; this never raises. Memory is in bytes.
     """
-    on_gpu = str(runtime.get("device", "")).startswith("gpu")
+    on_gpu, name = str(runtime.get("device", "")).startswith("gpu"), Path(sys.argv[0]).name
     return {
         "dmf": dmf_cli.__version__,
         "commit": _commit(),
-        "command": shlex.join([*Path(sys.argv[0]).name.split(), *sys.argv[1:]]),
+        "command": shlex.join(["dmf" if name == "__main__.py" else name, *sys.argv[1:]]),  # python -m dmf_cli
         "folder": _folder(),
         "runtime": dict(runtime),
         "gpus": _gpus() if on_gpu else [],

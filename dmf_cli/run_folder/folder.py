@@ -178,7 +178,7 @@ class RunFolder:
             csv_log.append(self.insight_file, ["step", "epoch", *rest], rows)
 
     def read_epochs(self) -> csv_log.Columns:
-        """``epochs.csv`` as columns; a row that was cut off is left out."""
+        """``epochs.csv`` as columns; a row that was cut off is skipped."""
         return csv_log.read(self.epochs_file)
 
     def read_steps(self) -> csv_log.Columns:
@@ -229,7 +229,7 @@ class RunFolder:
 
 
 class _LogFile(logging.FileHandler):
-    """A full disk is told by the files that matter; the log itself must not print tracebacks about it."""
+    """A full disk is reported by the files that matter; the log itself must not print tracebacks about it."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing."""

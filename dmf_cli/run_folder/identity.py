@@ -1,6 +1,6 @@
 """What makes two runs the same run: the config that decides their result, the images, the version of dmf.
 
-The id stands in the status of every run, so that a sweep that is started again knows what is done.
+The id is in the status of every run, so that a sweep that is started again knows what is done.
 """
 
 import functools
@@ -11,8 +11,9 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.datasets.base import Dataset
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, weights
-from dmf_cli.run_folder.config_hash import ASIDE, PLACES, digest, frozen, without_null
+from dmf_cli.run_folder.config_hash import ASIDE, PLACES, frozen, without_null
 
 Config = Mapping[str, Any]
 # Options of datasets that came later, with the values that leave everything as it was before them.
@@ -57,7 +58,7 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
 
 
 def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run before what stands for ``auto`` was filled in: numbers as its status tells, and
+    """The config of a run before what stands for ``auto`` was filled in: numbers from its status, and
     the monitor.
 
     They depend on the images: two folds of one split may differ in them and are one setting.
@@ -82,7 +83,7 @@ def _with_automatic_monitor(config: Config) -> Config:
 
 
 def has_folder(config: Config) -> bool:
-    """Whether the images are files of the user's; those of the phantom are told by their config."""
+    """Whether the images are files of the user's; those of the phantom are identified by their config."""
     return "dir" in config["dataset"] or config["dataset"].get("kind") == "tfds"
 
 
@@ -101,5 +102,5 @@ def _split_content(file: str | None) -> str | None:
     from dmf_cli.datasets.splits.division import read_split
 
     path = Path(file).expanduser()
-    read_split(path)  # what is wrong with it is told as it is everywhere
+    read_split(path)  # reports what is wrong with it, as everywhere
     return digest(path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ Config = Mapping[str, Any]
 
 
 def check_place(run: RunFolder, config: Config, *command: str) -> None:
-    """The images are where ``config`` says; ``command`` is the one that is told where they are now.
+    """The images are where ``config`` says; ``command`` is the one that takes their new place.
 
     Raises:
         DatasetError: they are not.

@@ -22,7 +22,7 @@ def sweep_folder(config: Mapping[str, Any]) -> Path:
 
 
 def check_free(path: Path) -> None:
-    """Raise ``RunFolderError`` if there is something at ``path``: told before minutes are spent on a run."""
+    """Raise ``RunFolderError`` if ``path`` exists: reported before minutes are spent on a run."""
     if path.exists():
         raise RunFolderError(_taken(path))
 
@@ -130,7 +130,7 @@ def _taken(path: Path) -> str:
     if is_run(path):
         return (
             f"run_dir={path} is a run already: choose another folder, or "
-            f"`{hints.command('resume', path)}` to go on with it"
+            f"`{hints.command('resume', path)}` to resume it"
         )
     kind = "folder" if path.is_dir() else "file"
     return f"run_dir={path} exists already (a {kind}): choose a folder that does not exist"

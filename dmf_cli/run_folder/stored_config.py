@@ -56,7 +56,7 @@ def load_run(path: Path | str) -> Config:
 def check_unedited(path: Path, config: Mapping[str, Any]) -> None:
     """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
 
-    Runs of before, which say nothing of their config, pass.
+    Runs of earlier versions, which have no hashes of their config, pass.
 
     Raises:
         RunFolderError: it was edited.

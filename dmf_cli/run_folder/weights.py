@@ -1,9 +1,9 @@
 """The weights that ``model.weights`` names: a run's best network, or a file."""
 
-import hashlib
 from pathlib import Path
 
 from dmf_cli.errors import ConfigError, RunFolderError
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import places, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -33,4 +33,4 @@ def weights_file(source: str | Path) -> Path:
 
 def content(source: str | Path) -> str:
     """A hash of the weights: a run that starts from them is known by what they are, not by where."""
-    return hashlib.sha256(weights_file(source).read_bytes()).hexdigest()[:16]
+    return digest(weights_file(source).read_bytes())

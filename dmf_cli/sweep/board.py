@@ -14,7 +14,7 @@ from typing import Any
 from dmf_cli.errors import DmfError
 from dmf_cli.run_folder import csv_log, headline, places
 from dmf_cli.run_folder.index import Entry, Index
-from dmf_cli.sweep.jobs import Job
+from dmf_cli.sweep.jobs import SweepJob
 
 # waiting: its turn will come; elsewhere: another process trains it; same: another job is the same run.
 STATES = ("waiting", "loading", "running", "completed", "failed", "interrupted", "elsewhere", "same", "left")
@@ -22,7 +22,7 @@ OPEN = ("waiting", "loading", "running", "elsewhere")
 
 
 @dataclasses.dataclass
-class Row:
+class JobRow:
     """One job in the table.
 
     Args:
@@ -39,7 +39,7 @@ class Row:
         before: whether it was done when the sweep began.
     """
 
-    job: Job
+    job: SweepJob
     state: str = "waiting"
     path: Path | None = None
     epoch: int = 0
@@ -62,9 +62,9 @@ class Board:
         remote: a launcher runs the jobs, so that only the disk tells how they end.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int = 1, *, remote: bool = False) -> None:
+    def __init__(self, jobs: Sequence[SweepJob], workers: int = 1, *, remote: bool = False) -> None:
         self.workers, self.remote, self.note = workers, remote, ""
-        self.rows = [Row(job) for job in jobs]
+        self.rows = [JobRow(job) for job in jobs]
         self._by_id = {row.job.id: row for row in reversed(self.rows)}
         self._indices = [Index(root) for root in dict.fromkeys(job.root for job in jobs)]
         self._lock = threading.RLock()
@@ -91,12 +91,12 @@ class Board:
                     row.seconds = time.monotonic() - row.began
             self._estimate()
 
-    def entry(self, job: Job) -> Entry | None:
+    def entry(self, job: SweepJob) -> Entry | None:
         """The run of ``job`` that is on disk now, if there is one."""
         with self._lock:
             return self._entries().get(job.id)
 
-    def set(self, job: Job, state: str, message: str = "") -> None:
+    def set(self, job: SweepJob, state: str, message: str = "") -> None:
         """What the one who runs ``job`` knows better than the disk."""
         with self._lock:
             row = self._by_id[job.id]
@@ -106,7 +106,7 @@ class Board:
             if state not in ("loading", "running"):
                 row.eta = None
 
-    def of(self, *states: str) -> list[Row]:
+    def of(self, *states: str) -> list[JobRow]:
         """The rows in these states."""
         with self._lock:
             return [row for row in self.rows if row.state in states]
@@ -127,7 +127,7 @@ class Board:
             found = {**index.by_id(), **found}
         return found
 
-    def _update(self, row: Row, entry: Entry) -> None:
+    def _update(self, row: JobRow, entry: Entry) -> None:
         status = entry.status
         stamp = (status.get("state"), status.get("updated"), status.get("epoch"))
         state = self._state(row, entry)
@@ -150,7 +150,7 @@ class Board:
         elif state == "waiting" and row.epoch:
             row.message = f"goes on after epoch {row.epoch}"
 
-    def _state(self, row: Row, entry: Entry) -> str:
+    def _state(self, row: JobRow, entry: Entry) -> str:
         """What the disk says about a row that has not ended yet.
 
         Who runs jobs himself knows how they end. Of a launcher's jobs only the disk tells, whose news must
@@ -182,12 +182,12 @@ class Board:
         return statistics.fmean(took) if took else None
 
 
-def failure_file(job: Job) -> Path:
+def failure_file(job: SweepJob) -> Path:
     """Where the worker of a launcher says why ``job`` failed."""
     return places.sweep_folder(job.config) / f"{job.id}.failed"
 
 
-def _failure(job: Job) -> str:
+def _failure(job: SweepJob) -> str:
     try:
         return failure_file(job).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):

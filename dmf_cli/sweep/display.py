@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dmf_cli.errors import DmfError
 from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, Row
+from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.terminal.run_display import REFRESH, Display, SafeLive
 
 LOOK = 1.0  # seconds between two looks at the disk
@@ -89,7 +89,7 @@ class SweepDisplay(Display):
             elif self.mode == "plain" and row.state != "same":
                 self._say(view.line(row, len(self.board.rows)))
 
-    def _failed(self, row: Row) -> None:
+    def _failed(self, row: JobRow) -> None:
         text = f"error: job {row.job.number} ({row.job}): {row.message or 'it failed'}"
         if self._live is not None:
             self._say(Text(text, style="bold red"))

@@ -13,7 +13,7 @@ MANY = 10  # jobs, whose check takes some seconds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Job:
+class SweepJob:
     """One run of a sweep.
 
     Args:
@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """Everything that ``dmf train -m`` is about to do.
 
     Args:
@@ -51,13 +51,13 @@ class Plan:
         launcher: the option of ``hydra/launcher``.
     """
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[SweepJob, ...]
     settings: Mapping[str, Any]
     overrides: tuple[str, ...] = ()
     launcher: str = "basic"
 
 
-def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: None) -> Plan:
+def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: None) -> SweepPlan:
     """The jobs of ``dmf train -m OVERRIDES``.
 
     Args:
@@ -69,7 +69,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
         RunFolderError: ``run_dir`` of a job is something else already.
         DatasetError: the images of a job cannot be read.
     """
-    from dmf_cli.config import composer, partial
+    from dmf_cli.config import composer, hydra_settings, partial
 
     for word in overrides:
         if word.lstrip("+").startswith(PARAMS):
@@ -79,6 +79,10 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     sweep = composer.sweep(overrides)
     if not sweep.jobs:
         raise ConfigError(f"{_empty(overrides)}: no value, so there is no job to run")
+    settings = sweep.settings.hydra
+    launcher = str(settings.runtime.choices["hydra/launcher"])
+    if launcher == "basic":
+        hydra_settings.check(settings, multirun=True)
     applied = partial.apply(sweep.jobs, sweep.hydra)
     for line in applied.notes:
         note(line)
@@ -91,13 +95,12 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     jobs = []
     for number, (words, label) in enumerate(zip(applied.jobs, labels, strict=True), start=1):
         config = composer.compose([*words, *sweep.hydra])
-        jobs.append(Job(number, tuple(words), config, identity.run_id(config), label))
+        jobs.append(SweepJob(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
-    choices = sweep.settings.hydra.runtime.choices
-    return Plan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), str(choices["hydra/launcher"]))
+    return SweepPlan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), launcher)
 
 
-def single(overrides: Sequence[str]) -> Plan:
+def single(overrides: Sequence[str]) -> SweepPlan:
     """The one job of ``dmf train OVERRIDES``.
 
     Raises:
@@ -107,9 +110,9 @@ def single(overrides: Sequence[str]) -> Plan:
     from dmf_cli.config import composer
 
     config = composer.compose(overrides)
-    jobs = (Job(1, tuple(overrides), config, identity.run_id(config), {}),)
+    jobs = (SweepJob(1, tuple(overrides), config, identity.run_id(config), {}),)
     _check_folders(jobs)
-    return Plan(jobs, config["sweep"], tuple(overrides))
+    return SweepPlan(jobs, config["sweep"], tuple(overrides))
 
 
 def held(overrides: Sequence[str]) -> dict[str, str]:
@@ -160,9 +163,9 @@ def distinct_settings(configs: Sequence[Mapping[str, Any]], by: Sequence[str] | 
         return 1
 
 
-def _check_folders(jobs: Sequence[Job]) -> None:
+def _check_folders(jobs: Sequence[SweepJob]) -> None:
     """``run_dir`` must depend on the job, as ``run_dir='outputs/${weighting.name}_${seed}'`` does."""
-    owners: dict[str, Job] = {}
+    owners: dict[str, SweepJob] = {}
     for job in jobs:
         exact = job.config["run_dir"]
         if exact is None:

@@ -29,9 +29,9 @@ from dmf_cli.jobs import process
 from dmf_cli.jobs.process import environment
 from dmf_cli.run_folder import identity, places
 from dmf_cli.run_folder.index import alive
-from dmf_cli.sweep.board import Board, Row, failure_file
-from dmf_cli.sweep.jobs import Job, Plan
-from dmf_cli.sweep.runner import AGAIN, STOPPING, Runner
+from dmf_cli.sweep.board import Board, JobRow, failure_file
+from dmf_cli.sweep.jobs import SweepJob, SweepPlan
+from dmf_cli.sweep.runner import AGAIN, STOPPING, SweepRunner
 
 log = logging.getLogger("dmf")
 
@@ -68,10 +68,10 @@ class Task:
             RunError: it failed; the message is on disk too.
         """
         checked = composer.finish(config)
-        job = Job(1, _overrides(), checked, identity.run_id(checked), {})
+        job = SweepJob(1, _overrides(), checked, identity.run_id(checked), {})
         board = Board([job])
         start = functools.partial(process.Process, module=self.module)
-        runner = Runner(board, wanted=self._wanted, start=start)
+        runner = SweepRunner(board, wanted=self._wanted, start=start)
         with contextlib.suppress(KeyboardInterrupt):
             if self._wanted():
                 runner.run()
@@ -97,14 +97,14 @@ class Task:
             raise KeyboardInterrupt
         return False
 
-    def _tell(self, row: Row) -> None:
+    def _tell(self, row: JobRow) -> None:
         """The sweep reads this long before the launcher returns."""
         write_atomic(failure_file(row.job), f"{row.message}\n")
         if self.stop_on_error:
             write_atomic(Path(self.stop_file), "")
 
 
-def launch(plan: Plan, board: Board) -> bool:
+def launch(plan: SweepPlan, board: Board) -> bool:
     """Run what is to be run through the launcher of ``plan``, and wait for it.
 
     Returns:
@@ -144,7 +144,7 @@ def launch(plan: Plan, board: Board) -> bool:
     return interrupted
 
 
-def through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Returns:
+def through_hydra(plan: SweepPlan, jobs: Sequence[SweepJob], task: Task) -> Returns:
     """Hand ``jobs`` to the launcher of ``plan``, and wait for it.
 
     Raises:
@@ -173,7 +173,7 @@ def through_hydra(plan: Plan, jobs: Sequence[Job], task: Task) -> Returns:
     return [(bad, str(one._return_value) if bad else "") for bad, one in zip(failed, found, strict=True)]
 
 
-def _attended(board: Board, stop: Path, plan: Plan, jobs: Sequence[Job], task: Task) -> Returns:
+def _attended(board: Board, stop: Path, plan: SweepPlan, jobs: Sequence[SweepJob], task: Task) -> Returns:
     """:func:`through_hydra` for launchers whose workers are here: in a process that no Ctrl-C reaches. The
     workers are told by the file ``stop``, save what is under way, and the launcher ends as it always does.
 
@@ -230,7 +230,7 @@ def _wait(process: "subprocess.Popen[bytes]", asked: Sequence[int], stop: Path) 
         time.sleep(PAUSE)
 
 
-def _note(board: Board, rows: Sequence[Row], returns: Returns) -> None:
+def _note(board: Board, rows: Sequence[JobRow], returns: Returns) -> None:
     """What only the launcher knows: a job that failed before it had a folder, a worker that died."""
     board.look()
     for row, (failed, why) in zip(rows, returns, strict=False):

@@ -1,8 +1,9 @@
-"""Runs the jobs that are not done, some at a time, each in a process of its own."""
+"""Runs the jobs of a sweep that are not done."""
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from dmf_cli import interrupts
 from dmf_cli.errors import DmfError
 from dmf_cli.jobs import child
 from dmf_cli.jobs.claim import Claim
-from dmf_cli.jobs.process import STOPPED, Process
+from dmf_cli.jobs.process import Process
+from dmf_cli.jobs.runner import Runner
 from dmf_cli.run_folder import places
-from dmf_cli.sweep.board import Board, Row
-from dmf_cli.sweep.jobs import Job
+from dmf_cli.sweep.board import Board, JobRow
+from dmf_cli.sweep.jobs import SweepJob
 
-PAUSE = 0.2  # seconds between two looks at the processes
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
 STOPPING = "stopping: jobs under way save their state"
 AGAIN = "; Ctrl-C again ends them at once"
@@ -23,89 +24,71 @@ AGAIN = "; Ctrl-C again ends them at once"
 LOADED = ("backend", "device", "precision", "deterministic")
 
 
-class Runner:
-    """The jobs of a board, one after the other or ``workers`` at a time.
+class SweepRunner(Runner[SweepJob]):
+    """The jobs of a board.
 
     Args:
         board: told about every change.
-        workers: jobs at a time.
         stop_on_error: whether a job that fails ends the sweep.
         isolate: each job in a process of its own; else in this one as far as that can be.
-        wanted: asked all the time; once it says no, the sweep stops, and at once if it raises.
         changed: called after a job has begun or ended.
-        start: makes the process of a job (tests put a stub here).
+        options: of :class:`dmf_cli.jobs.runner.Runner`.
     """
 
     def __init__(
         self,
         board: Board,
         *,
-        workers: int = 1,
         stop_on_error: bool = False,
         isolate: bool = True,
-        changed: Callable[[Job], None] = lambda job: None,
-        wanted: Callable[[], bool] = lambda: True,
-        start: Callable[..., Process] = Process,
+        changed: Callable[[SweepJob], None] = lambda job: None,
+        **options: Any,
     ) -> None:
-        self.board, self.workers, self.stop_on_error = board, workers, stop_on_error
-        self.isolate, self.changed, self.wanted, self.start = isolate, changed, wanted, start
-        self.stopping, self.interrupted = False, False
-        self._inside = False  # a job runs in this process
+        super().__init__(**options)
+        self.board, self.stop_on_error, self.isolate, self.changed = board, stop_on_error, isolate, changed
+        self._claims: dict[SweepJob, Claim] = {}
         self._asked = 0.0  # when jobs of other sweeps were last asked for
-        self._under_way: dict[Job, tuple[Process, Claim]] = {}
         self._loaded: tuple[Any, ...] | None = None
 
-    def run(self) -> None:
-        """Until all is done, or the sweep is stopped.
+    def begin_next(self) -> bool:
+        """Begin jobs that wait, and those that others had and gave up."""
+        for row in [*self.board.of("waiting"), *self._elsewhere()]:
+            if not self.room:
+                break
+            self._begin(row.job)
+        return bool(self.board.of("waiting", "elsewhere"))
 
-        Raises:
-            RunFolderError: the output folder cannot be written to.
-            KeyboardInterrupt: asked for twice.
-        """
-        with interrupts.handled(self._on_signal):
-            try:
-                while self._under_way or (not self.stopping and self._next()):
-                    self._collect()
-                    if not self.wanted() and not self.stopping:
-                        self.stop()
-                    time.sleep(PAUSE)
-            finally:
-                self._end()
+    def ended(self, job: SweepJob, process: Process, code: int) -> None:
+        """Let others have what is not done."""
+        self._claims.pop(job).release()
+        stopped = code == interrupts.INTERRUPTED or self.was_stopped(code)
+        state = "completed" if code == 0 else "interrupted" if stopped else "failed"
+        self._note(job, state, "" if stopped else process.error())
 
-    def _end(self) -> None:
-        """Kill what is still under way, and say of each job what became of it."""
-        killed, self._under_way = self._under_way, {}
-        for job, (process, claim) in killed.items():
-            process.kill()
-            claim.release()
+    def stop(self) -> None:
+        """Begin no more jobs; those that run save their state and end."""
+        self.board.note = STOPPING
+        super().stop()
+
+    def close(self) -> list[SweepJob]:
+        """Kill what still runs, and say of each job what became of it."""
+        killed = super().close()
+        for job in killed:
+            self._claims.pop(job).release()
             self.board.set(job, "interrupted", "ended at once")
         self.board.look()
         for row in self.board.of("waiting", "elsewhere"):
             self.board.set(row.job, "left")
+        return killed
 
-    def stop(self) -> None:
-        """Begin no more jobs; those under way save their state and end."""
-        self.stopping = True
-        self.board.note = STOPPING
-        for process, _ in self._under_way.values():
-            process.interrupt()
-
-    def _next(self) -> bool:
-        """Begin jobs while there is room; whether any job is left to wait for."""
-        for row in [*self.board.of("waiting"), *self._elsewhere()]:
-            if len(self._under_way) >= self.workers or self.stopping:
-                break
-            self._begin(row.job)
-        return bool(self._under_way or self.board.of("waiting", "elsewhere"))
-
-    def _elsewhere(self) -> list[Row]:
+    def _elsewhere(self) -> list[JobRow]:
         """Jobs that others had, which may be done or given up by now; not asked for all the time."""
         if time.monotonic() - self._asked < ASK_AGAIN:
             return []
         self._asked = time.monotonic()
         return self.board.of("elsewhere")
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: SweepJob) -> None:
         claim = Claim(places.sweep_folder(job.config), job.id)
         if not claim.take():
             self.board.set(job, "elsewhere", "another sweep runs it")
@@ -124,14 +107,14 @@ class Runner:
         if self._fits_here(job):
             self._here(job, claim, resume)
             return
+        self._claims[job] = claim
         try:
-            process = self.start(job.config, job.overrides, resume=resume, keep=claim.files)
+            self.running[job] = self.start(job.config, job.overrides, resume=resume, keep=claim.files)
         except BaseException:
-            claim.release()
+            self._claims.pop(job).release()
             raise
-        self._under_way[job] = (process, claim)
 
-    def _fits_here(self, job: Job) -> bool:
+    def _fits_here(self, job: SweepJob) -> bool:
         """Whether the job may run in this process: wanted, and on what is loaded already."""
         wanted = tuple(job.config["trainer"][key] for key in LOADED)
         if self.isolate or self._loaded not in (None, wanted):
@@ -139,12 +122,11 @@ class Runner:
         self._loaded = wanted
         return True
 
-    def _here(self, job: Job, claim: Claim, resume: Path | None) -> None:
+    def _here(self, job: SweepJob, claim: Claim, resume: Path | None) -> None:
         state, message = "completed", ""
-        self._inside, display = True, os.environ.get("DMF_DISPLAY")
-        os.environ["DMF_DISPLAY"] = "quiet"  # the sweep has its own
         try:
-            child.run(job.config, resume)
+            with _quiet(), interrupts.handled(self._interrupt_here):
+                child.run(job.config, resume)
         except KeyboardInterrupt:
             state, self.stopping, self.interrupted = "interrupted", True, True
         except Exception as error:
@@ -153,28 +135,16 @@ class Runner:
             if self.interrupted:  # what the signal raised came out of an import as another error
                 state, message = "interrupted", ""
         finally:
-            self._inside = False
             claim.release()
-            os.environ.pop("DMF_DISPLAY")
-            os.environ.update({} if display is None else {"DMF_DISPLAY": display})
-        self._ended(job, state, message)
+        self._note(job, state, message)
 
-    def _collect(self) -> None:
-        """Take note of the processes that have ended, then begin others."""
-        for job, (process, claim) in list(self._under_way.items()):
-            code = process.poll()
-            if code is None:
-                continue
-            del self._under_way[job]
-            claim.release()
-            # All the processes of a job of SLURM get SIGTERM: theirs, and that of the sweep.
-            stopped = code == interrupts.INTERRUPTED or (self.stopping and code in STOPPED)
-            state = "completed" if code == 0 else "interrupted" if stopped else "failed"
-            self._ended(job, state, "" if stopped else process.error())
-        if not self.stopping:
-            self._next()
+    def _interrupt_here(self, number: int, frame: Any) -> None:
+        """The trainer of this process saves; the second time nobody does."""
+        interrupts.note(number)
+        self.interrupted = True
+        raise KeyboardInterrupt
 
-    def _ended(self, job: Job, state: str, message: str) -> None:
+    def _note(self, job: SweepJob, state: str, message: str) -> None:
         self.board.set(job, state, " ".join(message.split()))
         self.board.look()
         self.changed(job)
@@ -182,11 +152,17 @@ class Runner:
             self.stop()
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        """Ctrl-C once stops after saving, twice at once."""
-        interrupts.note(number)
-        again, self.interrupted = self.interrupted, True
-        if again or self._inside:
-            raise KeyboardInterrupt  # the trainer of this process saves; the second time nobody does
-        if not self.stopping:  # for a job that failed
-            self.stop()
+        super()._on_signal(number, frame)
         self.board.note = STOPPING + AGAIN
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the display of a single run, for the sweep has its own."""
+    before = os.environ.get("DMF_DISPLAY")
+    os.environ["DMF_DISPLAY"] = "quiet"
+    try:
+        yield
+    finally:
+        os.environ.pop("DMF_DISPLAY")
+        os.environ.update({} if before is None else {"DMF_DISPLAY": before})

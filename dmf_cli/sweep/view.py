@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dmf_cli.run_folder import headline
-from dmf_cli.sweep.board import Row
+from dmf_cli.sweep.board import JobRow
 from dmf_cli.terminal.run_view import LABELS, duration, number
 
 STYLES = {
@@ -40,7 +40,7 @@ class Column:
         self.width = max([cell_len(self.heading), *(cell.cell_len for cell in self.cells)])
 
 
-def table(rows: Sequence[Row], room: int | None = None, width: int | None = None) -> Table:
+def table(rows: Sequence[JobRow], room: int | None = None, width: int | None = None) -> Table:
     """One row a job; the most telling ones if there is ``room`` for so many lines only.
 
     Args:
@@ -63,7 +63,7 @@ def table(rows: Sequence[Row], room: int | None = None, width: int | None = None
     return made
 
 
-def left_out(rows: Sequence[Row], room: int) -> str:
+def left_out(rows: Sequence[JobRow], room: int) -> str:
     """What :func:`table` has no room for; empty if it shows all."""
     if len(rows) <= room:
         return ""
@@ -72,7 +72,7 @@ def left_out(rows: Sequence[Row], room: int) -> str:
     return "+ " + ", ".join(f"{count} {WORDS.get(state, state)}" for state, count in rest.items())
 
 
-def _columns(rows: Sequence[Row], shown: Sequence[Row]) -> list[Column]:
+def _columns(rows: Sequence[JobRow], shown: Sequence[JobRow]) -> list[Column]:
     keys = list(dict.fromkeys(key for row in rows for key in row.job.label))
     columns = [Column("job", [Text(str(row.job.number)) for row in shown])]
     for key in keys:
@@ -111,7 +111,7 @@ def _fitting(columns: list[Column], width: int) -> list[Column]:
     return columns
 
 
-def plan(rows: Sequence[Row]) -> Table:
+def plan(rows: Sequence[JobRow]) -> Table:
     """What a dry run shows: what differs between the jobs, and what would happen to each."""
     keys = list(dict.fromkeys(key for row in rows for key in row.job.label))
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -125,7 +125,7 @@ def plan(rows: Sequence[Row]) -> Table:
     return made
 
 
-def intent(rows: Sequence[Row]) -> str:
+def intent(rows: Sequence[JobRow]) -> str:
     """The sum of a dry run in one line."""
     count = Counter(row.state for row in rows)
     parts = [f"{len(rows)} job(s)", f"{count['waiting']} to run", f"{count['completed']} done"]
@@ -133,7 +133,7 @@ def intent(rows: Sequence[Row]) -> str:
     return ", ".join([*parts, *([f"{count['same']} duplicate"] if count["same"] else [])])
 
 
-def _fate(row: Row) -> str:
+def _fate(row: JobRow) -> str:
     if row.state == "completed":
         return f"done: {row.path}"
     if row.state == "running":
@@ -143,7 +143,7 @@ def _fate(row: Row) -> str:
     return row.message
 
 
-def totals(rows: Sequence[Row], elapsed: float, left: float | None) -> Text:
+def totals(rows: Sequence[JobRow], elapsed: float, left: float | None) -> Text:
     """``7 of 24 done, 1 failed, 1 running | 12:31 min | about 25:00 min left``."""
     count = Counter(row.state for row in rows)
     real = len(rows) - count["same"]
@@ -157,7 +157,7 @@ def totals(rows: Sequence[Row], elapsed: float, left: float | None) -> Text:
     return Text(" | ".join(parts), style="bold")
 
 
-def progress(rows: Sequence[Row], elapsed: float, left: float | None, width: int) -> Table:
+def progress(rows: Sequence[JobRow], elapsed: float, left: float | None, width: int) -> Table:
     """A bar over all epochs of all jobs, and the totals."""
     real = [row for row in rows if row.state != "same"]
     grid = Table.grid(padding=(0, 1))
@@ -171,14 +171,14 @@ def progress(rows: Sequence[Row], elapsed: float, left: float | None, width: int
     return grid
 
 
-def _share(row: Row) -> float:
+def _share(row: JobRow) -> float:
     """How much of a job is done; scoring counts as a part of an epoch."""
     if row.state == "completed":
         return 1.0
     return row.epoch / (row.epochs + 0.5) if row.epochs else 0.0
 
 
-def line(row: Row, count: int) -> str:
+def line(row: JobRow, count: int) -> str:
     """One change of a job's state, for a log."""
     what = f"job {row.job.number}/{count} ({row.job}): {WORDS.get(row.state, row.state)}"
     if row.state == "completed":
@@ -187,7 +187,7 @@ def line(row: Row, count: int) -> str:
     return f"{what}, {row.message}" if row.message else what
 
 
-def _most_telling(rows: Sequence[Row], room: int) -> list[Row]:
+def _most_telling(rows: Sequence[JobRow], room: int) -> list[JobRow]:
     """What is under way, what went wrong, what is next and what was done last, in the order of the jobs."""
     order = {state: place for place, state in enumerate(URGENT)}
     number = {"completed": -1, "waiting": 1}  # the last that are done, the first that wait
@@ -195,13 +195,13 @@ def _most_telling(rows: Sequence[Row], room: int) -> list[Row]:
     return sorted(best, key=lambda row: row.job.number)
 
 
-def _state(row: Row) -> Text:
+def _state(row: JobRow) -> Text:
     if row.state == "running" and row.epochs and row.epoch >= row.epochs:
         return Text("scoring", style=STYLES["running"])
     return Text(WORDS.get(row.state, row.state), style=STYLES[row.state])
 
 
-def _figures(row: Row) -> tuple[str, str, str, str, str]:
+def _figures(row: JobRow) -> tuple[str, str, str, str, str]:
     if row.state == "same":
         return "", "", "", "", ""
     epoch = f"{row.epoch}/{row.epochs}" if row.epochs else ""
@@ -211,6 +211,6 @@ def _figures(row: Row) -> tuple[str, str, str, str, str]:
     return epoch, best, score, duration(row.seconds) if row.seconds else "", left
 
 
-def _monitor(rows: Sequence[Row]) -> str:
+def _monitor(rows: Sequence[JobRow]) -> str:
     names = {headline.planned_monitor(row.job.config) for row in rows}
     return LABELS.get(name := names.pop(), name) if len(names) == 1 else "value"

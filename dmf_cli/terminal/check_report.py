@@ -12,7 +12,7 @@ from rich.table import Table
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import KINDS
 from dmf_cli.datasets.inspect.check import Report, counts
-from dmf_cli.datasets.splits.near_duplicates import Pair
+from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.figures import palette
 from dmf_cli.figures import style as look
 from dmf_cli.figures.examples import class_lines, outline
@@ -71,7 +71,7 @@ def leaks(report: Report) -> Table:
     """Near-duplicates (and patients) in two parts, under the split of the config and under plain ones."""
     patients = report.dataset.groups is not None
     table = _table(
-        "split", "near-duplicates apart", *(["patients apart"] if patients else []), "test images that leak"
+        "split", "near-duplicates split", *(["patients split"] if patients else []), "test images that leak"
     )
     for name, found in report.leaks.items():
         share = f"{found['test_images']:g} ({_percent(found['test_share'])})"
@@ -79,7 +79,7 @@ def leaks(report: Report) -> Table:
     return table
 
 
-def plot_pairs(path: Path, dataset: Dataset, pairs: Iterable[Pair]) -> int:
+def plot_pairs(path: Path, dataset: Dataset, pairs: Iterable[SimilarPair]) -> int:
     """Near-duplicates side by side with the outlines of their masks; how many pairs there are on it.
 
     Args:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _JOINTS = re.compile(r"(?<=[=,+ ])|(?<=[a-z]\.)(?=[a-z])")
-LONGEST = 24  # characters of a part of a name from which it is cut rather than a column left out
+LONGEST = 24  # characters of a part of a name from which it is cut rather than a column dropped
 
 
 class Name:
@@ -46,7 +46,7 @@ class Fitted:
 
     Args:
         build: makes the table without the columns that it is given; the table has to say which those are.
-        order: columns that may be left out, the least important first.
+        order: columns that may be dropped, the least important first.
     """
 
     def __init__(self, build: "Callable[[Sequence[str]], Table]", order: Sequence[str]) -> None:

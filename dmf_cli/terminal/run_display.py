@@ -1,7 +1,7 @@
 """What a run shows while it goes on: a live panel in a terminal, plain lines elsewhere, or nothing.
 
 The trainer drives it with plain values; it knows nothing of Keras. Whatever happens to the terminal
-(narrow, without UTF-8, closed), the run goes on: it then goes on without a display.
+(narrow, without UTF-8, closed), the run continues, without a display.
 """
 
 import atexit
@@ -182,7 +182,7 @@ class SafeConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Rich would exit here, and take the training along."""
-        raise  # the BrokenPipeError under way, for the display to handle
+        raise  # the BrokenPipeError being handled, for the display to handle
 
 
 class _Clock:
@@ -190,7 +190,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.began: float | None = None  # of the epoch under way
+        self.began: float | None = None  # of the current epoch
         self.second_step: float | None = None  # the first step compiles: its time says nothing
 
     def step(self, step: int) -> None:

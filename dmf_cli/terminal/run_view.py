@@ -29,7 +29,7 @@ class Progress:
         epochs: planned.
         steps: an epoch.
         done: finished epochs.
-        step: the step under way, from 1; 0 before the first.
+        step: the current step, from 1; 0 before the first.
         monitor: the figure that decides about ``best``.
         terms: in the order of the loss expression; those of the rows when empty.
         rows: the last ``TREND`` epoch rows.
@@ -49,7 +49,7 @@ class Progress:
 
 
 def banner(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and text of each line at the start; what ``run`` does not say is left out."""
+    """Label and text of each line at the start; what ``run`` does not say is omitted."""
     terms = " + ".join(run.get("terms", ()))
     auxiliary = run.get("auxiliary", "none")
     lines = [

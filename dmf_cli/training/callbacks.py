@@ -167,7 +167,7 @@ class EpochWriter(keras.callbacks.Callback):
         scores = {k: logs[k] for k in (OBJECTIVE, *dice)}
         return {
             "epoch": epoch,
-            "step": int(self.model.memory["step"]),  # the optimizer leaves out those it skipped
+            "step": int(self.model.memory["step"]),  # the optimizer does not count those it skipped
             "seconds": time.monotonic() - self._started,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": logs["loss"],

@@ -1,6 +1,6 @@
 """Everything a run needs to go on bitwise as if it had not stopped, in one file.
 
-Keras's own weight files leave out the state of seed generators and of the optimizer, so a checkpoint
+Keras's own weight files omit the state of seed generators and of the optimizer, so a checkpoint
 is a plain ``.npz`` of all variables of model and optimizer plus a JSON note (epoch, callbacks).
 """
 

@@ -6,16 +6,16 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import numpy as np
 
-from dmf_cli.figures import style as figure
+from dmf_cli.figures import matplotlib_renderer
+from dmf_cli.figures.description import Axis, Dots, Figure, Line, Panel
 from dmf_cli.files import write_atomic
 from dmf_cli.metrics.summary import jsonable
 from dmf_cli.terminal.run_view import LABELS, duration, number
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 from dmf_cli.tune.space import WEIGHT
-from dmf_cli.tune.study import Plan
+from dmf_cli.tune.study import SearchPlan
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,7 +25,7 @@ SEEDS = 6  # the fewest with which one paired comparison can reach .05
 WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "interrupted"}
 
 
-def records(plan: Plan, study: Any) -> list[dict[str, Any]]:
+def records(plan: SearchPlan, study: Any) -> list[dict[str, Any]]:
     """One row a trial that was begun, best first, pruned and failed ones last."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
@@ -54,7 +54,7 @@ def records(plan: Plan, study: Any) -> list[dict[str, Any]]:
     return sorted(rows, key=order)
 
 
-def searched(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
+def searched(plan: SearchPlan, params: dict[str, Any]) -> dict[str, Any]:
     """The searched values for people: the weights of the loss as one expression."""
     found = {"loss": plan.space.expression(params)} if plan.space.coefficients else {}
     return found | {
@@ -62,7 +62,7 @@ def searched(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def command(plan: Plan, study: Any, seeds: int = SEEDS) -> str:
+def command(plan: SearchPlan, study: Any, seeds: int = SEEDS) -> str:
     """The command that trains the best trial's settings with new seeds, or nothing if there is none."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if not done:
@@ -75,7 +75,7 @@ def command(plan: Plan, study: Any, seeds: int = SEEDS) -> str:
     return f"dmf train -m {shlex.join(words)}"
 
 
-def write(plan: Plan, study: Any) -> None:
+def write(plan: SearchPlan, study: Any) -> None:
     """``trials.{csv,json,md}`` and ``search.png`` in the study's folder."""
     rows, train = records(plan, study), command(plan, study)
     content = {
@@ -91,12 +91,12 @@ def write(plan: Plan, study: Any) -> None:
     }
     for name, text in files.items():
         write_atomic(plan.folder / name, text)
-    drawn = _plot(plan, study)
-    if drawn is not None:
-        figure.save(plan.folder / "search.png", drawn)
+    figure = picture(plan, study)
+    if len(figure.panels[0].at):
+        matplotlib_renderer.write(plan.folder, figure, plan.folder.name)
 
 
-def render(plan: Plan, study: Any) -> "Table":
+def render(plan: SearchPlan, study: Any) -> "Table":
     """The best trials for the terminal."""
     from rich import box
     from rich.table import Table
@@ -120,7 +120,7 @@ def render(plan: Plan, study: Any) -> "Table":
     return made
 
 
-def _title(plan: Plan, rows: list[dict[str, Any]]) -> str:
+def _title(plan: SearchPlan, rows: list[dict[str, Any]]) -> str:
     counts = {word: sum(row["state"] == word for row in rows) for word in WORDS.values()}
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     many = f"{len(rows)} trial{'s' * (len(rows) != 1)}"
@@ -139,7 +139,7 @@ def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _markdown(plan: Plan, rows: list[dict[str, Any]], train: str) -> str:
+def _markdown(plan: SearchPlan, rows: list[dict[str, Any]], train: str) -> str:
     keys = ["trial", plan.monitor, *searched(plan, {}), "epochs", "state"]
     lines = [f"# {markdown_text(_title(plan, rows))}", "", markdown_row(keys), "|--:" * len(keys) + "|"]
     for row in rows:
@@ -148,39 +148,26 @@ def _markdown(plan: Plan, rows: list[dict[str, Any]], train: str) -> str:
     return "\n".join([*lines, *(["", "Train the best:", "", f"    {train}"] if train else []), ""])
 
 
-def _plot(plan: Plan, study: Any) -> Figure | None:
+def picture(plan: SearchPlan, study: Any) -> Figure:
     """The monitor over the trials, and over each searched value: where the good ones are."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
-    if not done:
-        return None
-    values = [trial.value for trial in done]
-    panels = [d for d in plan.space.dimensions if d.kind != "choice"][:3]
-    with figure.style():
-        made = Figure(figsize=(3.2 * (len(panels) + 1), 3.0))
-        axes = made.subplots(1, len(panels) + 1, squeeze=False)[0]
-        numbers = [trial.number for trial in done]
-        axes[0].plot(numbers, values, "o", color="0.5", markersize=4)
-        best = [_best(values[: i + 1], plan.maximize) for i in range(len(values))]
-        axes[0].step(numbers, best, where="post", color=figure.COLOURS[0], label="best so far")
-        axes[0].legend()
-        figure.epoch_axis(axes[0], numbers, "trial")
-        axes[0].set_ylabel(plan.monitor)
-        for panel, dimension in zip(axes[1:], panels, strict=True):
-            _scatter(panel, [trial.params[dimension.key] for trial in done], values, dimension)
-        figure.name_it(made, plan.folder.name)
-    return made
+    numbers, values = np.array([t.number for t in done]), np.array([t.value for t in done])
+    best = (np.maximum if plan.maximize else np.minimum).accumulate(values)
+    x, y = Axis("trial", whole=True), Axis(plan.monitor)
+    trials = Dots("", numbers, values, colour=None)
+    panels = [Panel("trials", "", x, y, numbers, (Line("best so far", best, held=True),), (trials,))]
+    for dimension in [d for d in plan.space.dimensions if d.kind != "choice"][:3]:
+        panels.append(_scatter([trial.params[dimension.key] for trial in done], values, dimension, y))
+    return Figure("search", tuple(panels), (3.2 * len(panels), 3.0), columns=len(panels), legend="inside")
 
 
-def _scatter(axes: Axes, x: list[float], y: list[float], dimension: Any) -> None:
-    label, ends = dimension.key, [dimension.low, dimension.high]
+def _scatter(x: list[float], y: np.ndarray, dimension: Any, scale: Axis) -> Panel:
+    label, ends = dimension.key, (dimension.low, dimension.high)  # all that was searched
     if label.startswith(WEIGHT):
-        x, ends = [math.exp(value) for value in x], [math.exp(value) for value in ends]
+        x, ends = [math.exp(value) for value in x], (math.exp(ends[0]), math.exp(ends[1]))
         label = f"weight of {label.removeprefix(WEIGHT)} over the first's"
-    axes.plot(x, y, "o", color=figure.COLOURS[0], markersize=4, alpha=0.7)
-    if dimension.log or dimension.key.startswith(WEIGHT):
-        axes.set_xscale("log")
-    axes.set_xlim(*ends)  # all that was searched
-    axes.set_xlabel(label)
+    axis = Axis(label, log=dimension.log or dimension.key.startswith(WEIGHT), limits=ends)
+    return Panel(dimension.key, "", axis, scale, marks=(Dots("", np.array(x), y),))
 
 
 def files(folder: Path) -> str:

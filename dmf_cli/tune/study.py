@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import logging
 import warnings
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files, hints
-from dmf_cli.config import composer, keys, schema
+from dmf_cli.config import composer, keys, schema, types
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import told, write_atomic
+from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline
 from dmf_cli.tune import space as spaces
 from dmf_cli.tune.space import Space
@@ -26,7 +26,7 @@ OWN = {"trials": "20", "workers": "1", "pruner": "median", "weights": "true", "r
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """A search before it begins.
 
     Args:
@@ -58,7 +58,7 @@ class Plan:
         return not ("loss" in self.monitor or "objective" in self.monitor)
 
 
-def plan(words: Sequence[str]) -> Plan:
+def plan(words: Sequence[str]) -> SearchPlan:
     """The search of ``dmf tune WORDS``, checked as far as it can be before anything runs.
 
     Raises:
@@ -82,7 +82,7 @@ def plan(words: Sequence[str]) -> Plan:
     pruner = own["pruner"]
     if pruner not in PRUNERS:
         raise UnknownNameError("pruner", pruner, PRUNERS)
-    made = Plan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
+    made = SearchPlan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
     if space.coefficients and made.monitor == headline.OBJECTIVE:
         raise ConfigError(
             f"trainer.monitor={made.monitor} is a sum with the weights that are searched: small weights on "
@@ -143,10 +143,10 @@ def _check_whole(searched: Sequence[spaces.Dimension], words: Sequence[str]) -> 
     """Keys that take whole numbers only, which the function of a model says no sooner than in training."""
     default = keys.default_choices()
     given = {key: value for key, _, value in (word.partition("=") for word in words) if key in default}
-    meanings = keys.meanings({**default, **given})
+    kinds = keys.types({**default, **given})
     for dimension in searched:
-        kind = meanings.get(dimension.key, "").partition(")")[0]
-        if dimension.kind == "float" and kind.startswith("(int") and "float" not in kind:
+        words = types.alternatives(kinds.get(dimension.key))
+        if dimension.kind == "float" and words[0].startswith("int") and not any("float" in w for w in words):
             low, high = (f"{end:g}" for end in (dimension.low, dimension.high))
             raise ConfigError(
                 f"{dimension.key} takes whole numbers: write {dimension.key}=int(interval({low},{high}))"
@@ -181,11 +181,11 @@ def _folder(config: Mapping[str, Any], space: Space, words: Sequence[str]) -> Pa
 
 def _signature(what: str, space: Space) -> str:
     text = json.dumps([what, [str(d) for d in space.dimensions], dict(space.coefficients)])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return digest(text, 8)
 
 
 @contextlib.contextmanager
-def opened(plan: Plan) -> Iterator[Any]:
+def opened(plan: SearchPlan) -> Iterator[Any]:
     """The Optuna study of ``plan``, made or gone on with; nobody else works on it meanwhile.
 
     Raises:
@@ -210,7 +210,7 @@ def opened(plan: Plan) -> Iterator[Any]:
         claim.release()
 
 
-def _check_folder(plan: Plan, search: Mapping[str, Any]) -> None:
+def _check_folder(plan: SearchPlan, search: Mapping[str, Any]) -> None:
     file = plan.folder / DESCRIPTION
     if not plan.folder.exists() or (plan.folder.is_dir() and not any(plan.folder.iterdir())):
         return
@@ -232,7 +232,7 @@ def _is_same(found: Any, search: Mapping[str, Any]) -> bool:
     return differing <= {"id"} or differing == {"words"}
 
 
-def _described(plan: Plan) -> dict[str, Any]:
+def _described(plan: SearchPlan) -> dict[str, Any]:
     from dmf_cli.run_folder import identity
 
     searched: dict[str, Any] = {"words": list(plan.words), "id": identity.run_id(plan.config)}
@@ -247,7 +247,7 @@ def _check_optuna() -> None:
         raise UsageError(f"dmf tune needs Optuna: {hints.install('tune')}") from None
 
 
-def _optuna(plan: Plan) -> Any:
+def _optuna(plan: SearchPlan) -> Any:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -279,7 +279,7 @@ def _optuna(plan: Plan) -> Any:
     return study
 
 
-def _pruner(plan: Plan, pruners: Any) -> Any:
+def _pruner(plan: SearchPlan, pruners: Any) -> Any:
     epochs = plan.config["trainer"]["epochs"]
     if plan.pruner == "hyperband":
         return pruners.HyperbandPruner(max_resource=epochs if isinstance(epochs, int) else "auto")

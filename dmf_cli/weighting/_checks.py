@@ -1,15 +1,9 @@
-"""What a strategy's parameters and the losses it is given must satisfy, told in one line."""
+"""Checks of a strategy's parameters; each error names the parameter."""
 
-import functools
 import math
-from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
 
 from dmf_cli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from dmf_cli.weighting._base import Strategy
 
 
 def whole(value: object) -> bool:
@@ -47,23 +41,3 @@ def choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
     """Raise ``ConfigError`` unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise ConfigError(f"weighting.{name} is {value!r}: give one of {', '.join(allowed)}")
-
-
-def can_be_negative(loss: Callable[..., Any]) -> bool:
-    """Whether a loss says of itself that it can be below 0; its fixed parameters are seen through."""
-    while isinstance(loss, functools.partial):
-        loss = loss.func
-    return bool(getattr(loss, "can_be_negative", False))
-
-
-def check_terms(strategy: "Strategy", terms: Mapping[str, Callable[..., Any]]) -> None:
-    """Raise ``ConfigError`` when ``strategy`` divides by its losses or takes their logarithm and one of
-    ``terms`` (name -> loss) can be negative.
-    """
-    negative = [name for name, loss in terms.items() if can_be_negative(loss)]
-    if strategy.needs_positive and negative:
-        raise ConfigError(
-            f"weighting {strategy.name} needs losses of 0 and above, and loss term {negative[0]!r} can be "
-            "negative: leave the term out, or use weighting=var, mad, bayes, softadapt with another variant, "
-            "stch, lr_annealing, fixed, equal or random"
-        )

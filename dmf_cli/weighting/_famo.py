@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import number
 
@@ -16,8 +17,8 @@ class famo(Strategy):  # noqa: N801 - the class name is the name users write
     A loss that fell less (relative to its size) gets a larger z. The gradient for xi is that of
     sum_i z_i d_i, d_i = log L_i(before) - log L_i(after the step). The original computes the losses of the
     same batch again after the step; here the losses of the next batch stand in for them, which costs
-    nothing and is noisier. Losses are held to 1e-8 and above; one that reaches 0 takes nearly all the weight
-    (``ceiling`` prevents it).
+    nothing and is noisier. Losses are clamped to at least 1e-8; one that reaches 0 takes nearly all the
+    weight (``ceiling`` prevents it).
 
     Args:
         learning_rate: > 0, of Adam on xi.
@@ -29,7 +30,9 @@ class famo(Strategy):  # noqa: N801 - the class name is the name users write
 
     needs_positive = True
 
-    def __init__(self, *, learning_rate: float = 0.025, weight_decay: float = 0.001, **common: Any) -> None:
+    def __init__(
+        self, *, learning_rate: Positive = 0.025, weight_decay: NotNegative = 0.001, **common: Any
+    ) -> None:
         super().__init__(**common)
         number("learning_rate", learning_rate, 0.0, above=True)
         number("weight_decay", weight_decay, 0.0)

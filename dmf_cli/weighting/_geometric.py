@@ -8,7 +8,7 @@ from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
 class geometric(Strategy):  # noqa: N801 - the class name is the name users write
     """Minimises (prod L)^(1/N), so w_i = (prod L)^(1/N) / (N L_i): every w_i L_i is the same.
 
-    Losses are held to 1e-8 and above; one that reaches 0 takes nearly all the weight (``ceiling``
+    Losses are clamped to at least 1e-8; one that reaches 0 takes nearly all the weight (``ceiling``
     prevents it).
 
     Args:

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
 from dmf_cli.weighting._checks import number
 
@@ -14,7 +15,7 @@ class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
     """Learns w: descends sum_i |G_i - mean(G) r_i^alpha|, G_i = w_i |grad L_i|, with the target held fixed.
 
     r_i = (L_i / L_i(0)) / mean_j(L_j / L_j(0)). A loss with small gradients or little progress gets more
-    weight. After each step w is held to 1e-3 and above and scaled to the sum N. The gradients are those at
+    weight. After each step w is clamped to at least 1e-3 and scaled to the sum N. The gradients are those at
     the logits (the paper: at the last shared layer's weights), whose norms have another scale: a step
     is taken relative to the mean norm. The moved w weighs the same step.
 
@@ -30,7 +31,7 @@ class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
     needs_gradients = True
     statistics = ("norm",)
 
-    def __init__(self, *, alpha: float = 1.5, learning_rate: float = 0.025, **common: Any) -> None:
+    def __init__(self, *, alpha: NotNegative = 1.5, learning_rate: Positive = 0.025, **common: Any) -> None:
         super().__init__(**common)
         number("alpha", alpha, 0.0)
         number("learning_rate", learning_rate, 0.0, above=True)

@@ -1,10 +1,12 @@
 """Weights that bring the gradients of all losses to the size of one loss's."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Whole
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import choice, integer, number
 
@@ -17,7 +19,7 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
 
     g_ref is mean|grad L_ref| (``mean``: NVIDIA Modulus), or, with ``max``, the largest |grad L_ref| over
     mean|w_i grad L_i| (the paper, with alpha .9). Gradients at the logits. A term whose gradient is 0 keeps
-    its weight, and so do all while that of the reference is 0; ratios are held to 1e6 and below.
+    its weight, and so do all while that of the reference is 0; ratios are clamped to at most 1e6.
 
     Args:
         alpha: in (0, 1]: part of the new ratio at each row that is due (``every``).
@@ -35,9 +37,9 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
     def __init__(
         self,
         *,
-        alpha: float = 0.01,
+        alpha: Annotated[float, Interval(gt=0, le=1)] = 0.01,
         form: Literal["mean", "max"] = "mean",
-        reference_term: int = 0,
+        reference_term: Whole = 0,
         **common: Any,
     ) -> None:
         super().__init__(**common)

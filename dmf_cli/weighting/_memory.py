@@ -10,6 +10,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Count, Window
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import whole
 
@@ -27,7 +28,7 @@ class Memory(Strategy):
         prior: see :class:`Strategy`.
     """
 
-    def __init__(self, *, window: int = 150, warmup: int = 50, **common: Any) -> None:
+    def __init__(self, *, window: Window = 150, warmup: Count = 50, **common: Any) -> None:
         super().__init__(warmup=warmup, **common)
         if not whole(window) or window < max(2, warmup):
             raise ConfigError(
@@ -53,7 +54,7 @@ def symlog_difference(a: Tensor, b: Tensor) -> Tensor:
     For values of one sign it is +-log1p((large - small) / (1 + small)) of their sizes: late in training
     the losses of a window differ in their last digits only, and subtracting two rounded logarithms would
     leave noise. The smaller size is the divisor: the quotient of the larger one rounds to -1, whose
-    log1p is infinite. For opposite signs it is +-log((1 + |a|) (1 + |b|)), held to what float32 holds.
+    log1p is infinite. For opposite signs it is +-log((1 + |a|) (1 + |b|)), clamped to the range of float32.
     """
     size_a, size_b = ops.abs(a), ops.abs(b)
     small = ops.minimum(size_a, size_b)

@@ -1,7 +1,8 @@
-"""Random weights: the control that tells adapting from merely varying."""
+"""Random weights: the control that separates adapting from merely varying."""
 
 from typing import Any
 
+from dmf_cli.ranges import Seed
 from dmf_cli.weighting import _generator
 from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import integer
@@ -11,7 +12,7 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
     """w = softmax(x), x ~ N(0, 1) for each term, drawn anew every ``every`` steps (RLW).
 
     The draw is a function of the seed and the number of finite rows, so that it is repeated on every
-    backend and goes on where it stopped.
+    backend and continues where it stopped.
 
     Args:
         seed: >= 0; None is 0 (``dmf train`` fills in the seed of the run).
@@ -20,7 +21,7 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
     Source: Lin et al., "Reasonable effectiveness of random weighting", TMLR 2022, arXiv 2111.10603.
     """
 
-    def __init__(self, *, seed: int | None = None, **common: Any) -> None:
+    def __init__(self, *, seed: Seed | None = None, **common: Any) -> None:
         super().__init__(**common)
         if seed is not None:
             integer("seed", seed, 0, "")

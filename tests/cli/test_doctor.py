@@ -1,7 +1,4 @@
 import json
-import re
-import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -67,10 +64,19 @@ def test_a_machine_without_a_gpu_is_no_reason_to_install_jax_again():
     assert found["keras"]
 
 
-def test_every_package_that_a_run_needs_is_looked_at():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    needed = [re.match(r"[\w-]+", line)[0] for line in project["dependencies"]]
-    assert sorted(needed) == sorted(doctor.REQUIRED)
+def test_the_packages_are_those_that_dmf_itself_asks_for(monkeypatch):
+    needed = ["keras>=3.4.1", "hydra-core<1.4,>=1.3.2", "no.such-one[more]>=1; python_version > '3'", "rich"]
+    extras = ['optuna<5,>=4.0; extra == "tune"']
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: [*needed, *extras])
+    found = {check.name: check.state for check in doctor.packages()}
+    assert found == {"keras": "ok", "hydra-core": "ok", "no.such-one": "PROBLEM", "rich": "ok"}
+
+
+def test_dmf_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
+    (check,) = doctor.packages()
+    assert check.state == "PROBLEM"
+    assert check.do.startswith("pip install . ")
 
 
 def test_missing_packages():

@@ -126,7 +126,7 @@ def test_the_note_says_how_to_use_it(run, tmp_path):
 
 def code():
     """The lines of Python in the documents."""
-    text = (Path(__file__).parents[2] / "docs/pipeline.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/howto/export.md").read_text()
     return re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
 
 
@@ -167,7 +167,7 @@ def both_masks(file, channels, outputs, words):
     assert main(["predict", "run", file, "-o", "out"]) == 0
     assert main(["export", "run", "-o", "model.keras"]) == 0
     made: dict[str, Any] = {}
-    exec(compile(code().replace("photo.jpg", file), "docs/pipeline.md", "exec"), made)
+    exec(compile(code().replace("photo.jpg", file), "docs/howto/export.md", "exec"), made)
     with Image.open(Path("out/masks", file).with_suffix(".png")) as image:
         ours = np.asarray(image)
     assert len(np.unique(ours)) > 1

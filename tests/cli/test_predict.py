@@ -9,9 +9,9 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
-from dmf_cli.datasets.sources.image_files import Reading
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.inference import score
-from dmf_cli.inference.predictor import View
+from dmf_cli.inference.predictor import Decision
 
 
 @pytest.fixture
@@ -20,13 +20,11 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "run/config.yaml").write_text(configs.to_yaml(configs.compose([])))
 
     def prediction(path, config, threshold):
-        view = View((8, 8), threshold=threshold or config["metrics"]["threshold"])
+        wanted = threshold or config["metrics"]["threshold"]
         return lambda x: x, {
-            "view": view,
+            "decision": Decision(InputSpec((8, 8)), wanted),
             "classes": ("background", "lesion"),
-            "channels": 1,
             "batch_size": 4,
-            "reading": Reading(),
         }
 
     monkeypatch.setattr(score, "prediction", prediction)

@@ -1,6 +1,7 @@
 """The shell around the trainer: which config arrives there, and what failures look like from outside."""
 
 import re
+import subprocess
 import sys
 import types
 
@@ -39,7 +40,7 @@ def trained(monkeypatch, tmp_path):
 
 
 def test_the_trainer_gets_a_plain_checked_config(trained, tmp_path, capsys):
-    assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2"]) == 0
+    assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2", "hydra.mode=RUN"]) == 0
     (config,) = trained
     assert type(config) is dict
     assert config["loss"]["expression"] == "dice:0.7+bce"
@@ -125,6 +126,20 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["--cfg", "job", "model.filters=0"], "1 or above"),
         (["--dry-run", "dataset.image_size=0"], "give one side"),
         (["--config-dir", "nope", "--help"], "no such folder"),
+        (["--cfg", "job", "-m", "seed=0,1"], "--cfg and --multirun exclude each other"),
+        (["--cfg", "job", "--dry-run"], "--dry-run and --cfg exclude each other"),
+        (["--cfg", "job", "--package", "trainr"], "did you mean 'trainer'"),
+        (["--shell-completion", "install=bash"], "`dmf completion bash`"),
+        (["--hydra-help"], "`dmf train --cfg hydra`"),
+        (["--experimental-rerun", "config.pickle"], "environment.json"),
+        (["hydra.mode=MULTIRUN"], "add -m"),
+        (["hydra.verbose=true"], "DMF_DEBUG=1"),
+        (
+            ["+hydra.job.env_set.A=1"],
+            "hydra.job.env_set={'A': '1'} does nothing for dmf: set variables before",
+        ),
+        (["-m", "seed=0,1", "hydra.job.chdir=true"], "hydra.job.chdir=True does nothing for dmf"),
+        (["run_dir=${hydra:runtime.cwd}/x"], "run_dir refers to ${hydra:...}"),
     ],
 )
 def test_bad_input_is_one_line_code_2_and_leaves_nothing(trained, tmp_path, capsys, arguments, says):
@@ -153,6 +168,67 @@ def test_cfg_prints_yaml_that_composes(trained, capsys):
 
     printed = OmegaConf.to_container(OmegaConf.create(capsys.readouterr().out))
     assert config.validate(printed) == config.compose(["loss=iou+ce", "seed=3"])
+
+
+def test_cfg_composes_once(trained, monkeypatch, capsys):
+    """Half a second is what one waits for at most, and composing is most of it."""
+    from dmf_cli.config import composer
+
+    composed, compose = [], composer._compose
+    monkeypatch.setattr(composer, "_compose", lambda *given: composed.append(given) or compose(*given))
+    assert main(["train", "--cfg", "job", "seed=3"]) == 0
+    assert len(composed) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "holds"),
+    [
+        (["--package", "trainer"], "# @package trainer", "epochs: 3"),
+        (["--package", "trainer.epochs"], "3", "3"),
+        (["--package", "_global_"], "dataset:", "run_dir: ${now:%Y}/${seed}"),
+        (["--resolve", "--package", "run_dir"], "/4", "/4"),
+    ],
+)
+def test_cfg_of_a_package_and_resolved(options, first, holds, capsys):
+    words = ["trainer.epochs=3", "seed=4", "run_dir=${now:%Y}/${seed}"]
+    assert main(["train", "--cfg", "job", *options, *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith(first)
+    assert any(line.strip().endswith(holds) for line in lines)
+
+
+def test_cfg_of_hydra_and_of_all(capsys):
+    assert main(["train", "--cfg", "hydra", "--resolve", "output_root=here"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("hydra:\n")
+    assert "    dir: here/.sweep/" in text
+    assert "template:" not in text, "the texts of Hydra's help are long"
+    assert main(["train", "--cfg", "all"]) == 0
+    text = capsys.readouterr().out
+    assert "\nhydra:\n" in f"\n{text}"
+    assert "\ntrainer:\n" in text
+
+
+def test_what_hydra_does_itself(trained, tmp_path, capfd):
+    """Sweepers of others, and primary configs of another name."""
+    assert main(["train", "-m", "hydra/sweeper=basic", "seed=7,1"]) == 1
+    assert [config["seed"] for config in trained] == [7, 1]
+    err = capfd.readouterr().err
+    assert err.splitlines()[0] == "error: job 0 (seed=7): it failed"
+    assert "error: 1 job(s) of the sweep failed, see above" in err
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "mine.yaml").write_text("defaults:\n  - /train\n  - _self_\nseed: 4\n")
+    assert main(["train", "--config-dir", str(own), "--config-name", "mine"]) == 0
+    assert main(["train", "--config-dir", str(own), "--config-name", "mine", "seed=7"]) == 1
+    assert [config["seed"] for config in trained[2:]] == [4, 7]
+    assert capfd.readouterr().err.splitlines()[-1] == "error: it failed"
+
+
+def test_facts_of_hydra():
+    """In a process of its own, for Hydra turns its logging on."""
+    words = [sys.executable, "-m", "dmf_cli", "train", "--info", "defaults", "loss=dice"]
+    assert "loss/term/dice" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def test_help_shows_groups_keys_meanings_and_the_overrides_given(capsys, monkeypatch):

@@ -126,10 +126,10 @@ def test_what_was_left_out_is_told_and_not_in_the_caption(sweep, finished, capsy
     folder = sweep(2, 0.1)
     (finished("broken", [0.5] * 20, "mad") / "status.json").write_text("{")
     assert main(["compare", str(folder)]) == 0
-    assert "left out: " in capsys.readouterr().out
+    assert "excluded: " in capsys.readouterr().out
     written = folder / "comparison"
     assert "broken" in (written / "comparison.md").read_text()
-    assert (written / "comparison.tex").read_text().startswith("% left out: ")
+    assert (written / "comparison.tex").read_text().startswith("% excluded: ")
 
 
 @pytest.mark.latex

@@ -1,6 +1,6 @@
 """Equal settings, simulated: the interval of their difference holds 0, and chance names no winner.
 
-Reduced from ``scripts/simulate_undefined.py``, whose table is in docs/comparison.md.
+Reduced from ``scripts/simulate_undefined.py``, whose table is in docs/background/comparison.md.
 """
 
 import importlib.util

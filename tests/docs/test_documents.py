@@ -21,7 +21,18 @@ MAKEFILE = (ROOT / "Makefile").read_text().replace("\\\n", " ")
 README = (ROOT / "README.md").read_text()
 TARGETS = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-SHELL = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+TOUR = BLOCKS + [
+    block
+    for page in ("tutorials", "howto")
+    for file in (ROOT / "docs" / page).glob("*.md")
+    for block in re.findall(r"^```(\w+)\n(.*?)^```", file.read_text(), re.MULTILINE | re.DOTALL)
+]
+
+
+def shell(blocks: list[tuple[str, str]]) -> list[str]:
+    """The commands of the blocks, each on one line."""
+    texts = [text.replace("\\\n", " ") for language, text in blocks if language == "sh"]
+    return [line for text in texts for line in text.splitlines()]
 
 
 def run(*command: str | Path) -> str:
@@ -40,7 +51,7 @@ def test_every_make_target_says_what_it_is() -> None:
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:
-    assert [shlex.split(line, comments=True) for line in SHELL if line][:2] == [
+    assert [shlex.split(line, comments=True) for line in shell(BLOCKS) if line][:2] == [
         ["make", "demo"],
         ["make", "test"],
     ]
@@ -56,11 +67,11 @@ def test_every_command_of_the_documents_exists() -> None:
     )
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("dmf train")])
-def test_every_override_of_the_readme_composes(line: str) -> None:
+@pytest.mark.parametrize("line", sorted({line for line in shell(TOUR) if line.startswith("dmf train")}))
+def test_every_override_of_the_documents_composes(line: str) -> None:
     words = shlex.split(line, comments=True)[2:]
-    overrides = [word for word in words if "=" in word]
-    # Of a sweep the first job: no other value in the README has a comma outside of brackets.
+    overrides = [word for word in words if re.match(r"(?!hydra)[^=]+=(?!range)", word)]
+    # Of a sweep the first job: no other value in the documents has a comma outside of brackets.
     configs.compose([word.split(",")[0] for word in overrides] if "-m" in words else overrides)
 
 
@@ -68,13 +79,15 @@ def test_every_override_of_the_readme_composes(line: str) -> None:
     ("command", "extra"), [(r"dmf tune", "tune"), (r"--format onnx", "export"), (r"tracker=mlflow", "mlflow")]
 )
 def test_the_tour_installs_what_it_needs_beyond_make_demo(command: str, extra: str) -> None:
-    blocks = [text for language, text in BLOCKS if language == "sh" and re.search(command, text)]
+    blocks = [text for language, text in TOUR if language == "sh" and re.search(command, text)]
     missing = [b for b in blocks if f"pip install '.[{extra}]'" not in re.split(command, b)[0]]
     assert missing == []
 
 
-@pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])
-def test_the_python_of_the_readme_runs(
+@pytest.mark.parametrize(
+    "code", [text for language, text in TOUR if "history" in text and language == "python"]
+)
+def test_the_python_of_the_documents_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -86,11 +99,11 @@ def test_the_python_of_the_readme_runs(
     assert len(set(weights)) > 2
 
 
-@pytest.mark.parametrize(("module", "page"), [(losses, "losses.md"), (weighting, "strategies.md")])
+@pytest.mark.parametrize(("module", "page"), [(losses, "losses"), (weighting, "strategies")])
 def test_the_documents_list_every_name(module: ModuleType, page: str) -> None:
-    text = (ROOT / "docs" / page).read_text()
+    text = (ROOT / f"docs/reference/{page}.md").read_text()
     assert [name for name in module.__registry__ if f"\n| `{name}` |" not in text] == []
-    assert f"docs/{page}" in README
+    assert f"docs/reference/{page}.md" in README
 
 
 def test_one_version_everywhere() -> None:

@@ -1,6 +1,5 @@
 """The page that shows what commands print and draw, and the script that fills it."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -11,19 +10,15 @@ import pytest
 from PIL import Image
 
 from dmf_cli.cli.main import COMMANDS
+from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "gallery.md").read_text()
+PAGE = (ROOT / "docs/reference/gallery.md").read_text()
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gallery_page", ROOT / "scripts" / "gallery.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("gallery")
 
 
 def test_a_scene_is_filled_with_what_its_command_prints_and_draws(
@@ -39,7 +34,7 @@ def test_a_scene_is_filled_with_what_its_command_prints_and_draws(
         page = script.SCENE.sub(lambda found: script.scene(found, tmp_path, tmp_path), page)
     assert "```sh\ndmf train x=1\n```" in page
     assert "```text\nread ./a.png with ENVIRONMENT/bin/python in ~/x\n```" in page
-    assert "![a.png](images/gallery/train-x-1-a.png)" in page
+    assert "![a.png](../images/gallery/train-x-1-a.png)" in page
     assert page.count("kept") == 1
     assert "old" not in page
     with Image.open(tmp_path / "train-x-1-a.png") as image:
@@ -71,4 +66,4 @@ def test_the_page_is_filled(script: ModuleType) -> None:
     assert {"train", "compare", "replay", "predict", "eval", "list", "doctor", "data"} <= set(commands)
     shown = re.findall(r"!\[.*?\]\((.*?)\)", PAGE)
     assert len(shown) > 5
-    assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []
+    assert [name for name in shown if not (ROOT / "docs/reference" / name).is_file()] == []

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "quickstart.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs/tutorials/quickstart.ipynb"
 TINY = (
     "dataset.count=24 dataset.size=16 dataset.image_size=16 model.filters=2 trainer.epochs=4 "
     "trainer.batch_size=4 report=false"
@@ -28,8 +28,8 @@ def test_it_is_stored_without_outputs() -> None:
     ("files", "source"),
     [
         ([], None),
-        (["notebooks/dmf_cli-1-py3-none-any.whl"], "dmf_cli-1-py3-none-any.whl"),
-        (["pyproject.toml"], ".."),
+        (["docs/tutorials/dmf_cli-1-py3-none-any.whl"], "dmf_cli-1-py3-none-any.whl"),
+        (["pyproject.toml"], "../.."),
     ],
 )
 def test_it_finds_what_to_install_on_a_machine_without_dmf(
@@ -38,10 +38,10 @@ def test_it_finds_what_to_install_on_a_machine_without_dmf(
     """On Colab there is no checkout around the notebook."""
     (code,) = [cell["source"] for cell in json.loads(NOTEBOOK.read_text())["cells"] if "%pip" in str(cell)]
     text = "".join(code).replace("%pip install --quiet {SOURCE}", "installed.append(SOURCE)")
-    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "docs/tutorials").mkdir(parents=True)
     for file in files:
         (tmp_path / file).touch()
-    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path / "docs/tutorials")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     installed: list[str] = []
     with contextlib.nullcontext() if source else pytest.raises(FileNotFoundError, match="upload the wheel"):

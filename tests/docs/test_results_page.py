@@ -1,6 +1,5 @@
 """The page of results: filled from the folders of studies, and what people wrote on it stays."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -9,6 +8,8 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
+
+from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
 STATUS = {
@@ -20,12 +21,7 @@ STATUS = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results_page", ROOT / "scripts" / "results.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("results")
 
 
 @pytest.fixture
@@ -53,7 +49,7 @@ def study(tmp_path: Path) -> Path:
     for part in ("size=1", "size=2"):
         made = folder / "comparison" / part
         made.mkdir(parents=True)
-        text = f"# {part}\n\n| a |\n|:--|\n| 1 |\n\n- left out: {folder}/var2 is failed\n"
+        text = f"# {part}\n\n| a |\n|:--|\n| 1 |\n\n- excluded: {folder}/var2 is failed\n"
         (made / "comparison.md").write_text(text)
         Image.new("RGB", (1200, 400), "white").save(made / "differences.png")
     return folder
@@ -69,9 +65,9 @@ def test_a_study_becomes_tables_figures_command_machine_and_time(
     assert "A processor, 2 cores, cpu" in text
     assert "keras 3.15.1" in text
     assert "### size=2\n\n**size=2**\n\n| a |" in text
-    assert "left out: var2 is failed" in text
+    assert "excluded: var2 is failed" in text
     assert str(tmp_path) not in text
-    linked = re.findall(r"\(images/results/(.*?)\)", text)
+    linked = re.findall(r"\(\.\./images/results/(.*?)\)", text)
     assert linked == ["quick-size-1-differences.png", "quick-size-2-differences.png"]
     for name in linked:
         with Image.open(tmp_path / "images/results" / name) as image:
@@ -101,7 +97,7 @@ def test_an_unfinished_study_is_refused(script: ModuleType, study: Path, lacks: 
 
 def test_the_page_of_results_is_whole() -> None:
     """Every section is closed, and every figure is there."""
-    page = (ROOT / "docs" / "results.md").read_text()
+    page = (ROOT / "docs/background/results.md").read_text()
     assert re.findall(r"<!-- results: (.*?) -->", page) == re.findall(r"<!-- end: (.*?) -->", page)
     shown = re.findall(r"!\[.*?\]\((.*?)\)", page)
-    assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []
+    assert [name for name in shown if not (ROOT / "docs/background" / name).is_file()] == []

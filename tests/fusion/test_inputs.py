@@ -70,6 +70,13 @@ def test_one_line_before_the_first_step(net, y, match: str, kind: str) -> None:
         np.testing.assert_array_equal(now, then)
 
 
+def test_labels_are_not_found_under_another_key() -> None:
+    with pytest.raises(
+        ConfigError, match=r'^y has the keys masks: give one-hot labels .* under the key "labels"'
+    ):
+        compiled(network()).fit(X, {"masks": Y}, verbose=0)
+
+
 def test_a_mask_of_255_is_found_wherever_it_is() -> None:
     y = np.zeros((600, 8, 8, 1), "uint8")
     y[-1] = 255

@@ -11,8 +11,8 @@ from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError
 from dmf_cli.inference import score
 from dmf_cli.inference.class_order import as_trained, trained_classes
-from dmf_cli.inference.evaluation import evaluate
 from dmf_cli.run_folder.folder import RunFolder
+from tests.inference.scoring import evaluated
 
 TRAINED = ("background", "benign", "malignant")
 SIZE = 16
@@ -68,7 +68,7 @@ def test_a_perfect_network_scores_one_in_every_order(masks):
         return (likely / likely.sum(-1, keepdims=True)).astype(np.float32)
 
     dataset = FolderDataset(**masks, classes=("background", "malignant", "benign"))
-    result = evaluate(predict, as_trained(dataset, TRAINED), [0], image_size=SIZE)
+    result = evaluated(predict, as_trained(dataset, TRAINED), [0], image_size=SIZE)
     assert {name: result.rows[0][f"class.{name}.dice"] for name in TRAINED} == dict.fromkeys(TRAINED, 1.0)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, UnknownNameError
-from dmf_cli.inference.evaluation import evaluate
+from dmf_cli.inference import evaluation
 from dmf_cli.metrics.summary import jsonable
+from tests.inference.scoring import evaluated
 
 NETWORK = 8
 
@@ -42,7 +43,7 @@ def softmax(x):
 def score(predict=seen, dataset=None, indices=None, **options):
     dataset = dataset or Squares([8, 4, 0, 12, 6])
     indices = range(len(dataset)) if indices is None else indices
-    return evaluate(predict, dataset, indices, **{"image_size": NETWORK, "batch_size": 2, **options})
+    return evaluated(predict, dataset, indices, **{"image_size": NETWORK, "batch_size": 2, **options})
 
 
 def test_a_perfect_network_is_perfect_at_the_size_of_the_network():
@@ -186,6 +187,24 @@ def test_examples_of_few_images_are_not_repeated_and_large_ones_are_thinned_out(
     assert example.truth.shape == example.prediction.shape == (500, 300)
     assert example.truth[199].all()
     assert not example.truth[200].any()
+
+
+def test_examples_of_very_many_images_are_predicted_again(monkeypatch):
+    calls = []
+
+    def counted(x):
+        calls.append(len(x))
+        return seen(x)
+
+    first = score(counted)
+    once = len(calls)
+    monkeypatch.setattr(evaluation, "KEPT", 0)
+    again = score(counted)
+    assert len(calls) > 2 * once
+    for one, other in zip(first.examples + first.cases, again.examples + again.cases, strict=True):
+        assert (one.id, one.kind, one.dice) == (other.id, other.kind, other.dice)
+        for name in ("image", "truth", "prediction"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_examples_at_the_size_of_the_network_show_what_the_network_saw():

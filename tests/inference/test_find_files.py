@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources.suffixes import SUFFIXES
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.inference import predict_files
 from dmf_cli.inference.find_files import find, passed_over
-from dmf_cli.inference.predictor import View
+from dmf_cli.inference.predictor import Decision
 
 
 def picture(*files):
@@ -25,7 +26,7 @@ def names(*paths, output):
 
 
 def predict(paths, output):
-    options = {"view": View((4, 4)), "classes": ("background", "lesion"), "channels": 1, "batch_size": 2}
+    options = {"decision": Decision(InputSpec((4, 4))), "classes": ("background", "lesion"), "batch_size": 2}
     return predict_files.predict_files(lambda x: x, find(paths, output), output, **options)
 
 
@@ -38,7 +39,7 @@ def test_what_training_reads_is_read_here_too(tmp_path):
 
 
 def test_the_documents_list_the_same_suffixes():
-    text = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/reference/datasets.md").read_text()
     listed = text.partition("whatever the case of their suffix")[2].partition("What begins with a dot")[0]
     assert tuple(re.findall(r"`(\.[a-z0-9]+)`", listed)) == SUFFIXES
 

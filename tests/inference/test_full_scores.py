@@ -8,8 +8,8 @@ import pytest
 
 from dmf_cli import metrics
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.inference.evaluation import evaluate
 from dmf_cli.metrics.summary import jsonable
+from tests.inference.scoring import evaluated
 
 SHAPES = [(16, 16), (20, 16), (12, 24), (16, 16), (16, 18), (30, 16), (16, 16)]
 
@@ -45,7 +45,7 @@ def seen(x):
 def score(full=metrics.Full(), dataset=None, predict=seen, **options):  # noqa: B008
     dataset = dataset or Squares()
     given = {"image_size": 48, "batch_size": 3, "full": full, **options}
-    return evaluate(predict, dataset, range(len(dataset)), **given)
+    return evaluated(predict, dataset, range(len(dataset)), **given)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])

@@ -8,13 +8,14 @@ from dmf_cli import metrics
 from dmf_cli.config.inputs import check_classes
 from dmf_cli.datasets.base import IGNORED
 from dmf_cli.datasets.input import pipeline, prepared
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.inspect.check import check
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.datasets.sources.folder import FolderDataset
-from dmf_cli.datasets.splits.survey import Surveyor
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.errors import ConfigError, LabelError
 from dmf_cli.figures.gallery import small
-from dmf_cli.inference.evaluation import evaluate
+from tests.inference.scoring import evaluated
 
 N, HALF = 32, 16  # the right half is void
 
@@ -61,7 +62,7 @@ def test_ignored_pixels_are_of_no_class(folder, options, pixels):
     label = dataset.load(0).label
     assert (label[:, HALF:] == IGNORED).all()
     assert (label[:, :HALF] == (mask()[:, :HALF] == 1)).all()
-    assert mask_report.report(dataset, (N, N), "stretch") == []
+    assert mask_report.report(dataset, InputSpec((N, N))) == []
     assert dataset.reading() != folder().reading()
 
 
@@ -79,12 +80,13 @@ def test_a_wrong_key_is_one_line(folder):
 
 def test_shares_and_statistics_are_of_the_pixels_that_count(folder):
     dataset = folder(mask(), np.full((N, N), 255, np.uint8), ignore=255)
-    surveyor = Surveyor(alike=False)
-    for index in range(2):
-        surveyor.add(dataset.load(index))
-    share = 12 * 12 / (N * HALF)
-    assert surveyor.finish().areas == (share, 0.0)
-    found = check(dataset, lambda *_, **__: (_ for _ in ()).throw(LabelError("no split")), similarity=None)
+    seen, share = survey(dataset), 12 * 12 / (N * HALF)
+    assert [label.area for label in seen.labels] == [share, 0.0]
+
+    def divide(*_, **__):
+        raise LabelError("no split")
+
+    found = check(dataset, seen, divide, similarity=None)
     classes = found.statistics.summary()["classes"]
     assert classes["lesion"] == {"images": 1, "pixels": round(share / 2, 5)}
     assert not (small(dataset.load(0)).label == IGNORED).any()  # what is drawn
@@ -92,7 +94,7 @@ def test_shares_and_statistics_are_of_the_pixels_that_count(folder):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_targets_say_which_pixels_count(folder, channels):
-    part = prepared.load_prepared(folder(mask(), ignore=255), [0], image_size=N)
+    part = prepared.load(folder(mask(), ignore=255), [0], InputSpec((N, N)))
     ((_, target),) = pipeline.evaluation_batches(part, batch_size=1, channels_out=channels, ignores=True)
     assert target["valid"].shape == (1, N, N, 1)
     np.testing.assert_array_equal(target["valid"].numpy()[0, ..., 0], mask() != 255)
@@ -111,12 +113,12 @@ def predict(images):
 def test_scores_are_those_of_the_images_without_these_pixels(folder, tmp_path, resolution, full):
     dataset = folder(mask(), mask(), ignore=255)
     options = {"resolution": resolution, "full": full, "batch_size": 2}
-    whole = evaluate(predict, dataset, [0, 1], image_size=N, **options)
+    whole = evaluated(predict, dataset, [0, 1], image_size=N, **options)
     for file in tmp_path.glob("*/*.png"):
         with Image.open(file) as image:
             cut = image.crop((0, 0, HALF, N))
         cut.save(file)
-    halves = evaluate(predict, folder(), [0, 1], image_size=(N, HALF), **options)
+    halves = evaluated(predict, folder(), [0, 1], image_size=(N, HALF), **options)
     for one, other in zip(whole.rows, halves.rows, strict=True):
         assert {**one, "width": 0} == pytest.approx({**other, "width": 0}, nan_ok=True)
     for name, figures in whole.summary["foreground"].items():

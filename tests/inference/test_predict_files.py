@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.input import input_profile as inputs
-from dmf_cli.datasets.sources.image_files import Reading
+from dmf_cli.datasets.input_spec import InputSpec, Reading
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.figures import palette
 from dmf_cli.inference import predict_files, score
 from dmf_cli.inference.find_files import find
-from dmf_cli.inference.predictor import View
+from dmf_cli.inference.predictor import Decision
 from tests.datasets.sources.test_dicom import frame
 
-VIEW = View((8, 8))
+DECISION = Decision(InputSpec((8, 8)))
 
 
 def bright(inputs):
@@ -41,7 +41,7 @@ def photos(tmp_path):
 
 
 def predict(jobs, output, predict=bright, **options):
-    common = {"view": VIEW, "classes": ("background", "lesion"), "channels": 1, "batch_size": 2}
+    common = {"decision": DECISION, "classes": ("background", "lesion"), "batch_size": 2}
     return predict_files.predict_files(predict, jobs, output, **{**common, **options})
 
 
@@ -296,22 +296,22 @@ def test_deep_images_are_predicted_with_their_depth_and_shown_in_eight_bits(tmp_
     levels = np.arange(64, dtype=np.uint16).reshape(8, 8)
     Image.fromarray(levels).save(tmp_path / "a.png")
     seen = []
-    view = View((8, 8), normalize="minmax")
+    decision = Decision(InputSpec((8, 8), normalize="minmax"))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        view=view,
+        decision=decision,
     )
     assert len(np.unique(seen[0][0])) == 64
     assert np.ptp(opened(tmp_path / "o/overlays/a.png")[..., 1].astype(int)) > 200
     seen.clear()
-    reading = Reading([0, 63])
+    decision = Decision(InputSpec((8, 8), reading=Reading([0, 63])))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        reading=reading,
+        decision=decision,
     )
     np.testing.assert_allclose(seen[0][0, ..., 0], levels / 63, atol=1e-6)
 

@@ -20,7 +20,7 @@ def run(tmp_path):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ("interrupted", "no epoch of this run was finished; `dmf resume .*` goes on with it"),
+        ("interrupted", "no epoch of this run was finished; `dmf resume .*` resumes it"),
         ("completed", "the run is complete: put a copy of it back, or train the run again"),
     ],
 )

@@ -10,7 +10,7 @@ from keras import ops
 
 from dmf_cli import fuse, losses
 from dmf_cli.errors import ConfigError
-from dmf_cli.fusion import terms
+from dmf_cli.fusion import arguments
 from dmf_cli.ops.backend import compiled
 from tests.losses.cases import NAMES, random_case
 
@@ -81,7 +81,7 @@ def test_a_compiled_function_does_not_look() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda f: f, functools.partial], ids=["function", "partial"])
 def test_a_term_of_a_fused_model_never_looks(wrap) -> None:
-    loss = terms.resolve_loss(wrap(losses.dice))
+    loss = arguments.resolve_loss(wrap(losses.dice))
     assert np.isnan(float(loss(Y, changed(P, np.nan))))
     assert float(loss(2 * Y, P)) < 1.0
 

@@ -239,9 +239,9 @@ def test_a_fused_model_takes_the_map_along_with_the_labels() -> None:
 
 def test_a_map_that_is_given_is_used() -> None:
     y, p = blobs()
-    from dmf_cli.fusion.terms import term_value
+    from dmf_cli.fusion.targets import Targets, term_value
 
-    zero = {"labels": y, "distance": np.zeros_like(y)}
+    zero, y = Targets.of({"labels": y, "distance": np.zeros_like(y)}), Targets.of(y)
     assert float(term_value("boundary", losses.get("boundary"), zero, p)) == 0.0
     assert float(term_value("boundary", losses.get("boundary"), y, p)) != 0.0
-    assert float(term_value("dice", losses.dice, zero, p)) == pytest.approx(float(losses.dice(y, p)))
+    assert float(term_value("dice", losses.dice, zero, p)) == pytest.approx(float(losses.dice(y.labels, p)))

@@ -291,8 +291,8 @@ def test_a_value_out_of_range(name: str, params: dict, match: str) -> None:
 
 
 def odyssey() -> list[tuple[str, ...]]:
-    """The overrides in the rows of the table of 20 losses in docs/losses.md."""
-    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text()
+    """The overrides in the rows of the table of 20 losses in docs/reference/losses.md."""
+    text = (Path(__file__).parents[2] / "docs/reference/losses.md").read_text()
     table = text.partition('## The 20 losses of "Loss odyssey"')[2].partition("\n## ")[0]
     return [
         tuple(found.split()) for found in re.findall(r"^\| [^|]+ \| `(loss=[^`]+)` \|", table, re.MULTILINE)
@@ -312,7 +312,7 @@ def test_each_of_them_is_a_term_or_a_sum_of_terms(overrides: tuple[str, ...]) ->
 
 
 def test_the_documents_map_every_loss_to_its_peers() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "losses.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/reference/losses.md").read_text()
     table = text.partition("## The same loss elsewhere")[2].partition("\n## ")[0]
     first = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
     assert sorted(name for cell in first for name in re.findall(r"`(\w+)`", cell)) == sorted(NAMES)

@@ -1,5 +1,7 @@
 """Pixels that do not count: a loss has the value that it has without them, and no gradient there."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from keras import ops
 from dmf_cli import losses
 from dmf_cli.fusion import fuse
 from dmf_cli.fusion.logit_gradients import logit_gradients
-from dmf_cli.fusion.terms import term_value
+from dmf_cli.fusion.targets import Targets, term_value
 from dmf_cli.metrics import ForegroundDice
 
 SHAPES = ("boundary", "cldice", "distance_ce", "hausdorff")  # they look at neighbours
@@ -39,7 +41,7 @@ def batch(request):
 
 
 def targets(y, valid):
-    return {"labels": np.where(valid, y, 0.0).astype("float32"), "valid": valid.astype("float32")}
+    return Targets(np.where(valid, y, 0.0).astype("float32"), valid.astype("float32"))
 
 
 def cut(tensor, valid):
@@ -83,7 +85,7 @@ def test_boundary_sees_the_distances_that_it_is_given(batch):
     y, p, valid = batch
     distance = np.random.default_rng(0).normal(0, 3, y.shape).astype("float32")
     loss = losses.get("boundary")
-    found = term_value("boundary", loss, {**targets(y, valid), "distance": distance}, p)
+    found = term_value("boundary", loss, replace(targets(y, valid), maps={"distance": distance}), p)
     wanted = loss(cut(y, valid), cut(p, valid), cut(distance, valid))
     assert float(found) == pytest.approx(float(wanted), rel=1e-5)
 

@@ -25,7 +25,8 @@ LESION, SHIFTED, EMPTY = mask(slice(2, 5), slice(2, 5)), mask(slice(3, 6), slice
 # surface-distance (1f805ce), 8 x 8 pixels, tolerance 1. It gives two directed averages, 1.108 and 1.0 for the
 # single pixel: the lengths of the contours, 8 + 4 / sqrt(2) and 4 / sqrt(2), weigh them. MetricsReloaded
 # (cb38dfc) and MONAI (d388d1c) measure between pixels, not contours: of theirs the shifted square and the
-# perfect match are the same, and the missed lesion (NaN) by `missed="nan"`. docs/metrics.md lists the rest.
+# perfect match are the same, and the missed lesion (NaN) by `missed="nan"`; the rest is in
+# docs/reference/metrics.md.
 SINGLE = (1.1081941875543877 * (8 + math.sqrt(8)) + 1.0 * math.sqrt(8)) / (8 + 2 * math.sqrt(8))
 PEERS = {
     "shifted": (LESION, SHIFTED, {"hd95": 1.0, "assd": 0.5, "nsd": 1.0}),

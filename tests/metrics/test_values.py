@@ -115,7 +115,7 @@ def test_examples_of_the_docstrings(module):
 
 
 def test_the_page_of_the_metrics_has_every_metric_and_option():
-    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
     options = [f"metrics.{field.name}" for field in dataclasses.fields(metrics.Full)]
     assert set(rows) == {*metrics.__registry__, *options}

@@ -14,7 +14,8 @@ from PIL import Image
 
 from dmf_cli import report
 from dmf_cli.cli.main import main
-from dmf_cli.report import chart, pictures, sweep_page
+from dmf_cli.figures import bokeh_renderer
+from dmf_cli.report import pictures, sweep_page
 from dmf_cli.report.differences import differences
 from dmf_cli.report.table import cell, duration
 from dmf_cli.run_folder import cases
@@ -172,12 +173,12 @@ def test_a_long_record_is_thinned_and_keeps_its_spikes(terms):
     series = [rng.random(100_000) for _ in range(terms)]
     series[0][54_321], series[-1][777] = 100.0, -50.0
     series[0][90_000:90_010] = np.nan
-    kept = chart.thin(series, 100_000)
-    assert len(kept) < 2 * chart.ROWS
+    kept = bokeh_renderer.thin(series, 100_000)
+    assert len(kept) < 2 * bokeh_renderer.ROWS
     assert {0, 777, 54_321, 90_000, 99_999} <= set(kept.tolist())
     assert (np.diff(kept) > 0).all()
-    assert chart.thin(series, 100_000).tolist() == kept.tolist()
-    assert chart.thin([s[:1500] for s in series], 1500).tolist() == list(range(1500))
+    assert bokeh_renderer.thin(series, 100_000).tolist() == kept.tolist()
+    assert bokeh_renderer.thin([s[:1500] for s in series], 1500).tolist() == list(range(1500))
 
 
 def test_many_steps_stay_small(finished):

@@ -30,8 +30,8 @@ def test_it_tells_two_machines_apart_and_is_plain_data(monkeypatch):
     assert facts["gpus"] == []
 
 
-def test_the_command_is_whole_when_hydra_has_rewritten_it(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["dmf train", "loss=bce"])
+def test_the_command_of_a_module_is_that_of_the_script(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/dmf_cli/__main__.py", "train", "loss=bce"])
     assert environment({})["command"] == "dmf train loss=bce"
 
 

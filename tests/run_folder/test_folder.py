@@ -87,7 +87,7 @@ def test_advice_about_a_run_is_given_where_this_process_trains_one(tmp_path, num
 
     run = RunFolder.claim(tmp_path / "run")
     run.write_status("running")
-    about = re.compile(r"run_dir|dmf resume|under way")
+    about = re.compile(r"run_dir|dmf resume|while it is running")
     assert about.search(said(run.epochs_file))
     assert about.search(said(run.metrics / "test_summary.json"))
     assert not about.search(said(tmp_path / "check.json"))

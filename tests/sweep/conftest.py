@@ -13,7 +13,7 @@ from dmf_cli.jobs import process
 def sweep(monkeypatch, tmp_path):
     """``sweep("seed=0,1")`` runs a sweep of stub jobs below ``tmp_path/out``; returns the exit code."""
     monkeypatch.setattr(process, "MODULE", "tests.sweep.stub_child")
-    monkeypatch.setattr("dmf_cli.sweep.runner.PAUSE", 0.02)
+    monkeypatch.setattr("dmf_cli.jobs.runner.PAUSE", 0.02)
     monkeypatch.setenv("DMF_DISPLAY", "plain")
     monkeypatch.chdir(tmp_path)
 

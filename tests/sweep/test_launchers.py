@@ -64,7 +64,7 @@ def test_ctrl_c_once_saves_what_the_workers_have_under_way(tmp_path, launcher, l
     assert sweep.returncode == 130
     assert "stopping: jobs under way save their state; Ctrl-C again ends them at once\n" in out
     assert f"0 of 2 done, {left}" in out
-    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     assert states(tmp_path) == ["interrupted"] * jobs
     assert not (tmp_path / "out" / ".sweep" / "stop").exists()
 
@@ -78,7 +78,10 @@ def test_ctrl_c_twice_ends_the_workers_at_once(tmp_path):
         os.killpg(sweep.pid, signal.SIGINT)
         time.sleep(0.5)
     err = sweep.communicate(timeout=30)[1]
-    assert (sweep.returncode, err) == (130, "1 job(s) are left: the same command goes on with the sweep\n")
+    assert (sweep.returncode, err) == (
+        130,
+        "1 job(s) are left: run the same command again to resume the sweep\n",
+    )
     assert not any(entry.state == "running" for entry in under_way(tmp_path))
 
 

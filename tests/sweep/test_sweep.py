@@ -19,7 +19,7 @@ from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.index import Index
 from dmf_cli.sweep.board import Board
 from dmf_cli.sweep.jobs import plan
-from dmf_cli.sweep.runner import Runner
+from dmf_cli.sweep.runner import SweepRunner
 from tests.sweep.conftest import APART, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,7 +186,7 @@ def test_ctrl_c_while_a_job_loads_interrupts_it_and_it_begins_anew(sweep, calls,
     thread.join()
     out, err = capsys.readouterr()
     assert f"job 1/2 (seed={seed}): interrupted\n" in out
-    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     assert (calls(), states(tmp_path)) == ([str(seed)], [])
 
 
@@ -230,7 +230,7 @@ def test_ctrl_c_twice_stops_at_once(sweep, calls, tmp_path, capsys):
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
     assert "0 of 2 done, 1 interrupted, 1 not begun" in out
-    assert err == "2 job(s) are left: the same command goes on with the sweep\n"
+    assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     (entry,) = Index(tmp_path / "out").refresh()
     assert (entry.status["state"], entry.state) == ("running", "resumable")
 
@@ -239,7 +239,7 @@ def test_two_sweeps_share_the_work(sweep, calls, tmp_path):
     """Each job is trained once, and both sweeps end with all of them done."""
     planned = plan(["output_root=out", "seed=range(4)"])
     boards = [Board(planned.jobs) for _ in range(2)]
-    threads = [threading.Thread(target=Runner(board).run) for board in boards]
+    threads = [threading.Thread(target=SweepRunner(board).run) for board in boards]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -288,12 +288,12 @@ from dmf_cli.sweep import runner
 process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":
-    begin = runner.Runner._begin
+    begin = runner.SweepRunner._begin
     def measured(self, job):
         pages = int(open("/proc/self/statm").read().split()[1])
         grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         begin(self, job)
-    runner.Runner._begin = measured
+    runner.SweepRunner._begin = measured
 code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
 heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))

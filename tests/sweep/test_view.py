@@ -8,20 +8,22 @@ import pytest
 from rich.console import Console
 
 from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, Row
+from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import Job
+from dmf_cli.sweep.jobs import SweepJob
 
 CONFIG = {"trainer": {"monitor": "val_foreground_dice"}, "output_root": "out", "run_dir": None}
 
 
 def job(number, **label):
-    return Job(number, (), CONFIG, f"id{number}", {key.replace("__", "."): v for key, v in label.items()})
+    return SweepJob(
+        number, (), CONFIG, f"id{number}", {key.replace("__", "."): v for key, v in label.items()}
+    )
 
 
 def rows(count=12):
     made = [
-        Row(job(n, loss="cbdice+bce", trainer__batch_size="16", seed=str(n))) for n in range(1, count + 1)
+        JobRow(job(n, loss="cbdice+bce", trainer__batch_size="16", seed=str(n))) for n in range(1, count + 1)
     ]
     made[0].__dict__.update(state="completed", epoch=20, epochs=20, best=0.5, score=0.25, seconds=100.0)
     made[1].__dict__.update(state="failed", message="a loss became NaN")

@@ -323,13 +323,10 @@ def test_the_time_left_comes_from_steps_at_first_and_from_epochs_later(monkeypat
     shown.stop()
 
 
-def test_the_results_are_the_table_of_the_evaluation(monkeypatch):
-    from dmf_cli.inference import tables
-
-    monkeypatch.setattr(tables, "render", lambda evaluation: f"table of {evaluation.summary}")
+def test_the_results_are_the_table_of_the_evaluation():
     shown = terminal("plain")
     shown.start(RUN)
-    shown.finish(SimpleNamespace(summary="these"), "outputs/x")
+    shown.finish("table of these", "outputs/x")
     assert shown.console.file.getvalue().splitlines()[-2:] == ["table of these", "results   outputs/x"]
 
 

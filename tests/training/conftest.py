@@ -25,7 +25,7 @@ TINY = (
 
 @pytest.fixture
 def drawn():
-    """Whoever asks for this has the figures of a run drawn; they are tests/figures/test_run_plots.py's."""
+    """Whoever asks for this has the figures of a run drawn; they are tests/figures/test_run_figures.py's."""
 
 
 @pytest.fixture(autouse=True)

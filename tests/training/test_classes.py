@@ -13,7 +13,7 @@ from dmf_cli.datasets.input import run_data
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError
 from dmf_cli.inference import tables
-from dmf_cli.report import reading, run_charts, run_page
+from dmf_cli.report import reading, run_page
 from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import trackers, trainer
 from tests.training.conftest import TINY
@@ -76,8 +76,8 @@ def test_each_epoch_has_the_dice_of_each_class(three):
     for row in epochs:
         each = [float(row[f"val_dice.{name}"]) for name in ("benign", "malignant")]
         assert float(row["val_mean_dice"]) == pytest.approx(np.mean(each))
-    charts = {chart.key: chart for chart in run_charts.of_epochs(reading.read(three))}
-    assert "Dice of malignant" in charts["metrics"].caption
+    charts = {one.panel.key: one for one in run_page.groups(reading.read(three))["Over epochs"]}
+    assert "Dice of malignant" in charts["metrics"].panel.words
 
 
 def test_each_part_has_every_class(three):

@@ -68,7 +68,7 @@ class Stub:
 
 @pytest.fixture
 def stub(monkeypatch):
-    monkeypatch.setattr("dmf_cli.tune.runner.PAUSE", 0.0)
+    monkeypatch.setattr("dmf_cli.jobs.runner.PAUSE", 0.0)
     monkeypatch.setattr(Stub, "started", [])
     return Stub
 

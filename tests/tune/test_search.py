@@ -166,7 +166,7 @@ def test_a_trial_that_ctrl_c_ends_as_it_loads_is_taken_up_again(plan, stub, caps
     assert search(plan("trials=2"), Loading)[0] == 130
     out, err = capsys.readouterr()
     assert "trial 0: interrupted before the end of its first epoch, loss=dice:0.5+bce:0.5\n" in out
-    assert err == "interrupted: the same command goes on with the search\n"
+    assert err == "interrupted: run the same command again to resume the search\n"
     code, study = search(plan("trials=2"), stub)
     assert (code, states(study)) == (0, ["COMPLETE"] * 2)
 
@@ -178,7 +178,7 @@ def test_ctrl_c_twice_says_how_to_go_on_too(plan, stub, capsys):
 
     assert search(plan("trials=2"), Twice)[0] == 130
     assert Twice.started[0].killed
-    assert capsys.readouterr().err == "interrupted: the same command goes on with the search\n"
+    assert capsys.readouterr().err == "interrupted: run the same command again to resume the search\n"
 
 
 @pytest.mark.parametrize(

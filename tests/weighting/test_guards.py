@@ -335,9 +335,11 @@ def weights_depend_on_losses(strategy: weighting.Strategy, state, extra) -> bool
 
 def test_the_page_has_every_strategy_and_preset() -> None:
     root = Path(__file__).parents[2]
-    page = (root / "docs" / "strategies.md").read_text()
+    page = (root / "docs/reference/strategies.md").read_text()
+    histories = (root / "docs/background/weighting.md").read_text()
     for name in NAMES:
-        assert page.count(f"\n| `{name}` |") == 3, name  # what it is, when it helps, four histories
+        assert page.count(f"\n| `{name}` |") == 3, name  # what it is, what it reacts to, when it helps
+        assert f"\n| `{name}` |" in histories
     presets = {file.stem for file in (root / "conf" / "weighting").glob("*.yaml")} - set(NAMES)
     assert presets
     assert all(f"{name}`" in page for name in presets)

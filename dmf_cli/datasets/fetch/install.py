@@ -11,7 +11,8 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.fetch import archives
 from dmf_cli.datasets.fetch.download import fetch, on_disk
-from dmf_cli.datasets.sources.folder import images_folder, open_folder
+from dmf_cli.datasets.sources.folder import open_folder
+from dmf_cli.datasets.sources.folder_place import images_folder
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError
 
 Tell = Callable[[str], None]

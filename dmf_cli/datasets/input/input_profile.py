@@ -5,7 +5,7 @@ Four figures an image, after normalisation: what the network sees. Kept in the r
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input.prepared import CHUNK, Part
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report
 from dmf_cli.files import write_atomic
 
@@ -69,16 +70,16 @@ def unlike(note: Note, image: np.ndarray) -> str | None:
     return None
 
 
-def warn_unlike(note: Note, dataset: Dataset, prepare: Callable[[np.ndarray], np.ndarray]) -> None:
+def warn_unlike(note: Note, dataset: Dataset, spec: InputSpec) -> None:
     """Warn if images that are scored look otherwise than those of the training, as other grey values do.
 
     Args:
         note: of the training.
         dataset: whose images are scored; ``SCORED`` of them, evenly spread, are looked at.
-        prepare: an image ``(H, W, C)`` to its network input.
+        spec: of the network's inputs.
     """
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), SCORED)).round().astype(int))
-    found = {dataset.ids[i]: unlike(note, prepare(dataset.load(i).image)) for i in rows.tolist()}
+    found = {dataset.ids[i]: unlike(note, spec.image(dataset.load(i).image)[0]) for i in rows.tolist()}
     odd = [f"{name}: {why}" for name, why in found.items() if why]
     if odd:
         log.warning(

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input import prepared, stored
-from dmf_cli.datasets.input.prepared import Options, Part
-from dmf_cli.datasets.sources import bad_files
+from dmf_cli.datasets.input.prepared import Part
+from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.errors import DatasetError
 from dmf_cli.machine import free_space
 
@@ -22,7 +23,11 @@ DISK_SHARE = 0.9
 
 
 def open_parts(
-    dataset: Dataset, indices: Mapping[str, Sequence[int]], mode: Mode, config: Mapping[str, Any]
+    dataset: Dataset,
+    indices: Mapping[str, Sequence[int]],
+    mode: Mode,
+    spec: InputSpec,
+    config: Mapping[str, Any],
 ) -> tuple[dict[str, Part], str]:
     """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
 
@@ -33,19 +38,19 @@ def open_parts(
         dataset: the images.
         indices: which images each part has; of ``test`` nothing is kept.
         mode: ``auto`` takes memory if half of what is free is enough, else the disk, else nothing.
-        config: the ``dataset`` group.
+        spec: of the network inputs.
+        config: the ``dataset`` group; it names the file on disk.
 
     Raises:
         DatasetError: naming every file that is bad.
     """
-    options = Options(config["image_size"], config["resize"], config["normalize"])
     wanted = {name: rows for name, rows in indices.items() if name != "test"}
-    size = stored.record_type(options, dataset.channels).itemsize
+    size = stored.record_type(spec, dataset.channels).itemsize
     kept, whole = size * sum(map(len, wanted.values())), size * len(dataset)
     how, note = choose(mode, kept, whole)
     if how == "disk":
         try:
-            records = stored.records(dataset, options, config, folder())
+            records = stored.records(dataset, spec, config, folder())
             ids = {name: [dataset.ids[i] for i in rows] for name, rows in wanted.items()}
             return {name: stored.Stored(records, rows, ids[name]) for name, rows in wanted.items()}, note
         except OSError as error:
@@ -54,12 +59,13 @@ def open_parts(
             log.warning("%s", note)
     make: Callable[..., Part] = prepared.load if how == "memory" else prepared.Decoded
     unread = indices.get("test", ()) if how == "memory" else [i for rows in indices.values() for i in rows]
+    known = survey.known_good(dataset)
     parts, errors = dict[str, Part](), list[DatasetError]()
     for name, rows in wanted.items():
         with bad_files.collecting(errors):
-            parts[name] = make(dataset, rows, options)
+            parts[name] = make(dataset, rows, spec)
     with bad_files.collecting(errors):
-        prepared.check_readable(dataset, unread)
+        prepared.check_readable(dataset, [index for index in unread if index not in known])
     bad_files.refuse(errors)
     return parts, note
 

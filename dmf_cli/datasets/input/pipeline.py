@@ -13,8 +13,7 @@ from dmf_cli.datasets.input.order import epoch_order, weighted_order
 from dmf_cli.datasets.input.prepared import Part
 from dmf_cli.datasets.input.prepared import Prepared as Prepared
 from dmf_cli.datasets.input.prepared import check_readable as check_readable
-from dmf_cli.datasets.input.prepared import load_checked as load_checked
-from dmf_cli.datasets.input.prepared import load_prepared as load_prepared
+from dmf_cli.datasets.input.prepared import load as load
 from dmf_cli.errors import DatasetError
 
 

@@ -7,42 +7,17 @@ Part            what the pipeline reads: rows by number
 """
 
 import abc
-import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets.base import IGNORED, Dataset, Sample
-from dmf_cli.datasets.input_spec import Normalize, Resize, as_size, prepare, prepare_label
+from dmf_cli.datasets.base import Dataset, load_checked
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
-from dmf_cli.datasets.sources.image_files import quiet
-from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError
-from dmf_cli.machine import processors
+from dmf_cli.errors import DatasetError
 
-CHUNK = 64  # images that wait in memory for the one before them
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How an image becomes a network input, see :func:`dmf_cli.datasets.input_spec.prepare`."""
-
-    image_size: int | Sequence[int]
-    resize: Resize = "stretch"
-    normalize: Normalize = "unit"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the network input."""
-        return as_size(self.image_size)
-
-    def apply(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """``(h, w, C)`` float32 and ``(h, w)`` uint8 of an image with its labels."""
-        size = self.size
-        image, _ = prepare(sample.image, size=size, resize=self.resize, normalize=self.normalize)
-        return image, prepare_label(sample.label, size, self.resize)
+CHUNK = 64  # rows that are read at once
 
 
 class Part(abc.ABC):
@@ -90,68 +65,43 @@ class Prepared(Part):
 class Decoded(Part):
     """Images ``indices`` of ``dataset``, kept nowhere."""
 
-    def __init__(self, dataset: Dataset, indices: Sequence[int], options: Options) -> None:
-        self._dataset, self._indices, self._options = dataset, np.asarray(indices), options
+    def __init__(self, dataset: Dataset, indices: Sequence[int], spec: InputSpec) -> None:
+        self._dataset, self._indices, self._spec = dataset, np.asarray(indices), spec
         self.ids = tuple(dataset.ids[i] for i in indices)
-        self.shape = (*options.size, dataset.channels)
+        self.shape = (*spec.size, dataset.channels)
 
     def rows(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Part.rows`."""
-        pairs = decoded(self._dataset, self._indices[index].tolist(), self._options)
+        pairs = decoded(self._dataset, self._indices[index].tolist(), self._spec)
         images, labels = zip(*pairs, strict=True)
         return np.stack(images), np.stack(labels)
 
 
 def decoded(
-    dataset: Dataset, indices: Sequence[int], options: Options, progress: Callable[[], None] | None = None
+    dataset: Dataset, indices: Sequence[int], spec: InputSpec, progress: Callable[[], None] | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Images and labels of ``indices``, in order, decoded by as many threads as there are processors.
 
     Raises:
         DatasetError: naming every file that is bad, once the others are through.
     """
-    yield from _parallel(lambda index: options.apply(load_checked(dataset, index)), indices, progress)
 
+    def prepare(index: int) -> tuple[np.ndarray, np.ndarray]:
+        sample = load_checked(dataset, index)
+        return spec.image(sample.image)[0], spec.label(sample.label)
 
-def load_prepared(
-    dataset: Dataset,
-    indices: Sequence[int],
-    *,
-    image_size: Any,
-    resize: Resize = "stretch",
-    normalize: Normalize = "unit",
-    progress: Callable[[], None] | None = None,
-) -> Prepared:
-    """:func:`load` with the options by name."""
-    return load(dataset, indices, Options(image_size, resize, normalize), progress)
+    yield from _parallel(prepare, indices, progress)
 
 
 def load(
-    dataset: Dataset, indices: Sequence[int], options: Options, progress: Callable[[], None] | None = None
+    dataset: Dataset, indices: Sequence[int], spec: InputSpec, progress: Callable[[], None] | None = None
 ) -> Prepared:
     """Decode and resize images ``indices`` once; raises ``DatasetError`` naming the files that are bad."""
-    images = np.empty((len(indices), *options.size, dataset.channels), np.float32)
-    labels = np.empty((len(indices), *options.size), np.uint8)
-    for row, pair in enumerate(decoded(dataset, indices, options, progress)):
+    images = np.empty((len(indices), *spec.size, dataset.channels), np.float32)
+    labels = np.empty((len(indices), *spec.size), np.uint8)
+    for row, pair in enumerate(decoded(dataset, indices, spec, progress)):
         images[row], labels[row] = pair
     return Prepared(images, labels, [dataset.ids[i] for i in indices])
-
-
-def load_checked(dataset: Dataset, index: int) -> Sample:
-    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
-    sample = dataset.load(index)
-    name, label = f"{dataset.name}, image {dataset.ids[index]!r}", sample.label
-    highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))
-    if sample.label.shape != sample.image.shape[:2]:
-        raise SizeMismatchError(
-            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
-        )
-    if highest >= len(dataset.classes):
-        raise LabelError(
-            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
-            f"{len(dataset.classes) - 1}"
-        )
-    return sample
 
 
 def check_readable(
@@ -169,35 +119,12 @@ def check_readable(
         pass
 
 
-def attempts(
-    function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None = None
-) -> Iterator[Any]:
-    """``map`` by threads, in order and with bounded memory; Pillow decodes outside Python's lock.
-
-    In place of the result for an image that is bad comes the ``DatasetError``.
-    """
-    rest = iter(indices)
-
-    def attempt(index: int) -> Any:
-        try:
-            return function(index)
-        except DatasetError as error:
-            return error
-
-    with quiet(), ThreadPoolExecutor(processors()) as pool:
-        while chunk := list(itertools.islice(rest, CHUNK)):
-            for result in pool.map(attempt, chunk):
-                yield result
-                if progress:
-                    progress()
-
-
 def _parallel(
     function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
 ) -> Iterator[Any]:
-    """:func:`attempts` without images that are bad, which an error tells together at the end."""
+    """:func:`~bad_files.attempts` without images that are bad, which an error tells together at the end."""
     errors = list[DatasetError]()
-    for result in attempts(function, indices, progress):
+    for result in bad_files.attempts(function, indices, progress):
         if isinstance(result, DatasetError):
             errors.append(result)
         else:

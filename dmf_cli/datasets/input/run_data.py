@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,11 @@ from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.input import input_profile, keeping
 from dmf_cli.datasets.input.order import lesion_weights
 from dmf_cli.datasets.input.prepared import Part
-from dmf_cli.datasets.input_spec import as_size
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report, mask_report
+from dmf_cli.datasets.sources.survey import Survey, survey
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
-
-if TYPE_CHECKING:
-    from dmf_cli.datasets.splits.survey import Survey
 
 NO_LESION = "normal"  # the stratum of the phantoms without one
 
@@ -69,7 +67,7 @@ class Data:
 
     def warnings(self, monitor: str) -> list[str]:
         """What each part of the images lacks of the classes, and what follows from that, in words."""
-        tested = (self.dataset.load(index).label for index in self.split.test)
+        tested = (self.dataset.label(index) for index in self.split.test)
         trained, validated = self.train.each_label(), self.val.each_label()
         found = []
         if lacking := self._lacking(trained):
@@ -104,11 +102,6 @@ def _listed(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def image_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How images become network inputs, from the ``dataset`` group."""
-    return {key: config[key] for key in ("image_size", "resize", "normalize")}
-
-
 def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data:
     """Open, split and decode the data that ``config`` names.
 
@@ -120,10 +113,14 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     Raises:
         DatasetError: for anything that is wrong with the images, naming the file.
     """
-    dataset = datasets.open_dataset(config["dataset"])
+    dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
     said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
-    said += image_report.warn(dataset.remarks())
-    said += mask_report.check(dataset, as_size(config["dataset"]["image_size"]), config["dataset"]["resize"])
+    remarks = dataset.remarks()
+    if not dataset.synthetic:
+        wanted = not split_file and _needs_pairs(config["split"], dataset)
+        remarks += image_report.turned(dataset.ids, survey(dataset, spec, alike=wanted).facts)
+    said += image_report.warn(remarks)
+    said += mask_report.check(dataset, spec)
     channels = output_channels(config["model"].get("head", "softmax"), dataset)
     if split_file:
         split = division.load_split(split_file, dataset, same_content=True)
@@ -136,13 +133,13 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         )
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
-    parts, note = keeping.open_parts(dataset, indices, mode, config["dataset"])
-    said += image_report.warn(input_profile.dark(parts["train"], config["dataset"]["normalize"]))
+    parts, note = keeping.open_parts(dataset, indices, mode, spec, config["dataset"])
+    said += image_report.warn(input_profile.dark(parts["train"], spec.normalize))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 
 def make_split(
-    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: "Survey | None" = None
+    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: Survey | None = None
 ) -> division.Split:
     """The split of ``config`` (the ``split`` group); every part holds at least one image.
 
@@ -164,18 +161,26 @@ def make_split(
     return division.make_split(dataset, **plain, **folds, **known)
 
 
-def _known(config: Mapping[str, Any], dataset: Dataset, found: "Survey | None") -> dict[str, Any]:
+def _needs_pairs(config: Mapping[str, Any], dataset: Dataset) -> bool:
+    """Whether a new split looks for near-duplicates."""
+    new = not config["file"] and dataset.parts is None and config.get("leak_free")
+    return bool(new) and config["similarity"] is not None
+
+
+def _known(config: Mapping[str, Any], dataset: Dataset, found: Survey | None) -> dict[str, Any]:
     """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
     similarity, classes = config["similarity"], config["sizes"]
     if dataset.synthetic:  # its strata say which lesions there are
-        holds = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
-        return {"links": division.links_of(dataset), "holds": holds}
-    from dmf_cli.datasets.splits.survey import survey
+        lesions = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
+        return {"links": division.links_of(dataset), "holds": lesions}
+    from dmf_cli.datasets.splits import near_duplicates  # SciPy, which a plain split does without
 
-    found = found or survey(dataset)
-    similar = [(pair.first, pair.second) for pair in found.similar(similarity)]
-    sizes = division.size_classes(dataset, found.areas, classes)
-    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": found.classes}
+    found = found or survey(dataset, alike=similarity is not None)
+    found.refuse()
+    similar = [(p.first, p.second) for p in near_duplicates.similar(dataset, found, similarity)]
+    sizes = division.size_classes(dataset, [label.area for label in found.labels], classes)
+    holds = [label.classes for label in found.labels]
+    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": holds}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:

@@ -19,7 +19,8 @@ import PIL
 
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
-from dmf_cli.datasets.input.prepared import Options, Part, decoded
+from dmf_cli.datasets.input.prepared import Part, decoded
+from dmf_cli.datasets.input_spec import InputSpec
 
 FORMAT = 2  # of the file; another one, and old files are not read any more
 
@@ -37,19 +38,19 @@ class Stored(Part):
         return np.ascontiguousarray(found["image"]), np.ascontiguousarray(found["label"])
 
 
-def record_type(options: Options, channels: int) -> np.dtype[Any]:
+def record_type(spec: InputSpec, channels: int) -> np.dtype[Any]:
     """One image with its labels and the CRC-32 of both."""
-    size = options.size
+    size = spec.size
     fields = [("image", "<f4", (*size, channels)), ("label", "u1", size), ("check", "<u4")]
     return np.dtype(fields)
 
 
-def records(dataset: Dataset, options: Options, config: Mapping[str, Any], folder: Path) -> np.ndarray:
+def records(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any], folder: Path) -> np.ndarray:
     """All images of ``dataset``, mapped from a file in ``folder`` that is made if it is not there yet.
 
     Args:
         dataset: the images.
-        options: how they become network inputs.
+        spec: how they become network inputs.
         config: the ``dataset`` group: classes and the like decide what the labels are.
         folder: made if it is not there.
 
@@ -57,23 +58,23 @@ def records(dataset: Dataset, options: Options, config: Mapping[str, Any], folde
         DatasetError: an image is bad.
         OSError: the file cannot be written: disk full, read-only, no permission.
     """
-    wanted = record_type(options, dataset.channels)
+    wanted = record_type(spec, dataset.channels)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file_name(dataset, options, config)
+    path = folder / file_name(dataset, spec, config)
     found = _read(path, wanted, len(dataset))
     if found is not None:
         return found
     with locked(path.with_suffix(".lock")):
         found = _read(path, wanted, len(dataset))  # somebody else may have made it meanwhile
         if found is None:
-            _write(path, wanted, dataset, options)
+            _write(path, wanted, dataset, spec)
             found = np.load(path, mmap_mode="r")
     return found
 
 
-def file_name(dataset: Dataset, options: Options, config: Mapping[str, Any]) -> str:
+def file_name(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any]) -> str:
     """``busi_128x128_0123456789abcdef.npy``; the hash is that of everything in the file."""
-    height, width = options.size
+    height, width = spec.size
     # Where the files lie says nothing about them: the fingerprint is that of their bytes.
     settings = {key: value for key, value in config.items() if key not in ("dir", "data_dir")}
     parts = [FORMAT, PIL.__version__, dataset.fingerprint(), settings]
@@ -93,7 +94,7 @@ def _read(path: Path, wanted: np.dtype[Any], count: int) -> np.ndarray | None:
     return found if whole else None
 
 
-def _write(path: Path, wanted: np.dtype[Any], dataset: Dataset, options: Options) -> None:
+def _write(path: Path, wanted: np.dtype[Any], dataset: Dataset, spec: InputSpec) -> None:
     for left in path.parent.glob(f".{path.name}.*"):
         left.unlink(missing_ok=True)  # of a killed process: this one holds the lock
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -101,7 +102,7 @@ def _write(path: Path, wanted: np.dtype[Any], dataset: Dataset, options: Options
         # Plain writes: a full disk under a mapped file would kill the process.
         with temporary.open("xb") as file:
             _header(file, wanted, len(dataset))
-            for image, label in decoded(dataset, range(len(dataset)), options):
+            for image, label in decoded(dataset, range(len(dataset)), spec):
                 record = np.array([(image, label, _crc(image, label))], wanted)
                 file.write(record.tobytes())
             file.flush()

@@ -12,15 +12,14 @@ from typing import Any
 
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import KINDS, Finding
-from dmf_cli.datasets.input.pipeline import load_checked
 from dmf_cli.datasets.inspect.statistics import Statistics
 from dmf_cli.datasets.sources import image_report
+from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
-from dmf_cli.datasets.splits import division
-from dmf_cli.datasets.splits.near_duplicates import Pair
-from dmf_cli.datasets.splits.survey import Survey, Surveyor, keep, recall
-from dmf_cli.datasets.view import View
+from dmf_cli.datasets.sources.survey import LabelFacts, Survey
+from dmf_cli.datasets.splits import division, near_duplicates
+from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
 
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
@@ -50,7 +49,7 @@ class Report:
     findings: tuple[Finding, ...]
     statistics: Statistics
     survey: Survey
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SimilarPair, ...]
     leaks: Mapping[str, Mapping[str, float]]
 
     @property
@@ -61,6 +60,7 @@ class Report:
 
 def check(
     dataset: Dataset,
+    found: Survey,
     make_split: MakeSplit,
     *,
     similarity: float | None,
@@ -68,63 +68,53 @@ def check(
     unclaimed: Iterable[Path] = (),
     remarks: Iterable[Finding] = (),
     normalize: str = "unit",
-    progress: Callable[[], None] = lambda: None,
 ) -> Report:
-    """Look at every image of ``dataset``.
+    """What is wrong with the images of ``dataset``.
 
     Args:
         dataset: opened so that images without a mask do not stop it; what it leaves out is a warning.
+        found: what is known of all of them.
         make_split: ``(images, survey, **changes of the split's config) -> split``.
         similarity: of near-duplicates; None does not tell them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
         remarks: what is known of the masks, see :func:`dmf_cli.datasets.sources.mask_report.report`.
         normalize: of the network inputs; dark images matter to ``unit`` alone.
-        progress: called after each image.
     """
     findings = [Finding("no image", (str(file),), f"{file} belongs to no image") for file in unclaimed]
     bare = _without_masks(dataset) if needs_masks else []
     findings += [
         Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
     ]
-    statistics, readable = Statistics(dataset.classes, dataset.ignores), list[int]()
+    readable = [index for index in found.good if index not in bare]
+    findings += [
+        Finding(_kind(error), (dataset.ids[index],), str(error))
+        for index, error in sorted(found.errors.items())
+        if index not in bare
+    ]
+    usable: Dataset = dataset if len(readable) == len(dataset) else DatasetView(dataset, readable)
     # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
-    known, surveyor = None if bare else recall(dataset), Surveyor(alike=not dataset.synthetic)
-    for index in range(len(dataset)):
-        if index in bare:
-            progress()
-            continue
-        try:
-            sample = load_checked(dataset, index)
-        except DatasetError as error:
-            findings.append(Finding(_kind(error), (dataset.ids[index],), str(error)))
-        else:
-            readable.append(index)
-            statistics.add(dataset.strata[index], sample)
-            if known is None:
-                surveyor.add(sample)
-        progress()
-    usable: Dataset = dataset if len(readable) == len(dataset) else View(dataset, readable)
-    said = [*remarks, *dataset.remarks(), *image_report.dark(usable.ids, statistics.ranges, normalize)]
-    findings += said
+    near_duplicates.similar(dataset, found, similarity)
+    known = found if usable is dataset else found.of(readable)
+    statistics = Statistics(dataset.classes, dataset.ignores)
+    for stratum, facts, label in zip(usable.strata, known.facts, known.labels, strict=True):
+        statistics.add(stratum, facts, label)
+    said = [*remarks, *dataset.remarks(), *image_report.turned(dataset.ids, found.facts)]
+    findings += [*said, *image_report.dark(usable.ids, statistics.ranges, normalize)]
     findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
-    if known is None:
-        known = surveyor.finish()
-        if usable is dataset and not dataset.synthetic:
-            keep(dataset, known)
-    similar = known.similar(None if dataset.synthetic else similarity)
+    similar = near_duplicates.similar(usable, known, similarity)
     pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
-    findings += [*_masks(usable, known), *_copies(usable), *_alike(usable, pairs)]
-    found, leaking = _splits(usable, known, pairs, make_split)
-    if not found and usable is not dataset:
+    findings += [*_masks(usable, known.labels), *_copies(usable), *_alike(usable, pairs)]
+    leaked, leaking = _splits(usable, known, pairs, make_split)
+    if not leaked and usable is not dataset:
         leaking = []  # what the rest lacks for a split follows from what is wrong with the others
     order = list(KINDS)
     ordered = sorted([*findings, *leaking], key=lambda finding: order.index(finding.kind))
     total = len(dataset) + len(dataset.unusable)
-    return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), found)
+    return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), leaked)
 
 
-def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[Pair]) -> dict[str, float]:
+def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[SimilarPair]) -> dict[str, float]:
     """What ``split`` leaks.
 
     Returns:
@@ -157,14 +147,15 @@ def _without_masks(dataset: Dataset) -> list[int]:
     return [index for index in range(len(dataset)) if not dataset.masks(index)]
 
 
-def _masks(dataset: Dataset, found: Survey) -> list[Finding]:
+def _masks(dataset: Dataset, labels: Sequence[LabelFacts]) -> list[Finding]:
     """Empty masks are usual where no image of the stratum has a lesion (normal), and odd elsewhere."""
-    lesions = {s for s, area in zip(dataset.strata, found.areas, strict=True) if area > 0}
+    areas = [label.area for label in labels]
+    lesions = {s for s, area in zip(dataset.strata, areas, strict=True) if area > 0}
     findings = []
     if len(dataset) and not lesions:
         said = "no mask has a lesion pixel: check dataset.masks, dataset.threshold and dataset.values"
         findings.append(Finding("no lesion", dataset.ids, said))
-    for name, stratum, area in zip(dataset.ids, dataset.strata, found.areas, strict=True):
+    for name, stratum, area in zip(dataset.ids, dataset.strata, areas, strict=True):
         if area == 0 and stratum in lesions:
             findings.append(Finding("empty", (name,), f"the mask of {name!r} is empty"))
     return findings
@@ -181,11 +172,11 @@ def _copies(dataset: Dataset) -> list[Finding]:
     ]
 
 
-def _differ(dataset: Dataset, pair: Pair) -> bool:
+def _differ(dataset: Dataset, pair: SimilarPair) -> bool:
     return dataset.strata[pair.first] != dataset.strata[pair.second]
 
 
-def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
+def _alike(dataset: Dataset, pairs: Iterable[SimilarPair]) -> list[Finding]:
     findings = []
     for pair in pairs:
         names = (dataset.ids[pair.first], dataset.ids[pair.second])
@@ -196,7 +187,7 @@ def _alike(dataset: Dataset, pairs: Iterable[Pair]) -> list[Finding]:
 
 
 def _splits(
-    dataset: Dataset, found: Survey, pairs: Sequence[Pair], make_split: MakeSplit
+    dataset: Dataset, found: Survey, pairs: Sequence[SimilarPair], make_split: MakeSplit
 ) -> tuple[dict[str, dict[str, float]], list[Finding]]:
     """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
     if not len(dataset):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets.base import IGNORED, Sample
-from dmf_cli.datasets.sources.image_report import grey_range
+from dmf_cli.datasets.base import IGNORED
+from dmf_cli.datasets.sources.survey import ImageFacts, LabelFacts
 
 
 class Statistics:
@@ -25,21 +25,15 @@ class Statistics:
         self.ranges: list[tuple[float, float]] = []  # darkest and brightest grey of each image
         self._shares: list[np.ndarray] = []
 
-    def add(self, stratum: str, sample: Sample) -> None:
+    def add(self, stratum: str, facts: ImageFacts, label: LabelFacts) -> None:
         """The next image."""
-        image, label = sample.image, sample.label
-        counts = np.bincount(label.ravel(), minlength=len(self.classes))[: len(self.classes)]
+        number = dict(label.counts)
+        counts = np.array([number.get(index, 0) for index in range(len(self.classes))])
         shares = counts / max(counts.sum(), 1)
-        grey = (
-            float(image.mean()),
-            float(image.std()),
-            float((image == 0).mean()),
-            float((image == 255).mean()),
-        )
-        self._rows.append((*image.shape[:2], *grey, float(shares[1:].sum())))
+        self._rows.append((*facts.grey, float(shares[1:].sum())))
         self._shares.append(shares)
-        self._ignored.append(float((label == IGNORED).mean()) if self._ignores else 0.0)
-        self.ranges.append(grey_range(image))
+        self._ignored.append(number.get(IGNORED, 0) / label.pixels if self._ignores else 0.0)
+        self.ranges.append(facts.ends)
         self.strata.append(stratum)
 
     def summary(self) -> dict[str, Any]:

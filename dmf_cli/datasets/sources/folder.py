@@ -1,54 +1,45 @@
 """A folder of images and masks: which file belongs to which is said by patterns in the config."""
 
-import difflib
-import functools
 import hashlib
 import logging
 import math
-import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from dmf_cli import hints, lookup
+from dmf_cli import lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.sources import (
-    bad_files,
-    dicom,
-    grouping,
-    label_coding,
-    mask_planes,
-    mask_report,
-    mask_values,
-)
-from dmf_cli.datasets.sources.accents import twin
+from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
+from dmf_cli.datasets.sources import bad_files, dicom, grouping
+from dmf_cli.datasets.sources.folder_place import check_place, existing, images_folder
 from dmf_cli.datasets.sources.image_files import (
-    MAX_PIXELS,
-    Reading,
     image_size,
     open_image,
     orientation,
     read_image,
 )
-from dmf_cli.datasets.sources.image_report import skipped, turned
+from dmf_cli.datasets.sources.image_report import skipped
+from dmf_cli.datasets.sources.mask_reader import MaskReader
+from dmf_cli.datasets.sources.mask_values import Facts
 from dmf_cli.datasets.sources.pairing import Pair, Patterns, find_pairs
+from dmf_cli.datasets.sources.sizes import other_sizes
 from dmf_cli.datasets.sources.suffixes import is_dicom
+from dmf_cli.datasets.sources.survey import adopt, survey
 from dmf_cli.errors import (
     ConfigError,
     DatasetError,
     SizeMismatchError,
     UnknownNameError,
-    UnreadableError,
 )
 
 log = logging.getLogger("dmf")
+T = TypeVar("T")
 _SAME = "give both the same size"
 _STORED = (
     "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw "
@@ -89,7 +80,7 @@ class FolderDataset(Dataset):
         folders: what the folders of the images are, see :func:`dmf_cli.datasets.sources.grouping.group`.
         spacing: millimetres per pixel (row, column); None: what a DICOM file says of itself, else nothing.
         range: grey values that become black and white, see
-            :class:`dmf_cli.datasets.sources.image_files.Reading`.
+            :class:`dmf_cli.datasets.input_spec.Reading`.
         max_pixels: images with more are refused.
         on_bad: ``error``, or ``skip`` to leave out images that cannot be used, or whose masks cannot.
 
@@ -98,7 +89,7 @@ class FolderDataset(Dataset):
         DatasetError: the folder is missing or empty, or a mask is missing.
     """
 
-    ignore: label_coding.Ignored
+    ignore: Ignored
 
     def __init__(
         self,
@@ -124,38 +115,57 @@ class FolderDataset(Dataset):
         max_pixels: int = MAX_PIXELS,
         on_bad: Literal["error", "skip"] = "error",
     ) -> None:
-        self.name, self.classes = name, tuple(classes)
+        self.name, self.classes, self.channels = name, tuple(classes), channels
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         check_classes(classes)
-        self.channels, self.threshold = channels, None if threshold == "auto" else threshold
-        self._looked: mask_report.Values | None = None
-        self._lock = threading.Lock()
-        self.values, self.colours = label_coding.split(values or {}, len(self.classes))
-        self.ignore = label_coding.ignored(ignore, len(self.classes))
-        self.ignores = ignore is not None
+        self.mask_reader = MaskReader(
+            self.classes, values, threshold, ignore,
+            key=lambda: f"{self.fingerprint()}\0{self.reading()}",
+            facts=self._facts, count=lambda: len(self._files),
+        )  # fmt: skip
+        self.ignore, self.ignores = self.mask_reader.ignore, self.mask_reader.ignores
         self.spacing = _checked_spacing(spacing) if spacing is not None else None
-        patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
-        self._reading = Reading(range, max_pixels)
+        self._patterns = Patterns(images, masks, exclude, parse, strata, missing_mask, table)
+        self._reading, self.max_pixels = Reading(range, max_pixels), max_pixels
         if on_bad not in ("error", "skip"):
             raise UnknownNameError("dataset.on_bad", on_bad, ["error", "skip"])
-        self.left_out = Counter[str]()
-        self._root, self._patterns = _existing(name, dir), patterns
+        self.left_out, self._digests = Counter[str](), dict[Path, bytes]()
+        self._root = existing(name, dir)
         # Whoever chooses strata by their folders has said what the folders are.
         self._folders = "strata" if folders == "auto" and strata is not None else folders
-        pairs = find_pairs(self._root, patterns, name, self.left_out)
-        self.unusable = _of_another_size(pairs, size_mismatch)
+        pairs = find_pairs(self._root, self._patterns, name, self.left_out)
+        self.unusable = other_sizes(pairs, size_mismatch)
         self._use([pair for pair in pairs if pair.id not in self.unusable])
-        if on_bad == "skip" and (found := bad_files.unusable(self, self._decoding)):
-            self.unusable = {**self.unusable, **found}
-            self._use([pair for pair in self._pairs if pair.id not in found])
+        if on_bad == "skip":
+            self._skip_bad()
 
     def _use(self, pairs: list[Pair]) -> None:
         """``pairs`` are the images."""
-        _fingerprint.cache_clear()  # it knows this object by its identity
-        self._pairs, self._looked = pairs, None
+        self._pairs = pairs
+        self._files = sorted({file for pair in pairs for file in pair.masks})
+        self.mask_reader.forget()
         self.ids = tuple(pair.id for pair in pairs)
         self.strata, self.groups, self.grouping = grouping.group(pairs, self.name, self._folders)
+
+    def _skip_bad(self) -> None:
+        """Images that cannot be used are left out, and a warning names them."""
+        found = survey(self, alike=True)
+        if len(found.errors) == len(self):
+            found.refuse()
+        if not found.errors:
+            return
+        errors = [found.errors[index] for index in sorted(found.errors)]
+        log.warning(
+            "left out because they cannot be used (dataset.on_bad=skip): %d of %d images\n%s",
+            len(errors), len(self), bad_files.listed(errors),
+        )  # fmt: skip
+        wrong = {self.ids[index]: str(error) for index, error in sorted(found.errors.items())}
+        self.unusable = {**self.unusable, **wrong}
+        level = self.mask_reader.level() if self.mask_reader.binary else 0.0
+        self._use([self._pairs[index] for index in found.good])
+        if not self.mask_reader.binary or self.mask_reader.level() == level:
+            adopt(self, found.of(found.good))
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
@@ -163,42 +173,62 @@ class FolderDataset(Dataset):
         image = read_image(pair.image, self.channels, self._reading)
         if not pair.masks:
             return Sample(image, np.zeros(image.shape[:2], np.uint8))
-        label = self.label(index)
-        if label.shape != image.shape[:2]:
-            turned_round = label.T.shape == image.shape[:2] and orientation(pair.image) > 1
-            name = f"image {pair.image.relative_to(self._root)}"
-            raise _sizes(pair.masks[0], label, name, image, _STORED if turned_round else _SAME)
-        return Sample(image, label)
+        return self._fitting(pair, image, self.label(index))
 
     def label(self, index: int) -> np.ndarray:
         """See :meth:`Dataset.label`."""
         pair = self._pairs[index]
         if not pair.masks:
             return np.zeros(image_size(pair.image), np.uint8)
-        label = self._read_mask(pair.masks[0])
-        for mask in pair.masks[1:]:
-            found = self._read_mask(mask)
-            if found.shape != label.shape:
-                raise _sizes(mask, found, f"other mask {pair.masks[0].name}", label)
-            label = np.maximum(label, found)
-        return label
+        return self._united(pair, (open_image(mask, self._reading.max_pixels) for mask in pair.masks))
+
+    def examine(self, index: int) -> Examined:
+        """See :meth:`Dataset.examine`."""
+        pair = self._pairs[index]
+        masks = [_attempt(open_image, mask, self._reading.max_pixels) for mask in pair.masks]
+        whole = [(m, str(f)) for m, f in zip(masks, pair.masks, strict=True) if isinstance(m, Image.Image)]
+        values = tuple(self.mask_reader.facts(*one) for one in whole) if self.mask_reader.binary else ()
+        image = _attempt(read_image, pair.image, self.channels, self._reading)
+        bare = _attempt(self.label, index) if not pair.masks else None
+        label = _attempt(self._united, pair, map(_raised, masks), guess=True) if bare is None else bare
+        fits = None
+        if not isinstance(image, DatasetError) and not isinstance(label, DatasetError):
+            fits = _attempt(self._fitting, pair, image, label)
+        errors = [one for one in (image, label, fits) if isinstance(one, DatasetError)]
+        return Examined(
+            None if isinstance(image, DatasetError) else image,
+            None if isinstance(label, DatasetError) else label,
+            errors[0] if errors else None,
+            values,
+            orientation(pair.image) > 1,
+        )
+
+    def settle(self, values: Sequence[Facts]) -> bool:
+        """See :meth:`Dataset.settle`."""
+        return self.mask_reader.settle(sorted(values, key=lambda one: Path(one.name)))
 
     def mask_remarks(self) -> list[Finding]:
         """See :meth:`Dataset.mask_remarks`."""
-        return self._look().remarks if self._binary else []
+        return self.mask_reader.remarks()
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`."""
-        return _fingerprint(self)
+        digest = hashlib.sha256()
+        for pair in self._pairs:
+            digest.update(pair.id.encode())
+            for file in (pair.image, *pair.masks):
+                digest.update(self._digest(file))
+        return digest.hexdigest()[:16]
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        coded = (self.threshold, self.values, self.colours, self.ignore)
+        masks = self.mask_reader
+        coded = (masks.threshold, masks.values, masks.colours, self.ignore)
         return repr((self.classes, self.channels, *coded, self._reading.limits))
 
     def content(self, index: int) -> str:
         """See :meth:`Dataset.content`; of the file, so that nothing is decoded."""
-        return hashlib.sha256(self._pairs[index].image.read_bytes()).hexdigest()[:16]
+        return self._digest(self._pairs[index].image).hex()[:16]
 
     def pixel_size(self, index: int) -> tuple[float, float] | None:
         """See :meth:`Dataset.pixel_size`."""
@@ -207,68 +237,53 @@ class FolderDataset(Dataset):
 
     def remarks(self) -> list[Finding]:
         """See :meth:`Dataset.remarks`."""
-        files = {pair.id: pair.image for pair in self._pairs}
-        return [*skipped(self._root, self._patterns), *turned(files)]
+        return skipped(self._root, self._patterns)
 
     def masks(self, index: int) -> tuple[Path, ...]:
         """The mask files of image ``index``; none where ``missing_mask`` is ``empty``."""
         return self._pairs[index].masks
 
-    @property
-    def _binary(self) -> bool:
-        return self.values is None and self.colours is None and len(self.classes) == 2
+    def _digest(self, file: Path) -> bytes:
+        """The hash of a file, which is read once."""
+        if file not in self._digests:
+            self._digests[file] = hashlib.sha256(file.read_bytes()).digest()
+        return self._digests[file]
 
-    def _look(self) -> mask_report.Values:
-        """All masks, once: what is foreground in one of them depends on the others."""
-        with self._lock:
-            if self._looked is None:
-                files = sorted({file for pair in self._pairs for file in pair.masks})
-                sources = [
-                    functools.partial(_facts, file, self.ignore, self._reading.max_pixels) for file in files
-                ]
-                self._looked = mask_report.look(self._key, sources, self.classes, self.threshold)
-            return self._looked
+    def _facts(self, number: int) -> Facts:
+        file = self._files[number]
+        return self.mask_reader.facts(open_image(file, self._reading.max_pixels), str(file))
 
-    def _key(self) -> str:
-        return f"{self.fingerprint()}\0{self.reading()}"
+    def _united(self, pair: Pair, masks: Iterable[Image.Image], *, guess: bool = False) -> np.ndarray:
+        """The labels of all masks of an image; the higher class stays."""
+        label: np.ndarray | None = None
+        for file, mask in zip(pair.masks, masks, strict=True):
+            found = self.mask_reader.label(mask, file, guess=guess)
+            if label is not None and found.shape != label.shape:
+                raise _sizes(file, found, f"other mask {pair.masks[0].name}", label)
+            label = found if label is None else np.maximum(label, found)
+        assert label is not None
+        return label
 
-    def _decoding(self) -> str:
-        """What decides whether files can be used."""
-        return f"{self._key()}\0{self._reading.max_pixels}"
-
-    def _read_mask(self, path: Path) -> np.ndarray:
-        image = open_image(path, self._reading.max_pixels)
-        if self.colours:
-            return label_coding.nearest(
-                mask_planes.colours(image),
-                self.colours,
-                path,
-                lossy=image.format in mask_planes.LOSSY,
-                ignore=self.ignore.colours,
-            )
-        if self._binary:
-            labels = self._foreground(image).astype(np.uint8)
-            return (
-                label_coding.leave_out(labels, mask_values.void(image, self.ignore))
-                if self.ignores
-                else labels
-            )
-        if self.values is None and mask_planes.is_coloured(image):
-            raise label_coding.coloured(path)
-        pixels = mask_planes.plane(image, keep_indices=True)
-        return label_coding.by_value(pixels, self.values, len(self.classes), path, self.ignore.values)
-
-    def _foreground(self, image: Image.Image) -> np.ndarray:
-        pixels = mask_planes.plane(image, keep_indices=False)
-        if self.threshold is not None:
-            return pixels > self.threshold
-        counted = ~mask_values.void(image, self.ignore) if self.ignores else None
-        level = self._look().level
-        return mask_values.foreground(pixels, level, lossy=image.format in mask_planes.JPEG, counted=counted)
+    def _fitting(self, pair: Pair, image: np.ndarray, label: np.ndarray) -> Sample:
+        """Both in one; raises ``SizeMismatchError`` if they are not of one size."""
+        if label.shape == image.shape[:2]:
+            return Sample(image, label)
+        turned_round = label.T.shape == image.shape[:2] and orientation(pair.image) > 1
+        name = f"image {pair.image.relative_to(self._root)}"
+        raise _sizes(pair.masks[0], label, name, image, _STORED if turned_round else _SAME)
 
 
-def _facts(path: Path, ignore: label_coding.Ignored, max_pixels: int) -> mask_values.Facts:
-    return mask_values.facts(open_image(path, max_pixels), str(path), ignore)
+def _attempt(function: Callable[..., T], *arguments: Any, **options: Any) -> T | DatasetError:
+    try:
+        return function(*arguments, **options)
+    except DatasetError as error:
+        return error
+
+
+def _raised(mask: Image.Image | DatasetError) -> Image.Image:
+    if isinstance(mask, DatasetError):
+        raise mask
+    return mask
 
 
 def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
@@ -286,52 +301,9 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     return float(spacing[0]), float(spacing[1])
 
 
-def _of_another_size(pairs: list[Pair], rule: str) -> dict[str, str]:
-    """With ``skip``: id -> what is wrong, of the images whose masks have another size."""
-    if rule not in ("error", "skip"):
-        raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
-    if rule == "error":
-        return {}  # `load` tells, once it has decoded both
-    odd = [pair for pair in pairs if not _same_size(pair)]
-    if len(odd) == len(pairs):
-        raise DatasetError("every mask has another size than its image: check dataset.masks")
-    if odd:
-        left_out = f"{len(odd)} of {len(pairs)} images, first {odd[0].id}"
-        log.warning("left out because their masks have another size: %s", left_out)
-    return {pair.id: f"the mask of {pair.id!r} has another size than the image" for pair in odd}
-
-
-def _same_size(pair: Pair) -> bool:
-    """Also where a file cannot be read: that is for ``on_bad`` and `load` to tell."""
-    try:
-        return {image_size(pair.image)} >= {image_size(mask) for mask in pair.masks}
-    except UnreadableError:
-        return True
-
-
 def _pixels(plane: np.ndarray) -> str:
     height, width = plane.shape[:2]
     return f"{width}x{height}"
-
-
-def _existing(name: str, folder: str | Path | None) -> Path:
-    if folder is None:
-        raise DatasetError(f"dataset={name} needs its folder: add dataset.dir=PATH")
-    root = Path(folder).expanduser()
-    if not root.is_dir():
-        hint = _similar(root) or "give the folder of its images"
-        raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
-    return root
-
-
-@functools.lru_cache(maxsize=8)
-def _fingerprint(dataset: FolderDataset) -> str:
-    digest = hashlib.sha256()
-    for pair in dataset._pairs:
-        digest.update(pair.id.encode())
-        for file in (pair.image, *pair.masks):
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
 
 
 def open_folder(config: Mapping[str, Any]) -> FolderDataset:
@@ -348,42 +320,3 @@ def open_folder(config: Mapping[str, Any]) -> FolderDataset:
     if "download" in config:
         params["dir"] = images_folder(config)
     return FolderDataset(**params)
-
-
-def check_place(config: Mapping[str, Any]) -> None:
-    """Whether the folder of a ``dataset`` group with ``kind: folder`` is there; needs no moment.
-
-    Raises:
-        DatasetError: it is not; one that can be had says by which command.
-    """
-    if "download" not in config:
-        _existing(config["name"], config.get("dir"))
-    elif not images_folder(config).is_dir():
-        raise DatasetError(not_there(config))
-
-
-def images_folder(config: Mapping[str, Any]) -> Path:
-    """Where the images of a dataset that can be had are, or will be: ``dir``, else a place in the cache."""
-    given = config.get("dir")
-    return Path(given).expanduser() if given else cache_folder() / "datasets" / str(config["name"])
-
-
-def not_there(config: Mapping[str, Any]) -> str:
-    """The line for a dataset that is not on this machine."""
-    name, folder = config["name"], images_folder(config)
-    prepare = hints.command("data", "prepare", f"dataset={name}")
-    if config.get("dir"):
-        close = _similar(folder)
-        hint = f"{close} " if close else ""
-        return f"dataset.dir={config['dir']} is not a folder: {hint}`{prepare}` says how to get {name}"
-    return f"{name} is not there ({folder}): get it by `{prepare}`, or give its folder, dataset.dir=PATH"
-
-
-def _similar(folder: Path) -> str:
-    """``did you mean PATH?`` of the folder beside ``folder`` that is called most alike, or nothing."""
-    if (other := twin(folder)) is not None:
-        return f"did you mean {other}, with its accents written otherwise?"
-    parent = folder.parent
-    beside = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
-    close = difflib.get_close_matches(folder.name, beside, n=1, cutoff=0.75)
-    return f"did you mean {parent / close[0]}?" if close else ""

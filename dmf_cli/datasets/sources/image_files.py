@@ -1,51 +1,23 @@
 """Image and mask files as NumPy arrays; what cannot be read is told by name, in one line."""
 
 import contextlib
-import dataclasses
-import math
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import dicom, grey_depth
 from dmf_cli.datasets.sources.suffixes import is_dicom
-from dmf_cli.errors import ConfigError, UnreadableError
+from dmf_cli.errors import UnreadableError
 
-MAX_PIXELS = 178_956_970  # Pillow's own limit: a small file may hold a picture that fills the memory
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)  # EXIF tag, and its values that swap height and width
 _WIDTH, _HEIGHT = 256, 257  # tags of TIFF
 _SUBFILE, _REDUCED, _MASK = 254, 1, 4  # tag of TIFF, and its bits for a thumbnail and a transparency mask
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """How image files are read; keys of the ``dataset`` group.
-
-    Args:
-        range: values (in those of the file) that become black and white; None: what the file calls so.
-        max_pixels: images with more are refused.
-    """
-
-    range: Sequence[float] | None = None
-    max_pixels: int = MAX_PIXELS
-
-    def __post_init__(self) -> None:
-        if self.range is not None and not _is_range(self.range):
-            raise ConfigError(
-                f"dataset.range is {self.range!r}: give the values of black and white, as [0,4095], or null"
-            )
-        if isinstance(self.max_pixels, bool) or not 1 <= self.max_pixels < 2**31:
-            raise ConfigError(f"dataset.max_pixels is {self.max_pixels}: give a number from 1 to {2**31 - 1}")
-
-    @property
-    def limits(self) -> grey_depth.Range | None:
-        """Black and white."""
-        return None if self.range is None else (float(self.range[0]), float(self.range[1]))
 
 
 def read_image(path: Path, channels: int, reading: Reading | None = None) -> np.ndarray:
@@ -222,12 +194,6 @@ def _orientation(image: Image.Image, path: Path) -> int:
         if not any(mark in content for mark in (b"eXIf", b"profile type exif", b"tiff:Orientation")):
             return 1
     return int(image.getexif().get(_ORIENTATION, 1))
-
-
-def _is_range(given: Any) -> bool:
-    sides = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
-    plain = [s for s in sides if isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s)]
-    return len(sides) == len(plain) == 2 and plain[0] < plain[1]
 
 
 @contextlib.contextmanager

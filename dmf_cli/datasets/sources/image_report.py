@@ -5,15 +5,13 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import pairing
-from dmf_cli.datasets.sources.image_files import orientation
 from dmf_cli.datasets.sources.suffixes import counted, looks_like_image
+from dmf_cli.datasets.sources.survey import ImageFacts
 
 log = logging.getLogger("dmf")
 DARK = 64.0  # of 255: an image whose greys span less has lost most of its contrast
@@ -47,13 +45,13 @@ def skipped(root: Path, patterns: pairing.Patterns) -> list[Finding]:
     return [Finding("skipped", tuple(map(str, left)), text)]
 
 
-def turned(files: Mapping[str, Path]) -> list[Finding]:
-    """Photographs that are read as viewers show them; ``files``: id -> file."""
-    found = tuple(name for name, file in files.items() if orientation(file) > 1)
+def turned(ids: Sequence[str], facts: Sequence[ImageFacts]) -> list[Finding]:
+    """Photographs that are read as viewers show them; one of ``facts`` an image."""
+    found = tuple(name for name, seen in zip(ids, facts, strict=True) if seen.turned)
     if not found:
         return []
     text = (
-        f"the EXIF orientation turns {len(found)} of {len(files)} images (first {found[0]}): their masks "
+        f"the EXIF orientation turns {len(found)} of {len(ids)} images (first {found[0]}): their masks "
         "must fit what viewers show"
     )
     return [Finding("turned", found, text)]
@@ -79,13 +77,6 @@ def dark(ids: Sequence[str], ranges: Iterable[Sequence[float]], normalize: str) 
         "dataset.normalize=minmax stretches them"
     )
     return [Finding("dark", tuple(name for name, _ in narrow), text)]
-
-
-def grey_range(image: np.ndarray) -> tuple[float, float]:
-    """(darkest, brightest) grey, without the 1 % of pixels at either end; of at most some 16,000 pixels."""
-    step = max(1, int(np.sqrt(image.shape[0] * image.shape[1]) // 128))
-    low, high = np.percentile(image[::step, ::step], (1, 99))
-    return float(low), float(high)
 
 
 def warn(remarks: Iterable[Finding]) -> list[str]:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import ImageColor
 
-from dmf_cli.datasets.base import IGNORED
+from dmf_cli.datasets.base import IGNORED, Colour, Ignored
 from dmf_cli.errors import ConfigError, LabelError
 
 VOID = 255  # what most label maps give to pixels of no class
@@ -19,15 +19,6 @@ FAR = 96  # from every mixture of two; where three colours meet, some are furthe
 STEP, LOSSY_PATCH = 8, 16
 # "#" begins a comment in a shell and means nothing to Hydra; six digits alone may be a number.
 _HEX = re.compile(r"(?:#|0x|(?=0|\d*[a-f]))([0-9a-f]{6})", re.IGNORECASE)
-
-Colour = tuple[int, int, int]
-
-
-class Ignored(NamedTuple):
-    """Pixels of no class: their values, or their colours."""
-
-    values: tuple[int, ...] = ()
-    colours: tuple[Colour, ...] = ()
 
 
 def split(

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import re
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +16,14 @@ from PIL import Image
 
 from dmf_cli import hints, lookup
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.datasets.base import Dataset, Sample
+from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.sources import grey_depth, label_coding, mask_planes, mask_report, mask_values
+from dmf_cli.datasets.input_spec import Reading
+from dmf_cli.datasets.sources import grey_depth
 from dmf_cli.datasets.sources.grey_depth import as_channels
-from dmf_cli.datasets.sources.image_files import Reading
+from dmf_cli.datasets.sources.mask_reader import MaskReader
+from dmf_cli.datasets.sources.mask_values import Facts
 from dmf_cli.datasets.sources.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -45,7 +46,7 @@ class TfdsDataset(Dataset):
         ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.
         range: grey values that become black and white, see
-            :class:`dmf_cli.datasets.sources.image_files.Reading`.
+            :class:`dmf_cli.datasets.input_spec.Reading`.
         parts: ``own`` takes its splits as they are, if it has all three; ``pool`` puts all images together;
             a mapping gives a split in the words of tensorflow-datasets for each of train, val and test.
         stratum: feature that is the stratum, or None.
@@ -55,7 +56,7 @@ class TfdsDataset(Dataset):
         ConfigError: a feature, a split or a value that is not there.
     """
 
-    ignore: label_coding.Ignored
+    ignore: Ignored
 
     def __init__(
         self,
@@ -77,13 +78,13 @@ class TfdsDataset(Dataset):
         if channels not in (1, 3):
             raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels = name, tuple(classes), channels
-        self.threshold = None if threshold == "auto" else threshold
-        self.ignore, self.ignores = label_coding.ignored(ignore, len(self.classes)), ignore is not None
         self._limits = Reading(range).limits
-        self._looked: mask_report.Values | None = None
-        self._lock = threading.Lock()
         check_classes(classes)
-        self.values, self.codes = label_coding.split(values or {}, len(self.classes))
+        self.mask_reader = MaskReader(
+            self.classes, values, threshold, ignore,
+            key=self._masks_key, facts=self._facts, count=self.__len__,
+        )  # fmt: skip
+        self.ignore, self.ignores = self.mask_reader.ignore, self.mask_reader.ignores
         self._builder, features = builder, builder.info.features
         self._image = _feature(features, image, IMAGES, "image")
         self._mask = _feature(features, mask, MASKS, "mask")
@@ -98,12 +99,34 @@ class TfdsDataset(Dataset):
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
+        return self._sample(index, *self._read(index))
+
+    def examine(self, index: int) -> Examined:
+        """See :meth:`Dataset.examine`; the record is decoded once for image and mask."""
+        values: tuple[Facts, ...] = ()
+        try:
+            image, mask = self._read(index)
+            if self.mask_reader.binary:
+                values = (self.mask_reader.facts(_as_image(mask), self.ids[index]),)
+            sample = self._sample(index, image, mask, guess=True)
+        except DatasetError as error:
+            return Examined(None, None, error, values)
+        return Examined(sample.image, sample.label, None, values)
+
+    def settle(self, values: Sequence[Facts]) -> bool:
+        """See :meth:`Dataset.settle`."""
+        return self.mask_reader.settle(values)
+
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         place = self._places[index]
         record = self._sources[place.split][place.position]
-        image, mask = _pixels(record[self._image], self._image, self._limits), np.asarray(record[self._mask])
+        return record[self._image], np.asarray(record[self._mask])
+
+    def _sample(self, index: int, image: np.ndarray, mask: np.ndarray, guess: bool = False) -> Sample:
+        image = _pixels(image, self._image, self._limits)
         if mask.shape[:2] != image.shape[:2]:
             raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
-        return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index]))
+        return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index], guess))
 
     def fingerprint(self) -> str:
         """See :meth:`Dataset.fingerprint`; kept beside the records, because decoding takes minutes."""
@@ -111,54 +134,31 @@ class TfdsDataset(Dataset):
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""
-        coded = (self.values, self.codes, self.threshold, self.ignore)
+        masks = self.mask_reader
+        coded = (masks.values, masks.colours, masks.threshold, self.ignore)
         return repr((self._image, self._mask, self.classes, self.channels, *coded, self._limits))
 
-    def _label(self, mask: np.ndarray, where: str) -> np.ndarray:
-        if self.codes:
-            return label_coding.nearest(
-                as_channels(_pixels(mask, self._mask), 3), self.codes, where, ignore=self.ignore.colours
-            )
-        image = _as_image(mask)
-        if not self._binary and self.values is None and mask_planes.is_coloured(image):
-            raise label_coding.coloured(where)
-        plane = mask_planes.plane(image, keep_indices=True)
-        if not self._binary:
-            return label_coding.by_value(plane, self.values, len(self.classes), where, self.ignore.values)
-        void = mask_values.void(image, self.ignore)
-        if self.threshold is not None:
-            return label_coding.leave_out((plane > self.threshold).astype(np.uint8), void)
-        found = mask_values.foreground(plane, self._look().level, lossy=False, counted=~void)
-        return label_coding.leave_out(found.astype(np.uint8), void)
+    def _label(self, mask: np.ndarray, where: str, guess: bool) -> np.ndarray:
+        if self.mask_reader.colours:  # of three channels; a fourth counts nowhere
+            mask = as_channels(_pixels(mask, self._mask), 3)
+        return self.mask_reader.label(_as_image(mask), where, guess=guess)
 
     def mask_remarks(self) -> list[Finding]:
         """See :meth:`Dataset.mask_remarks`."""
-        return self._look().remarks if self._binary else []
+        return self.mask_reader.remarks()
 
-    @property
-    def _binary(self) -> bool:
-        return self.values is None and not self.codes and len(self.classes) == 2
-
-    def _look(self) -> mask_report.Values:
-        """All masks, once; no image is decoded."""
-        with self._lock:
-            if self._looked is None:
-                read = self._undecoded({self._mask})
-
-                def facts(number: int) -> mask_values.Facts:
-                    place = self._places[number]
-                    mask = np.asarray(read[place.split][place.position][self._mask])
-                    return mask_values.facts(_as_image(mask), self.ids[number], self.ignore)
-
-                sources = [functools.partial(facts, number) for number in range(len(self._places))]
-                self._looked = mask_report.look(self._masks_key, sources, self.classes, self.threshold)
-            return self._looked
+    def _facts(self, number: int) -> Facts:
+        """What the mask of an image holds, which itself is not decoded."""
+        place, read = self._places[number], self._undecoded(frozenset({self._mask}))
+        mask = np.asarray(read[place.split][place.position][self._mask])
+        return self.mask_reader.facts(_as_image(mask), self.ids[number])
 
     def _masks_key(self) -> str:
         """Not the fingerprint, which needs the labels; sets have versions."""
         return repr((str(self._builder.data_path), self.ids, self.reading()))
 
-    def _undecoded(self, wanted: set[str]) -> dict[str, Any]:
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - few sets are open at once
+    def _undecoded(self, wanted: frozenset[str]) -> dict[str, Any]:
         """Split -> its records, in which no picture but those ``wanted`` is decoded."""
         features = self._builder.info.features
         skipped = {
@@ -173,7 +173,7 @@ class TfdsDataset(Dataset):
         features = self._builder.info.features
         if key not in features:
             raise ConfigError(f"dataset.{what} is {key!r}: {suggest(key, list(features))}")
-        sources = self._undecoded({key})
+        sources = self._undecoded(frozenset({key}))
         found = (sources[place.split][place.position][key] for place in self._places)
         return tuple(_text(features[key], value) for value in found)
 

@@ -12,70 +12,53 @@ Mirrored and turned copies are not looked for.
 """
 
 import itertools
+import logging
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import imagehash
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from dmf_cli.datasets.sources.grey_depth import shown
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.sources import bad_files, survey
+from dmf_cli.datasets.sources.description import WINDOWS, Box, Description, SimilarPair, cut, describe
 
 BITS = 14  # of 64; a candidate is at most this far from a window of the other
 FLOOR = 0.5  # pairs below it are never told
-SIDE, HASHED, ALIGNED = 96, 32, 48  # pixels: thumbnail, input of the hash, size at which pairs are aligned
+ALIGNED = 48  # pixels: size at which pairs are aligned
 SMOOTH = ALIGNED / 10  # deviation (pixels) of the Gauss filter whose result is taken away
 LEAST = 0.8  # of a side that a copy must have kept
 
-# Left, right (top, bottom) of windows: the whole side, and 92 % of it at its start, middle and end.
-_SIDES = ((0.0, 1.0), (0.0, 0.92), (0.04, 0.96), (0.08, 1.0))
-WINDOWS = tuple((left, top, right, low) for (left, right), (top, low) in itertools.product(_SIDES, _SIDES))
 _STEPS = (0.04, 0.02, 0.01)  # by which the sides of the box move
 # Correlations at which nothing more is tried: below, at the start and after the first step; above.
 _UNPROMISING, _HOPELESS, _CERTAIN = 0.25, FLOOR - 0.15, 0.98
 
-Box = tuple[float, float, float, float]
 
+def similar(dataset: Dataset, found: survey.Survey, least: float | None) -> list[SimilarPair]:
+    """Pairs of good images at least so similar, in one another's order; none for None.
 
-class Pair(NamedTuple):
-    """Two images that show one picture.
-
-    Args:
-        first: index, below ``second``.
-        second: index.
-        similarity: correlation once aligned, in [FLOOR, 1], rounded to 3 digits.
-        bits: of 64 that differ between the hash of one image and the closest window of the other.
+    Looked for once, and kept with the rest of the survey ``found``.
     """
-
-    first: int
-    second: int
-    similarity: float
-    bits: int
-
-
-class Description(NamedTuple):
-    """What is kept of an image: 9 KB, whatever its size.
-
-    Args:
-        thumbnail: grey, SIDE x SIDE.
-        hashes: one 64-bit hash a window, uint64 ``(16,)``; the first is of the whole image.
-    """
-
-    thumbnail: Image.Image
-    hashes: np.ndarray
+    if least is None or dataset.synthetic:
+        return []
+    if found.pairs is None:
+        log.info("looking for near-duplicates in the %d images of %s", len(found.good), dataset.name)
+        good = found.good
+        _describe(dataset, found, [index for index in good if index not in found.descriptions])
+        pairs = find([found.descriptions[index] for index in good])
+        found.pairs = tuple(p._replace(first=good[p.first], second=good[p.second]) for p in pairs)
+        found.descriptions.clear()
+        survey.keep(dataset, found)
+    return [pair for pair in found.pairs if pair.similarity >= least]
 
 
-def describe(image: np.ndarray) -> Description:
-    """``image`` ``(H, W, C)`` as in :class:`dmf_cli.datasets.base.Sample`."""
-    image = shown(image)  # grey values become ranks anyway, and dark ones of 16 bits must not become black
-    whole = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert("L")
-    thumbnail = whole.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    bits = [imagehash.phash(_cut(thumbnail, box, HASHED)).hash.ravel() for box in WINDOWS]
-    return Description(thumbnail, np.packbits(bits, axis=1).view(np.uint64)[:, 0])
+def _describe(dataset: Dataset, found: survey.Survey, indices: Sequence[int]) -> None:
+    """Of images that were surveyed before anybody asked for near-duplicates."""
+    made = bad_files.attempts(lambda index: describe(dataset.load(index).image), indices)
+    found.descriptions.update(zip(indices, made, strict=True))
 
 
-def find(descriptions: Sequence[Description]) -> list[Pair]:
+def find(descriptions: Sequence[Description]) -> list[SimilarPair]:
     """Pairs of near-duplicates, sorted by index; the time grows with the square of the number of images."""
     if not descriptions:
         return []
@@ -87,7 +70,7 @@ def find(descriptions: Sequence[Description]) -> list[Pair]:
                 aligned = _align(descriptions[a].thumbnail, descriptions[b].thumbnail, WINDOWS[window])
                 value = max(value, aligned)
         if value >= FLOOR:
-            found.append(Pair(first, second, round(min(value, 1.0), 3), bits))
+            found.append(SimilarPair(first, second, round(min(value, 1.0), 3), bits))
     return sorted(found)
 
 
@@ -144,7 +127,7 @@ def _moved(box: Box, side: int, change: float) -> Box:
 
 def _texture(thumbnail: Image.Image, box: Box) -> np.ndarray:
     """Grey values as ranks, without what is smooth, of mean 0 and length 1 (0 for a flat image)."""
-    grey = np.asarray(_cut(thumbnail, box, ALIGNED))
+    grey = np.asarray(cut(thumbnail, box, ALIGNED))
     counts = np.bincount(grey.ravel(), minlength=256)
     ranks = ((np.cumsum(counts) - counts / 2) / grey.size).astype(np.float32)[grey]
     rough = ranks - ndimage.gaussian_filter(ranks, SMOOTH)
@@ -152,10 +135,5 @@ def _texture(thumbnail: Image.Image, box: Box) -> np.ndarray:
     return rough / max(float(np.linalg.norm(rough)), 1e-3)
 
 
-def _cut(thumbnail: Image.Image, box: Box, side: int) -> Image.Image:
-    left, top, right, low = box
-    pixels = (SIDE * left, SIDE * top, SIDE * right, SIDE * low)
-    return thumbnail.resize((side, side), Image.Resampling.BILINEAR, box=pixels)
-
-
+log = logging.getLogger("dmf")
 _ONES = np.array([value.bit_count() for value in range(256)], np.uint8)

@@ -1,6 +1,6 @@
 """What watches a run from outside: config, values of each epoch, weights, scores, tables.
 
-The run folder is complete without; so a tracker that fails is told once and left out from then on.
+The run folder is complete without; so a tracker that fails is reported once and not used from then on.
 """
 
 import contextlib
@@ -8,11 +8,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
-Config = Mapping[str, Any]
 Row = Mapping[str, float]
 
 
@@ -20,7 +21,7 @@ class Tracker(Protocol):
     """One tracker; every method may raise whatever it likes."""
 
     def start(self) -> dict[str, str]:
-        """Begin, or go on with what is known from an earlier start; returns what a resume needs to know."""
+        """Begin, or resume with what is known from an earlier start; returns what a resume needs to know."""
 
     def epoch(self, row: Row, steps: Sequence[Row]) -> None:
         """The values of an epoch, and of its steps; all of it is on disk already."""
@@ -38,7 +39,7 @@ class Tracking:
     """
 
     def __init__(self, config: Config, run: RunFolder) -> None:
-        self.run, self.name, self.tracker = run, name_of(config), None
+        self.run, self.name, self.tracker = run, config.tracker.name, None
         with self._told():
             self.tracker = _make(config, run)
 
@@ -69,13 +70,8 @@ class Tracking:
             self.tracker = None
             why = (str(error).strip().splitlines() or ["no message"])[0][:300]
             log.warning(
-                "tracker=%s: %s: %s; the run goes on without it", self.name, type(error).__name__, why
+                "tracker=%s: %s: %s; the run continues without it", self.name, type(error).__name__, why
             )
-
-
-def name_of(config: Config) -> str:
-    """The option of the group ``tracker``; runs of an earlier version have none."""
-    return str(config.get("tracker", {}).get("name", "none"))
 
 
 def check(config: Config) -> None:
@@ -84,14 +80,14 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: it is not.
     """
-    if name_of(config) == "mlflow":
+    if isinstance(config.tracker, schema.MLflow):
         from dmf_cli.training.trackers import mlflow
 
-        mlflow.check(config)
+        mlflow.check(config.tracker, config.output_root)
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is left out.
+    """Means over the images of a split, as ``dice``, ``iou``, ...; what is undefined is omitted.
 
     With several classes ``mean_dice`` (over classes) comes first, then ``foreground_dice`` (of their union).
     """
@@ -110,13 +106,13 @@ def thinned(steps: Sequence[Row], every: int) -> list[Row]:
 
 
 def _make(config: Config, run: RunFolder) -> Tracker | None:
-    options = config.get("tracker", {"name": "none"})
-    if options["name"] == "tensorboard":
+    options = config.tracker
+    if isinstance(options, schema.TensorBoard):
         from dmf_cli.training.trackers.tensorboard import TensorBoard
 
-        return TensorBoard(config, run)
-    if options["name"] == "mlflow":
+        return TensorBoard(options, config, run)
+    if isinstance(options, schema.MLflow):
         from dmf_cli.training.trackers.mlflow import MLflow
 
-        return MLflow(config, run)
+        return MLflow(options, config, run)
     return None

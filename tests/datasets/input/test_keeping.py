@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from dmf_cli.datasets.input import keeping, pipeline, prepared, stored
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_files
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import DatasetError
 from tests.datasets.conftest import BUSI
 
 CONFIG = {**BUSI, "image_size": [12, 16], "resize": "letterbox", "normalize": "zscore"}
-OPTIONS = prepared.Options([12, 16], "letterbox", "zscore")
+SPEC = InputSpec((12, 16), "letterbox", "zscore")
 INDICES = {"train": [4, 0, 1, 3], "val": [2], "test": [5]}
 
 
@@ -28,7 +29,8 @@ def dataset(busi, tmp_path, monkeypatch):
 
 
 def opened(dataset, mode, **config):
-    return keeping.open_parts(dataset, INDICES, mode, {**CONFIG, **config})
+    config = {**CONFIG, **config}
+    return keeping.open_parts(dataset, INDICES, mode, InputSpec.of(config), config)
 
 
 def files(tmp_path):
@@ -124,7 +126,7 @@ def test_a_cache_that_cannot_be_made_is_one_line_too(dataset, tmp_path, monkeypa
 
 
 def test_auto_takes_memory_if_it_fits_else_the_disk_else_nothing(dataset, monkeypatch):
-    size = stored.record_type(OPTIONS, 1).itemsize
+    size = stored.record_type(SPEC, 1).itemsize
     for memory, disk, how in ((12, 0, "memory"), (9, 99, "disk"), (9, 2, "none")):
         monkeypatch.setattr(keeping, "free_memory", lambda memory=memory: memory * size)
         monkeypatch.setattr(keeping, "free_space", lambda path, disk=disk: disk * size)
@@ -161,11 +163,12 @@ def test_processes_that_come_at_once_make_one_file(dataset, tmp_path, monkeypatc
 def test_images_are_decoded_in_order_and_no_more_than_a_few_wait(dataset, monkeypatch):
     monkeypatch.setattr(prepared, "CHUNK", 2)
     calls, steps = counted(dataset, monkeypatch), []
-    found = prepared.decoded(dataset, [5, 3, 1, 0, 2], OPTIONS, lambda: steps.append(1))
+    found = prepared.decoded(dataset, [5, 3, 1, 0, 2], SPEC, lambda: steps.append(1))
     next(found)
     assert 5 in calls
     assert set(calls) <= {3, 5}  # the other thread may not have begun
-    wanted = [OPTIONS.apply(dataset.load(i)) for i in (3, 1, 0, 2)]
+    samples = [dataset.load(i) for i in (3, 1, 0, 2)]
+    wanted = [(SPEC.image(s.image)[0], SPEC.label(s.label)) for s in samples]
     for (image, label), (image2, label2) in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(image, image2)
         np.testing.assert_array_equal(label, label2)

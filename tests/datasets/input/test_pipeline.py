@@ -9,6 +9,7 @@ from dmf_cli import fuse
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.input import pipeline
 from dmf_cli.datasets.input.order import epoch_order, lesion_weights, weighted_order
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import DatasetError
 from dmf_cli.metrics.streaming import ForegroundDice
@@ -74,7 +75,7 @@ def test_a_batch_larger_than_the_split_is_an_error(prepared):
 
 def test_images_are_decoded_once_and_in_order(busi):
     data, calls = FolderDataset(**BUSI, dir=busi), []
-    found = pipeline.load_prepared(data, [3, 0], image_size=[8, 16], progress=lambda: calls.append(1))
+    found = pipeline.load(data, [3, 0], InputSpec((8, 16)), progress=lambda: calls.append(1))
     assert found.images.shape == (2, 8, 16, 1)
     assert found.labels.shape == (2, 8, 16)
     assert found.ids == ("malignant/malignant (1)", "benign/benign (1)")
@@ -116,7 +117,7 @@ class One(Dataset):
 )
 def test_labels_that_do_not_fit_never_become_targets(label, text):
     with pytest.raises(DatasetError, match=text):
-        pipeline.load_prepared(One(label), [0], image_size=2)
+        pipeline.load(One(label), [0], InputSpec((2, 2)))
 
 
 def test_under_another_backend_the_pipeline_leaves_the_gpu_alone(prepared, monkeypatch):

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.input import keeping, run_data
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import make_split, save_split
-from dmf_cli.datasets.splits.survey import survey
 from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
 from dmf_cli.report import run_page
 from dmf_cli.report.reading import Facts
@@ -58,7 +59,7 @@ def test_bad_files_of_all_parts_are_told_at_once_before_the_training(root, mode)
     dataset = FolderDataset(**DATA, dir=root)
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
-        keeping.open_parts(dataset, PARTS, mode, CONFIG)
+        keeping.open_parts(dataset, PARTS, mode, InputSpec.of(CONFIG), CONFIG)
     assert_names_all(caught.value)
 
 
@@ -66,14 +67,14 @@ def test_the_search_for_near_duplicates_tells_them_at_once_too(root):
     dataset = FolderDataset(**DATA, dir=root)
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
-        survey(dataset)
+        survey(dataset).refuse()
     assert_names_all(caught.value)
 
 
 def test_a_single_bad_file_is_one_line_of_its_own_kind(root):
     (root / "images/1.png").write_text("no image")
     with pytest.raises(UnreadableError, match=r"^[^\n]*images/1\.png cannot be read[^\n]*$"):
-        survey(FolderDataset(**DATA, dir=root))
+        survey(FolderDataset(**DATA, dir=root)).refuse()
 
 
 def test_they_are_left_out_if_one_says_so(root, caplog):
@@ -81,7 +82,7 @@ def test_they_are_left_out_if_one_says_so(root, caplog):
     dataset = FolderDataset(**DATA, dir=root, on_bad="skip")
     assert dataset.ids == tuple(f"images/{number}" for number in (0, 2, 4, 6))
     assert len(dataset.strata) == 4
-    assert len(survey(dataset).areas) == 4
+    assert len(survey(dataset).labels) == 4
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line.startswith("left out because they cannot be used (dataset.on_bad=skip): 3 of 7 images\n")
     assert all(f"/{name}.png" in line for name in ("images/1", "masks/3", "masks/5"))
@@ -108,7 +109,7 @@ def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
     save_split(tmp_path / "split.json", dataset, make_split(dataset))
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
-    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, left out"] == said
+    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, excluded"] == said
     config = {
         "dataset": {**CONFIG, **DATA, "kind": "folder", "dir": root, "on_bad": "skip"},
         "split": {
@@ -130,13 +131,13 @@ def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
 def test_only_bad_images_are_decoded_again(root, monkeypatch):
     damage(root)
     first = FolderDataset(**DATA, dir=root, on_bad="skip")
-    decoded, load = [], FolderDataset.load
+    decoded, examine = [], FolderDataset.examine
 
     def counted(self, index):
         decoded.append(self.ids[index])
-        return load(self, index)
+        return examine(self, index)
 
-    monkeypatch.setattr(FolderDataset, "load", counted)
+    monkeypatch.setattr(FolderDataset, "examine", counted)
     again = FolderDataset(**DATA, dir=root, on_bad="skip")
     assert (again.ids, again.unusable) == (first.ids, first.unusable)
     assert sorted(decoded) == sorted(first.unusable)

@@ -11,11 +11,12 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
 from dmf_cli import metrics
+from dmf_cli.datasets.input_spec import Reading
 from dmf_cli.datasets.sources import dicom
 from dmf_cli.datasets.sources.folder import FolderDataset
-from dmf_cli.datasets.sources.image_files import Reading, image_size, open_image, read_image
+from dmf_cli.datasets.sources.image_files import image_size, open_image, read_image
 from dmf_cli.errors import ConfigError, UnreadableError
-from dmf_cli.inference.evaluation import evaluate
+from tests.inference.scoring import evaluated
 
 VALUES = np.arange(12).reshape(3, 4) * 300
 
@@ -182,7 +183,7 @@ def test_distances_are_in_the_millimetres_of_each_image(tmp_path):
 
     def score(indices, **more):
         dataset = FolderDataset(**options, **more)
-        return evaluate(lambda x: 0.9 * x + 0.05, dataset, indices, image_size=16, full=metrics.Full())
+        return evaluated(lambda x: 0.9 * x + 0.05, dataset, indices, image_size=16, full=metrics.Full())
 
     both = score([0, 1])
     distances = [(row["foreground.hd95"], row["foreground.hd95_mm"]) for row in both.rows]

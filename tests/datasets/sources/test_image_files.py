@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dmf_cli.datasets.input_spec import prepare
+from dmf_cli.datasets.input_spec import InputSpec, Reading
 from dmf_cli.datasets.sources import image_files
-from dmf_cli.datasets.sources.image_files import Reading, image_size, open_image, read_image
+from dmf_cli.datasets.sources.image_files import image_size, open_image, read_image
 from dmf_cli.datasets.sources.mask_planes import plane
 from dmf_cli.errors import ConfigError, UnreadableError
 
@@ -117,9 +117,9 @@ def test_twelve_bits_in_sixteen_keep_every_level_until_they_are_normalised(tmp_p
     assert len(np.unique(found)) == 4096
     assert (found.min(), found.max()) == (0.0, pytest.approx(4095 / 257))
     for how in ("minmax", "zscore"):
-        made, _ = prepare(found, size=(64, 64), normalize=how)
+        made, _ = InputSpec((64, 64), normalize=how).image(found)
         assert len(np.unique(made)) == 4096
-    made, _ = prepare(read_image(tmp_path / "a.png", 1, Reading([0, 4095])), size=(64, 64), normalize="unit")
+    made, _ = InputSpec((64, 64)).image(read_image(tmp_path / "a.png", 1, Reading([0, 4095])))
     np.testing.assert_allclose(made[..., 0], levels / 4095, atol=1e-6)
 
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.sources.folder import FolderDataset
-from dmf_cli.datasets.sources.image_report import dark, grey_range
+from dmf_cli.datasets.sources.image_report import dark, turned
 from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
+from dmf_cli.datasets.sources.survey import grey_range, survey
 from dmf_cli.errors import DatasetError
 
 DATA = {"name": "set", "masks": "masks/{stem}.*"}
@@ -63,7 +64,7 @@ def test_turned_photographs_are_told_and_their_stored_masks_refused(tmp_path):
     for name in "ab":
         Image.fromarray(np.zeros((6, 5), np.uint8)).save(tmp_path / "images" / f"{name}_mask.png")
     data = opened(tmp_path, "images/*.jpg", masks="images/{stem}_mask.png")
-    (remark,) = data.remarks()
+    (remark,) = turned(data.ids, survey(data).facts)
     assert remark[:2] == ("turned", ("images/a",))
     assert "turns 1 of 2 images (first images/a)" in remark.text
     with pytest.raises(

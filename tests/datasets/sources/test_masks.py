@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.datasets.sources import mask_report, mask_values
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError, LabelError
 
@@ -48,7 +49,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def remarks(dataset, size=(N, N)):
-    return mask_report.report(dataset, size, "stretch")
+    return mask_report.report(dataset, InputSpec(size))
 
 
 def areas(dataset):
@@ -128,7 +129,7 @@ def test_what_two_classes_cannot_say_is_an_error(folder, masks, seen, advice):
     assert seen in text
     assert advice in text
     with pytest.raises(LabelError, match="x: "):
-        mask_report.check(dataset, (N, N), "stretch")
+        mask_report.check(dataset, InputSpec((N, N)))
 
 
 def test_a_palette_is_named_by_its_indices(folder):
@@ -155,7 +156,7 @@ def test_a_threshold_that_is_typed_is_taken_and_what_is_doubtful_is_told(folder)
 def test_other_values_in_other_masks_are_told(folder, caplog):
     dataset = folder(grey((LESION, 1)), grey((OTHER, 2)), grey((OTHER, 2)))
     assert "2 in 2, 1 in 1" in only(dataset, "doubtful values")
-    mask_report.check(dataset, (N, N), "stretch")
+    mask_report.check(dataset, InputSpec((N, N)))
     assert len(caplog.records) == 1
 
 
@@ -247,7 +248,7 @@ def test_lesions_that_vanish_at_the_size_of_the_network_are_told(folder):
 def test_masks_are_looked_at_once(folder, monkeypatch):
     dataset = folder(*discs(4))
     first = remarks(dataset), areas(dataset)
-    monkeypatch.setattr(mask_report, "_parallel", None)  # whoever looks again fails
+    monkeypatch.setattr(mask_values, "facts", None)  # whoever looks again fails
     again = folder(*discs(4))
     assert (remarks(again), areas(again)) == first
 

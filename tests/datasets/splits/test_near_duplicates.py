@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from dmf_cli.datasets.sources.description import describe
 from dmf_cli.datasets.splits import near_duplicates
-from dmf_cli.datasets.splits.near_duplicates import describe, find
+from dmf_cli.datasets.splits.near_duplicates import find
 from tests.datasets.copies import CHANGES, all_at_once, images
 
 ORIGINALS = images(16)

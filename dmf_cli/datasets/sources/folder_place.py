@@ -1,0 +1,61 @@
+"""Where the folder of a dataset is, and what to do where it is not."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dmf_cli import hints
+from dmf_cli.datasets.cache import cache_folder
+from dmf_cli.datasets.sources.accents import twin
+from dmf_cli.errors import DatasetError
+
+
+def check_place(config: Mapping[str, Any]) -> None:
+    """Whether the folder of a ``dataset`` group with ``kind: folder`` is there; needs no moment.
+
+    Raises:
+        DatasetError: it is not; one that can be had says by which command.
+    """
+    if "download" not in config:
+        existing(config["name"], config.get("dir"))
+    elif not images_folder(config).is_dir():
+        raise DatasetError(not_there(config))
+
+
+def images_folder(config: Mapping[str, Any]) -> Path:
+    """Where the images of a dataset that can be had are, or will be: ``dir``, else a place in the cache."""
+    given = config.get("dir")
+    return Path(given).expanduser() if given else cache_folder() / "datasets" / str(config["name"])
+
+
+def not_there(config: Mapping[str, Any]) -> str:
+    """The line for a dataset that is not on this machine."""
+    name, folder = config["name"], images_folder(config)
+    prepare = hints.command("data", "prepare", f"dataset={name}")
+    if config.get("dir"):
+        close = _similar(folder)
+        hint = f"{close} " if close else ""
+        return f"dataset.dir={config['dir']} is not a folder: {hint}`{prepare}` says how to get {name}"
+    return f"{name} is not there ({folder}): get it by `{prepare}`, or give its folder, dataset.dir=PATH"
+
+
+def existing(name: str, folder: str | Path | None) -> Path:
+    """The folder of the dataset ``name``; raises ``DatasetError`` if it is not there."""
+    if folder is None:
+        raise DatasetError(f"dataset={name} needs its folder: add dataset.dir=PATH")
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        hint = _similar(root) or "give the folder of its images"
+        raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
+    return root
+
+
+def _similar(folder: Path) -> str:
+    """``did you mean PATH?`` of the folder beside ``folder`` that is called most alike, or nothing."""
+    if (other := twin(folder)) is not None:
+        return f"did you mean {other}, with its accents written otherwise?"
+    parent = folder.parent
+    beside = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+    close = difflib.get_close_matches(folder.name, beside, n=1, cutoff=0.75)
+    return f"did you mean {parent / close[0]}?" if close else ""

@@ -1,0 +1,124 @@
+"""What a sweep and a search share, with processes that end after some looks."""
+
+import signal
+
+import pytest
+
+from dmf_cli.jobs import runner
+from dmf_cli.jobs.runner import Runner
+
+
+class Process:
+    """Ends with code 0 after as many looks as its job says, or with 130 once it is interrupted."""
+
+    def __init__(self, looks):
+        self.looks, self.code, self.killed = looks, 0, False
+
+    def poll(self):
+        self.looks -= 1
+        return self.code if self.looks <= 0 else None
+
+    def interrupt(self):
+        self.looks, self.code = 1, 130
+
+    def kill(self):
+        self.killed = True
+
+
+class Jobs(Runner):
+    """Begins the jobs (name, looks) in their order; ``event`` is called after each step."""
+
+    def __init__(self, *jobs, event=lambda self, what: None, **options):
+        super().__init__(start=Process, **options)
+        self.waiting, self.event, self.log, self.most = list(jobs), event, [], 0
+
+    def begin_next(self):
+        while self.room and self.waiting:
+            name, looks = job = self.waiting.pop(0)
+            self.running[job] = self.start(looks)
+            self.most = max(self.most, len(self.running))
+            self.note(f"begin {name}")
+        return bool(self.waiting)
+
+    def look(self, job):
+        self.note(f"look {job[0]}")
+
+    def ended(self, job, process, code):
+        stopped = " stopped" if self.was_stopped(code) else ""
+        self.note(f"end {job[0]} {code}{stopped}")
+
+    def note(self, what):
+        self.log.append(what)
+        self.event(self, what)
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+    monkeypatch.setattr(runner, "PAUSE", 0.0)
+
+
+def signals(*after):
+    """An event that sends Ctrl-C when it sees one of ``after``."""
+    return lambda jobs, what: signal.raise_signal(signal.SIGINT) if what in after else None
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_so_many_jobs_at_a_time(workers):
+    jobs = Jobs(("a", 2), ("b", 3), ("c", 1), workers=workers)
+    jobs.run()
+    assert sorted(line for line in jobs.log if "look" not in line) == [
+        *("begin a", "begin b", "begin c"),
+        *("end a 0", "end b 0", "end c 0"),
+    ]
+    assert jobs.most == min(workers, 3)
+    assert (jobs.running, jobs.interrupted, jobs.stopping) == ({}, False, False)
+
+
+def test_ctrl_c_once_begins_no_more_and_lets_running_jobs_save():
+    jobs = Jobs(("a", 9), ("b", 9), event=signals("look a"))
+    jobs.run()
+    assert jobs.log == ["begin a", "look a", "end a 130 stopped"]
+    assert (jobs.interrupted, jobs.waiting) == (True, [("b", 9)])
+
+
+def test_ctrl_c_twice_kills():
+    running = {}
+
+    def twice(jobs, what):
+        running.update(jobs.running)
+        if what == "look a":
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    jobs = Jobs(("a", 9), event=twice)
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run()
+    assert [process.killed for process in running.values()] == [True]
+    assert jobs.running == {}
+
+
+def test_the_first_ctrl_c_after_a_stop_of_its_own_kills_nothing():
+    """A search that gave up, or a sweep after a failure, still lets running jobs save."""
+
+    def failed_then_ctrl_c(jobs, what):
+        if what == "end a 0":
+            jobs.stop()
+            signal.raise_signal(signal.SIGINT)
+
+    jobs = Jobs(("a", 1), ("b", 3), ("c", 1), event=failed_then_ctrl_c, workers=2)
+    jobs.run()
+    assert jobs.log == ["begin a", "begin b", "end a 0", "end b 130 stopped"]
+    assert jobs.interrupted
+
+
+def test_it_stops_when_it_is_not_wanted():
+    jobs = Jobs(("a", 9), ("b", 9), wanted=lambda: False)
+    jobs.run()
+    assert jobs.log == ["begin a", "look a", "end a 130 stopped"]
+    assert not jobs.interrupted
+
+
+def test_handlers_of_signals_are_as_before():
+    before = signal.getsignal(signal.SIGINT)
+    Jobs(("a", 1)).run()
+    assert signal.getsignal(signal.SIGINT) is before
