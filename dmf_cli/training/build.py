@@ -185,7 +185,7 @@ def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """``schedule`` that begins with step ``first``: of a run that goes on under a new schedule."""
+    """``schedule`` that begins with step ``first``: of a run that continues under a new schedule."""
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, first: int) -> None:
         self.schedule, self.first = schedule, first
