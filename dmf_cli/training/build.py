@@ -178,11 +178,10 @@ def auxiliary(group: schema.Auxiliary) -> Auxiliary | None:
 
 def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
-    kinds = {name.lower(): name for name in dir(keras.optimizers)}
     params = {**dataclasses.asdict(chosen), "learning_rate": learning_rate}
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")
-    return getattr(keras.optimizers, kinds[type(chosen).__name__.lower()])(**params)
+    return getattr(keras.optimizers, type(chosen).__name__)(**params)
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
