@@ -161,39 +161,38 @@ def _overrides(words: list[str], word: str) -> list[str]:
     from dmf_cli.config import keys
 
     given = dict(w.split("=", 1) for w in words if "=" in w)
-    meanings = keys.meanings(
+    known = keys.values(
         {**keys.default_choices(), **{g: v for g, v in given.items() if g in conf_files.groups()}}
     )
     if words[0] == "eval":
         from dmf_cli.cli.eval import READ
 
-        meanings = {key: said for key, said in meanings.items() if key.startswith(READ)}
-        meanings["split"] = "(train|val|test|all)"
+        known = {key: names for key, names in known.items() if key.startswith(READ)}
+        known["split"] = ["train", "val", "test", "all"]
     if words[0] == "tune":
         from dmf_cli.tune import study
 
-        meanings |= dict.fromkeys(study.OWN, "")
-        meanings |= {"pruner": f"({'|'.join(study.PRUNERS)})", "weights": "(true|false)"}
+        known |= {key: [] for key in study.OWN}
+        known |= {"pruner": list(study.PRUNERS), "weights": ["true", "false"]}
     if words[0] == "replay":
-        meanings = keys.meanings({"weighting": given.get("weighting", "var").rpartition(",")[2]})
-        meanings = {key: said for key, said in meanings.items() if key.startswith("weighting.")}
+        known = keys.values({"weighting": given.get("weighting", "var").rpartition(",")[2]})
+        known = {key: names for key, names in known.items() if key.startswith("weighting.")}
     if words[0] == "data":
-        meanings = {key: said for key, said in meanings.items() if key.startswith(("dataset.", "split."))}
+        known = {key: names for key, names in known.items() if key.startswith(("dataset.", "split."))}
         if words[1] == "show":
-            meanings["count"] = ""
+            known["count"] = []
     if "=" in word:
-        return _values(word, words[0], meanings)
+        return _values(word, words[0], known)
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
     if words[0] == "train" and word.startswith("h"):
         return ["hydra/launcher="]
     groups = [f"{group}=" for group in chosen.get(words[0], conf_files.groups())]
-    return [*groups, *_next_part(word, meanings)]
+    return [*groups, *_next_part(word, known)]
 
 
-def _values(word: str, command: str, meanings: dict[str, str]) -> list[str]:
+def _values(word: str, command: str, known: dict[str, list[str]]) -> list[str]:
     """``GROUP=OPTION`` or ``KEY=CHOICE``; what stands before the last comma of a sweep stays."""
     from dmf_cli import conf_files
-    from dmf_cli.config import keys
 
     key, _, value = word.partition("=")
     kept = value[: value.rfind(",") + 1]
@@ -202,7 +201,7 @@ def _values(word: str, command: str, meanings: dict[str, str]) -> list[str]:
     if key == "loss":
         return [f"loss={candidate}" for candidate in _expressions(value, conf_files.terms())]
     is_group = key in conf_files.groups() and not (command == "eval" and key == "split")
-    options = conf_files.options(key) if is_group else keys.choices_of(meanings.get(key, ""))
+    options = conf_files.options(key) if is_group else known.get(key, [])
     return [f"{key}={kept}{option}" for option in options]
 
 
@@ -213,12 +212,12 @@ def _expressions(value: str, terms: list[str]) -> list[str]:
     return [f"{head}{term}" for term in terms if term not in used]
 
 
-def _next_part(word: str, meanings: dict[str, str]) -> list[str]:
+def _next_part(word: str, known: dict[str, list[str]]) -> list[str]:
     """Keys up to their next dot: ``trainer.``, then ``trainer.epochs=``."""
-    parents = {key.rpartition(".")[0] for key in meanings}
+    parents = {key.rpartition(".")[0] for key in known}
     depth = word.count(".") + 1
     found = []
-    for key in meanings:
+    for key in known:
         part = ".".join(key.split(".")[:depth])
         found += [f"{part}."] if part in parents or key != part else []
         found += [f"{part}="] if key == part and part not in parents else []

@@ -92,7 +92,8 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
     if dataset["kind"] != "folder":
         return []
     from dmf_cli.datasets.sources.folder_place import images_folder
-    from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
+    from dmf_cli.datasets.sources.pairing import unclaimed_masks
+    from dmf_cli.datasets.sources.patterns import Patterns
 
     patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}
     return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset["name"])
@@ -101,8 +102,8 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
 def _write(output: Path, report: "Report") -> list[Path]:
     """``check.json`` and, where there are near-duplicates, ``pairs.png``."""
     from dmf_cli.datasets.inspect.check import as_json
+    from dmf_cli.figures.gallery import plot_pairs
     from dmf_cli.files import told, write_atomic
-    from dmf_cli.terminal.check_report import plot_pairs
 
     table, picture = output / "check.json", output / "pairs.png"
     with told(output):

@@ -90,13 +90,14 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
 
 def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
     """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
+    from dmf_cli.config.typed import Config
     from dmf_cli.run_folder import stored_config
     from dmf_cli.training import build
 
     rows = len(found.losses)
     trained = stored_config.load_run(found.source) if found.source.is_dir() else {}
     coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(found.terms, 1.0))
-    loss = {"terms": found.terms, "coefficients": coefficients}
+    prior = [coefficients[term] for term in found.terms]
     known = {"steps_per_epoch": found.steps_per_epoch, "seed": trained.get("seed", 0)}
     epochs = trained.get("trainer", {}).get("epochs")
     # A run that was cut short has the warm-up of its whole length.
@@ -105,7 +106,9 @@ def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict
     for option, group in configs.items():
         if "warmup" in group:
             group = {**group, "warmup": _warmup(found, group["warmup"], max(rows, planned))}
-        made[option] = build.strategy(group, loss, max(rows, planned), known)
+        made[option] = build.strategy(
+            Config({"weighting": group}).weighting, prior, max(rows, planned), known
+        )
         _check_losses(found, made[option])
     return made
 

@@ -94,7 +94,8 @@ def _state(study: Any) -> str:
 
 def _teller(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
-    from dmf_cli.terminal.run_view import LABELS, number
+    from dmf_cli.terminal.formats import number
+    from dmf_cli.terminal.run_view import LABELS
     from dmf_cli.tune.results import WORDS
 
     def tell(one: "RunningTrial", state: str, value: float, message: str) -> None:
@@ -130,7 +131,8 @@ def _mover(plan: "SearchPlan", study: Any) -> Any:
 def _progress(plan: "SearchPlan", one: "RunningTrial") -> str:
     """The epochs that a trial has finished, and its best figure so far."""
     from dmf_cli.run_folder import index
-    from dmf_cli.terminal.run_view import LABELS, number
+    from dmf_cli.terminal.formats import number
+    from dmf_cli.terminal.run_view import LABELS
 
     epochs = index.read(one.path).status.get("epochs")
     of = f" of {epochs}" if epochs else ""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from dmf_cli.comparison.settings import NAMES, Label
+from dmf_cli.terminal.formats import significant
 
 # Values of these are read alone: "var" says more quickly what it is than "weighting=var".
 _CLEAR = ("weighting", "loss", "model")
@@ -26,7 +27,7 @@ def metric(name: str) -> str:
 
 def amount(size: float, name: str) -> str:
     """``0.014 Dice``, ``1.4 px HD95``, ``1 false positive per image``: in the unit of the metric ``name``."""
-    said, shown, unit = metric(name), number(size), _unit(name)
+    said, shown, unit = metric(name), significant(size), _unit(name)
     said = said.replace("positives", "positive") if shown == "1" else said
     return " ".join(part for part in (shown, unit, said) if part)
 
@@ -40,12 +41,6 @@ def heading(name: str) -> str:
 def _unit(name: str) -> str:
     leaf = name.rsplit(".", 1)[-1]
     return "mm" if leaf.endswith(("hd95_mm", "assd_mm")) else "px" if leaf in ("hd95", "assd") else ""
-
-
-def number(size: float) -> str:
-    """Two digits that count, never as a power of ten: ``0.014``, ``1.4``, ``120``."""
-    text = f"{size:.2g}"
-    return f"{float(text):.6f}".rstrip("0").rstrip(".") if "e" in text else text
 
 
 def setting(label: Label, others: Sequence[Label] = ()) -> str:

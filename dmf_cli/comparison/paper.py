@@ -8,9 +8,9 @@ import dmf_cli
 from dmf_cli.comparison import naming, notes, significance
 from dmf_cli.comparison.compare import Comparison, Row
 from dmf_cli.comparison.events import EventRow, Events
-from dmf_cli.comparison.numbers import between, p_value, score, spread
 from dmf_cli.comparison.versus import Versus
 from dmf_cli.terminal import latex as _latex
+from dmf_cli.terminal.formats import between, p_value, score, spread
 
 METHODS = "comparison_methods.tex"
 LABEL = "tab:comparison"
@@ -64,7 +64,7 @@ def _heading(events: Events) -> str:
 
 def _cells(row: Row, name: str, compared: bool) -> list[str]:
     head = [name, str(len(row.group.means)), spread(row.mean.mean, row.std)]
-    return [*head, *(_against(row.versus) if compared else [between(row.mean)])]
+    return [*head, *(_against(row.versus) if compared else [between(row.mean.low, row.mean.high)])]
 
 
 def _event(row: EventRow, name: str, role: str) -> list[str]:
@@ -79,7 +79,8 @@ def _against(one: Versus | None, role: str = BASELINE) -> list[str]:
         return [role, "", ""]
     # Both have to be .05 or less for a winner, so the larger is the one that decides.
     p = max(one.p_seeds, one.p_both) if not math.isnan(one.p_both) else math.nan
-    return [score(one.difference.mean, "+"), between(one.difference, "+"), p_value(p)]
+    gap = one.difference
+    return [score(gap.mean, "+"), between(gap.low, gap.high, "+"), p_value(p)]
 
 
 def methods(comparison: Comparison) -> str:

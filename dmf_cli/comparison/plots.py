@@ -14,6 +14,7 @@ from dmf_cli.figures import series
 from dmf_cli.figures.description import Axis, Bar, Dots, Figure, Line, Mark, Panel, Rule, shorten
 from dmf_cli.run_folder import csv_log
 from dmf_cli.run_folder.csv_log import Columns
+from dmf_cli.terminal.formats import count
 
 LONGEST = 60  # characters of a setting's name
 MOST_DOTS = 20_000
@@ -79,7 +80,7 @@ def _limits(rows: Sequence[tuple[str, Versus]], reach: float) -> tuple[float, fl
 
 
 def _difference(one: Versus, y: float, reach: float) -> list[Mark]:
-    """A bar, a diamond and dots; a triangle where the bar goes on beyond the axis."""
+    """A bar, a diamond and dots; a triangle where the bar continues beyond the axis."""
     gap, colour = one.difference, 0 if one.significant else None
     marks: list[Mark] = []
     if not math.isnan(gap.low):
@@ -171,7 +172,7 @@ def _mean(name: str, table: np.ndarray, colour: int, length: int) -> Line:
     rest, runs = (0, length - table.shape[1]), len(table)
     y = np.pad(table.mean(axis=0), rest, constant_values=np.nan)
     band = np.pad(table.std(axis=0, ddof=1), rest, constant_values=np.nan) if runs > 1 else None
-    return Line(name, y, colour, band=band, detail=f"{runs} run{'s' * (runs > 1)}")
+    return Line(name, y, colour, band=band, detail=count(runs, "run"))
 
 
 def _table(runs: Sequence[Columns], column: str) -> np.ndarray:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli.comparison import intervals, paper
 from dmf_cli.comparison.compare import Comparison, Row
-from dmf_cli.comparison.events import Events
+from dmf_cli.comparison.events import EventRow, Events
 from dmf_cli.comparison.notes import notes, title
-from dmf_cli.comparison.numbers import between, number, p_value, score, spread
 from dmf_cli.comparison.versus import Versus
 from dmf_cli.files import write_atomic
 from dmf_cli.metrics.summary import jsonable
+from dmf_cli.terminal.formats import between, decimals, p_value, score, spread
 from dmf_cli.terminal.narrow import Fitted, Name, add_numbers
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 
@@ -215,25 +215,21 @@ def event_cells(comparison: Comparison) -> dict[str, list[list[str]]]:
     """
     role = "baseline" if comparison.baseline else ""
     return {
-        f"{events.where}: count a repetition": [
-            [
-                row.group.name,
-                str(len(row.group.means)),
-                spread(row.mean, row.std),
-                between(intervals.interval(row.group.scores)),
-                *_against(row.versus, role),
-                "",
-                "",
-            ]
-            for row in events.rows
-        ]
+        f"{events.where}: count a repetition": [_event_cells(row, role) for row in events.rows]
         for events in comparison.events
     }
 
 
+def _event_cells(row: EventRow, role: str) -> list[str]:
+    interval = intervals.interval(row.group.scores)
+    head = [row.group.name, str(len(row.group.means)), spread(row.mean, row.std)]
+    return [*head, between(interval.low, interval.high), *_against(row.versus, role), "", ""]
+
+
 def _cells(row: Row, role: str) -> list[str]:
-    head = [row.group.name, str(len(row.group.means)), spread(row.mean.mean, row.std), between(row.mean)]
-    return [*head, *_against(row.versus, role), number(row.rank, 2), str(row.wins)]
+    head = [row.group.name, str(len(row.group.means)), spread(row.mean.mean, row.std)]
+    head += [between(row.mean.low, row.mean.high), *_against(row.versus, role)]
+    return [*head, decimals(row.rank, 2), str(row.wins)]
 
 
 def _against(one: Versus | None, role: str) -> list[str]:
@@ -242,9 +238,9 @@ def _against(one: Versus | None, role: str) -> list[str]:
         return [role, *[""] * 6]
     return [
         score(one.difference.mean, "+"),
-        between(one.difference, "+"),
+        between(one.difference.low, one.difference.high, "+"),
         *(p_value(p) for p in (one.p_seeds, one.p_images, one.p_both)),
-        *(number(effect, 2) for effect in (one.effect, one.effect_images)),
+        *(decimals(effect, 2) for effect in (one.effect, one.effect_images)),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dmf_cli.comparison import naming, needs, significance
 from dmf_cli.comparison.equivalence import Equivalence
 from dmf_cli.comparison.versus import Versus
+from dmf_cli.terminal.formats import significant
 
 # Differences that people ask about: of a share, of a distance, and of a count of mistakes per image.
 SHARES, PIXELS, COUNTS = (0.01, 0.02, 0.05), (1.0, 2.0, 5.0), (0.5, 1.0, 2.0)
@@ -62,11 +63,11 @@ def _winner(one: Held, metric: str, lower: bool) -> str:
     p = max(one.versus.p_seeds, one.versus.p_both)
     said = (
         f"{one.name} is {which} than {one.base} by {naming.amount(abs(gap.mean), metric)} "
-        f"(95 % interval {naming.number(ends[0])} to {naming.number(ends[1])}, p = {p:.2g})"
+        f"(95 % interval {significant(ends[0])} to {significant(ends[1])}, p = {p:.2g})"
     )
     if one.equivalence is None or not one.equivalence.shown:
         return said
-    return f"{said}, which is within the margin of {naming.number(one.equivalence.margin)}"
+    return f"{said}, which is within the margin of {significant(one.equivalence.margin)}"
 
 
 def _equivalent(equal: Sequence[Held], metric: str) -> str:
@@ -111,9 +112,7 @@ def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
     better, worse = (down, up) if lower else (up, down)
     about = "Excluded, with 95 % confidence, is anything beyond about"
     if min(up, down) > 0 and max(up, down) > LOPSIDED * min(up, down):
-        text = (
-            f"{about} {naming.amount(better, metric)} for the better or {naming.number(worse)} for the worse"
-        )
+        text = f"{about} {naming.amount(better, metric)} for the better or {significant(worse)} for the worse"
     else:
         text = f"{about} {naming.amount(max(up, down), metric)} in either direction"
     if any("seeds" not in gap.over for gap in known):
@@ -136,8 +135,8 @@ def power(found: Sequence[Held], metric: str, images: int, differences: Sequence
         return ""
     against = [one.versus for one in found]
     needed = needs.needed(against, differences or _usual(metric), images)
-    plain = [f"{_takes(one)} for {naming.number(one.difference)}" for one in needed if one.images is None]
-    more = [f"{_images(one, images)} for {naming.number(one.difference)}" for one in needed if one.images]
+    plain = [f"{_takes(one)} for {significant(one.difference)}" for one in needed if one.images is None]
+    more = [f"{_images(one, images)} for {significant(one.difference)}" for one in needed if one.images]
     what = f"a true difference in {naming.metric(metric)} four times in five"
     finds = f"paired seeds to find {what}: {', '.join(plain)}" if plain else ""
     finds += (", and " if plain else f"to find {what} it takes ") + ", ".join(more) if more else ""

@@ -1,24 +1,19 @@
 """Is a composed config right? Asked before anything slow is imported or written.
 
-``validate`` covers what needs no Keras: fixed groups against :mod:`dmf_cli.config.schema`, the parameters
-of datasets, losses, strategies and models against the comments of their YAML files, which say the type and
-the range of each (:mod:`dmf_cli.config.annotations`). ``check_params`` holds the latter three against the
-real signature, once the function can be imported.
+``validate`` compares each group with its dataclass or the signature of its function, without Keras, and then
+looks at what depends on several keys. ``check_params`` is for parameters that no ``validate`` has seen.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
-from dmf_cli.config import annotations, inputs, lengths, schema
-from dmf_cli.config.types import check_value, show, unknown_key
+from dmf_cli.config import fields, inputs, lengths, schema
+from dmf_cli.config.types import check_value, check_values, show
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Config = dict[str, Any]
-KINDS = ("folder", "phantom", "tfds")  # how a dataset is opened, see dmf_cli/datasets/__init__.py
-NEEDED = ("name", "image_size", "resize", "normalize")  # of every dataset
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
 
 
@@ -26,20 +21,15 @@ def check_params(function: Callable[..., Any], params: Mapping[str, Any], where:
     """Hold ``params`` against the keyword-only parameters of ``function``, which are their schema.
 
     Args:
-        function: a loss, a strategy or a model; its annotations are plain types or ``Literal``.
+        function: a loss, a strategy or a model; its annotations are the schema.
         params: what the config gives.
         where: the key of the group, such as ``loss.terms.cbdice``.
 
     Raises:
         ConfigError: for an unknown key (closest match), a wrong type or a bad choice.
     """
-    allowed = lookup.keywords(function)
-    for name, value in params.items():
-        if name not in allowed:
-            raise unknown_key(f"{where}.", name, allowed)
-        annotation = allowed[name].annotation
-        if annotation is not allowed[name].empty and not isinstance(annotation, str):
-            check_value(value, annotation, f"{where}.{name}")
+    hints = {name: parameter.annotation for name, parameter in lookup.keywords(function).items()}
+    check_values(params, hints, f"{where}.")
 
 
 def validate(config: Mapping[str, Any]) -> Config:
@@ -51,9 +41,11 @@ def validate(config: Mapping[str, Any]) -> Config:
     checked: Config = {key: _plain(value) for key, value in config.items()}
     _check_top(checked)
     for group, kind in schema.PLAIN.items():
-        _check_fields(checked[group], kind, group)
+        check_values(checked[group], fields.of_class(kind), f"{group}.", complete=True)
     for group, kinds in schema.NAMED.items():
-        _check_fields(checked[group], _kind(kinds, checked[group], group), group, ignore=("name",))
+        values = {key: value for key, value in checked[group].items() if key != "name"}
+        hints = fields.of_class(_kind(kinds, checked[group], group))
+        check_values(values, hints, f"{group}.", complete=True)
     _check_split(checked["split"])
     checked["loss"] = _checked_loss(checked["loss"])
     _check_monitor(checked["trainer"]["monitor"], checked["loss"]["terms"])
@@ -70,7 +62,7 @@ def _check_top(config: Config) -> None:
     """All groups are there, nothing else is, and the keys beside them are right."""
     groups = [*schema.PLAIN, *schema.NAMED, *schema.FREE]
     root = {key: value for key, value in config.items() if key not in groups}
-    _check_fields(root, schema.Root, "", others=groups)
+    check_values(root, fields.of_class(schema.Root), "", complete=True, others=groups)
     for group in groups:
         if group not in config:
             raise ConfigError(
@@ -80,23 +72,6 @@ def _check_top(config: Config) -> None:
             raise ConfigError(
                 f"{group} is {show(config[group])}: it is a group, give its keys as {group}.KEY=VALUE"
             )
-
-
-def _check_fields(
-    values: Config, kind: type, where: str, *, ignore: tuple[str, ...] = (), others: list[str] | None = None
-) -> None:
-    """Hold ``values`` against the dataclass ``kind``: no key too many or missing, all of the right type."""
-    prefix = f"{where}." if where else ""
-    fields = {field.name: field.type for field in dataclasses.fields(kind)}
-    for key, value in values.items():
-        if key in ignore:
-            continue
-        if key not in fields:
-            raise unknown_key(prefix, key, [*fields, *(others or ())])
-        check_value(value, fields[key], f"{prefix}{key}")
-    missing = [name for name in fields if name not in values]
-    if missing:
-        raise ConfigError(f"{prefix}{missing[0]} is missing: give {prefix}{missing[0]}=VALUE")
 
 
 def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
@@ -162,7 +137,7 @@ def _check_term(name: str, params: Config, where: str) -> None:
         raise UnknownNameError("loss term", name, conf_files.terms())
     if not isinstance(params, dict):
         raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
-    _check_keys(params, annotations.of_option("loss/term", name), where)
+    check_values(params, fields.of_term(name), f"{where}.")
 
 
 def _check_free(values: Config, group: str) -> None:
@@ -176,7 +151,7 @@ def _check_free(values: Config, group: str) -> None:
             option for option in conf_files.options(group) if conf_files.lineage(group, option) == [option]
         ]
         raise UnknownNameError(f"{group}.name", name, functions)
-    _check_keys(values, annotations.of_option(group, name), group)
+    check_values(values, fields.of_option(group, name), f"{group}.")
 
 
 def _check_dataset(values: Config) -> None:
@@ -186,26 +161,17 @@ def _check_dataset(values: Config) -> None:
         inputs.check_classes(given["classes"])
     if "image_size" in given:
         inputs.as_size(given["image_size"])
-    name, kind, known = given.get("name"), given.get("kind"), conf_files.options("dataset")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise UnknownNameError("dataset.kind", str(kind), KINDS)
-    for key in NEEDED:
+    kind = given.get("kind")
+    if not isinstance(kind, str) or kind not in schema.DATASETS:
+        raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
+    for key in fields.of_class(schema.Dataset):
         if key not in values:
             raise ConfigError(f"dataset.{key} is missing: give it, as dataset.{key}=VALUE")
     inputs.check_mappings(given)
-    if name in known:
-        _check_keys(given, annotations.of_option("dataset", str(name)), "dataset")
-    elif kind in known:
-        allowed = annotations.of_option("dataset", str(kind))
-        _check_keys({key: value for key, value in given.items() if key in allowed}, allowed, "dataset")
-
-
-def _check_keys(values: Config, allowed: Mapping[str, Any], where: str) -> None:
-    """No unknown key, and each value as the annotation of its key says."""
-    for key, value in values.items():
-        if key not in allowed:
-            raise unknown_key(f"{where}.", key, allowed)
-        check_value(value, allowed[key], f"{where}.{key}")
+    hints = fields.of_dataset(kind, "download" in given)
+    if given.get("name") not in conf_files.options("dataset"):
+        given = {key: value for key, value in given.items() if key in hints}
+    check_values(given, hints, "dataset.")
 
 
 def _check_monitor(monitor: str, terms: Config) -> None:

@@ -4,7 +4,7 @@
     # Source: where it comes from.
     # Run: the command that uses it.
     # Time: how long it takes, of experiments.
-    key: value  # (type) meaning
+    key: value  # meaning
 
 Read as text, because a YAML parser throws comments away. ``dmf list`` and ``dmf train --help`` show them.
 """
@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 _KEY = re.compile(r"^(\s*)([A-Za-z_][\w]*):(?:\s|$)")
-_COMMENT = re.compile(r"\s#\s*(\(.+)$")
+_COMMENT = re.compile(r"\s#\s+((?:(?!\s#\s).)+)$")
 _FIELD = re.compile(r"^(Source|Run|Time):\s*(.*)$")
 
 
@@ -46,7 +46,7 @@ def read_header(path: Path) -> Header:
 
 
 def key_comments(path: Path) -> dict[str, str]:
-    """Dotted key -> "(type) meaning", for each key of the YAML file at ``path`` ("" where there is none).
+    """Dotted key -> meaning, for each key of the YAML file at ``path`` ("" where there is none).
 
     Hydra's list of ``defaults`` is no key of the config.
     """

@@ -4,11 +4,15 @@ import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dmf_cli import conf_files, expression
-from dmf_cli.config import annotations
+from dmf_cli.config import fields, schema
 from dmf_cli.config.headers import key_comments
+from dmf_cli.config.types import alternatives
+from dmf_cli.config.types import choices as named_values
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Positive
 
 _DEFAULT = re.compile(r"^\s*- (?:override )?/?([\w/]+): ([^\s#]+)")
 
@@ -21,7 +25,38 @@ def default_choices() -> dict[str, str]:
 
 
 def meanings(choices: Mapping[str, str]) -> dict[str, str]:
-    """Dotted key -> "(type) meaning" of the config that these choices of options give."""
+    """Dotted key -> "(type) meaning" of the config that these choices of options give.
+
+    The type is that of the dataclass or the signature, the meaning the comment in the YAML file.
+    """
+    hints, said = types(choices), _comments(choices)
+    shown = {key: f"({'|'.join(alternatives(hint))}) " for key, hint in hints.items() if hint is not Any}
+    return {key: f"{shown.get(key, '')}{said[key]}".rstrip() for key in said}
+
+
+def types(choices: Mapping[str, str]) -> dict[str, Any]:
+    """Dotted key -> type of the config that these choices of options give."""
+    found = dict(fields.of_class(schema.Root))
+    for group, option in choices.items():
+        if group not in ("experiment", "loss", "auxiliary") and option in conf_files.options(group):
+            found |= {f"{group}.{key}": hint for key, hint in fields.of_option(group, option).items()}
+    for group, kind in (("auxiliary", schema.Auxiliary), ("eval", schema.Eval)):
+        found |= {f"{group}.{key}": hint for key, hint in fields.of_class(kind).items()}
+    helper = conf_files.lineage("auxiliary", choices.get("auxiliary", "none"))[0]
+    terms = [(f"loss.terms.{term}.", term) for term in _terms(choices.get("loss", ""))]
+    for prefix, term in [*terms, *([("auxiliary.params.", helper)] if helper in conf_files.terms() else [])]:
+        found |= {f"{prefix}{key}": hint for key, hint in fields.of_term(term).items()}
+    return found | {f"loss.coefficients.{term}": Positive for _, term in terms}
+
+
+def values(choices: Mapping[str, str]) -> dict[str, list[str]]:
+    """Dotted key -> the values that have names, of the config that these choices of options give."""
+    hints = types(choices)
+    return {key: named_values(hints.get(key, Any)) for key in _comments(choices)}
+
+
+def _comments(choices: Mapping[str, str]) -> dict[str, str]:
+    """Dotted key -> its comment."""
     conf, found = (
         conf_files.conf_dir(),
         key_comments(conf_files.conf_dir() / f"{conf_files.ROOT_CONFIG}.yaml"),
@@ -37,7 +72,7 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
     files += [("auxiliary.", conf / "auxiliary" / "none.yaml"), ("auxiliary.params.", _term(helper))]
     for term in _terms(choices.get("loss", "")):
         files.append((f"loss.terms.{term}.", _term(term)))
-        found[f"loss.coefficients.{term}"] = "(float > 0) coefficient of the term"
+        found[f"loss.coefficients.{term}"] = "coefficient of the term"
     for prefix, file in files:
         if file.is_file():
             found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
@@ -65,14 +100,6 @@ def of_options() -> Mapping[str, tuple[str, ...]]:
             if choice not in brings:
                 brings.append(choice)
     return {key: tuple(choices) for key, choices in found.items()}
-
-
-def choices_of(comment: str) -> list[str]:
-    """The values that a comment such as ``(float32|mixed_float16) of the layers`` lists, without types."""
-    words = annotations.alternatives(comment)
-    values = [word for word in words if word == "null" or not annotations.is_type(word)]
-    values = ["true", "false", *values] if "bool" in words else values
-    return [word for word in values if word not in ("TERM", "gpu:N")]
 
 
 def _term(name: str) -> Path:

@@ -1,24 +1,39 @@
 """The fixed groups of a config as dataclasses: what each key may be.
 
-Defaults are in ``conf/``, not here: one place each. Groups whose keys depend on their option (``dataset``,
-``model``, ``weighting``, ``loss.terms.*``) have the comments of its YAML file as their schema, then the
-signature of its function, see :mod:`dmf_cli.config.checks`.
+Defaults are in ``conf/``, not here: one place each. The parameters of a loss, a strategy or a model are those
+of its function, see :mod:`dmf_cli.config.signatures`.
 """
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from dmf_cli.config.types import Pattern, Range
+from annotated_types import Interval
 
-Positive = Annotated[float, Range(above=0)]
-Rate = Annotated[float, Range(above=0, at_most=1000)]
-NotNegative = Annotated[float, Range(at_least=0)]
-Count = Annotated[int, Range(at_least=1)]
-Seed = Annotated[int, Range(at_least=0, below=2**32)]
-Share = Annotated[float, Range(at_least=0, at_most=1)]
-Part = Annotated[float, Range(above=0, below=1)]
-Fraction = Annotated[float, Range(at_least=0, below=1)]
-Device = Annotated[str, Pattern(r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
+from dmf_cli.ranges import (
+    Count,
+    Device,
+    Fraction,
+    Glob,
+    NotNegative,
+    Part,
+    PathName,
+    Positive,
+    Regex,
+    Seed,
+    Share,
+    Template,
+    Text,
+    Whole,
+)
+
+Rate = Annotated[float, Interval(gt=0, le=1000)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a group that :data:`NAMED` lists, by its name."""
+
+    name: ClassVar[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +41,8 @@ class Root:
     """Keys beside the groups."""
 
     seed: Seed
-    run_dir: str | None
-    output_root: str
+    run_dir: PathName | None
+    output_root: PathName
     report: bool
 
 
@@ -38,20 +53,20 @@ class Split:
     seed: Seed
     fractions: tuple[Part, Part, Part]
     stratify: bool
-    sizes: Annotated[int, Range(at_least=1, at_most=1000)]
+    sizes: Annotated[int, Interval(ge=1, le=1000)]
     leak_free: bool
-    similarity: Annotated[float, Range(at_least=0.5, at_most=1)] | None
-    folds: Annotated[int, Range(at_least=2)] | None
-    fold: Annotated[int, Range(at_least=0)]
-    file: str | None
+    similarity: Annotated[float, Interval(ge=0.5, le=1)] | None
+    folds: Annotated[int, Interval(ge=2)] | None
+    fold: Whole
+    file: PathName | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
     """``trainer``: the loop."""
 
-    epochs: Annotated[int, Range(at_least=1, at_most=1_000_000)] | Literal["auto"]
-    batch_size: Annotated[int, Range(at_least=1, at_most=65_536)]
+    epochs: Annotated[int, Interval(ge=1, le=1_000_000)] | Literal["auto"]
+    batch_size: Annotated[int, Interval(ge=1, le=65_536)]
     backend: Literal["tensorflow", "jax", "torch"]
     device: Device
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -60,17 +75,25 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
-    insight_every: Annotated[int, Range(at_least=0)]
-    cache: Literal["auto", "memory", "disk", "none"]
-    oversample: Annotated[float, Range(at_least=0, at_most=4)]
+    # Runs of the first commits have no such keys, and this is what they did.
+    insight_every: Whole = 0
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Adam:
-    """``optimizer=adam``."""
+class Optimizer(Option):
+    """``optimizer``: the class of Keras that has the same name, with the keys that all of them have."""
 
     learning_rate: Rate
     clipnorm: Positive | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam(Optimizer):
+    """``optimizer=adam``."""
+
+    name = "adam"
     beta_1: Fraction
     beta_2: Fraction
     epsilon: Positive
@@ -80,44 +103,49 @@ class Adam:
 class AdamW(Adam):
     """``optimizer=adamw``."""
 
+    name = "adamw"
     weight_decay: NotNegative
 
 
 @dataclasses.dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """``optimizer=sgd``."""
 
-    learning_rate: Rate
-    clipnorm: Positive | None
+    name = "sgd"
     momentum: Fraction
     nesterov: bool
 
 
 @dataclasses.dataclass(frozen=True)
-class Constant:
+class Constant(Option):
     """``schedule=constant``: the rate of the optimizer throughout."""
+
+    name = "constant"
 
 
 @dataclasses.dataclass(frozen=True)
-class Warmup:
+class Warmup(Option):
     """``schedule=warmup``: from 0 up to the rate of the optimizer, which then stays."""
 
+    name = "warmup"
     warmup: Share
 
 
 @dataclasses.dataclass(frozen=True)
-class Cosine:
+class Cosine(Option):
     """``schedule=cosine``: down along half a cosine, after an optional warm-up."""
 
+    name = "cosine"
     warmup: Share
     final: Share
 
 
 @dataclasses.dataclass(frozen=True)
-class Plateau:
+class Plateau(Option):
     """``schedule=plateau``: down whenever ``trainer.monitor`` has stopped improving."""
 
-    factor: Annotated[float, Range(above=0, below=1)]
+    name = "plateau"
+    factor: Part
     patience: Count
     min_lr: NotNegative
 
@@ -126,7 +154,7 @@ class Plateau:
 class Auxiliary:
     """``auxiliary``: a loss that helps the early steps and fades."""
 
-    name: str
+    name: Annotated[str, Text("none|TERM")]
     gamma0: NotNegative
     decay: NotNegative
     every: Count
@@ -134,10 +162,11 @@ class Auxiliary:
 
 
 @dataclasses.dataclass(frozen=True)
-class Metrics:
+class Metrics(Option):
     """``metrics=default``: how predictions are scored."""
 
-    threshold: Annotated[float, Range(above=0, below=1)]
+    name = "default"
+    threshold: Part
     empty: Literal["nan", "zero", "one"]
 
 
@@ -145,10 +174,11 @@ class Metrics:
 class FullMetrics(Metrics):
     """``metrics=full``: surface distances, calibration and detection as well."""
 
+    name = "full"
     missed: Literal["diagonal", "nan"]
     tolerance: NotNegative
     tolerance_mm: NotNegative
-    bins: Annotated[int, Range(at_least=1, at_most=10_000)]
+    bins: Annotated[int, Interval(ge=1, le=10_000)]
     connectivity: Literal[1, 2]
     overlap: Fraction
 
@@ -161,16 +191,19 @@ class Eval:
 
 
 @dataclasses.dataclass(frozen=True)
-class Augment:
+class Augment(Option):
     """``augment=none``: images as they are."""
+
+    name = "none"
 
 
 @dataclasses.dataclass(frozen=True)
-class Affine:
+class Affine(Option):
     """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
 
+    name = "affine"
     flip: Share
-    rotate: Annotated[float, Range(at_least=0, at_most=180)]
+    rotate: Annotated[float, Interval(ge=0, le=180)]
     scale: Fraction
     shift: Fraction
     gain: Fraction
@@ -181,7 +214,7 @@ class Affine:
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
-    workers: Annotated[int, Range(at_least=1, at_most=1024)]
+    workers: Annotated[int, Interval(ge=1, le=1024)]
     on_error: Literal["continue", "stop"]
     isolate: bool
     compare: bool | str | tuple[str, ...]
@@ -192,14 +225,16 @@ class Sweep:
 class Elastic(Affine):
     """``augment=elastic``: affine and bending."""
 
-    elastic: Annotated[float, Range(at_least=0, below=0.25)]
-    elastic_cells: Annotated[int, Range(at_least=1, at_most=32)]
+    name = "elastic"
+    elastic: Annotated[float, Interval(ge=0, lt=0.25)]
+    elastic_cells: Annotated[int, Interval(ge=1, le=32)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Ultrasound(Affine):
     """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
 
+    name = "ultrasound"
     speckle: Fraction
     tgc: Fraction
     shadow: Share
@@ -211,27 +246,133 @@ class Ultrasound(Affine):
 class Strong(Ultrasound, Elastic):
     """``augment=strong``: all of it."""
 
+    name = "strong"
+
 
 @dataclasses.dataclass(frozen=True)
-class NoTracker:
+class NoTracker(Option):
     """``tracker=none``."""
 
+    name = "none"
+
 
 @dataclasses.dataclass(frozen=True)
-class TensorBoard:
+class TensorBoard(Option):
     """``tracker=tensorboard``: event files."""
 
-    dir: str | None
-    every: Annotated[int, Range(at_least=0)]
+    name = "tensorboard"
+    dir: PathName | None
+    every: Whole
 
 
 @dataclasses.dataclass(frozen=True)
-class MLflow:
+class MLflow(Option):
     """``tracker=mlflow``: a run in an MLflow store."""
 
+    name = "mlflow"
     uri: str | None
     experiment: str
-    every: Annotated[int, Range(at_least=0)]
+    every: Whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Keys of every ``dataset``."""
+
+    name: str
+    kind: str
+    image_size: Count | tuple[Count, Count]
+    resize: Literal["stretch", "letterbox"]
+    normalize: Literal["unit", "minmax", "zscore"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Phantom(Dataset):
+    """``kind: phantom``: synthetic images."""
+
+    count: Annotated[int, Interval(ge=3, le=1_000_000)]
+    size: Annotated[int, Interval(ge=16, le=1024)]
+    seed: Seed
+    difficulty: Literal["easy", "medium", "hard"] | Share
+    task: Literal["lesion", "type"]
+    lesion_area: Annotated[float, Interval(ge=0.002, le=0.2)] | None
+    data_dir: PathName | None
+    channels: Literal[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelled(Dataset):
+    """Datasets of image and mask files or records: what the values of a mask mean, and grey values."""
+
+    classes: list[str]
+    values: dict[Any, Any] | None
+    threshold: Annotated[int, Interval(ge=0, le=65_535)] | Literal["auto"]
+    ignore: int | str | list[Any] | None
+    channels: Literal[1, 3]
+    range: tuple[float, float] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder(Labelled):
+    """``kind: folder``: images with masks, paired by name."""
+
+    dir: PathName | None
+    images: Glob
+    exclude: Glob | None
+    masks: Template
+    parse: Regex | None
+    table: dict[str, Any] | None
+    strata: list[Any] | None
+    folders: Literal["auto", "strata", "patients", "none"]
+    missing_mask: Literal["error", "empty"]
+    size_mismatch: Literal["error", "skip"]
+    on_bad: Literal["error", "skip"]
+    spacing: tuple[Positive, Positive] | None
+    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)]
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnFolder(Folder):
+    """A folder of the user."""
+
+    dir: PathName
+
+
+@dataclasses.dataclass(frozen=True)
+class Published(Folder):
+    """A folder that ``dmf data prepare`` can get, or says where to get; ``dir: null`` is where it puts it."""
+
+    download: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tfds(Labelled):
+    """``kind: tfds``: records of tensorflow-datasets."""
+
+    builder: str | None
+    data_dir: PathName | None
+    image: str | None
+    mask: str | None
+    parts: Literal["own", "pool"] | dict[str, Any]
+    stratum: str | None
+    patient: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """``model``: keys beside the parameters of its function."""
+
+    name: str
+    head: Literal["softmax", "sigmoid"]
+    weights: PathName | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighting:
+    """``weighting``: keys beside the parameters of its class, or in place of them."""
+
+    name: str
+    warmup: Count | Literal["auto"]
 
 
 # Groups whose keys are always the same, and groups whose keys depend on their ``name``.
@@ -242,17 +383,15 @@ PLAIN: dict[str, type] = {
     "eval": Eval,
     "sweep": Sweep,
 }
-NAMED: dict[str, dict[str, type]] = {
-    "optimizer": {"adam": Adam, "adamw": AdamW, "sgd": SGD},
-    "schedule": {"constant": Constant, "cosine": Cosine, "warmup": Warmup, "plateau": Plateau},
-    "augment": {
-        "none": Augment,
-        "affine": Affine,
-        "elastic": Elastic,
-        "ultrasound": Ultrasound,
-        "strong": Strong,
-    },
-    "tracker": {"none": NoTracker, "tensorboard": TensorBoard, "mlflow": MLflow},
-    "metrics": {"default": Metrics, "full": FullMetrics},
+NAMED: dict[str, dict[str, type[Option]]] = {
+    group: {kind.name: kind for kind in kinds}
+    for group, kinds in {
+        "optimizer": (Adam, AdamW, SGD),
+        "schedule": (Constant, Cosine, Warmup, Plateau),
+        "augment": (Augment, Affine, Elastic, Ultrasound, Strong),
+        "tracker": (NoTracker, TensorBoard, MLflow),
+        "metrics": (Metrics, FullMetrics),
+    }.items()
 }
 FREE = ("dataset", "model", "loss", "weighting")
+DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}

@@ -1,87 +1,69 @@
-"""Type and range checks of plain values against annotations, with one-line errors.
+"""Values against types: pydantic decides, and what it finds is said in our one line.
 
-The same checks serve the dataclasses of :mod:`dmf_cli.config.schema` and the signatures of losses,
-strategies and models, so that both report a wrong value in the same words.
+The dataclasses of :mod:`dmf_cli.config.schema` and the signatures of losses, strategies and models go through
+the same two functions, so that a wrong value reads the same wherever it stands. Pydantic is imported when the
+first value is checked, not before.
 """
 
 import collections.abc
-import dataclasses
+import functools
 import math
-import re
 import types
 import typing
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Union
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
+
+from annotated_types import Interval, Len, MinLen, Predicate
 
 from dmf_cli.errors import ConfigError, suggest
+from dmf_cli.ranges import Text
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
 _SEQUENCES = (list, tuple, collections.abc.Sequence)
 _MAPPINGS = (dict, collections.abc.Mapping)
-LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
-
-
-@dataclasses.dataclass(frozen=True)
-class Range:
-    """Bounds of a number: ``at_least``/``at_most`` are allowed themselves, ``above``/``below`` are not."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    below: float | None = None
-
-    def holds(self, value: float) -> bool:
-        """Whether ``value`` is inside."""
-        return (
-            (self.at_least is None or value >= self.at_least)
-            and (self.at_most is None or value <= self.at_most)
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
-        )
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether large numbers are outside."""
-        return self.at_most is not None or self.below is not None
-
-    def __str__(self) -> str:
-        parts = (
-            (self.at_least, f"of {self.at_least} or above"),
-            (self.above, f"above {self.above}"),
-            (self.at_most, f"of {self.at_most} or below"),
-            (self.below, f"below {self.below}"),
-        )
-        return " and ".join(text for bound, text in parts if bound is not None)
-
-
-@dataclasses.dataclass(frozen=True)
-class Pattern:
-    """A text that must match ``regex`` as a whole; ``words`` says so to people."""
-
-    regex: str
-    words: str
-
-    def holds(self, value: str) -> bool:
-        """Whether ``value`` matches."""
-        return re.fullmatch(self.regex, value) is not None
-
-    def __str__(self) -> str:
-        return self.words
+_UNIONS = (Union, types.UnionType)
+_SIDES = ("ge", "gt", "le", "lt")
+_ORDER = {"extra_forbidden": 0, "missing": 2}  # a key too many is reported first, then a wrong value
 
 
 def check_value(value: Any, hint: Any, where: str) -> None:
     """Raise ``ConfigError`` unless ``value`` fits the annotation ``hint``; ``where`` is the key's full name.
 
     Example:
-        >>> check_value(0, Annotated[int, Range(at_least=1)], "trainer.epochs")
+        >>> check_value(0, Annotated[int, Interval(ge=1)], "trainer.epochs")
         Traceback (most recent call last):
         dmf_cli.errors.ConfigError: trainer.epochs is 0: give a whole number of 1 or above
     """
-    if fits(value, hint):
-        return
-    choices = [str(choice) for choice in _choices(hint)]
-    if choices and isinstance(value, str) and set(_alternatives(hint)) == {hint}:
-        raise ConfigError(f"{where} is {value!r}: {suggest(value, choices)}")
-    raise ConfigError(f"{where} is {show(value)}: give {describe(hint)}{_besides(value, hint)}")
+    prefix, _, key = where.rpartition(".")
+    check_values({key: value}, {key: hint}, f"{prefix}." if prefix else "")
+
+
+def check_values(
+    values: Mapping[str, Any],
+    hints: Mapping[str, Any],
+    prefix: str,
+    *,
+    complete: bool = False,
+    others: Iterable[str] = (),
+) -> None:
+    """Raise ``ConfigError`` unless every key of ``values`` is in ``hints`` and has a value that fits.
+
+    Args:
+        values: what was given.
+        hints: key -> annotation.
+        prefix: of the keys' full names, such as ``trainer.``.
+        complete: whether every key must be there.
+        others: further names that an unknown key may have been meant to be.
+    """
+    from pydantic import ValidationError
+
+    try:
+        _adapter(tuple(hints.items()), complete).validate_python(dict(values))
+    except ValidationError as error:
+        raise _in_one_line(error, values, hints, prefix, others) from None
 
 
 def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
@@ -91,56 +73,159 @@ def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
     return ConfigError(f"unknown key '{prefix}{name}': {hint}")
 
 
-def fits(value: Any, hint: Any) -> bool:
-    """Whether ``value`` fits ``hint``; annotations that are no plain types fit everything."""
+def _in_one_line(
+    error: "ValidationError",
+    values: Mapping[str, Any],
+    hints: Mapping[str, Any],
+    prefix: str,
+    others: Iterable[str],
+) -> ConfigError:
+    """The first thing that pydantic found; for a union it lists what each of its members lacks."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    first = min(found, key=lambda one: _ORDER.get(one["type"], 1) if len(one["loc"]) == 1 else 1)
+    key = str(first["loc"][0])
+    if key not in hints:
+        return unknown_key(prefix, key, [*hints, *others])
+    if key not in values:
+        return ConfigError(f"{prefix}{key} is missing: give {prefix}{key}=VALUE")
+    value, hint = values[key], hints[key]
+    if isinstance(value, str) and typing.get_origin(hint) is Literal:
+        choices = [str(choice) for choice in typing.get_args(hint)]
+        return ConfigError(f"{prefix}{key} is {value!r}: {suggest(value, choices)}")
+    return ConfigError(f"{prefix}{key} is {show(value)}: give {describe(hint)}{_besides(value, hint)}")
+
+
+@functools.cache
+def _adapter(hints: tuple[tuple[str, Any], ...], complete: bool) -> "TypeAdapter[Any]":
+    from pydantic import TypeAdapter
+    from typing_extensions import TypedDict
+
+    keys = {key: _strict(hint) for key, hint in hints}
+    kind = cast(Any, TypedDict)("kind", keys, total=complete)
+    kind.__pydantic_config__ = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+    return TypeAdapter(kind)
+
+
+def _strict(hint: Any) -> Any:
+    """``hint`` with the rules for all keys: no absurdly large number where no range allows it, no empty text;
+    a sequence is a list of YAML, or a tuple.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        bounded = any(isinstance(rule, Range) and rule.is_bounded for rule in arguments[1:])
-        plain = _scalar_fits(value, arguments[0], bounded) if bounded else fits(value, arguments[0])
-        return plain and all(rule.holds(value) for rule in arguments[1:])
-    if origin in (Union, types.UnionType):
-        return any(fits(value, argument) for argument in arguments)
-    if origin is Literal:
-        return any(value == choice and type(value) is type(choice) for choice in arguments)
+        texts = [rule for rule in arguments[1:] if isinstance(rule, Text)]
+        if texts:
+            return Annotated[str, Predicate(texts[0].holds)]
+        return hint if _is_bounded(hint) else Annotated[_strict(arguments[0]), *arguments[1:]]
+    if origin in _UNIONS:
+        return Union[tuple(map(_strict, arguments))]  # noqa: UP007 - of types that are known now only
+    if origin is Literal and isinstance(arguments[0], int):  # pydantic takes true for 1
+        return Annotated[int, Predicate(arguments.__contains__)]
     if origin in _SEQUENCES or hint in _SEQUENCES:
-        return isinstance(value, list | tuple) and _items_fit(value, origin, arguments)
+        item: Any = _strict(arguments[0]) if arguments else Any
+        kinds: Any = Union[list[item], tuple[item, ...]]  # noqa: UP007 - a Sequence of anything would take a text
+        count = len(arguments) if _is_fixed(origin, arguments) else None
+        return kinds if count is None else Annotated[kinds, Len(count, count)]
     if origin in _MAPPINGS or hint in _MAPPINGS:
-        return isinstance(value, dict)
-    return _scalar_fits(value, hint)
+        return dict
+    plain = {
+        int: Annotated[int, Interval(ge=-LARGEST, le=LARGEST)],
+        float: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)],
+        str: Annotated[str, MinLen(1)],
+    }
+    return plain.get(hint, hint if hint in (bool, None, type(None)) or origin is Literal else Any)
 
 
 def describe(hint: Any) -> str:
     """What ``hint`` allows, as words that follow "give"."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        rules = " ".join(str(rule) for rule in arguments[1:])
-        return f"{describe(arguments[0])} {rules}" if not isinstance(arguments[1], Pattern) else rules
-    if origin in (Union, types.UnionType):
+        text = next((rule.says for rule in arguments[1:] if isinstance(rule, Text)), None)
+        return text or f"{describe(arguments[0])} {_range(hint)}"
+    if origin in _UNIONS:
         return ", or ".join(describe(argument) for argument in arguments)
     if origin is Literal:
         return "one of " + ", ".join(str(a) for a in arguments) if len(arguments) > 1 else str(arguments[0])
     if origin in _SEQUENCES or hint in _SEQUENCES:
-        fixed = origin is tuple and Ellipsis not in arguments and arguments
-        listed = f"a list of {len(arguments)} values" if fixed else "a list"
+        listed = f"a list of {len(arguments)} values" if _is_fixed(origin, arguments) else "a list"
         ranged = arguments and typing.get_origin(arguments[0]) is Annotated
         return f"{listed}, each {describe(arguments[0])}" if ranged else listed
     if origin in _MAPPINGS or hint in _MAPPINGS:
         return "a mapping, as {KEY: VALUE}"
-    words = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        type(None): "null",
-    }
-    return words.get(hint, "another kind of value")
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    return words.get(hint, "null" if hint in (None, type(None)) else "another kind of value")
+
+
+def alternatives(hint: Any) -> list[str]:
+    """The types, with their ranges, and the values that ``hint`` allows, as ``--help`` shows them.
+
+    Example:
+        >>> alternatives(Annotated[int, Interval(ge=1)] | Literal["auto"])
+        ['int >= 1', 'auto']
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        text = next((rule.word for rule in arguments[1:] if isinstance(rule, Text)), None)
+        return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}"]
+    if origin in _UNIONS:
+        return [word for argument in arguments for word in alternatives(argument)]
+    if origin is Literal:
+        return [str(argument) for argument in arguments]
+    if arguments == (Any,):
+        return ["list"]
+    if origin in _SEQUENCES and arguments:
+        word, space, limits = alternatives(arguments[0])[0].partition(" ")
+        many = f"{word}s" if word in ("int", "float") else word
+        count = f"{len(arguments)} " if _is_fixed(origin, arguments) else ""
+        return [f"list of {count}{many}{space}{limits}"]
+    if origin in _MAPPINGS or hint in _MAPPINGS:
+        return ["mapping"]
+    return ["null" if hint in (None, type(None)) else getattr(hint, "__name__", "").lower()]
+
+
+def choices(hint: Any) -> list[str]:
+    """The values among what ``hint`` allows, without its types: what completion offers."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in _UNIONS:
+        return [value for argument in arguments for value in choices(argument)]
+    if origin is Annotated:
+        words = alternatives(hint)
+        return [word for word in words if word not in ("TERM", "gpu:N")] if len(words) > 1 else []
+    if hint is bool:
+        return ["true", "false"]
+    return alternatives(hint) if origin is Literal or hint in (None, type(None)) else []
+
+
+def _bounds(hint: Any) -> dict[str, Any]:
+    """Side -> bound of an annotated number."""
+    rules = [rule for rule in typing.get_args(hint)[1:] if not isinstance(rule, Text)]
+    given = {side: getattr(rule, side, None) for rule in rules for side in _SIDES}
+    return {side: bound for side, bound in given.items() if bound is not None}
+
+
+def _range(hint: Any) -> str:
+    words = {"ge": "of {} or above", "gt": "above {}", "le": "of {} or below", "lt": "below {}"}
+    return " and ".join(words[side].format(bound) for side, bound in _bounds(hint).items())
+
+
+def _interval(hint: Any) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = _bounds(hint)
+    if len(bounds) == 1:
+        return next(f"{signs[side]} {bound}" for side, bound in bounds.items())
+    left, right = "[" if "ge" in bounds else "(", "]" if "le" in bounds else ")"
+    low, high = bounds.values()
+    return f"in {left}{low}, {high}{right}"
+
+
+def _is_fixed(origin: Any, arguments: tuple[Any, ...]) -> bool:
+    return origin is tuple and bool(arguments) and Ellipsis not in arguments
 
 
 def _is_bounded(hint: Any) -> bool:
     """Whether a range anywhere in ``hint`` names its own largest number."""
-    return any(
-        part.is_bounded if isinstance(part, Range) else _is_bounded(part) for part in typing.get_args(hint)
-    )
+    inner = typing.get_args(hint)
+    own = typing.get_origin(hint) is Annotated and not _bounds(hint).keys().isdisjoint(("le", "lt"))
+    return own or any(map(_is_bounded, inner))
 
 
 def _besides(value: Any, hint: Any) -> str:
@@ -150,41 +235,6 @@ def _besides(value: Any, hint: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     large = number and LARGEST < abs(value) < math.inf and not _is_bounded(hint)
     return f", {LARGEST:,} at most" if large else ""
-
-
-def _scalar_fits(value: Any, hint: Any, bounded: bool = False) -> bool:
-    """Numbers are finite, and not larger than any that makes sense unless a range has the last word; texts
-    are not empty.
-    """
-    if hint is None or hint is type(None):
-        return value is None
-    if hint is bool:
-        return isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool) and (bounded or abs(value) <= LARGEST)
-    if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and math.isfinite(value) and (bounded or abs(value) <= LARGEST)
-    if hint is str:
-        return isinstance(value, str) and bool(value)
-    return True
-
-
-def _items_fit(value: Any, origin: Any, arguments: tuple[Any, ...]) -> bool:
-    if not arguments:
-        return True
-    if origin is tuple and Ellipsis not in arguments:
-        return len(value) == len(arguments) and all(map(fits, value, arguments))
-    return all(fits(item, arguments[0]) for item in value)
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    is_union = typing.get_origin(hint) in (Union, types.UnionType)
-    return typing.get_args(hint) if is_union else (hint,)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
 def show(value: Any) -> str:

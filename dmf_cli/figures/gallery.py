@@ -1,24 +1,23 @@
 """Example images of a dataset with the outlines of their masks, and how many images there are of what."""
 
-import math
+import dataclasses
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from PIL import Image
 from rich.table import Table
 
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.datasets.sources.grey_depth import shown
-from dmf_cli.figures import palette
-from dmf_cli.figures import style as look
-from dmf_cli.figures.examples import class_lines, outline
+from dmf_cli.figures import image_grid, palette
+from dmf_cli.figures.description import shorten
+from dmf_cli.figures.image_grid import Outline, Tile
 from dmf_cli.files import told
 
-A_ROW = 4
+PICTURED = 12  # pairs of near-duplicates
 DISPLAY = 512  # longest side of an example, in pixels
 
 
@@ -34,24 +33,43 @@ def plot_samples(path: Path, dataset: Dataset, count: int = 16) -> None:
         DatasetError: a file that cannot be read.
         RunFolderError: the picture cannot be written.
     """
-    chosen = choose(dataset, count)
-    samples = [small(dataset.load(index)) for index in chosen]
-    columns = min(A_ROW, len(chosen))
-    rows = math.ceil(len(chosen) / columns)
-    ratio = float(np.clip(np.median([s.label.shape[0] / s.label.shape[1] for s in samples]), 0.5, 1.6))
-    with look.style():
-        figure = Figure(figsize=(max(2.8 * columns, 3.4), (2.65 * ratio + 0.5) * rows + 0.4))
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for panel in panels:
-            panel.set_axis_off()
-        for panel, index, sample in zip(panels, chosen, samples, strict=False):
-            _sample(panel, sample, dataset.strata[index], dataset.ids[index], len(dataset.classes))
-        alone = {dataset.classes[1]: Line2D([], [], color=palette.TRUTH, lw=2)}
-        lines = class_lines(dataset.classes) or alone
-        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=min(len(lines), 6))
-        with told(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        look.save(path, figure)
+    tiles = []
+    for index in choose(dataset, count):
+        one = tile(dataset, index, "")
+        share = 100 * float(np.mean(one.outlines[0].labels > 0))
+        title = f"{shorten(dataset.strata[index], 20)}: {share:.1f} %"
+        tiles.append(dataclasses.replace(one, title=title))
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    alone = {dataset.classes[1]: (palette.TRUTH, "solid")}
+    image_grid.write(path, tiles, image_grid.classes(dataset.classes) or alone)
+
+
+def plot_pairs(path: Path, dataset: Dataset, pairs: Iterable[SimilarPair]) -> int:
+    """Near-duplicates side by side with the outlines of their masks; how many pairs there are on it.
+
+    Args:
+        path: the PNG file, in an existing folder.
+        dataset: of the pairs.
+        pairs: the worst first; the first ``PICTURED`` are drawn.
+
+    Raises:
+        RunFolderError: the picture cannot be written.
+    """
+    tiles, chosen = [], list(pairs)[:PICTURED]
+    for pair in chosen:
+        differ = dataset.strata[pair.first] != dataset.strata[pair.second]
+        tiles.append(tile(dataset, pair.first, f"similarity {pair.similarity:.2f}"))
+        tiles.append(tile(dataset, pair.second, "in another class" if differ else ""))
+    image_grid.write(path, tiles, image_grid.classes(dataset.classes))
+    return len(chosen)
+
+
+def tile(dataset: Dataset, index: int, title: str) -> Tile:
+    """One image of ``dataset`` with the outlines of its classes."""
+    sample = small(dataset.load(index))
+    colours = palette.outlines(len(dataset.classes), palette.TRUTH)
+    return Tile(sample.image, [Outline(sample.label, colours)], title, dataset.ids[index])
 
 
 def choose(dataset: Dataset, count: int) -> list[int]:
@@ -87,19 +105,6 @@ def _patients(dataset: Dataset, stratum: str | None) -> list[str]:
         return []
     both = zip(dataset.groups, dataset.strata, strict=True)
     return [str(len({group for group, s in both if stratum in (None, s)}))]
-
-
-def _sample(panel: Axes, sample: Sample, stratum: str, name: str, classes: int) -> None:
-    image = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
-    panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    outline(panel, sample.label, palette.outlines(classes, palette.TRUTH), "-")
-    share = 100 * float(np.mean(sample.label > 0))
-    panel.set_title(
-        f"{look.text(stratum, 20)}: {share:.1f} %", fontsize=9.5, fontweight="bold", loc="center", pad=15
-    )
-    panel.text(
-        0.5, 1.02, look.text(name, 34), transform=panel.transAxes, ha="center", fontsize=8, color="0.35"
-    )
 
 
 def small(sample: Sample) -> Sample:

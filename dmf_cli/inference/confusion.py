@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.terminal import latex as _latex
+from dmf_cli.terminal.formats import count, percent
 from dmf_cli.terminal.text import markdown_row, markdown_text
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def records(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
     names = list(summary.get("classes", ()))
     for kind, matrix in (summary.get("confusion") or {}).items():
         for t, row in enumerate(matrix):
-            for p, count in enumerate(row):
+            for p, cell in enumerate(row):
                 if kind == "pixels":
-                    yield kind, names[t], names[p], count
+                    yield kind, names[t], names[p], cell
                 elif t or p:
-                    yield kind, names[t] if t else NO_LESION, names[p] if p else MISSED, count
+                    yield kind, names[t] if t else NO_LESION, names[p] if p else MISSED, cell
 
 
 def confused(summary: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -102,24 +103,16 @@ def _lesions(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[lis
     """Counts: a row a class, and one for what is predicted where no lesion is."""
     columns = ["truth", *names[1:], MISSED, "lesions"]
     rows = [
-        [name, *map(_count, row[1:]), _count(row[0]), _count(sum(row))]
+        [name, *map(count, row[1:]), count(row[0]), count(sum(row))]
         for name, row in zip(names[1:], matrix[1:], strict=True)
     ]
-    return columns, [*rows, [NO_LESION, *map(_count, matrix[0][1:]), "", _count(sum(matrix[0]))]]
+    return columns, [*rows, [NO_LESION, *map(count, matrix[0][1:]), "", count(sum(matrix[0]))]]
 
 
 def _pixels(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[list[str], Rows]:
     """Shares of the pixels of each class, and how many these are."""
     rows = [
-        [name, *(_share(count, sum(row)) for count in row), _count(sum(row))]
+        [name, *(percent(part, sum(row)) for part in row), count(sum(row))]
         for name, row in zip(names, matrix, strict=True)
     ]
     return ["truth", *names, "pixels"], rows
-
-
-def _share(count: int, of: int) -> str:
-    return f"{100 * count / of:.1f} %" if of else "-"
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"

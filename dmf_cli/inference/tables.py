@@ -15,6 +15,7 @@ from dmf_cli.inference import confusion
 from dmf_cli.metrics.summary import is_scored, jsonable
 from dmf_cli.run_folder import headline
 from dmf_cli.terminal import latex as _latex
+from dmf_cli.terminal.formats import score, spread
 from dmf_cli.terminal.narrow import Fitted, Name, add_numbers
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 
@@ -136,7 +137,7 @@ def _of_classes(summary: dict[str, Any]) -> list[str]:
         return []
     above, empty = dict(list(summary["classes"].items())[1:]), summary["settings"]["empty"]
     held = [name for name, figures in above.items() if is_scored(figures, empty)]
-    each = ", ".join(f"{name} {_number(above[name]['dice']['mean'])}" for name in held)
+    each = ", ".join(f"{name} {score(above[name]['dice']['mean'])}" for name in held)
     absent = [name for name in above if name not in held]
     without = f"; without {' and '.join(absent)}, which no image has" if absent else ""
     said = (
@@ -168,8 +169,7 @@ def _trivial(summary: dict[str, Any]) -> list[str]:
         return []
     union = "foreground Dice (union of the classes)" if len(summary["classes"]) > 2 else "Dice"
     return [
-        f"WARNING: {union} {_number(network)} is not above that of predicting {name} "
-        f"({_number(scores[name])})"
+        f"WARNING: {union} {score(network)} is not above that of predicting {name} ({score(scores[name])})"
     ]
 
 
@@ -266,10 +266,9 @@ def _rendered(summary: dict[str, Any], without: Sequence[str]) -> "Table":
 def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:
     """One row: ``Dice | 0.812 ± 0.101 | 0.834 | 93 | 0.871 | 0.000 | 0.154``."""
     mean, std, median, n, pooled = (figures[key] for key in STATISTICS)
-    spread = _number(mean) + (f" ± {_number(std)}" if not math.isnan(std) else "")
     means = (trivial.get(name, {}).get(metric, {"mean": None})["mean"] for name in COLUMNS[5:])
-    others = ["" if mean is None else _number(mean) for mean in means]
-    return [LABELS.get(metric, metric), spread, _number(median), str(n), _number(pooled), *others]
+    others = ["" if mean is None else score(mean) for mean in means]
+    return [LABELS.get(metric, metric), spread(mean, std), score(median), str(n), score(pooled), *others]
 
 
 def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
@@ -282,9 +281,3 @@ def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:
     for scope, figures in {**scopes, "all_classes": summary["all_classes"]}.items():
         yield from ([scope, m, *(s[k] for k in STATISTICS)] for m, s in figures.items() if m != "counts")
         yield from ([scope, what, "", "", "", n, ""] for what, n in figures.get("counts", {}).items())
-
-
-def _number(value: float) -> str:
-    """Three decimals, fewer of a large number: ``0.812``, ``12.35``, ``723.5``."""
-    size = abs(value)
-    return "-" if math.isnan(value) else f"{value:.{3 if size < 10 else 2 if size < 100 else 1}f}"

@@ -4,8 +4,9 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, choose, positive, prepare, two_channels
+from dmf_cli.losses._common import Tensor, choose, positive, prepare, two_channels
 from dmf_cli.losses._sums import overlap
+from dmf_cli.ranges import Pool, Positive
 
 
 def cbdice(
@@ -14,7 +15,7 @@ def cbdice(
     *,
     absent: Literal["zero", "max", "reference"] = "zero",
     pool: Pool = "batch",
-    eps: float = 1e-6,
+    eps: Positive = 1e-6,
 ) -> Tensor:
     """Class-balanced Dice loss, 1 - sum_c w_c Dice_c with w_c proportional to 1 / (f_c + eps).
 

@@ -1,31 +1,23 @@
 """Centre-line Dice: overlap of each mask with the skeleton of the other."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.losses._common import (
-    Absent,
-    Pool,
-    Tensor,
-    pooled_axes,
-    positive,
-    within,
-)
+from dmf_cli.losses._common import Tensor, pooled_axes, positive, within
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
+from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Whole
 
 
 def cldice(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    iterations: int = 3,
+    iterations: Whole = 3,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = False,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Centre-line Dice loss, 1 - 2 T_p T_s / (T_p + T_s), for vessels and other thin structures.

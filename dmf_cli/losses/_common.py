@@ -2,16 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 from keras import ops
 
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.ops.void import others
+from dmf_cli.ranges import Pool
 
-Pool = Literal["batch", "sample"]
-Absent = Literal["count", "zero"]
 Tensor = Any
 LARGEST_HALF = 65504.0  # of float16
 

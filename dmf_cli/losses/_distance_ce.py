@@ -6,6 +6,7 @@ from dmf_cli.losses._common import Tensor, prepare, within
 from dmf_cli.losses._distance import truth_map, unsigned
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.ops.reduce import pixel_mean
+from dmf_cli.ranges import NotNegative, Positive
 
 
 def distance_ce(
@@ -13,8 +14,8 @@ def distance_ce(
     y_pred: Tensor,
     distance: Tensor = None,
     *,
-    weight: float = 1.0,
-    exponent: float = 1.0,
+    weight: NotNegative = 1.0,
+    exponent: Positive = 1.0,
 ) -> Tensor:
     """Distance-weighted cross-entropy, the mean of -sum_c (1 + w phi_c) g_c log p_c over pixels.
 

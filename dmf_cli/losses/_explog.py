@@ -1,12 +1,8 @@
 """Exponential-logarithmic loss: powers of logarithms of Dice and of the pixels' probabilities."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
 from dmf_cli.losses._common import (
-    Absent,
-    Pool,
     Tensor,
     bounded_power,
     positive,
@@ -18,18 +14,19 @@ from dmf_cli.losses._common import (
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ops.reduce import pixel_mean, total
+from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
 
 def explog(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    dice_weight: float = 0.8,
-    ce_weight: float = 0.2,
-    gamma: float = 0.3,
+    dice_weight: NotNegative = 0.8,
+    ce_weight: NotNegative = 0.2,
+    gamma: Positive = 0.3,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
-    class_weights: Sequence[float] | None = None,
+    smooth: Positive = 1e-5,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Exponential-logarithmic loss, a mean_c (-log Dice_c)^gamma + b mean_pixels v_t (-log p_t)^gamma.

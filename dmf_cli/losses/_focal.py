@@ -1,11 +1,10 @@
 """Focal loss: cross-entropy in which pixels that are right already weigh little."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
 from dmf_cli.losses._common import Tensor, prepare, share, within
 from dmf_cli.losses._pixel import EPSILON, binary_mean, categorical_mean, safe_log
+from dmf_cli.ranges import ClassWeights, NotNegative, Share
 
 
 def modulated_log(p: Tensor, gamma: float) -> Tensor:
@@ -17,10 +16,10 @@ def focal(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    gamma: float = 2.0,
-    alpha: float | None = None,
+    gamma: NotNegative = 2.0,
+    alpha: Share | None = None,
     binary: bool = False,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
 ) -> Tensor:
     """Focal loss, the mean over pixels of -alpha_t (1 - p_t)^gamma log p_t.
 

@@ -4,9 +4,10 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, choose, positive, within
+from dmf_cli.losses._common import Tensor, choose, positive, within
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ops.reduce import size
+from dmf_cli.ranges import NotNegative, Pool, Positive
 
 
 def gdice(
@@ -16,9 +17,9 @@ def gdice(
     weight: Literal["square", "simple", "uniform"] = "square",
     absent: Literal["max", "zero"] = "max",
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    penalty: float = 0.0,
+    penalty: NotNegative = 0.0,
 ) -> Tensor:
     """Generalised Dice loss, L = 1 - (2 sum_c w_c TP_c + s) / (sum_c w_c (P_c + G_c) + s).
 

@@ -7,6 +7,7 @@ from keras import ops
 from dmf_cli.losses._common import Tensor, choose, prepare, within, without_background
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
 from dmf_cli.ops.reduce import average
+from dmf_cli.ranges import Positive
 
 
 def hausdorff(
@@ -14,7 +15,7 @@ def hausdorff(
     y_pred: Tensor,
     distance: Tensor = None,
     *,
-    exponent: float = 2.0,
+    exponent: Positive = 2.0,
     background: bool = False,
     binarize: Literal["half", "argmax"] = "half",
     inside_only: bool = False,

@@ -1,12 +1,11 @@
 """Lovász: the convex extension of the Jaccard index, on sorted errors."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
-from dmf_cli.losses._common import Absent, Pool, Tensor, choose, prepare
+from dmf_cli.losses._common import Tensor, choose, prepare
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import running, total
+from dmf_cli.ranges import Absent, ClassWeights, Pool
 
 
 def lovasz(
@@ -15,7 +14,7 @@ def lovasz(
     *,
     pool: Pool = "sample",
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "zero",
 ) -> Tensor:
     """Lovász-softmax loss, sum_i e_i (J_i - J_(i-1)) of each class, then the mean.

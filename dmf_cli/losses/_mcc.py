@@ -1,19 +1,12 @@
 """Matthews correlation: all four cells of the confusion table."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
-from dmf_cli.losses._common import (
-    Absent,
-    Pool,
-    Tensor,
-    pooled_axes,
-    positive,
-)
+from dmf_cli.losses._common import Tensor, pooled_axes, positive
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
+from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
 
 
 def mcc(
@@ -21,9 +14,9 @@ def mcc(
     y_pred: Tensor,
     *,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Matthews correlation loss, 1 - (TP TN - FP FN) / sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN)).

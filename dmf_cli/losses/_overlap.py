@@ -4,12 +4,11 @@ TP = sum p g, P = sum p, G = sum g, so FP = P - TP and FN = G - TP; the sums run
 (``pool="sample"``) or over space and batch (``pool="batch"``), the mean over what is left.
 """
 
-from collections.abc import Sequence
-
 from keras import ops
 
-from dmf_cli.losses._common import Absent, Pool, Tensor, positive
+from dmf_cli.losses._common import Tensor, positive
 from dmf_cli.losses._sums import overlap
+from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
 
 
 def dice(
@@ -17,10 +16,10 @@ def dice(
     y_pred: Tensor,
     *,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
     squared: bool = False,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Soft Dice loss, 1 - (2 TP + s) / (P + G + s).
@@ -70,9 +69,9 @@ def iou(
     y_pred: Tensor,
     *,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Soft IoU (Jaccard) loss, 1 - (TP + s) / (TP + FP + FN + s).
@@ -110,10 +109,10 @@ def logcosh_dice(
     y_pred: Tensor,
     *,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
     squared: bool = False,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Log-cosh Dice loss, log cosh of :func:`dice` (of the mean, not of each class).

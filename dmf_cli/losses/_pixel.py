@@ -8,6 +8,7 @@ from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
 from dmf_cli.losses._sums import weighted_mean
 from dmf_cli.ops.reduce import average, pixel_mean, size, total
 from dmf_cli.ops.void import only_valid, others
+from dmf_cli.ranges import ClassWeights, Fraction
 
 EPSILON = 1e-7
 
@@ -61,8 +62,8 @@ def bce(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    label_smoothing: float = 0.0,
-    class_weights: Sequence[float] | None = None,
+    label_smoothing: Fraction = 0.0,
+    class_weights: ClassWeights = None,
 ) -> Tensor:
     """Binary cross-entropy, the mean of -(g log p + (1-g) log(1-p)) over pixels and channels.
 
@@ -96,8 +97,8 @@ def ce(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    label_smoothing: float = 0.0,
-    class_weights: Sequence[float] | None = None,
+    label_smoothing: Fraction = 0.0,
+    class_weights: ClassWeights = None,
 ) -> Tensor:
     """Categorical cross-entropy, the mean of -sum_c g_c log p_c over pixels.
 

@@ -1,31 +1,23 @@
 """Sensitivity-specificity: squared errors of lesion and background, each averaged by itself."""
 
-from collections.abc import Sequence
-
 from keras import ops
 
-from dmf_cli.losses._common import (
-    Absent,
-    Pool,
-    Tensor,
-    pooled_axes,
-    positive,
-    share,
-)
+from dmf_cli.losses._common import Tensor, pooled_axes, positive, share
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
+from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Share
 
 
 def sensspec(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    ratio: float = 0.05,
+    ratio: Share = 0.05,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Sensitivity-specificity loss, r S + (1 - r) N of each class, then the mean.

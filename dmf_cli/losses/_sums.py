@@ -5,17 +5,9 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli.losses._common import (
-    Absent,
-    Pool,
-    Tensor,
-    choose,
-    pooled_axes,
-    prepare,
-    weight_vector,
-    without_background,
-)
+from dmf_cli.losses._common import Tensor, choose, pooled_axes, prepare, weight_vector, without_background
 from dmf_cli.ops.reduce import total
+from dmf_cli.ranges import Absent, Pool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,15 +1,24 @@
 """Top-k loss: cross-entropy of the worst pixels only."""
 
+from typing import Annotated
+
+from annotated_types import Interval
 from keras import ops
 
-from dmf_cli.losses._common import Pool, Tensor, choose, prepare, within
+from dmf_cli.losses._common import Tensor, choose, prepare, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
 from dmf_cli.ops import void
 from dmf_cli.ops.reduce import total
+from dmf_cli.ranges import Fraction, Pool
 
 
 def topk(
-    y_true: Tensor, y_pred: Tensor, *, k: float = 10.0, pool: Pool = "batch", label_smoothing: float = 0.0
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    k: Annotated[float, Interval(gt=0, le=100)] = 10.0,
+    pool: Pool = "batch",
+    label_smoothing: Fraction = 0.0,
 ) -> Tensor:
     """Top-k loss, the mean cross-entropy of the worst k per cent of the pixels (at least one).
 

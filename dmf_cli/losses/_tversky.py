@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 
-from dmf_cli.losses._common import Absent, Pool, Tensor, bounded_power, positive, within
+from dmf_cli.losses._common import Tensor, bounded_power, positive, within
 from dmf_cli.losses._sums import Overlap, overlap
+from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
 
 def tversky(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    alpha: float = 0.3,
-    beta: float = 0.7,
+    alpha: NotNegative = 0.3,
+    beta: NotNegative = 0.7,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Tversky loss, 1 - (TP + s) / (TP + alpha FP + beta FN + s).
@@ -57,13 +58,13 @@ def focal_tversky(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    gamma: float = 4 / 3,
+    alpha: NotNegative = 0.3,
+    beta: NotNegative = 0.7,
+    gamma: Positive = 4 / 3,
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
     background: bool = True,
-    class_weights: Sequence[float] | None = None,
+    class_weights: ClassWeights = None,
     absent: Absent = "count",
 ) -> Tensor:
     """Focal Tversky loss, (1 - TI)^(1/gamma) of each class, then the mean.

@@ -5,7 +5,6 @@ from typing import Literal
 from keras import ops
 
 from dmf_cli.losses._common import (
-    Pool,
     Tensor,
     bounded_power,
     choose,
@@ -19,18 +18,19 @@ from dmf_cli.losses._focal import modulated_log
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ops.reduce import average, pixel_mean
+from dmf_cli.ranges import Fraction, Pool, Positive, Share
 
 
 def unified_focal(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    weight: float = 0.5,
-    delta: float = 0.6,
-    gamma: float = 0.5,
+    weight: Share = 0.5,
+    delta: Share = 0.6,
+    gamma: Fraction = 0.5,
     form: Literal["asymmetric", "symmetric"] = "asymmetric",
     pool: Pool = "sample",
-    smooth: float = 1e-5,
+    smooth: Positive = 1e-5,
 ) -> Tensor:
     """Unified focal loss, weight L_mFT + (1 - weight) L_mF.
 

@@ -1,12 +1,12 @@
 """Blocks that the architectures share; stock Keras layers only, so that any Keras can load a model."""
 
-from typing import Any, Literal
+from typing import Any
 
 from keras import layers
 
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.ranges import Norm
 
-Norm = Literal["batch", "group", "instance", "none"]
 Tensor = Any
 Options = dict[str, Any]  # norm, momentum, groups: the keywords of `normalization`
 

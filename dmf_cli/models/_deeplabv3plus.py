@@ -6,8 +6,9 @@ import keras
 from keras import layers
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.models._blocks import Norm, Options, Tensor, activated, convolve, enlarge, head, residual
+from dmf_cli.models._blocks import Options, Tensor, activated, convolve, enlarge, head, residual
 from dmf_cli.models._checks import check_options
+from dmf_cli.ranges import Blocks, Channels, Count, Fraction, Norm, Part
 
 FINE = 4  # output stride of the features that the decoder joins
 
@@ -16,14 +17,14 @@ def deeplabv3plus(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 16,
-    blocks: int = 2,
+    filters: Channels = 16,
+    blocks: Blocks = 2,
     output_stride: Literal[8, 16] = 8,
-    rates: tuple[int, int, int] = (2, 4, 6),
-    dropout: float = 0.0,
+    rates: tuple[Count, Count, Count] = (2, 4, 6),
+    dropout: Fraction = 0.0,
     norm: Norm = "batch",
-    momentum: float = 0.9,
-    groups: int = 4,
+    momentum: Part = 0.9,
+    groups: Channels = 4,
 ) -> keras.Model:
     """DeepLabv3+ (Chen et al., ECCV 2018, arXiv 1802.02611) on a small residual encoder.
 

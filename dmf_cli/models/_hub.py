@@ -11,6 +11,7 @@ from dmf_cli import hints
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models._blocks import Tensor, fit_size, head
 from dmf_cli.models._checks import check_options
+from dmf_cli.ranges import Fraction
 
 Network = Literal["segformer_b0", "segformer_b1", "segformer_b2", "deeplabv3plus_resnet50"]
 MULTIPLE = 32  # keras-hub's decoders join maps only where all halvings are even
@@ -33,7 +34,7 @@ def hub(
     network: Network = "segformer_b0",
     pretrained: bool = False,
     preset: str | None = None,
-    dropout: float = 0.0,
+    dropout: Fraction = 0.0,
 ) -> keras.Model:
     """A segmentation network of keras-hub (https://keras.io/keras_hub), an optional package.
 

@@ -1,25 +1,24 @@
 """U-Net of residual blocks."""
 
-from typing import Literal
-
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import Norm, activated, fit_size, head, residual
+from dmf_cli.models._blocks import activated, fit_size, head, residual
 from dmf_cli.models._checks import check_options, checked_depth
+from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
 
 
 def resunet(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 12,
-    depth: int | Literal["auto"] = "auto",
-    blocks: int = 1,
-    dropout: float = 0.0,
+    filters: Channels = 12,
+    depth: Depth = "auto",
+    blocks: Blocks = 1,
+    dropout: Fraction = 0.0,
     norm: Norm = "batch",
-    momentum: float = 0.9,
-    groups: int = 4,
+    momentum: Part = 0.9,
+    groups: Channels = 4,
 ) -> keras.Model:
     """Deep residual U-Net (Zhang, Liu & Wang, GRSL 2018, arXiv 1711.10684).
 

@@ -4,8 +4,9 @@ import keras
 from keras import layers
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.models._blocks import Norm, Tensor, convolve, enlarge, head
+from dmf_cli.models._blocks import Tensor, convolve, enlarge, head
 from dmf_cli.models._checks import check_options
+from dmf_cli.ranges import Blocks, Channels, Fraction, Norm, Part
 
 STRIDES = (4, 2, 2, 2)  # of the patches of each stage
 HEADS = (1, 2, 4, 8)  # attention heads of each stage; each head has `filters` channels
@@ -16,14 +17,14 @@ def segformer(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 16,
-    blocks: int = 2,
-    expansion: int = 4,
-    decoder: int = 64,
-    dropout: float = 0.0,
+    filters: Channels = 16,
+    blocks: Blocks = 2,
+    expansion: Blocks = 4,
+    decoder: Channels = 64,
+    dropout: Fraction = 0.0,
     norm: Norm = "batch",
-    momentum: float = 0.9,
-    groups: int = 4,
+    momentum: Part = 0.9,
+    groups: Channels = 4,
 ) -> keras.Model:
     """SegFormer (Xie et al., NeurIPS 2021, arXiv 2105.15203), a narrow form of its smallest encoder.
 

@@ -1,25 +1,24 @@
 """U-Net, as in the notebook of the paper, with its usual options."""
 
-from typing import Literal
-
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import Norm, convolve, encode, head, upsample
+from dmf_cli.models._blocks import convolve, encode, head, upsample
 from dmf_cli.models._checks import check_options, checked_depth
+from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
 
 
 def unet(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 12,
-    depth: int | Literal["auto"] = "auto",
-    convs: int = 2,
-    dropout: float = 0.0,
+    filters: Channels = 12,
+    depth: Depth = "auto",
+    convs: Blocks = 2,
+    dropout: Fraction = 0.0,
     norm: Norm = "batch",
-    momentum: float = 0.9,
-    groups: int = 4,
+    momentum: Part = 0.9,
+    groups: Channels = 4,
 ) -> keras.Model:
     """U-Net (Ronneberger et al., MICCAI 2015) in the form of the paper's notebook.
 

@@ -1,25 +1,24 @@
 """U-Net++: nested U-Nets whose skips are chains of convolutions."""
 
-from typing import Literal
-
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import Norm, convolve, head, upsample
+from dmf_cli.models._blocks import convolve, head, upsample
 from dmf_cli.models._checks import check_options, checked_depth
+from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
 
 
 def unetpp(
     input_shape: tuple[int, int, int],
     classes: int,
     *,
-    filters: int = 8,
-    depth: int | Literal["auto"] = "auto",
-    convs: int = 2,
-    dropout: float = 0.0,
+    filters: Channels = 8,
+    depth: Depth = "auto",
+    convs: Blocks = 2,
+    dropout: Fraction = 0.0,
     norm: Norm = "batch",
-    momentum: float = 0.9,
-    groups: int = 4,
+    momentum: Part = 0.9,
+    groups: Channels = 4,
 ) -> keras.Model:
     """U-Net++ (Zhou et al., DLMIA 2018, arXiv 1807.10165), without deep supervision.
 

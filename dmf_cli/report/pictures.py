@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dmf_cli.figures import palette
-from dmf_cli.report.table import number
+from dmf_cli.report.table import parsed
 from dmf_cli.run_folder.cases import Example
 
 LONGEST = 360  # pixels a side in the report; the folder has them larger
@@ -86,7 +86,7 @@ def start(truth: np.ndarray, prediction: np.ndarray) -> int:
 def _facts(case: Example, row: Mapping[str, str]) -> str:
     said = ["Dice undefined" if math.isnan(case.dice) else f"Dice {case.dice:.3f}"]
     for name, column in (("truth", "lesion_pixels"), ("prediction", "predicted_pixels")):
-        pixels = number(row.get(column))
+        pixels = parsed(row.get(column))
         if not math.isnan(pixels):
             said.append(f"{name} {pixels:,.0f} px")
     return ", ".join(said)

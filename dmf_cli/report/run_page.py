@@ -1,7 +1,6 @@
 """What the page of one run says, as plain data for the template."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +11,11 @@ from dmf_cli.inference import confusion, tables
 from dmf_cli.report.differences import differences
 from dmf_cli.report.pictures import pictures
 from dmf_cli.report.reading import Facts, when
-from dmf_cli.report.table import Cell, Table, cell, duration, number
+from dmf_cli.report.table import Cell, Table, cell, parsed, sortable
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.csv_log import Columns
 from dmf_cli.run_folder.identity import as_asked
+from dmf_cli.terminal.formats import duration
 
 MOST_ROWS = 1000  # images in a table; the CSV has them all
 PER_IMAGE = {
@@ -35,12 +35,11 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` continues after its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` continues after its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
-_NUMBER = re.compile(r"^[+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?")
 
 
 def context(facts: Facts) -> dict[str, Any]:
@@ -245,7 +244,7 @@ def _score(name: str, figures: dict[str, Any]) -> dict[str, Any]:
     made = []
     for i, (heading, rows) in enumerate(tables.sections(figures).items()):
         filled = [j for j in range(len(tables.COLUMNS)) if any(row[j] for row in rows)]
-        cells = [[_sortable(row[j]) for j in filled] for row in rows]
+        cells = [[sortable(row[j]) for j in filled] for row in rows]
         columns = [tables.COLUMNS[j] for j in filled]
         made.append(Table(f"score-{name}-{i}", heading.capitalize(), columns, cells))
     background = f"class {next(iter(figures['classes']))}".capitalize()
@@ -261,17 +260,9 @@ def _score(name: str, figures: dict[str, Any]) -> dict[str, Any]:
 def _confusion(name: str, figures: dict[str, Any]) -> list[Table]:
     """Which class is taken for which, per lesion and per pixel."""
     return [
-        Table(f"confusion-{name}-{i}", heading, columns, [[_sortable(text) for text in row] for row in rows])
+        Table(f"confusion-{name}-{i}", heading, columns, [[sortable(text) for text in row] for row in rows])
         for i, (heading, (columns, rows)) in enumerate(confusion.sections(figures).items())
     ]
-
-
-def _sortable(text: str) -> Cell:
-    """A cell that is text already, sorted by the number that it begins with."""
-    match = _NUMBER.match(text)
-    if match:
-        return Cell(text, float(match[0].replace(",", "")))
-    return Cell(text, None if text in ("", "-") else text)
 
 
 def _images(name: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -285,7 +276,7 @@ def _images(name: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         columns["foreground.dice"] = "Dice of the union"
     columns = {key: label for key, label in columns.items() if key in rows[0]}
     dice = headline.metric(rows[0])
-    order = sorted(rows, key=lambda row: (math.isnan(number(row[dice])), number(row[dice])))
+    order = sorted(rows, key=lambda row: (math.isnan(parsed(row[dice])), parsed(row[dice])))
     cells = [
         [Cell(row["id"], row["id"]), *(_value(key, row[key]) for key in columns)] for row in order[:MOST_ROWS]
     ]
@@ -300,7 +291,7 @@ def _images(name: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 def _value(key: str, text: str) -> Cell:
     if key in ("stratum", "outcome"):
         return cell(text.replace("_", " "))
-    value = number(text)
+    value = parsed(text)
     return cell(int(value) if key.endswith("_pixels") and not math.isnan(value) else value)
 
 

@@ -15,8 +15,9 @@ from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.figures import bokeh_renderer
 from dmf_cli.report import drawing
 from dmf_cli.report.reading import Facts, read
-from dmf_cli.report.table import Cell, Table, cell, duration
+from dmf_cli.report.table import Cell, Table, cell, sortable
 from dmf_cli.run_folder import headline
+from dmf_cli.terminal.formats import duration
 
 
 def context(
@@ -113,7 +114,7 @@ def _comparison(found: Comparison) -> Table:
     for row, texts in zip(found.rows, tables.cells(found), strict=True):
         made = []
         for column, text in zip(tables.COLUMNS, texts, strict=True):
-            one = _sortable(text)
+            one = sortable(text)
             if column == "mean ± std":
                 picture = drawing.interval(row.mean.mean, row.mean.low, row.mean.high, means)
                 one = Cell(text, row.mean.mean, picture=picture)
@@ -135,7 +136,7 @@ def _events(found: Comparison) -> list[Table]:
     """What no score counts, a table a kind: false alarms, missed lesions."""
     columns = tables.COLUMNS[:-2]
     return [
-        Table(f"events{i}", heading, columns, [[_sortable(text) for text in one[:-2]] for one in rows])
+        Table(f"events{i}", heading, columns, [[sortable(text) for text in one[:-2]] for one in rows])
         for i, (heading, rows) in enumerate(tables.event_cells(found).items())
     ]
 
@@ -155,13 +156,6 @@ def _weights(found: Comparison) -> Table | None:
 def _by_lower(text: str, interval: Interval) -> Cell:
     """An interval is sorted by its lower end: that is what a setting has at the least."""
     return Cell(text, None if math.isnan(interval.low) else interval.low)
-
-
-def _sortable(text: str) -> Cell:
-    try:
-        return Cell(text, float(text.removeprefix("<")))
-    except ValueError:
-        return Cell(text, None if text in ("", "-") else text)
 
 
 def _repetitions(found: Comparison) -> Table:
@@ -195,7 +189,7 @@ def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
                 Cell(f"{done} of {epochs}" if epochs else str(done), done),
                 cell(headline.kept(best)[1]),
                 cell(value),
-                Cell(duration(run.seconds), run.seconds),
+                Cell("-" if run.seconds is None else duration(run.seconds), run.seconds),
                 cell(str(run.status.get("message") or "")),
             ]
         )

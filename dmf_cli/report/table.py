@@ -2,8 +2,13 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from dmf_cli.terminal.formats import count, number, score
+
+_NUMBER = re.compile(r"^<?([+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,26 +60,22 @@ def cell(value: Any, digits: int = 3) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Cell(str(value), str(value))
     if isinstance(value, int):
-        return Cell(f"{value:,}", value)
-    size = abs(value)
-    if size and size < 10**-digits:
-        return Cell(f"{value:.2e}", value)
-    return Cell(f"{value:.{digits if size < 10 else 2 if size < 100 else 1}f}", value)
+        return Cell(count(value), value)
+    small = value and abs(value) < 10.0**-digits
+    return Cell(number(value, digits) if small else score(value, digits=digits), value)
 
 
-def number(text: str | None) -> float:
+def sortable(text: str) -> Cell:
+    """A cell that is text already, sorted by the number that it begins with."""
+    match = _NUMBER.match(text)
+    if match:
+        return Cell(text, float(match[1].replace(",", "")))
+    return Cell(text, None if text in ("", "-") else text)
+
+
+def parsed(text: str | None) -> float:
     """A cell of a CSV as a number; NaN for an empty one, and for words."""
     try:
         return float(text or "nan")
     except ValueError:
         return math.nan
-
-
-def duration(seconds: float | None) -> str:
-    """``48 s``, ``12 min``, ``3 h 05 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"

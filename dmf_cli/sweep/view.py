@@ -12,7 +12,8 @@ from rich.text import Text
 
 from dmf_cli.run_folder import headline
 from dmf_cli.sweep.board import JobRow
-from dmf_cli.terminal.run_view import LABELS, duration, number
+from dmf_cli.terminal.formats import duration, number
+from dmf_cli.terminal.run_view import LABELS
 
 STYLES = {
     "running": "bold cyan", "loading": "cyan", "completed": "green", "failed": "bold red",

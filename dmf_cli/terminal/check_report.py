@@ -1,24 +1,13 @@
-"""What `dmf data check` found: tables for the terminal, and a picture of the worst pairs."""
+"""What `dmf data check` found: tables for the terminal."""
 
-import math
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import KINDS
 from dmf_cli.datasets.inspect.check import Report, counts
-from dmf_cli.datasets.sources.description import SimilarPair
-from dmf_cli.figures import palette
-from dmf_cli.figures import style as look
-from dmf_cli.figures.examples import class_lines, outline
-from dmf_cli.figures.gallery import small
+from dmf_cli.terminal.formats import percent
 
-PICTURED = 12  # pairs
 FIRST = 3  # findings of a kind that the table names
 
 
@@ -39,7 +28,7 @@ def strata(summary: dict[str, Any]) -> Table:
     table = _table("stratum", "images", "without lesion", "lesion, share of pixels (median, range)")
     for name, found in summary.get("strata", {}).items():
         lesion = found.get("lesion")
-        text = "-" if lesion is None else f"{_percent(lesion['median'])}, {_percents(lesion)}"
+        text = "-" if lesion is None else f"{percent(lesion['median'], how='.3g')}, {_percents(lesion)}"
         table.add_row(_escaped(name), str(found["images"]), str(found["without lesion"]), text)
     return table
 
@@ -51,7 +40,7 @@ def classes(summary: dict[str, Any]) -> Table:
     if "ignored" in summary:
         rows["(dataset.ignore; of all pixels)"] = summary["ignored"]
     for name, found in rows.items():
-        table.add_row(_escaped(name), str(found["images"]), _percent(found["pixels"]))
+        table.add_row(_escaped(name), str(found["images"]), percent(found["pixels"], how=".3g"))
     return table
 
 
@@ -74,45 +63,9 @@ def leaks(report: Report) -> Table:
         "split", "near-duplicates split", *(["patients split"] if patients else []), "test images that leak"
     )
     for name, found in report.leaks.items():
-        share = f"{found['test_images']:g} ({_percent(found['test_share'])})"
+        share = f"{found['test_images']:g} ({percent(found['test_share'], how='.3g')})"
         table.add_row(name, f"{found['pairs']:g}", *([f"{found['patients']:g}"] if patients else []), share)
     return table
-
-
-def plot_pairs(path: Path, dataset: Dataset, pairs: Iterable[SimilarPair]) -> int:
-    """Near-duplicates side by side with the outlines of their masks; how many pairs there are on it.
-
-    Args:
-        path: the PNG file, in an existing folder.
-        dataset: of the pairs.
-        pairs: the worst first; the first ``PICTURED`` are drawn.
-
-    Raises:
-        RunFolderError: the picture cannot be written.
-    """
-    chosen = list(pairs)[:PICTURED]
-    rows, columns = math.ceil(len(chosen) / 2), min(2, len(chosen))
-    with look.style():
-        figure = Figure(figsize=(5.6 * columns, 2.7 * rows))
-        panels = figure.subplots(rows, 2 * columns, squeeze=False).ravel()
-        for panel in panels:
-            panel.set_axis_off()
-        for number, pair in enumerate(chosen):
-            _image(panels[2 * number], dataset, pair.first, f"similarity {pair.similarity:.2f}")
-            differ = dataset.strata[pair.first] != dataset.strata[pair.second]
-            _image(panels[2 * number + 1], dataset, pair.second, "in another class" if differ else "")
-        if lines := class_lines(dataset.classes):
-            figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=min(len(lines), 6))
-        look.save(path, figure)
-    return len(chosen)
-
-
-def _image(panel: Axes, dataset: Dataset, index: int, note: str) -> None:
-    sample = small(dataset.load(index))
-    image = sample.image if sample.image.shape[-1] == 3 else sample.image[..., 0]
-    panel.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
-    outline(panel, sample.label, palette.outlines(len(dataset.classes), palette.TRUTH), "-")
-    panel.set_title(f"{look.text(dataset.ids[index], 34)}\n{note}", fontsize=8, loc="left")
 
 
 def _table(*columns: str) -> Table:
@@ -123,11 +76,7 @@ def _table(*columns: str) -> Table:
 
 
 def _percents(spread: dict[str, float]) -> str:
-    return f"{_percent(spread['min'])} to {_percent(spread['max'])}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return " to ".join(percent(spread[end], how=".3g") for end in ("min", "max"))
 
 
 def _escaped(text: str) -> str:

@@ -10,6 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dmf_cli.terminal.formats import count, duration, number, percent
+
 Row = Mapping[str, Any]
 BLOCKS = "▁▂▃▄▅▆▇█"
 PHASE = 26  # columns of a phase beside the bar of the epochs
@@ -91,7 +93,7 @@ def _data(run: Mapping[str, Any]) -> str:
 
 def _parent(parent: tuple[str, int] | None) -> str:
     """The run that is extended, and after how many of its epochs."""
-    return f"{parent[0]}, {_count(parent[1], 'epoch')}" if parent else ""
+    return f"{parent[0]}, {count(parent[1], 'epoch')}" if parent else ""
 
 
 def _plan(run: Mapping[str, Any]) -> str:
@@ -100,8 +102,8 @@ def _plan(run: Mapping[str, Any]) -> str:
     first = run.get("first_epoch", 0)
     goes_on = f", from epoch {first + 1}" if first else ""
     size = run.get("batch_size", "?")
-    steps = f" of {_count(run['steps'], 'step')}, batch size {size}" if run.get("steps") else ""
-    return f"{_count(run['epochs'], 'epoch')}{steps}{goes_on}; best by {run.get('monitor', Progress.monitor)}"
+    steps = f" of {count(run['steps'], 'step')}, batch size {size}" if run.get("steps") else ""
+    return f"{count(run['epochs'], 'epoch')}{steps}{goes_on}; best by {run.get('monitor', Progress.monitor)}"
 
 
 def line(row: Row, progress: Progress) -> str:
@@ -205,7 +207,7 @@ def _heaviest(row: Row, terms: Sequence[str], count: int) -> list[str]:
 def _share(row: Row, term: str) -> str:
     """How much of the weighted loss a term makes up."""
     whole = sum(abs(_finite(value)) for key, value in row.items() if key.startswith("share."))
-    return f"{100 * _finite(row.get(f'share.{term}')) / whole:.0f} %" if whole else "-"
+    return percent(_finite(row.get(f"share.{term}")), whole, ".0f")
 
 
 def _figures(progress: Progress) -> Table:
@@ -244,29 +246,5 @@ def sparkline(values: Sequence[float], top: float) -> str:
     return "".join(BLOCKS[min(7, max(0, int(scale * value)))] for value in values)
 
 
-def number(value: Any, digits: int = 4) -> str:
-    """``0.8123``, or ``1.2e-05`` where fixed digits would show nothing; ``-`` for a value that is missing."""
-    if value is None:
-        return "-"
-    if not math.isfinite(value):
-        return str(float(value))
-    small = value != 0 and abs(value) < 10.0**-digits
-    return f"{value:.1e}" if small or abs(value) >= 1e5 else f"{value:.{digits}f}"
-
-
-def duration(seconds: float | None) -> str:
-    """``0.8 s``, ``42 s``, ``3:07 min``, ``2:05 h``; ``?`` when it is not known."""
-    if seconds is None or not math.isfinite(seconds):
-        return "?"
-    if seconds < 59.5:
-        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
-
-
 def _finite(value: Any) -> float:
     return float(value) if value is not None and math.isfinite(value) else 0.0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

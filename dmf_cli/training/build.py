@@ -1,13 +1,16 @@
 """From config groups to Keras objects: network, losses, weighting, auxiliary loss, optimizer, schedule."""
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from dmf_cli import lookup, losses, models, weighting
+from dmf_cli.config import schema
 from dmf_cli.config.checks import check_params
+from dmf_cli.config.typed import Config, Model, Part
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
@@ -18,68 +21,62 @@ from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
 
-Config = Mapping[str, Any]
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
 
 
 def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     """The network of ``config`` with its fused loss, not yet compiled."""
-    total_steps = steps_per_epoch * config["trainer"]["epochs"]
-    terms, helper = loss_terms(config["loss"]["terms"]), auxiliary(config["auxiliary"])
+    total_steps = steps_per_epoch * config.epochs
+    terms, helper = loss_terms(config.loss.terms), auxiliary(config.auxiliary)
     named = {f"loss term {name}": loss for name, loss in terms.items()}
     check_alive({**named, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
     return FusedModel(
-        network(config["model"], data),
+        network(config.model, data),
         terms,
         strategy(
-            config["weighting"],
-            config["loss"],
+            config.weighting,
+            [config.loss.coefficients[name] for name in config.loss.terms],
             total_steps,
-            {"steps_per_epoch": steps_per_epoch, "seed": config["seed"]},
+            {"steps_per_epoch": steps_per_epoch, "seed": config.seed},
         ),
         helper,
         record_steps=steps_per_epoch,
-        insight_every=config["trainer"].get("insight_every", 0),  # runs of version 0.1 have no such key
+        insight_every=config.trainer.insight_every,
         check=False,  # the datasets are checked where they are read
     )
 
 
-def with_epochs(config: Config, steps_per_epoch: int) -> dict[str, Any]:
+def with_epochs(config: Config, steps_per_epoch: int) -> Config:
     """``config`` with the number of epochs that ``trainer.epochs=auto`` stands for.
 
     A small dataset gets more epochs: with 18 of them it would make few steps, and what a network has
     learned depends on the steps.
     """
-    trainer = config["trainer"]
-    if trainer["epochs"] != "auto":
-        return dict(config)
-    epochs = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps_per_epoch))
-    return {**config, "trainer": {**trainer, "epochs": epochs}}
+    if config.trainer.epochs != "auto":
+        return config
+    return config.changed("trainer", epochs=max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps_per_epoch)))
 
 
-def with_warmup(config: Config, total_steps: int) -> dict[str, Any]:
+def with_warmup(config: Config, total_steps: int) -> Config:
     """``config`` with the warm-up that ``weighting.warmup=auto`` stands for in a run of so many steps."""
-    group = config["weighting"]
-    if group.get("warmup") != "auto":
-        return dict(config)
-    return {**config, "weighting": {**group, "warmup": automatic_warmup(total_steps)}}
+    if config.weighting.params.get("warmup") != "auto":
+        return config
+    return config.changed("weighting", warmup=automatic_warmup(total_steps))
 
 
-def with_monitor(config: Config, dataset: Dataset) -> dict[str, Any]:
+def with_monitor(config: Config, dataset: Dataset) -> Config:
     """``config`` with the figure that ``trainer.monitor=auto`` stands for.
 
     Raises:
         ConfigError: the mean over classes is wanted of a dataset with one class.
     """
-    trainer, classes = config["trainer"], len(dataset.classes)
-    if trainer["monitor"] == headline.MONITORS[headline.MEAN] and classes == 2:
+    monitor, classes = config.trainer.monitor, len(dataset.classes)
+    if monitor == headline.MONITORS[headline.MEAN] and classes == 2:
         raise ConfigError(
-            f"trainer.monitor is {trainer['monitor']} and {dataset.name} has one class above the background: "
+            f"trainer.monitor is {monitor} and {dataset.name} has one class above the background: "
             "use trainer.monitor=val_foreground_dice, or auto"
         )
-    if trainer["monitor"] != "auto":
-        return dict(config)
-    return {**config, "trainer": {**trainer, "monitor": headline.monitor(classes)}}
+    return config.changed("trainer", monitor=headline.monitor(classes)) if monitor == "auto" else config
 
 
 def compile_model(
@@ -98,55 +95,52 @@ def compile_model(
     Returns:
         The metric of several classes, which knows which of them was never predicted; None for one class.
     """
-    schedule = learning_rate(config["schedule"], config["optimizer"]["learning_rate"], total_steps)
+    schedule = learning_rate(config.schedule, config.optimizer.learning_rate, total_steps)
     if first_step and callable(schedule):
         schedule = Later(schedule, first_step)
-    union = ForegroundDice(config["metrics"]["threshold"], config["metrics"]["empty"])
-    mean = MeanDice(classes, config["metrics"]["empty"]) if classes > 2 else None
-    steps = optimizer(config["optimizer"], schedule)
-    if config["trainer"]["on_nonfinite"] == "skip" and config["trainer"]["precision"] != "mixed_float16":
+    union = ForegroundDice(config.metrics.threshold, config.metrics.empty)
+    mean = MeanDice(classes, config.metrics.empty) if classes > 2 else None
+    steps = optimizer(config.optimizer, schedule)
+    if config.trainer.on_nonfinite == "skip" and config.trainer.precision != "mixed_float16":
         steps = Skipping(steps)
     model.compile(steps, metrics=[union, *([mean] if mean else [])], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
     return mean
 
 
-def network(config: Config, data: Data) -> keras.Model:
+def network(model: Model, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
-    function = lookup.find("model", models, config["name"])
-    params = _without(config, "name", "head", "weights")
-    check_params(function, params, "model")
-    return function(data.train.shape, data.channels, **params)
+    function = lookup.find("model", models, model.name)
+    check_params(function, model.params, "model")
+    return function(data.train.shape, data.channels, **model.params)
 
 
-def loss_terms(terms: Mapping[str, Config]) -> dict[str, Any]:
+def loss_terms(terms: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Name -> loss, each with its parameters fixed."""
     return {name: loss(name, params, f"loss.terms.{name}") for name, params in terms.items()}
 
 
-def loss(name: str, params: Config, where: str) -> Any:
+def loss(name: str, params: Mapping[str, Any], where: str) -> Any:
     """One loss with its parameters checked against its signature."""
     check_params(lookup.find("loss", losses, name), params, where)
     return losses.get(name, **params)
 
 
 def strategy(
-    config: Config, loss_config: Config, total_steps: int, known: Config | None = None
+    chosen: Part, prior: Sequence[float], total_steps: int, known: Mapping[str, Any] | None = None
 ) -> weighting.Strategy:
     """The weighting strategy; its warm-up must leave steps in which it can act.
 
     Parameters that are null or auto take the value of that name in ``known``, where there is one.
     """
-    function = lookup.find("weighting", weighting, config["name"])
-    params = _without(config, "name")
+    function, params = lookup.find("weighting", weighting, chosen.name), dict(chosen.params)
     for name, value in (known or {}).items():
         if name in params and params[name] in (None, "auto"):
             params[name] = value
     if function.adaptive:
         params["warmup"] = warmup(params["warmup"], total_steps)
-    prior = [loss_config["coefficients"][name] for name in loss_config["terms"]]
     check_params(function, {**params, "prior": prior}, "weighting")
-    found = weighting.get(config["name"], prior=prior, **params)
+    found = weighting.get(chosen.name, prior=prior, **params)
     if found.idle_steps >= total_steps:
         raise ConfigError(
             f"the run has {total_steps} steps and weighting {found.name} keeps its first weights for "
@@ -174,25 +168,25 @@ def automatic_warmup(total_steps: int) -> int:
     return max(1, min(50, total_steps // 5))
 
 
-def auxiliary(config: Config) -> Auxiliary | None:
+def auxiliary(group: schema.Auxiliary) -> Auxiliary | None:
     """The fading auxiliary loss, or None."""
-    if config["name"] == "none":
+    if group.name == "none":
         return None
-    function = loss(config["name"], config["params"], "auxiliary.params")
-    return Auxiliary(function, config["gamma0"], config["decay"], config["every"])
+    function = loss(group.name, group.params, "auxiliary.params")
+    return Auxiliary(function, group.gamma0, group.decay, group.every)
 
 
-def optimizer(config: Config, learning_rate: Any) -> keras.optimizers.Optimizer:
+def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
     kinds = {name.lower(): name for name in dir(keras.optimizers)}
-    params = _without(config, "name", "learning_rate")
+    params = {**dataclasses.asdict(chosen), "learning_rate": learning_rate}
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")
-    return getattr(keras.optimizers, kinds[config["name"]])(learning_rate=learning_rate, **params)
+    return getattr(keras.optimizers, kinds[type(chosen).__name__.lower()])(**params)
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """``schedule`` that begins with step ``first``: of a run that goes on under a new schedule."""
+    """``schedule`` that begins with step ``first``: of a run that continues under a new schedule."""
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, first: int) -> None:
         self.schedule, self.first = schedule, first
@@ -224,13 +218,13 @@ class Skipping(keras.optimizers.LossScaleOptimizer):
         return trainable_variables, list(optimizer_variables)
 
 
-def learning_rate(config: Config, peak: float, total_steps: int) -> Any:
+def learning_rate(schedule: schema.Option, peak: float, total_steps: int) -> Any:
     """A number, or a Keras schedule over the steps of the run."""
-    warm = round(config.get("warmup", 0.0) * total_steps)
-    if config["name"] in ("constant", "plateau"):
+    if not isinstance(schedule, schema.Warmup | schema.Cosine):
         return peak
+    warm = round(schedule.warmup * total_steps)
     # CosineDecay with alpha=1 stays at its peak after the warm-up: Keras has no schedule for that alone.
-    alpha = 1.0 if config["name"] == "warmup" else config["final"]
+    alpha = schedule.final if isinstance(schedule, schema.Cosine) else 1.0
     start = {"initial_learning_rate": 0.0, "warmup_target": peak} if warm else {"initial_learning_rate": peak}
     return keras.optimizers.schedules.CosineDecay(
         decay_steps=max(1, total_steps - warm), alpha=alpha, warmup_steps=warm, **start
@@ -242,16 +236,12 @@ def callbacks(config: Config) -> list[keras.callbacks.Callback]:
 
     Both wait for improvements as the best epoch is chosen, so that they can go by an undefined monitor.
     """
-    found: list[keras.callbacks.Callback] = [Standing(config["trainer"]["monitor"])]
+    found: list[keras.callbacks.Callback] = [Standing(config.trainer.monitor)]
     counted: dict[str, Any] = {"mode": "max", "min_delta": 0.0}
-    if config["trainer"]["patience"] is not None:
-        patience = config["trainer"]["patience"]
+    if config.trainer.patience is not None:
+        patience = config.trainer.patience
         found.append(keras.callbacks.EarlyStopping(monitor=BETTER, patience=patience, **counted))
-    if config["schedule"]["name"] == "plateau":
-        params = _without(config["schedule"], "name")
+    if isinstance(config.schedule, schema.Plateau):
+        params = dataclasses.asdict(config.schedule)
         found.append(keras.callbacks.ReduceLROnPlateau(monitor=CLEARLY_BETTER, **counted, **params))
     return found
-
-
-def _without(config: Config, *names: str) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in names}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import config_hash, identity, index, moved, places, stored_config
@@ -33,25 +34,25 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
     begun = RunFolder.open(parent)
-    origin = _origin(begun, config, schedule)
-    if config["run_dir"] is not None:
-        places.check_free(Path(config["run_dir"]))
-    used = configs.with_absolute_paths(config)
+    origin = _origin(begun, Config(config), schedule)
+    asked, used = Config(config), configs.with_absolute_paths(config)
+    if asked.run_dir is not None:
+        places.check_free(Path(asked.run_dir))
     policy = ["--schedule", schedule] if schedule else []
-    moved.check_place(begun, used, "extend", f"trainer.epochs={used['trainer']['epochs']}", *policy)
+    moved.check_place(begun, used, "extend", f"trainer.epochs={asked.trainer.epochs}", *policy)
     moved.check_split(begun, stored_config.load_run(begun.path), used)
     # A run of its own: whatever the status of the parent says of its auto values is decided by now.
-    session = Session(used, split_file=begun.split_file, origin=origin)
+    session = Session(Config(used), split_file=begun.split_file, origin=origin)
     from dmf_cli.training import checkpoint
 
     note = checkpoint.load(begun.last_checkpoint, session.model)
-    run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
+    run = RunFolder.claim(asked.run_dir, root=asked.output_root, slug=slug(asked))
     try:
-        run.write_config(configs.to_yaml(session.config))
+        run.write_config(configs.to_yaml(session.config.plain))
         run.write_status(
             "running",
             id=run_id(config, session.data.dataset, origin),
-            config=config_hash.group_hashes(session.config),
+            config=config_hash.group_hashes(session.config.plain),
             auto=[],
             parent=dataclasses.asdict(origin),
         )
@@ -79,19 +80,19 @@ def going_on(note: dict[str, Any]) -> dict[str, Any]:
     return {**note, "callbacks": counters}
 
 
-def _origin(run: RunFolder, config: Mapping[str, Any], schedule: str | None) -> Origin:
+def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
     status, entry = run.read_status(), index.read(run.path)
     if entry.state == "running":
         raise ConfigError(f"{run.path} is still running: extend it when it has ended")
     if entry.state == "broken":
         raise ConfigError(f"{run.path} has no checkpoint to go on from: `dmf train` starts a new run")
-    epoch, epochs = int(status.get("epoch") or 0), config["trainer"]["epochs"]
+    epoch, epochs = int(status.get("epoch") or 0), config.trainer.epochs
     if not isinstance(epochs, int) or epochs <= epoch:
         raise ConfigError(
             f"trainer.epochs is {epochs} and {run.path} has {epoch} already: give the whole number that the "
             f"new run is to reach, as trainer.epochs={2 * epoch or 2}"
         )
-    name = config["schedule"]["name"]
+    name = config.schedule.name
     if schedule is None and name not in STILL:
         raise ConfigError(
             f"schedule={name} depends on the length of the run: add --schedule continue (as in one run of "

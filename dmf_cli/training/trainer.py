@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts, runtime
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.inference import tables
 from dmf_cli.run_folder import config_hash, identity, moved, places, stored_config, weights
@@ -26,29 +27,30 @@ if TYPE_CHECKING:
     from dmf_cli.training.origin import Origin
 
 log = logging.getLogger("dmf")
-Config = Mapping[str, Any]
+Plain = Mapping[str, Any]
 
 
-def train(config: Config) -> Path:
-    """Train, evaluate and plot the run that ``config`` describes; returns its folder.
+def train(plain: Plain) -> Path:
+    """Train, evaluate and plot the run of the config ``plain``, as it was composed; returns its folder.
 
     Raises:
         UsageError: something is wrong with config or data; nothing was written.
         RunError: training failed; the folder holds what was computed and the traceback.
     """
-    if config["run_dir"] is not None:
-        places.check_free(Path(config["run_dir"]))
+    config = Config(plain)
+    if config.run_dir is not None:
+        places.check_free(Path(config.run_dir))
     trackers.check(config)
-    if config["model"].get("weights"):
-        weights.weights_file(config["model"]["weights"])  # before anything slow is imported or drawn
-    session = Session(configs.with_absolute_paths(config))
-    run = RunFolder.claim(config["run_dir"], root=config["output_root"], slug=slug(config))
+    if config.model.weights:
+        weights.weights_file(config.model.weights)  # before anything slow is imported or drawn
+    session = Session(Config(configs.with_absolute_paths(plain)))
+    run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
-        run.write_config(configs.to_yaml(session.config))
+        run.write_config(configs.to_yaml(session.config.plain))
         run.write_status(
             "running",
-            id=identity.run_id(config, session.data.dataset),
-            config=config_hash.group_hashes(session.config),
+            id=identity.run_id(plain, session.data.dataset),
+            config=config_hash.group_hashes(session.config.plain),
             auto=session.auto,
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
@@ -59,7 +61,7 @@ def train(config: Config) -> Path:
     return session.run(run, note=None)
 
 
-def resume(path: Path | str, config: Config | None = None) -> Path:
+def resume(path: Path | str, config: Plain | None = None) -> Path:
     """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
 
     The result is the one that the run would have given without the interruption.
@@ -84,7 +86,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     moved.check_split(run, stored, used)
     from dmf_cli.training.origin import Origin
 
-    session = Session(used, split_file=run.split_file, origin=Origin.of(status), resumed=True)
+    origin = Origin.of(status)
+    session = Session(Config(used), split_file=run.split_file, origin=origin, resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
@@ -108,12 +111,11 @@ class Session:
         """Open and build everything; ``origin`` of a run that extends another, ``resumed`` for one that has a
         checkpoint of its own.
         """
-        datasets.check_place(config["dataset"])  # before anything slow is imported
+        datasets.check_place(config.plain["dataset"])  # before anything slow is imported
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
-        backend, images = config["trainer"]["backend"], config["dataset"]["name"]
-        self.display.note(f"loading {backend} and the images of {images}")
-        self.runtime = runtime.start(config["trainer"])
+        self.display.note(f"loading {config.trainer.backend} and the images of {config.dataset.name}")
+        self.runtime = runtime.start(config.plain["trainer"])
         # Keras may be imported from here on.
         import keras
 
@@ -121,21 +123,21 @@ class Session:
         from dmf_cli.datasets.input.pipeline import steps_per_epoch
         from dmf_cli.training import build
 
-        self.data = run_data.open_data(config, split_file)
+        self.data = run_data.open_data(config.plain, split_file)
         # Only now: preparing a dataset for the first time draws from the same generators.
-        keras.utils.set_random_seed(config["seed"])
-        self.steps = steps_per_epoch(len(self.data.split.train), config["trainer"]["batch_size"])
-        self.auto = ["trainer.epochs"] if config["trainer"]["epochs"] == "auto" else []
+        keras.utils.set_random_seed(config.seed)
+        self.steps = steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
+        self.auto = ["trainer.epochs"] if config.trainer.epochs == "auto" else []
         config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
         self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
-        if config["model"].get("weights") and origin is None and not resumed:
-            self.weights = initial_weights.start_from(self.model.network, config["model"]["weights"])
+        if config.model.weights and origin is None and not resumed:
+            self.weights = initial_weights.start_from(self.model.network, config.model.weights)
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
-        total, classes = self.steps * config["trainer"]["epochs"], self.data.dataset.classes
+        total, classes = self.steps * config.epochs, self.data.dataset.classes
         self.mean = build.compile_model(
             self.model, config, total - first, self.runtime.jit, len(classes), first
         )
@@ -156,13 +158,13 @@ class Session:
         with stop, run.logging():
             tracking = trackers.Tracking(self.config, run)
             try:
-                run.write_status("running", epochs=self.config["trainer"]["epochs"])
+                run.write_status("running", epochs=self.config.epochs)
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
                 log.info("%s", self.data.note)
                 if self.weights:
                     log.info("weights: %s", self.weights)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
-                for line in self.data.warnings(self.config["trainer"]["monitor"]):
+                for line in self.data.warnings(self.config.trainer.monitor):
                     log.warning("%s", line)
                 tracking.start()
                 self.fit(run, display, note, tracking)
@@ -201,14 +203,14 @@ class Session:
         from dmf_cli.datasets.input import augment, pipeline
         from dmf_cli.training import build, callbacks
 
-        trainer, monitor = self.config["trainer"], self.config["trainer"]["monitor"]
+        trainer = self.config.trainer
         others = build.callbacks(self.config)
         writer = callbacks.EpochWriter(
             run,
-            monitor,
+            trainer.monitor,
             others,
             display.epoch,
-            stop=trainer["on_nonfinite"] == "stop",
+            stop=trainer.on_nonfinite == "stop",
             track=tracking.epoch,
             unpredicted=self.unpredicted,
             of_classes=self.of_classes,
@@ -217,19 +219,18 @@ class Session:
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):
             return  # early: the run was cut off after its last epoch
-        batches = {"batch_size": trainer["batch_size"], "channels_out": self.data.channels}
+        batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
         batches["ignores"] = self.data.dataset.ignores
-        changes = augment.make(self.config["augment"], self.config["seed"])
-        order = {"seed": self.config["seed"], "first_epoch": first, "augment": changes}
-        # runs of earlier versions have no such key
-        order["weights"] = self.data.weights(trainer.get("oversample", 0.0))
+        changes = augment.make(self.config.plain["augment"], self.config.seed)
+        order: dict[str, Any] = {"seed": self.config.seed, "first_epoch": first, "augment": changes}
+        order["weights"] = self.data.weights(trainer.oversample)
         self.model.fit(
             pipeline.training_batches(self.data.train, **order, **batches),
             validation_data=pipeline.evaluation_batches(self.data.val, **batches),
             steps_per_epoch=self.steps,
             initial_epoch=first,
-            epochs=trainer["epochs"],
+            epochs=self.config.epochs,
             shuffle=False,  # the pipeline does
             callbacks=[*others, callbacks.Heartbeat(display.batch, self.stop.check), writer],
             verbose=0,
@@ -265,13 +266,13 @@ class Session:
         from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
-        result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
+        result = score.score(run, self.config.plain, *images, name="test", progress=self.stop.check)
         run_figures.plot_run(run)
         return result
 
     def report(self, run: RunFolder) -> None:
         """``report.html``; what goes wrong with it is a line of the log."""
-        if self.config.get("report", True):  # runs of version 0.1 have no such key
+        if self.config.report:
             from dmf_cli import report
 
             self.display.phase("writing the report")
@@ -287,24 +288,24 @@ class Session:
             "dataset": self.data.dataset.name,
             "images": {name: len(self.data.part(name)) for name in ("train", "val", "test")},
             "grouping": describe(self.data.dataset),
-            "model": self.config["model"]["name"],
+            "model": self.config.model.name,
             "parameters": self.model.network.count_params(),
             "weights": self.weights,
             "parent": (self.origin.path, self.origin.epoch) if self.origin else None,
             "terms": self.model.terms,
             "weighting": self.model.strategy.name,
-            "auxiliary": self.config["auxiliary"]["name"],
-            "epochs": self.config["trainer"]["epochs"],
+            "auxiliary": self.config.auxiliary.name,
+            "epochs": self.config.epochs,
             "steps": self.steps,
-            "batch_size": self.config["trainer"]["batch_size"],
-            "monitor": self.config["trainer"]["monitor"],
+            "batch_size": self.config.trainer.batch_size,
+            "monitor": self.config.trainer.monitor,
         }
 
 
 def slug(config: Config) -> str:
     """What a run is called in its folder's name: ``phantom_unet_cbdice+bce_var``."""
-    parts = (config["dataset"]["name"], config["model"]["name"], config["loss"]["expression"])
-    return "_".join((*parts, config["weighting"]["name"]))
+    parts = (config.dataset.name, config.model.name, config.loss.expression, config.weighting.name)
+    return "_".join(parts)
 
 
 def _interrupted(run: RunFolder) -> str:
@@ -318,7 +319,7 @@ def _interrupted(run: RunFolder) -> str:
 def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
     if run.last_checkpoint.is_file():
-        return f"`{hints.command('resume', run.path)}` goes on from the end of its last epoch"
+        return f"`{hints.command('resume', run.path)}` continues after its last epoch"
     return f"no epoch was complete; start anew, {run.path} can be removed"
 
 

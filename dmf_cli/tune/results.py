@@ -12,7 +12,8 @@ from dmf_cli.figures import matplotlib_renderer
 from dmf_cli.figures.description import Axis, Dots, Figure, Line, Panel
 from dmf_cli.files import write_atomic
 from dmf_cli.metrics.summary import jsonable
-from dmf_cli.terminal.run_view import LABELS, duration, number
+from dmf_cli.terminal.formats import duration, number
+from dmf_cli.terminal.run_view import LABELS
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
 from dmf_cli.tune.space import WEIGHT
 from dmf_cli.tune.study import SearchPlan

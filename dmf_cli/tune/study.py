@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files, hints
-from dmf_cli.config import composer, keys, schema
+from dmf_cli.config import composer, keys, schema, types
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import told, write_atomic
@@ -143,10 +143,10 @@ def _check_whole(searched: Sequence[spaces.Dimension], words: Sequence[str]) -> 
     """Keys that take whole numbers only, which the function of a model says no sooner than in training."""
     default = keys.default_choices()
     given = {key: value for key, _, value in (word.partition("=") for word in words) if key in default}
-    meanings = keys.meanings({**default, **given})
+    kinds = keys.types({**default, **given})
     for dimension in searched:
-        kind = meanings.get(dimension.key, "").partition(")")[0]
-        if dimension.kind == "float" and kind.startswith("(int") and "float" not in kind:
+        words = types.alternatives(kinds.get(dimension.key))
+        if dimension.kind == "float" and words[0].startswith("int") and not any("float" in w for w in words):
             low, high = (f"{end:g}" for end in (dimension.low, dimension.high))
             raise ConfigError(
                 f"{dimension.key} takes whole numbers: write {dimension.key}=int(interval({low},{high}))"

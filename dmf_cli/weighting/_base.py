@@ -8,6 +8,7 @@ from keras import ops
 
 from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Count, Fraction, Positive, Share
 from dmf_cli.weighting._bounds import check_bounds, check_room, project
 from dmf_cli.weighting._checks import integer, number
 
@@ -59,13 +60,13 @@ class Strategy:
     def __init__(
         self,
         *,
-        total: float | None = 1.0,
+        total: Positive | None = 1.0,
         prior: Sequence[float] | None = None,
-        warmup: int = 50,
-        every: int = 1,
-        floor: float = 0.0,
-        ceiling: float = 1.0,
-        smoothing: float = 0.0,
+        warmup: Count = 50,
+        every: Count = 1,
+        floor: Share = 0.0,
+        ceiling: Share = 1.0,
+        smoothing: Fraction = 0.0,
     ) -> None:
         if total is not None and not 0 < total < math.inf:
             raise ConfigError(

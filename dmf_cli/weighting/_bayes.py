@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from dmf_cli.ranges import Share
 from dmf_cli.weighting._base import State, Tensor
 from dmf_cli.weighting._checks import number
 from dmf_cli.weighting._memory import precision
@@ -31,7 +32,7 @@ class bayes(Ordered):  # noqa: N801 - the class name is the name users write
     Source: Golnari & Diba, Biomed. Signal Process. Control 111 (2026) 108388, and its notebook.
     """
 
-    def __init__(self, *, prior_power: float = 0.5, **common: Any) -> None:
+    def __init__(self, *, prior_power: Share = 0.5, **common: Any) -> None:
         super().__init__(**common)
         number("prior_power", prior_power, 0.0, 1.0)
         self.prior_power = prior_power

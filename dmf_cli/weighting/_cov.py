@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import Part
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
 from dmf_cli.weighting._checks import number
 
@@ -27,7 +28,7 @@ class cov(Strategy):  # noqa: N801 - the class name is the name users write
 
     needs_positive = True
 
-    def __init__(self, *, decay: float | None = None, **common: Any) -> None:
+    def __init__(self, *, decay: Part | None = None, **common: Any) -> None:
         super().__init__(**common)
         if decay is not None:
             number("decay", decay, 0.0, above=True, below=1.0)

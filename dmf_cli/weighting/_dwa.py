@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Count, Positive
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import integer, number
 
@@ -27,7 +28,7 @@ class dwa(Strategy):  # noqa: N801 - the class name is the name users write
     needs_positive = True
 
     def __init__(
-        self, *, temperature: float = 2.0, steps_per_epoch: int | None = None, **common: Any
+        self, *, temperature: Positive = 2.0, steps_per_epoch: Count | None = None, **common: Any
     ) -> None:
         super().__init__(**common)
         number("temperature", temperature, 0.0, above=True)

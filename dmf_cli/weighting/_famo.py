@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import number
 
@@ -29,7 +30,9 @@ class famo(Strategy):  # noqa: N801 - the class name is the name users write
 
     needs_positive = True
 
-    def __init__(self, *, learning_rate: float = 0.025, weight_decay: float = 0.001, **common: Any) -> None:
+    def __init__(
+        self, *, learning_rate: Positive = 0.025, weight_decay: NotNegative = 0.001, **common: Any
+    ) -> None:
         super().__init__(**common)
         number("learning_rate", learning_rate, 0.0, above=True)
         number("weight_decay", weight_decay, 0.0)

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
 from dmf_cli.weighting._checks import number
 
@@ -30,7 +31,7 @@ class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
     needs_gradients = True
     statistics = ("norm",)
 
-    def __init__(self, *, alpha: float = 1.5, learning_rate: float = 0.025, **common: Any) -> None:
+    def __init__(self, *, alpha: NotNegative = 1.5, learning_rate: Positive = 0.025, **common: Any) -> None:
         super().__init__(**common)
         number("alpha", alpha, 0.0)
         number("learning_rate", learning_rate, 0.0, above=True)

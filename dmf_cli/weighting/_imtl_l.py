@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import Positive
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import number
 
@@ -25,7 +26,7 @@ class imtl_l(Strategy):  # noqa: N801 - the class name is the name users write
 
     needs_positive = True
 
-    def __init__(self, *, learning_rate: float = 0.025, **common: Any) -> None:
+    def __init__(self, *, learning_rate: Positive = 0.025, **common: Any) -> None:
         super().__init__(**common)
         number("learning_rate", learning_rate, 0.0, above=True)
         self.learning_rate = learning_rate

@@ -1,10 +1,12 @@
 """Weights that bring the gradients of all losses to the size of one loss's."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Whole
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import choice, integer, number
 
@@ -35,9 +37,9 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
     def __init__(
         self,
         *,
-        alpha: float = 0.01,
+        alpha: Annotated[float, Interval(gt=0, le=1)] = 0.01,
         form: Literal["mean", "max"] = "mean",
-        reference_term: int = 0,
+        reference_term: Whole = 0,
         **common: Any,
     ) -> None:
         super().__init__(**common)

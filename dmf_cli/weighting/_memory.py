@@ -10,6 +10,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Count, Window
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import whole
 
@@ -27,7 +28,7 @@ class Memory(Strategy):
         prior: see :class:`Strategy`.
     """
 
-    def __init__(self, *, window: int = 150, warmup: int = 50, **common: Any) -> None:
+    def __init__(self, *, window: Window = 150, warmup: Count = 50, **common: Any) -> None:
         super().__init__(warmup=warmup, **common)
         if not whole(window) or window < max(2, warmup):
             raise ConfigError(

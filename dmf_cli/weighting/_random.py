@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dmf_cli.ranges import Seed
 from dmf_cli.weighting import _generator
 from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import integer
@@ -20,7 +21,7 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
     Source: Lin et al., "Reasonable effectiveness of random weighting", TMLR 2022, arXiv 2111.10603.
     """
 
-    def __init__(self, *, seed: int | None = None, **common: Any) -> None:
+    def __init__(self, *, seed: Seed | None = None, **common: Any) -> None:
         super().__init__(**common)
         if seed is not None:
             integer("seed", seed, 0, "")

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.ranges import Positive, Seed, Share
 from dmf_cli.weighting import _generator
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import integer, number
@@ -33,11 +34,11 @@ class relobralo(Strategy):  # noqa: N801 - the class name is the name users writ
     def __init__(
         self,
         *,
-        alpha: float = 0.999,
-        rho: float = 1.0,
-        temperature: float = 1.0,
+        alpha: Share = 0.999,
+        rho: Share = 1.0,
+        temperature: Positive = 1.0,
         jump: bool = True,
-        seed: int | None = None,
+        seed: Seed | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)

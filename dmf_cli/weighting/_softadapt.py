@@ -1,12 +1,14 @@
 """Weights by the slope of each loss."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Window
 from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import choice, integer, number
 
@@ -45,8 +47,8 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         variant: Literal["original", "normalized", "loss_weighted"] = "loss_weighted",
         beta: float = 0.1,
         slope: Literal["newest", "oldest"] = "newest",
-        accuracy_order: int | None = None,
-        window: int = 50,
+        accuracy_order: Annotated[int, Interval(ge=1, le=15)] | None = None,
+        window: Window = 50,
         reference: bool = False,
         **common: Any,
     ) -> None:

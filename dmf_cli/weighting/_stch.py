@@ -6,6 +6,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Positive
 from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
 from dmf_cli.weighting._checks import number
 
@@ -24,7 +25,7 @@ class stch(Strategy):  # noqa: N801 - the class name is the name users write
     arXiv 2402.19078.
     """
 
-    def __init__(self, *, mu: float = 0.1, ideal: float | Sequence[float] = 0.0, **common: Any) -> None:
+    def __init__(self, *, mu: Positive = 0.1, ideal: float | Sequence[float] = 0.0, **common: Any) -> None:
         super().__init__(**common)
         number("mu", mu, 0.0, above=True)
         self.mu = mu

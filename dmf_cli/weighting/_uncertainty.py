@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from keras import ops
 
+from dmf_cli.ranges import Positive
 from dmf_cli.weighting._base import State, Strategy, Tensor
 from dmf_cli.weighting._checks import choice, number
 
@@ -34,7 +35,7 @@ class uncertainty(Strategy):  # noqa: N801 - the class name is the name users wr
         self,
         *,
         form: Literal["log_variance", "positive"] = "log_variance",
-        learning_rate: float = 0.025,
+        learning_rate: Positive = 0.025,
         **common: Any,
     ) -> None:
         super().__init__(**common)

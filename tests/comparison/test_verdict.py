@@ -15,6 +15,7 @@ from dmf_cli.comparison.equivalence import Equivalence, claims, equivalence
 from dmf_cli.comparison.groups import Group
 from dmf_cli.comparison.versus import versus
 from dmf_cli.errors import ConfigError
+from dmf_cli.terminal import formats
 
 DICE = "foreground.dice"
 
@@ -39,7 +40,7 @@ def test_nothing_shown_says_how_large_a_difference_is_excluded():
     held = [verdict.Held("var", one)]
     assert verdict.of(held, DICE, False) == "var was not shown to be better or worse than weighting=fixed"
     reach = max(abs(one.difference.low), abs(one.difference.high))
-    assert f"beyond about {naming.number(reach)} Dice in either direction" in verdict.excluded(
+    assert f"beyond about {formats.significant(reach)} Dice in either direction" in verdict.excluded(
         held, DICE, False
     )
 
@@ -326,4 +327,3 @@ def test_names_are_readable():
     assert naming.amount(1.0, "foreground.lesion_fp") == "1 false positive per image"
     assert naming.amount(0.5, "foreground.nsd_mm") == "0.5 NSD"
     assert naming.heading("foreground.assd_mm") == "ASSD (mm)"
-    assert naming.number(0.00001) == "0.00001"

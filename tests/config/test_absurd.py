@@ -6,7 +6,7 @@ import math
 import pytest
 
 from dmf_cli import conf_files, config
-from dmf_cli.config import checks, composer, lengths
+from dmf_cli.config import checks, composer, lengths, schema
 from dmf_cli.datasets import KINDS
 from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
@@ -106,7 +106,7 @@ def test_lists_that_fit_are_accepted():
 
 def test_what_is_known_of_datasets_here_is_what_they_are():
     assert {task: len(names) for task, names in TASKS.items()} == lengths.TASKS
-    assert set(checks.KINDS) == set(KINDS)
+    assert set(schema.DATASETS) == set(KINDS)
 
 
 def test_a_sweep_does_not_begin_with_a_wrong_job():

@@ -9,11 +9,11 @@ TEXT = """\
 # Run: dmf train loss=dice
 
 # not part of the header
-pool: sample # (sample|batch) what it pools
+pool: sample # what it pools
 group:
-  inner: "a # b" # (str) with a sign
+  inner: "a # b" # with a sign
   bare: 1
-last: # (mapping) empty
+last: # empty
 """
 
 
@@ -34,11 +34,11 @@ def test_key_comments_have_dotted_names(tmp_path):
     file = tmp_path / "x.yaml"
     file.write_text(TEXT)
     assert key_comments(file) == {
-        "pool": "(sample|batch) what it pools",
+        "pool": "what it pools",
         "group": "",
-        "group.inner": "(str) with a sign",
+        "group.inner": "with a sign",
         "group.bare": "",
-        "last": "(mapping) empty",
+        "last": "empty",
     }
 
 
@@ -68,18 +68,15 @@ def test_meanings_cover_every_key_of_the_default_config():
     assert missing == ["loss.expression"]
 
 
+def test_meanings_have_the_type_of_the_key_and_what_its_comment_says():
+    found = keys.meanings({"trainer": "default", "loss": "dice", "dataset": "busi"})
+    assert found["trainer.epochs"].startswith("(int in [1, 1000000]|auto) passes over the training images")
+    assert found["loss.terms.dice.smooth"].startswith("(float > 0) ")
+    assert found["loss.coefficients.dice"] == "(float > 0) coefficient of the term"
+    assert found["dataset.download.licence"] == "what its owners allow"
+
+
 def test_meanings_of_an_option_that_builds_on_another():
     found = keys.meanings({"split": "kfold", "auxiliary": "cbdice_light", "weighting": "var_reference_pets"})
     assert {"split.seed", "split.folds", "auxiliary.params.absent", "weighting.floor"} <= found.keys()
     assert "split.defaults" not in found
-
-
-def test_choices_are_values_not_types():
-    assert keys.choices_of("(float32|mixed_float16) of the layers") == ["float32", "mixed_float16"]
-    assert keys.choices_of("(bool|auto) compile") == ["true", "false", "auto"]
-    assert keys.choices_of("(path|null) a folder") == ["null"]
-    assert keys.choices_of("(int >= 1) epochs") == []
-    assert keys.choices_of("(easy|hard|float in [0, 1]) how") == ["easy", "hard"]
-    assert keys.choices_of("(auto|cpu|gpu|gpu:N) device") == ["auto", "cpu", "gpu"]
-    assert keys.choices_of("(none|TERM) the loss") == ["none"]
-    assert keys.choices_of("free text") == []

@@ -2,12 +2,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
+from annotated_types import Interval
 
-from dmf_cli.config.types import Pattern, Range, check_value, describe, fits, unknown_key
+from dmf_cli.config.types import check_value, check_values, describe, unknown_key
 from dmf_cli.errors import ConfigError
+from dmf_cli.ranges import Count, Part, Text
 
-Count = Annotated[int, Range(at_least=1)]
-Device = Annotated[str, Pattern(r"cpu|gpu:\d+", "cpu or gpu:N")]
+Device = Annotated[str, Text("cpu|gpu:N", r"cpu|gpu:\d+", "cpu or gpu:N")]
 
 
 @pytest.mark.parametrize(
@@ -27,9 +28,9 @@ Device = Annotated[str, Pattern(r"cpu|gpu:\d+", "cpu or gpu:N")]
         (0, Count, False),
         (1, Count, True),
         (None, Count | None, True),
-        (0.5, Annotated[float, Range(above=0, below=1)], True),
-        (1.0, Annotated[float, Range(above=0, below=1)], False),
-        (1.0, Annotated[float, Range(at_most=1)], True),
+        (0.5, Part, True),
+        (1.0, Part, False),
+        (1.0, Annotated[float, Interval(le=1)], True),
         ("cpu", Device, True),
         ("gpu:x", Device, False),
         ("auto", bool | Literal["auto"], True),
@@ -46,7 +47,33 @@ Device = Annotated[str, Pattern(r"cpu|gpu:\d+", "cpu or gpu:N")]
     ],
 )
 def test_fits(value, hint, expected):
-    assert fits(value, hint) is expected
+    assert _fits(value, hint) is expected
+
+
+def _fits(value, hint):
+    try:
+        check_value(value, hint, "k")
+    except ConfigError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epohcs": 1}, "unknown key 't.epohcs': did you mean 'epochs'? (allowed: device, epochs)"),
+        ({"device": "x"}, "t.device is 'x': give cpu or gpu:N"),
+        ({"device": "cpu"}, "t.epochs is missing: give t.epochs=VALUE"),
+    ],
+)
+def test_an_unknown_key_comes_first_then_a_wrong_value_then_a_missing_one(values, message):
+    with pytest.raises(ConfigError) as caught:
+        check_values(values, {"epochs": Count, "device": Device}, "t.", complete=True)
+    assert str(caught.value) == message
+
+
+def test_tuples_of_python_are_lists_too():
+    check_value((1, 2), tuple[Count, Count], "k")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +102,7 @@ def test_says_what_was_received_and_what_is_allowed(value, hint, message):
 
 
 def test_describes_both_bounds():
-    assert describe(Annotated[int, Range(at_least=0, below=8)]) == "a whole number of 0 or above and below 8"
+    assert describe(Annotated[int, Interval(ge=0, lt=8)]) == "a whole number of 0 or above and below 8"
 
 
 def test_unknown_key_compares_siblings_only():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.figures import examples, palette, run_figures, step_figures
+from dmf_cli.figures import examples, image_grid, palette, run_figures, step_figures
 from dmf_cli.figures.matplotlib_renderer import draw
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -248,7 +248,7 @@ def test_a_grid_of_examples_has_every_kind(tmp_path):
 def test_an_example_says_its_dice_and_outlines_both_masks():
     figure = matplotlib.figure.Figure()
     panel = figure.subplots()
-    examples._example(panel, example(), 2)
+    image_grid.draw(panel, examples.tile(example(), 2))
     assert panel.get_title() == "best: Dice 0.750"
     truth, prediction = panel.collections
     for outline, colour in ((truth, palette.TRUTH), (prediction, palette.PREDICTION)):
@@ -263,12 +263,12 @@ def test_of_several_classes_the_colour_is_the_class_and_a_legend_says_so(tmp_pat
     both = example(truth=2 * one.truth)
     figure = matplotlib.figure.Figure()
     panel = figure.subplots()
-    examples._example(panel, both, 3)
+    image_grid.draw(panel, examples.tile(both, 3))
     truth, prediction = panel.collections
     for outline, colour in ((truth, palette.CLASSES[1]), (prediction, palette.CLASSES[0])):
         assert matplotlib.colors.to_hex(outline.get_edgecolor()[0]).upper() == colour
     drawn = []
-    monkeypatch.setattr(examples.look, "save", lambda path, figure: drawn.append(figure))
+    monkeypatch.setattr(image_grid.style, "save", lambda path, figure: drawn.append(figure))
     examples.plot_examples(tmp_path / "x.png", [both], ("background", "benign", "malignant"))
     examples.plot_examples(tmp_path / "x.png", [one], ("background", "lesion"))
     said = [[text.get_text() for text in figure.legends[0].get_texts()] for figure in drawn]

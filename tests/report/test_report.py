@@ -17,7 +17,7 @@ from dmf_cli.cli.main import main
 from dmf_cli.figures import bokeh_renderer
 from dmf_cli.report import pictures, sweep_page
 from dmf_cli.report.differences import differences
-from dmf_cli.report.table import cell, duration
+from dmf_cli.report.table import cell, sortable
 from dmf_cli.run_folder import cases
 from tests.report.conftest import NASTY
 
@@ -25,7 +25,7 @@ VOID = ("wbr", "meta", "link", "img", "input", "br", "line", "circle")
 
 SAID = (
     "completed", "dmf train weighting=var", "phantom · unet · cbdice+bce · var · seed 0", "trainer.epochs",
-    "loss.terms.cbdice.absent", "dataset.image_size", "1 train, 1 val, 20 test", "8 s on cpu",
+    "loss.terms.cbdice.absent", "dataset.image_size", "1 train, 1 val, 20 test", "8.0 s on cpu",
     "Epoch kept 3 of 4: foreground Dice 0.600", "test: 20 images at their original size, threshold 0.5",
     "Lesions not found 1 of 18", "False alarms 1 in 2 images without a lesion", "the warm-up, until step 1",
     "Norm of each term's gradient", "lowest here is -0.1", "Dice 0.000, truth 96 px, prediction 0 px",
@@ -397,7 +397,16 @@ def test_a_report_imports_no_framework(finished):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_numbers_and_times_as_people_write_them():
+def test_cells_are_written_and_sorted_as_numbers():
     texts = [cell(v).text for v in (0.12345, 12.345, 1234, 2e-5, float("nan"), None, "x", True, 0.0)]
-    assert texts == ["0.123", "12.35", "1,234", "2.00e-05", "-", "-", "x", "True", "0.000"]
-    assert [duration(s) for s in (48.2, 740, 11_100, None)] == ["48 s", "12 min", "3 h 05 min", ""]
+    assert texts == ["0.123", "12.35", "1,234", "2.0e-05", "-", "-", "x", "True", "0.000"]
+    said = ("0.812 ± 0.101", "12,345", "<0.001", "62.5 %", "-", "baseline", "[0.1, 0.2]")
+    assert [sortable(text).sort for text in said] == [
+        0.812,
+        12345,
+        0.001,
+        62.5,
+        None,
+        "baseline",
+        "[0.1, 0.2]",
+    ]

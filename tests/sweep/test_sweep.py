@@ -73,7 +73,7 @@ def test_on_error_stop(sweep, calls, capsys):
     assert sweep("seed=110,0", "sweep.on_error=stop") == 1
     assert calls() == ["110"]
     out, err = capsys.readouterr()
-    assert "1 job(s) are left: the same command goes on" in err
+    assert "1 job(s) are left: run the same command again" in err
     assert "stopping: jobs under way save their state\n" in out, "nobody has pressed Ctrl-C"
 
 
@@ -171,7 +171,7 @@ def test_ctrl_c_once_stops_after_saving(sweep, calls, tmp_path, capsys):
     assert states(tmp_path) == ["interrupted"]
     out, err = capsys.readouterr()
     assert "Ctrl-C again ends them at once" in out
-    assert "2 job(s) are left: the same command goes on" in err
+    assert "2 job(s) are left: run the same command again" in err
     assert sweep("seed=90,0") == 0
     assert calls() == ["90", "90 again", "0"]
 

@@ -340,37 +340,6 @@ def test_a_batch_draws_nothing():
     shown.stop()
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.81234, "0.8123"),
-        (0.0, "0.0000"),
-        (1.2e-5, "1.2e-05"),
-        (123456.0, "1.2e+05"),
-        (None, "-"),
-        (math.nan, "nan"),
-    ],
-)
-def test_numbers_stay_short(value, text):
-    assert run_view.number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.84, "0.8 s"),
-        (9.96, "10 s"),
-        (59.6, "1:00 min"),
-        (187, "3:07 min"),
-        (7500, "2:05 h"),
-        (None, "?"),
-        (math.inf, "?"),
-    ],
-)
-def test_durations_have_their_unit(seconds, text):
-    assert run_view.duration(seconds) == text
-
-
 def test_keras_is_not_imported():
     program = (
         "import sys, dmf_cli.terminal.run_display; print({'keras', 'tensorflow', 'numpy'} & set(sys.modules))"

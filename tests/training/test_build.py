@@ -4,6 +4,7 @@ import pytest
 
 from dmf_cli import conf_files
 from dmf_cli import config as configs
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops import backend
 from dmf_cli.training import build
@@ -28,40 +29,49 @@ def test_warmup_is_a_number_of_steps_or_auto(wanted):
 
 @pytest.mark.parametrize(("wanted", "steps", "epochs"), [("auto", 35, 18), ("auto", 17, 36), (3, 17, 3)])
 def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epochs):
-    config = build.with_epochs({"trainer": {"epochs": wanted, "batch_size": 4}, "seed": 1}, steps)
-    assert config == {"trainer": {"epochs": epochs, "batch_size": 4}, "seed": 1}
+    trainer = configs.compose([f"trainer.epochs={wanted}"])["trainer"]
+    found = build.with_epochs(Config({"trainer": trainer, "seed": 1}), steps)
+    assert found.plain == {"trainer": {**trainer, "epochs": epochs}, "seed": 1}
+    assert found.epochs == epochs
 
 
-def test_coefficients_reach_the_strategy_in_the_order_of_the_terms():
-    loss = {"terms": {"dice": {}, "bce": {}}, "coefficients": {"bce": 3.0, "dice": 1.0}}
-    strategy = build.strategy({"name": "fixed", "total": 1.0}, loss, total_steps=10)
-    assert strategy.init(2)["weights"].numpy().tolist() == [0.25, 0.75]
+def test_epochs_that_are_not_counted_yet_are_no_number():
+    with pytest.raises(ConfigError, match=r"trainer\.epochs is auto"):
+        _ = Config(configs.compose()).epochs
+
+
+def strategy(group, steps, known=None, prior=(1.0, 1.0)):
+    return build.strategy(Config({"weighting": group}).weighting, list(prior), steps, known)
+
+
+def test_coefficients_reach_the_strategy():
+    found = strategy({"name": "fixed", "total": 1.0}, 10, prior=(1.0, 3.0))
+    assert found.init(2)["weights"].numpy().tolist() == [0.25, 0.75]
 
 
 DWA = {"name": "dwa", "warmup": "auto", "steps_per_epoch": None}
-TWO_TERMS = {"terms": {"dice": {}, "bce": {}}, "coefficients": {"bce": 1.0, "dice": 1.0}}
 
 
 def test_what_a_strategy_needs_from_the_run_is_filled_in_where_it_is_open():
     known = {"steps_per_epoch": 7, "seed": 3}
-    assert build.strategy(DWA, TWO_TERMS, 100, known).steps_per_epoch == 7
-    assert build.strategy({**DWA, "steps_per_epoch": 9}, TWO_TERMS, 100, known).steps_per_epoch == 9
+    assert strategy(DWA, 100, known).steps_per_epoch == 7
+    assert strategy({**DWA, "steps_per_epoch": 9}, 100, known).steps_per_epoch == 9
     relobralo = {"name": "relobralo", "warmup": 5, "seed": None, "rho": 0.5}
-    assert build.strategy(relobralo, TWO_TERMS, 100, known).seed == 3
-    assert build.strategy({"name": "var", "warmup": 5}, TWO_TERMS, 100, known).warmup == 5
+    assert strategy(relobralo, 100, known).seed == 3
+    assert strategy({"name": "var", "warmup": 5}, 100, known).warmup == 5
 
 
 @pytest.mark.parametrize(
-    ("config", "idle"), [(DWA, 14), ({"name": "geometric", "warmup": 3, "every": 20}, 20)]
+    ("group", "idle"), [(DWA, 14), ({"name": "geometric", "warmup": 3, "every": 20}, 20)]
 )
-def test_a_run_in_which_the_weights_would_never_change_is_an_error(config, idle):
+def test_a_run_in_which_the_weights_would_never_change_is_an_error(group, idle):
     with pytest.raises(ConfigError, match=f"keeps its first weights for {idle}: they would never adapt"):
-        build.strategy(config, TWO_TERMS, idle, {"steps_per_epoch": 7})
-    assert build.strategy(config, TWO_TERMS, idle + 1, {"steps_per_epoch": 7}).idle_steps == idle
+        strategy(group, idle, {"steps_per_epoch": 7})
+    assert strategy(group, idle + 1, {"steps_per_epoch": 7}).idle_steps == idle
 
 
-def rates(config, peak, total, steps):
-    schedule = build.learning_rate(config, peak, total)
+def rates(group, peak, total, steps):
+    schedule = build.learning_rate(Config({"schedule": group}).schedule, peak, total)
     return [float(keras.ops.convert_to_numpy(schedule(step))) for step in steps]
 
 

@@ -14,6 +14,7 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.comparison import loading
 from dmf_cli.config import moving
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.inference import score
 from dmf_cli.jobs import child
@@ -94,7 +95,7 @@ def test_the_schedule_goes_on_or_begins_anew(pair, tmp_path, policy, expected):
     made = extend(begun, longer(begun, 4, run_dir=str(tmp_path / "b")), policy)
     rates = [float(row["learning_rate"]) for row in rows(made)]
     peak, steps = config["optimizer"]["learning_rate"], int(rows(made)[0]["step"])
-    four, two = (build.learning_rate(config["schedule"], peak, n * steps) for n in (4, 2))
+    four, two = (build.learning_rate(Config(config).schedule, peak, n * steps) for n in (4, 2))
     ends = {
         "long": [float(four(epoch * steps)) for epoch in (3, 4)],
         "anew": [float(two(epoch * steps)) for epoch in (1, 2)],

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import trackers, trainer
@@ -33,7 +34,7 @@ def begin(tmp_path, composed):
             run.write_config(configs.to_yaml(config))
             (run.metrics / "test_summary.md").write_text("| Dice |\n|--:|\n| 0.5 |\n")
         run.write_status("running")
-        tracking = trackers.Tracking(config, run)
+        tracking = trackers.Tracking(Config(config), run)
         tracking.start()
         return run, tracking
 
@@ -158,15 +159,16 @@ def test_no_tracker_and_a_run_of_an_earlier_version(begin):
     tracking.epoch(row(1), steps(1))
     tracking.finish("completed")
     assert "tracker" not in run.read_status()
-    assert trackers.name_of({}) == "none"
-    trackers.Tracking({}, run).start()
+    tracking = trackers.Tracking(Config({}), run)
+    tracking.start()
+    assert (tracking.name, tracking.tracker) == ("none", None)
 
 
 def test_a_package_that_is_missing_is_told_before_anything_starts(composed, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="mlflow and sqlalchemy and alembic: pip install"):
-        trackers.check(composed["mlflow"])
-    trackers.check(composed["tensorboard"])
+        trackers.check(Config(composed["mlflow"]))
+    trackers.check(Config(composed["tensorboard"]))
 
 
 def test_a_real_run_is_tracked(tiny):

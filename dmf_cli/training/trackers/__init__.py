@@ -8,11 +8,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
-Config = Mapping[str, Any]
 Row = Mapping[str, float]
 
 
@@ -38,7 +39,7 @@ class Tracking:
     """
 
     def __init__(self, config: Config, run: RunFolder) -> None:
-        self.run, self.name, self.tracker = run, name_of(config), None
+        self.run, self.name, self.tracker = run, config.tracker.name, None
         with self._told():
             self.tracker = _make(config, run)
 
@@ -73,21 +74,16 @@ class Tracking:
             )
 
 
-def name_of(config: Config) -> str:
-    """The option of the group ``tracker``; runs of an earlier version have none."""
-    return str(config.get("tracker", {}).get("name", "none"))
-
-
 def check(config: Config) -> None:
     """Whether the tracker's package is there, before anything is computed.
 
     Raises:
         ConfigError: it is not.
     """
-    if name_of(config) == "mlflow":
+    if isinstance(config.tracker, schema.MLflow):
         from dmf_cli.training.trackers import mlflow
 
-        mlflow.check(config)
+        mlflow.check(config.tracker, config.output_root)
 
 
 def scores(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -110,13 +106,13 @@ def thinned(steps: Sequence[Row], every: int) -> list[Row]:
 
 
 def _make(config: Config, run: RunFolder) -> Tracker | None:
-    options = config.get("tracker", {"name": "none"})
-    if options["name"] == "tensorboard":
+    options = config.tracker
+    if isinstance(options, schema.TensorBoard):
         from dmf_cli.training.trackers.tensorboard import TensorBoard
 
-        return TensorBoard(config, run)
-    if options["name"] == "mlflow":
+        return TensorBoard(options, config, run)
+    if isinstance(options, schema.MLflow):
         from dmf_cli.training.trackers.mlflow import MLflow
 
-        return MLflow(config, run)
+        return MLflow(options, config, run)
     return None

@@ -5,12 +5,14 @@ import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__, hints
 from dmf_cli.comparison.loading import flat
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.trackers import Row, thinned
@@ -28,13 +30,13 @@ SETTINGS = {
 }
 
 
-def check(config: Mapping[str, Any]) -> None:
+def check(options: schema.MLflow, root: str) -> None:
     """Whether MLflow, and what the store needs, is installed.
 
     Raises:
         ConfigError: it is not.
     """
-    needed = ["mlflow", *(["sqlalchemy", "alembic"] if _uri(config).startswith("sqlite") else [])]
+    needed = ["mlflow", *(["sqlalchemy", "alembic"] if _uri(options.uri, root).startswith("sqlite") else [])]
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         what = f"tracker=mlflow needs {' and '.join(missing)}"
@@ -44,13 +46,13 @@ def check(config: Mapping[str, Any]) -> None:
 class MLflow:
     """Epochs as ``COLUMN`` over epochs, steps as ``step/COLUMN`` over steps, scores as ``test/METRIC``."""
 
-    def __init__(self, config: Mapping[str, Any], run: RunFolder) -> None:
+    def __init__(self, options: schema.MLflow, config: Config, run: RunFolder) -> None:
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
-        self.config, self.run, self.uri = config, run, _uri(config)
+        self.config, self.run, self.uri = config, run, _uri(options.uri, config.output_root)
         if self.uri.startswith("file:") or "://" not in self.uri:
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow 3.7 asks for a word; this is it
-        self.every, self.experiment = config["tracker"]["every"], config["tracker"]["experiment"]
+        self.every, self.experiment = options.every, options.experiment
         self.last = 0
 
     def start(self) -> dict[str, str]:
@@ -67,7 +69,9 @@ class MLflow:
             tags = {"dmf.version": __version__, "dmf.folder": str(self.run.path.resolve())}
             name = self.run.path.resolve().name
             self.id = self.client.create_run(self._experiment(), run_name=name, tags=tags).info.run_id
-            params = [Param(_name(key), str(value)[:LONGEST]) for key, value in flat(self.config).items()]
+            params = [
+                Param(_name(key), str(value)[:LONGEST]) for key, value in flat(self.config.plain).items()
+            ]
             for batch in _batches(params):
                 self.client.log_batch(self.id, params=batch)
         return {"uri": self.uri, "run": self.id}
@@ -118,12 +122,10 @@ class MLflow:
             self.client.log_batch(self.id, metrics=batch)
 
 
-def _uri(config: Mapping[str, Any]) -> str:
+def _uri(wanted: str | None, root: str) -> str:
     """Of the config, of the environment, or a database in the output folder; folders are made absolute."""
-    given = config["tracker"]["uri"] or os.environ.get("MLFLOW_TRACKING_URI")
-    if given:
-        return str(given)
-    return f"sqlite:///{Path(config['output_root']).expanduser().absolute() / 'mlflow.db'}"
+    given = wanted or os.environ.get("MLFLOW_TRACKING_URI")
+    return given or f"sqlite:///{Path(root).expanduser().absolute() / 'mlflow.db'}"
 
 
 def _metrics(values: Row, prefix: str, at: int) -> list[Any]:

@@ -3,11 +3,12 @@
 The input pipeline is TensorFlow's on every backend, so it is loaded already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import to_yaml
+from dmf_cli.config import schema, to_yaml
+from dmf_cli.config.typed import Config
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.trackers import Row, thinned
 
@@ -17,12 +18,11 @@ ASIDE = ("epoch", "step")  # columns that are no values
 class TensorBoard:
     """Scalars ``epoch/COLUMN``, ``step/COLUMN`` and ``test/METRIC``; config and tables as text."""
 
-    def __init__(self, config: Mapping[str, Any], run: RunFolder) -> None:
-        options = config["tracker"]
-        self.config, self.run, self.every = config, run, options["every"]
+    def __init__(self, options: schema.TensorBoard, config: Config, run: RunFolder) -> None:
+        self.config, self.run, self.every = config, run, options.every
         self.folder = run.path / "tensorboard"
-        if options["dir"]:
-            self.folder = Path(options["dir"]).expanduser() / run.path.resolve().name
+        if options.dir:
+            self.folder = Path(options.dir).expanduser() / run.path.resolve().name
         self.last = 0
 
     def start(self) -> dict[str, str]:
@@ -32,7 +32,7 @@ class TensorBoard:
         self.tf = tf
         self.folder.mkdir(parents=True, exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        self._text("config", f"```yaml\n{to_yaml(self.config)}```", 0)
+        self._text("config", f"```yaml\n{to_yaml(self.config.plain)}```", 0)
         self.writer.flush()
         return {"dir": str(self.folder)}
 

@@ -12,6 +12,7 @@ from dmf_cli import datasets
 from dmf_cli.datasets.inspect.check import as_json, check
 from dmf_cli.datasets.sources.grouping import describe, group
 from dmf_cli.datasets.sources.pairing import Pair
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import PARTS, links_of, make_split, save_split
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from dmf_cli.report import run_page
@@ -244,7 +245,7 @@ def test_groups_that_a_split_parts_are_errors_of_the_check(folder):
     def divide(images, found, seed=0, **changes):
         return make_split(images, seed=seed)  # without links, as a file written by hand may be
 
-    report = check(data, divide, similarity=None)
+    report = check(data, survey(data), divide, similarity=None)
     parted = [finding for finding in report.findings if finding.kind == "leak"]
     assert parted
     assert parted[0].is_error

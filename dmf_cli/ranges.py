@@ -1,0 +1,55 @@
+"""Types with ranges: what a value of the config, or a parameter of a loss, a strategy or a model, may be.
+
+They stand in the dataclasses of :mod:`dmf_cli.config.schema` and in the signatures of the core, and nowhere
+else is a range written down. This module imports nothing heavy, since signatures are read without Keras.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from annotated_types import Interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text that help calls ``word``; it must match ``regex`` as a whole, and errors say what ``says``."""
+
+    word: str
+    regex: str = "(?s).+"
+    says: str = "a text"
+
+    def holds(self, value: str) -> bool:
+        """Whether ``value`` matches."""
+        return re.fullmatch(self.regex, value) is not None
+
+
+Positive = Annotated[float, Interval(gt=0)]
+NotNegative = Annotated[float, Interval(ge=0)]
+Share = Annotated[float, Interval(ge=0, le=1)]
+Fraction = Annotated[float, Interval(ge=0, lt=1)]
+Part = Annotated[float, Interval(gt=0, lt=1)]
+Count = Annotated[int, Interval(ge=1)]
+Whole = Annotated[int, Interval(ge=0)]
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
+
+# Of networks: what is beyond takes no memory that there is.
+Channels = Annotated[int, Interval(ge=1, le=4096)]
+Blocks = Annotated[int, Interval(ge=1, le=64)]
+Depth = Annotated[int, Interval(ge=1, le=16)] | Literal["auto"]
+Norm = Literal["batch", "group", "instance", "none"]
+
+# Of losses.
+Pool = Literal["batch", "sample"]
+Absent = Literal["count", "zero"]
+ClassWeights = Sequence[NotNegative] | None
+
+# Of strategies: steps that are remembered.
+Window = Annotated[int, Interval(ge=2, le=1_000_000)]
+
+PathName = Annotated[str, Text("path")]
+Glob = Annotated[str, Text("glob")]
+Regex = Annotated[str, Text("regex")]
+Template = Annotated[str, Text("pattern")]
+Device = Annotated[str, Text("auto|cpu|gpu|gpu:N", r"auto|cpu|gpu(:\d+)?", "auto, cpu, gpu or gpu:N")]
