@@ -120,7 +120,8 @@ class Dataset(abc.ABC):
         What a mask means may depend on all masks: :meth:`settle` says whether labels are as they were.
         """
         try:
-            return Examined(*dataclasses.astuple(load_checked(self, index)))
+            sample = load_checked(self, index)
+            return Examined(sample.image, sample.label)
         except DatasetError as error:
             label = None
             with contextlib.suppress(DatasetError):

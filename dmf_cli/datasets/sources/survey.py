@@ -155,7 +155,7 @@ def _look(
     ):
         found.facts[index], found.values[index] = facts, seen.values
         if seen.error is not None:
-            found.errors[index] = seen.error
+            found.errors[index] = seen.error.with_traceback(None)  # its frames hold decoded pixels
         else:
             found.pairs = None  # it is one of the good images now
         if description is not None:

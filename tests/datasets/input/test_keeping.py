@@ -12,7 +12,7 @@ import pytest
 
 from dmf_cli.datasets.input import keeping, pipeline, prepared, stored
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.datasets.sources import image_files
+from dmf_cli.datasets.sources import bad_files, image_files
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import DatasetError
 from tests.datasets.conftest import BUSI
@@ -161,7 +161,7 @@ def test_processes_that_come_at_once_make_one_file(dataset, tmp_path, monkeypatc
 
 
 def test_images_are_decoded_in_order_and_no_more_than_a_few_wait(dataset, monkeypatch):
-    monkeypatch.setattr(prepared, "CHUNK", 2)
+    monkeypatch.setattr(bad_files, "CHUNK", 2)
     calls, steps = counted(dataset, monkeypatch), []
     found = prepared.decoded(dataset, [5, 3, 1, 0, 2], SPEC, lambda: steps.append(1))
     next(found)
