@@ -29,7 +29,7 @@ SLOW = (
     "datasets/sources/test_tfds.py",
     "docs/test_documents.py::test_the_python_of_the_readme_runs",
     "docs/test_quickstart.py::test_every_cell_runs",
-    "figures/test_run_plots.py",
+    "figures/test_run_figures.py",
     "fusion/test_data_parallel.py",
     "fusion/test_inputs.py",
     "fusion/test_logit_gradients.py::test_ratios_and_cosines_at_the_logits_are_near_those_in_the_weights",
