@@ -10,14 +10,18 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTSIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+OUTSIDE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CITATION.cff": "citation.cff",
+}
 KINDS = {"Tutorials": "Tutorials", "Howto": "How-to", "Reference": "Reference", "Background": "Background"}
 _ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):(?=<code>)")
-_LINK = re.compile(r"\]\((?:\.\./)+(CHANGELOG|CONTRIBUTING)\.md")
+_LINK = re.compile(rf"\]\((?:\.\./)+({'|'.join(map(re.escape, OUTSIDE))})")
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """The files from outside of docs/ become pages at the top of the site."""
+    """The files from outside of docs/ stand at the top of the site."""
     for source, page in OUTSIDE.items():
         text = (ROOT / source).read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, page, content=text))
@@ -25,9 +29,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Links to the files from outside lead to their pages."""
+    """Links to the files from outside lead to their places on the site."""
     up = "../" * page.file.src_uri.count("/")
-    return _LINK.sub(lambda found: f"]({up}{OUTSIDE[f'{found[1]}.md']}", markdown)
+    return _LINK.sub(lambda found: f"]({up}{OUTSIDE[found[1]]}", markdown)
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:

@@ -133,23 +133,19 @@ def pages() -> str:
     """Every page of docs/ with the first sentence of its text."""
     parts = []
     for kind, title in KINDS.items():
-        lines = [f"- [{_title(file)}]({kind}/{file.name}): {_opening(file)}" for file in _pages(kind)]
-        parts.append(f"## {title}\n\n" + "\n".join(lines))
+        entries = "\n".join(_entry(file) for file in sorted((DOCS / kind).glob("*.md")))
+        parts.append(f"## {title}\n\n{entries}")
     return "\n\n".join(parts)
 
 
-def _pages(kind: str) -> list[Path]:
-    return sorted((DOCS / kind).glob("*.md"))
-
-
-def _title(file: Path) -> str:
-    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-
-
-def _opening(file: Path) -> str:
-    blocks = file.read_text(encoding="utf-8").split("\n\n")
-    text = next(" ".join(block.split()) for block in blocks if block[:1].isalnum() or block[:1] in '`[*"')
-    return re.split(r"(?<=\.)\s", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", text))[0].rstrip(".:")
+def _entry(file: Path) -> str:
+    """The title as a link, and the first sentence of the page if it begins with one."""
+    title, *blocks = file.read_text(encoding="utf-8").split("\n\n")
+    link = f"- [{title.removeprefix('# ')}]({file.relative_to(DOCS).as_posix()})"
+    prose = [" ".join(block.split()) for block in blocks if re.match(r"\w|[\[*\"]|`(?!``)", block)]
+    if not prose:
+        return link
+    return f"{link}: " + re.split(r"(?<=\.)\s", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", prose[0]))[0].rstrip(".:")
 
 
 MAKERS: Mapping[str, Callable[[], str]] = {

@@ -1,34 +1,30 @@
 """What a training step costs on a CPU, by image size: seconds of a processor, and memory of the process.
 
 Run: python scripts/step_cost.py                    (a few minutes; writes nothing)
-     python scripts/step_cost.py model=unet_wide trainer.batch_size=8
+     python scripts/step_cost.py --batch-size 8
 
-Seconds of a processor do not depend on what else the machine is doing; an idle machine with n cores takes
+Seconds of a processor depend less than those of a clock on what else the machine is doing; n idle cores take
 about 1/n of them. Steps that compile do not count. Each size has a process of its own, for its memory.
 """
 
+import argparse
 import os
 import resource
 import subprocess
 import sys
 import time
-from typing import Any
 
 SIZES, STEPS = (64, 128, 256), 4
 
 
-def measure(overrides: list[str]) -> tuple[float, float]:
-    """Seconds of a processor for one step of the default loss, and the peak memory in GiB."""
+def measure(side: int, batch: int) -> tuple[float, float]:
+    """Seconds of a processor for one step of the default network and loss, and the peak memory in GiB."""
     import keras
     import numpy as np
 
-    from dmf_cli import config as configs
     from dmf_cli import fuse, models
 
-    config: Any = configs.compose(overrides)
-    side, batch = config["dataset"]["image_size"], config["trainer"]["batch_size"]
-    options = {key: value for key, value in config["model"].items() if key in ("filters", "depth", "convs")}
-    model = fuse(models.unet((side, side, 1), 2, **options), "cbdice+bce")
+    model = fuse(models.unet((side, side, 1), 2), "cbdice+bce")
     model.compile(keras.optimizers.Adam())
     images = np.random.default_rng(0).random((batch, side, side, 1), dtype="float32")
     masks = keras.ops.one_hot(images[..., 0] > 0.9, 2)
@@ -41,13 +37,16 @@ def measure(overrides: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    if words[:1] == ["--one"]:
-        print("{:.2f} {:.1f}".format(*measure(words[1:])))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print("{:.2f} {:.1f}".format(*measure(options.one, options.batch_size)))
         return
     print("image_size  processor seconds a step  memory in GiB")
     for size in SIZES:
-        command = [sys.executable, __file__, "--one", f"dataset.image_size={size}", *words]
+        command = [sys.executable, __file__, f"--one={size}", f"--batch-size={options.batch_size}"]
         quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)
         seconds, memory = done.stdout.split()[-2:]

@@ -92,7 +92,8 @@ def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
     if dataset["kind"] != "folder":
         return []
     from dmf_cli.datasets.sources.folder_place import images_folder
-    from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
+    from dmf_cli.datasets.sources.pairing import unclaimed_masks
+    from dmf_cli.datasets.sources.patterns import Patterns
 
     patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}
     return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset["name"])

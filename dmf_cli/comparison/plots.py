@@ -80,7 +80,7 @@ def _limits(rows: Sequence[tuple[str, Versus]], reach: float) -> tuple[float, fl
 
 
 def _difference(one: Versus, y: float, reach: float) -> list[Mark]:
-    """A bar, a diamond and dots; a triangle where the bar goes on beyond the axis."""
+    """A bar, a diamond and dots; a triangle where the bar continues beyond the axis."""
     gap, colour = one.difference, 0 if one.significant else None
     marks: list[Mark] = []
     if not math.isnan(gap.low):

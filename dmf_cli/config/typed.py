@@ -16,7 +16,7 @@ Kind = TypeVar("Kind")
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class Choice:
     """A loss, a strategy or a network: a name, and the parameters of the function behind it."""
 
     name: str
@@ -24,7 +24,7 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
-class Model(Part):
+class Model(Choice):
     """``model``: the network, its head, and what it starts from."""
 
     head: str
@@ -110,9 +110,9 @@ class Config:
         return _made(Loss, self.plain["loss"], "loss")
 
     @functools.cached_property
-    def weighting(self) -> Part:
+    def weighting(self) -> Choice:
         """The strategy."""
-        return Part(self.plain["weighting"]["name"], _without(self.plain["weighting"], "name"))
+        return Choice(self.plain["weighting"]["name"], _without(self.plain["weighting"], "name"))
 
     @functools.cached_property
     def auxiliary(self) -> schema.Auxiliary:

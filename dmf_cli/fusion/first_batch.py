@@ -14,8 +14,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion.targets import Targets
-from dmf_cli.losses._check import check_one_hot, check_probabilities, values
-from dmf_cli.losses._common import prepare
+from dmf_cli.losses._inputs import prepare
+from dmf_cli.losses._value_checks import check_one_hot, check_probabilities, values
 
 ROWS = 256  # of an array that are looked at together
 BATCH = 32  # Keras's default

@@ -30,7 +30,7 @@ from dmf_cli.fusion.progress_bar import with_progress
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
-from dmf_cli.losses._common import as_float32
+from dmf_cli.losses._inputs import as_float32
 from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
 from dmf_cli.weighting import check_terms
 

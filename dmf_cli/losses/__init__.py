@@ -21,9 +21,6 @@ from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._boundary import boundary as boundary
 from dmf_cli.losses._cbdice import cbdice as cbdice
-from dmf_cli.losses._check import check as check
-from dmf_cli.losses._check import checked as _checked
-from dmf_cli.losses._check import unchecked as unchecked
 from dmf_cli.losses._cldice import cldice as cldice
 from dmf_cli.losses._distance import signed_distance_numpy as signed_distance_numpy
 from dmf_cli.losses._distance_ce import distance_ce as distance_ce
@@ -43,6 +40,9 @@ from dmf_cli.losses._topk import topk as topk
 from dmf_cli.losses._tversky import focal_tversky as focal_tversky
 from dmf_cli.losses._tversky import tversky as tversky
 from dmf_cli.losses._unified_focal import unified_focal as unified_focal
+from dmf_cli.losses._value_checks import check as check
+from dmf_cli.losses._value_checks import checked as _checked
+from dmf_cli.losses._value_checks import unchecked as unchecked
 
 __registry__ = (
     "bce",

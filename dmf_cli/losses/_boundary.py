@@ -1,7 +1,7 @@
 """The boundary loss: how far from the true border the probability lies."""
 
-from dmf_cli.losses._common import Tensor, prepare, without_background
 from dmf_cli.losses._distance import diagonal, truth_map
+from dmf_cli.losses._inputs import Tensor, prepare, without_background
 from dmf_cli.ops.reduce import average
 
 

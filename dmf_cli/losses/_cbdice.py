@@ -4,7 +4,8 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, choose, positive, prepare, two_channels
+from dmf_cli.losses._inputs import Tensor, prepare, two_channels
+from dmf_cli.losses._parameters import choose, positive
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ranges import Pool, Positive
 

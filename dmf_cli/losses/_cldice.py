@@ -3,8 +3,9 @@
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.losses._common import Tensor, pooled_axes, positive, within
-from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import positive, within
+from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Whole
 
@@ -54,6 +55,7 @@ def cldice(
     """
     positive(smooth=smooth)
     within("iterations", iterations, iterations >= 0, "a whole number of 0 or above")
+    y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     if len(y_pred.shape) > 5:
         raise ConfigError(f"cldice got shape {tuple(y_pred.shape)}: give one to three spatial axes")

@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, prepare, within
 from dmf_cli.losses._distance import truth_map, unsigned
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import within
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.ops.reduce import pixel_mean
 from dmf_cli.ranges import NotNegative, Positive

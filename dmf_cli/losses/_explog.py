@@ -2,17 +2,11 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import (
-    Tensor,
-    bounded_power,
-    positive,
-    prepare,
-    two_channels,
-    weight_vector,
-    within,
-)
+from dmf_cli.losses._inputs import Tensor, prepare, two_channels
+from dmf_cli.losses._parameters import positive, within
 from dmf_cli.losses._pixel import safe_log
-from dmf_cli.losses._sums import overlap
+from dmf_cli.losses._sums import overlap, weight_vector
+from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import pixel_mean, total
 from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 

@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, prepare, share, within
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import share, within
 from dmf_cli.losses._pixel import EPSILON, binary_mean, categorical_mean, safe_log
 from dmf_cli.ranges import ClassWeights, NotNegative, Share
 

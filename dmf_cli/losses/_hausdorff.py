@@ -4,8 +4,9 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, choose, prepare, within, without_background
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
+from dmf_cli.losses._inputs import Tensor, prepare, without_background
+from dmf_cli.losses._parameters import choose, within
 from dmf_cli.ops.reduce import average
 from dmf_cli.ranges import Positive
 

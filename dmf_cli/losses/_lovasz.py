@@ -2,7 +2,8 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, choose, prepare
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import choose
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import running, total
 from dmf_cli.ranges import Absent, ClassWeights, Pool

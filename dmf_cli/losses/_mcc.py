@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, pooled_axes, positive
-from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import positive
+from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
@@ -48,6 +49,7 @@ def mcc(
         (0.0, 2.0)
     """
     positive(smooth=smooth)
+    y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
     tp = total(y_true * y_pred, axes) + smooth

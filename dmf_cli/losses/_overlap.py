@@ -6,7 +6,8 @@ TP = sum p g, P = sum p, G = sum g, so FP = P - TP and FN = G - TP; the sums run
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, positive
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import positive
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
 
@@ -52,6 +53,7 @@ def dice(
         0.0
     """
     positive(smooth=smooth)
+    y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true,
         y_pred,
@@ -98,6 +100,7 @@ def iou(
         0.5
     """
     positive(smooth=smooth)
+    y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true, y_pred, pool=pool, background=background, class_weights=class_weights, absent=absent
     )

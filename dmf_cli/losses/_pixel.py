@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, prepare, weight_vector, within
-from dmf_cli.losses._sums import weighted_mean
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import within
+from dmf_cli.losses._sums import weight_vector, weighted_mean
 from dmf_cli.ops.reduce import average, pixel_mean, size, total
 from dmf_cli.ops.void import only_valid, others
 from dmf_cli.ranges import ClassWeights, Fraction
@@ -87,7 +88,12 @@ def bce(
         >>> float(bce([[[1.0]]], [[[0.5]]]))  # doctest: +ELLIPSIS
         0.6931...
     """
-    y_true, y_pred = prepare(y_true, y_pred)
+    return _binary(*prepare(y_true, y_pred), label_smoothing, class_weights)
+
+
+def _binary(
+    y_true: Tensor, y_pred: Tensor, label_smoothing: float, class_weights: Sequence[float] | None
+) -> Tensor:
     y_true = smooth_labels(y_true, label_smoothing, 2)
     positive, negative = y_true * safe_log(y_pred), (1.0 - y_true) * safe_log(1.0 - y_pred)
     return -binary_mean(positive, negative, y_true, class_weights)
@@ -124,6 +130,6 @@ def ce(
     """
     y_true, y_pred = prepare(y_true, y_pred)
     if y_pred.shape[-1] == 1:
-        return bce(y_true, y_pred, label_smoothing=label_smoothing, class_weights=class_weights)
+        return _binary(y_true, y_pred, label_smoothing, class_weights)
     y_true = smooth_labels(y_true, label_smoothing, y_pred.shape[-1])
     return -categorical_mean(y_true * safe_log(y_pred), y_true, class_weights)

@@ -2,8 +2,9 @@
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, pooled_axes, positive, share
-from dmf_cli.losses._sums import present_weights, scored, weighted_mean
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import positive, share
+from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Share
@@ -50,6 +51,7 @@ def sensspec(
     """
     share(ratio=ratio)
     positive(smooth=smooth)
+    y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)
     error, rest = ops.square(y_true - y_pred), others(y_true)

@@ -1,11 +1,14 @@
 """Sums over pixels and means over classes, shared by all losses that are a ratio of overlaps."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, choose, pooled_axes, prepare, weight_vector, without_background
+from dmf_cli.errors import ConfigError
+from dmf_cli.losses._inputs import Tensor, without_background
+from dmf_cli.losses._parameters import choose
 from dmf_cli.ops.reduce import total
 from dmf_cli.ranges import Absent, Pool
 
@@ -56,7 +59,7 @@ def overlap(
     absent: Absent = "count",
     squared: bool = False,
 ) -> Overlap:
-    """The sums of ``y_true`` and ``y_pred``, ``(batch, *spatial, classes)``, checked first.
+    """The sums of ``y_true`` and ``y_pred``, ``(batch, *spatial, classes)``, prepared.
 
     Element by element, not as a matrix product, although that is one pass less: GPUs round the factors
     of a product to 10 bits (TF32).
@@ -72,8 +75,7 @@ def overlap(
 def scored(
     y_true: Tensor, y_pred: Tensor, background: bool, class_weights: Sequence[float] | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Checked tensors and class weights, all without channel 0 unless ``background``."""
-    y_true, y_pred = prepare(y_true, y_pred)
+    """Labels, probabilities and class weights, all without channel 0 unless ``background``."""
     weights = weight_vector(class_weights, y_pred.shape[-1])
     if weights is not None:
         weights = without_background(weights, background)
@@ -95,3 +97,27 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
         return ops.mean(values)
     found = ops.sum(weights * values, axis=-1)
     return ops.mean(found / ops.maximum(ops.sum(weights, axis=-1), 1e-7))
+
+
+def weight_vector(weights: Sequence[float] | None, classes: int) -> Tensor | None:
+    """``weights`` as a float32 vector of ``classes`` values, None for None.
+
+    Raises:
+        ConfigError: another count, a weight that is negative or not finite, or none above 0.
+    """
+    if weights is None:
+        return None
+    given = [float(w) for w in weights]
+    if len(given) != classes:
+        raise ConfigError(
+            f"class_weights is {given}: give {classes} numbers, one a class, the background first"
+        )
+    if not all(0 <= w < math.inf for w in given) or not any(given):
+        raise ConfigError(f"class_weights is {given}: give numbers of 0 or above, at least one above 0")
+    return ops.convert_to_tensor(given, dtype="float32")
+
+
+def pooled_axes(tensor: Tensor, pool: Pool) -> tuple[int, ...]:
+    """The axes that ``pool`` sums over: space, and the batch as well for ``"batch"``."""
+    choose("pool", pool, ("batch", "sample"))
+    return tuple(range(0 if pool == "batch" else 1, len(tensor.shape) - 1))

@@ -5,7 +5,8 @@ from typing import Annotated
 from annotated_types import Interval
 from keras import ops
 
-from dmf_cli.losses._common import Tensor, choose, prepare, within
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import choose, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
 from dmf_cli.ops import void
 from dmf_cli.ops.reduce import total

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-from dmf_cli.losses._common import Tensor, bounded_power, positive, within
+from keras import ops
+
+from dmf_cli.losses._inputs import Tensor, prepare
+from dmf_cli.losses._parameters import positive, within
 from dmf_cli.losses._sums import Overlap, overlap
 from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
@@ -117,7 +120,18 @@ def _index(
     positive(smooth=smooth)
     within("alpha", alpha, alpha >= 0, "a number of 0 or above")
     within("beta", beta, beta >= 0, "a number of 0 or above")
+    y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true, y_pred, pool=pool, background=background, class_weights=class_weights, absent=absent
     )
     return sums.tversky(alpha, beta, smooth), sums
+
+
+def bounded_power(x: Tensor, exponent: float, linear: float = 1e-4) -> Tensor:
+    """x^exponent from ``linear`` on, and the straight line to 0 below it.
+
+    An exponent below 1 alone has an infinite slope at 0: rounding of 1e-7 would become a loss of 0.1,
+    and the gradient of a perfect match infinite.
+    """
+    power = ops.power(ops.maximum(x, linear), exponent)
+    return ops.where(x >= linear, power, linear ** (exponent - 1.0) * x)

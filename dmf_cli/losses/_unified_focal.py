@@ -4,19 +4,12 @@ from typing import Literal
 
 from keras import ops
 
-from dmf_cli.losses._common import (
-    Tensor,
-    bounded_power,
-    choose,
-    positive,
-    prepare,
-    share,
-    two_channels,
-    within,
-)
 from dmf_cli.losses._focal import modulated_log
+from dmf_cli.losses._inputs import Tensor, prepare, two_channels
+from dmf_cli.losses._parameters import choose, positive, share, within
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
+from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import average, pixel_mean
 from dmf_cli.ranges import Fraction, Pool, Positive, Share
 

@@ -10,7 +10,7 @@ from keras import layers
 from dmf_cli import hints
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models._blocks import Tensor, fit_size, head
-from dmf_cli.models._checks import check_options
+from dmf_cli.models._parameters import check_options
 from dmf_cli.ranges import Fraction
 
 Network = Literal["segformer_b0", "segformer_b1", "segformer_b2", "deeplabv3plus_resnet50"]

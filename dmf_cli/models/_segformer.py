@@ -5,7 +5,7 @@ from keras import layers
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.models._blocks import Tensor, convolve, enlarge, head
-from dmf_cli.models._checks import check_options
+from dmf_cli.models._parameters import check_options
 from dmf_cli.ranges import Blocks, Channels, Fraction, Norm, Part
 
 STRIDES = (4, 2, 2, 2)  # of the patches of each stage

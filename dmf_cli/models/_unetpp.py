@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from dmf_cli.models._blocks import convolve, head, upsample
-from dmf_cli.models._checks import check_options, checked_depth
+from dmf_cli.models._parameters import check_options, checked_depth
 from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass
-class Facts:
+class RunFacts:
     """One run, as far as its folder shows.
 
     Args:
@@ -89,7 +89,7 @@ class Facts:
         return sum(known) if known else None
 
 
-def read(path: Path, *, brief: bool = False) -> Facts:
+def read(path: Path, *, brief: bool = False) -> RunFacts:
     """Everything that can be read of the run in ``path``.
 
     Args:
@@ -100,7 +100,7 @@ def read(path: Path, *, brief: bool = False) -> Facts:
         RunFolderError: ``path`` is not a run.
     """
     run = RunFolder.open(path)
-    facts = Facts(run.path)
+    facts = RunFacts(run.path)
     facts.config = facts.attempt(loading.config_of, run.path) or {}
     facts.status = facts.attempt(_status, run.status_file) or {}
     facts.epochs = facts.attempt(partial(_columns, "epoch"), run.epochs_file) or {}
@@ -135,7 +135,7 @@ def when(text: Any) -> str:
         return ""
 
 
-def _lacking(facts: Facts) -> list[str]:
+def _lacking(facts: RunFacts) -> list[str]:
     """What a run in this state should have and does not."""
     lacks = []
     if not facts.epochs and not any("epochs.csv" in line for line in facts.problems):

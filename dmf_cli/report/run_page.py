@@ -10,7 +10,7 @@ from dmf_cli.figures.bokeh_renderer import Chart
 from dmf_cli.inference import confusion, tables
 from dmf_cli.report.differences import differences
 from dmf_cli.report.pictures import pictures
-from dmf_cli.report.reading import Facts, when
+from dmf_cli.report.reading import RunFacts, when
 from dmf_cli.report.table import Cell, Table, cell, parsed, sortable
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.csv_log import Columns
@@ -35,14 +35,14 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `{resume}` goes on from the end of its last epoch.",
-    "interrupted": "The run was interrupted. `{resume}` goes on from the end of its last epoch.",
+    "failed": "The run failed. `{resume}` continues after its last epoch.",
+    "interrupted": "The run was interrupted. `{resume}` continues after its last epoch.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }
 
 
-def context(facts: Facts) -> dict[str, Any]:
+def context(facts: RunFacts) -> dict[str, Any]:
     """Everything that the template of a run needs."""
     changed = differences(as_asked(facts.config, facts.status)) if facts.config else None
     return {
@@ -74,7 +74,7 @@ def context(facts: Facts) -> dict[str, Any]:
     }
 
 
-def groups(facts: Facts) -> dict[str, list[Chart]]:
+def groups(facts: RunFacts) -> dict[str, list[Chart]]:
     """The charts by their heading; none before the first epoch."""
     steps, terms, best = facts.steps, facts.terms, facts.status.get("best") or {}
     figures = {
@@ -85,7 +85,7 @@ def groups(facts: Facts) -> dict[str, list[Chart]]:
     return {heading: bokeh_renderer.charts(found) for heading, found in figures.items()}
 
 
-def _classes(facts: Facts, name: str) -> list[str]:
+def _classes(facts: RunFacts, name: str) -> list[str]:
     """The classes of an evaluation, background first; where its summary is lost those of another."""
     for one in (name, *facts.summaries):
         if one in facts.summaries:
@@ -108,7 +108,7 @@ def _leaf(config: Mapping[str, Any], group: str, key: str) -> str:
     return str(values.get(key, "")) if isinstance(values, Mapping) else ""
 
 
-def _warnings(facts: Facts) -> list[str]:
+def _warnings(facts: RunFacts) -> list[str]:
     found = [f"{n}: {line}" for n, figures in facts.summaries.items() for line in tables.warnings(figures)]
     skipped = facts.status.get("skipped_steps")
     for name in facts.status.get("never_predicted") or ():
@@ -119,7 +119,7 @@ def _warnings(facts: Facts) -> list[str]:
     return found
 
 
-def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
+def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
     """(name, figure, what it is of), the answer first."""
     found = []
     for name, figures in list(facts.summaries.items())[:1]:
@@ -165,7 +165,7 @@ def _changed(found: Sequence[Any]) -> Table:
     )
 
 
-def _terms(facts: Facts) -> Table | None:
+def _terms(facts: RunFacts) -> Table | None:
     """Each term with its coefficient, what became of its loss and its weight, and its parameters."""
     loss = _mapping(facts.config.get("loss"))
     terms, coefficients = _mapping(loss.get("terms")), _mapping(loss.get("coefficients"))
@@ -194,7 +194,7 @@ def _way(series: Sequence[float]) -> Cell:
     return Cell(f"{first.text} → {last.text}", last.sort)
 
 
-def _data(facts: Facts) -> list[tuple[str, str]]:
+def _data(facts: RunFacts) -> list[tuple[str, str]]:
     """Dataset, split, auxiliary loss and weighting in words."""
     split = facts.split
     sizes = [

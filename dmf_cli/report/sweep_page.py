@@ -14,7 +14,7 @@ from dmf_cli.comparison.intervals import Interval
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.figures import bokeh_renderer
 from dmf_cli.report import drawing
-from dmf_cli.report.reading import Facts, read
+from dmf_cli.report.reading import RunFacts, read
 from dmf_cli.report.table import Cell, Table, cell, sortable
 from dmf_cli.run_folder import headline
 from dmf_cli.terminal.formats import duration
@@ -74,7 +74,7 @@ def context(
     }
 
 
-def _runs(folders: Sequence[Path]) -> tuple[list[Facts], list[str]]:
+def _runs(folders: Sequence[Path]) -> tuple[list[RunFacts], list[str]]:
     """What can be read of each run, and a line for each folder that is none after all."""
     runs, problems = [], []
     for folder in folders:
@@ -92,13 +92,13 @@ def _title(paths: Sequence[Path]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _placed(runs: Sequence[Facts]) -> dict[Path, settings.Placed]:
+def _placed(runs: Sequence[RunFacts]) -> dict[Path, settings.Placed]:
     """Setting and repetition of each run whose config can be read, whatever its state."""
     known = [loading.Run(run.path, loading.flat(run.config), {}, "", "") for run in runs if run.config]
     return {one.run.path: one for one in settings.place(known)} if known else {}
 
 
-def _by_setting(runs: Sequence[Facts]) -> dict[str, list[Path]]:
+def _by_setting(runs: Sequence[RunFacts]) -> dict[str, list[Path]]:
     groups: dict[str, list[Path]] = {}
     for path, one in _placed(runs).items():
         groups.setdefault(settings.words(one.setting) or "all runs", []).append(path)
@@ -170,7 +170,7 @@ def _repetitions(found: Comparison) -> Table:
     return Table("repetitions", f"{found.metric} of each repetition", columns, rows)
 
 
-def _listed(runs: Sequence[Facts], metric: str, file: Path) -> Table:
+def _listed(runs: Sequence[RunFacts], metric: str, file: Path) -> Table:
     """Every run with its state and where it leads."""
     places, rows = _placed(runs), []
     for run in runs:

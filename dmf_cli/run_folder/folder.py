@@ -1,4 +1,4 @@
-"""A run's folder: claimed exclusively, every file whole, readable while the run goes on.
+"""A run's folder: claimed exclusively, every file whole, readable while the run is running.
 
 config.yaml status.json environment.json split.json train.log epochs.csv steps.csv insight.csv
 checkpoints/ metrics/ plots/ predictions/

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a live panel in a terminal, plain lines elsewhere, or nothing.
+"""What a run shows while it is running: a live panel in a terminal, plain lines elsewhere, or nothing.
 
 The trainer drives it with plain values; it knows nothing of Keras. Whatever happens to the terminal
 (narrow, without UTF-8, closed), the run continues, without a display.
@@ -94,7 +94,7 @@ class Display:
                 self._live.refresh()
 
     def phase(self, text: str) -> None:
-        """Say what goes on after the training, e.g. ``scoring the test split``."""
+        """Say what happens after the training, e.g. ``scoring the test split``."""
         self.progress.phase, self.progress.eta = text, None
         if self.mode == "plain":
             self._say(text)
@@ -148,10 +148,10 @@ class Display:
         with self._told():
             self._live.start(refresh=True)
 
-    def _panel(self) -> run_view.Panel:
+    def _panel(self) -> run_view.RunPanel:
         if self.progress.phase in ("", "compiling"):
             self.progress.eta = self.clock.left(self.progress)
-        return run_view.Panel(self.progress)
+        return run_view.RunPanel(self.progress)
 
     def _say(self, what: Any) -> None:
         """Print above the live part. Text is not wrapped when it goes to a file."""

@@ -130,7 +130,7 @@ def _best(row: Row) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Panel:
+class RunPanel:
     """The live part: bars, a table of terms, the validation figures; never taller than the terminal."""
 
     progress: Progress

@@ -82,7 +82,7 @@ def _columns(line: str) -> tuple[str, str, str]:
 
 
 def _words(line: str, columns: int, more: str) -> list[str]:
-    """Wrapped between words; a command goes on behind a backslash, so that it can still be copied."""
+    """Wrapped between words; a command continues after a backslash, so that it can still be copied."""
     command = bool(_COMMAND.match(line))
     made = textwrap.wrap(
         line,

@@ -10,7 +10,7 @@ import keras
 from dmf_cli import lookup, losses, models, weighting
 from dmf_cli.config import schema
 from dmf_cli.config.checks import check_params
-from dmf_cli.config.typed import Config, Model, Part
+from dmf_cli.config.typed import Choice, Config, Model
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import Data
 from dmf_cli.errors import ConfigError
@@ -127,7 +127,7 @@ def loss(name: str, params: Mapping[str, Any], where: str) -> Any:
 
 
 def strategy(
-    chosen: Part, prior: Sequence[float], total_steps: int, known: Mapping[str, Any] | None = None
+    chosen: Choice, prior: Sequence[float], total_steps: int, known: Mapping[str, Any] | None = None
 ) -> weighting.Strategy:
     """The weighting strategy; its warm-up must leave steps in which it can act.
 
@@ -178,15 +178,14 @@ def auxiliary(group: schema.Auxiliary) -> Auxiliary | None:
 
 def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
-    kinds = {name.lower(): name for name in dir(keras.optimizers)}
     params = {**dataclasses.asdict(chosen), "learning_rate": learning_rate}
     if "clipnorm" in params:
         params["global_clipnorm"] = params.pop("clipnorm")
-    return getattr(keras.optimizers, kinds[type(chosen).__name__.lower()])(**params)
+    return getattr(keras.optimizers, type(chosen).__name__)(**params)
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """``schedule`` that begins with step ``first``: of a run that goes on under a new schedule."""
+    """``schedule`` that begins with step ``first``: of a run that continues under a new schedule."""
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, first: int) -> None:
         self.schedule, self.first = schedule, first

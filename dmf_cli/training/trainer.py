@@ -319,7 +319,7 @@ def _interrupted(run: RunFolder) -> str:
 def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
     if run.last_checkpoint.is_file():
-        return f"`{hints.command('resume', run.path)}` goes on from the end of its last epoch"
+        return f"`{hints.command('resume', run.path)}` continues after its last epoch"
     return f"no epoch was complete; start anew, {run.path} can be removed"
 
 

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from dmf_cli import lookup
-from dmf_cli.weighting._base import Strategy as Strategy
 from dmf_cli.weighting._bayes import bayes as bayes
 from dmf_cli.weighting._cov import cov as cov
 from dmf_cli.weighting._dwa import dwa as dwa
@@ -25,6 +24,7 @@ from dmf_cli.weighting._relobralo import relobralo as relobralo
 from dmf_cli.weighting._replay import replay as replay
 from dmf_cli.weighting._softadapt import softadapt as softadapt
 from dmf_cli.weighting._stch import stch as stch
+from dmf_cli.weighting._strategy import Strategy as Strategy
 from dmf_cli.weighting._terms import check_terms as check_terms
 from dmf_cli.weighting._uncertainty import uncertainty as uncertainty
 from dmf_cli.weighting._var import var as var

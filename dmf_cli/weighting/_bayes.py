@@ -6,10 +6,10 @@ import numpy as np
 from keras import ops
 
 from dmf_cli.ranges import Share
-from dmf_cli.weighting._base import State, Tensor
-from dmf_cli.weighting._checks import number
 from dmf_cli.weighting._memory import precision
 from dmf_cli.weighting._ordered import Ordered
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import State, Tensor
 
 FLOOR = 1e-6
 SMALLEST = float(np.finfo("float32").tiny)

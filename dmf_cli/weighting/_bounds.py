@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
 
 Tensor = Any
 

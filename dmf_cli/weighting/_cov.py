@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import Part
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LARGEST = 1e8  # of a ratio: its square still fits into float32
 

@@ -6,8 +6,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Count, Positive
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import integer, number
+from dmf_cli.weighting._parameters import integer, number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
 class dwa(Strategy):  # noqa: N801 - the class name is the name users write

@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import NotNegative, Positive
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._base import State, Strategy, Tensor
+from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 
 class fixed(Strategy):  # noqa: N801 - the class name is the name users write

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from keras import ops
 
-from dmf_cli.weighting._base import Tensor
+from dmf_cli.weighting._strategy import Tensor
 
 HALF = 1 << 15
 MULTIPLIERS = (54773, 47123)  # odd, below 2^16: the product with 15 bits stays within int32

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 
 class geometric(Strategy):  # noqa: N801 - the class name is the name users write

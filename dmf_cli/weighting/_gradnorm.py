@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import NotNegative, Positive
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LEAST = 1e-3  # of w before it is normalised: never 0 or negative
 

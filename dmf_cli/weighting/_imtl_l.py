@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._base import State, Strategy, Tensor
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 FARTHEST = 20.0  # of s: e^20 is 5e8, beyond losses of 1e-8 to 1e8
 

@@ -7,8 +7,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Whole
-from dmf_cli.weighting._base import State, Strategy, Tensor
-from dmf_cli.weighting._checks import choice, integer, number
+from dmf_cli.weighting._parameters import choice, integer, number
+from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 FORMS = ("mean", "max")
 LARGEST = 1e6  # ratio of two gradients that is believed

@@ -1,8 +1,8 @@
 """DMF with the median absolute deviation of the loss histories."""
 
-from dmf_cli.weighting._base import State, Tensor
 from dmf_cli.weighting._memory import normalised, precision
 from dmf_cli.weighting._ordered import Ordered
+from dmf_cli.weighting._strategy import State, Tensor
 
 
 class mad(Ordered):  # noqa: N801 - the class name is the name users write

@@ -11,8 +11,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Count, Window
-from dmf_cli.weighting._base import State, Strategy, Tensor
-from dmf_cli.weighting._checks import whole
+from dmf_cli.weighting._parameters import whole
+from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 RANGE_EPSILON = 1e-7
 LARGEST = 3e38

@@ -8,8 +8,8 @@ where two sorts took most of a step once windows are long (5,000 values of 3 ter
 import numpy as np
 from keras import ops
 
-from dmf_cli.weighting._base import State, Tensor
 from dmf_cli.weighting._memory import Memory, scale
+from dmf_cli.weighting._strategy import State, Tensor
 
 EMPTY = float(np.finfo("float32").max)  # above every loss, so that free places stand at the end
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from dmf_cli.ranges import Seed
 from dmf_cli.weighting import _generator
-from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import integer
+from dmf_cli.weighting._parameters import integer
+from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
 class random(Strategy):  # noqa: N801 - the class name is the name users write

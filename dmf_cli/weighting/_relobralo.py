@@ -6,8 +6,8 @@ from keras import ops
 
 from dmf_cli.ranges import Positive, Seed, Share
 from dmf_cli.weighting import _generator
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import integer, number
+from dmf_cli.weighting._parameters import integer, number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
 class relobralo(Strategy):  # noqa: N801 - the class name is the name users write

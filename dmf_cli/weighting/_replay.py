@@ -7,7 +7,7 @@ import numpy as np
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops.backend import scan
-from dmf_cli.weighting._base import Strategy
+from dmf_cli.weighting._strategy import Strategy
 
 
 def replay(

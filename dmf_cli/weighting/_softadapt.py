@@ -9,8 +9,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Window
-from dmf_cli.weighting._base import EPSILON, State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import choice, integer, number
+from dmf_cli.weighting._parameters import choice, integer, number
+from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 VARIANTS = ("original", "normalized", "loss_weighted")
 SLOPES = ("newest", "oldest")

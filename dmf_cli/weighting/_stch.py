@@ -7,8 +7,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._base import State, Strategy, Tensor, softmax
-from dmf_cli.weighting._checks import number
+from dmf_cli.weighting._parameters import number
+from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
 class stch(Strategy):  # noqa: N801 - the class name is the name users write

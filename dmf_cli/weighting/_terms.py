@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.weighting._base import Strategy
+from dmf_cli.weighting._strategy import Strategy
 
 
 def can_be_negative(loss: Callable[..., Any]) -> bool:

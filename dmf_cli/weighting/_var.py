@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from dmf_cli.weighting._base import State, Tensor
 from dmf_cli.weighting._memory import Memory, normalised, scale, variance
+from dmf_cli.weighting._strategy import State, Tensor
 
 
 class var(Memory):  # noqa: N801 - the class name is the name users write

@@ -99,6 +99,20 @@ def test_one_decoding_serves_the_check_the_split_and_every_report(folder, decode
     assert decodes() == NOTHING
 
 
+def test_what_is_left_out_does_not_make_the_rest_be_decoded_again(folder, decodes):
+    (folder / "images/3.png").write_text("no image")
+    config = compose(folder, "dataset.on_bad=skip")
+    dataset = datasets.open_dataset(config["dataset"])
+    assert len(dataset) == N - 1
+    assert decodes() == {"images": {1: N}, "masks": {1: N}}
+    run_data.make_split(config["split"], dataset)
+    assert decodes() == NOTHING
+    again = datasets.open_dataset(config["dataset"])
+    run_data.make_split(config["split"], again)
+    assert decodes() == {"images": {1: 1}, "masks": {1: 1}}  # the bad one, which may have been mended
+    assert again.unusable == dataset.unusable
+
+
 def test_the_check_decodes_each_file_once(folder, decodes):
     _check(compose(folder))
     assert decodes() == ONCE

@@ -99,7 +99,7 @@ def test_the_loss_reaches_every_weight(name):
     assert still == []
 
 
-@pytest.mark.parametrize(("name", "norm"), zip(NAMES, itertools.cycle(NORMS), strict=False))
+@pytest.mark.parametrize(("name", "norm"), [*zip(NAMES, itertools.cycle(NORMS), strict=False)])
 def test_other_normalisations(name, norm):
     kinds = {type(layer) for layer in build(name, norm=norm, dropout=0.5).layers}
     assert keras.layers.BatchNormalization not in kinds

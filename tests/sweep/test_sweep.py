@@ -73,7 +73,7 @@ def test_on_error_stop(sweep, calls, capsys):
     assert sweep("seed=110,0", "sweep.on_error=stop") == 1
     assert calls() == ["110"]
     out, err = capsys.readouterr()
-    assert "1 job(s) are left: the same command goes on" in err
+    assert "1 job(s) are left: run the same command again" in err
     assert "stopping: jobs under way save their state\n" in out, "nobody has pressed Ctrl-C"
 
 
@@ -171,7 +171,7 @@ def test_ctrl_c_once_stops_after_saving(sweep, calls, tmp_path, capsys):
     assert states(tmp_path) == ["interrupted"]
     out, err = capsys.readouterr()
     assert "Ctrl-C again ends them at once" in out
-    assert "2 job(s) are left: the same command goes on" in err
+    assert "2 job(s) are left: run the same command again" in err
     assert sweep("seed=90,0") == 0
     assert calls() == ["90", "90 again", "0"]
 
@@ -283,17 +283,17 @@ def test_a_run_that_another_process_gives_up_is_gone_on_with(sweep, calls, tmp_p
 SCRIPT = """
 import json, os, sys
 from dmf_cli.cli.main import main
-from dmf_cli.jobs import process
-from dmf_cli.sweep import runner
+from dmf_cli.jobs import process, runner
+from dmf_cli.sweep.runner import SweepRunner
 process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":
-    begin = runner.SweepRunner._begin
+    begin = SweepRunner._begin
     def measured(self, job):
         pages = int(open("/proc/self/statm").read().split()[1])
         grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         begin(self, job)
-    runner.SweepRunner._begin = measured
+    SweepRunner._begin = measured
 code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
 heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))

@@ -87,7 +87,7 @@ def test_cosine_schedule_falls_to_its_final_share():
 
 @pytest.mark.parametrize("name", conf_files.options("optimizer"))
 def test_an_optimizer_is_the_class_of_keras_with_its_name(name):
-    made = build.optimizer(configs.compose([f"optimizer={name}"])["optimizer"], 1e-3)
+    made = build.optimizer(Config(configs.compose([f"optimizer={name}"])).optimizer, 1e-3)
     assert isinstance(made, keras.optimizers.Optimizer)
     assert type(made).__name__.lower() == name
 

@@ -147,7 +147,7 @@ def test_a_command_that_is_to_end_says_how_to_go_on(tmp_path, signals, code):
     words = ["train", *TINY, f"run_dir={run}", "weighting=fixed", signals]
     ended = subprocess.run([sys.executable, "-c", PRESSED, *words], capture_output=True, text=True)
     assert ended.returncode == code
-    assert ended.stderr.endswith(f"interrupted: `dmf resume {run}` goes on from the end of its last epoch\n")
+    assert ended.stderr.endswith(f"interrupted: `dmf resume {run}` continues after its last epoch\n")
     assert "Traceback" not in ended.stderr
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
 

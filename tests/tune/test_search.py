@@ -118,7 +118,7 @@ def test_interrupted_is_gone_on_with(plan, stub, capsys):
     assert code == 130
     assert states(study) == ["COMPLETE", "COMPLETE", "RUNNING"]
     assert signal.getsignal(signal.SIGINT) is before
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
     weights = [one.config["loss"]["expression"] for one in stub.started]
 
     code, study = search(plan("trials=5"), stub)

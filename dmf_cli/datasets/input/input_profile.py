@@ -13,7 +13,7 @@ import numpy as np
 
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.input.prepared import CHUNK, Part
+from dmf_cli.datasets.input.prepared import CHUNK, InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report
 from dmf_cli.files import write_atomic
@@ -34,14 +34,14 @@ def figures(image: np.ndarray) -> np.ndarray:
     return np.array([image.mean(dtype=np.float64), image.std(dtype=np.float64), dark, bright])
 
 
-def _looked_at(part: Part) -> tuple[list[int], np.ndarray]:
+def _looked_at(part: InputPart) -> tuple[list[int], np.ndarray]:
     """Rows of the images that are looked at, evenly spread, and their figures ``(n, 4)``."""
     rows = np.unique(np.linspace(0, len(part) - 1, min(len(part), IMAGES)).round().astype(int))
     chunks = (part.rows(rows[start : start + CHUNK])[0] for start in range(0, len(rows), CHUNK))
     return rows.tolist(), np.stack([figures(image) for chunk in chunks for image in chunk])
 
 
-def describe(part: Part) -> dict[str, Any]:
+def describe(part: InputPart) -> dict[str, Any]:
     """The range of each figure over the training images, JSON-able."""
     rows, found = _looked_at(part)
     ends = zip(NAMES, found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True)
@@ -52,7 +52,7 @@ def describe(part: Part) -> dict[str, Any]:
     }
 
 
-def dark(part: Part, normalize: str) -> list[Finding]:
+def dark(part: InputPart, normalize: str) -> list[Finding]:
     """Training images that use a small part of the grey range, see :func:`image_report.dark`."""
     if normalize != "unit":
         return []
@@ -89,7 +89,7 @@ def warn_unlike(note: Note, dataset: Dataset, spec: InputSpec) -> None:
         )
 
 
-def write(path: Path, part: Part) -> None:
+def write(path: Path, part: InputPart) -> None:
     """Keep the note of ``part`` at ``path``."""
     write_atomic(path, json.dumps(describe(part), indent=1) + "\n")
 

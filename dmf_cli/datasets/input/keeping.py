@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input import prepared, stored
-from dmf_cli.datasets.input.prepared import Part
+from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.errors import DatasetError
@@ -28,7 +28,7 @@ def open_parts(
     mode: Mode,
     spec: InputSpec,
     config: Mapping[str, Any],
-) -> tuple[dict[str, Part], str]:
+) -> tuple[dict[str, InputPart], str]:
     """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
 
     Every image of ``dataset`` in ``indices`` has been read once when this returns, so that a bad file is
@@ -57,10 +57,10 @@ def open_parts(
             how, note = choose("auto", kept, None)
             note = f"images cannot be kept in {folder()} ({error.strerror or error}): {note}"
             log.warning("%s", note)
-    make: Callable[..., Part] = prepared.load if how == "memory" else prepared.Decoded
+    make: Callable[..., InputPart] = prepared.load if how == "memory" else prepared.Decoded
     unread = indices.get("test", ()) if how == "memory" else [i for rows in indices.values() for i in rows]
     known = survey.known_good(dataset)
-    parts, errors = dict[str, Part](), list[DatasetError]()
+    parts, errors = dict[str, InputPart](), list[DatasetError]()
     for name, rows in wanted.items():
         with bad_files.collecting(errors):
             parts[name] = make(dataset, rows, spec)

@@ -10,7 +10,7 @@ import numpy as np
 from dmf_cli.datasets.base import IGNORED
 from dmf_cli.datasets.input.augment import Augment
 from dmf_cli.datasets.input.order import epoch_order, weighted_order
-from dmf_cli.datasets.input.prepared import Part
+from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input.prepared import Prepared as Prepared
 from dmf_cli.datasets.input.prepared import check_readable as check_readable
 from dmf_cli.datasets.input.prepared import load as load
@@ -28,7 +28,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 def training_batches(
-    prepared: Part,
+    prepared: InputPart,
     *,
     batch_size: int,
     channels_out: int,
@@ -84,7 +84,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    prepared: Part, *, batch_size: int, channels_out: int, distance: bool = False, ignores: bool = False
+    prepared: InputPart, *, batch_size: int, channels_out: int, distance: bool = False, ignores: bool = False
 ) -> Any:
     """``(x, y)`` batches in order, the last one possibly smaller; a ``tf.data.Dataset``."""
     tf = _tensorflow()
@@ -104,7 +104,7 @@ def _plain(tf: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.autograph.experimental.do_not_convert(function)
 
 
-def _gather(tf: Any, prepared: Part) -> Callable[[Any], tuple[Any, Any]]:
+def _gather(tf: Any, prepared: InputPart) -> Callable[[Any], tuple[Any, Any]]:
     """Rows by number; NumPy takes them, because TensorFlow would keep a second copy of all images."""
     shape = prepared.shape
 

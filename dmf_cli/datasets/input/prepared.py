@@ -1,6 +1,6 @@
 """Images of a dataset as network inputs: decoded once and kept, or decoded whenever they are asked for.
 
-Part            what the pipeline reads: rows by number
+InputPart       what the pipeline reads: rows by number
 ├── Prepared    in memory
 ├── Stored      rows of a file on disk, see :mod:`dmf_cli.datasets.input.stored`
 └── Decoded     decoded anew each time
@@ -20,7 +20,7 @@ from dmf_cli.errors import DatasetError
 CHUNK = 64  # rows that are read at once
 
 
-class Part(abc.ABC):
+class InputPart(abc.ABC):
     """Network inputs of a part of a dataset.
 
     Attributes:
@@ -44,7 +44,7 @@ class Part(abc.ABC):
             yield from self.rows(np.arange(start, min(start + CHUNK, len(self))))[1]
 
 
-class Prepared(Part):
+class Prepared(InputPart):
     """In memory.
 
     Args:
@@ -58,11 +58,11 @@ class Prepared(Part):
         self.shape = images.shape[1:]
 
     def rows(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
-        """See :meth:`Part.rows`."""
+        """See :meth:`InputPart.rows`."""
         return self.images[index], self.labels[index]
 
 
-class Decoded(Part):
+class Decoded(InputPart):
     """Images ``indices`` of ``dataset``, kept nowhere."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int], spec: InputSpec) -> None:
@@ -71,7 +71,7 @@ class Decoded(Part):
         self.shape = (*spec.size, dataset.channels)
 
     def rows(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
-        """See :meth:`Part.rows`."""
+        """See :meth:`InputPart.rows`."""
         pairs = decoded(self._dataset, self._indices[index].tolist(), self._spec)
         images, labels = zip(*pairs, strict=True)
         return np.stack(images), np.stack(labels)

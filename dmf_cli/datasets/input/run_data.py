@@ -11,7 +11,7 @@ from dmf_cli import datasets
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.input import input_profile, keeping
 from dmf_cli.datasets.input.order import lesion_weights
-from dmf_cli.datasets.input.prepared import Part
+from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report, mask_report
 from dmf_cli.datasets.sources.survey import Survey, survey
@@ -28,8 +28,8 @@ class Data:
     dataset: Dataset
     split: division.Split
     channels: int  # of the network's output: 1 (sigmoid) or the number of classes
-    train: Part
-    val: Part
+    train: InputPart
+    val: InputPart
     note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about files
 
     def part(self, name: str) -> tuple[int, ...]:

@@ -19,13 +19,13 @@ import PIL
 
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
-from dmf_cli.datasets.input.prepared import Part, decoded
+from dmf_cli.datasets.input.prepared import InputPart, decoded
 from dmf_cli.datasets.input_spec import InputSpec
 
 FORMAT = 2  # of the file; another one, and old files are not read any more
 
 
-class Stored(Part):
+class Stored(InputPart):
     """Rows ``indices`` of the records of :func:`records`."""
 
     def __init__(self, records: np.ndarray, indices: Sequence[int], ids: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Stored(Part):
         self.shape = records.dtype["image"].shape
 
     def rows(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
-        """See :meth:`Part.rows`."""
+        """See :meth:`InputPart.rows`."""
         found = self._records[self._indices[index]]
         return np.ascontiguousarray(found["image"]), np.ascontiguousarray(found["label"])
 

@@ -6,28 +6,26 @@ would make results wrong is an error; what a user should look at is a warning.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import KINDS, Finding
+from dmf_cli.datasets.inspect.leaks import MakeSplit, of_splits
 from dmf_cli.datasets.inspect.statistics import Statistics
 from dmf_cli.datasets.sources import image_report
 from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
-from dmf_cli.datasets.sources.survey import LabelFacts, Survey
-from dmf_cli.datasets.splits import division, near_duplicates
+from dmf_cli.datasets.sources.image_facts import LabelFacts
+from dmf_cli.datasets.sources.survey import Survey
+from dmf_cli.datasets.splits import near_duplicates
 from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import DatasetError, LabelError, SizeMismatchError, UnreadableError
 
 ONE_PICTURE = 0.9  # similarity: below it may be another frame of one clip, or chance
-SEEDS = 20  # of plain random splits
-_PLAIN = {"leak_free": False, "file": None}
 _BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (LabelError, "label"))
-
-MakeSplit = Callable[..., division.Split]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Report:
         statistics: of the images that were read.
         survey: of the same.
         pairs: near-duplicates at ``split.similarity``, the worst first: in two classes, then by similarity.
-        leaks: split -> what it leaks, see :func:`leaks`.
+        leaks: split -> what it leaks, see :func:`dmf_cli.datasets.inspect.leaks.leaks`.
     """
 
     dataset: Dataset
@@ -105,36 +103,13 @@ def check(
     similar = near_duplicates.similar(usable, known, similarity)
     pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
     findings += [*_masks(usable, known.labels), *_copies(usable), *_alike(usable, pairs)]
-    leaked, leaking = _splits(usable, known, pairs, make_split)
+    leaked, leaking = of_splits(usable, known, pairs, make_split)
     if not leaked and usable is not dataset:
         leaking = []  # what the rest lacks for a split follows from what is wrong with the others
     order = list(KINDS)
     ordered = sorted([*findings, *leaking], key=lambda finding: order.index(finding.kind))
     total = len(dataset) + len(dataset.unusable)
     return Report(usable, total, tuple(ordered), statistics, known, tuple(pairs), leaked)
-
-
-def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[SimilarPair]) -> dict[str, float]:
-    """What ``split`` leaks.
-
-    Returns:
-        ``pairs``: near-duplicates in two parts; ``patients``: with images in two parts; ``test_images`` and
-        ``test_share``: of the test images those whose near-duplicate or patient is in train or val.
-    """
-    side = {index: part for part in division.PARTS for index in getattr(split, part)}
-    across = [p for p in pairs if p.second in side and side.get(p.first, "") not in ("", side[p.second])]
-    of_patient: dict[str, set[str]] = {}
-    for index, part in side.items():
-        if dataset.groups:
-            of_patient.setdefault(dataset.groups[index], set()).add(part)
-    exposed = {i for p in across for i in (p.first, p.second) if side[i] == "test"}
-    exposed |= {i for i in split.test if dataset.groups and len(of_patient[dataset.groups[i]]) > 1}
-    return {
-        "pairs": len(across),
-        "patients": sum(len(parts) > 1 for parts in of_patient.values()),
-        "test_images": len(exposed),
-        "test_share": len(exposed) / len(split.test),
-    }
 
 
 def _kind(error: DatasetError) -> str:
@@ -184,46 +159,6 @@ def _alike(dataset: Dataset, pairs: Iterable[SimilarPair]) -> list[Finding]:
         kind = "near-duplicate" if same else "contradiction"
         findings.append(Finding(kind, names, f"{names[0]} ~ {names[1]} ({pair.similarity:.2f})"))
     return findings
-
-
-def _splits(
-    dataset: Dataset, found: Survey, pairs: Sequence[SimilarPair], make_split: MakeSplit
-) -> tuple[dict[str, dict[str, float]], list[Finding]]:
-    """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
-    if not len(dataset):
-        return {}, []
-    try:
-        ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
-        others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]
-    except DatasetError as error:
-        return {}, [Finding("other", (dataset.name,), str(error))]
-    side = {index: part for part in division.PARTS for index in getattr(ours, part)}
-    findings = []
-    for pair in pairs:
-        parts = side.get(pair.first), side.get(pair.second)
-        if None not in parts and parts[0] != parts[1]:
-            names = dataset.ids[pair.first], dataset.ids[pair.second]
-            text = f"{parts[0]} {names[0]} ~ {parts[1]} {names[1]} ({pair.similarity:.2f})"
-            findings.append(Finding("leak", names, text))
-    findings += _parted(dataset, ours)
-    of_others = [leaks(dataset, other, pairs) for other in others]
-    mean = {key: round(sum(one[key] for one in of_others) / SEEDS, 3) for key in of_others[0]}
-    named = {"as configured": leaks(dataset, ours, pairs), "plain random": leaks(dataset, plain, pairs)}
-    return {**named, f"plain random, {SEEDS} seeds": mean}, findings
-
-
-def _parted(dataset: Dataset, split: division.Split) -> list[Finding]:
-    """Groups, such as patients, that a split has on several sides."""
-    images: dict[str, dict[str, str]] = {}
-    for part in division.PARTS:
-        for index in getattr(split, part):
-            if dataset.groups:
-                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
-    return [
-        Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
-        for group, parts in images.items()
-        if len(parts) > 1
-    ]
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

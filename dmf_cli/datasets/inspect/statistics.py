@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED
-from dmf_cli.datasets.sources.survey import ImageFacts, LabelFacts
+from dmf_cli.datasets.sources.image_facts import ImageFacts, LabelFacts
 
 
 class Statistics:

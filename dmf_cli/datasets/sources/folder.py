@@ -4,12 +4,11 @@ import hashlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from dmf_cli import lookup
 from dmf_cli.config.inputs import check_classes
@@ -18,33 +17,19 @@ from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import bad_files, dicom, grouping
 from dmf_cli.datasets.sources.folder_place import check_place, existing, images_folder
-from dmf_cli.datasets.sources.image_files import (
-    image_size,
-    open_image,
-    orientation,
-    read_image,
-)
+from dmf_cli.datasets.sources.image_files import open_image
 from dmf_cli.datasets.sources.image_report import skipped
 from dmf_cli.datasets.sources.mask_reader import MaskReader
-from dmf_cli.datasets.sources.mask_values import Facts
-from dmf_cli.datasets.sources.pairing import Pair, Patterns, find_pairs
+from dmf_cli.datasets.sources.mask_values import MaskFacts
+from dmf_cli.datasets.sources.pair_reader import PairReader
+from dmf_cli.datasets.sources.pairing import Pair, find_pairs
+from dmf_cli.datasets.sources.patterns import Patterns
 from dmf_cli.datasets.sources.sizes import other_sizes
 from dmf_cli.datasets.sources.suffixes import is_dicom
 from dmf_cli.datasets.sources.survey import adopt, survey
-from dmf_cli.errors import (
-    ConfigError,
-    DatasetError,
-    SizeMismatchError,
-    UnknownNameError,
-)
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 log = logging.getLogger("dmf")
-T = TypeVar("T")
-_SAME = "give both the same size"
-_STORED = (
-    "it was drawn on the pixels as they are stored, and viewers turn the photograph (EXIF orientation): draw "
-    "it on what they show, or remove the orientation from the photograph"
-)
 
 
 class FolderDataset(Dataset):
@@ -132,6 +117,7 @@ class FolderDataset(Dataset):
             raise UnknownNameError("dataset.on_bad", on_bad, ["error", "skip"])
         self.left_out, self._digests = Counter[str](), dict[Path, bytes]()
         self._root = existing(name, dir)
+        self._reader = PairReader(self._root, channels, self._reading, self.mask_reader)
         # Whoever chooses strata by their folders has said what the folders are.
         self._folders = "strata" if folders == "auto" and strata is not None else folders
         pairs = find_pairs(self._root, self._patterns, name, self.left_out)
@@ -162,48 +148,27 @@ class FolderDataset(Dataset):
         )  # fmt: skip
         wrong = {self.ids[index]: str(error) for index, error in sorted(found.errors.items())}
         self.unusable = {**self.unusable, **wrong}
-        level = self.mask_reader.level() if self.mask_reader.binary else 0.0
+        masks, rest = self.mask_reader, found.of(found.good)
+        level = masks.level() if masks.binary else 0.0
         self._use([self._pairs[index] for index in found.good])
-        if not self.mask_reader.binary or self.mask_reader.level() == level:
-            adopt(self, found.of(found.good))
+        if len(rest.values) == len(self):
+            self.settle([one for values in rest.values.values() for one in values])
+        if not masks.binary or masks.level() == level:  # else labels are others without the bad masks
+            adopt(self, rest)
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
-        pair = self._pairs[index]
-        image = read_image(pair.image, self.channels, self._reading)
-        if not pair.masks:
-            return Sample(image, np.zeros(image.shape[:2], np.uint8))
-        return self._fitting(pair, image, self.label(index))
+        return self._reader.load(self._pairs[index])
 
     def label(self, index: int) -> np.ndarray:
         """See :meth:`Dataset.label`."""
-        pair = self._pairs[index]
-        if not pair.masks:
-            return np.zeros(image_size(pair.image), np.uint8)
-        return self._united(pair, (open_image(mask, self._reading.max_pixels) for mask in pair.masks))
+        return self._reader.label(self._pairs[index])
 
     def examine(self, index: int) -> Examined:
         """See :meth:`Dataset.examine`."""
-        pair = self._pairs[index]
-        masks = [_attempt(open_image, mask, self._reading.max_pixels) for mask in pair.masks]
-        whole = [(m, str(f)) for m, f in zip(masks, pair.masks, strict=True) if isinstance(m, Image.Image)]
-        values = tuple(self.mask_reader.facts(*one) for one in whole) if self.mask_reader.binary else ()
-        image = _attempt(read_image, pair.image, self.channels, self._reading)
-        bare = _attempt(self.label, index) if not pair.masks else None
-        label = _attempt(self._united, pair, map(_raised, masks), guess=True) if bare is None else bare
-        fits = None
-        if not isinstance(image, DatasetError) and not isinstance(label, DatasetError):
-            fits = _attempt(self._fitting, pair, image, label)
-        errors = [one for one in (image, label, fits) if isinstance(one, DatasetError)]
-        return Examined(
-            None if isinstance(image, DatasetError) else image,
-            None if isinstance(label, DatasetError) else label,
-            errors[0] if errors else None,
-            values,
-            orientation(pair.image) > 1,
-        )
+        return self._reader.examine(self._pairs[index])
 
-    def settle(self, values: Sequence[Facts]) -> bool:
+    def settle(self, values: Sequence[MaskFacts]) -> bool:
         """See :meth:`Dataset.settle`."""
         return self.mask_reader.settle(sorted(values, key=lambda one: Path(one.name)))
 
@@ -249,45 +214,9 @@ class FolderDataset(Dataset):
             self._digests[file] = hashlib.sha256(file.read_bytes()).digest()
         return self._digests[file]
 
-    def _facts(self, number: int) -> Facts:
+    def _facts(self, number: int) -> MaskFacts:
         file = self._files[number]
         return self.mask_reader.facts(open_image(file, self._reading.max_pixels), str(file))
-
-    def _united(self, pair: Pair, masks: Iterable[Image.Image], *, guess: bool = False) -> np.ndarray:
-        """The labels of all masks of an image; the higher class stays."""
-        label: np.ndarray | None = None
-        for file, mask in zip(pair.masks, masks, strict=True):
-            found = self.mask_reader.label(mask, file, guess=guess)
-            if label is not None and found.shape != label.shape:
-                raise _sizes(file, found, f"other mask {pair.masks[0].name}", label)
-            label = found if label is None else np.maximum(label, found)
-        assert label is not None
-        return label
-
-    def _fitting(self, pair: Pair, image: np.ndarray, label: np.ndarray) -> Sample:
-        """Both in one; raises ``SizeMismatchError`` if they are not of one size."""
-        if label.shape == image.shape[:2]:
-            return Sample(image, label)
-        turned_round = label.T.shape == image.shape[:2] and orientation(pair.image) > 1
-        name = f"image {pair.image.relative_to(self._root)}"
-        raise _sizes(pair.masks[0], label, name, image, _STORED if turned_round else _SAME)
-
-
-def _attempt(function: Callable[..., T], *arguments: Any, **options: Any) -> T | DatasetError:
-    try:
-        return function(*arguments, **options)
-    except DatasetError as error:
-        return error
-
-
-def _raised(mask: Image.Image | DatasetError) -> Image.Image:
-    if isinstance(mask, DatasetError):
-        raise mask
-    return mask
-
-
-def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
-    return SizeMismatchError(f"{one} is {_pixels(mask)} pixels and its {other} {_pixels(image)}: {do}")
 
 
 def _checked_spacing(spacing: Any) -> tuple[float, float]:
@@ -299,11 +228,6 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
             f"dataset.spacing is {spacing!r}: give millimetres per pixel, row and column: [0.1,0.1], or null"
         )
     return float(spacing[0]), float(spacing[1])
-
-
-def _pixels(plane: np.ndarray) -> str:
-    height, width = plane.shape[:2]
-    return f"{width}x{height}"
 
 
 def open_folder(config: Mapping[str, Any]) -> FolderDataset:

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.sources import pairing
+from dmf_cli.datasets.sources import patterns as named
+from dmf_cli.datasets.sources.image_facts import ImageFacts
 from dmf_cli.datasets.sources.suffixes import counted, looks_like_image
-from dmf_cli.datasets.sources.survey import ImageFacts
 
 log = logging.getLogger("dmf")
 DARK = 64.0  # of 255: an image whose greys span less has lost most of its contrast
 _MAGIC = re.compile(r"[*?[]")
 
 
-def skipped(root: Path, patterns: pairing.Patterns) -> list[Finding]:
+def skipped(root: Path, patterns: named.Patterns) -> list[Finding]:
     """Image files below the folder of ``patterns.images`` that are neither images nor masks nor excluded.
 
     Such as X.PNG where the pattern is ``*.png``, or photographs of a phone in HEIC.
@@ -32,9 +32,9 @@ def skipped(root: Path, patterns: pairing.Patterns) -> list[Finding]:
     found = {file for file in base.rglob("*") if looks_like_image(file.relative_to(root)) and file.is_file()}
     if not found:
         return []
-    read = set(pairing.image_files(root, patterns))
-    masks = set(pairing.files_like_masks(root, patterns))
-    hidden = pairing.excluded(root, patterns.exclude)
+    read = set(named.image_files(root, patterns))
+    masks = set(named.files_like_masks(root, patterns))
+    hidden = named.excluded(root, patterns.exclude)
     left = sorted(found - read - masks - hidden)
     if not left:
         return []

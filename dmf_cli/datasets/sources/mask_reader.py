@@ -14,14 +14,14 @@ from PIL import Image
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import bad_files, label_coding, mask_planes, mask_values, value_report
-from dmf_cli.datasets.sources.mask_values import Facts
+from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
 
 VERSION = 2  # of what is kept; another one is not read
 
 
-class Values(NamedTuple):
+class MaskValues(NamedTuple):
     """What the values of all masks say: the threshold of foreground, and remarks."""
 
     level: float
@@ -53,7 +53,7 @@ class MaskReader:
         ignore: int | str | Sequence[int | str] | None,
         *,
         key: Callable[[], str],
-        facts: Callable[[int], Facts],
+        facts: Callable[[int], MaskFacts],
         count: Callable[[], int],
     ) -> None:
         self.classes, self.threshold = tuple(classes), None if threshold == "auto" else threshold
@@ -61,7 +61,7 @@ class MaskReader:
         self.ignore, self.ignores = label_coding.ignored(ignore, len(self.classes)), ignore is not None
         self.binary = self.values is None and self.colours is None and len(self.classes) == 2
         self._key, self._facts, self._count = key, facts, count
-        self._looked: Values | None = None
+        self._looked: MaskValues | None = None
         self._lock = threading.Lock()
 
     def label(self, image: Image.Image, where: object, *, guess: bool = False) -> np.ndarray:
@@ -87,7 +87,7 @@ class MaskReader:
         pixels = mask_planes.plane(image, keep_indices=True)
         return label_coding.by_value(pixels, self.values, len(self.classes), where, self.ignore.values)
 
-    def facts(self, image: Image.Image, name: str) -> Facts:
+    def facts(self, image: Image.Image, name: str) -> MaskFacts:
         """What the decoded mask holds."""
         return mask_values.facts(image, name, self.ignore)
 
@@ -103,7 +103,7 @@ class MaskReader:
         """The masks are others from now on."""
         self._looked = None
 
-    def settle(self, found: Sequence[Facts]) -> bool:
+    def settle(self, found: Sequence[MaskFacts]) -> bool:
         """``found`` is what all masks hold; whether labels by guess were right."""
         if not self.binary:
             return True
@@ -121,7 +121,7 @@ class MaskReader:
         lossy, counted = image.format in mask_planes.JPEG, None if void is None else ~void
         return mask_values.foreground(pixels, level, lossy=lossy, counted=counted)
 
-    def _look(self) -> Values:
+    def _look(self) -> MaskValues:
         """All masks, once."""
         with self._lock:
             if self._looked is None:
@@ -132,21 +132,21 @@ class MaskReader:
                 self._looked = self._judged([one for one in read if not isinstance(one, DatasetError)])
             return self._looked
 
-    def _judged(self, found: Sequence[Facts]) -> Values:
+    def _judged(self, found: Sequence[MaskFacts]) -> MaskValues:
         """What follows from ``found``, which is put into the cache; the cache is no must."""
         level = mask_values.threshold(found) if self.threshold is None else self.threshold
-        made = Values(level, value_report.remarks(found, self.classes, self.threshold))
+        made = MaskValues(level, value_report.remarks(found, self.classes, self.threshold))
         with contextlib.suppress(OSError, DmfError):
             file = self._file()
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(file, json.dumps({"level": level, "remarks": [r._asdict() for r in made.remarks]}))
         return made
 
-    def _recalled(self) -> Values | None:
+    def _recalled(self) -> MaskValues | None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             kept: dict[str, Any] = json.loads(self._file().read_text(encoding="utf-8"))
             remarks = [Finding(r["kind"], tuple(r["where"]), r["text"]) for r in kept["remarks"]]
-            return Values(float(kept["level"]), remarks)
+            return MaskValues(float(kept["level"]), remarks)
         return None
 
     def _file(self) -> Path:

@@ -11,7 +11,8 @@ from dmf_cli.datasets.base import IGNORED, Dataset
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import label_coding
-from dmf_cli.datasets.sources.survey import LabelFacts, left, survey
+from dmf_cli.datasets.sources.image_facts import LabelFacts, left
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.errors import LabelError
 
 HALF = 0.5  # share of all pixels, and of those at the border, from which masks look inverted

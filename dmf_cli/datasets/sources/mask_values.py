@@ -17,7 +17,7 @@ SATURATED, HUE = 96, 0.1  # what makes a pixel of a JPEG coloured, and the least
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class MaskFacts:
     """What one mask file holds.
 
     Args:
@@ -37,13 +37,13 @@ class Facts:
     areas: tuple[int, int]
 
 
-def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> Facts:
+def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> MaskFacts:
     """What the mask ``image`` holds, without the pixels in ``ignore``."""
     values = plane(image, keep_indices=False)
     codes, typed = _codes(image, values)
     kept = ~void(image, ignore or Ignored())
     if not kept.any():
-        return Facts(name, "hard", (), 0, 0, (0, 0))
+        return MaskFacts(name, "hard", (), 0, 0, (0, 0))
     grey = values[kept]
     top = float(grey.max())
     areas = int((grey > 0).sum()), int((grey > top / 2).sum())
@@ -54,7 +54,7 @@ def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> Facts
     else:
         kind, plain = _kind(codes, kept, values, lossy)
         told = tuple(typed(code) for code in plain[:INDICES])
-    return Facts(name, kind, told, float(grey.min()), top, areas)
+    return MaskFacts(name, kind, told, float(grey.min()), top, areas)
 
 
 def void(image: Image.Image, ignore: Ignored) -> np.ndarray:
@@ -67,7 +67,7 @@ def void(image: Image.Image, ignore: Ignored) -> np.ndarray:
     return where
 
 
-def threshold(found: Sequence[Facts]) -> float:
+def threshold(found: Sequence[MaskFacts]) -> float:
     """Foreground is above it: 0 for hard masks, half of the largest value if some masks are soft."""
     soft = [fact.top for fact in found if fact.kind == "soft"]
     return max(soft) / 2 if soft else 0.0

@@ -16,69 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.datasets.base import IGNORED, Dataset, Examined
+from dmf_cli.datasets.base import Dataset, Examined
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
 from dmf_cli.datasets.sources.description import Description, SimilarPair, describe
+from dmf_cli.datasets.sources.image_facts import (
+    ImageFacts,
+    LabelFacts,
+    from_json,
+    image_facts,
+    label_facts,
+    present,
+    size_key,
+)
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
 
 VERSION = 4  # of what is kept; another one is not read
 _known: "weakref.WeakKeyDictionary[Dataset, tuple[str, Survey]]" = weakref.WeakKeyDictionary()
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelFacts:
-    """What is known of the labels of one image.
-
-    Args:
-        counts: (label, its pixels), of all labels that are there.
-        border: share of the pixels at the border that are no background.
-        left: "height width resize" of a network input -> the labels that are left in it.
-    """
-
-    counts: tuple[tuple[int, int], ...]
-    border: float
-    left: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """The classes above the background."""
-        return tuple(label for label, _ in self.counts if 0 < label != IGNORED)
-
-    @property
-    def counted(self) -> int:
-        """Pixels that are not ignored."""
-        return sum(number for label, number in self.counts if label != IGNORED)
-
-    @property
-    def pixels(self) -> int:
-        """All of them."""
-        return sum(number for _, number in self.counts)
-
-    @property
-    def area(self) -> float:
-        """Share of the pixels that are no background, of those that count."""
-        lesion = sum(number for label, number in self.counts if 0 < label != IGNORED)
-        return lesion / max(self.counted, 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageFacts:
-    """What is known of one image.
-
-    Args:
-        grey: height, width, mean and deviation of its grey values, shares of black and of white pixels.
-        ends: its darkest and brightest grey, see :func:`grey_range`.
-        turned: it is a photograph that its EXIF orientation turns.
-        label: of its labels; None: they cannot be read.
-    """
-
-    grey: tuple[float, ...] = ()
-    ends: tuple[float, float] = (0.0, 0.0)
-    turned: bool = False
-    label: LabelFacts | None = None
 
 
 class Survey:
@@ -161,8 +117,10 @@ def survey(
 
 
 def adopt(dataset: Dataset, found: Survey) -> None:
-    """``found`` is what is known of ``dataset``, which has changed."""
-    if key := _key(dataset):
+    """``found`` is what is known of ``dataset``, which has changed, unless the cache knows more."""
+    key = _key(dataset)
+    known, unknown = _recalled(dataset, key)
+    if key and (unknown or known.pairs is None):
         _known[dataset] = key, found
         keep(dataset, found)
 
@@ -190,7 +148,7 @@ def _look(
         seen = dataset.examine(index)
         wanted = seen.image if alike and seen.error is None else None
         description = None if wanted is None else describe(wanted)
-        return seen._replace(image=None, label=None), _facts(seen, spec), description
+        return seen._replace(image=None, label=None), image_facts(seen, spec), description
 
     for index, (seen, facts, description) in zip(
         indices, bad_files.attempts(look, indices, progress), strict=True
@@ -209,60 +167,21 @@ def _look(
 def _relabel(dataset: Dataset, found: Survey, spec: InputSpec | None) -> None:
     """Masks that turned out to have soft edges are read again, by the threshold that all of them give."""
     for index, label in _labels(dataset, [i for i, facts in enumerate(found.facts) if facts.label]):
-        found.facts[index] = dataclasses.replace(found.facts[index], label=_label_facts(label, spec))
+        found.facts[index] = dataclasses.replace(found.facts[index], label=label_facts(label, spec))
 
 
 def _add_left(dataset: Dataset, found: Survey, spec: InputSpec) -> bool:
     """Which labels are left at the size of ``spec``, where that is not known; whether something was added."""
     known = {index: facts.label for index, facts in enumerate(found.facts) if facts.label}
-    lacking = [index for index, label in known.items() if _size(spec) not in label.left]
+    lacking = [index for index, label in known.items() if size_key(spec) not in label.left]
     for index, label in _labels(dataset, lacking):
-        known[index].left[_size(spec)] = _present(spec.label(label))
+        known[index].left[size_key(spec)] = present(spec.label(label))
     return bool(lacking)
 
 
 def _labels(dataset: Dataset, indices: Sequence[int]) -> Iterable[tuple[int, np.ndarray]]:
     results = zip(indices, bad_files.attempts(dataset.label, indices), strict=True)
     return ((index, label) for index, label in results if not isinstance(label, DatasetError))
-
-
-def left(facts: LabelFacts, spec: InputSpec) -> set[int]:
-    """The labels that are left in the network input; all where that is not known."""
-    return set(facts.left.get(_size(spec), facts.classes))
-
-
-def _facts(seen: Examined, spec: InputSpec | None) -> ImageFacts:
-    label = None if seen.label is None else _label_facts(seen.label, spec)
-    image = seen.image
-    if image is None:
-        return ImageFacts(turned=seen.turned, label=label)
-    shares = float((image == 0).mean()), float((image == 255).mean())
-    grey = (*map(float, image.shape[:2]), float(image.mean()), float(image.std()), *shares)
-    return ImageFacts(grey, grey_range(image), seen.turned, label)
-
-
-def _label_facts(label: np.ndarray, spec: InputSpec | None) -> LabelFacts:
-    values, numbers = np.unique(label, return_counts=True)
-    foreground = (label > 0) & (label != IGNORED)
-    edge = np.concatenate([foreground[0], foreground[-1], foreground[:, 0], foreground[:, -1]])
-    sized = {_size(spec): _present(spec.label(label))} if spec else {}
-    counts = tuple(zip(values.tolist(), numbers.tolist(), strict=True))
-    return LabelFacts(counts, float(edge.mean()), sized)
-
-
-def _present(label: np.ndarray) -> tuple[int, ...]:
-    return tuple(np.unique(label).tolist())
-
-
-def _size(spec: InputSpec) -> str:
-    return f"{spec.size[0]} {spec.size[1]} {spec.resize}"
-
-
-def grey_range(image: np.ndarray) -> tuple[float, float]:
-    """(darkest, brightest) grey, without the 1 % of pixels at either end; of at most some 16,000 pixels."""
-    step = max(1, int(np.sqrt(image.shape[0] * image.shape[1]) // 128))
-    low, high = np.percentile(image[::step, ::step], (1, 99))
-    return float(low), float(high)
 
 
 def keep(dataset: Dataset, found: Survey) -> None:
@@ -286,22 +205,13 @@ def _recalled(dataset: Dataset, key: str) -> tuple[Survey, Sequence[int]]:
         return nothing
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         content = json.loads(_file(key).read_text(encoding="utf-8"))
-        images = [ImageFacts() if entry is None else _image_facts(entry) for entry in content["images"]]
+        images = [ImageFacts() if entry is None else from_json(entry) for entry in content["images"]]
         pairs = None if content["pairs"] is None else [_pair(*entry) for entry in content["pairs"]]
         inside = all(0 <= p.first < p.second < len(dataset) for p in pairs or ())
         if content["version"] == VERSION and len(images) == len(dataset) and inside:
             bad = [index for index, entry in enumerate(content["images"]) if entry is None]
             return (Survey(images, pairs=pairs), bad) if len(bad) < len(dataset) else nothing
     return nothing
-
-
-def _image_facts(entry: dict[str, Any]) -> ImageFacts:
-    label = entry["label"]
-    counts = tuple((int(value), int(number)) for value, number in label["counts"])
-    sizes = {str(size): tuple(map(int, present)) for size, present in label["left"].items()}
-    low, high = map(float, entry["ends"])
-    facts = LabelFacts(counts, float(label["border"]), sizes)
-    return ImageFacts(tuple(map(float, entry["grey"])), (low, high), bool(entry["turned"]), facts)
 
 
 def _pair(first: int, second: int, similarity: float, bits: int) -> SimilarPair:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 
 from dmf_cli import hints, lookup
 from dmf_cli.config.inputs import check_classes
@@ -20,10 +19,11 @@ from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input_spec import Reading
-from dmf_cli.datasets.sources import grey_depth
+from dmf_cli.datasets.sources import label_coding
 from dmf_cli.datasets.sources.grey_depth import as_channels
 from dmf_cli.datasets.sources.mask_reader import MaskReader
-from dmf_cli.datasets.sources.mask_values import Facts
+from dmf_cli.datasets.sources.mask_values import MaskFacts
+from dmf_cli.datasets.sources.tfds_features import as_image, as_pixels, as_text, is_image, picture_named
 from dmf_cli.datasets.sources.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
 
@@ -86,8 +86,8 @@ class TfdsDataset(Dataset):
         )  # fmt: skip
         self.ignore, self.ignores = self.mask_reader.ignore, self.mask_reader.ignores
         self._builder, features = builder, builder.info.features
-        self._image = _feature(features, image, IMAGES, "image")
-        self._mask = _feature(features, mask, MASKS, "mask")
+        self._image = picture_named(features, image, IMAGES, "image")
+        self._mask = picture_named(features, mask, MASKS, "mask")
         places = places_of(builder.info, parts)
         self._places = [place for found in places.values() for place in found]
         if set(places) != {"all"}:
@@ -103,17 +103,17 @@ class TfdsDataset(Dataset):
 
     def examine(self, index: int) -> Examined:
         """See :meth:`Dataset.examine`; the record is decoded once for image and mask."""
-        values: tuple[Facts, ...] = ()
+        values: tuple[MaskFacts, ...] = ()
         try:
             image, mask = self._read(index)
             if self.mask_reader.binary:
-                values = (self.mask_reader.facts(_as_image(mask), self.ids[index]),)
+                values = (self.mask_reader.facts(as_image(mask), self.ids[index]),)
             sample = self._sample(index, image, mask, guess=True)
         except DatasetError as error:
             return Examined(None, None, error, values)
         return Examined(sample.image, sample.label, None, values)
 
-    def settle(self, values: Sequence[Facts]) -> bool:
+    def settle(self, values: Sequence[MaskFacts]) -> bool:
         """See :meth:`Dataset.settle`."""
         return self.mask_reader.settle(values)
 
@@ -123,7 +123,7 @@ class TfdsDataset(Dataset):
         return record[self._image], np.asarray(record[self._mask])
 
     def _sample(self, index: int, image: np.ndarray, mask: np.ndarray, guess: bool = False) -> Sample:
-        image = _pixels(image, self._image, self._limits)
+        image = as_pixels(image, self._image, self._limits)
         if mask.shape[:2] != image.shape[:2]:
             raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
         return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index], guess))
@@ -139,19 +139,20 @@ class TfdsDataset(Dataset):
         return repr((self._image, self._mask, self.classes, self.channels, *coded, self._limits))
 
     def _label(self, mask: np.ndarray, where: str, guess: bool) -> np.ndarray:
-        if self.mask_reader.colours:  # of three channels; a fourth counts nowhere
-            mask = as_channels(_pixels(mask, self._mask), 3)
-        return self.mask_reader.label(_as_image(mask), where, guess=guess)
+        if colours := self.mask_reader.colours:  # of three channels; a fourth counts nowhere
+            seen = as_channels(as_pixels(mask, self._mask), 3)
+            return label_coding.nearest(seen, colours, where, ignore=self.ignore.colours)
+        return self.mask_reader.label(as_image(mask), where, guess=guess)
 
     def mask_remarks(self) -> list[Finding]:
         """See :meth:`Dataset.mask_remarks`."""
         return self.mask_reader.remarks()
 
-    def _facts(self, number: int) -> Facts:
+    def _facts(self, number: int) -> MaskFacts:
         """What the mask of an image holds, which itself is not decoded."""
         place, read = self._places[number], self._undecoded(frozenset({self._mask}))
         mask = np.asarray(read[place.split][place.position][self._mask])
-        return self.mask_reader.facts(_as_image(mask), self.ids[number])
+        return self.mask_reader.facts(as_image(mask), self.ids[number])
 
     def _masks_key(self) -> str:
         """Not the fingerprint, which needs the labels; sets have versions."""
@@ -162,7 +163,7 @@ class TfdsDataset(Dataset):
         """Split -> its records, in which no picture but those ``wanted`` is decoded."""
         features = self._builder.info.features
         skipped = {
-            k: tfds.decode.SkipDecoding() for k, f in features.items() if k not in wanted and _is_image(f)
+            k: tfds.decode.SkipDecoding() for k, f in features.items() if k not in wanted and is_image(f)
         }
         return {s: self._builder.as_data_source(split=s, decoders=skipped) for s in self._sources}
 
@@ -175,7 +176,7 @@ class TfdsDataset(Dataset):
             raise ConfigError(f"dataset.{what} is {key!r}: {suggest(key, list(features))}")
         sources = self._undecoded(frozenset({key}))
         found = (sources[place.split][place.position][key] for place in self._places)
-        return tuple(_text(features[key], value) for value in found)
+        return tuple(as_text(features[key], value) for value in found)
 
 
 def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
@@ -243,57 +244,6 @@ def _builder(config: Mapping[str, Any]) -> Any:
         ) from None
     except (ValueError, OSError) as error:  # another format is there, a wrong version or configuration
         raise DatasetError(f"{name} cannot be opened: {' '.join(str(error).split())[:300]}") from None
-
-
-def _feature(features: Mapping[str, Any], given: str | None, usual: Sequence[str], what: str) -> str:
-    """``given``, or the first usual name of a feature that is a picture."""
-    pictures = [key for key, feature in features.items() if _is_image(feature)]
-    for key in [given] if given else usual:
-        if key in pictures:
-            return str(key)
-    if given and given in features and len(getattr(features[given], "shape", ()) or ()) == 4:
-        raise ConfigError(
-            f"dataset.{what}={given} is a volume or a film: only pictures of two dimensions work"
-        )
-    found = ", ".join(pictures) or "none"
-    raise ConfigError(
-        f"no feature {given!r} that is a picture: give dataset.{what}=NAME (pictures: {found})"
-        if given
-        else f"which feature is the {what} is not clear: give dataset.{what}=NAME (pictures: {found})"
-    )
-
-
-def _is_image(feature: Any) -> bool:
-    return isinstance(feature, tfds.features.Image) or (
-        isinstance(feature, tfds.features.Tensor) and len(feature.shape) in (2, 3)
-    )
-
-
-def _pixels(values: Any, key: str, limits: grey_depth.Range | None = None) -> np.ndarray:
-    """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits or with ``limits``."""
-    values = np.asarray(values)
-    pixels = values[..., None] if values.ndim == 2 else values
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
-        raise DatasetError(
-            f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
-            "1, 3 or 4 channels can be used"
-        )
-    pixels = pixels[..., :3]
-    if limits is None and pixels.dtype == np.uint8:
-        return pixels
-    return grey_depth.scaled(grey_depth.Values(pixels, 0.0, float(np.iinfo(pixels.dtype).max)), limits)
-
-
-def _as_image(mask: np.ndarray) -> Image.Image:
-    """A mask for :func:`dmf_cli.datasets.sources.mask_planes.plane`, with its values as they are."""
-    flat = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
-    return Image.fromarray(flat if flat.dtype in (np.uint8, np.uint16, np.float32) else flat.astype(np.int32))
-
-
-def _text(feature: Any, value: Any) -> str:
-    if isinstance(feature, tfds.features.ClassLabel):
-        return str(feature.int2str(int(value)))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import label_coding
 from dmf_cli.datasets.sources.mask_planes import INDICES
-from dmf_cli.datasets.sources.mask_values import TOP, Facts, threshold
+from dmf_cli.datasets.sources.mask_values import TOP, MaskFacts, threshold
 
 NAMED = 6  # values in a message
 
 
-def remarks(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> list[Finding]:
+def remarks(found: Sequence[MaskFacts], classes: Sequence[str], given: float | None) -> list[Finding]:
     """What is wrong or doubtful about the masks of two classes.
 
     Args:
@@ -31,7 +31,7 @@ def remarks(found: Sequence[Facts], classes: Sequence[str], given: float | None)
     return [remark for remark in made if remark.is_error] or made
 
 
-def _labels(found: Sequence[Facts], classes: Sequence[str], given: float | None) -> Finding | None:
+def _labels(found: Sequence[MaskFacts], classes: Sequence[str], given: float | None) -> Finding | None:
     maps = [fact for fact in found if fact.kind == "labels"]
     if not maps:
         return None
@@ -62,7 +62,7 @@ def _what_to_do(seen: Sequence[str]) -> str:
     )
 
 
-def _never_zero(found: Sequence[Facts], given: float | None) -> Finding | None:
+def _never_zero(found: Sequence[MaskFacts], given: float | None) -> Finding | None:
     """Classes that are counted from 1: everything would be lesion."""
     values = {value for fact in found for value in fact.values}
     lows = [fact.low for fact in found]
@@ -74,7 +74,7 @@ def _never_zero(found: Sequence[Facts], given: float | None) -> Finding | None:
     return Finding("mask values", _names(found), text)
 
 
-def _soft(found: Sequence[Facts], given: float | None) -> Finding | None:
+def _soft(found: Sequence[MaskFacts], given: float | None) -> Finding | None:
     soft = [fact for fact in found if fact.kind == "soft"]
     if not soft or given:
         return None
@@ -90,7 +90,7 @@ def _soft(found: Sequence[Facts], given: float | None) -> Finding | None:
     return Finding("soft masks", _names(soft), text)
 
 
-def _unlike(found: Sequence[Facts], given: float | None) -> Finding | None:
+def _unlike(found: Sequence[MaskFacts], given: float | None) -> Finding | None:
     """Two values in each mask, but others in other masks: 1 here, 2 there; red here, green there."""
     ends = {fact: max(fact.values, key=_order) for fact in found if fact.top > 0 and fact.values}
     # Half of the maximum would take from the darker colour.
@@ -114,7 +114,7 @@ def _merged(values: Iterable[str]) -> set[str]:
     return plain - near | ({str(top)} if near else set())
 
 
-def _names(found: Iterable[Facts]) -> tuple[str, ...]:
+def _names(found: Iterable[MaskFacts]) -> tuple[str, ...]:
     return tuple(fact.name for fact in found)
 
 

@@ -16,7 +16,7 @@ from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import make_split, save_split
 from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
 from dmf_cli.report import run_page
-from dmf_cli.report.reading import Facts
+from dmf_cli.report.reading import RunFacts
 
 DATA = {"name": "set", "images": "images/*.png", "masks": "masks/{stem}.png"}
 CONFIG = {"image_size": 8, "resize": "stretch", "normalize": "unit"}
@@ -109,7 +109,7 @@ def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
     save_split(tmp_path / "split.json", dataset, make_split(dataset))
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
-    assert dict(run_page._data(Facts(tmp_path, split=kept)))["Unusable, excluded"] == said
+    assert dict(run_page._data(RunFacts(tmp_path, split=kept)))["Unusable, excluded"] == said
     config = {
         "dataset": {**CONFIG, **DATA, "kind": "folder", "dir": root, "on_bad": "skip"},
         "split": {

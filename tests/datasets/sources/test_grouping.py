@@ -12,10 +12,11 @@ from dmf_cli import datasets
 from dmf_cli.datasets.inspect.check import as_json, check
 from dmf_cli.datasets.sources.grouping import describe, group
 from dmf_cli.datasets.sources.pairing import Pair
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import PARTS, links_of, make_split, save_split
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from dmf_cli.report import run_page
-from dmf_cli.report.reading import Facts
+from dmf_cli.report.reading import RunFacts
 from dmf_cli.terminal import run_view
 
 
@@ -231,7 +232,7 @@ def test_split_json_and_the_first_lines_of_a_training_say_it(folder, tmp_path):
     assert kept["grouping"] == "6 patients (a folder each)"
     assert kept["groups"]["p03"] == [f"images/p03/{i}" for i in range(4)]
     assert (kept["strata"], kept["left_out"]) == ({"folder": 24}, {})
-    shown = dict(run_page._data(Facts(tmp_path, split=kept)))
+    shown = dict(run_page._data(RunFacts(tmp_path, split=kept)))
     assert shown["Groups"] == "6 patients (a folder each)"
     assert "Strata" not in shown  # one is none
     lines = dict(run_view.banner({"dataset": "mine", "grouping": describe(data)}))
@@ -244,7 +245,7 @@ def test_groups_that_a_split_parts_are_errors_of_the_check(folder):
     def divide(images, found, seed=0, **changes):
         return make_split(images, seed=seed)  # without links, as a file written by hand may be
 
-    report = check(data, divide, similarity=None)
+    report = check(data, survey(data), divide, similarity=None)
     parted = [finding for finding in report.findings if finding.kind == "leak"]
     assert parted
     assert parted[0].is_error

@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.sources.folder import FolderDataset
+from dmf_cli.datasets.sources.image_facts import grey_range
 from dmf_cli.datasets.sources.image_report import dark, turned
-from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
-from dmf_cli.datasets.sources.survey import grey_range, survey
+from dmf_cli.datasets.sources.pairing import unclaimed_masks
+from dmf_cli.datasets.sources.patterns import Patterns
+from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.errors import DatasetError
 
 DATA = {"name": "set", "masks": "masks/{stem}.*"}

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from dmf_cli.datasets.sources.folder import FolderDataset
-from dmf_cli.datasets.sources.pairing import Patterns, unclaimed_masks
+from dmf_cli.datasets.sources.pairing import unclaimed_masks
+from dmf_cli.datasets.sources.patterns import Patterns
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from tests.datasets.sources.test_folder import open_busi
 

@@ -6,7 +6,8 @@ import pytest
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources.description import SimilarPair
-from dmf_cli.datasets.sources.survey import ImageFacts, Survey, left, survey
+from dmf_cli.datasets.sources.image_facts import ImageFacts, left
+from dmf_cli.datasets.sources.survey import Survey, survey
 from dmf_cli.datasets.splits.near_duplicates import similar
 from tests.datasets.copies import images
 

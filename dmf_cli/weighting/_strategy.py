@@ -10,7 +10,7 @@ from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Count, Fraction, Positive, Share
 from dmf_cli.weighting._bounds import check_bounds, check_room, project
-from dmf_cli.weighting._checks import integer, number
+from dmf_cli.weighting._parameters import integer, number
 
 Tensor = Any
 State = dict[str, Tensor]
