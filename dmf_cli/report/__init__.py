@@ -2,8 +2,6 @@
 
 reading      what the files of a run folder say, and what could not be read
 differences  the settings that are not the defaults
-chart        interactive lines with bokeh: thinning, hover, what can be toggled
-run_charts   the charts of one run;   sweep_charts  those of many
 pictures     the worst and best images with a slider between truth and prediction
 table        tables that sort;   drawing  intervals as small SVG pictures inside of them
 run_page     what the page of a run says;   sweep_page  that of many
