@@ -1,7 +1,7 @@
 """Is a difference more than chance? Tests of repetitions and of images, and what they can say at all.
 
 Permutation tests are written out. ``scipy.stats.permutation_test`` of the absolute difference gives the same
-exact p for pairs but takes 10 to 85 times as long, and misses regroupings whose t differs by rounding only.
+exact p for pairs but takes 6 to 85 times as long, and misses regroupings whose t differs by rounding only.
 """
 
 import dataclasses
