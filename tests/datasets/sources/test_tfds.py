@@ -159,7 +159,7 @@ def test_wrong_settings_are_told(data_dir, override, says):
 def test_a_value_that_is_no_class_is_told(data_dir):
     data = pets(data_dir, "dataset.classes=[a,b,c,d]", "dataset.values={1:0,2:1,3:2}")
     assert data.load(0).label.max() == 2
-    data.values = {1: 0, 2: 1}
+    data.mask_reader.values = {1: 0, 2: 1}
     with pytest.raises(DatasetError, match="train/000000 holds the value 3"):
         data.load(0)
 
