@@ -137,7 +137,7 @@ def test_the_fingerprint_follows_what_is_read(data_dir):
         ("dataset.stratum=specie", "did you mean 'species'"),
         (
             "dataset.parts=mine",
-            "dataset.parts is 'mine': give a mapping, .*, or one of own, pool",
+            "dataset.parts is 'mine': give one of own, pool, or a mapping",
         ),
         ("dataset.parts.val=tran", "'tran' is no split of oxford_iiit_pet_mini .* it has train, test"),
         ("dataset.parts.val='train[:10%]'", "puts train/000000 into train and val"),
