@@ -3,6 +3,7 @@
 import functools
 import re
 from pathlib import Path
+from typing import Any
 
 from dmf_cli import hints
 from dmf_cli.errors import ConfigError
@@ -57,3 +58,15 @@ def lineage(group: str, option: str) -> list[str]:
     file = conf_dir() / group / f"{option}.yaml"
     bases = _BASE.findall(file.read_text(encoding="utf-8")) if file.is_file() else []
     return [name for base in bases for name in lineage(group, base)] + [option]
+
+
+def preset(group: str, option: str) -> tuple[str, dict[str, Any]]:
+    """The option that a preset builds on, and the keys that it changes."""
+    import yaml
+
+    base, *others = lineage(group, option)
+    changed: dict[str, Any] = {}
+    for name in others:
+        text = (conf_dir() / group / f"{name}.yaml").read_text(encoding="utf-8")
+        changed |= {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
+    return base, changed

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 
@@ -99,13 +98,7 @@ def _named_strategy(name: str) -> weighting.Strategy:
             raise UnknownNameError("weighting", name, sorted({*weighting.__registry__, *presets}))
         # How long an epoch is, is known when `fit` is called.
         return weighting.get(name, **({"steps_per_epoch": 1} if name == "dwa" else {}))
-    import yaml
-
-    base, *others = conf_files.lineage("weighting", name)
-    params: dict[str, Any] = {}
-    for option in others:
-        text = (conf_files.conf_dir() / "weighting" / f"{option}.yaml").read_text(encoding="utf-8")
-        params |= {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
+    base, params = conf_files.preset("weighting", name)
     return weighting.get(base, **params)
 
 
