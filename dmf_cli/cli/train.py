@@ -28,6 +28,8 @@ def run(arguments: Sequence[str]) -> int:
         print(_train_help.text(composed), end="")
         return 0
     foreign = _is_foreign(options)
+    if foreign and options.dry_run:
+        raise UsageError("--dry-run plans our own sweeps only; with another sweeper or config use --cfg job")
     if not foreign:
         note_left_out(composed)
     if foreign or options.info:

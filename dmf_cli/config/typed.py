@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from dmf_cli.config import schema
-from dmf_cli.errors import ConfigError
+from dmf_cli.config.types import unknown_key
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 Kind = TypeVar("Kind")
 
@@ -141,13 +142,18 @@ class Config:
 
 
 def _named(group: str, values: Mapping[str, Any]) -> schema.Option:
-    kind: type[schema.Option] = schema.NAMED[group][values.get("name", "default")]
-    return _made(kind, _without(values, "name"), group)
+    kinds, name = schema.NAMED[group], values.get("name", "default")
+    if name not in kinds:
+        raise UnknownNameError(f"{group}.name", str(name), kinds)
+    return _made(kinds[name], _without(values, "name"), group)
 
 
 def _made(kind: type[Kind], values: Mapping[str, Any], group: str) -> Kind:
     """``values`` as they were given, in an object; a run of an earlier commit may lack a key."""
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = [field.name for field in fields]
+    if more := [name for name in values if name not in names]:
+        raise unknown_key(f"{group}.", more[0], names)
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     if missing := [name for name in needed if name not in values]:
         raise ConfigError(f"{group}.{missing[0]} is missing: give {group}.{missing[0]}=VALUE")

@@ -134,7 +134,10 @@ def _line(made: Any, panel: Panel, line: Line, i: int, source: Any) -> None:
     drawn, one = [], {"source": source, "line_color": colour, **name}
     if line.band is not None:
         band = {"fill_color": colour, "fill_alpha": palette.BAND, **name}
-        drawn.append(made.varea(panel.at, line.y - line.band, line.y + line.band, **band))
+        low = line.y - line.band
+        if panel.y.log:  # where no number is 0 or below
+            low = np.where(low > 0, low, line.y / 10)
+        drawn.append(made.varea(panel.at, low, line.y + line.band, **band))
     if line.mean is not None and len(panel.lines) <= len(palette.SERIES):
         drawn.append(made.line("x", f"v{i}", line_dash=dashes, line_width=1, line_alpha=0.3, **one))
     shown = f"v{i}" if line.mean is None else f"m{i}"
@@ -154,7 +157,7 @@ def _dots(made: Any, dots: Dots, quantity: str) -> None:
 
     data: dict[str, Any] = {"x": _short(dots.x), "y": _short(dots.y)}
     source = ColumnDataSource(data | ({"name": list(dots.names)} if dots.names else {}))
-    colour = palette.line(dots.colour or 0)[0]
+    colour = palette.mark(dots.colour)
     how = {"size": 1.5 * dots.size, "line_color": None, "fill_color": colour, "marker": dots.marker}
     drawn = made.scatter(
         "x", "y", source=source, fill_alpha=0.55 if dots.faint else 1, **how, **_name(dots.label)
@@ -165,7 +168,7 @@ def _dots(made: Any, dots: Dots, quantity: str) -> None:
 
 
 def _bar(made: Any, bar: Bar) -> None:
-    colour, name = palette.line(bar.colour or 0)[0], _name(bar.label)
+    colour, name = palette.mark(bar.colour), _name(bar.label)
     if bar.middle is None:
         _tag(made.line([bar.low, bar.high], [bar.y] * 2, line_color=colour, line_width=2, **name), bar.colour)
         return

@@ -13,7 +13,6 @@ from dmf_cli.figures import palette, style
 from dmf_cli.figures.description import Axis, Bar, Dots, Figure, Line, Panel, Rule, Shade, shorten
 from dmf_cli.figures.series import known
 
-GREY = "0.35"
 MANY = 13  # names from which a legend has two columns
 AN_INCH = 14  # characters of a title or a legend, about
 MARKERS = {"circle": "o", "diamond": "D", "left": "<", "right": ">"}
@@ -109,7 +108,7 @@ def _line(axes: Axes, panel: Panel, line: Line) -> None:
 
 def _dots(axes: Axes, dots: Dots) -> None:
     axes.plot(
-        dots.x, dots.y, MARKERS[dots.marker], color=_colour(dots.colour), markersize=dots.size,
+        dots.x, dots.y, MARKERS[dots.marker], color=palette.mark(dots.colour), markersize=dots.size,
         alpha=0.45 if dots.faint else 1.0, markeredgewidth=0 if dots.faint else None,
         clip_on=dots.marker not in ("left", "right"), zorder=1 if dots.faint else 4,
         label=style.text(dots.label) or None,
@@ -117,7 +116,7 @@ def _dots(axes: Axes, dots: Dots) -> None:
 
 
 def _bar(axes: Axes, bar: Bar) -> None:
-    colour = _colour(bar.colour)
+    colour = palette.mark(bar.colour)
     if bar.middle is None:
         axes.plot([bar.low, bar.high], [bar.y, bar.y], color=colour, linewidth=2.2)
         return
@@ -129,7 +128,7 @@ def _rule(axes: Axes, rule: Rule) -> None:
     look = {"color": "0.3", "linewidth": 1.0} if rule.solid else {"color": "0.6", "linestyle": "--"}
     axes.axvline(rule.x, zorder=0, label=style.text(rule.label) or None, **look)
     if rule.y is not None:
-        axes.plot(rule.x, rule.y, "o", color=_colour(0), markersize=6)
+        axes.plot(rule.x, rule.y, "o", color=palette.mark(0), markersize=6)
 
 
 def _x_axis(axes: Axes, panel: Panel) -> None:
@@ -175,7 +174,3 @@ def _below(picture: Picture, figure: Figure) -> None:
     room, each = AN_INCH * figure.size[0], [len(name) + 6 for name in names]
     columns = len(names) if sum(each) <= room else max(1, int(room // max(each)))
     picture.legend(handles, names, loc="outside lower center", ncols=min(columns, 6))
-
-
-def _colour(number: int | None) -> str:
-    return GREY if number is None else palette.line(number)[0]

@@ -14,6 +14,7 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 SERIES_DARK = ("#5AB4F0", "#F58F4F", "#35CFA3", "#E7A3CC", "#F7BE4F", "#A5D9F7", "#E6E9EC")  # dark page
 DASHES = ("solid", "dashed", "dotted", "dashdot")  # one word for both libraries
 BAND = 0.15  # opacity of a band around a line
+NEUTRAL = "#595959"  # what has no colour of its own
 TRUTH, PREDICTION = "#56B4E9", "#E69F00"  # blue and orange
 CLASSES = ("#F0E442", "#CC79A7", "#009E73", "#8A4FFF", "#E8384F", "#9BE564")  # over and over for more
 
@@ -27,6 +28,11 @@ def line(number: int, *, dark: bool = False) -> tuple[str, str]:
     """
     colours = SERIES_DARK if dark else SERIES
     return colours[number % len(colours)], DASHES[number // len(colours) % len(DASHES)]
+
+
+def mark(number: int | None) -> str:
+    """The colour of dots and bars: that of the line ``number``, or grey for None."""
+    return NEUTRAL if number is None else line(number)[0]
 
 
 def of_class(label: int) -> str:

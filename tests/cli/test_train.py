@@ -129,6 +129,8 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["--cfg", "job", "-m", "seed=0,1"], "--cfg and --multirun exclude each other"),
         (["--cfg", "job", "--dry-run"], "--dry-run and --cfg exclude each other"),
         (["--cfg", "job", "--package", "trainr"], "did you mean 'trainer'"),
+        (["--dry-run", "--config-name", "train"], "use --cfg job"),
+        (["--dry-run", "-m", "hydra/sweeper=basic", "seed=0,1"], "use --cfg job"),
         (["--shell-completion", "install=bash"], "`dmf completion bash`"),
         (["--hydra-help"], "`dmf train --cfg hydra`"),
         (["--experimental-rerun", "config.pickle"], "environment.json"),

@@ -73,6 +73,9 @@ def test_marks_are_drawn_by_both():
     assert [(s.left, s.right) for s in shades[:1]] == [(0.0, 1.0)]
     assert [(s.bottom, s.top) for s in shades[1:]] == [(-1.0, 0.0)]
     assert [part.location for part in chart.model.center if type(part).__name__ == "Span"] == [2.0]
+    grey = [g for g in of_type(chart.model.renderers, "Line") if g.glyph.line_color == palette.NEUTRAL]
+    assert [glyph.tags for glyph in grey] == [[]]  # on both pages
+    assert palette.NEUTRAL in [matplotlib.colors.to_hex(line.get_color()) for line in axes.lines]
     (box,) = of_type(chart.model.renderers, "HBar")
     assert (box.glyph.left, box.glyph.right, axes.patches[0].get_width()) == (1.0, 3.0, 2.0)
     assert {one.name for one in chart.model.renderers if one.name} == {"toggle:row"}
@@ -80,6 +83,13 @@ def test_marks_are_drawn_by_both():
         "image a",
         "image b",
     ]
+
+
+def test_a_band_that_reaches_below_0_ends_above_it_on_a_logarithmic_axis():
+    wide = Line("loss", np.array([1.0, 2.0]), 0, band=np.array([0.5, 3.0]))
+    (chart,) = bokeh_renderer.charts([figure(panel(at=np.arange(2.0), lines=(wide,)))])
+    (band,) = of_type(chart.model.renderers, "VArea")
+    assert list(band.data_source.data["y1"]) == [0.5, 0.2]
 
 
 def test_a_row_of_panels_says_once_what_is_on_its_axes():

@@ -1,7 +1,7 @@
 """What is wrong with a dataset, all of it at once: files, masks, labels, duplicates, leaks between the parts.
 
-Images are decoded one after another and 9 KB of each are kept, so memory does not grow with their size. What
-would make results wrong is an error; what a user should look at is a warning.
+What would make results wrong is an error; what a user should look at is a warning. The images themselves are
+decoded by the survey, once.
 """
 
 import dataclasses
@@ -84,6 +84,7 @@ def check(
     findings += [
         Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
     ]
+    # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
     readable = [index for index in found.good if index not in bare]
     findings += [
         Finding(_kind(error), (dataset.ids[index],), str(error))
@@ -91,7 +92,6 @@ def check(
         if index not in bare
     ]
     usable: Dataset = dataset if len(readable) == len(dataset) else DatasetView(dataset, readable)
-    # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
     near_duplicates.similar(dataset, found, similarity)
     known = found if usable is dataset else found.of(readable)
     statistics = Statistics(dataset.classes, dataset.ignores)

@@ -220,7 +220,7 @@ def _pair(first: int, second: int, similarity: float, bits: int) -> SimilarPair:
 
 def _key(dataset: Dataset) -> str:
     """What decides what is seen; empty where files cannot be read, of which nothing is kept."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, DatasetError):
         facts = f"{VERSION}\0{dataset.fingerprint()}\0{dataset.reading()}\0{dataset.max_pixels}"
         return hashlib.sha256(facts.encode()).hexdigest()[:24]
     return ""

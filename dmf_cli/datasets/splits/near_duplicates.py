@@ -22,6 +22,7 @@ from scipy import ndimage
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.datasets.sources.description import WINDOWS, Box, Description, SimilarPair, cut, describe
+from dmf_cli.errors import DatasetError
 
 BITS = 14  # of 64; a candidate is at most this far from a window of the other
 FLOOR = 0.5  # pairs below it are never told
@@ -54,7 +55,8 @@ def similar(dataset: Dataset, found: survey.Survey, least: float | None) -> list
 
 def _describe(dataset: Dataset, found: survey.Survey, indices: Sequence[int]) -> None:
     """Of images that were surveyed before anybody asked for near-duplicates."""
-    made = bad_files.attempts(lambda index: describe(dataset.load(index).image), indices)
+    made = list(bad_files.attempts(lambda index: describe(dataset.load(index).image), indices))
+    bad_files.refuse([error for error in made if isinstance(error, DatasetError)])
     found.descriptions.update(zip(indices, made, strict=True))
 
 

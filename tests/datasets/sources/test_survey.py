@@ -9,6 +9,7 @@ from dmf_cli.datasets.sources.description import SimilarPair
 from dmf_cli.datasets.sources.image_facts import ImageFacts, left
 from dmf_cli.datasets.sources.survey import Survey, survey
 from dmf_cli.datasets.splits.near_duplicates import similar
+from dmf_cli.errors import DatasetError
 from tests.datasets.copies import images
 
 PIXELS = [*images(4, size=48)]
@@ -89,6 +90,29 @@ def test_near_duplicates_that_are_wanted_later_are_found_too():
     assert similar(dataset, found, None) == []
     assert found.pairs is None
     assert [pair[:2] for pair in similar(dataset, found, 0.5)] == [(1, 4)]
+
+
+def test_an_image_that_cannot_be_read_any_more_is_named(monkeypatch):
+    survey(Counted())  # good, and nobody asked for near-duplicates
+    dataset = Counted()
+    found = survey(dataset)
+
+    def load(index):
+        raise DatasetError(f"image {index} is gone")
+
+    monkeypatch.setattr(dataset, "load", load)
+    with pytest.raises(DatasetError, match="image 3 is gone"):
+        similar(dataset, found, 0.5)
+
+
+def test_a_dataset_that_cannot_be_hashed_is_surveyed_all_the_same(monkeypatch):
+    dataset = Counted()
+
+    def fingerprint():
+        raise DatasetError("a record is damaged")
+
+    monkeypatch.setattr(dataset, "fingerprint", fingerprint)
+    assert len(survey(dataset).good) == 5
 
 
 @pytest.mark.parametrize(
