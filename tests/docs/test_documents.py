@@ -71,8 +71,9 @@ def test_every_command_of_the_documents_exists() -> None:
 def test_every_override_of_the_documents_composes(line: str) -> None:
     words = shlex.split(line, comments=True)[2:]
     overrides = [word for word in words if re.match(r"(?!hydra)[^=]+=(?!range)", word)]
-    # Of a sweep the first job: no other value in the documents has a comma outside of brackets.
-    configs.compose([word.split(",")[0] for word in overrides] if "-m" in words else overrides)
+    # Of a sweep the first job: its commas are those outside of brackets.
+    first = [re.match(r"(?:\[[^]]*\]|[^,])*", word)[0] for word in overrides]  # type: ignore[index]
+    configs.compose(first if "-m" in words else overrides)
 
 
 @pytest.mark.parametrize(
