@@ -41,7 +41,7 @@ _numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def told(path: Path, doing: str = "write") -> Iterator[None]:
+def disk_errors(path: Path, doing: str = "write") -> Iterator[None]:
     """Turn an ``OSError`` on ``path`` into one line that says what to do.
 
     Args:
@@ -82,7 +82,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}-{next(_numbers)}{TEMPORARY}")
-    with told(path):
+    with disk_errors(path):
         try:
             with temporary.open("xb") as file:
                 file.write(data)

@@ -26,7 +26,7 @@ def note_left_out(overrides: Sequence[str]) -> None:
 
 
 def _shown(value: object) -> str:
-    """As it is typed."""
+    """As the user writes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"[{','.join(map(_shown, value))}]" if isinstance(value, list) else str(value)

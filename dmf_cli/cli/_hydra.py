@@ -3,13 +3,12 @@
 Everything else is composed by dmf, which then needs neither Hydra's folders nor its logging.
 """
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from dmf_cli import conf_files
+from dmf_cli import conf_files, machine
 from dmf_cli.config import composer, messages, source
 from dmf_cli.terminal.failure import report
 
@@ -26,7 +25,7 @@ def run(options: Any) -> int:
     failures: Failures = []
     task, words = _task(failures, bool(options.multirun)), list(options.overrides)
     try:
-        with _raising():
+        with machine.environment("HYDRA_FULL_ERROR", "1"):  # else Hydra lets no exception through
             _run_hydra(options, get_args_parser(), task, str(conf_files.conf_dir()), conf_files.ROOT_CONFIG)
     except BrokenPipeError:
         raise
@@ -64,15 +63,3 @@ def _report(error: Exception) -> int:
 
     overrides = HydraConfig.get().overrides.task
     return report(error, prefix=f"job {HydraConfig.get().job.num} ({' '.join(overrides)}): ")
-
-
-@contextlib.contextmanager
-def _raising() -> Iterator[None]:
-    """Hydra lets exceptions through only if HYDRA_FULL_ERROR says so."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop("HYDRA_FULL_ERROR")
-        os.environ.update({} if before is None else {"HYDRA_FULL_ERROR": before})

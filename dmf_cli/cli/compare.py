@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from dmf_cli.comparison import compare, plots, tables
-    from dmf_cli.files import told
+    from dmf_cli.files import disk_errors
 
     found = compare.compare(
         options.paths,
@@ -77,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
         margin=options.margin,
     )
     folder = options.output or _folder(options.paths)
-    with told(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found)
     Console().print(tables.render(found))

@@ -103,10 +103,10 @@ def _write(output: Path, report: "Report") -> list[Path]:
     """``check.json`` and, where there are near-duplicates, ``pairs.png``."""
     from dmf_cli.datasets.inspect.check import as_json
     from dmf_cli.figures.gallery import plot_pairs
-    from dmf_cli.files import told, write_atomic
+    from dmf_cli.files import disk_errors, write_atomic
 
     table, picture = output / "check.json", output / "pairs.png"
-    with told(output):
+    with disk_errors(output):
         output.mkdir(parents=True, exist_ok=True)
         picture.unlink(missing_ok=True)  # of an earlier call: it may have found what is gone
     write_atomic(table, json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n")

@@ -154,7 +154,7 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     from dmf_cli import runtime
     from dmf_cli.config import compose
     from dmf_cli.figures import matplotlib_renderer
-    from dmf_cli.files import told
+    from dmf_cli.files import disk_errors
     from dmf_cli.replay import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
 
@@ -167,7 +167,7 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     weights = {label: weighting.replay(s, found.losses, gradients=gradients) for label, s in made.items()}
     if found.used is not None:
         weights = {tables.USED: found.used, **weights}
-    with told(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, found, weights)
     losses = dict(zip(found.terms, found.losses.T, strict=True))

@@ -161,7 +161,7 @@ class Dataset(abc.ABC):
 
 
 def load_checked(dataset: Dataset, index: int) -> Sample:
-    """Image ``index``, its labels held against size and classes; ``DatasetError`` if they do not fit."""
+    """Image ``index``, its labels validated against size and classes; ``DatasetError`` if they do not fit."""
     sample = dataset.load(index)
     name, label = f"{dataset.name}, image {dataset.ids[index]!r}", sample.label
     highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))

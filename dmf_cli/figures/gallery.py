@@ -15,7 +15,7 @@ from dmf_cli.datasets.sources.grey_depth import shown
 from dmf_cli.figures import image_grid, palette
 from dmf_cli.figures.description import shorten
 from dmf_cli.figures.image_grid import Outline, Tile
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 
 PICTURED = 12  # pairs of near-duplicates
 DISPLAY = 512  # longest side of an example, in pixels
@@ -39,7 +39,7 @@ def plot_samples(path: Path, dataset: Dataset, count: int = 16) -> None:
         share = 100 * float(np.mean(one.outlines[0].labels > 0))
         title = f"{shorten(dataset.strata[index], 20)}: {share:.1f} %"
         tiles.append(dataclasses.replace(one, title=title))
-    with told(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     alone = {dataset.classes[1]: (palette.TRUTH, "solid")}
     image_grid.write(path, tiles, image_grid.classes(dataset.classes) or alone)

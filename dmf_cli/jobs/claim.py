@@ -5,7 +5,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 
 
 class Claim:
@@ -25,7 +25,7 @@ class Claim:
             RunFolderError: the folder cannot be written to.
         """
         while self._file is None:
-            with told(self.path, "make"):
+            with disk_errors(self.path, "make"):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 try:
                     file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -1,5 +1,6 @@
 """Runs jobs, some at a time, each in a process of its own; what a sweep and a search share."""
 
+import abc
 import time
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ PAUSE = 0.2  # seconds between two looks at the processes
 J = TypeVar("J", bound=Hashable)
 
 
-class Runner(Generic[J]):
+class Runner(abc.ABC, Generic[J]):
     """A subclass says which jobs begin, and what becomes of those that have ended.
 
     Args:
@@ -32,16 +33,16 @@ class Runner(Generic[J]):
         self.running: dict[J, Process] = {}
         self.stopping, self.interrupted = False, False
 
+    @abc.abstractmethod
     def begin_next(self) -> bool:
         """Begin jobs while there is :attr:`room`; whether any is left that has not begun."""
-        raise NotImplementedError
 
     def look(self, job: J) -> None:
         """Take note of how far a running job is."""
 
+    @abc.abstractmethod
     def ended(self, job: J, process: Process, code: int) -> None:
         """Take note of the end of a job."""
-        raise NotImplementedError
 
     @property
     def room(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.errors import RunFolderError, UsageError
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 from dmf_cli.run_folder import places
 
 NOT_LOSSES = ("step", "epoch")  # columns of a plain CSV that may stand beside its losses
@@ -85,7 +85,7 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
     Raises:
         UsageError: in one line, with the line of the file that is wrong.
     """
-    with told(file, "read"):
+    with disk_errors(file, "read"):
         text = file.read_text(encoding="utf-8-sig", errors="replace")
     lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), start=1) if any(row)]
     if not lines:

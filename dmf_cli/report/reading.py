@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from dmf_cli import hints
 from dmf_cli.comparison import loading
 from dmf_cli.errors import DmfError, RunFolderError
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 from dmf_cli.inference import tables
 from dmf_cli.run_folder import cases, csv_log, headline
 from dmf_cli.run_folder.cases import Example
@@ -174,7 +174,7 @@ def _status(file: Path) -> dict[str, Any]:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    with told(file, "read"):
+    with disk_errors(file, "read"):
         text = file.read_text(encoding="utf-8", errors="replace")
     try:
         content = json.loads(text)
@@ -207,7 +207,7 @@ def _nan(value: Any) -> Any:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    with told(file, "read"), file.open(newline="", encoding="utf-8", errors="replace") as stream:
+    with disk_errors(file, "read"), file.open(newline="", encoding="utf-8", errors="replace") as stream:
         try:
             rows = list(csv.DictReader(stream))
         except csv.Error as error:
@@ -219,7 +219,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _tail(file: Path) -> list[str]:
-    with told(file, "read"):
+    with disk_errors(file, "read"):
         return file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
 
 

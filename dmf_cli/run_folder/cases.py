@@ -15,7 +15,7 @@ import numpy as np
 
 from dmf_cli import hints
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import told, write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 
 INDEX = "cases.json"
 PARTS = ("image", "truth", "prediction")
@@ -49,7 +49,7 @@ def write(folder: Path, examples: Sequence[Example]) -> None:
     Raises:
         RunFolderError: disk full, read-only, no permission.
     """
-    with told(folder):
+    with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         for old in (folder / INDEX, *folder.glob("[0-9]*_*.png")):
             old.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import told, write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 
 Columns = dict[str, list[float]]
 
@@ -29,7 +29,7 @@ def append(file: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
     Raises:
         RunFolderError: disk full, no permission; no part of the rows stays in the file then.
     """
-    with told(file):
+    with disk_errors(file):
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             size = os.fstat(descriptor).st_size
@@ -118,7 +118,7 @@ def _whole_lines(file: Path) -> list[str]:
     """Lines that end; a last one without its end was cut off."""
     if not file.exists():
         return []
-    with told(file, "read"):
+    with disk_errors(file, "read"):
         text = file.read_text(encoding="utf-8", errors="replace")
     return text[: text.rfind("\n") + 1].split("\n")[:-1]
 

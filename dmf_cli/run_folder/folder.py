@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import TEMPORARY, told, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -69,7 +69,7 @@ class RunFolder:
         run._made = made
         try:
             for name in FOLDERS:
-                with told(run.path / name):
+                with disk_errors(run.path / name):
                     (run.path / name).mkdir()
             run.hold()
         except BaseException:
@@ -85,7 +85,7 @@ class RunFolder:
             RunFolderError: ``path`` is not a run; names the run that was probably meant.
         """
         folder = Path(path).expanduser()
-        with told(folder, "read"):
+        with disk_errors(folder, "read"):
             if not places.is_run(folder):
                 raise RunFolderError(places.why_not(folder))
         with contextlib.suppress(OSError):  # a run that may only be read is a run
@@ -107,7 +107,7 @@ class RunFolder:
         """
         if self._release is not None or fcntl is None:
             return
-        with told(self.log):
+        with disk_errors(self.log):
             lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -211,7 +211,7 @@ class RunFolder:
         """
         self.hold()
         logger = logging.getLogger("dmf")
-        with told(self.log):
+        with disk_errors(self.log):
             handler = _LogFile(self.log, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         before = logger.level, logger.propagate

@@ -10,7 +10,7 @@ from typing import Any
 
 from dmf_cli import hints
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 
 CONFIG, STATUS = "config.yaml", "status.json"
 ATTEMPTS = 10_000  # runs that may start in one second
@@ -33,7 +33,7 @@ def make_exactly(path: Path) -> list[Path]:
     Raises:
         RunFolderError: there is something at ``path``, or it cannot be made.
     """
-    with told(path, "make"):
+    with disk_errors(path, "make"):
         made = _make_parents(path.parent)
         try:
             path.mkdir()
@@ -54,7 +54,7 @@ def make_dated(root: Path, slug: str) -> list[Path]:
     now = datetime.datetime.now()
     name = f"{now:%H-%M-%S}_{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug)}"[:120]
     day = root / f"{now:%Y-%m-%d}"
-    with told(day, "make"):
+    with disk_errors(day, "make"):
         made = _make_parents(day)
         try:
             for number in range(1, ATTEMPTS):

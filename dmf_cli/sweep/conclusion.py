@@ -15,7 +15,7 @@ from dmf_cli.comparison import compare, loading, plots, settings, tables
 from dmf_cli.comparison.compare import Comparison
 from dmf_cli.config import messages
 from dmf_cli.errors import ConfigError
-from dmf_cli.files import told, write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.sweep.jobs import distinct_settings
 from dmf_cli.terminal.text import markdown_row, markdown_text
 
@@ -122,7 +122,7 @@ def conclude(
             wanted: dict[str, Any] = {"by": question.by, "baseline": question.baseline}
             one = compare.compare(paths, **wanted)
             place = folder / FOLDER / part / (question.name if len(each) > 1 else "")
-            with told(place):
+            with disk_errors(place):
                 place.mkdir(parents=True, exist_ok=True)
             tables.write(place, one)
             plots.write(place, one)

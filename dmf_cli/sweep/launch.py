@@ -24,7 +24,7 @@ from typing import Any
 from dmf_cli import interrupts
 from dmf_cli.config import composer
 from dmf_cli.errors import DmfError, RunError
-from dmf_cli.files import told, write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.jobs import process
 from dmf_cli.jobs.process import environment
 from dmf_cli.run_folder import identity, places
@@ -116,7 +116,7 @@ def launch(plan: SweepPlan, board: Board) -> bool:
     """
     rows = board.of("waiting", "running")  # another process may give up what it runs
     for row in rows:
-        with told(failure_file(row.job)):
+        with disk_errors(failure_file(row.job)):
             failure_file(row.job).parent.mkdir(parents=True, exist_ok=True)
             failure_file(row.job).unlink(missing_ok=True)
     stop = places.sweep_folder(plan.jobs[0].config) / f"stop-{socket.gethostname()}-{os.getpid()}"

@@ -1,13 +1,11 @@
 """Runs the jobs of a sweep that are not done."""
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import interrupts
+from dmf_cli import interrupts, machine
 from dmf_cli.errors import DmfError
 from dmf_cli.jobs import child
 from dmf_cli.jobs.claim import Claim
@@ -125,7 +123,9 @@ class SweepRunner(Runner[SweepJob]):
     def _here(self, job: SweepJob, claim: Claim, resume: Path | None) -> None:
         state, message = "completed", ""
         try:
-            with _quiet(), interrupts.handled(self._interrupt_here):
+            # Without the display of a single run, for the sweep has its own.
+            quiet = machine.environment("DMF_DISPLAY", "quiet")
+            with quiet, interrupts.handled(self._interrupt_here):
                 child.run(job.config, resume)
         except KeyboardInterrupt:
             state, self.stopping, self.interrupted = "interrupted", True, True
@@ -154,15 +154,3 @@ class SweepRunner(Runner[SweepJob]):
     def _on_signal(self, number: int, frame: Any) -> None:
         super()._on_signal(number, frame)
         self.board.note = STOPPING + AGAIN
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the display of a single run, for the sweep has its own."""
-    before = os.environ.get("DMF_DISPLAY")
-    os.environ["DMF_DISPLAY"] = "quiet"
-    try:
-        yield
-    finally:
-        os.environ.pop("DMF_DISPLAY")
-        os.environ.update({} if before is None else {"DMF_DISPLAY": before})

@@ -13,7 +13,7 @@ from dmf_cli import conf_files, hints
 from dmf_cli.config import composer, keys, schema, types
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
-from dmf_cli.files import told, write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline
 from dmf_cli.tune import space as spaces
@@ -198,7 +198,7 @@ def opened(plan: SearchPlan) -> Iterator[Any]:
     _check_optuna()  # before anything is left behind
     described = _described(plan)
     _check_folder(plan, described["search"])
-    with told(plan.folder):
+    with disk_errors(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
     claim = Claim(plan.folder, "tune")
     if not claim.take():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import told
+from dmf_cli.files import disk_errors
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.folder import RunFolder, write_atomic
 
@@ -81,7 +81,7 @@ def test_advice_about_a_run_is_given_where_this_process_trains_one(tmp_path, num
     """Not by `dmf data check -o DIR`, nor by `dmf eval` of a run that is over."""
 
     def said(file):
-        with pytest.raises(RunFolderError) as caught, told(file):
+        with pytest.raises(RunFolderError) as caught, disk_errors(file):
             raise OSError(number, "refused")
         return str(caught.value)
 

@@ -109,7 +109,7 @@ def check_readable(
 ) -> None:
     """Read images ``indices`` and keep nothing; raises ``DatasetError`` naming the files that are bad.
 
-    For images that are read after the training has begun: a damaged one shall be told before it.
+    For images that are read after the training has begun: a damaged one is reported before it.
     """
 
     def look(index: int) -> None:

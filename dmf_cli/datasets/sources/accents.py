@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def both_names(root: Path, one: Path, other: Path) -> str:
-    """Two files below ``root`` by their paths, told apart where they look the same."""
+    """Two files below ``root`` by their paths, distinguished where they look the same."""
     names = [file.relative_to(root).as_posix() for file in (one, other)]
     if plain(names[0]) == plain(names[1]):
         names = [f"{name} ({_form(name)})" for name in names]

@@ -79,7 +79,7 @@ def ignored(given: object, classes: int) -> Ignored:
 
 
 def shown(ignore: Ignored) -> str:
-    """``ignore`` as it is typed: ``255``, or ``[254,0xff0000]``."""
+    """``ignore`` as the user writes it: ``255``, or ``[254,0xff0000]``."""
     words = [*map(str, ignore.values), *(written(colour) for colour in ignore.colours)]
     return words[0] if len(words) == 1 else f"[{','.join(words)}]"
 
