@@ -4,13 +4,13 @@ import csv
 import itertools
 import json
 import re
-import subprocess
 
 import pytest
 from PIL import Image
 
 from dmf_cli.cli.main import main
 from dmf_cli.comparison import tables
+from tests.latex import typeset
 
 FILES = ("comparison.csv", "comparison.json", "comparison.md", "comparison.tex", "comparison_methods.tex")
 FIGURES = ("differences.png", "images.png", "curves.png", "ranks.png")
@@ -142,15 +142,7 @@ def test_latex_compiles_and_fits_the_page(finished, changes):
     folder = finished("mad_%&_#", [0.5, 0.7], "mad", 0).parent
     assert main(["compare", str(folder)]) == 0
     folder /= "comparison"
-    page = (
-        r"\documentclass[twocolumn]{article}\usepackage{booktabs}\begin{document}"
-        r"\input{comparison_methods.tex}\input{comparison.tex} See Table~\ref{tab:comparison}.\end{document}"
-    )
-    (folder / "page.tex").write_text(page)
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull" not in done.stdout, done.stdout
+    typeset(folder, r"\input{comparison_methods.tex}\input{comparison.tex} See Table~\ref{tab:comparison}.")
 
 
 def test_wrong_input_is_code_2(tmp_path, capsys):

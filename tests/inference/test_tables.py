@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import subprocess
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from dmf_cli.errors import RunFolderError
 from dmf_cli.inference import tables
 from dmf_cli.inference.evaluation import Evaluation
 from dmf_cli.metrics import summary
+from tests.latex import typeset
 
 AWKWARD = ("background", "benign & 50%_a", "mal|ignant*")
 
@@ -118,15 +118,7 @@ def test_latex_is_escaped(written):
 
 @pytest.mark.latex
 def test_latex_compiles(written):
-    source = (
-        r"\documentclass[twocolumn]{article}\usepackage{booktabs}"
-        r"\begin{document}\input{test_summary.tex}\input{test_confusion.tex}\end{document}"
-    )
-    (written / "page.tex").write_text(source)
-    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "page.tex"]
-    done = subprocess.run(command, cwd=written, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull" not in done.stdout, done.stdout
+    typeset(written, r"\input{test_summary.tex}\input{test_confusion.tex}")
 
 
 def test_a_folder_that_is_missing_is_one_line(tmp_path):
