@@ -21,6 +21,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.input.prepared import InputPart, decoded
 from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.files import replacing
 
 FORMAT = 2  # of the file; another one, and old files are not read any more
 
@@ -98,19 +99,12 @@ def _write(path: Path, wanted: np.dtype[Any], dataset: Dataset, spec: InputSpec)
     for left in path.parent.glob(f".{path.name}.*"):
         left.unlink(missing_ok=True)  # of a killed process: this one holds the lock
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # Plain writes: a full disk under a mapped file would kill the process.
-        with temporary.open("xb") as file:
-            _header(file, wanted, len(dataset))
-            for image, label in decoded(dataset, range(len(dataset)), spec):
-                record = np.array([(image, label, _crc(image, label))], wanted)
-                file.write(record.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    # Plain writes: a full disk under a mapped file would kill the process.
+    with replacing(path, temporary) as file:
+        _header(file, wanted, len(dataset))
+        for image, label in decoded(dataset, range(len(dataset)), spec):
+            record = np.array([(image, label, _crc(image, label))], wanted)
+            file.write(record.tobytes())
 
 
 def _header(file: BinaryIO, wanted: np.dtype[Any], count: int) -> None:
