@@ -17,16 +17,85 @@ DmfError                    base; its text is one line: what is wrong, what was 
 """
 
 import difflib
+import functools
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 
 class DmfError(Exception):
-    """Base of all errors that are reported to the user in one line."""
+    """Base of all errors that are reported to the user in one line.
+
+    Its fields say what happened, and the line is made of them here, always in this order:
+    what is wrong, what was received, what is allowed, what to do.
+
+    Args:
+        what: the first half of the line, where the other fields alone do not make it.
+        key: the config key, argument or parameter that is wrong.
+        path: the file or folder that is wrong.
+        value: what was received; for a ``key``.
+        reason: what is wrong with it, as words that follow: ``which sums to 1.2``, ``is missing``.
+        allowed: the names that are allowed, of which the closest is suggested, or a description of what is
+            allowed, which follows the word "give".
+        hint: what to do, beside or in place of ``allowed``.
+
+    Example:
+        >>> str(DmfError(key="metrics.bins", value=0, allowed="a whole number of 1 or above"))
+        'metrics.bins is 0: give a whole number of 1 or above'
+        >>> str(DmfError(path="last.npz", reason="is missing", hint="start a new run"))
+        'last.npz is missing: start a new run'
+    """
 
     exit_code = 1
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        key: str | None = None,
+        path: Path | str | None = None,
+        value: Any = ...,
+        reason: str = "",
+        allowed: Iterable[str] | str | None = None,
+        hint: str = "",
+    ):
+        self.key, self.path, self.value, self.reason, self.hint = key, path, value, reason, hint
+        self.allowed = allowed if isinstance(allowed, str) or allowed is None else list(allowed)
+        self.what = what or self._subject()
+        super().__init__(self._line())
+
+    def _subject(self) -> str:
+        subject = str(self.path) if self.key is None else self.key
+        if self.value is ...:
+            return f"{subject} {self.reason}"
+        return f"{subject} is {show(self.value)}" + (f", {self.reason}" if self.reason else "")
+
+    def _line(self) -> str:
+        if isinstance(self.allowed, str):
+            permitted = f"give {self.allowed}"
+        else:
+            permitted = "" if self.allowed is None else suggest(self.value, self.allowed)
+        what_to_do = "; ".join(filter(None, (permitted, self.hint)))
+        return f"{self.what}: {what_to_do}" if what_to_do else self.what
+
+    def within(self, place: str) -> Self:
+        """The same error, with all its fields, whose line begins with ``place``, as the id of an image."""
+        return type(self)(**{**self._fields(), "what": f"{place}: {self.what}"})
+
+    def but(self, hint: str) -> Self:
+        """The same error, with all its fields, and ``hint`` as the last thing to do."""
+        return type(self)(**{**self._fields(), "hint": "; ".join(filter(None, (self.hint, hint)))})
+
+    def _fields(self) -> dict[str, Any]:
+        names = ("what", "key", "path", "value", "reason", "allowed", "hint")
+        return {name: getattr(self, name) for name in names}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is rebuilt from its message alone: without this one, a sweep's worker that
+        # raises it would break the pool instead of reporting it.
+        return functools.partial(type(self), **self._fields()), ()
 
 
 class UsageError(DmfError):
@@ -40,17 +109,17 @@ class ConfigError(UsageError, ValueError):
 
 
 class UnknownNameError(ConfigError):
-    """A name that nothing answers to: ``UnknownNameError("loss", "dcie", ["dice", "bce"])``."""
+    """A name that nothing answers to: ``UnknownNameError("loss", "dcie", ["dice", "bce"])``.
 
-    def __init__(self, kind: str, name: str, allowed: Iterable[str], do: str = ""):
-        self.kind, self.name, self.allowed, self.do = kind, name, sorted(allowed), do
-        hint = f"; {do}" if do else ""
-        super().__init__(f"unknown {kind} {name!r}: {suggest(name, self.allowed)}{hint}")
+    Its ``key`` is the kind of name, ``loss`` or ``optimizer.name``, and its ``value`` the given name.
+    """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is rebuilt from its message alone: without this one, a sweep's worker that
-        # raises it would break the pool instead of reporting it.
-        return type(self), (self.kind, self.name, self.allowed, self.do)
+    def __init__(
+        self, key: str, value: Any, allowed: Iterable[str], hint: str = "", what: str = "", **_: Any
+    ):
+        super().__init__(
+            what or f"unknown {key} {value!r}", key=key, value=value, allowed=sorted(allowed), hint=hint
+        )
 
 
 class DatasetError(UsageError):
@@ -94,7 +163,15 @@ def debugging() -> bool:
     return os.environ.get("DMF_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def suggest(name: str, allowed: Iterable[str]) -> str:
+def show(value: Any) -> str:
+    """``value`` as the user would write it."""
+    words = {None: "null", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    return str(value) if isinstance(value, Path) else repr(value)
+
+
+def suggest(name: Any, allowed: Iterable[str]) -> str:
     """The closest allowed name first, then all of them: ``did you mean 'dice'? (allowed: ...)``."""
     allowed = list(allowed)
     close = _closest(str(name), allowed)

@@ -195,13 +195,14 @@ def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
         except DmfError as error:
             left_out.append(str(error))
     if unknown and not runs:
-        every = {name for error in unknown.values() for name in error.allowed}
-        raise UnknownNameError("metric", metric, every, next(iter(unknown.values())).do)
-    left_out += [f"{folder} has no {metric}: {error.do}" for folder, error in unknown.items()]
+        every = {name for error in unknown.values() for name in error.allowed or ()}
+        raise UnknownNameError("metric", metric, every, next(iter(unknown.values())).hint)
+    left_out += [f"{folder} has no {metric}: {error.hint}" for folder, error in unknown.items()]
     if len(runs) < 2:
         why = "".join(f"; {line}" for line in left_out[:2])
-        do = why or ": give more runs, or train them, as by `dmf train -m weighting=fixed,var seed=0,1,2`"
-        raise RunFolderError(f"{len(runs)} completed run(s) found, and two or more are needed{do}")
+        more = "give more runs, or train them, as by `dmf train -m weighting=fixed,var seed=0,1,2`"
+        few = f"{len(runs)} completed run(s) found, and two or more are needed{why}"
+        raise RunFolderError(few, hint="" if why else more)
     return runs, left_out
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
 from dmf_cli.config import fields, inputs, lengths, schema
-from dmf_cli.config.types import check_value, check_values, show
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.config.types import check_value, check_values
+from dmf_cli.errors import ConfigError, UnknownNameError, show
 
 Config = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number

@@ -6,8 +6,7 @@ Asked when the config is composed, so that a sweep learns it before it begins.
 from collections.abc import Mapping
 from typing import Any
 
-from dmf_cli.config.types import show
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, show
 
 Config = Mapping[str, Any]
 TASKS = {"lesion": 2, "type": 3}  # classes of the phantom, which has no key for them

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 
 from annotated_types import Interval, Len, MinLen, Predicate
 
-from dmf_cli.errors import ConfigError, suggest
+from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.ranges import Text
 
 if TYPE_CHECKING:
@@ -68,9 +68,11 @@ def check_values(
 
 def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
     """The error for the key ``prefix + name``; closest among its siblings, the names in ``allowed``."""
-    allowed = sorted(set(allowed))
-    hint = suggest(name, allowed) if allowed else f"{prefix.rstrip('.')} has no keys"
-    return ConfigError(f"unknown key '{prefix}{name}': {hint}")
+    key, siblings = f"{prefix}{name}", set(allowed)
+    what = f"unknown key {key!r}"
+    if not siblings:
+        return ConfigError(what, key=key, hint=f"{prefix.rstrip('.')} has no keys")
+    return UnknownNameError(key, name, siblings, what=what)
 
 
 def _in_one_line(
@@ -83,16 +85,16 @@ def _in_one_line(
     """The first thing that pydantic found; for a union it lists what each of its members lacks."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     first = min(found, key=lambda one: _ORDER.get(one["type"], 1) if len(one["loc"]) == 1 else 1)
-    key = str(first["loc"][0])
-    if key not in hints:
-        return unknown_key(prefix, key, [*hints, *others])
-    if key not in values:
-        return ConfigError(f"{prefix}{key} is missing: give {prefix}{key}=VALUE")
-    value, hint = values[key], hints[key]
+    name = str(first["loc"][0])
+    if name not in hints:
+        return unknown_key(prefix, name, [*hints, *others])
+    key = f"{prefix}{name}"
+    if name not in values:
+        return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
+    value, hint = values[name], hints[name]
     if isinstance(value, str) and typing.get_origin(hint) is Literal:
-        choices = [str(choice) for choice in typing.get_args(hint)]
-        return ConfigError(f"{prefix}{key} is {value!r}: {suggest(value, choices)}")
-    return ConfigError(f"{prefix}{key} is {show(value)}: give {describe(hint)}{_besides(value, hint)}")
+        return ConfigError(key=key, value=value, allowed=map(str, typing.get_args(hint)))
+    return ConfigError(key=key, value=value, allowed=f"{describe(hint)}{_besides(value, hint)}")
 
 
 @functools.cache
@@ -235,9 +237,3 @@ def _besides(value: Any, hint: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     large = number and LARGEST < abs(value) < math.inf and not _is_bounded(hint)
     return f", {LARGEST:,} at most" if large else ""
-
-
-def show(value: Any) -> str:
-    """``value`` as the user would write it."""
-    words = {None: "null", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else repr(value)

@@ -327,7 +327,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     """The message for the user; the traceback is in the log."""
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
-        return type(error)(f"{error} ({where})") if type(error).__init__ is Exception.__init__ else error
+        return error.but(where)
     return RunError(f"the run failed with {type(error).__name__}: {first_line(error)}; {where}")
 
 
