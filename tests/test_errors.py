@@ -73,7 +73,7 @@ def test_an_error_survives_a_worker_process(error: type[DmfError]) -> None:
         (FIELDS, "trainer.epochs is 0: give a number of 1 or above; see the manual"),
         ({"key": "dataset.dir", "value": None, "hint": "set it"}, "dataset.dir is null: set it"),
         ({"key": "seed", "value": "a", "reason": "a word", "hint": "x"}, "seed is 'a', a word: x"),
-        ({"key": "a", "value": "dcie", "allowed": ["dice"]}, "a is 'dcie': did you mean 'dice'? (allowed: dice)"),
+        ({"key": "a", "value": "ic", "allowed": ["ice"]}, "a is 'ic': did you mean 'ice'? (allowed: ice)"),
         ({"path": Path("a.png"), "reason": "is missing", "hint": "copy it"}, "a.png is missing: copy it"),
         ({"what": "there are 3 outputs", "key": "model", "value": 3}, "there are 3 outputs"),
     ],
