@@ -48,12 +48,11 @@ reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PA
 	$(call sweep,busi_strategies)
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
-	$(IN)/python -m pytest -n auto --dist worksteal --cov --cov-report= $(TESTS)
-	@$(IN)/python -m coverage report --format=total \
-		| sed 's/$$/ % of the lines of dmf_cli ran in the process of a test; make coverage lists the others/'
+	$(IN)/python -m slipcover -m pytest -n auto --dist worksteal $(TESTS)
+	@$(IN)/python scripts/covered.py
 
 coverage: $(VENV)/.ready-dev ## list the lines that the last `make test` did not run
-	@$(IN)/python -m coverage report --skip-covered --show-missing
+	@$(IN)/python scripts/covered.py --missing
 
 test-fast: $(VENV)/.ready-dev ## run the tests that are quick, without coverage: for while you work
 	$(IN)/python -m pytest -n auto --dist worksteal -m "not slow" $(TESTS)
@@ -83,7 +82,7 @@ lock: $(VENV)/.ready-dev ## write requirements.lock again, with today's versions
 	$(IN)/python scripts/lock.py
 
 clean: ## remove what builds and checks leave behind (never outputs/)
-	rm -rf build dist .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist .coverage.json .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find conf dmf_cli scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environments as well

@@ -61,6 +61,8 @@ def test_the_core_passes_its_own_tests(backend: str, part: int) -> None:
         "-p",
         "no:cacheprovider",
         "-p",
+        "no:slipcover",
+        "-p",
         "tests.backends.one_case_each",
         "-o",
         "addopts=--import-mode=importlib",
