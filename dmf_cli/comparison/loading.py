@@ -95,7 +95,7 @@ def load(path: Path, metric: str) -> Run:
         UnknownNameError: no such metric.
     """
     if not places.is_run(path):
-        raise RunFolderError(places.why_not(path))
+        raise places.no_run(path)
     status = _json(path / places.STATUS)
     entry = index.Entry(path, status)
     if entry.state == "running":

@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m dmf_cli.jobs.child``, told what to do on its standard input.
+"""The process of one job: ``python -m dmf_cli.jobs.child``; its standard input says what to do.
 
 The input stays open as long as the process that wants the job lives. When it ends, however it ended, so
 does the job, after its state is saved: nothing trains on for hours unseen.
@@ -19,7 +19,7 @@ GRACE = 60.0  # seconds for saving once the parent is gone
 
 
 def main() -> int:
-    """Train or go on with the run that the first line of the input describes; returns the exit code."""
+    """Train or resume the run that the first line of the input describes; returns the exit code."""
     # A parent in the background (`nohup dmf ... &`) hands on that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts.install(defers=True)

@@ -26,7 +26,7 @@ class Process:
     Args:
         config: checked plain data, as :func:`dmf_cli.config.compose` gives it.
         overrides: the command line that says the same, for ``environment.json``.
-        resume: a run folder to go on with, or None for a new run.
+        resume: a run folder to resume, or None for a new run.
         keep: file descriptors that the process shall hold open, such as a lock.
         module: what is run, :mod:`dmf_cli.jobs.child` by default (tests put a stub in its place).
 
@@ -108,8 +108,8 @@ class Process:
             why = ", perhaps for want of memory" if name == "SIGKILL" else ""
             return f"its process was ended by {name}{why}"
         lines = [line.strip() for line in self._text.splitlines() if line.strip()]
-        told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        return (told or lines or [f"its process ended with code {code} and said nothing"])[-1]
+        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        return (errors or lines or [f"its process ended with code {code} and said nothing"])[-1]
 
     def _read(self) -> str:
         size = self._output.seek(0, os.SEEK_END)

@@ -80,7 +80,7 @@ class Runner(abc.ABC, Generic[J]):
         return list(killed)
 
     def was_stopped(self, code: int) -> bool:
-        """Whether a job ended because it was told to. All processes of a SLURM job get SIGTERM: those of the
+        """Whether a job ended because it was asked to. All processes of a SLURM job get SIGTERM: those of the
         jobs too, and not from this one.
         """
         return self.stopping and code in STOPPED

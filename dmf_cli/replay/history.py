@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.errors import RunFolderError, UsageError
+from dmf_cli.errors import UsageError
 from dmf_cli.files import disk_errors
 from dmf_cli.run_folder import places
 
@@ -53,7 +53,7 @@ def read(path: Path) -> History:
     file = path
     if not path.is_file():
         if not places.is_run(path):
-            raise RunFolderError(places.why_not(path))
+            raise places.no_run(path)
         file = path / "steps.csv"
         if not file.is_file():
             raise UsageError(f"{path} has no steps.csv yet: its first epoch is not over; wait for it")

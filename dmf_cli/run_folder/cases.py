@@ -83,10 +83,9 @@ def read(folder: Path) -> list[Example]:
             for one in index
         ]
     except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
-        what = f"{folder} cannot be read ({type(error).__name__})"
-        raise RunFolderError(
-            f"{what}: `{hints.command('eval', folder.parent.parent)}` writes it again"
-        ) from None
+        again = f"`{hints.command('eval', folder.parent.parent)}` writes it again"
+        why = f"cannot be read ({type(error).__name__})"
+        raise RunFolderError(path=folder, reason=why, hint=again) from None
 
 
 def _png(pixels: np.ndarray) -> bytes:

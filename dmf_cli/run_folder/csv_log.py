@@ -59,7 +59,10 @@ def read(file: Path) -> Columns:
             if number == len(rows) + 1:
                 break
             raise RunFolderError(
-                f"{file}, line {number} is damaged: {row[:60]!r}; remove that line"
+                f"{file}, line {number} is damaged",
+                path=file,
+                value=row[:60],
+                hint=f"{row[:60]!r}; remove that line",
             ) from None
     return {name: list(column) for name, column in zip(names, zip(*values, strict=True), strict=False)}
 
@@ -77,7 +80,9 @@ def truncate(file: Path, epoch: int) -> None:
         return
     names = _names(header)
     if "epoch" not in names:
-        raise RunFolderError(f"{file} has no column 'epoch' but {header[:60]!r}: the run folder is damaged")
+        raise RunFolderError(
+            path=file, reason=f"has no column 'epoch' but {header[:60]!r}", hint="the run folder is damaged"
+        )
     kept = [row for row in rows if _is_up_to(row, names, epoch)]
     write_atomic(file, "".join(f"{line}\n" for line in (header, *kept)))
 

@@ -87,7 +87,7 @@ class RunFolder:
         folder = Path(path).expanduser()
         with disk_errors(folder, "read"):
             if not places.is_run(folder):
-                raise RunFolderError(places.why_not(folder))
+                raise places.no_run(folder)
         with contextlib.suppress(OSError):  # a run that may only be read is a run
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
@@ -115,7 +115,9 @@ class RunFolder:
             os.close(lock)
             status = self.read_status()
             who = f"process {status.get('pid', '?')} on {status.get('host', '?')}"
-            raise RunFolderError(f"{self.path} is in use by {who}: wait until it ends, or end it") from None
+            raise RunFolderError(
+                path=self.path, reason=f"is in use by {who}", hint="wait until it ends, or end it"
+            ) from None
         except OSError:  # a network file system without locks
             os.close(lock)
             return
@@ -190,7 +192,7 @@ class RunFolder:
         return csv_log.read(self.insight_file)
 
     def truncate_after(self, epoch: int) -> None:
-        """Make ready to go on after ``epoch``: drop later rows, and what a killed process left half-written.
+        """Make ready to continue after ``epoch``: drop later rows, and what a killed process left half-written.
 
         Raises:
             RunFolderError: another process is at work in the folder, or a file cannot be written.

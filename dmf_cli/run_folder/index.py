@@ -36,7 +36,7 @@ class Entry:
     @property
     def state(self) -> str:
         """``completed``; ``running`` if a process is at work; else ``resumable``, or ``broken`` if there is
-        no checkpoint to go on from."""
+        no checkpoint to resume."""
         if self.status.get("state") == "completed":
             return "completed"
         if self.status.get("state") == "running" and _at_work(self):
@@ -46,10 +46,10 @@ class Entry:
     @property
     def said(self) -> str:
         """What is said of the run: ``is`` and its state, or ``broke off`` if its process is gone."""
-        told = self.status.get("state")
-        if told == "running" and self.state != "running":
+        said = self.status.get("state")
+        if said == "running" and self.state != "running":
             return "broke off"
-        return f"is {told or 'of an unknown state'}"
+        return f"is {said or 'of an unknown state'}"
 
 
 class Index:

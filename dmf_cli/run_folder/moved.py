@@ -26,7 +26,7 @@ def check_place(run: RunFolder, config: Config, *command: str) -> None:
     except DatasetError as error:
         action, *words = command
         again = hints.command(action, run.path, *words, "dataset.dir=PATH")
-        raise DatasetError(f"{error}; if they were moved: `{again}`") from None
+        raise error.but(f"if they were moved: `{again}`") from None
 
 
 def check_split(run: RunFolder, stored: Config, used: Config) -> None:
@@ -40,8 +40,10 @@ def check_split(run: RunFolder, stored: Config, used: Config) -> None:
         given, own = read_split(Path(file)), read_split(run.split_file)
         if any(_names(given[part]) != _names(own[part]) for part in PARTS):
             raise DatasetError(
-                f"split.file={file} divides the images in another way than the run was started with: give "
-                "the same file, or start a new run"
+                key="split.file",
+                value=file,
+                reason="which divides the images in another way than the run was started with",
+                hint="give the same file, or start a new run",
             )
 
 

@@ -24,7 +24,7 @@ def sweep_folder(config: Mapping[str, Any]) -> Path:
 def check_free(path: Path) -> None:
     """Raise ``RunFolderError`` if ``path`` exists: reported before minutes are spent on a run."""
     if path.exists():
-        raise RunFolderError(_taken(path))
+        raise _taken(path)
 
 
 def make_exactly(path: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def make_exactly(path: Path) -> list[Path]:
         except BaseException as error:
             remove_empty(made)
             if isinstance(error, FileExistsError):
-                raise RunFolderError(_taken(path)) from None
+                raise _taken(path) from None
             raise
     return [*made, path]
 
@@ -69,7 +69,7 @@ def make_dated(root: Path, slug: str) -> list[Path]:
         except BaseException:
             remove_empty(made)
             raise
-    raise RunFolderError(f"{day} holds {ATTEMPTS:,} runs of this second: set run_dir=...")
+    raise RunFolderError(path=day, reason=f"holds {ATTEMPTS:,} runs of this second", hint="set run_dir=...")
 
 
 def remove_empty(folders: list[Path]) -> None:
@@ -84,21 +84,22 @@ def is_run(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / STATUS).is_file()
 
 
-def why_not(path: Path) -> str:
-    """Why ``path`` is no run, and which run was probably meant."""
+def no_run(path: Path) -> RunFolderError:
+    """The error that says why ``path`` is no run, and which run was probably meant."""
     for above in path.resolve().parents:
         if is_run(above):
-            return f"{path} is a part of a run: give the run folder {_short(above)}"
+            part = "is a part of a run"
+            return RunFolderError(path=path, reason=part, allowed=f"the run folder {_short(above)}")
     if not path.exists():
-        what = "does not exist"
+        reason = "does not exist"
     elif not path.is_dir():
-        what = "is a file and not a run folder"
+        reason = "is a file and not a run folder"
     else:
         lacks = [name for name in (CONFIG, STATUS) if not (path / name).is_file()]
-        what = f"is not a run folder (no {' and '.join(lacks)})"
+        reason = f"is not a run folder (no {' and '.join(lacks)})"
         if len(lacks) == 1:  # it was one: nothing was mistyped
-            return f"{path} {what}: a part of it is missing"
-    return f"{path} {what}: {_meant(path)}"
+            return RunFolderError(path=path, reason=reason, hint="a part of it is missing")
+    return RunFolderError(path=path, reason=reason, hint=_meant(path))
 
 
 def _meant(path: Path) -> str:
@@ -126,14 +127,12 @@ def _runs_near(path: Path) -> list[Path]:
     return sorted(run for run in found if is_run(run))
 
 
-def _taken(path: Path) -> str:
+def _taken(path: Path) -> RunFolderError:
+    what, hint = f"run_dir={path} exists already", "choose a folder that does not exist"
     if is_run(path):
-        return (
-            f"run_dir={path} is a run already: choose another folder, or "
-            f"`{hints.command('resume', path)}` to resume it"
-        )
-    kind = "folder" if path.is_dir() else "file"
-    return f"run_dir={path} exists already (a {kind}): choose a folder that does not exist"
+        what = f"run_dir={path} is a run already"
+        hint = f"choose another folder, or resume it with `{hints.command('resume', path)}`"
+    return RunFolderError(what, key="run_dir", path=path, hint=hint)
 
 
 def _make_parents(folder: Path) -> list[Path]:

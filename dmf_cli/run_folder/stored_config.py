@@ -38,17 +38,19 @@ def load_run(path: Path | str) -> Config:
 
     file = Path(path) / "config.yaml"
     if not file.is_file():
-        raise RunFolderError(places.why_not(Path(path)))
+        raise places.no_run(Path(path))
     try:
         text = file.read_text(encoding="utf-8")
         loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise RunFolderError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+        raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
-        raise RunFolderError(f"{file} is empty or not a mapping: the run folder is damaged")
+        raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
     config = {str(key): value for key, value in loaded.items()}
     if missing := lacks(text, config):
-        raise RunFolderError(f"{file} is not whole ({missing} is missing): put a copy of it back")
+        raise RunFolderError(
+            path=file, reason=f"is not whole ({missing} is missing)", hint="put a copy of it back"
+        )
     check_unedited(Path(path), config)
     return config
 
@@ -67,8 +69,10 @@ def check_unedited(path: Path, config: Mapping[str, Any]) -> None:
     edited = sorted(key for key in {*said, *now} if said.get(key) != now.get(key))
     if edited:
         raise RunFolderError(
-            f"{path}/config.yaml was edited: {', '.join(edited)} {'is' if len(edited) == 1 else 'are'} not "
-            "what the run was started with; undo that, or start another run with dmf train"
+            path=path / "config.yaml",
+            reason="was edited",
+            hint=f"{', '.join(edited)} {'is' if len(edited) == 1 else 'are'} not what the run was started "
+            "with; undo that, or start another run with dmf train",
         )
 
 

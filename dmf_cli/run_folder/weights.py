@@ -7,6 +7,8 @@ from dmf_cli.hashes import digest
 from dmf_cli.run_folder import places, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
+KEY = "model.weights"
+
 
 def weights_file(source: str | Path) -> Path:
     """The network's file: of a run its best one, or a ``.keras`` file itself.
@@ -19,15 +21,15 @@ def weights_file(source: str | Path) -> Path:
         return path
     if not places.is_run(path):
         raise ConfigError(
-            f"model.weights={source}: give a run folder or a .keras file; {places.why_not(path)}"
+            key=KEY, value=source, allowed="a run folder or a .keras file", hint=str(places.no_run(path))
         )
     try:
         stored_config.load_run(path)  # edited, it says nothing of where the weights come from
     except RunFolderError as error:
-        raise ConfigError(f"model.weights={source}: {error}") from None
+        raise ConfigError(key=KEY, value=source, hint=str(error)) from None
     best = RunFolder(path).best_model
     if not best.is_file():
-        raise ConfigError(f"model.weights={source}: the run has no network yet ({best} is missing)")
+        raise ConfigError(key=KEY, value=source, hint=f"the run has no network yet ({best} is missing)")
     return best
 
 

@@ -148,7 +148,7 @@ class Board:
             if row.began is None:
                 row.seconds = sum(_epoch_seconds(entry.path)) or None
         elif state == "waiting" and row.epoch:
-            row.message = f"goes on after epoch {row.epoch}"
+            row.message = f"continues after epoch {row.epoch}"
 
     def _state(self, row: JobRow, entry: Entry) -> str:
         """What the disk says about a row that has not ended yet.
@@ -160,10 +160,10 @@ class Board:
             return "completed" if entry.state == "completed" else row.state
         if entry.state == "running":
             return "running" if self.remote or row.state in ("loading", "running") else "elsewhere"
-        told, first = entry.status.get("state"), self._first.get(entry.id)
+        said, first = entry.status.get("state"), self._first.get(entry.id)
         old = first is not None and (first.path, first.status) == (entry.path, entry.status)
-        news = self.remote and not old and told in ("failed", "interrupted")
-        return str(told) if news else row.state
+        news = self.remote and not old and said in ("failed", "interrupted")
+        return str(said) if news else row.state
 
     def _estimate(self) -> None:
         typical = self._typical()

@@ -1,6 +1,6 @@
 """What a sweep ends with if `sweep.compare` asks for it: comparisons of its runs, and a report.
 
-An experiment thereby holds the whole study: which runs, and what is held against what.
+An experiment thereby holds the whole study: which runs, and what is compared with what.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from dmf_cli.sweep.jobs import distinct_settings
 from dmf_cli.terminal.text import markdown_row, markdown_text
 
 T = TypeVar("T")
+NO_COMPARISON = "sweep.compare=false for no comparison"
 FOLDER, OVERVIEW, PAGE = "comparison", "overview.md", "report.html"
 
 
@@ -64,7 +65,7 @@ def questions(asked: bool | str | Sequence[str]) -> list[Question]:
 
 
 def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> None:
-    """What would go wrong at the end, told before the first run.
+    """What would go wrong at the end, reported before the first run.
 
     Raises:
         ConfigError: a key of ``sweep.compare`` or ``sweep.apart`` that the ``configs`` do not have, one that
@@ -76,20 +77,25 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
         varying = {key: list(dict.fromkeys(_values(configs, key, "compare"))) for key in question.by or ()}
         if varying and all(len(found) == 1 for found in varying.values()):
             same = ", ".join(f"{key}={found[0]}" for key, found in varying.items())
-            raise ConfigError(f"sweep.compare: all jobs have {same}; sweep.compare=false for no comparison")
+            raise ConfigError(
+                f"all jobs have {same}", key="sweep.compare", hint=f"give two settings, or {NO_COMPARISON}"
+            )
         for pair in question.baseline.split(",") if question.baseline else ():
             key, _, value = pair.partition("=")
             if value not in varying[key]:
                 known = f"{key}={','.join(varying[key])}"
                 raise ConfigError(
-                    f"sweep.compare: no job has {pair}, they have {known}; or sweep.compare=false"
+                    f"no job has {pair}",
+                    key="sweep.compare",
+                    hint=f"they have {known}; or set {NO_COMPARISON}",
                 )
         for part in _parts(configs, configs, asked["apart"]).values():
             if distinct_settings(part, question.by) < 2:
                 what = f"by {', '.join(question.by)}" if question.by else "but seeds and folds"
                 raise ConfigError(
-                    f"sweep.compare: nothing to compare {what}, for seeds and folds repeat a setting; give "
-                    "two settings, or sweep.compare=false"
+                    f"there is nothing to compare {what}, for seeds and folds repeat a setting",
+                    key="sweep.compare",
+                    hint=f"give two settings, or {NO_COMPARISON}",
                 )
 
 
@@ -170,7 +176,7 @@ def _values(configs: Sequence[Mapping[str, Any]], key: str, where: str) -> list[
         leaves = loading.flat(config)
         name = key if key in leaves else settings.NAMES.get(key, f"{key}.name")
         if name not in leaves:
-            raise ConfigError(f"sweep.{where}: {messages.no_such_key(key, config)}")
+            raise messages.no_such_key(key, config).within(f"sweep.{where}")
         value = leaves[name]
         found.append(value if isinstance(value, str) else json.dumps(value))
     return found

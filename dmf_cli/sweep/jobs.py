@@ -62,7 +62,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
 
     Args:
         overrides: of the command line.
-        note: told what takes a while, and which keys do not hold for all jobs.
+        note: receives a line on what takes a while, and which keys do not hold for all jobs.
 
     Raises:
         ConfigError: an override or a value of any job is wrong, or two jobs want one folder.
@@ -74,11 +74,15 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     for word in overrides:
         if word.lstrip("+").startswith(PARAMS):
             raise ConfigError(
-                f"{word}: that is for config files; write {word.lstrip('+').removeprefix(PARAMS)}"
+                f"{word} is for config files",
+                key=word.partition("=")[0],
+                hint=f"write {word.lstrip('+').removeprefix(PARAMS)}",
             )
     sweep = composer.sweep(overrides)
     if not sweep.jobs:
-        raise ConfigError(f"{_empty(overrides)}: no value, so there is no job to run")
+        raise ConfigError(
+            f"{_empty(overrides)} has no value", hint="give one at least, or there is no job to run"
+        )
     settings = sweep.settings.hydra
     launcher = str(settings.runtime.choices["hydra/launcher"])
     if launcher == "basic":
@@ -89,7 +93,9 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     labels = differing(applied.jobs)
     for key in dict.fromkeys(key for label in labels for key in label):
         if key.partition(".")[0] == "sweep":
-            raise ConfigError(f"{key} differs between the jobs: it is of the whole sweep, give one value")
+            raise ConfigError(
+                key=key, reason="differs between the jobs", hint="it is of the whole sweep, give one value"
+            )
     if len(applied.jobs) > MANY:
         note(f"composing and checking {len(applied.jobs)} jobs")
     jobs = []
@@ -176,6 +182,8 @@ def _check_folders(jobs: Sequence[SweepJob]) -> None:
         other = owners.setdefault(str(place.absolute()), job)
         if other.id != job.id:
             raise ConfigError(
-                f"run_dir={exact} is the same for jobs {other.number} ({other}) and {job.number} ({job}): "
-                "use output_root=..., or put what differs into it, as run_dir='outputs/x/${seed}'"
+                key="run_dir",
+                value=exact,
+                reason=f"the same for jobs {other.number} ({other}) and {job.number} ({job})",
+                hint="use output_root=..., or put what differs into it, as run_dir='outputs/x/${seed}'",
             )

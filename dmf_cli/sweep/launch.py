@@ -1,6 +1,6 @@
 """Jobs through a launcher of Hydra (joblib, submitit, Ray): on other processes, other nodes.
 
-A worker does with its job what the sweep itself would do: skips it if it is done, goes on with it if it
+A worker does with its job what the sweep itself would do: skips it if it is done, resumes it if it
 is broken, and trains it in a process of its own. What became of it is read from disk.
 """
 
@@ -50,7 +50,7 @@ class Task:
     """What a worker does with the config that Hydra has composed there; travels as a pickle.
 
     Args:
-        stop_file: begin nothing more once this file is there, and let what is under way save and end.
+        stop_file: begin nothing more once this file is there, and let running jobs save and end.
         stop_on_error: whether a job that fails makes that file.
         parent: host and number of the process without which a worker shall end, or None.
         module: what the process of the job runs.
@@ -81,7 +81,7 @@ class Task:
             raise RunError(row.message)
 
     def _wanted(self) -> bool:
-        """Whether to go on.
+        """Whether to continue.
 
         Raises:
             KeyboardInterrupt: not even long enough to save.
@@ -90,10 +90,10 @@ class Task:
         if here and self.parent and not alive(self.parent[1]):
             return False
         try:
-            told = Path(self.stop_file).read_text(encoding="utf-8")
+            asked = Path(self.stop_file).read_text(encoding="utf-8")
         except OSError:
             return True
-        if told == AT_ONCE:
+        if asked == AT_ONCE:
             raise KeyboardInterrupt
         return False
 
@@ -134,7 +134,7 @@ def launch(plan: SweepPlan, board: Board) -> bool:
     except KeyboardInterrupt:
         interrupted = True
         board.look()
-        # What a cluster is at work on goes on.
+        # What a cluster works on continues.
         _leave(board, *(("loading", "running") if plan.launcher in ATTACHED else ()))
     finally:
         for file in (stop, *(failure_file(row.job) for row in rows)):
@@ -166,7 +166,7 @@ def through_hydra(plan: SweepPlan, jobs: Sequence[SweepJob], task: Task) -> Retu
         except Exception as error:  # of the plugin, or of what it talks to
             log.debug("the launcher failed", exc_info=True)
             text = " ".join(str(error).split()) or type(error).__name__
-            raise RunError(f"hydra/launcher={plan.launcher} failed: {text}") from error
+            raise RunError(f"hydra/launcher={plan.launcher} failed", hint=text) from error
         finally:
             places.remove_empty([folder.parent.parent, folder.parent, folder])
     failed = [one.status == JobStatus.FAILED for one in found]
@@ -175,7 +175,7 @@ def through_hydra(plan: SweepPlan, jobs: Sequence[SweepJob], task: Task) -> Retu
 
 def _attended(board: Board, stop: Path, plan: SweepPlan, jobs: Sequence[SweepJob], task: Task) -> Returns:
     """:func:`through_hydra` for launchers whose workers are here: in a process that no Ctrl-C reaches. The
-    workers are told by the file ``stop``, save what is under way, and the launcher ends as it always does.
+    the file ``stop`` says so to the workers, they save their jobs, and the launcher ends as it always does.
 
     Raises:
         RunError: the launcher itself failed.
@@ -221,12 +221,12 @@ def _attended(board: Board, stop: Path, plan: SweepPlan, jobs: Sequence[SweepJob
 
 def _wait(process: "subprocess.Popen[bytes]", asked: Sequence[int], stop: Path) -> None:
     """Until ``process`` has ended, of itself or because of what was ``asked``; not long if asked twice."""
-    told, until = 0, math.inf
+    heard, until = 0, math.inf
     while process.poll() is None and time.monotonic() < until:
-        if len(asked) > told:
-            told = len(asked)
-            write_atomic(stop, AT_ONCE if told > 1 else "")
-            until = time.monotonic() + SETTLE if told > 1 else math.inf
+        if len(asked) > heard:
+            heard = len(asked)
+            write_atomic(stop, AT_ONCE if heard > 1 else "")
+            until = time.monotonic() + SETTLE if heard > 1 else math.inf
         time.sleep(PAUSE)
 
 

@@ -16,7 +16,7 @@ from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.jobs import SweepJob
 
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
-STOPPING = "stopping: jobs under way save their state"
+STOPPING = "stopping: running jobs save their state"
 AGAIN = "; Ctrl-C again ends them at once"
 # What is fixed by the first import of Keras.
 LOADED = ("backend", "device", "precision", "deterministic")
@@ -26,7 +26,7 @@ class SweepRunner(Runner[SweepJob]):
     """The jobs of a board.
 
     Args:
-        board: told about every change.
+        board: it hears of every change.
         stop_on_error: whether a job that fails ends the sweep.
         isolate: each job in a process of its own; else in this one as far as that can be.
         changed: called after a job has begun or ended.
@@ -99,7 +99,7 @@ class SweepRunner(Runner[SweepJob]):
             return
         resume, note = None, ""
         if entry is not None and entry.state == "resumable":
-            resume, note = entry.path, f"goes on after epoch {entry.status.get('epoch', 0)}"
+            resume, note = entry.path, f"continues after epoch {entry.status.get('epoch', 0)}"
         self.board.set(job, "loading", note)
         self.changed(job)
         if self._fits_here(job):

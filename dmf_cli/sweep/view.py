@@ -29,12 +29,12 @@ URGENT = ("running", "loading", "failed", "interrupted", "elsewhere", "waiting",
 
 @dataclasses.dataclass
 class Column:
-    """One column: its cells are cut to ``width``; in a narrow terminal whole columns are left out."""
+    """One column: its cells are cut to ``width``; in a narrow terminal whole columns are dropped."""
 
     heading: str
     cells: list[Text]
     right: bool = True
-    given: bool = False  # a key of the user's: shortened before anything is left out
+    given: bool = False  # a key of the user's: shortened before any is dropped
     width: int = 0
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ def _columns(rows: Sequence[JobRow], shown: Sequence[JobRow]) -> list[Column]:
     figures = [_figures(row) for row in shown]
     for place, heading in enumerate(("epoch", _monitor(rows), "test Dice", "time", "left")):
         columns.append(Column(heading, [Text(each[place]) for each in figures]))
-    # Why a job failed is told above the table.
+    # Why a job failed is said above the table.
     notes = [Text(row.message if row.state != "failed" else "", style="dim") for row in shown]
     return [*columns, *([Column("", notes, right=False)] if any(notes) else [])]
 
@@ -95,7 +95,7 @@ def short(key: str, keys: Sequence[str]) -> str:
 
 
 def _fitting(columns: list[Column], width: int) -> list[Column]:
-    """Shorten what the user knows already, the longest first; then leave out what is told least."""
+    """Shorten what the user knows already, the longest first; then drop what says least."""
 
     def excess() -> int:
         return sum(column.width + GAP for column in columns) - GAP - width
@@ -130,7 +130,7 @@ def intent(rows: Sequence[JobRow]) -> str:
     """The sum of a dry run in one line."""
     count = Counter(row.state for row in rows)
     parts = [f"{len(rows)} job(s)", f"{count['waiting']} to run", f"{count['completed']} done"]
-    parts += [f"{count['running']} under way"] if count["running"] else []
+    parts += [f"{count['running']} running"] if count["running"] else []
     return ", ".join([*parts, *([f"{count['same']} duplicate"] if count["same"] else [])])
 
 
@@ -138,7 +138,7 @@ def _fate(row: JobRow) -> str:
     if row.state == "completed":
         return f"done: {row.path}"
     if row.state == "running":
-        return f"under way: {row.path}"
+        return f"running: {row.path}"
     if row.state == "waiting":
         return f"{row.message}: {row.path}" if row.message else "runs"
     return row.message
@@ -189,7 +189,7 @@ def line(row: JobRow, count: int) -> str:
 
 
 def _most_telling(rows: Sequence[JobRow], room: int) -> list[JobRow]:
-    """What is under way, what went wrong, what is next and what was done last, in the order of the jobs."""
+    """What is running, what went wrong, what is next and what was done last, in the order of the jobs."""
     order = {state: place for place, state in enumerate(URGENT)}
     number = {"completed": -1, "waiting": 1}  # the last that are done, the first that wait
     best = sorted(rows, key=lambda row: (order[row.state], number.get(row.state, 1) * row.job.number))[:room]

@@ -73,8 +73,10 @@ def with_monitor(config: Config, dataset: Dataset) -> Config:
     monitor, classes = config.trainer.monitor, len(dataset.classes)
     if monitor == headline.MONITORS[headline.MEAN] and classes == 2:
         raise ConfigError(
-            f"trainer.monitor is {monitor} and {dataset.name} has one class above the background: "
-            "use trainer.monitor=val_foreground_dice, or auto"
+            key="trainer.monitor",
+            value=monitor,
+            reason=f"and {dataset.name} has one class beside the background",
+            hint="use trainer.monitor=val_foreground_dice, or auto",
         )
     return config.changed("trainer", monitor=headline.monitor(classes)) if monitor == "auto" else config
 
@@ -144,8 +146,11 @@ def strategy(
     if found.idle_steps >= total_steps:
         raise ConfigError(
             f"the run has {total_steps} steps and weighting {found.name} keeps its first weights for "
-            f"{found.idle_steps}: they would never adapt; raise trainer.epochs, lower weighting.warmup or "
-            "weighting.every, or use weighting=fixed"
+            f"{found.idle_steps}",
+            key="weighting",
+            value=found.name,
+            hint="they would never adapt; raise trainer.epochs, lower weighting.warmup or weighting.every, "
+            "or use weighting=fixed",
         )
     return found
 
@@ -154,11 +159,14 @@ def warmup(wanted: int | str, total_steps: int) -> int:
     """``auto`` is min(50, a fifth of the steps); a run that ends inside its warm-up is an error."""
     steps = automatic_warmup(total_steps) if wanted == "auto" else wanted
     if not isinstance(steps, int) or isinstance(steps, bool):
-        raise ConfigError(f"weighting.warmup is {wanted!r}: give a number of steps, or auto")
+        raise ConfigError(key="weighting.warmup", value=wanted, allowed="a number of steps, or auto")
     if steps >= total_steps:
         raise ConfigError(
-            f"the run has {total_steps} steps and weighting.warmup is {steps}: the weights would never "
-            "adapt; raise trainer.epochs, or use weighting.warmup=auto or weighting=fixed"
+            f"the run has {total_steps} steps and weighting.warmup is {steps}",
+            key="weighting.warmup",
+            value=steps,
+            hint="the weights would never adapt; raise trainer.epochs, or use weighting.warmup=auto or "
+            "weighting=fixed",
         )
     return steps
 

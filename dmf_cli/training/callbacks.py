@@ -140,8 +140,8 @@ class EpochWriter(keras.callbacks.Callback):
         what = f"{names} became NaN or infinite at step {step} (epoch {epoch})"
         if self.stop or len(found) == len(steps):
             raise NonFiniteError(
-                f"{what}; the checkpoint is from before: lower optimizer.learning_rate, "
-                f"{_precise('float32')}or set optimizer.clipnorm=1"
+                f"{what}; the checkpoint is from before",
+                hint=f"lower optimizer.learning_rate, {_precise('float32')}or set optimizer.clipnorm=1",
             )
         log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
 
@@ -154,9 +154,10 @@ class EpochWriter(keras.callbacks.Callback):
         for variable in self.model.network.non_trainable_variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
                 raise NonFiniteError(
-                    f"{variable.path} became NaN or infinite in epoch {epoch}: an activation overflowed; the "
-                    f"checkpoint is from before: {_precise('float32 or mixed_bfloat16')}lower "
-                    "optimizer.learning_rate, or set optimizer.clipnorm=1"
+                    f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed; "
+                    "the checkpoint is from before",
+                    hint=f"{_precise('float32 or mixed_bfloat16')}lower optimizer.learning_rate, or set "
+                    "optimizer.clipnorm=1",
                 )
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on bitwise as if it had not stopped, in one file.
+"""Everything a run needs to continue bitwise as if it had not stopped, in one file.
 
 Keras's own weight files omit the state of seed generators and of the optimizer, so a checkpoint
 is a plain ``.npz`` of all variables of model and optimizer plus a JSON note (epoch, callbacks).
@@ -19,6 +19,7 @@ from dmf_cli.errors import CheckpointError
 from dmf_cli.files import write_atomic
 
 NOTE = "note"
+AGAIN = "copy it again, or start a new run"
 NOTE_BYTES = 2**24  # more than any note takes
 
 
@@ -51,8 +52,10 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
     if theirs != ours:
         other = next(k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k))
         raise CheckpointError(
-            f"{path} belongs to another model: {other} is {theirs.get(other, 'absent')} there and "
-            f"{ours.get(other, 'absent')} here; resume with the config of the run"
+            path=path,
+            reason="belongs to another model",
+            hint=f"{other} is {theirs.get(other, 'absent')} there and {ours.get(other, 'absent')} here; "
+            "resume with the config of the run",
         )
     for key, variable in variables.items():
         variable.assign(stored[key])
@@ -66,7 +69,7 @@ def _note(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
             return note
     except (KeyError, TypeError, ValueError):
         pass
-    raise CheckpointError(f"{path} has no note of its epoch: copy it again, or start a new run")
+    raise CheckpointError(path=path, reason="has no note of its epoch", hint=AGAIN)
 
 
 def _read(path: Path, wanted: int) -> dict[str, np.ndarray]:
@@ -77,16 +80,16 @@ def _read(path: Path, wanted: int) -> dict[str, np.ndarray]:
             sizes = [_size(archive, name) for name in archive.files]
             if sum(sizes) > wanted + NOTE_BYTES:  # before anything is allocated
                 raise CheckpointError(
-                    f"{path} belongs to another model: it holds {sum(sizes):,} bytes, and this model has "
-                    f"{wanted:,}; resume with the config of the run"
+                    path=path,
+                    reason="belongs to another model",
+                    hint=f"it holds {sum(sizes):,} bytes, and this model has {wanted:,}; resume with the "
+                    "config of the run",
                 )
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
-        raise CheckpointError(
-            f"{path} is missing: this run has nothing to go on from; start a new one"
-        ) from None
+        raise CheckpointError(path=path, reason="is missing", hint="start a new run") from None
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, MemoryError, zlib.error) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): copy it again, or start a new run") from None
+        raise CheckpointError(path=path, reason=f"cannot be read ({error})", hint=AGAIN) from None
 
 
 def _size(archive: Any, name: str) -> int:

@@ -83,21 +83,25 @@ def going_on(note: dict[str, Any]) -> dict[str, Any]:
 def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
     status, entry = run.read_status(), index.read(run.path)
     if entry.state == "running":
-        raise ConfigError(f"{run.path} is still running: extend it when it has ended")
+        raise ConfigError(path=run.path, reason="is still running", hint="extend it when it has ended")
     if entry.state == "broken":
-        raise ConfigError(f"{run.path} has no checkpoint to go on from: `dmf train` starts a new run")
+        raise ConfigError(path=run.path, reason="has no checkpoint", hint="start a new run with `dmf train`")
     epoch, epochs = int(status.get("epoch") or 0), config.trainer.epochs
     if not isinstance(epochs, int) or epochs <= epoch:
         raise ConfigError(
-            f"trainer.epochs is {epochs} and {run.path} has {epoch} already: give the whole number that the "
-            f"new run is to reach, as trainer.epochs={2 * epoch or 2}"
+            key="trainer.epochs",
+            value=epochs,
+            reason=f"and {run.path} has {epoch} already",
+            allowed=f"the whole number that the new run is to reach, as trainer.epochs={2 * epoch or 2}",
         )
     name = config.schedule.name
     if schedule is None and name not in STILL:
         raise ConfigError(
-            f"schedule={name} depends on the length of the run: add --schedule continue (as in one run of "
-            f"{epochs} epochs, from epoch {epoch + 1}) or --schedule restart (anew over the {epochs - epoch} "
-            "that are added)"
+            f"schedule={name} depends on the length of the run",
+            key="schedule",
+            value=name,
+            hint=f"add --schedule continue (as in one run of {epochs} epochs, from epoch {epoch + 1}) or "
+            f"--schedule restart (anew over the {epochs - epoch} that are added)",
         )
     return Origin(
         path=str(run.path.absolute()),
@@ -109,7 +113,7 @@ def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
 
 
 def _copy(begun: RunFolder, run: RunFolder, epoch: int) -> None:
-    """What the new run has of the old: rows, the best network so far, and the state to go on from."""
+    """What the new run has of the old: rows, the best network so far, and the state to continue from."""
     pairs = [(begun.epochs_file, run.epochs_file), (begun.steps_file, run.steps_file)]
     pairs += [(begun.insight_file, run.insight_file), (begun.best_model, run.best_model)]
     for old, new in [*pairs, (begun.last_checkpoint, run.last_checkpoint)]:

@@ -30,7 +30,10 @@ def start_from(network: Any, source: str | Path) -> str:
     fitting = _matches(theirs, ours)
     if not fitting:
         raise ConfigError(
-            f"model.weights={source}: no layer of it fits a layer of this network; train with the same model"
+            key="model.weights",
+            value=source,
+            reason="of which no layer fits a layer of this network",
+            hint="train with the same model",
         )
     for there, here in fitting:
         ours[here].set_weights(theirs[there].get_weights())

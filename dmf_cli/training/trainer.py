@@ -78,8 +78,10 @@ def resume(path: Path | str, config: Plain | None = None) -> Path:
     status, stored = run.read_status(), stored_config.load_run(run.path)
     if status.get("state") == "completed":
         raise ConfigError(
-            f"{run.path} is complete: `{hints.command('extend', run.path, 'trainer.epochs=N')}` trains it on "
-            f"in a new run, `{hints.command('eval', run.path)}` scores it"
+            path=run.path,
+            reason="is complete",
+            hint=f"`{hints.command('extend', run.path, 'trainer.epochs=N')}` continues it in a new run, "
+            f"`{hints.command('eval', run.path)}` scores it",
         )
     used = configs.with_absolute_paths(config or stored)
     moved.check_place(run, used, "resume")
@@ -317,7 +319,7 @@ def _interrupted(run: RunFolder) -> str:
 
 
 def _next_step(run: RunFolder) -> str:
-    """What to do after an interruption; before the first checkpoint there is nothing to go on from."""
+    """What to do after an interruption; before the first checkpoint there is nothing to resume."""
     if run.last_checkpoint.is_file():
         return f"`{hints.command('resume', run.path)}` continues after its last epoch"
     return f"no epoch was complete; start anew, {run.path} can be removed"
@@ -328,7 +330,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
         return error.but(where)
-    return RunError(f"the run failed with {type(error).__name__}: {first_line(error)}; {where}")
+    return RunError(f"the run failed with {type(error).__name__}", hint=f"{first_line(error)}; {where}")
 
 
 def first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Trains the trials of a search, prunes them epoch by epoch, and goes on where a search stopped."""
+"""Trains the trials of a search, prunes them epoch by epoch, and continues where a search stopped."""
 
 import contextlib
 import dataclasses
@@ -29,7 +29,7 @@ class RunningTrial:
         path: its run folder.
         epoch: finished and reported epochs.
         best: of the monitor so far.
-        pruned: whether it was told to stop.
+        pruned: whether it was stopped early.
         stamp: of ``epochs.csv`` when it was last read.
     """
 
@@ -132,7 +132,7 @@ class SearchRunner(Runner[RunningTrial]):
         self.on_epoch(one)
 
     def _place(self, trial: Any) -> tuple[Path, Path | None]:
-        """A run folder, and the same again if there is something in it to go on with."""
+        """A run folder, and the same again if it can be resumed."""
         root = self.plan.folder / "trials"
         root.mkdir(exist_ok=True)
         path, number = root / f"{trial.number:03d}", 1
@@ -145,7 +145,7 @@ class SearchRunner(Runner[RunningTrial]):
         return path, None
 
     def _report(self, one: RunningTrial) -> None:
-        """Hand new rows of ``epochs.csv`` to Optuna; an epoch without a finite value is left out."""
+        """Hand new rows of ``epochs.csv`` to Optuna; an epoch without a finite value is skipped."""
         with contextlib.suppress(DmfError, OSError):
             file = one.path / "epochs.csv"
             stamp = file.stat().st_mtime_ns

@@ -137,7 +137,9 @@ def _dimension(item: Any) -> Dimension:
     key, value, tags = item.get_key_element(), item.value(), set(getattr(item.value(), "tags", ()))
     if tags - {"log", "int", "float"}:
         raise ConfigError(
-            f"{item.input_line}: unknown tag {', '.join(sorted(tags))}; tag(log,...) is allowed"
+            f"{item.input_line}: unknown tag {', '.join(sorted(tags))}",
+            key=key,
+            hint="tag(log,...) is allowed",
         )
     if isinstance(value, ChoiceSweep):
         return Dimension(key, "choice", choices=tuple(dict.fromkeys(_words(item))))
@@ -148,11 +150,13 @@ def _dimension(item: Any) -> Dimension:
     elif isinstance(value, RangeSweep):
         made = _range(key, value, "log" in tags)
     else:
-        raise ConfigError(f"{item.input_line}: write interval(a,b), range(a,b) or choice(a,b)")
+        raise ConfigError(item.input_line, key=key, hint="write interval(a,b), range(a,b) or choice(a,b)")
     if not made.low < made.high:
-        raise ConfigError(f"{item.input_line}: holds no two values; give the smaller one first")
+        raise ConfigError(
+            f"{item.input_line} holds no two values", key=key, hint="give the smaller one first"
+        )
     if made.log and made.low <= 0:
-        raise ConfigError(f"{item.input_line}: a log scale needs values above 0")
+        raise ConfigError(f"{item.input_line} has a log scale", key=key, allowed="values above 0")
     return made
 
 
@@ -162,14 +166,16 @@ def _words(item: Any) -> list[str]:
 
 
 def _range(key: str, value: Any, log: bool) -> Dimension:
-    """Hydra's range, whose end is left out as in Python."""
+    """Hydra's range, whose end is excluded as in Python."""
     numbers = (value.start, value.stop, value.step)
     whole = all(isinstance(number, int) for number in numbers)
     start, stop, step = (float(number) for number in numbers)
     if step <= 0:
-        raise ConfigError(f"{key}=range({start:g},{stop:g},{step:g}): give a step above 0")
+        raise ConfigError(f"{key}=range({start:g},{stop:g},{step:g})", key=key, allowed="a step above 0")
     count = math.ceil((stop - start) / step - 1e-9)
     high = start + step * max(count - 1, 0)
     if log and step != 1:
-        raise ConfigError(f"{key}: a range in steps has no log scale; write tag(log,interval(a,b))")
+        raise ConfigError(
+            f"{key} is a range in steps, which has no log scale", key=key, hint="write tag(log,interval(a,b))"
+        )
     return Dimension(key, "int" if whole else "float", start, high, step, log)

@@ -70,7 +70,11 @@ def plan(words: Sequence[str]) -> SearchPlan:
         fixed = [*fixed, "weighting=fixed"]
     for word in fixed:
         if word.partition("=")[0] == "run_dir":
-            raise ConfigError(f"{word}: the trials' folders are those of the study; set study=PATH")
+            raise ConfigError(
+                f"{word} cannot be given",
+                key="run_dir",
+                hint="trials have folders in the study; set study=PATH",
+            )
     _check_meaning(searched)
     _check_whole(searched, fixed)
     first = [f"{dimension.key}={dimension.ends()[0]}" for dimension in searched]
@@ -85,14 +89,16 @@ def plan(words: Sequence[str]) -> SearchPlan:
     made = SearchPlan(words, config, space, folder, _whole(own, "trials"), _whole(own, "workers"), pruner)
     if space.coefficients and made.monitor == headline.OBJECTIVE:
         raise ConfigError(
-            f"trainer.monitor={made.monitor} is a sum with the weights that are searched: small weights on "
-            "large losses would win; use trainer.monitor=auto"
+            key="trainer.monitor",
+            value=made.monitor,
+            reason="a sum with the weights that are searched",
+            hint="small weights on large losses would win; use trainer.monitor=auto",
         )
     return made
 
 
 def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The options of ``dmf tune`` itself, and the overrides; what is neither is held against both."""
+    """The options of ``dmf tune`` itself, and the overrides; what is neither is matched with both."""
     own, rest = dict(OWN), []
     known = {*conf_files.groups(), *schema.PLAIN, *(field.name for field in dataclasses.fields(schema.Root))}
     for word in words:
@@ -108,7 +114,7 @@ def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def _space(searched: Sequence[spaces.Dimension], config: Mapping[str, Any], own: Mapping[str, str]) -> Space:
     if own["weights"] not in ("true", "false"):
-        raise ConfigError(f"weights={own['weights']}: give true or false")
+        raise ConfigError(key="weights", value=own["weights"], allowed="true or false")
     coefficients = {term: float(value) for term, value in config["loss"]["coefficients"].items()}
     fixed = config["weighting"]["name"] == "fixed" and not any(
         dimension.key in ("loss", "weighting") for dimension in searched
@@ -119,23 +125,26 @@ def _space(searched: Sequence[spaces.Dimension], config: Mapping[str, Any], own:
     except ValueError:
         ratio = 0.0
     if not 1 < ratio < 1e4:
-        raise ConfigError(f"ratio={own['ratio']}: give a number above 1, as ratio=30")
+        raise ConfigError(key="ratio", value=own["ratio"], allowed="a number above 1, as ratio=30")
     dimensions = [*(spaces.weights(coefficients, ratio) if mine else []), *searched]
     if not dimensions:
         raise UsageError(
-            "nothing to search: weights are searched for weighting=fixed and two terms or more; or give a "
-            "key, as 'optimizer.learning_rate=tag(log,interval(1e-4,1e-2))'"
+            "there is nothing to search",
+            hint="weights are searched for weighting=fixed and two terms or more; or give a key, as "
+            "'optimizer.learning_rate=tag(log,interval(1e-4,1e-2))'",
         )
     return Space(tuple(dimensions), coefficients if mine else {})
 
 
 def _check_meaning(searched: Sequence[spaces.Dimension]) -> None:
-    """Trials are held against each other: all must be scored alike, on the same images."""
+    """Trials are compared: all must be scored alike, on the same images."""
     for dimension in searched:
         if dimension.key == "dataset" or dimension.key.partition(".")[0] in ALIKE:
             raise ConfigError(
-                f"{dimension.key} cannot be searched: trials that are repeated, divided or scored in another "
-                "way cannot be held against each other; give it one value"
+                key=dimension.key,
+                reason="cannot be searched",
+                hint="trials that are repeated, divided or scored in another way cannot be compared; give it "
+                "one value",
             )
 
 
@@ -149,12 +158,14 @@ def _check_whole(searched: Sequence[spaces.Dimension], words: Sequence[str]) -> 
         if dimension.kind == "float" and words[0].startswith("int") and not any("float" in w for w in words):
             low, high = (f"{end:g}" for end in (dimension.low, dimension.high))
             raise ConfigError(
-                f"{dimension.key} takes whole numbers: write {dimension.key}=int(interval({low},{high}))"
+                key=dimension.key,
+                reason="takes whole numbers",
+                hint=f"write {dimension.key}=int(interval({low},{high}))",
             )
 
 
 def _check_values(space: Space, words: Sequence[str]) -> None:
-    """Compose the config at both ends of each dimension: a wrong value is told before hours are spent."""
+    """Compose the config at both ends of each dimension: a wrong value is reported before hours are spent."""
     for dimension in space.dimensions:
         if dimension.key.startswith(spaces.WEIGHT):
             continue
@@ -165,7 +176,7 @@ def _check_values(space: Space, words: Sequence[str]) -> None:
 
 def _whole(own: Mapping[str, str], key: str) -> int:
     if not (own[key].isdecimal() and int(own[key]) >= 1):
-        raise ConfigError(f"{key}={own[key]}: give a whole number of 1 or above")
+        raise ConfigError(key=key, value=own[key], allowed="a whole number of 1 or above")
     return int(own[key])
 
 
@@ -202,7 +213,9 @@ def opened(plan: SearchPlan) -> Iterator[Any]:
         plan.folder.mkdir(parents=True, exist_ok=True)
     claim = Claim(plan.folder, "tune")
     if not claim.take():
-        raise RunFolderError(f"{plan.folder}: another dmf tune works on this study; wait, or give study=PATH")
+        raise RunFolderError(
+            path=plan.folder, reason="is in use by another dmf tune", hint="wait, or give study=PATH"
+        )
     try:
         write_atomic(plan.folder / DESCRIPTION, json.dumps(described, indent=2) + "\n")
         yield _optuna(plan)
@@ -218,10 +231,12 @@ def _check_folder(plan: SearchPlan, search: Mapping[str, Any]) -> None:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise RunFolderError(
-            f"study={plan.folder} is there already and is no study: give another one"
+            path=plan.folder, reason="exists and is no study", hint="give another one, as study=PATH"
         ) from None
     if not isinstance(found, dict) or not _is_same(found.get("search"), search):
-        raise ConfigError(f"study={plan.folder} is of another search (see {file}): give another study=PATH")
+        raise ConfigError(
+            path=plan.folder, reason=f"is of another search (see {file})", hint="give another study=PATH"
+        )
 
 
 def _is_same(found: Any, search: Mapping[str, Any]) -> bool:
@@ -244,7 +259,7 @@ def _check_optuna() -> None:
     try:
         import optuna  # noqa: F401
     except ImportError:
-        raise UsageError(f"dmf tune needs Optuna: {hints.install('tune')}") from None
+        raise UsageError("dmf tune needs Optuna", hint=hints.install("tune")) from None
 
 
 def _optuna(plan: SearchPlan) -> Any:
@@ -265,7 +280,9 @@ def _optuna(plan: SearchPlan) -> Any:
         )
         done = len(study.trials)
     except (ValueError, KeyError, OSError) as error:
-        raise RunFolderError(f"{path} is damaged ({type(error).__name__}): give another study=PATH") from None
+        raise RunFolderError(
+            path=path, reason=f"is damaged ({type(error).__name__})", hint="give another study=PATH"
+        ) from None
     # Drawn anew after a pause: the same seed would begin with the same trials again.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # `constant_liar`

@@ -40,30 +40,30 @@ class Tracking:
 
     def __init__(self, config: Config, run: RunFolder) -> None:
         self.run, self.name, self.tracker = run, config.tracker.name, None
-        with self._told():
+        with self._reported():
             self.tracker = _make(config, run)
 
     def start(self) -> None:
-        """Begin, or go on after a resume."""
-        with self._told():
+        """Begin, or continue after a resume."""
+        with self._reported():
             if self.tracker:
                 known = self.tracker.start()
                 self.run.write_status("running", tracker={"name": self.name, **known})
 
     def epoch(self, row: Row, steps: Sequence[Row]) -> None:
         """An epoch is over and on disk."""
-        with self._told():
+        with self._reported():
             if self.tracker:
                 self.tracker.epoch(row, steps)
 
     def finish(self, state: str, scores: Row | None = None) -> None:
         """The run has ended."""
-        with self._told():
+        with self._reported():
             if self.tracker:
                 self.tracker.finish(state, scores or {})
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reported(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:

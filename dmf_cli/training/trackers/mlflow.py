@@ -40,7 +40,8 @@ def check(options: schema.MLflow, root: str) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         what = f"tracker=mlflow needs {' and '.join(missing)}"
-        raise ConfigError(f"{what}: {hints.install('mlflow')}, or take tracker=none")
+        install = f"{hints.install('mlflow')}, or take tracker=none"
+        raise ConfigError(what, key="tracker", value="mlflow", hint=install)
 
 
 class MLflow:
