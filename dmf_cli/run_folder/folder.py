@@ -192,7 +192,7 @@ class RunFolder:
         return csv_log.read(self.insight_file)
 
     def truncate_after(self, epoch: int) -> None:
-        """Make ready to continue after ``epoch``: drop later rows, and what a killed process left half-written.
+        """Make ready to continue after ``epoch``: drop later rows, and what a kill left half-written.
 
         Raises:
             RunFolderError: another process is at work in the folder, or a file cannot be written.

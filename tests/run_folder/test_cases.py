@@ -4,11 +4,11 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from dmf_cli.errors import RunFolderError
 from dmf_cli.inference.evaluation import extremes
 from dmf_cli.run_folder import cases
+from tests.raised import raises
 
 
 def row(name, dice, truth=10, predicted=10):
@@ -56,5 +56,5 @@ def test_a_damaged_file_is_one_line(tmp_path):
     cases.write(tmp_path, [example("a", "worst")])
     for name, content in (("01_truth.png", b"no"), ("cases.json", b'[{"id": "a"}]'), ("cases.json", b"{")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(RunFolderError, match="dmf eval"):
+        with raises(RunFolderError, hint="dmf eval"):
             cases.read(tmp_path)

@@ -8,6 +8,7 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.errors import RunFolderError
 from dmf_cli.run_folder import config_hash, stored_config
+from tests.raised import raises
 
 COMMANDS = {
     "resume": ["resume", "RUN"],
@@ -85,7 +86,7 @@ def test_places_may_be_edited_and_runs_of_before_say_nothing_of_their_config(con
     edit(run, "data_dir: null", "data_dir: /elsewhere")
     assert stored_config.load_run(run)["output_root"] == "elsewhere"
     edit(run)
-    with pytest.raises(RunFolderError, match=r"config\.yaml was edited: metrics is not what the run was"):
+    with raises(RunFolderError, path=run / "config.yaml", reason="was edited", hint="metrics is not what"):
         stored_config.load_run(run)
     (run / "status.json").write_text('{"state": "completed"}')  # of version 0.1.0
     assert stored_config.load_run(run)["metrics"]["threshold"] == 0.4

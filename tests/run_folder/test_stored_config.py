@@ -6,6 +6,7 @@ from dmf_cli import config
 from dmf_cli.cli.main import main
 from dmf_cli.errors import RunFolderError
 from dmf_cli.run_folder import stored_config
+from tests.raised import raises
 
 TEXT = config.to_yaml(config.compose(["loss=dice"]))
 LINES = TEXT.splitlines(keepends=True)
@@ -20,7 +21,7 @@ def test_a_config_that_lacks_lines_is_told_in_one_line(tmp_path, kept):
 
 def test_a_config_that_lacks_a_part_of_its_last_line(tmp_path):
     (tmp_path / "config.yaml").write_text(TEXT[:-3])
-    with pytest.raises(RunFolderError, match="the end of its last line is missing"):
+    with raises(RunFolderError, reason="the end of its last line is missing"):
         stored_config.load_run(tmp_path)
     (tmp_path / "config.yaml").write_text(TEXT)
     assert stored_config.load_run(tmp_path)["eval"]["resolution"] == "original"

@@ -8,6 +8,7 @@ import pytest
 
 from dmf_cli.errors import NonFiniteError
 from dmf_cli.training import callbacks
+from tests.raised import raises
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,6 @@ def test_float32_is_advised_where_it_would_help(monkeypatch, policy, advised):
     writer.set_model(SimpleNamespace(terms=("dice",), network=SimpleNamespace(non_trainable_variables=[nan])))
     step = {"step": 1, "loss": math.nan, "loss.dice": math.nan, "aux": 0.0}
     for check in (lambda: writer._check_finite(1, [step]), lambda: writer._check_statistics(1)):
-        with pytest.raises(NonFiniteError, match=r"optimizer\.learning_rate") as caught:
+        with raises(NonFiniteError, hint="optimizer.learning_rate") as caught:
             check()
         assert ("trainer.precision=float32" in str(caught.value)) == advised

@@ -7,6 +7,7 @@ import pytest
 
 from dmf_cli.errors import CheckpointError
 from dmf_cli.training import checkpoint
+from tests.raised import raises
 
 
 def model(filters=3):
@@ -46,7 +47,7 @@ def test_training_goes_on_bitwise_with_dropout_and_optimizer_state(tmp_path):
 
 
 def test_a_missing_checkpoint_is_an_error_and_not_a_fresh_start(tmp_path):
-    with pytest.raises(CheckpointError, match=r"last\.npz is missing"):
+    with raises(CheckpointError, path="last.npz", reason="is missing"):
         checkpoint.load(tmp_path / "last.npz", model())
 
 
@@ -54,7 +55,7 @@ def test_a_half_written_checkpoint_is_an_error(tmp_path):
     path = tmp_path / "last.npz"
     checkpoint.save(path, model(), {})
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with raises(CheckpointError, path="last.npz", reason="cannot be read"):
         checkpoint.load(path, model())
 
 
@@ -62,7 +63,7 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path):
     checkpoint.save(tmp_path / "last.npz", model(3), {"epoch": 1})
     other = model(5)
     before = weights(other)
-    with pytest.raises(CheckpointError, match="another model"):
+    with raises(CheckpointError, path="last.npz", reason="another model"):
         checkpoint.load(tmp_path / "last.npz", other)
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(other), strict=True))
 
@@ -88,5 +89,5 @@ def test_a_checkpoint_that_is_too_large_is_named_before_anything_is_allocated(tm
 @pytest.mark.parametrize("note", ["", "[]", "{}", json.dumps({"epoch": None})])
 def test_a_checkpoint_without_its_epoch(tmp_path, note):
     crafted(tmp_path / "last.npz", (0,), note)
-    with pytest.raises(CheckpointError, match=r"last\.npz has no note"):
+    with raises(CheckpointError, path="last.npz", reason="has no note"):
         checkpoint.load(tmp_path / "last.npz", model())

@@ -21,6 +21,7 @@ from dmf_cli.jobs import child
 from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import build, initial_weights, trainer
 from dmf_cli.training.extend import Origin, extend, going_on
+from tests.raised import raises
 from tests.training.conftest import TINY
 
 STILL = (
@@ -78,7 +79,7 @@ def test_an_extended_run_is_bitwise_the_longer_run(pair, tmp_path, capsys):
     ids = {json.loads((run / "status.json").read_text())["id"] for run in (more, short, whole)}
     assert len(ids) == 3
     assert before == {file: file.read_bytes() for file in short.rglob("*") if file.is_file()}
-    with pytest.raises(ConfigError, match="is complete: `dmf extend"):
+    with raises(ConfigError, reason="is complete", hint="`dmf extend"):
         trainer.resume(more)
 
 
@@ -89,7 +90,7 @@ def test_the_schedule_goes_on_or_begins_anew(pair, tmp_path, policy, expected):
         [*TINY, *STILL, f"run_dir={tmp_path / 'a'}", "schedule=cosine", "trainer.epochs=2"]
     )
     begun = trainer.train(config)
-    with pytest.raises(ConfigError, match=r"--schedule continue .*--schedule restart"):
+    with raises(ConfigError, key="schedule", hint="--schedule continue"):
         extend(begun, longer(begun, 4, run_dir=str(tmp_path / "b")))
     assert not (tmp_path / "b").exists()
     made = extend(begun, longer(begun, 4, run_dir=str(tmp_path / "b")), policy)
@@ -146,14 +147,14 @@ def test_an_edited_config_does_not_pass_as_the_run(pair, tmp_path):
     (copy / "config.yaml").write_text(
         text.replace("batch_size: 4", "batch_size: 8").replace("seed: 0", "seed: 1", 1)
     )
-    says = r"config\.yaml was edited: (dataset|seed), trainer are not what the run was started with"
+    edited = {"path": copy / "config.yaml", "reason": "was edited"}
     for attempt in (
         lambda: trainer.resume(copy),
         lambda: main_error(["extend", str(copy), "trainer.epochs=3"]),
         lambda: loading.config_of(copy),
         lambda: score.evaluate_run(copy, stored, "test"),
     ):
-        with pytest.raises(RunFolderError, match=says):
+        with raises(RunFolderError, **edited):
             attempt()
     (copy / "config.yaml").write_text(text.replace("output_root: outputs", "output_root: elsewhere"))
     stored_config.check_unedited(copy, stored_config.load_run(copy))
@@ -270,10 +271,10 @@ def test_a_network_starts_from_the_weights_of_another_as_far_as_they_fit(tmp_pat
     np.testing.assert_array_equal(more.get_weights()[0], other.get_weights()[0])
     assert "keeps its initial weights" in caplog.text
     assert "not fitting" in initial_weights.start_from(wide, file)
-    with pytest.raises(ConfigError, match=r"give a run folder or a .keras file"):
+    with raises(ConfigError, key="model.weights", allowed="a run folder or a .keras file"):
         initial_weights.start_from(same, tmp_path / "no")
     dense = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    with pytest.raises(ConfigError, match="no layer of it fits"):
+    with raises(ConfigError, key="model.weights", reason="no layer fits"):
         initial_weights.start_from(dense, file)
 
 

@@ -12,6 +12,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import trackers, trainer
+from tests.raised import raises
 
 NAN = math.nan
 
@@ -164,9 +165,14 @@ def test_no_tracker_and_a_run_of_an_earlier_version(begin):
     assert (tracking.name, tracking.tracker) == ("none", None)
 
 
-def test_a_package_that_is_missing_is_told_before_anything_starts(composed, monkeypatch):
+def test_a_package_that_is_missing_is_reported_before_anything_starts(composed, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="mlflow and sqlalchemy and alembic: pip install"):
+    with raises(
+        ConfigError,
+        key="tracker",
+        value="mlflow",
+        hint="pip install",
+    ):
         trackers.check(Config(composed["mlflow"]))
     trackers.check(Config(composed["tensorboard"]))
 

@@ -14,6 +14,7 @@ from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
 from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import build, trainer
+from tests.raised import raises
 from tests.training.conftest import TINY
 
 EXPECTED = """
@@ -178,7 +179,7 @@ config = stored_config.load_run(run)
 
 def test_a_complete_run_is_not_resumed(tiny):
     folder = trainer.train(tiny("weighting=fixed", "trainer.epochs=1"))
-    with pytest.raises(ConfigError, match="is complete"):
+    with raises(ConfigError, reason="is complete"):
         trainer.resume(folder)
 
 
@@ -308,7 +309,7 @@ def test_statistics_that_an_overflow_has_spoilt_end_the_run(tiny, tmp_path, monk
         return keras.Model(inputs, keras.layers.Conv2D(data.channels, 1, activation="softmax")(normal))
 
     monkeypatch.setattr(build, "network", network)
-    with pytest.raises(NonFiniteError, match=r"moving_\w+ became NaN .* epoch 1: an activation overflowed"):
+    with pytest.raises(NonFiniteError, match=r"became NaN .* epoch 1, for an activation overflowed"):
         trainer.train(tiny("weighting=fixed", "trainer.on_nonfinite=skip", "trainer.batch_size=2"))
     assert all(np.isfinite(a).all() for a in arrays(tmp_path / "run/checkpoints/last.npz").values())
 

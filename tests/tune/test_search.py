@@ -15,6 +15,7 @@ from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.run_folder import identity
 from dmf_cli.tune import study as studies
+from tests.raised import raises
 
 
 def search(plan, start):
@@ -226,16 +227,16 @@ def test_several_at_a_time(plan, stub):
 
 def test_only_one_works_on_a_study(plan, stub):
     made = plan("trials=2")
-    with studies.opened(made), pytest.raises(RunFolderError, match="another dmf tune works on this study"):
+    with studies.opened(made), raises(RunFolderError, path=made.folder, reason="another dmf tune"):
         search(made, stub)
 
 
 def test_a_study_of_something_else_is_not_gone_on_with(plan, stub, tmp_path):
     search(plan("trials=1"), stub)
-    with pytest.raises(ConfigError, match="is of another search"):
+    with raises(ConfigError, reason="is of another search"):
         search(plan("trials=1", "ratio=5"), stub)
     (tmp_path / "study/study.json").write_text("{")
-    with pytest.raises(RunFolderError, match="is no study"):
+    with raises(RunFolderError, reason="is no study"):
         search(plan("trials=1"), stub)
 
 
@@ -267,7 +268,7 @@ def test_a_study_of_images_that_were_moved_is_gone_on_with(stub, images, tmp_pat
     assert (code, len(study.trials)) == (0, 2)
     Image.new("L", (16, 16), 99).save(there / "images/0.png")
     identity._fingerprint.cache_clear()
-    with pytest.raises(ConfigError, match="is of another search"):
+    with raises(ConfigError, reason="is of another search"):
         search(moved(there, 2, f"study={first.folder}"), stub)
 
 
@@ -296,7 +297,7 @@ def test_a_study_of_before_is_known_by_its_words(plan, stub, tmp_path):
 def test_a_damaged_journal_is_told(plan, stub, tmp_path):
     search(plan("trials=1"), stub)
     (tmp_path / "study/journal.log").write_text("{\n{}\n")
-    with pytest.raises(RunFolderError, match=r"journal.log is damaged"):
+    with raises(RunFolderError, path="journal.log", reason="is damaged"):
         search(plan("trials=2"), stub)
 
 
@@ -311,39 +312,45 @@ def test_the_same_command_finds_the_same_study(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "says"),
+    ("words", "error", "fields"),
     [
-        (["loss=dice"], UsageError, "nothing to search"),
-        (["weighting=var"], UsageError, "nothing to search"),
-        (["weights=false"], UsageError, "nothing to search"),
-        (["weights=no"], ConfigError, "weights=no: give true or false"),
-        (["trials=0"], ConfigError, "trials=0: give a whole number"),
-        (["workers=two"], ConfigError, "workers=two: give a whole number"),
-        (["ratio=1"], ConfigError, "ratio=1: give a number above 1"),
-        (["pruner=mean"], UnknownNameError, "did you mean 'median'"),
-        (["run_dir=x"], ConfigError, "set study=PATH"),
-        (["loss=dice+bec"], UnknownNameError, "did you mean 'bce'"),
-        (["trial=3"], ConfigError, "unknown key 'trial': did you mean 'trials'"),
-        (["trails=3"], ConfigError, "did you mean 'trials'.*pruner, ratio.*study.*trials.*weights, workers"),
-        (["trails=3,4"], ConfigError, "did you mean 'trials'"),
-        (["trainr.epochs=3"], ConfigError, "trainer"),
-        (["trainer.batch_size=int(interval(-1,8))"], ConfigError, r"trainer\.batch_size"),
-        (["model.filters=choice(4,many)"], ConfigError, r"model\.filters"),
-        (["weighting=choice(var,vra)"], ConfigError, "vra"),
-        (["seed=0,1"], ConfigError, "seed cannot be searched"),
-        (["split.seed=0,1"], ConfigError, r"split\.seed cannot be searched"),
-        (["metrics.threshold=0.3,0.5"], ConfigError, r"metrics\.threshold cannot be searched"),
-        (["dataset=busi,phantom"], ConfigError, "dataset cannot be searched"),
-        (["model.filters=interval(4,8)"], ConfigError, r"write model\.filters=int\(interval\(4,8\)\)"),
-        (["trainer.batch_size=interval(4,8)"], ConfigError, r"int\(interval\(4,8\)\)"),
-        (["trainer.monitor=val_objective"], ConfigError, "a sum with the weights that are searched"),
+        (["loss=dice"], UsageError, {"what": "there is nothing to search"}),
+        (["weighting=var"], UsageError, {"what": "there is nothing to search"}),
+        (["weights=false"], UsageError, {"what": "there is nothing to search"}),
+        (["weights=no"], ConfigError, {"key": "weights", "value": "no", "allowed": "true or false"}),
+        (["trials=0"], ConfigError, {"key": "trials", "value": "0", "allowed": "a whole number"}),
+        (["workers=two"], ConfigError, {"key": "workers", "value": "two"}),
+        (["ratio=1"], ConfigError, {"key": "ratio", "value": "1", "allowed": "a number above 1"}),
+        (["pruner=mean"], UnknownNameError, {"key": "pruner", "value": "mean"}),
+        (["run_dir=x"], ConfigError, {"key": "run_dir", "hint": "set study=PATH"}),
+        (["loss=dice+bec"], UnknownNameError, {"value": "bec"}),
+        (["trial=3"], ConfigError, {"key": "trial"}),
+        (["trails=3,4"], ConfigError, {"key": "trails"}),
+        (["trainr.epochs=3"], ConfigError, {"what": "trainr"}),
+        (["trainer.batch_size=int(interval(-1,8))"], ConfigError, {"key": "trainer.batch_size", "value": -1}),
+        (["model.filters=choice(4,many)"], ConfigError, {"key": "model.filters", "value": "many"}),
+        (["weighting=choice(var,vra)"], ConfigError, {"value": "vra"}),
+        (["seed=0,1"], ConfigError, {"key": "seed", "reason": "cannot be searched"}),
+        (["split.seed=0,1"], ConfigError, {"key": "split.seed", "reason": "cannot be searched"}),
+        (["metrics.threshold=0.3,0.5"], ConfigError, {"key": "metrics.threshold"}),
+        (["dataset=busi,phantom"], ConfigError, {"key": "dataset", "reason": "cannot be searched"}),
+        (["model.filters=interval(4,8)"], ConfigError, {"hint": "write model.filters=int(interval(4,8))"}),
+        (["trainer.batch_size=interval(4,8)"], ConfigError, {"hint": "int(interval(4,8))"}),
+        (["trainer.monitor=val_objective"], ConfigError, {"key": "trainer.monitor"}),
     ],
     ids=str,
 )
-def test_wrong_words_are_told_before_anything_runs(words, error, says):
-    with pytest.raises(error, match=says) as caught:
+def test_wrong_words_are_reported_before_anything_runs(words, error, fields):
+    with raises(error, **fields) as caught:
         studies.plan(words)
     assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_option_lists_those_of_the_command():
+    with pytest.raises(
+        ConfigError, match=r"did you mean 'trials'.*pruner, ratio.*study.*trials.*weights, workers"
+    ):
+        studies.plan(["trails=3"])
 
 
 def test_without_optuna_it_says_what_to_install_and_leaves_nothing(plan, monkeypatch, stub):
