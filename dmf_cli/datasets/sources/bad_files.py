@@ -74,18 +74,16 @@ def attempts(
 
 def listed(errors: Sequence[DatasetError]) -> str:
     """One line a fault, of the first ones: files with the same fault share a line."""
-    faults: dict[tuple[str, str], list[DatasetError]] = {}
+    faults: dict[str, list[DatasetError]] = {}
     for error in errors:
-        alike = error.path is not None and error.reason
-        faults.setdefault((error.reason, error.hint) if alike else (str(error), ""), []).append(error)
-    lines = [f"  {_shared(fault)}" for fault in itertools.islice(faults.values(), SHOWN)]
+        faults.setdefault(str(error).removeprefix(f"{error.path} "), []).append(error)
+    lines = [f"  {_shared(fault, alike)}" for fault, alike in itertools.islice(faults.items(), SHOWN)]
     return "\n".join([*lines, f"  ... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else lines)
 
 
-def _shared(errors: Sequence[DatasetError]) -> str:
-    first = errors[0]
-    if len(errors) == 1 or first.path is None:
-        return str(first)
+def _shared(fault: str, errors: Sequence[DatasetError]) -> str:
+    if len(errors) == 1:
+        return str(errors[0])
     named = ", ".join(str(error.path) for error in errors[:NAMED])
     more = f" and {len(errors) - NAMED} more" if len(errors) > NAMED else ""
-    return f"each {first.reason}: {first.hint} ({named}{more})"
+    return f"{named}{more}: each {fault}"

@@ -50,11 +50,11 @@ def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> MaskF
     lossy = image.format in JPEG
     hues = _hues(colours(image)) if lossy and image.mode == "RGB" else []
     if hues:
-        kind, values = ("labels" if len(hues) > 1 else "soft"), tuple(hues)
+        kind, shown = ("labels" if len(hues) > 1 else "soft"), tuple(hues)
     else:
         kind, plain = _kind(codes, kept, values, lossy)
-        values = tuple(typed(code) for code in plain[:INDICES])
-    return MaskFacts(name, kind, values, float(grey.min()), top, areas)
+        shown = tuple(typed(code) for code in plain[:INDICES])
+    return MaskFacts(name, kind, shown, float(grey.min()), top, areas)
 
 
 def void(image: Image.Image, ignore: Ignored) -> np.ndarray:
