@@ -1,4 +1,4 @@
-"""Images that cannot be used: all of them are told at once, or left out."""
+"""Images that cannot be used: all of them are reported at once, or excluded."""
 
 import json
 import pickle
@@ -106,7 +106,7 @@ def test_what_is_excluded_is_recorded(root, tmp_path, monkeypatch):
     assert dataset.unusable["images/5"] == "the mask of 'images/5' has another size than the image"
     assert "images/1.png cannot be read" in dataset.unusable["images/1"]
     said = "3 images (images/5, images/1, images/3)"
-    assert describe(dataset)["unusable"] == f"{said}, left out"
+    assert describe(dataset)["unusable"] == f"{said}, excluded"
     save_split(tmp_path / "split.json", dataset, make_split(dataset))
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
