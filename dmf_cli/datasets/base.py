@@ -74,7 +74,7 @@ class Dataset(abc.ABC):
         groups: one an image, images of one group (a patient) belong on one side; None if unknown.
         grouping: what the groups are, in words; empty where nothing says.
         left_out: stratum -> how many of its images are not used.
-        unusable: id -> what is wrong with an image that is left out because it cannot be used.
+        unusable: id -> what is wrong with an image that is excluded because it cannot be used.
         spacing: millimetres per pixel (row, column), or None.
         parts: one an image, ``train``, ``val`` or ``test``: the dataset's own split; None: it has none.
         ignores: pixels may be ``IGNORED``.

@@ -33,10 +33,14 @@ class Reading:
     def __post_init__(self) -> None:
         if self.range is not None and not _is_range(self.range):
             raise ConfigError(
-                f"dataset.range is {self.range!r}: give the values of black and white, as [0,4095], or null"
+                key="dataset.range",
+                value=self.range,
+                allowed="the values of black and white, as [0,4095], or null",
             )
         if isinstance(self.max_pixels, bool) or not 1 <= self.max_pixels < 2**31:
-            raise ConfigError(f"dataset.max_pixels is {self.max_pixels}: give a number from 1 to {2**31 - 1}")
+            raise ConfigError(
+                key="dataset.max_pixels", value=self.max_pixels, allowed=f"a number from 1 to {2**31 - 1}"
+            )
 
     @property
     def limits(self) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""Images that cannot be used: all of them are told at once, or left out."""
+"""Images that cannot be used: all of them are reported at once, or excluded."""
 
 import contextlib
 import itertools
@@ -10,7 +10,8 @@ from dmf_cli.datasets.sources.image_files import quiet
 from dmf_cli.errors import DatasetError
 from dmf_cli.machine import processors
 
-SHOWN = 20  # files that a message names
+SHOWN = 20  # lines of a message
+NAMED = 3  # files that are named of those with the same fault
 CHUNK = 64  # images that wait in memory for the one before them
 
 
@@ -31,7 +32,7 @@ def refuse(errors: Sequence[DatasetError]) -> None:
     if errors:
         joined = BadFilesError(
             f"{len(errors)} images cannot be used:\n{listed(errors)}\n"
-            "mend or remove them, or leave them out by dataset.on_bad=skip"
+            "mend or remove them, or exclude them by dataset.on_bad=skip"
         )
         joined.errors = errors
         raise joined
@@ -72,6 +73,17 @@ def attempts(
 
 
 def listed(errors: Sequence[DatasetError]) -> str:
-    """One line an error, of the first ones."""
-    lines = [f"  {error}" for error in errors[:SHOWN]]
-    return "\n".join([*lines, f"  ... and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else lines)
+    """One line a fault, of the first ones: files with the same fault share a line."""
+    faults: dict[str, list[DatasetError]] = {}
+    for error in errors:
+        faults.setdefault(str(error).removeprefix(f"{error.path} "), []).append(error)
+    lines = [f"  {_shared(fault, alike)}" for fault, alike in itertools.islice(faults.items(), SHOWN)]
+    return "\n".join([*lines, f"  ... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else lines)
+
+
+def _shared(fault: str, errors: Sequence[DatasetError]) -> str:
+    if len(errors) == 1:
+        return str(errors[0])
+    named = ", ".join(str(error.path) for error in errors[:NAMED])
+    more = f" and {len(errors) - NAMED} more" if len(errors) > NAMED else ""
+    return f"{named}{more}: each {fault}"

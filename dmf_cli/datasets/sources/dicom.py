@@ -88,15 +88,18 @@ def _header(path: Path) -> "Dataset":
 def _opened(path: Path, max_pixels: int) -> "Dataset":
     found = _pydicom().dcmread(path)
     if "PixelData" not in found:
-        raise UnreadableError(f"{path} holds no image: remove it, or leave it out by dataset.exclude")
+        raise UnreadableError(
+            path=path, reason="holds no image", hint="remove it, or leave it out by dataset.exclude"
+        )
     frames, height, width = int(found.get("NumberOfFrames") or 1), int(found.Rows), int(found.Columns)
     if frames > 1:
         raise UnreadableError(
-            f"{path} holds {frames} frames, and one image is read from a file: save each of them as a "
-            "file of its own"
+            path=path,
+            reason=f"holds {frames} frames, and one image is read from a file",
+            hint="save each of them as a file of its own",
         )
     if height * width > max_pixels:
-        raise UnreadableError(too_large(path, width, height, max_pixels))
+        raise too_large(path, width, height, max_pixels)
     return found
 
 
@@ -160,4 +163,6 @@ def _refused(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # pydicom and its decoders have no class of their own for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UnreadableError(f"{path} cannot be read as DICOM ({reason}): replace or remove it") from None
+        raise UnreadableError(
+            path=path, reason=f"cannot be read as DICOM ({reason})", hint="replace or remove it"
+        ) from None

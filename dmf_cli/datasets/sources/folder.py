@@ -102,7 +102,7 @@ class FolderDataset(Dataset):
     ) -> None:
         self.name, self.classes, self.channels = name, tuple(classes), channels
         if channels not in (1, 3):
-            raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
+            raise ConfigError(key="dataset.channels", value=channels, hint="1 (grey) or 3 (RGB)")
         check_classes(classes)
         self.mask_reader = MaskReader(
             self.classes, values, threshold, ignore,
@@ -135,7 +135,7 @@ class FolderDataset(Dataset):
         self.strata, self.groups, self.grouping = grouping.group(pairs, self.name, self._folders)
 
     def _skip_bad(self) -> None:
-        """Images that cannot be used are left out, and a warning names them."""
+        """Images that cannot be used are excluded, and a warning names them."""
         found = survey(self, alike=True)
         if len(found.errors) == len(self):
             found.refuse()
@@ -143,7 +143,7 @@ class FolderDataset(Dataset):
             return
         errors = [found.errors[index] for index in sorted(found.errors)]
         log.warning(
-            "left out because they cannot be used (dataset.on_bad=skip): %d of %d images\n%s",
+            "excluded because they cannot be used (dataset.on_bad=skip): %d of %d images\n%s",
             len(errors), len(self), bad_files.listed(errors),
         )  # fmt: skip
         wrong = {self.ids[index]: str(error) for index, error in sorted(found.errors.items())}
@@ -225,7 +225,9 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     right = [side for side in sides if isinstance(side, int | float) and 0 < side < math.inf]
     if not len(sides) == len(right) == 2:
         raise ConfigError(
-            f"dataset.spacing is {spacing!r}: give millimetres per pixel, row and column: [0.1,0.1], or null"
+            key="dataset.spacing",
+            value=spacing,
+            allowed="millimetres per pixel, row and column: [0.1,0.1], or null",
         )
     return float(spacing[0]), float(spacing[1])
 

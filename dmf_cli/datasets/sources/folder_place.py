@@ -20,7 +20,7 @@ def check_place(config: Mapping[str, Any]) -> None:
     if "download" not in config:
         existing(config["name"], config.get("dir"))
     elif not images_folder(config).is_dir():
-        raise DatasetError(not_there(config))
+        raise not_there(config)
 
 
 def images_folder(config: Mapping[str, Any]) -> Path:
@@ -29,26 +29,30 @@ def images_folder(config: Mapping[str, Any]) -> Path:
     return Path(given).expanduser() if given else cache_folder() / "datasets" / str(config["name"])
 
 
-def not_there(config: Mapping[str, Any]) -> str:
-    """The line for a dataset that is not on this machine."""
+def not_there(config: Mapping[str, Any]) -> DatasetError:
+    """The error for a dataset that is not on this machine."""
     name, folder = config["name"], images_folder(config)
     prepare = hints.command("data", "prepare", f"dataset={name}")
     if config.get("dir"):
         close = _similar(folder)
         hint = f"{close} " if close else ""
-        return f"dataset.dir={config['dir']} is not a folder: {hint}`{prepare}` says how to get {name}"
-    return f"{name} is not there ({folder}): get it by `{prepare}`, or give its folder, dataset.dir=PATH"
+        return _no_folder(config["dir"], f"{hint}`{prepare}` says how to get {name}")
+    hint = f"get it by `{prepare}`, or give its folder, dataset.dir=PATH"
+    return DatasetError(f"{name} is not there ({folder})", key="dataset.dir", path=folder, hint=hint)
 
 
 def existing(name: str, folder: str | Path | None) -> Path:
     """The folder of the dataset ``name``; raises ``DatasetError`` if it is not there."""
     if folder is None:
-        raise DatasetError(f"dataset={name} needs its folder: add dataset.dir=PATH")
+        raise DatasetError(f"dataset={name} needs its folder", key="dataset.dir", hint="add dataset.dir=PATH")
     root = Path(folder).expanduser()
     if not root.is_dir():
-        hint = _similar(root) or "give the folder of its images"
-        raise DatasetError(f"dataset.dir={folder} is not a folder: {hint}")
+        raise _no_folder(folder, _similar(root) or "give the folder of its images")
     return root
+
+
+def _no_folder(given: str | Path, hint: str) -> DatasetError:
+    return DatasetError(key="dataset.dir", value=str(given), reason="which is not a folder", hint=hint)
 
 
 def _similar(folder: Path) -> str:

@@ -53,12 +53,10 @@ def as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return (pixels @ _WEIGHTS)[..., None].astype(np.float32)
 
 
-def too_large(path: Path, width: int, height: int, max_pixels: int) -> str:
-    """The line for an image that is larger than ``dataset.max_pixels``."""
-    return (
-        f"{path} is {width}x{height}, {width * height} pixels, and dataset.max_pixels is {max_pixels}: "
-        "make it smaller, or raise the limit"
-    )
+def too_large(path: Path, width: int, height: int, max_pixels: int) -> UnreadableError:
+    """The error for an image that is larger than ``dataset.max_pixels``."""
+    reason = f"is {width}x{height}, {width * height} pixels, and dataset.max_pixels is {max_pixels}"
+    return UnreadableError(path=path, reason=reason, hint="make it smaller, or raise the limit")
 
 
 def shown(image: np.ndarray) -> np.ndarray:
@@ -96,7 +94,9 @@ def deep_colours(image: Any, path: Path, raw: str) -> np.ndarray:
         bytes_of = np.asarray(image).astype(np.uint16)
         return bytes_of[..., 0] * 256 + bytes_of[..., 1]
     if base not in ("RGB", "RGBA", "RGBX") or order not in _OTHER:
-        raise UnreadableError(f"{path} holds colours in 16 bits in a rare form: save it as PNG")
+        raise UnreadableError(
+            path=path, reason="holds colours in 16 bits in a rare form", hint="save it as PNG"
+        )
     upper = np.asarray(image)[..., :3].astype(np.uint16)
     again: Any
     with Image.open(path) as again:
@@ -121,8 +121,9 @@ def grey_values(image: Image.Image, path: Path) -> Values | None:
     if image.format == "TIFF" and tags.get(_BITS) == (16,) and tags.get(_FORMAT, (1,))[0] == _SIGNED:
         if image.tag_v2.prefix == b"MM" and tags.get(_COMPRESSION, 1) != 1:  # type: ignore[attr-defined]
             raise UnreadableError(
-                f"{path} holds compressed signed values, most significant byte first, which Pillow decodes "
-                "wrongly: save it uncompressed"
+                path=path,
+                reason="holds compressed signed values, most significant byte first, which Pillow misreads",
+                hint="save it uncompressed",
             )
         return Values(pixels, -32768.0, 32767.0)
     if image.mode == "I" and image.format == "PPM":

@@ -33,7 +33,7 @@ _FRAME = re.compile(r"(?i)(.*?[^\W_].*?)(?:[-_. ]+|(?<=\d))(?:frame|frm|slice|sl
 # Frames that a number alone tells from each other: what they are of has a number and a name of its own.
 _SHOT = re.compile(r"(?i)((?:vid|video|clip|film|movie|cine|seq|sequence|vol|volume)[-_. ]*\d+)[-_. ]+\d+")
 _OWNER = re.compile(r"(?i)((?:patient|pat|pt|subject|subj|sub-)[-_. ]*\d+)(?:[-_. ].*)?")
-OWNERS = 3  # names of fewer patients are not taken for such: no split could keep them apart
+OWNERS = 3  # names of fewer patients are not taken for such: no split could separate them
 _COPY = re.compile(
     r"(?i)(.+?)(?:[-_. ]+(?:aug(?:mented|ment)?|[hv]?flip(?:ped)?(?:_?(?:lr|ud|[hvxy]))?|mirror(?:ed)?|"
     r"rot(?:ate[d]?|ation)?[-_]?\d*|copy)[-_]?\d*(?: ?\(\d+\))?|"
@@ -94,7 +94,7 @@ def describe(dataset: Dataset) -> dict[str, str]:
     if dataset.left_out:
         found["left out"] = f"{_listed(dataset.left_out)} (dataset.strata)"
     if dataset.unusable:
-        found["unusable"] = f"{unusable(dataset.unusable)}, left out"
+        found["unusable"] = f"{unusable(dataset.unusable)}, excluded"
     return found
 
 
@@ -173,9 +173,10 @@ def _unclear(names: Sequence[str]) -> ConfigError:
     different = sorted(set(names))
     shown = ", ".join(different[:3]) + (", ..." if len(different) > 3 else "")
     return ConfigError(
-        f"the images are in {len(different)} folders ({shown}), which could be classes or patients: give "
-        "dataset.folders=patients (each on one side of the split), strata (each in all its parts, as for "
-        "benign and malignant) or none (they mean nothing)"
+        f"the images are in {len(different)} folders ({shown}), which could be classes or patients",
+        key="dataset.folders",
+        allowed="dataset.folders=patients (each on one side of the split), strata (each in all its parts, as "
+        "for benign and malignant) or none (they mean nothing)",
     )
 
 

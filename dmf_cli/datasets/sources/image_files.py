@@ -1,4 +1,4 @@
-"""Image and mask files as NumPy arrays; what cannot be read is told by name, in one line."""
+"""Image and mask files as NumPy arrays; what cannot be read is named, in one line."""
 
 import contextlib
 import threading
@@ -45,8 +45,9 @@ def read_image(path: Path, channels: int, reading: Reading | None = None) -> np.
         return grey_depth.as_channels(values.pixels, channels)
     if reading.limits is None and values.white <= values.black:
         raise UnreadableError(
-            f"{path} holds 32-bit values, and which of them is white is not known: give "
-            "dataset.range=[LOW,HIGH], or save it with 8 or 16 bits"
+            path=path,
+            reason="holds 32-bit values, and which of them is white is not known",
+            allowed="dataset.range=[LOW,HIGH], or save it with 8 or 16 bits",
         )
     # MONOCHROME1 has been turned round inside its limits.
     wanted = (values.black, values.white) if is_dicom(path) and reading.limits else reading.limits
@@ -132,7 +133,9 @@ def _values(path: Path, max_pixels: int) -> grey_depth.Values:
         image = _opened(path, file, max_pixels)
         raw = grey_depth.deep_mode(image)
         if raw == "PPM":
-            raise UnreadableError(f"{path} holds colours of more than 8 bits as PPM: save it as PNG or TIFF")
+            raise UnreadableError(
+                path=path, reason="holds colours of more than 8 bits as PPM", hint="save it as PNG or TIFF"
+            )
         if raw:
             pixels = grey_depth.deep_colours(image, path, raw)
             return grey_depth.Values(_as_seen(pixels, image), 0.0, 65535.0)
@@ -159,12 +162,13 @@ def _opened(path: Path, file: Any, max_pixels: int) -> Image.Image:
     image = Image.open(file)
     width, height = image.size
     if width * height > max_pixels:
-        raise UnreadableError(grey_depth.too_large(path, width, height, max_pixels))
+        raise grey_depth.too_large(path, width, height, max_pixels)
     pages = _pages(image)
     if pages > 1:
         raise UnreadableError(
-            f"{path} holds {pages} pages or frames, and one image is read from a file: save each of them "
-            "as a file of its own"
+            path=path,
+            reason=f"holds {pages} pages or frames, and one image is read from a file",
+            hint="save each of them as a file of its own",
         )
     arguments: Any = image.tile[0][3] if image.format == "PPM" and image.tile else None
     if isinstance(arguments, tuple):
@@ -205,4 +209,6 @@ def _refused(path: Path) -> Iterator[None]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = "unknown format"  # Pillow's own words name an object in memory
-        raise UnreadableError(f"{path} cannot be read as an image ({reason}): replace or remove it") from None
+        raise UnreadableError(
+            path=path, reason=f"cannot be read as an image ({reason})", hint="replace or remove it"
+        ) from None

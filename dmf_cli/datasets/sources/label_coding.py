@@ -40,8 +40,9 @@ def split(
     for key, label in values.items():
         if not 0 <= int(label) < classes:
             raise ConfigError(
-                f"dataset.values maps {key} to class {label} and dataset.classes has {classes}: "
-                f"use 0 to {classes - 1}"
+                key="dataset.values",
+                reason=f"maps {key} to class {label} and dataset.classes has {classes}",
+                hint=f"use 0 to {classes - 1}",
             )
     numbers = {key: label for key, label in table.items() if isinstance(key, int)}
     colours = {key: label for key, label in table.items() if isinstance(key, tuple)}
@@ -65,12 +66,16 @@ def ignored(given: object, classes: int) -> Ignored:
         keys = []
     if not keys or len(keys) < len(listed):
         raise ConfigError(
-            f"dataset.ignore is {given!r}: give a pixel value, a colour by name or as 0xrrggbb, a list of "
-            "these, or null"
+            key="dataset.ignore",
+            value=given,
+            allowed="a pixel value, a colour by name or as 0xrrggbb, a list of these, or null",
         )
     if classes > IGNORED:
         raise ConfigError(
-            f"dataset.ignore is {given!r} and there are {classes} classes: give at most {IGNORED}"
+            key="dataset.ignore",
+            value=given,
+            reason=f"and there are {classes} classes",
+            allowed=f"at most {IGNORED}",
         )
     return Ignored(
         tuple(key for key in keys if isinstance(key, int)),
@@ -113,9 +118,12 @@ def by_value(
     unknown = [value for value in present.tolist() if value not in table]
     if unknown:
         raise LabelError(
-            f"{where} holds the value {unknown[0]} and the dataset has {classes} classes "
-            f"with values {sorted(table)}: set dataset.values or dataset.classes"
-            + _advice(unknown, len(present))
+            path=str(where),
+            reason=(
+                f"holds the value {unknown[0]} and the dataset has {classes} classes with values "
+                f"{sorted(table)}"
+            ),
+            hint=f"set dataset.values or dataset.classes{_advice(unknown, len(present))}",
         )
     lookup = np.array([table[value] for value in present.tolist()], np.uint8)
     return lookup[inverse].reshape(pixels.shape)
@@ -124,8 +132,9 @@ def by_value(
 def coloured(where: object) -> LabelError:
     """The error for a mask of several classes whose colours nobody explains."""
     return LabelError(
-        f"{where} is coloured: say in dataset.values which colour is which class, as "
-        "{black: 0, red: 1, 0x00ff00: 2}"
+        path=str(where),
+        reason="is coloured",
+        hint="say in dataset.values which colour is which class, as {black: 0, red: 1, 0x00ff00: 2}",
     )
 
 
@@ -178,8 +187,9 @@ def nearest(
         worst = int(np.argmax(np.where(wrong, counts, 0)))
         named, colour = ", ".join(map(written, table)), written(colours[worst])
         raise LabelError(
-            f"{where} holds the colour {colour} ({counts[worst]} pixels) and dataset.values has {named}: "
-            "add it there"
+            path=str(where),
+            reason=f"holds the colour {colour} ({counts[worst]} pixels) and dataset.values has {named}",
+            hint="add it there",
         )
     labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
     return labels[inverse]
@@ -245,6 +255,8 @@ def _rgb(name: str) -> Colour:
 
 def _wrong(values: object) -> ConfigError:
     return ConfigError(
-        f"dataset.values is {values!r}: give pixel value and class index, as {{0: 0, 255: 1}}, or colours "
-        "by name or as 0xrrggbb, as {black: 0, red: 1, 0x00ff00: 2}"
+        key="dataset.values",
+        value=values,
+        allowed="pixel value and class index, as {0: 0, 255: 1}, or colours by name or as 0xrrggbb, as "
+        "{black: 0, red: 1, 0x00ff00: 2}",
     )

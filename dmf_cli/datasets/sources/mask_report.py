@@ -72,7 +72,7 @@ def _inverted(dataset: Dataset, labels: Labels) -> Finding | None:
 
 
 def _absent(dataset: Dataset, labels: Labels) -> list[Finding]:
-    """Classes that no mask has; that there is no lesion at all is told elsewhere."""
+    """Classes that no mask has; that there is no lesion at all is reported elsewhere."""
     present = set[int]().union(*(label.classes for label in labels.values()))
     absent = [name for c, name in enumerate(dataset.classes) if c and c not in present]
     if not present:
@@ -82,7 +82,7 @@ def _absent(dataset: Dataset, labels: Labels) -> list[Finding]:
 
 
 def _ignored(dataset: Dataset, labels: Labels) -> Finding | None:
-    """A wrong value leaves nothing out, and what was to be left out is learned as some class."""
+    """A wrong value ignores nothing, and what was to be ignored is learned as some class."""
     if not dataset.ignores or dataset.ignore is None or not labels:
         return None
     if any(IGNORED in dict(label.counts) for label in labels.values()):

@@ -50,11 +50,11 @@ def facts(image: Image.Image, name: str, ignore: Ignored | None = None) -> MaskF
     lossy = image.format in JPEG
     hues = _hues(colours(image)) if lossy and image.mode == "RGB" else []
     if hues:
-        kind, told = ("labels" if len(hues) > 1 else "soft"), tuple(hues)
+        kind, shown = ("labels" if len(hues) > 1 else "soft"), tuple(hues)
     else:
         kind, plain = _kind(codes, kept, values, lossy)
-        told = tuple(typed(code) for code in plain[:INDICES])
-    return MaskFacts(name, kind, told, float(grey.min()), top, areas)
+        shown = tuple(typed(code) for code in plain[:INDICES])
+    return MaskFacts(name, kind, shown, float(grey.min()), top, areas)
 
 
 def void(image: Image.Image, ignore: Ignored) -> np.ndarray:
@@ -79,7 +79,7 @@ def foreground(
     """Where a mask of two classes is foreground, by the ``threshold`` of its dataset.
 
     Among soft masks, a mask of two values is hard all the same, whatever its scale. ``counted``: pixels that
-    are not left out; None: all.
+    are kept; None: all.
     """
     seen = values if counted is None else values[counted]
     if level and not lossy and seen.size:

@@ -102,7 +102,9 @@ def _raised(mask: Image.Image | DatasetError) -> Image.Image:
 
 
 def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
-    return SizeMismatchError(f"{one} is {_pixels(mask)} pixels and its {other} {_pixels(image)}: {do}")
+    return SizeMismatchError(
+        path=one, reason=f"is {_pixels(mask)} pixels and its {other} {_pixels(image)}", hint=do
+    )
 
 
 def _pixels(plane: np.ndarray) -> str:

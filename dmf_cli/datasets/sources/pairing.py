@@ -22,7 +22,7 @@ from dmf_cli.datasets.sources.patterns import (
 )
 from dmf_cli.datasets.sources.suffixes import is_image
 from dmf_cli.datasets.sources.table import read_table, row_of
-from dmf_cli.errors import ConfigError, DatasetError, suggest
+from dmf_cli.errors import ConfigError, DatasetError
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -48,7 +48,7 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
 
     Raises:
         ConfigError: a pattern that can match nothing anywhere.
-        DatasetError: no images, no masks, an image without a mask, or files that cannot be told apart.
+        DatasetError: no images, no masks, an image without a mask, or files that cannot be distinguished.
     """
     check(patterns)
     rows = read_table(root, patterns.table) if patterns.table else None
@@ -97,11 +97,14 @@ def _parsed(root: Path, file: Path, parse: str | None) -> dict[str, str]:
     try:
         match = re.fullmatch(plain(parse), identity(root, file))  # ids are NFC
     except re.error as error:
-        raise ConfigError(f"dataset.parse={parse!r} is no regular expression: {error}") from None
+        raise ConfigError(
+            key="dataset.parse", value=parse, reason="which is no regular expression", hint=str(error)
+        ) from None
     if match is None:
         raise DatasetError(
-            f"{file} does not match dataset.parse={parse!r}: correct it, or leave the file out by "
-            "dataset.exclude"
+            path=file,
+            reason=f"does not match dataset.parse={parse!r}",
+            hint="correct it, or leave the file out by dataset.exclude",
         )
     return {key: value or "" for key, value in match.groupdict().items()}
 
@@ -112,8 +115,11 @@ def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequen
     for stratum in wanted or ():
         if stratum not in present:
             raise DatasetError(
-                f"dataset.strata names {stratum!r}, which is not there: {suggest(stratum, present)}; "
-                f"add its images, or use 'dataset.strata=[{','.join(present)}]'"
+                f"dataset.strata names {stratum!r}, which is not there",
+                key="dataset.strata",
+                value=stratum,
+                allowed=present,
+                hint=f"add its images, or use 'dataset.strata=[{','.join(present)}]'",
             )
     return [file for file in files if wanted is None or strata[file] in wanted]
 
@@ -126,8 +132,9 @@ def _mask_pattern(pattern: str, fields: Mapping[str, str]) -> str:
     except (KeyError, IndexError, ValueError, AttributeError):
         allowed = ", ".join(f"{{{key}}}" for key in values)
         raise ConfigError(
-            f"dataset.masks={pattern!r}: only {allowed} and the named groups of dataset.parse may stand in "
-            "braces"
+            key="dataset.masks",
+            value=pattern,
+            hint=f"only {allowed} and the named groups of dataset.parse may stand in braces",
         ) from None
 
 
@@ -148,7 +155,7 @@ def _finder(root: Path) -> Callable[[str, Path], tuple[Path, ...]]:
             return root.glob(pattern)
         fixed, names = _MAGIC.split(last, maxsplit=1)[0], listing(folder)
         first = bisect.bisect_left(names, fixed)
-        # The greatest character sorts after every name that goes on from the fixed part.
+        # The greatest character sorts after every name that begins with the fixed part.
         near = names[first : bisect.bisect_right(names, fixed + chr(0x10FFFF))]
         return [root / folder / name for name in near if fnmatch.fnmatchcase(name, last)]
 
@@ -171,9 +178,13 @@ def _check_accents(
         near = [mask for form in other_forms(looked[image]) for mask in find(form, image)]
         if near:
             raise DatasetError(
-                f"{image} has no mask: {with_form(near[0])} has the name that was looked for, with its "
-                f"accents written otherwise (of {sum(not m for m in masks.values())} images without a mask): "
-                "rename one of the two"
+                path=image,
+                reason="has no mask",
+                hint=(
+                    f"{with_form(near[0])} has the name that was looked for, with its accents written "
+                    f"otherwise (of {sum(not m for m in masks.values())} images without a mask): rename "
+                    "one of the two"
+                ),
             )
 
 
@@ -183,14 +194,18 @@ def _check_masks(
     bare = sorted(image for image, found in masks.items() if not found)
     if len(bare) == len(masks):
         raise DatasetError(
-            f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked[bare[0]]}): "
-            + _same_path(root, bare[0])
+            path=root,
+            what=f"no mask in {root} matches dataset.masks={patterns.masks!r} (looked for {looked[bare[0]]})",
+            hint=_same_path(root, bare[0]),
         )
     if bare and patterns.missing_mask == "error":
         raise DatasetError(
-            f"{bare[0]} has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have "
-            "none): add it, remove the image, or set dataset.missing_mask=empty if images "
-            "without a mask are free of lesions"
+            path=bare[0],
+            reason=(
+                f"has no mask (looked for {looked[bare[0]]}; {len(bare)} of {len(masks)} images have none)"
+            ),
+            hint="add it, remove the image, or set dataset.missing_mask=empty if "
+            "images without a mask are free of lesions",
         )
 
 
@@ -212,7 +227,7 @@ def _excluded(
     rows: Mapping[str, Mapping[str, str]] | None,
     masks: Mapping[Path, tuple[Path, ...]],
 ) -> dict[Path, str]:
-    """Images that ``exclude`` leaves out, with the patterns of their masks; its masks are no images."""
+    """Images that ``exclude`` matches, with the patterns of their masks; its masks are no images."""
     taken, found = {mask for several in masks.values() for mask in several}, {}
     hidden = excluded(root, patterns.exclude) - taken
     for file in hidden.intersection(matching(root, patterns.images)) if hidden else ():
@@ -232,7 +247,7 @@ def _check_claims(
 ) -> None:
     """No mask belongs to two images, be it that one of them is not used: ``1*`` takes the masks of 10 too.
 
-    Of ``others`` (left out, with what was looked for) those that look for the very same files take nothing
+    Of ``others`` (excluded, with what was looked for) those that look for the very same files take nothing
     from anybody: a smaller copy in another folder, for example.
     """
     owner: dict[Path, Path] = {}
@@ -244,11 +259,13 @@ def _check_claims(
         for mask in find(others[other], other):
             if mask in owner and looked[owner[mask]] != others[other]:
                 both = both_names(root, owner[mask], other)
-                raise _two_images(mask, f"{both} (left out by dataset.strata or dataset.exclude)", pattern)
+                raise _two_images(mask, f"{both} (excluded by dataset.strata or dataset.exclude)", pattern)
 
 
 def _two_images(mask: Path, both: str, pattern: str) -> DatasetError:
-    return DatasetError(f"{mask} is a mask of two images, {both}: make dataset.masks={pattern!r} narrower")
+    return DatasetError(
+        path=mask, reason=f"is a mask of two images, {both}", hint=f"make dataset.masks={pattern!r} narrower"
+    )
 
 
 def _check_ids(root: Path, files: Iterable[Path]) -> None:
@@ -257,4 +274,6 @@ def _check_ids(root: Path, files: Iterable[Path]) -> None:
         name = identity(root, file)
         if first.setdefault(name, file) != file:
             both = both_names(root, *sorted((first[name], file)))
-            raise DatasetError(f"{both} in {root} are one image {name!r} twice: keep one of the files")
+            raise DatasetError(
+                f"{both} in {root} are one image {name!r} twice", path=root, hint="keep one of the files"
+            )

@@ -27,7 +27,9 @@ def check(patterns: Patterns) -> None:
     if patterns.missing_mask not in ("error", "empty"):
         raise UnknownNameError("dataset.missing_mask", patterns.missing_mask, ["error", "empty"])
     if patterns.strata is not None and not patterns.strata:
-        raise ConfigError("dataset.strata is []: name at least one stratum, or use null for all")
+        raise ConfigError(
+            key="dataset.strata", value=[], hint="name at least one stratum, or use null for all"
+        )
     for key in ("images", "masks", "exclude"):
         pattern = getattr(patterns, key)
         if pattern is None:
@@ -35,8 +37,11 @@ def check(patterns: Patterns) -> None:
         parts = PurePosixPath(pattern).parts
         if not parts or parts[0] == "/" or any("**" in part and part != "**" for part in parts):
             raise ConfigError(
-                f"dataset.{key}={pattern!r} is no pattern: write a path relative to dataset.dir, in which * "
-                "stands for any name and ** for any folders"
+                f"dataset.{key}={pattern!r} is no pattern",
+                key=f"dataset.{key}",
+                value=pattern,
+                hint="write a path relative to dataset.dir, in which * stands for any name and ** for any "
+                "folders",
             )
 
 
@@ -52,19 +57,25 @@ def image_files(root: Path, patterns: Patterns) -> list[Path]:
     matched = [p for p in every if p not in hidden]
     if every and not matched:
         raise DatasetError(
-            f"dataset.exclude={patterns.exclude!r} leaves none of the {len(every)} files that "
-            f"dataset.images={patterns.images!r} matches in {root}: make it narrower"
+            key="dataset.exclude",
+            value=patterns.exclude,
+            reason=f"which leaves none of the {len(every)} files in {root} that "
+            f"dataset.images={patterns.images!r} matches",
+            hint="make it narrower",
         )
     found = [p for p in matched if is_image(p.relative_to(root))]
     if found:
         return found
     if matched:
         raise DatasetError(
-            f"no file that dataset.images={patterns.images!r} matches in {root} is an image "
-            f"({min(matched).name}, ...): convert them to one of {' '.join(SUFFIXES)}, or set dataset.images"
+            f"no file that dataset.images={patterns.images!r} matches in {root} is an image ("
+            f"{min(matched).name}, ...)",
+            hint=f"convert them to one of {' '.join(SUFFIXES)}, or set dataset.images",
         )
     raise DatasetError(
-        f"no image in {root} matches dataset.images={patterns.images!r}: {_nearby(root, patterns.images)}"
+        f"no image in {root} matches dataset.images={patterns.images!r}",
+        path=root,
+        hint=_nearby(root, patterns.images),
     )
 
 

@@ -15,13 +15,13 @@ def other_sizes(pairs: Sequence[Pair], rule: str) -> dict[str, str]:
     if rule not in ("error", "skip"):
         raise UnknownNameError("dataset.size_mismatch", rule, ["error", "skip"])
     if rule == "error":
-        return {}  # `load` tells, once it has decoded both
+        return {}  # `load` says so, once it has decoded both
     odd = [pair for pair in pairs if not _same_size(pair)]
     if len(odd) == len(pairs):
-        raise DatasetError("every mask has another size than its image: check dataset.masks")
+        raise DatasetError("every mask has another size than its image", hint="check dataset.masks")
     if odd:
-        left_out = f"{len(odd)} of {len(pairs)} images, first {odd[0].id}"
-        log.warning("left out because their masks have another size: %s", left_out)
+        excluded = f"{len(odd)} of {len(pairs)} images, first {odd[0].id}"
+        log.warning("excluded because their masks have another size: %s", excluded)
     return {pair.id: f"the mask of {pair.id!r} has another size than the image" for pair in odd}
 
 

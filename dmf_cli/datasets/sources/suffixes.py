@@ -10,7 +10,7 @@ SUFFIXES = (
     ".bmp", ".dcm", ".dicom", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png",
     ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-# Images too, which are not read: who has some is told that they are skipped.
+# Images too, which are not read: a message says that they are skipped.
 UNREAD = (
     ".arw", ".avif", ".cr2", ".czi", ".dng", ".exr", ".heic", ".heif", ".ima", ".jxl", ".mha", ".mhd", ".mrc",
     ".nd2", ".nef", ".nhdr", ".nii", ".nii.gz", ".npy", ".npz", ".nrrd", ".psd", ".svs", ".tga",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dmf_cli.datasets.sources.accents import known, plain
-from dmf_cli.errors import ConfigError, DatasetError, suggest
+from dmf_cli.errors import ConfigError, DatasetError
 
 DELIMITERS = ",;\t"
 OWN_KEYS = ("file", "key")  # the others are fields: name -> column
@@ -27,22 +27,23 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
     complete = isinstance(table, Mapping) and all(table.get(key) for key in OWN_KEYS)
     if not complete or not all(isinstance(value, str) for value in table.values()):
         raise ConfigError(
-            f"dataset.table is {table!r}: give file, key and fields, as "
-            "{file: info.csv, key: ID, patient: Case}, or null"
+            key="dataset.table",
+            value=table,
+            allowed="file, key and fields, as {file: info.csv, key: ID, patient: Case}, or null",
         )
     file = root / table["file"]
     rows = _rows(file)
     columns = known(rows[0] if rows else ())
     for name, column in table.items():
         if name != "file" and plain(column) not in columns:
-            raise ConfigError(f"dataset.table.{name} is {column!r}: {suggest(column, columns.values())}")
+            raise ConfigError(key=f"dataset.table.{name}", value=column, allowed=columns.values())
     called = {name: columns[plain(column)] for name, column in table.items() if name != "file"}
     fields = {name: column for name, column in called.items() if name not in OWN_KEYS}
     found: dict[str, dict[str, str]] = {}
     for row in rows:
         key = _as_path(row[called["key"]] or "")
         if key in found:
-            raise DatasetError(f"{file} has two rows for {key!r}: keep one of them")
+            raise DatasetError(path=file, reason=f"has two rows for {key!r}", hint="keep one of them")
         found[key] = {name: (row[column] or "").strip() for name, column in fields.items()}
     return found
 
@@ -61,8 +62,9 @@ def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file
     row = next((found[name] for name in calls if name in found), None)
     if row is None:
         raise DatasetError(
-            f"{image} has no row in {file}: add it, leave the image out by dataset.exclude, or set "
-            "dataset.table=null"
+            path=image,
+            reason=f"has no row in {file}",
+            hint="add it, leave the image out by dataset.exclude, or set dataset.table=null",
         )
     return row
 
@@ -78,10 +80,14 @@ def _rows(file: Path) -> list[dict[str, str]]:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise DatasetError(
-            f"{file}, which dataset.table names, is not there: put it there, or set dataset.table=null"
+            f"{file}, which dataset.table names, is not there",
+            path=file,
+            hint="put it there, or set dataset.table=null",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file} cannot be read as a table ({error}): save it as CSV in UTF-8") from None
+        raise DatasetError(
+            path=file, reason=f"cannot be read as a table ({error})", hint="save it as CSV in UTF-8"
+        ) from None
     if not lines:
-        raise DatasetError(f"{file} is empty: bring it back, or set dataset.table=null")
+        raise DatasetError(path=file, reason="is empty", hint="bring it back, or set dataset.table=null")
     return list(csv.DictReader(lines, delimiter=max(DELIMITERS, key=lines[0].count)))

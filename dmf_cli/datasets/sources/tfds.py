@@ -25,7 +25,7 @@ from dmf_cli.datasets.sources.mask_reader import MaskReader
 from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.datasets.sources.tfds_features import as_image, as_pixels, as_text, is_image, picture_named
 from dmf_cli.datasets.sources.tfds_parts import places_of
-from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError, suggest
+from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError
 
 # Names that sets give their features, the likeliest first.
 IMAGES = ("image",)
@@ -76,7 +76,7 @@ class TfdsDataset(Dataset):
         patient: str | None = None,
     ) -> None:
         if channels not in (1, 3):
-            raise ConfigError(f"dataset.channels is {channels}: 1 (grey) or 3 (RGB)")
+            raise ConfigError(key="dataset.channels", value=channels, hint="1 (grey) or 3 (RGB)")
         self.name, self.classes, self.channels = name, tuple(classes), channels
         self._limits = Reading(range).limits
         check_classes(classes)
@@ -94,8 +94,8 @@ class TfdsDataset(Dataset):
             self.parts = tuple(part for part, found in places.items() for _ in found)
         self._sources = {s: builder.as_data_source(split=s) for s in {place.split for place in self._places}}
         self.ids = tuple(f"{place.split}/{place.position:06d}" for place in self._places)
-        self.strata = self._told_by(stratum, "stratum") or tuple(place.split for place in self._places)
-        self.groups = self._told_by(patient, "patient")
+        self.strata = self._feature_of(stratum, "stratum") or tuple(place.split for place in self._places)
+        self.groups = self._feature_of(patient, "patient")
 
     def load(self, index: int) -> Sample:
         """See :meth:`Dataset.load`."""
@@ -125,7 +125,9 @@ class TfdsDataset(Dataset):
     def _sample(self, index: int, image: np.ndarray, mask: np.ndarray, guess: bool = False) -> Sample:
         image = as_pixels(image, self._image, self._limits)
         if mask.shape[:2] != image.shape[:2]:
-            raise SizeMismatchError(f"{self.name}, {self.ids[index]}: mask and image have different sizes")
+            raise SizeMismatchError(
+                f"mask and image of {self.ids[index]} in {self.name} have different sizes"
+            )
         return Sample(as_channels(image, self.channels), self._label(mask, self.ids[index], guess))
 
     def fingerprint(self) -> str:
@@ -167,13 +169,13 @@ class TfdsDataset(Dataset):
         }
         return {s: self._builder.as_data_source(split=s, decoders=skipped) for s in self._sources}
 
-    def _told_by(self, key: str | None, what: str) -> tuple[str, ...] | None:
+    def _feature_of(self, key: str | None, what: str) -> tuple[str, ...] | None:
         """Feature ``key`` of each image as text, without decoding any."""
         if key is None:
             return None
         features = self._builder.info.features
         if key not in features:
-            raise ConfigError(f"dataset.{what} is {key!r}: {suggest(key, list(features))}")
+            raise ConfigError(key=f"dataset.{what}", value=key, allowed=features)
         sources = self._undecoded(frozenset({key}))
         found = (sources[place.split][place.position][key] for place in self._places)
         return tuple(as_text(features[key], value) for value in found)
@@ -192,8 +194,9 @@ def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
         name = config["name"]
         words = [f"dataset={name}"] if config["builder"] else ["dataset=tfds", f"dataset.name={name}"]
         raise DatasetError(
-            f"{name} is not there ({builder.data_path}): get it by "
-            f"`{hints.command('data', 'prepare', *words)}`"
+            f"{name} is not there ({builder.data_path})",
+            path=builder.data_path,
+            hint=f"get it by `{hints.command('data', 'prepare', *words)}`",
         )
     others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
     params = {k: v for k, v in config.items() if k not in others}
@@ -228,8 +231,9 @@ def _builder(config: Mapping[str, Any]) -> Any:
     name = str(config["builder"] or config["name"])
     if re.search(r"[^\w.-]", str(config["name"])):
         raise ConfigError(
-            f"dataset.name is {config['name']!r}: give a plain name, and its configuration or version as "
-            f"dataset.builder={name}"
+            key="dataset.name",
+            value=config["name"],
+            allowed=f"a plain name, and its configuration or version as dataset.builder={name}",
         )
     folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
     try:
@@ -240,10 +244,13 @@ def _builder(config: Mapping[str, Any]) -> Any:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
-            f"tensorflow-datasets has no set {name!r}: {hint}see https://www.tensorflow.org/datasets/catalog"
+            f"tensorflow-datasets has no set {name!r}",
+            key="dataset.builder",
+            value=name,
+            hint=f"{hint}see https://www.tensorflow.org/datasets/catalog",
         ) from None
     except (ValueError, OSError) as error:  # another format is there, a wrong version or configuration
-        raise DatasetError(f"{name} cannot be opened: {' '.join(str(error).split())[:300]}") from None
+        raise DatasetError(f"{name} cannot be opened", hint=" ".join(str(error).split())[:300]) from None
 
 
 @functools.lru_cache(maxsize=8)

@@ -19,14 +19,16 @@ def picture_named(features: Mapping[str, Any], given: str | None, usual: Sequenc
             return str(key)
     if given and given in features and len(getattr(features[given], "shape", ()) or ()) == 4:
         raise ConfigError(
-            f"dataset.{what}={given} is a volume or a film: only pictures of two dimensions work"
+            f"dataset.{what}={given} is a volume or a film",
+            key=f"dataset.{what}",
+            value=given,
+            hint="only pictures of two dimensions work",
         )
-    found = ", ".join(pictures) or "none"
-    raise ConfigError(
-        f"no feature {given!r} that is a picture: give dataset.{what}=NAME (pictures: {found})"
-        if given
-        else f"which feature is the {what} is not clear: give dataset.{what}=NAME (pictures: {found})"
+    unclear = (
+        f"no feature {given!r} that is a picture" if given else f"which feature is the {what} is not clear"
     )
+    names = f"dataset.{what}=NAME (pictures: {', '.join(pictures) or 'none'})"
+    raise ConfigError(unclear, key=f"dataset.{what}", value=given, allowed=names)
 
 
 def is_image(feature: Any) -> bool:
@@ -42,8 +44,8 @@ def as_pixels(values: Any, key: str, limits: grey_depth.Range | None = None) -> 
     pixels = values[..., None] if values.ndim == 2 else values
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
         raise DatasetError(
-            f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels: only 8 or 16 bits with "
-            "1, 3 or 4 channels can be used"
+            f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels",
+            hint="only 8 or 16 bits with 1, 3 or 4 channels can be used",
         )
     pixels = pixels[..., :3]
     if limits is None and pixels.dtype == np.uint8:

@@ -25,8 +25,10 @@ def places_of(info: Any, parts: str | Mapping[str, str]) -> dict[str, list[Place
     if not isinstance(parts, str):
         if set(parts) != set(CUSTOM) or not all(parts.values()):
             raise ConfigError(
-                f"dataset.parts is {dict(parts)}: give train, val and test, as "
-                "{train: 'train[:80%]', val: 'train[80%:]', test: test}, or own, or pool"
+                key="dataset.parts",
+                value=dict(parts),
+                allowed="train, val and test, as {train: 'train[:80%]', val: 'train[80%:]', test: test}, or "
+                "own, or pool",
             )
         found = {part: _slice(info, str(parts[part])) for part in CUSTOM}
         _check_disjoint(found)
@@ -44,14 +46,14 @@ def _slice(info: Any, spec: str) -> list[Place]:
     except (ValueError, AssertionError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(
-            f"{spec!r} is no split of {info.name} ({reason}): it has {', '.join(info.splits)}"
+            f"{spec!r} is no split of {info.name} ({reason})", hint=f"it has {', '.join(info.splits)}"
         ) from None
     found = []
     for part in instructions:
         last = info.splits[part.splitname].num_examples if part.to is None else part.to
         found += [Place(part.splitname, i) for i in range(part.from_ or 0, last)]
     if not found:
-        raise ConfigError(f"{spec!r} of {info.name} is empty: it has {', '.join(info.splits)}")
+        raise ConfigError(f"{spec!r} of {info.name} is empty", hint=f"it has {', '.join(info.splits)}")
     return found
 
 
@@ -61,6 +63,7 @@ def _check_disjoint(found: Mapping[str, Sequence[Place]]) -> None:
         for place in places:
             if first.setdefault(place, part) != part:
                 raise ConfigError(
-                    f"dataset.parts puts {place.split}/{place.position:06d} into {first[place]} and {part}: "
-                    "an image may be in one part only"
+                    key="dataset.parts",
+                    reason=f"puts {place.split}/{place.position:06d} into {first[place]} and {part}",
+                    hint="an image may be in one part only",
                 )

@@ -12,6 +12,7 @@ from dmf_cli.datasets.sources.table import read_table
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.inference.find_files import find
+from tests.raised import raises
 
 FORMS = [("NFC", "NFD"), ("NFD", "NFC")]
 NAMES = ("é0", "é1", "é2", "b3")
@@ -77,7 +78,7 @@ def test_columns_and_patients_of_a_table(typed, tmp_path):
     assert len(read_table(tmp_path, table)) == 4
     found = dataset(tmp_path, table=table)
     assert len(set(found.groups)) == 1, "one patient, whose name has two forms"
-    with pytest.raises(ConfigError, match=r"dataset\.table\.key is 'nom'"):
+    with raises(ConfigError, key="dataset.table.key", value="nom"):
         read_table(tmp_path, {**table, "key": "nom"})
 
 

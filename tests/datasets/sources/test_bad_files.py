@@ -1,4 +1,4 @@
-"""Images that cannot be used: all of them are told at once, or left out."""
+"""Images that cannot be used: all of them are reported at once, or excluded."""
 
 import json
 import pickle
@@ -14,9 +14,10 @@ from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
 from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import make_split, save_split
-from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
+from dmf_cli.errors import DatasetError, LabelError, UnknownNameError, UnreadableError
 from dmf_cli.report import run_page
 from dmf_cli.report.reading import RunFacts
+from tests.raised import raises
 
 DATA = {"name": "set", "images": "images/*.png", "masks": "masks/{stem}.png"}
 CONFIG = {"image_size": 8, "resize": "stretch", "normalize": "unit"}
@@ -49,13 +50,13 @@ def assert_names_all(error):
     assert lines[0] == "3 images cannot be used:"
     assert ["images/1.png cannot be read" in lines[1], "masks/3.png cannot be read" in lines[2]] == [True] * 2
     assert "masks/5.png is 5x4 pixels and its image images/5.png 8x9" in lines[3]
-    assert lines[4] == "mend or remove them, or leave them out by dataset.on_bad=skip"
+    assert lines[4] == "mend or remove them, or exclude them by dataset.on_bad=skip"
     assert len(error.errors) == 3
     assert pickle.loads(pickle.dumps(error)).args == error.args  # a sweep's worker sends it home
 
 
 @pytest.mark.parametrize("mode", ["memory", "disk", "none"])
-def test_bad_files_of_all_parts_are_told_at_once_before_the_training(root, mode):
+def test_bad_files_of_all_parts_are_reported_at_once_before_the_training(root, mode):
     dataset = FolderDataset(**DATA, dir=root)
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
@@ -63,7 +64,7 @@ def test_bad_files_of_all_parts_are_told_at_once_before_the_training(root, mode)
     assert_names_all(caught.value)
 
 
-def test_the_search_for_near_duplicates_tells_them_at_once_too(root):
+def test_the_search_for_near_duplicates_reports_them_at_once_too(root):
     dataset = FolderDataset(**DATA, dir=root)
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
@@ -77,27 +78,27 @@ def test_a_single_bad_file_is_one_line_of_its_own_kind(root):
         survey(FolderDataset(**DATA, dir=root)).refuse()
 
 
-def test_they_are_left_out_if_one_says_so(root, caplog):
+def test_they_are_excluded_if_one_says_so(root, caplog):
     damage(root)
     dataset = FolderDataset(**DATA, dir=root, on_bad="skip")
     assert dataset.ids == tuple(f"images/{number}" for number in (0, 2, 4, 6))
     assert len(dataset.strata) == 4
     assert len(survey(dataset).labels) == 4
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line.startswith("left out because they cannot be used (dataset.on_bad=skip): 3 of 7 images\n")
+    assert line.startswith("excluded because they cannot be used (dataset.on_bad=skip): 3 of 7 images\n")
     assert all(f"/{name}.png" in line for name in ("images/1", "masks/3", "masks/5"))
 
 
-def test_they_are_left_out_beside_masks_of_another_size_too(root, caplog):
+def test_they_are_excluded_beside_masks_of_another_size_too(root, caplog):
     damage(root)
     dataset = FolderDataset(**DATA, dir=root, on_bad="skip", size_mismatch="skip")
     assert dataset.ids == tuple(f"images/{number}" for number in (0, 2, 4, 6))
     lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert lines[0] == "left out because their masks have another size: 1 of 7 images, first images/5"
-    assert lines[1].startswith("left out because they cannot be used (dataset.on_bad=skip): 2 of 6 images\n")
+    assert lines[0] == "excluded because their masks have another size: 1 of 7 images, first images/5"
+    assert lines[1].startswith("excluded because they cannot be used (dataset.on_bad=skip): 2 of 6 images\n")
 
 
-def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
+def test_what_is_excluded_is_recorded(root, tmp_path, monkeypatch):
     """In split.json, the report, the first lines of a training and its log; by name, with what is wrong."""
     damage(root)
     dataset = FolderDataset(**DATA, dir=root, on_bad="skip", size_mismatch="skip")
@@ -105,7 +106,7 @@ def test_what_is_left_out_is_recorded(root, tmp_path, monkeypatch):
     assert dataset.unusable["images/5"] == "the mask of 'images/5' has another size than the image"
     assert "images/1.png cannot be read" in dataset.unusable["images/1"]
     said = "3 images (images/5, images/1, images/3)"
-    assert describe(dataset)["unusable"] == f"{said}, left out"
+    assert describe(dataset)["unusable"] == f"{said}, excluded"
     save_split(tmp_path / "split.json", dataset, make_split(dataset))
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
@@ -163,5 +164,14 @@ def test_a_message_names_some_of_very_many():
 
 
 def test_the_choice_is_checked(root):
-    with pytest.raises(UnknownNameError, match=r"unknown dataset\.on_bad 'skpi': did you mean 'skip'"):
+    with raises(UnknownNameError, key="dataset.on_bad", value="skpi"):
         FolderDataset(**DATA, dir=root, on_bad="skpi")
+
+
+def test_files_with_the_same_fault_share_a_line():
+    gone = [UnreadableError(path=f"{i}.png", reason="is empty", hint="remove it") for i in range(5)]
+    other = LabelError(path="a.png", reason="holds the value 3", hint="set dataset.values")
+    assert bad_files.listed([other, *gone]).splitlines() == [
+        "  a.png holds the value 3: set dataset.values",
+        "  0.png, 1.png, 2.png and 2 more: each is empty: remove it",
+    ]

@@ -17,6 +17,7 @@ from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.image_files import image_size, open_image, read_image
 from dmf_cli.errors import ConfigError, UnreadableError
 from tests.inference.scoring import evaluated
+from tests.raised import raises
 
 VALUES = np.arange(12).reshape(3, 4) * 300
 
@@ -110,10 +111,10 @@ def test_colours_are_read_and_become_grey(tmp_path):
 def test_what_is_no_single_frame_is_one_line(tmp_path):
     file = tmp_path / "a.dcm"
     frame(file, np.zeros((4, 6), np.uint8), NumberOfFrames=3, PixelData=bytes(72))
-    with pytest.raises(UnreadableError, match=r"a\.dcm holds 3 frames.*a file of its own"):
+    with raises(UnreadableError, path="a.dcm", reason="3 frames", hint="a file of its own"):
         read_image(file, 1)
     frame(file, np.zeros((4, 6), np.uint8))
-    with pytest.raises(UnreadableError, match=r"a\.dcm is 6x4, 24 pixels, and dataset\.max_pixels is 23"):
+    with raises(UnreadableError, path="a.dcm", reason="is 6x4, 24 pixels, and dataset.max_pixels is 23"):
         read_image(file, 1, Reading(max_pixels=23))
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(
@@ -122,7 +123,7 @@ def test_what_is_no_single_frame_is_one_line(tmp_path):
         read_image(file, 1)
     file.write_bytes(b"no DICOM")
     for read in (lambda f: read_image(f, 1), image_size, dicom.spacing, open_image):
-        with pytest.raises(UnreadableError, match=r"a\.dcm cannot be read as DICOM"):
+        with raises(UnreadableError, path="a.dcm", reason="cannot be read as DICOM"):
             read(file)
 
 

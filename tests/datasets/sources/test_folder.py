@@ -10,6 +10,7 @@ from dmf_cli import datasets
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError, DatasetError
 from tests.datasets.conftest import BUSI, blob
+from tests.raised import raises
 
 
 def open_busi(root, **changes):
@@ -42,7 +43,7 @@ def test_the_shipped_config_opens_it_without_the_normal_images(busi):
 
 def test_images_are_read_as_grey_or_rgb(busi):
     assert open_busi(busi, channels=3).load(0).image.shape == (20, 30, 3)
-    with pytest.raises(ConfigError, match="1 \\(grey\\) or 3"):
+    with raises(ConfigError, key="dataset.channels"):
         open_busi(busi, channels=2)
 
 
@@ -50,7 +51,7 @@ def test_spacing_is_millimetres_per_row_and_column(busi):
     assert open_busi(busi).spacing is None
     assert open_busi(busi, spacing=[0.1, 1]).spacing == (0.1, 1.0)
     for wrong in ([0.1], [0.1, 0], [0.1, float("inf")], ["a", 1], 0.1, [], [1, 1, 1]):
-        with pytest.raises(ConfigError, match=r"dataset\.spacing is .*millimetres per pixel"):
+        with raises(ConfigError, key="dataset.spacing", allowed="millimetres per pixel"):
             open_busi(busi, spacing=wrong)
 
 
@@ -81,7 +82,7 @@ def test_label_maps_by_value(maps):
 
 def test_a_label_above_the_class_count_is_named(maps):
     data = FolderDataset(**maps, classes=["background", "a", "b"])
-    with pytest.raises(DatasetError, match=r"a\.png holds the value 128 and the dataset has 3 classes"):
+    with raises(DatasetError, path="a.png", reason="holds the value 128 and the dataset has 3 classes"):
         data.load(0)
 
 
@@ -134,20 +135,20 @@ def test_a_bad_file_is_named_in_one_line(busi, damage, text):
 def test_a_folder_that_cannot_be_used_is_told(busi, tmp_path):
     with pytest.raises(DatasetError, match=r"did you mean .*Dataset_BUSI_with_GT\?"):
         open_busi(tmp_path / "Dataset_BUSI_with_G")
-    with pytest.raises(DatasetError, match=r"add dataset\.dir=PATH"):
+    with raises(DatasetError, key="dataset.dir", hint="add dataset.dir=PATH"):
         open_busi(None)
     with pytest.raises(DatasetError, match=r"no image in .* matches"):
         open_busi(tmp_path, images="*.png")
-    with pytest.raises(DatasetError, match="did you mean 'benign'"):
+    with raises(DatasetError, key="dataset.strata", allowed="benign"):
         open_busi(busi, strata=["bening"])
-    with pytest.raises(ConfigError, match=r"only \{folder\}, \{stem\} and the named"):
+    with raises(ConfigError, key="dataset.masks", hint="only {folder}, {stem} and the named"):
         open_busi(busi, masks="{name}.png")
 
 
 def test_values_and_keys_that_mean_nothing_are_told(maps):
-    with pytest.raises(ConfigError, match=r"maps 255 to class 5 .* has 2: use 0 to 1"):
+    with raises(ConfigError, key="dataset.values", reason="maps 255 to class 5", hint="use 0 to 1"):
         FolderDataset(**maps, values={0: 0, 255: 5})
-    with pytest.raises(ConfigError, match="give pixel value and class index"):
+    with raises(ConfigError, key="dataset.values", allowed="pixel value and class index"):
         FolderDataset(**maps, values={"a": 1})
     with pytest.raises(ConfigError, match="name the background and at least one class"):
         FolderDataset(**maps, classes=["background"])
@@ -162,14 +163,14 @@ def test_masks_of_fractions_keep_their_foreground(maps):
     maps["masks"] = "masks/{stem}.*"
     assert FolderDataset(**maps).load(0).label.tolist() == [[0, 1, 1], [0, 0, 0]]  # above half
     assert FolderDataset(**maps, threshold=0).load(0).label.tolist() == [[0, 1, 1], [0, 1, 0]]
-    with pytest.raises(DatasetError, match=r"holds the value 0\.2"):
+    with raises(DatasetError, reason="holds the value 0.2"):
         FolderDataset(**maps, classes=["background", "a", "b"]).load(0)
 
 
 def test_images_of_unknown_range_are_refused_instead_of_clipped(maps):
     (maps["dir"] / "images/a.png").unlink()
     Image.fromarray(np.full((2, 3), 0.5, np.float32)).save(maps["dir"] / "images/a.tif")
-    with pytest.raises(DatasetError, match=r"a\.tif holds 32-bit values"):
+    with raises(DatasetError, path="a.tif", reason="holds 32-bit values"):
         FolderDataset(**maps).load(0)
 
 
@@ -206,5 +207,11 @@ def test_the_real_images_open():
 def test_exclude_is_a_path_or_a_name(busi):
     assert open_busi(busi, exclude="*_mask*.png").ids == open_busi(busi).ids
     assert len(open_busi(busi, exclude="[!m]*/*", images="*/*).png").ids) == 2
-    with pytest.raises(DatasetError, match=r"'\*' leaves none of the 13 files .* make it narrower"):
+    with raises(
+        DatasetError,
+        key="dataset.exclude",
+        value="*",
+        reason="leaves none of the 13 files",
+        hint="make it narrower",
+    ):
         open_busi(busi, exclude="*")

@@ -18,6 +18,7 @@ from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from dmf_cli.report import run_page
 from dmf_cli.report.reading import RunFacts
 from dmf_cli.terminal import run_view
+from tests.raised import raises
 
 
 def pairs(*ids, patient="", stratum=None):
@@ -77,7 +78,7 @@ def test_what_could_be_either_is_asked_and_the_answer_holds(folders, each):
     assert group(found, "mine", "patients")[:2] == (("mine",) * len(found), owners)
     assert group(found, "mine", "strata")[:2] == (owners, None)
     assert group(found, "mine", "none")[:2] == (("mine",) * len(found), None)
-    with pytest.raises(UnknownNameError, match="patients"):
+    with raises(UnknownNameError, key="dataset.folders"):
         group(found, "mine", "patient")
 
 

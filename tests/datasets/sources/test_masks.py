@@ -8,6 +8,7 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report, mask_values
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError, LabelError
+from tests.raised import raises
 
 N = 64
 LESION = np.zeros((N, N), bool)
@@ -173,7 +174,7 @@ def test_a_class_index_in_one_channel_is_the_class(folder):
 
 def test_colours_without_a_table_are_an_error_with_several_classes(folder):
     dataset = folder(colour((LESION, (255, 0, 0))), classes=("background", "a", "b"))
-    with pytest.raises(LabelError, match=r"0\.png is coloured: say in dataset\.values"):
+    with raises(LabelError, path="0.png", reason="is coloured", hint="say in dataset.values"):
         dataset.load(0)
 
 
@@ -262,7 +263,7 @@ def test_colours_in_every_spelling_that_can_be_typed(folder):
     for red in ("red", "#ff0000", "0xff0000", "0xFF0000", "ff0000"):
         dataset = folder(masks, classes=THREE["classes"], values={"000000": 0, red: 1, "0x00ff00": 2})
         np.testing.assert_array_equal(dataset.load(0).label, grey((LESION, 1), (OTHER, 2)))
-    with pytest.raises(ConfigError, match=r"0xrrggbb, as \{black: 0, red: 1, 0x00ff00: 2\}"):
+    with raises(ConfigError, key="dataset.values", allowed="0xrrggbb, as {black: 0, red: 1, 0x00ff00: 2}"):
         folder(values={"#ff00": 1, "redd": 0})
 
 

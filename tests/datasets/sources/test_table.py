@@ -7,6 +7,7 @@ from PIL import Image
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.table import row_of
 from dmf_cli.errors import DatasetError
+from tests.raised import raises
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_keys_may_be_paths_and_a_column_may_name_the_mask(folder, keys):
 
 
 def test_a_path_that_is_not_in_the_table_is_told(folder):
-    with pytest.raises(DatasetError, match=r"bert/1\.png has no row in info\.csv"):
+    with raises(DatasetError, path="bert/1.png", reason="has no row in info.csv"):
         opened(folder, "img/anna/1.png", "elsewhere/carl/1.png")
 
 

@@ -10,6 +10,7 @@ from dmf_cli.cli.main import main
 from dmf_cli.datasets.input.run_data import make_split
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError
+from tests.raised import raises
 
 
 class _Base(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -160,7 +161,7 @@ def test_a_value_that_is_no_class_is_told(data_dir):
     data = pets(data_dir, "dataset.classes=[a,b,c,d]", "dataset.values={1:0,2:1,3:2}")
     assert data.load(0).label.max() == 2
     data.mask_reader.values = {1: 0, 2: 1}
-    with pytest.raises(DatasetError, match="train/000000 holds the value 3"):
+    with raises(DatasetError, path="train/000000", reason="holds the value 3"):
         data.load(0)
 
 
@@ -174,14 +175,14 @@ def test_grey_values_that_are_black_and_white_can_be_given(data_dir):
 def test_colours_that_nobody_explains_are_not_read_as_grey(data_dir):
     words = ("dataset.name=three_parts", "dataset.mask=image", "dataset.classes=[a,b,c]")
     data = datasets.open_dataset(group(data_dir, *words))
-    with pytest.raises(DatasetError, match=r"train/000000 is coloured: say in dataset\.values which colour"):
+    with raises(DatasetError, path="train/000000", hint="say in dataset.values which colour"):
         data.load(0)
 
 
 def test_one_that_is_not_there_names_the_command_that_gets_it(tmp_path):
-    with pytest.raises(DatasetError, match="get it by `dmf data prepare dataset=oxford_pets`"):
+    with raises(DatasetError, hint="get it by `dmf data prepare dataset=oxford_pets`"):
         pets(tmp_path)
-    with pytest.raises(DatasetError, match=r"dmf data prepare dataset=tfds dataset\.name=three_parts"):
+    with raises(DatasetError, hint="dmf data prepare dataset=tfds dataset.name=three_parts"):
         datasets.open_dataset(group(tmp_path, "dataset.name=three_parts"))
 
 

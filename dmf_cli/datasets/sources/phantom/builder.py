@@ -44,7 +44,9 @@ class PhantomConfig(tfds.core.BuilderConfig):
         """A named config; raises ``ConfigError`` for a value out of range."""
         level = scan.check(size, difficulty, task, lesion_area)
         if count < 3:
-            raise ConfigError(f"dataset.count is {count}: a split needs at least 3 images (train, val, test)")
+            raise ConfigError(
+                key="dataset.count", value=count, hint="a split needs at least 3 images (train, val, test)"
+            )
         name = f"size{size}_count{count}_seed{seed}_difficulty{level:g}"
         name += "" if task == "lesion" else f"_{task}"
         name += "" if lesion_area is None else f"_area{lesion_area:g}"
@@ -151,8 +153,10 @@ def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
             _prepare(builder)
     except OSError as error:
         raise DatasetError(
-            f"the phantom cannot be written to {folder} ({error.strerror or error}): "
-            "set dataset.data_dir=PATH or the environment variable DMF_CACHE to a folder you can write to"
+            f"the phantom cannot be written to {folder} ({error.strerror or error})",
+            path=folder,
+            hint="set dataset.data_dir=PATH or the environment variable DMF_CACHE to a folder that you can "
+            "write to",
         ) from None
     return PhantomDataset(builder)
 

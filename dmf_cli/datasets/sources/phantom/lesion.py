@@ -27,7 +27,7 @@ class Lesion:
 
 
 # Benign lesions absorb less than the gland (enhancement), malignant ones mostly more (shadow). Where they are
-# to be told apart, the signs of textbooks do not overlap.
+# to be distinguishable, the signs of textbooks do not overlap.
 LESIONS = {
     ("lesion", "benign"): Lesion(False, (0.5, 0.85), (-65, 5)),
     ("lesion", "malignant"): Lesion(True, (0.85, 1.25), (-10, 70)),

@@ -68,7 +68,7 @@ def generate(
         difficulty: 0 to 1 or ``easy``, ``medium``, ``hard``; lowers the contrast and the size of lesions,
             blurs their borders and adds distractors.
         task: ``lesion`` labels all lesions 1; ``type`` labels benign ones 1 and malignant ones 2, and draws
-            them with signs that tell them apart.
+            them with signs that distinguish them.
         lesion_area: mean share of the pixels that a lesion covers, 0.002 to 0.2, half as much to half as much
             again in single images; None: some 7 % (easy) to 5 % (hard).
 
@@ -104,15 +104,18 @@ def check(
         isinstance(lesion_area, int | float) and AREAS[0] <= lesion_area <= AREAS[1]
     ):
         raise ConfigError(
-            f"dataset.lesion_area is {lesion_area!r}: give a share of the pixels from {AREAS[0]} to "
-            f"{AREAS[1]}, or null"
+            key="dataset.lesion_area",
+            value=lesion_area,
+            allowed=f"a share of the pixels from {AREAS[0]} to {AREAS[1]}, or null",
         )
     if not 16 <= size <= 1024:
-        raise ConfigError(f"dataset.size is {size}: give a side of 16 to 1024 pixels")
+        raise ConfigError(key="dataset.size", value=size, allowed="a side of 16 to 1024 pixels")
     level = DIFFICULTIES.get(difficulty, difficulty) if isinstance(difficulty, str) else difficulty
     if isinstance(level, str) or not 0.0 <= level <= 1.0:
         raise ConfigError(
-            f"dataset.difficulty is {difficulty!r}: give a number from 0 to 1, or easy, medium or hard"
+            key="dataset.difficulty",
+            value=difficulty,
+            allowed="a number from 0 to 1, or easy, medium or hard",
         )
     return float(level)
 

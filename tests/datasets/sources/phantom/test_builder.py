@@ -9,6 +9,7 @@ from dmf_cli import config as configs
 from dmf_cli.datasets import open_dataset
 from dmf_cli.datasets.sources.phantom import scan
 from dmf_cli.errors import ConfigError, DatasetError
+from tests.raised import raises
 
 SMALL = {"kind": "phantom", "size": 32, "count": 6, "seed": 0, "difficulty": "easy"}
 
@@ -64,9 +65,7 @@ def test_processes_that_prepare_at_once_get_the_same_data(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        DatasetError, match=r"set dataset\.data_dir=PATH or the environment variable DMF_CACHE"
-    ):
+    with raises(DatasetError, hint="set dataset.data_dir=PATH or the environment variable DMF_CACHE"):
         opened(tmp_path / "file")
 
 
@@ -79,7 +78,7 @@ def test_the_cache_follows_the_environment(tmp_path, monkeypatch):
 def test_the_shipped_config_is_the_default_and_checked(tmp_path):
     config = configs.compose([])["dataset"]
     assert (config["name"], config["count"], config["size"]) == ("phantom", 800, 128)
-    with pytest.raises(ConfigError, match=r"dataset\.count is 2"):
+    with raises(ConfigError, key="dataset.count", value=2):
         opened(tmp_path, count=2)
 
 
