@@ -65,8 +65,10 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
         return dataset
     raise ConfigError(
         f"the network was trained on the classes {', '.join(classes)} and {dataset.name} has "
-        f"{', '.join(dataset.classes)}: give its classes those names, in the order of their values, by "
-        "dataset.classes"
+        f"{', '.join(dataset.classes)}",
+        key="dataset.classes",
+        value=list(dataset.classes),
+        hint="give its classes those names, in the order of their values, by dataset.classes",
     )
 
 

@@ -63,9 +63,9 @@ def hub(
         raise UnknownNameError("model.network", network, NETWORKS)
     check_options(dropout=dropout)
     if pretrained and input_shape[2] not in (1, 3):
+        reason = f"which is for 1 or 3 channels, and the images have {input_shape[2]}"
         raise ConfigError(
-            f"model.pretrained=true is for 1 or 3 channels and the images have {input_shape[2]}: "
-            "use model.pretrained=false"
+            key="model.pretrained", value=pretrained, reason=reason, hint="use model.pretrained=false"
         )
     package = _package()
     images = keras.Input(input_shape, name="image")
@@ -94,7 +94,8 @@ def _package() -> Any:
     try:
         return importlib.import_module("keras_hub")
     except ImportError as error:
-        raise ConfigError(f"model=hub needs the package keras-hub ({error}): {INSTALL}") from None
+        what = f"model=hub needs the package keras-hub ({error})"
+        raise ConfigError(what, key="model", value="hub", hint=INSTALL) from None
 
 
 def _encoder(
@@ -111,8 +112,11 @@ def _encoder(
     except Exception as error:  # of the network, of Kaggle, of a folder's files: every package has its own
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
         raise ConfigError(
-            f"model.pretrained=true: the weights {source} cannot be had ({reason}); check the network, give "
-            "model.preset=FOLDER with a copy, or use model.pretrained=false for random weights"
+            f"the weights {source} cannot be loaded ({reason})",
+            key="model.preset",
+            value=preset,
+            hint="check the network, give model.preset=FOLDER with a copy, or use model.pretrained=false for "
+            "random weights",
         ) from None
     scale = 1.0 if scaling.scale is None else scaling.scale
     offset = 0.0 if scaling.offset is None else scaling.offset

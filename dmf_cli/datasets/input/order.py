@@ -2,6 +2,20 @@
 
 import numpy as np
 
+from dmf_cli.errors import DatasetError
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Full batches in ``n`` samples; the remainder waits for another epoch's order."""
+    if batch_size > n:
+        raise DatasetError(
+            key="trainer.batch_size",
+            value=batch_size,
+            reason=f"and the training split has {n} image(s)",
+            hint=f"use trainer.batch_size={n} or less",
+        )
+    return n // batch_size
+
 
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
     """A permutation of ``range(n)`` for ``epoch`` (from 0); int64 ``(n,)``.
@@ -23,7 +37,7 @@ def weighted_order(seed: int, epoch: int, weights: np.ndarray) -> np.ndarray:
         weights: ``(n,)``, >= 0, not all 0; their scale does not matter.
 
     Returns:
-        Numbers ``i + n k``: copy k of image i, so that copies can be told apart.
+        Numbers ``i + n k``: copy k of image i, so that copies can be distinguished.
     """
     generator, n = _generator(seed, epoch), len(weights)
     shuffled = generator.permutation(n)
@@ -46,10 +60,10 @@ def lesion_weights(shares: np.ndarray, strength: float) -> np.ndarray:
         shares: of the foreground in each image, in [0, 1].
         strength: 0: all alike; 1: twice as often for half the diameter.
     """
-    found = shares > 0
-    octave = np.clip(np.round(-0.5 * np.log2(np.where(found, shares, 1.0))), 0, 6)
+    lesion = shares > 0
+    octave = np.clip(np.round(-0.5 * np.log2(np.where(lesion, shares, 1.0))), 0, 6)
     weights = 2.0 ** (strength * octave)
-    weights[~found] = weights[found].mean() if found.any() else 1.0
+    weights[~lesion] = weights[lesion].mean() if lesion.any() else 1.0
     return weights / weights.mean()
 
 
