@@ -216,9 +216,9 @@ def test_examples_at_the_size_of_the_network_show_what_the_network_saw():
 
 
 def test_progress_is_reported():
-    told = []
-    score(progress=lambda done, total: told.append((done, total)))
-    assert told == [(i, 5) for i in range(1, 6)]
+    calls = []
+    score(progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(i, 5) for i in range(1, 6)]
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def prepare_folder(
         workplace.mkdir(parents=True, exist_ok=True)
     with on_disk(workplace), locked(workplace / "lock"):
         if not is_there(config):  # another process may have been faster
-            zipped = list(given) or list(_downloaded(config, workplace, tell, track))
-            _install(config, zipped, workplace, target)
+            found = list(given) or list(_downloaded(config, workplace, tell, track))
+            _install(config, found, workplace, target)
             shutil.rmtree(workplace, ignore_errors=True)
     return open_folder(config)
 
@@ -96,11 +96,11 @@ def _downloaded(
         file = workplace / f"{number}_{name}"
         progress = _progress(track, name) if track else None
         try:
-            digest = fetch(url, file, sha256=expected, progress=progress)
+            found = fetch(url, file, sha256=expected, progress=progress)
         except DownloadError as error:
             command = _by_archive(config["name"])
             raise error.but(f"or get it from {download['homepage']}, then `{command}`") from None
-        tell(f"{name}: sha256 {digest} ({'as expected' if expected else 'not verified'})")
+        tell(f"{name}: sha256 {found} ({'as expected' if expected else 'not verified'})")
         yield file
 
 
@@ -108,13 +108,13 @@ def _progress(track: Track, name: str) -> Callable[[int, int | None], None]:
     return lambda have, total: track(name, have, total)
 
 
-def _install(config: Mapping[str, Any], zipped: Sequence[Path], workplace: Path, target: Path) -> None:
+def _install(config: Mapping[str, Any], found: Sequence[Path], workplace: Path, target: Path) -> None:
     """Unpack, find the folder that the patterns fit, and give it its final name."""
     unpacked = workplace / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
     with on_disk(unpacked):
         unpacked.mkdir()
-    for archive in zipped:
+    for archive in found:
         archives.unpack(archive, unpacked)
     root = _root(config, unpacked)
     with on_disk(target):

@@ -1,4 +1,4 @@
-"""What a split may not tear apart, and which lesions count as equally large."""
+"""Which images a split must keep together, and which lesions count as equally large."""
 
 from collections.abc import Iterable, Sequence
 

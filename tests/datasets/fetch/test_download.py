@@ -20,13 +20,15 @@ def whole(folder):
 
 
 def test_a_file_is_fetched_checked_and_reported_of(server, tmp_path):
-    told = []
+    calls = []
     assert (
-        download.fetch(server.url, tmp_path / "a.zip", sha256=SHA.upper(), progress=lambda *x: told.append(x))
+        download.fetch(
+            server.url, tmp_path / "a.zip", sha256=SHA.upper(), progress=lambda *x: calls.append(x)
+        )
         == SHA
     )
     assert whole(tmp_path)
-    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert calls[-1] == (len(CONTENT), len(CONTENT))
     assert download.fetch(server.url, tmp_path / "a.zip", sha256=SHA) == SHA
     assert len(server.seen) == 1  # the second call only checks what is there
 
@@ -41,7 +43,7 @@ def test_a_cut_connection_is_resumed_where_it_was_cut(server, tmp_path):
     assert [int(asked[6:-1]) for asked in ranges[1:]] == sorted(int(asked[6:-1]) for asked in ranges[1:])
 
 
-def test_an_interrupted_call_leaves_a_part_that_the_next_call_goes_on_with(server, tmp_path):
+def test_an_interrupted_call_leaves_a_part_from_which_the_next_call_resumes(server, tmp_path):
     def interrupt(have, total):
         if have >= 300_000:
             raise KeyboardInterrupt

@@ -41,14 +41,14 @@ def served(server, tmp_path):
 
 
 def test_a_dataset_is_downloaded_unpacked_and_opened(served, tmp_path):
-    told, target = [], tmp_path / "new" / "busbra"
+    lines, target = [], tmp_path / "new" / "busbra"
     config = config_of("bus_bra", target, urls=[served.url], sha256=[None])
-    found = install.prepare_folder(config, tell=told.append)
+    found = install.prepare_folder(config, tell=lines.append)
     assert found.groups == ("1", "1", "2")
     assert sorted(p.name for p in target.iterdir()) == ["Images", "Masks", "bus_data.csv"]
     assert [p.name for p in target.parent.iterdir()] == ["busbra"]  # nothing else is left behind
-    assert "CC BY 4.0" in told[0]
-    assert "(not verified)" in told[1]
+    assert "CC BY 4.0" in lines[0]
+    assert "(not verified)" in lines[1]
     install.prepare_folder(config)
     assert len(served.seen) == 1  # it is there
 

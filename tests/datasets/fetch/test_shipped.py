@@ -62,7 +62,7 @@ def test_lesions_of_both_kinds_can_be_one_class(tmp_path):
     assert [pixels(data.load(i).label) for i in range(3)] == [{1: 36}, {1: 36}, {}]
 
 
-def test_images_with_another_size_than_their_mask_are_left_out_and_counted(tmp_path, caplog):
+def test_images_with_another_size_than_their_mask_are_skipped_and_counted(tmp_path, caplog):
     bus_uclm(tmp_path)
     assert len(opened("bus_uclm", tmp_path)) == 3
     assert "1 of 4 images, first images/COPE_001" in caplog.text

@@ -105,7 +105,7 @@ def test_a_damaged_file_is_made_again(dataset, tmp_path, monkeypatch, damage):
     assert path.read_bytes() == whole
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on(dataset, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_is_one_line_and_the_run_continues(dataset, tmp_path, monkeypatch, caplog):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 

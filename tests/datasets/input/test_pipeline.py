@@ -160,7 +160,7 @@ def test_weights_say_how_often_an_image_comes_and_the_epoch_keeps_its_length():
     assert not np.array_equal(weighted_order(3, 5, weights), weighted_order(3, 6, weights))
     assert sorted(weighted_order(3, 5, np.ones(50))) == list(range(50))
     found = weighted_order(3, 5, weights)
-    assert sorted(found[found % 10 == 9]) == [9, 19, 29, 39]  # copies can be told apart
+    assert sorted(found[found % 10 == 9]) == [9, 19, 29, 39]  # copies can be distinguished
     rng = np.random.default_rng(0)
     for n in range(1, 60):
         assert len(weighted_order(0, n, rng.random(n) ** 4 + 1e-9)) == n
