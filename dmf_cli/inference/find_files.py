@@ -69,8 +69,8 @@ def _nothing(paths: Sequence[Path], exclude: str | None) -> DatasetError:
     where = ", ".join(map(str, paths))
     excluded = [file for path in paths for file in _images_below(path, None)] if exclude else []
     if excluded:
-        reason = f"which leaves none of the {len(excluded)} images in {where}"
-        return DatasetError(key="--exclude", value=exclude, reason=reason, hint="give a narrower pattern")
+        what = f"--exclude {exclude!r} leaves none of the {len(excluded)} images in {where}"
+        return DatasetError(what, key="--exclude", value=exclude, hint="give a narrower pattern")
     own = sum(len(_results_below(path)) for path in paths)
     if own:
         hint = f"its {own} files are results of dmf predict; give the folder of the images"
