@@ -72,12 +72,9 @@ class Scored:
     def _check_split_stays(self, known: int) -> None:
         if changed := _changed(self._trained["split"], self._config["split"]):
             key, value = next(iter(changed.items()))
-            raise ConfigError(
-                key=f"split.{key}",
-                value=value,
-                reason=f"and {known} of these images have the split of the run, which stays",
-                hint="do not set it, or give other images",
-            )
+            reason = f"and {known} of these images have the split of the run, which stays"
+            hint = "do not set it, or give other images"
+            raise ConfigError(key=f"split.{key}", value=value, reason=reason, hint=hint)
 
     def _parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""

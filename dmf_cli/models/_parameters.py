@@ -18,13 +18,9 @@ def checked_depth(input_shape: tuple[int, int, int], depth: int | str) -> int:
         allowed = "a whole number of 1 or above, or auto"
         raise ConfigError(key="model.depth", value=depth, allowed=allowed)
     if 2**depth > shortest:
-        raise ConfigError(
-            key="model.depth",
-            value=depth,
-            reason=f"and the image is {input_shape[0]}x{input_shape[1]}",
-            allowed=f"{shortest.bit_length() - 1} or less",
-            hint="or raise dataset.image_size",
-        )
+        allowed = f"{shortest.bit_length() - 1} or less, or a larger dataset.image_size"
+        reason = f"and the image is {input_shape[0]}x{input_shape[1]}"
+        raise ConfigError(key="model.depth", value=depth, reason=reason, allowed=allowed)
     return depth
 
 

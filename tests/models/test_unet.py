@@ -92,7 +92,7 @@ def test_a_network_that_is_too_deep_is_one_line():
     with raises(ConfigError) as caught:
         models.unet((16, 32, 1), 2, depth=5)
     assert str(caught.value) == (
-        "model.depth is 5, and the image is 16x32: give 4 or less; or raise dataset.image_size"
+        "model.depth is 5, and the image is 16x32: give 4 or less, or a larger dataset.image_size"
     )
 
 

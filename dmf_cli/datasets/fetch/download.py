@@ -42,11 +42,9 @@ def fetch(url: str, target: Path, *, sha256: str | None = None, progress: Progre
     digest = _digest(target if target.exists() else part)
     if sha256 and digest != sha256.lower():
         (target if target.exists() else part).unlink()
-        raise DownloadError(
-            path=url,
-            reason=f"has the sha256 {digest}, not {sha256.lower()} as expected, and was removed",
-            hint="try again, or set dataset.download.sha256 if its owner has changed it",
-        )
+        reason = f"has the sha256 {digest}, not {sha256.lower()} as expected, and was removed"
+        hint = "try again, or set dataset.download.sha256 if its owner has changed it"
+        raise DownloadError(path=url, reason=reason, hint=hint)
     if not target.exists():
         with on_disk(target):
             part.replace(target)
@@ -62,9 +60,8 @@ def on_disk(path: Path) -> Iterator[None]:
     except requests.RequestException:  # an OSError too, but none of the disk
         raise
     except OSError as error:
-        raise DownloadError(
-            f"cannot write {path} ({error.strerror or error})", path=path, hint=ELSEWHERE
-        ) from error
+        what = f"cannot write {path} ({error.strerror or error})"
+        raise DownloadError(what, path=path, hint=ELSEWHERE) from error
 
 
 def check_space(folder: Path, needed: int) -> None:

@@ -8,12 +8,8 @@ from dmf_cli.errors import DatasetError
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """Full batches in ``n`` samples; the remainder waits for another epoch's order."""
     if batch_size > n:
-        raise DatasetError(
-            key="trainer.batch_size",
-            value=batch_size,
-            reason=f"and the training split has {n} image(s)",
-            hint=f"use trainer.batch_size={n} or less",
-        )
+        reason, hint = f"and the training split has {n} image(s)", f"use trainer.batch_size={n} or less"
+        raise DatasetError(key="trainer.batch_size", value=batch_size, reason=reason, hint=hint)
     return n // batch_size
 
 

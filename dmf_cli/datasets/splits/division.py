@@ -99,12 +99,9 @@ def own_split(dataset: Dataset, folds: int | None = None) -> Split:
         DatasetError: folds are wanted, which it has not.
     """
     if folds is not None:
-        raise DatasetError(
-            key="split.folds",
-            value=folds,
-            reason=f"and {dataset.name} has its own train, val and test",
-            hint="set dataset.parts=pool to divide all of its images anew",
-        )
+        reason = f"and {dataset.name} has its own train, val and test"
+        hint = "set dataset.parts=pool to divide all of its images anew"
+        raise DatasetError(key="split.folds", value=folds, reason=reason, hint=hint)
     own = dataset.parts or ()
     train, val, test = (tuple(i for i, part in enumerate(own) if part == name) for name in PARTS)
     return Split(train, val, test, {"parts": "of the dataset"})
