@@ -56,10 +56,10 @@ def lesion_weights(shares: np.ndarray, strength: float) -> np.ndarray:
         shares: of the foreground in each image, in [0, 1].
         strength: 0: all alike; 1: twice as often for half the diameter.
     """
-    lesion = shares > 0
-    octave = np.clip(np.round(-0.5 * np.log2(np.where(lesion, shares, 1.0))), 0, 6)
+    found = shares > 0
+    octave = np.clip(np.round(-0.5 * np.log2(np.where(found, shares, 1.0))), 0, 6)
     weights = 2.0 ** (strength * octave)
-    weights[~lesion] = weights[lesion].mean() if lesion.any() else 1.0
+    weights[~found] = weights[found].mean() if found.any() else 1.0
     return weights / weights.mean()
 
 

@@ -62,15 +62,15 @@ def records(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any], folder
     wanted = record_type(spec, dataset.channels)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(dataset, spec, config)
-    stored = _read(path, wanted, len(dataset))
-    if stored is not None:
-        return stored
+    found = _read(path, wanted, len(dataset))
+    if found is not None:
+        return found
     with locked(path.with_suffix(".lock")):
-        stored = _read(path, wanted, len(dataset))  # somebody else may have made it meanwhile
-        if stored is None:
+        found = _read(path, wanted, len(dataset))  # somebody else may have made it meanwhile
+        if found is None:
             _write(path, wanted, dataset, spec)
-            stored = np.load(path, mmap_mode="r")
-    return stored
+            found = np.load(path, mmap_mode="r")
+    return found
 
 
 def file_name(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any]) -> str:

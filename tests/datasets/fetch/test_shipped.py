@@ -96,7 +96,7 @@ def test_a_smoothed_border_is_one_colour_or_the_other_and_a_foreign_colour_is_re
         ({"#0000ff": 7}, "maps #0000ff to class 7 and dataset.classes has 3"),
     ],
 )
-def test_wrong_colours_are_reported(values, says, tmp_path):
+def test_wrong_colours_are_told(values, says, tmp_path):
     config = configs.compose(["dataset=bus_uclm", f"dataset.dir={tmp_path}"])["dataset"]
     with pytest.raises(ConfigError, match=says):
         datasets.open_dataset({**config, "values": values})
