@@ -97,8 +97,8 @@ def _with_limit(decision: "Decision", max_pixels: int) -> "Decision":
 
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:
     """What the user should look at."""
-    for line in outcome.skipped:
-        yield f"skipped: {line}"
+    for error in outcome.skipped:
+        yield f"skipped: {error}"
     for line in outcome.unlike[:SHOWN]:
         yield f"unlike the images of the training: {line}"
     if len(outcome.unlike) > SHOWN:

@@ -63,11 +63,10 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
     moved = [name for name in own if name in wanted and own.index(name) != wanted.index(name)]
     if len(own) == 2 and not moved:
         return dataset
-    raise ConfigError(
-        f"the network was trained on the classes {', '.join(classes)} and {dataset.name} has "
-        f"{', '.join(dataset.classes)}: give its classes those names, in the order of their values, by "
-        "dataset.classes"
-    )
+    given, trained = ", ".join(dataset.classes), ", ".join(classes)
+    what = f"the network was trained on the classes {trained} and {dataset.name} has {given}"
+    hint = "give its classes those names, in the order of their values, by dataset.classes"
+    raise ConfigError(what, key="dataset.classes", value=list(dataset.classes), hint=hint)
 
 
 def trained_classes(run: RunFolder, trained: Mapping[str, Any]) -> Sequence[str] | None:

@@ -83,14 +83,14 @@ def latex(summary: Mapping[str, Any], name: str, title: str) -> str:
 
 def render(summary: Mapping[str, Any]) -> "Table | None":
     """The lesions for the terminal; None where there is nothing to show, or too much."""
-    found = sections(summary).get(HEADINGS["lesions"])
-    if found is None or len(summary["classes"]) > MOST:
+    section = sections(summary).get(HEADINGS["lesions"])
+    if section is None or len(summary["classes"]) > MOST:
         return None
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    columns, rows = found
+    columns, rows = section
     table = Table(box=box.SIMPLE_HEAD, title=HEADINGS["lesions"], title_justify="left")
     for place, column in enumerate(columns):
         table.add_column(escape(column), justify="right" if place else "left", overflow="fold")

@@ -30,7 +30,7 @@ WORST, BEST = 12, 4  # cases that are kept to look at closely
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What :func:`evaluate` found.
+    """What :func:`evaluate` returns.
 
     Args:
         rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
@@ -113,9 +113,9 @@ def evaluate(
 
 def pixel_sizes(dataset: Dataset, indices: Sequence[int]) -> Mapping[int, tuple[float, float]] | None:
     """Index -> millimetres per pixel (row, column) of its image; None unless all of them are known."""
-    found = {index: dataset.pixel_size(index) for index in indices}
-    known = {index: size for index, size in found.items() if size is not None}
-    return known if len(known) == len(found) else None
+    sizes = {index: dataset.pixel_size(index) for index in indices}
+    known = {index: size for index, size in sizes.items() if size is not None}
+    return known if len(known) == len(sizes) else None
 
 
 def choose(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
@@ -160,7 +160,7 @@ def _confusion(dataset: Dataset, one: Predicted) -> np.ndarray:
     try:
         return metrics.confusion(one.scored(one.truth), one.scored(one.prediction), len(dataset.classes))
     except DatasetError as error:
-        raise DatasetError(f"{dataset.name}, image {dataset.ids[one.index]!r}: {error}") from None
+        raise error.within(f"{dataset.name}, image {dataset.ids[one.index]!r}") from None
 
 
 def _lesions(dataset: Dataset, one: Predicted, full: metrics.Full | None) -> np.ndarray | int:
@@ -224,6 +224,7 @@ def _settings(dataset: Dataset, decision: Decision, empty: str, split: str | Non
 
 def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:
     if batch_size < 1:
-        raise ConfigError(f"trainer.batch_size is {batch_size}: give a whole number of 1 or above")
+        allowed = "a whole number of 1 or above"
+        raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
     if not len(indices):
-        raise DatasetError(f"there are no images of {dataset.name} to score: choose another split")
+        raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")

@@ -36,16 +36,17 @@ def check(kind: str, output: Path) -> None:
             another format, or a package is missing.
     """
     for path in (output, note_path(output)):
-        if path.exists():
-            raise RunFolderError(f"{path} exists already: choose another name by -o PATH, or remove it")
+        _refuse_existing(path)
     if output.suffix != SUFFIXES[kind] and (output.suffix in SUFFIXES.values() or SUFFIXES[kind]):
         wanted = f"ends with {SUFFIXES[kind]}" if SUFFIXES[kind] else "is a folder"
-        raise ConfigError(f"-o {output} with --format {kind}: choose a name that {wanted}")
+        what = f"-o {output} does not fit --format {kind}"
+        raise ConfigError(what, key="-o", value=output, hint=f"choose a name that {wanted}")
     above = next(folder for folder in output.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise RunFolderError(_refused(output, "read-only" if above.is_dir() else f"{above} is a file"))
+        raise _refused(output, "read-only" if above.is_dir() else f"{above} is a file")
     if kind == "onnx" and importlib.util.find_spec("tf2onnx") is None:
-        raise ConfigError(f"--format onnx needs the package tf2onnx: {hints.install('export')}")
+        what = "--format onnx needs the package tf2onnx"
+        raise ConfigError(what, key="--format", value=kind, hint=hints.install("export"))
 
 
 def check_network(network: Any, kind: str) -> None:
@@ -57,10 +58,9 @@ def check_network(network: Any, kind: str) -> None:
         ConfigError: a network of keras-hub in another format than ``keras``.
     """
     if kind != "keras" and any(type(layer).__module__.startswith("keras_hub") for layer in network.layers):
-        raise ConfigError(
-            f"--format {kind} gives other masks for networks of keras-hub: use --format keras, which needs "
-            "keras-hub where it is loaded"
-        )
+        what = f"--format {kind} gives other masks for networks of keras-hub"
+        hint = "use --format keras, which needs keras-hub where it is loaded"
+        raise ConfigError(what, key="--format", value=kind, hint=hint)
 
 
 def note_path(output: Path) -> Path:
@@ -100,7 +100,7 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
         output.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(network, kind, output)
     except OSError as error:
-        raise RunFolderError(_refused(output, error.strerror or str(error))) from error
+        raise _refused(output, error.strerror or str(error)) from error
     write_atomic(note_path(output), json.dumps(note, indent=2) + "\n")
     return note
 
@@ -150,8 +150,15 @@ def _float32(config: Any) -> Any:
     return config
 
 
-def _refused(output: Path, reason: str) -> str:
-    return f"cannot write {output} ({reason}): choose another place by -o PATH"
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        hint = "choose another name by -o PATH, or remove it"
+        raise RunFolderError(path=path, reason="exists already", hint=hint)
+
+
+def _refused(output: Path, reason: str) -> RunFolderError:
+    what = f"cannot write {output} ({reason})"
+    return RunFolderError(what, path=output, hint="choose another place by -o PATH")
 
 
 def _write_whole(network: Any, kind: str, output: Path) -> None:
@@ -167,8 +174,7 @@ def _write_whole(network: Any, kind: str, output: Path) -> None:
                 _write_onnx(network, temporary)
             else:
                 network.export(str(temporary))
-        if output.exists():  # made meanwhile: a rename would replace it
-            raise RunFolderError(f"{output} exists already: choose another name by -o PATH, or remove it")
+        _refuse_existing(output)  # made meanwhile: a rename would replace it
         shutil.move(temporary, output)
 
 
@@ -178,10 +184,9 @@ def _write_onnx(network: Any, path: Path) -> None:
     from dmf_cli.ops.backend import keras_from
 
     if not keras_from(3, 8):
-        raise ConfigError(
-            f"--format onnx needs Keras 3.8 or newer and this is {keras.__version__}: "
-            "pip install -U keras, or use --format savedmodel"
-        )
+        what = f"--format onnx needs Keras 3.8 or newer and this is {keras.__version__}"
+        hint = "pip install -U keras, or use --format savedmodel"
+        raise ConfigError(what, key="--format", value="onnx", hint=hint)
     import onnx
 
     _teach_erfc()
@@ -191,9 +196,8 @@ def _write_onnx(network: Any, path: Path) -> None:
         onnx.checker.check_model(str(path))
     except onnx.checker.ValidationError as error:  # tf2onnx only logs what it cannot convert
         reason = " ".join(str(error).split())[:150]
-        raise RunError(
-            f"this network cannot be exported as ONNX ({reason}): use --format savedmodel"
-        ) from error
+        what = f"this network cannot be exported as ONNX ({reason})"
+        raise RunError(what, key="--format", value="onnx", hint="use --format savedmodel") from error
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
 
     In folders, results of an earlier call are no images, nor is the mask of one: ``X_mask.png`` or
     ``X_mask_1.png`` beside an image ``X``, as in BUSI; nor what begins with a dot. ``exclude`` is a glob of
-    more to leave out.
+    more to exclude.
 
     Raises:
         DatasetError: a path that does not exist, no image at all, or ``exclude`` leaves none.
@@ -38,14 +38,13 @@ def find(paths: Sequence[Path], output: Path, exclude: str | None = None) -> lis
     known: dict[Path, tuple[Path, Path]] = {}  # a file that is given twice is one
     for path in paths:
         if not path.exists():
-            raise DatasetError(
-                f"{path} does not exist{otherwise(path)}: give images, or a folder that holds some"
-            )
+            hint = "give images, or a folder that holds some"
+            raise DatasetError(path=path, reason=f"does not exist{otherwise(path)}", hint=hint)
         alone = path.is_file()  # who names a file means it
         for file in [path] if alone else _images_below(path, exclude):
             known.setdefault(file.resolve(), (file, path.parent if alone else path))
     if not known:
-        raise DatasetError(_nothing(paths, exclude))
+        raise _nothing(paths, exclude)
     jobs = [Job(file, name) for file, name in _names(dict(known.values())).items()]
     _check_output(output)
     return jobs
@@ -66,20 +65,19 @@ def passed_over(paths: Sequence[Path], exclude: str | None = None) -> list[str]:
     return lines
 
 
-def _nothing(paths: Sequence[Path], exclude: str | None) -> str:
+def _nothing(paths: Sequence[Path], exclude: str | None) -> DatasetError:
     where = ", ".join(map(str, paths))
     excluded = [file for path in paths for file in _images_below(path, None)] if exclude else []
     if excluded:
         what = f"--exclude {exclude!r} leaves none of the {len(excluded)} images in {where}"
-        return f"{what}: give a narrower pattern"
+        return DatasetError(what, key="--exclude", value=exclude, hint="give a narrower pattern")
     own = sum(len(_results_below(path)) for path in paths)
     if own:
-        return (
-            f"no image in {where}: its {own} files are results of dmf predict; give the folder of the images"
-        )
+        hint = f"its {own} files are results of dmf predict; give the folder of the images"
+        return DatasetError(f"no image in {where}", path=where, hint=hint)
     unread = counted(f for path in paths for f in _files(path) if looks_like_image(f.relative_to(path)))
     held = f"it holds {unread}, and read are" if unread else "known are"
-    return f"no image in {where}: {held} {' '.join(SUFFIXES)}"
+    return DatasetError(f"no image in {where}", path=where, hint=f"{held} {' '.join(SUFFIXES)}")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -143,24 +141,22 @@ def _check_output(output: Path) -> None:
         return
     for child in sorted(output.iterdir()):
         if child.is_dir() and _RESULTS.fullmatch(child.name) and any(f.is_file() for f in child.rglob("*")):
-            raise RunFolderError(
-                f"{child} holds files that dmf predict did not write, and which masks would replace: give "
-                "another folder with -o DIR"
-            )
+            reason = "holds files that dmf predict did not write, and which masks would replace"
+            raise RunFolderError(path=child, reason=reason, hint="give another folder with -o DIR")
 
 
-def _names(found: Mapping[Path, Path]) -> dict[Path, Path]:
-    """File -> name of its results, the shortest of four that no other file has; ``found``: file -> root.
+def _names(roots: Mapping[Path, Path]) -> dict[Path, Path]:
+    """File -> name of its results, the shortest of four that no other file has; ``roots``: file -> root.
 
     ``scans/a`` may be ``scans/a.png`` and ``scans/a.jpg``, ``a`` may lie in two of the folders given.
     """
 
     def forms(file: Path) -> tuple[Path, ...]:
-        inside = file.relative_to(found[file])
+        inside = file.relative_to(roots[file])
         whole = file.absolute()
-        return inside.with_suffix(""), inside, found[file].resolve().name / inside, whole.relative_to("/")
+        return inside.with_suffix(""), inside, roots[file].resolve().name / inside, whole.relative_to("/")
 
-    level = dict.fromkeys(found, 0)
+    level = dict.fromkeys(roots, 0)
     while True:
         names = {file: forms(file)[depth] for file, depth in level.items()}
         count = collections.Counter(names.values())

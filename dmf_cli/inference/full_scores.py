@@ -42,10 +42,10 @@ class FullScores:
         """Score one more image."""
         row: dict[str, float] = {}
         for scope, (truth, prediction) in self._structures(one).items():
-            found = metrics.measure(
+            scores = metrics.measure(
                 truth, prediction, self.options, spacing=self._spacing(one), empty=self.empty
             )
-            row |= {f"{scope}.{name}": value for name, value in found.items()}
+            row |= {f"{scope}.{name}": value for name, value in scores.items()}
         row |= self._means(row)
         histogram = metrics.reliability(
             one.scored(one.truth), one.scored(one.foreground), bins=self.options.bins
@@ -82,10 +82,10 @@ class FullScores:
 
     def _structures(self, one: Predicted) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Masks of the foreground, and of each class above 0 if there are several."""
-        found = {"foreground": (one.truth > 0, one.prediction > 0)}
+        masks = {"foreground": (one.truth > 0, one.prediction > 0)}
         for index, name in enumerate(self.classes[1:] if len(self.classes) > 2 else (), start=1):
-            found[f"class.{name}"] = (one.truth == index, one.prediction == index)
-        return found
+            masks[f"class.{name}"] = (one.truth == index, one.prediction == index)
+        return masks
 
     def _spacing(self, one: Predicted) -> tuple[float, float] | None:
         """Millimetres per pixel of the masks, which may be smaller than the image."""

@@ -30,21 +30,21 @@ def load_network(path: Path) -> Any:
     import keras
 
     if not path.exists():
-        raise CheckpointError(_missing(path))
+        raise _missing(path)
     try:
         _check_weights(path)
         network = keras.models.load_model(path, compile=False)
     except CheckpointError:
         raise
     except MemoryError:
-        raise CheckpointError(f"{path} is too large for the memory of this machine") from None
+        raise CheckpointError(path=path, reason="is too large for the memory of this machine") from None
     except Exception as error:  # Keras raises whatever its layers do
         if isinstance(error, TypeError) and "keras_hub" in str(error):  # it cannot import a layer's class
-            raise CheckpointError(f"{path} needs keras-hub: {hints.install('hub')}") from error
+            raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
         # Of a file that is cut off Keras says that there is none.
         why = str(error).partition("\n")[0] or type(error).__name__
-        what = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
-        raise CheckpointError(f"{path} {what}: {DO}") from error
+        reason = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
+        raise CheckpointError(path=path, reason=reason, hint=DO) from error
     _check_network(path, network)
     return network
 
@@ -54,17 +54,15 @@ def _check_weights(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
         if sizes.get(CONFIG, 0) > DESCRIPTION or sum(sizes.values()) > 8 * path.stat().st_size + SLACK:
-            raise CheckpointError(
-                f"{path} unpacks to {sum(sizes.values()):,} bytes, which is no network: {DO}"
-            )
+            reason = f"unpacks to {sum(sizes.values()):,} bytes, which is no network"
+            raise CheckpointError(path=path, reason=reason, hint=DO)
         if CONFIG not in sizes:
             return  # Keras says what is wrong
         described = _described(archive.read(CONFIG).decode("utf-8", errors="replace"))
     if described > sizes.get(WEIGHTS, 0) + SLACK:
-        raise CheckpointError(
-            f"{path} describes a network with {described:,} bytes of weights and holds "
-            f"{sizes.get(WEIGHTS, 0):,}: {DO}"
-        )
+        held = sizes.get(WEIGHTS, 0)
+        reason = f"describes a network with {described:,} bytes of weights and holds {held:,}"
+        raise CheckpointError(path=path, reason=reason, hint=DO)
 
 
 def _described(text: str) -> int:
@@ -102,15 +100,15 @@ def _check_network(path: Path, network: Any) -> None:
     shapes = [getattr(network, name, None) for name in ("input_shape", "output_shape")]
     fits = [isinstance(shape, tuple) and len(shape) == 4 and isinstance(shape[3], int) for shape in shapes]
     if not all(fits):
-        raise CheckpointError(
-            f"{path} takes {shapes[0]} and gives {shapes[1]}, where a network takes (batch, height, width, "
-            f"channels) and gives (batch, height, width, classes): {DO}"
+        reason = (
+            f"takes {shapes[0]} and gives {shapes[1]}, where a network takes (batch, height, width, "
+            "channels) and gives (batch, height, width, classes)"
         )
+        raise CheckpointError(path=path, reason=reason, hint=DO)
     largest, memory = max(map(_map_bytes, _layers(network)), default=0), machine.memory()
     if memory is not None and largest > memory:
-        raise CheckpointError(
-            f"{path} makes a map of {largest:,} bytes of each image, more than this machine has memory: {DO}"
-        )
+        reason = f"makes a map of {largest:,} bytes of each image, more than this machine has memory"
+        raise CheckpointError(path=path, reason=reason, hint=DO)
 
 
 def _layers(network: Any) -> list[Any]:
@@ -127,9 +125,11 @@ def _map_bytes(layer: Any) -> int:
     return max((4 * math.prod(side or 1 for side in shape[1:]) for shape in shapes), default=0)
 
 
-def _missing(path: Path) -> str:
+def _missing(path: Path) -> CheckpointError:
     """Why a run has no network; a run that is complete once had one, and is not resumed."""
     if RunFolder(path.parents[1]).read_status().get("state") == "completed":
-        return f"{path} is missing, and the run is complete: {DO.replace('a whole', 'a')}"
+        reason = "is missing, and the run is complete"
+        return CheckpointError(path=path, reason=reason, hint=DO.replace("a whole", "a"))
     again = hints.command("resume", path.parents[1])
-    return f"{path} is missing: no epoch of this run was finished; `{again}` resumes it"
+    hint = f"no epoch of this run was finished; `{again}` resumes it"
+    return CheckpointError(path=path, reason="is missing", hint=hint)

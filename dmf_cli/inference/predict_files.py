@@ -38,12 +38,12 @@ class Outcome:
     """What became of the images.
 
     Args:
-        skipped: one line for each image that could not be read.
+        skipped: one error for each image that could not be read.
         empty: how many masks have no foreground.
         unlike: one line for each image that is unlike those of the training.
     """
 
-    skipped: list[str]
+    skipped: list[DatasetError]
     empty: int
     unlike: list[str]
 
@@ -106,9 +106,10 @@ def predict_files(
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(processors()))
         for batch in _batches(jobs, batch_size):
-            found = list(pool.map(read, batch))
-            good = [one for one in found if isinstance(one, _Read)]
-            outcome.skipped.extend(one for one in found if isinstance(one, str))
+            results = list(pool.map(read, batch))
+            good = [one for one in results if isinstance(one, _Read)]
+            bad = [one for one in results if isinstance(one, DatasetError)]
+            outcome.skipped.extend(bad)
             if good:
                 # Not before there is something to write: what cannot be read at all leaves no folder.
                 if add is None:
@@ -122,21 +123,22 @@ def predict_files(
                     add(row)
                     progress()
                 outcome.unlike.extend(_unlike(trained, good))
-            for _ in range(len(found) - len(good)):
+            for _ in bad:
                 progress()
     if jobs and len(outcome.skipped) == len(jobs):
-        what = "" if len(jobs) == 1 else f"none of the {len(jobs)} images can be read, first: "
-        raise DatasetError(what + outcome.skipped[0])
+        first = outcome.skipped[0]
+        raise first if len(jobs) == 1 else first.within(f"none of the {len(jobs)} images can be read, first")
     return dataclasses.replace(outcome, empty=write.empty)
 
 
 def check_channels(channels: int) -> None:
     """Files can be read as grey or as RGB, nothing else."""
     if channels not in (1, 3):
-        raise ConfigError(f"the network takes images with {channels} channels: `dmf predict` reads 1 or 3")
+        what = f"the network takes images with {channels} channels"
+        raise ConfigError(what, key="dataset.channels", value=channels, hint="`dmf predict` reads 1 or 3")
 
 
-def _read(job: Job, spec: InputSpec, spacing: Sequence[float] | None) -> "_Read | str":
+def _read(job: Job, spec: InputSpec, spacing: Sequence[float] | None) -> "_Read | DatasetError":
     """The image with its network input, or why it cannot be read."""
     try:
         image = read_image(job.file, spec.channels, spec.reading)
@@ -144,9 +146,9 @@ def _read(job: Job, spec: InputSpec, spacing: Sequence[float] | None) -> "_Read 
         own = dicom.spacing(job.file) if spacing is None and is_dicom(job.file) else spacing
         return _Read(job, image, network, where, own)
     except DatasetError as error:
-        return str(error)
+        return error
     except MemoryError:
-        return f"{job.file} does not fit into memory: make it smaller"
+        return DatasetError(path=job.file, reason="does not fit into memory", hint="make it smaller")
 
 
 def _unlike(trained: input_profile.Note | None, read: Sequence["_Read"]) -> Iterator[str]:
@@ -175,27 +177,26 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[list[Job]]:
 
 
 @contextlib.contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """What the disk refuses, in one line."""
+def _writing(file: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        raise RunFolderError(
-            f"cannot write {file} ({reason}): give another folder with -o DIR; what was written before stays"
-        ) from error
+        hint = "give another folder with -o DIR; what was written before stays"
+        raise RunFolderError(f"cannot write {file} ({reason})", path=file, hint=hint) from error
 
 
 @contextlib.contextmanager
 def _table(file: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[Any]], None]]:
     """Appends rows that are on disk at once: what is computed survives an interruption."""
-    with _told(file):
+    with _writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         stream = file.open("w", newline="", encoding="utf-8")
     writer = csv.writer(stream, lineterminator="\n")
 
     def add(row: Sequence[Any]) -> None:
-        with _told(file):
+        with _writing(file):
             writer.writerow(row)
             stream.flush()
 
@@ -225,9 +226,9 @@ class _Writer:
         what = ("pixels", "share", *(["mm2"] if measured else []))
         self.columns = ["image", "height", "width", *(f"{name}_{w}" for name in classes[1:] for w in what)]
 
-    def __call__(self, one: _Read, found: np.ndarray) -> list[Any]:
+    def __call__(self, one: _Read, output: np.ndarray) -> list[Any]:
         job, where = one.job, one.where
-        mask, foreground = self.decision.decide(found, where)
+        mask, foreground = self.decision.decide(output, where)
         with self._lock:
             self.empty += not mask.any()
         several = len(self.classes) > 2
@@ -236,7 +237,7 @@ class _Writer:
         if self.probabilities:
             self._save("probabilities", job.name, _sixteen_bits(foreground))
         if self.probabilities and several:
-            for name, plane in zip(self.classes, np.moveaxis(restore(found, where), -1, 0), strict=True):
+            for name, plane in zip(self.classes, np.moveaxis(restore(output, where), -1, 0), strict=True):
                 folder = "probabilities_" + re.sub(r"[^\w.-]", "_", name)
                 self._save(folder, job.name, _sixteen_bits(plane))
         return [str(job.file), *mask.shape, *self._areas(mask, one.spacing)]
@@ -258,7 +259,7 @@ class _Writer:
         """Under a temporary name first: whoever finds a file finds a whole one."""
         file = self.output / folder / f"{name}.png"
         temporary = file.with_name(f".{file.name}.tmp")
-        with _told(file):
+        with _writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # Level 1 takes a quarter of the time of Pillow's own choice, for files a tenth larger.

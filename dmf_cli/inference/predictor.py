@@ -36,7 +36,8 @@ class Decision:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold < 1.0:
-            raise ConfigError(f"metrics.threshold is {self.threshold}: give a number above 0 and below 1")
+            allowed = "a number above 0 and below 1"
+            raise ConfigError(key="metrics.threshold", value=self.threshold, allowed=allowed)
         if self.resolution not in ("original", "network"):
             raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
 
@@ -116,8 +117,8 @@ def predictions(
         inputs, places = zip(*(decision.spec.image(s.image) for s in samples), strict=True)
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
         output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
-        for i, sample, network, where, found in zip(chunk, samples, inputs, places, output, strict=False):
-            truth, (prediction, foreground) = decision.truth(sample.label), decision.decide(found, where)
+        for i, sample, network, where, values in zip(chunk, samples, inputs, places, output, strict=False):
+            truth, (prediction, foreground) = decision.truth(sample.label), decision.decide(values, where)
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, prediction = (
@@ -139,15 +140,15 @@ def _checked(output: np.ndarray, shape: tuple[int, ...], dataset: Dataset) -> np
     if output.ndim != 4 or output.shape[:3] != shape[:3] or output.shape[3] not in allowed:
         raise ConfigError(
             f"the network gives an array of shape {output.shape} for images of shape {shape}, and "
-            f"{dataset.name} has {classes} classes: evaluate on a dataset with the classes it was trained on"
+            f"{dataset.name} has {classes} classes",
+            hint="evaluate on a dataset with the classes it was trained on",
         )
     if not np.isfinite(output).all():
-        raise NonFiniteError(
-            "the network predicts NaN or infinite values: its training diverged, train again"
-        )
+        what = "the network predicts NaN or infinite values"
+        raise NonFiniteError(what, hint="its training diverged, train again")
     if output.min() < -1e-3 or output.max() > 1.001:
         raise ConfigError(
-            f"the network predicts values from {output.min():.3g} to {output.max():.3g}: "
-            "let it end with a softmax or a sigmoid, so that they are probabilities"
+            f"the network predicts values from {output.min():.3g} to {output.max():.3g}",
+            hint="let it end with a softmax or a sigmoid, so that they are probabilities",
         )
     return output.astype(np.float32, copy=False)

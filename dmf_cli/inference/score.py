@@ -183,19 +183,16 @@ def _check_fit(network: Any, config: Config, dataset: Dataset, spec: InputSpec) 
     """The network must take the images of ``dataset`` and know its classes."""
     height, width, channels = network.input_shape[1:]
     if channels != dataset.channels:
-        raise ConfigError(
-            f"the network was trained on images with {channels} channel(s) and {dataset.name} has "
-            f"{dataset.channels}: use dataset.channels={channels}"
-        )
+        reason = f"and the network was trained on images with {channels} channel(s)"
+        hint = f"use dataset.channels={channels}"
+        raise ConfigError(key="dataset.channels", value=dataset.channels, reason=reason, hint=hint)
     if None not in (height, width) and (height, width) != spec.size:
         size = config["dataset"]["image_size"]
-        raise ConfigError(
-            f"the network was trained at {height}x{width} and dataset.image_size is {size}: "
-            f"use dataset.image_size=[{height},{width}]"
-        )
+        reason = f"and the network was trained at {height}x{width}"
+        hint = f"use dataset.image_size=[{height},{width}]"
+        raise ConfigError(key="dataset.image_size", value=size, reason=reason, hint=hint)
     classes = output_channels(config["model"].get("head", "softmax"), dataset)
     if network.output_shape[-1] != classes:
-        raise ConfigError(
-            f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}: "
-            "evaluate on a dataset with the same classes"
-        )
+        what = f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}"
+        hint = "evaluate on a dataset with the same classes"
+        raise ConfigError(what, key="dataset.classes", value=list(dataset.classes), hint=hint)

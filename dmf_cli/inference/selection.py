@@ -18,7 +18,7 @@ from dmf_cli.hashes import digest
 from dmf_cli.run_folder.folder import RunFolder
 
 Config = Mapping[str, Any]
-LONGEST = 80  # characters of what is changed in the name of a file
+NAME_LENGTH = 80  # characters of what is changed in the name of a file
 
 
 class Scored:
@@ -71,10 +71,10 @@ class Scored:
 
     def _check_split_stays(self, known: int) -> None:
         if changed := _changed(self._trained["split"], self._config["split"]):
-            raise ConfigError(
-                f"split.{next(iter(changed))}: {known} of these images have the split of the run, which "
-                "stays: leave it out, or give other images"
-            )
+            key, value = next(iter(changed.items()))
+            reason = f"and {known} of these images have the split of the run, which stays"
+            hint = "do not set it, or give other images"
+            raise ConfigError(key=f"split.{key}", value=value, reason=reason, hint=hint)
 
     def _parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
@@ -85,12 +85,12 @@ class Scored:
         if hashes:
             order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
             known = {hashes[name]: by_id[name] for name in order if name in hashes}
-            found = {i: known.get(self._dataset.content(i)) for i in indices}
+            parts = {i: known.get(self._dataset.content(i)) for i in indices}
         elif self._same_draw():  # what is made from a seed has no hashes: its number says as much
-            found = {i: by_id.get(self._dataset.ids[i]) for i in indices}
+            parts = {i: by_id.get(self._dataset.ids[i]) for i in indices}
         else:
-            found = {}
-        return {i: part for i, part in found.items() if part}
+            parts = {}
+        return {i: part for i, part in parts.items() if part}
 
     def _same_draw(self) -> bool:
         one, other = self._trained["dataset"], self._config["dataset"]
@@ -137,7 +137,7 @@ def _other_scores(own: Config, other: Config) -> dict[str, Any]:
 
 def _short(changes: Config) -> str:
     text = "_".join(f"{key}={_plain(value)}" for key, value in changes.items())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 7]}-{digest(text, 6)}"
+    return text if len(text) <= NAME_LENGTH else f"{text[: NAME_LENGTH - 7]}-{digest(text, 6)}"
 
 
 def _plain(value: Any) -> str:

@@ -116,7 +116,7 @@ def warnings(summary: dict[str, Any]) -> list[str]:
 
 def _lacking(summary: dict[str, Any]) -> list[str]:
     """Classes that no image holds, and of several those that the network never predicts."""
-    found = []
+    lines = []
     above = dict(list(summary["classes"].items())[1:])
     for name, figures in above.items():
         counts = figures["counts"]
@@ -124,11 +124,11 @@ def _lacking(summary: dict[str, Any]) -> list[str]:
         if not there:
             what = "there is no image with" if len(above) > 1 else "no image has a"
             alarms = f" (predicted in {counts['false_alarm']})" if counts["false_alarm"] else ""
-            found.append(f"{what} {name}{alarms}: its Dice says nothing, or is undefined")
+            lines.append(f"{what} {name}{alarms}: its Dice says nothing, or is undefined")
         elif len(above) > 1 and missed == there and not counts["false_alarm"]:
             images = "1 image has" if there == 1 else f"{there} images have"
-            found.append(f"WARNING: {name} is never predicted, and {images} it")
-    return found
+            lines.append(f"WARNING: {name} is never predicted, and {images} it")
+    return lines
 
 
 def _of_classes(summary: dict[str, Any]) -> list[str]:
@@ -178,24 +178,24 @@ def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dic
 
     Of several classes the headline is their mean, and their union follows. Of two classes the second is the
     foreground, and not repeated.
-    ``brief`` names the metrics of a class (default: all) and leaves the background out.
+    ``brief`` names the metrics of a class (default: all) and excludes the background.
     """
     trivial = summary["trivial"]
-    found, shown = {}, list(summary["foreground"])
+    tables, shown = {}, list(summary["foreground"])
     if headline.scope(summary) == headline.MEAN:
         above = len(summary["classes"]) - 1
-        found[f"mean over {above} classes"] = [_cells(m, s, {}) for m, s in summary["mean"].items()]
+        tables[f"mean over {above} classes"] = [_cells(m, s, {}) for m, s in summary["mean"].items()]
         shown = list(brief or shown)
     union = "foreground" if len(summary["classes"]) == 2 else "foreground (union)"
-    found[union] = [_cells(m, summary["foreground"][m], trivial) for m in shown]
+    tables[union] = [_cells(m, summary["foreground"][m], trivial) for m in shown]
     names, several = list(summary["classes"]), len(summary["classes"]) > 2
     for name in ([] if brief else names[:1]) + (names[1:] if several else []):
         figures = summary["classes"][name]
         chosen = brief or [metric for metric in figures if metric != "counts"]
-        found[f"class {name}"] = [_cells(metric, figures[metric], {}) for metric in chosen]
+        tables[f"class {name}"] = [_cells(metric, figures[metric], {}) for metric in chosen]
     if several:
-        found["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
-    return found
+        tables["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
+    return tables
 
 
 def latex(summary: dict[str, Any], name: str) -> str:

@@ -26,9 +26,8 @@ def normalization(norm: Norm, filters: int, *, momentum: float, groups: int) -> 
         return layers.GroupNormalization(groups=-1)
     if norm == "group":
         if filters % groups:
-            raise ConfigError(
-                f"model.groups is {groups} and a level has {filters} filters: groups must divide it"
-            )
+            reason = f"and a level has {filters} filters"
+            raise ConfigError(key="model.groups", value=groups, reason=reason, allowed="a divisor of them")
         return layers.GroupNormalization(groups=groups)
     if norm == "none":
         return None

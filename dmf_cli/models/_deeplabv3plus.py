@@ -73,15 +73,15 @@ def _encoder(
 ) -> tuple[Tensor, Tensor]:
     """Features at stride 4, and at ``output_stride``."""
     x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")(images)
-    found = []
+    maps = []
     for stage in (1, 2, 3):
         dilated = stage == 3 and output_stride == 8
         strides, dilation = (1, 2) if dilated else (2, 1)
         x = residual(x, filters * 2**stage, options, strides=strides, dilation=dilation)
         for _ in range(blocks - 1):
             x = residual(x, filters * 2**stage, options, dilation=dilation)
-        found.append(x)
-    return activated(found[0], options), activated(found[2], options)
+        maps.append(x)
+    return activated(maps[0], options), activated(maps[2], options)
 
 
 def _pyramid(x: Tensor, filters: int, rates: tuple[int, int, int], options: Options) -> Tensor:
@@ -96,6 +96,7 @@ def _pyramid(x: Tensor, filters: int, rates: tuple[int, int, int], options: Opti
 
 def _check(output_stride: int, rates: tuple[int, int, int]) -> None:
     if output_stride not in (8, 16):
-        raise ConfigError(f"model.output_stride is {output_stride!r}: give 8 or 16")
+        raise ConfigError(key="model.output_stride", value=output_stride, allowed="8 or 16")
     if len(rates) != 3 or any(isinstance(r, bool) or not isinstance(r, int) or r < 1 for r in rates):
-        raise ConfigError(f"model.rates is {list(rates)}: give three whole numbers of 1 or more, as [2,4,6]")
+        allowed = "three whole numbers of 1 or above, as [2,4,6]"
+        raise ConfigError(key="model.rates", value=list(rates), allowed=allowed)

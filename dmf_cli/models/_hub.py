@@ -57,16 +57,15 @@ def hub(
         ``(batch, height, width, classes)``.
 
     Raises:
-        ConfigError: keras-hub is not installed, or the weights cannot be had.
+        ConfigError: keras-hub is not installed, or the weights cannot be loaded.
     """
     if network not in NETWORKS:
         raise UnknownNameError("model.network", network, NETWORKS)
     check_options(dropout=dropout)
     if pretrained and input_shape[2] not in (1, 3):
-        raise ConfigError(
-            f"model.pretrained=true is for 1 or 3 channels and the images have {input_shape[2]}: "
-            "use model.pretrained=false"
-        )
+        reason = f"which is for 1 or 3 channels, and the images have {input_shape[2]}"
+        hint = "use model.pretrained=false"
+        raise ConfigError(key="model.pretrained", value=pretrained, reason=reason, hint=hint)
     package = _package()
     images = keras.Input(input_shape, name="image")
     x = layers.Concatenate()([images] * 3) if input_shape[2] == 1 else images
@@ -94,7 +93,8 @@ def _package() -> Any:
     try:
         return importlib.import_module("keras_hub")
     except ImportError as error:
-        raise ConfigError(f"model=hub needs the package keras-hub ({error}): {INSTALL}") from None
+        what = f"model=hub needs the package keras-hub ({error})"
+        raise ConfigError(what, key="model", value="hub", hint=INSTALL) from None
 
 
 def _encoder(
@@ -110,10 +110,12 @@ def _encoder(
         scaling = package.layers.ImageConverter.from_preset(source)
     except Exception as error:  # of the network, of Kaggle, of a folder's files: every package has its own
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-        raise ConfigError(
-            f"model.pretrained=true: the weights {source} cannot be had ({reason}); check the network, give "
-            "model.preset=FOLDER with a copy, or use model.pretrained=false for random weights"
-        ) from None
+        what = f"the weights {source} cannot be loaded ({reason})"
+        hint = (
+            "check the network, give model.preset=FOLDER with a copy, or use model.pretrained=false for "
+            "random weights"
+        )
+        raise ConfigError(what, key="model.preset", value=preset, hint=hint) from None
     scale = 1.0 if scaling.scale is None else scaling.scale
     offset = 0.0 if scaling.offset is None else scaling.offset
     return encoder, np.multiply(scale, 255.0).tolist(), np.asarray(offset).tolist()

@@ -57,7 +57,8 @@ def segformer(
     counts = {"filters": filters, "blocks": blocks, "expansion": expansion, "decoder": decoder}
     check_options(dropout=dropout, momentum=momentum, **counts)
     if norm == "group" and decoder % groups:
-        raise ConfigError(f"model.groups is {groups} and model.decoder {decoder}: groups must divide it")
+        reason = f"and model.decoder is {decoder}"
+        raise ConfigError(key="model.groups", value=groups, reason=reason, allowed="a divisor of it")
     options = {"norm": norm, "momentum": momentum, "groups": groups}
     images = keras.Input(input_shape, name="image")
     x, stages = images, []
@@ -88,8 +89,8 @@ def _attend(x: Tensor, heads: int, reduction: int) -> Tensor:
         keys = layers.Conv2D(x.shape[-1], reduction, strides=reduction, padding="same")(normal)
         keys = layers.LayerNormalization(epsilon=1e-6)(keys)
     attention = layers.MultiHeadAttention(heads, x.shape[-1] // heads)
-    found = attention(_tokens(normal), _tokens(keys))
-    return layers.Add()([x, layers.Reshape(tuple(x.shape[1:]))(found)])
+    attended = attention(_tokens(normal), _tokens(keys))
+    return layers.Add()([x, layers.Reshape(tuple(x.shape[1:]))(attended)])
 
 
 def _feed_forward(x: Tensor, expansion: int) -> Tensor:

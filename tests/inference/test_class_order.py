@@ -13,6 +13,7 @@ from dmf_cli.inference import score
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.run_folder.folder import RunFolder
 from tests.inference.scoring import evaluated
+from tests.raised import raises
 
 TRAINED = ("background", "benign", "malignant")
 SIZE = 16
@@ -74,11 +75,12 @@ def test_a_perfect_network_scores_one_in_every_order(masks):
 
 def test_other_classes_are_refused(masks):
     dataset = FolderDataset(**masks, classes=("background", "cyst", "benign"))
-    with pytest.raises(ConfigError, match=r"background, benign, malignant and other has background, cyst"):
+    both = "background, benign, malignant and other has background, cyst, benign"
+    with raises(ConfigError, key="dataset.classes", what=both):
         as_trained(dataset, TRAINED)
     two = FolderDataset(**masks, classes=("background", "tumour"))
     assert as_trained(two, ("background", "lesion")) is two
-    with pytest.raises(ConfigError, match="give its classes those names"):
+    with raises(ConfigError, value=["background", "tumour"], hint="give its classes those names"):
         as_trained(two, ("pet", "background"))
 
 

@@ -67,7 +67,7 @@ def test_figures_of_an_image_are_those_of_its_masks():
     assert row["foreground.hd95"] == row["foreground.assd"] == 0.0
     assert row["foreground.nsd"] == row["foreground.nsd_mm"] == row["foreground.lesion_sensitivity"] == 1.0
     assert row["foreground.ece"] == pytest.approx(0.05, abs=1e-6)
-    two_lower = result.rows[6]  # moved down by 6 pixels: apart, at the corner of the image
+    two_lower = result.rows[6]  # moved down by 6 pixels: separate, at the corner of the image
     assert two_lower["foreground.hd95"] == 6.0
     assert two_lower["foreground.hd95_mm"] == 3.0
     assert result.rows[5]["foreground.lesion_fp"] >= 1

@@ -9,9 +9,10 @@ from dmf_cli import config as configs
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference.selection import LONGEST, Scored
+from dmf_cli.inference.selection import NAME_LENGTH, Scored
 from dmf_cli.run_folder import moved
 from dmf_cli.run_folder.folder import RunFolder
+from tests.raised import raises
 
 
 class Images(Dataset):
@@ -80,7 +81,7 @@ def test_images_of_the_run_keep_their_part_whatever_else_of_them_is_changed(scor
     assert values(found) == [8, 9, 10, 11, 12, 13, 14, 15]
     assert (found.name, found.settings) == ("test_strata=null", {})
     assert values(scored(Images(range(4, 16)), "train", dataset={"strata": None})) == [4, 5]
-    with pytest.raises(ConfigError, match=r"split\.seed: 10 of these images have the split of the run"):
+    with raises(ConfigError, key="split.seed", value=1, reason="10 of these images have the split"):
         scored(Images(range(16)), "test", dataset={"strata": None}, split={"seed": 1})
 
 
@@ -108,7 +109,7 @@ def test_moved_images_keep_the_split_of_the_run(run, trained):
     config = {**trained, "dataset": dataset, "split": {**trained["split"], "seed": 1}}
     own = moved.at_new_places(run, trained, config, Images(range(10)))
     for part in ("test", "all"):
-        with pytest.raises(ConfigError, match=r"split\.seed: 10 of these images have the split of the run"):
+        with raises(ConfigError, key="split.seed", value=1, reason="10 of these images have the split"):
             Scored(run, own, config, Images(range(10)), part)
 
 
@@ -198,4 +199,4 @@ def test_a_long_name_is_cut_and_still_its_own(scored):
         for end in "ab"
     )
     assert one != other
-    assert len(one) <= LONGEST + len("test_")
+    assert len(one) <= NAME_LENGTH + len("test_")

@@ -142,7 +142,7 @@ def test_the_terminal_shows_every_number_in_full(width, classes):
 
 @pytest.mark.parametrize("width", [30, 45, 60, 70])
 @pytest.mark.parametrize("classes", [("background", "lesion"), AWKWARD])
-def test_a_narrow_terminal_keeps_the_names_and_says_which_columns_it_left_out(width, classes):
+def test_a_narrow_terminal_keeps_the_names_and_says_which_columns_it_dropped(width, classes):
     text = printed(evaluation(classes), width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width

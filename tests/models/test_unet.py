@@ -4,6 +4,7 @@ import pytest
 
 from dmf_cli import fuse, models
 from dmf_cli.errors import ConfigError, UnknownNameError
+from tests.raised import raises
 
 
 @pytest.mark.parametrize("shape", [(37, 50, 1), (32, 32, 3), (1, 9, 1), (65, 33, 3)])
@@ -71,24 +72,32 @@ def test_a_saved_model_loads_without_custom_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "key", "allowed"),
     [
-        ({"depth": 5}, "at most 4 levels fit"),
-        ({"depth": 0}, "1 or more, or auto"),
-        ({"filters": 0}, r"model\.filters is 0"),
-        ({"convs": 0}, r"model\.convs is 0"),
-        ({"dropout": 1.0}, r"model\.dropout is 1\.0"),
-        ({"momentum": 1.0}, r"model\.momentum is 1\.0"),
-        ({"norm": "group", "filters": 6, "groups": 4}, "groups must divide"),
+        ({"depth": 5}, "depth", "4 or less"),
+        ({"depth": 0}, "depth", "a whole number of 1 or above, or auto"),
+        ({"filters": 0}, "filters", "a whole number of 1 or above"),
+        ({"convs": 0}, "convs", "a whole number of 1 or above"),
+        ({"dropout": 1.0}, "dropout", "a number of 0 or above and below 1"),
+        ({"momentum": 1.0}, "momentum", "a number above 0 and below 1"),
+        ({"groups": 4, "norm": "group", "filters": 6}, "groups", "a divisor of them"),
     ],
 )
-def test_impossible_settings_are_told(options, text):
-    with pytest.raises(ConfigError, match=text):
+def test_impossible_settings_are_reported(options, key, allowed):
+    with raises(ConfigError, key=f"model.{key}", value=options[key], allowed=allowed):
         models.unet((16, 16, 1), 2, **options)
 
 
+def test_a_network_that_is_too_deep_is_one_line():
+    with raises(ConfigError) as caught:
+        models.unet((16, 32, 1), 2, depth=5)
+    assert str(caught.value) == (
+        "model.depth is 5, and the image is 16x32: give 4 or less, or a larger dataset.image_size"
+    )
+
+
 def test_a_misspelt_norm_names_the_closest():
-    with pytest.raises(UnknownNameError, match="did you mean 'batch'"):
+    with raises(UnknownNameError, key="model.norm", value="bach"):
         models.unet((16, 16, 1), 2, norm="bach")
 
 

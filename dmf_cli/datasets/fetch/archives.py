@@ -10,12 +10,13 @@ from dmf_cli.datasets.fetch.download import check_space, on_disk
 from dmf_cli.errors import DownloadError
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+UNPACK = "unpack it yourself and give its folder, dataset.dir=PATH"
 
 
 def unpack(archive: Path, folder: Path) -> int:
     """Unpack ``archive`` into ``folder`` and return the number of files.
 
-    Files of macOS (``__MACOSX``) are left out.
+    Files of macOS (``__MACOSX``) are skipped.
 
     Raises:
         DownloadError: no zip archive, damaged, locked by a password, larger than the free disk, or with a
@@ -30,12 +31,11 @@ def unpack(archive: Path, folder: Path) -> int:
             for member in members:
                 _extract(opened, member, folder)
     except FileNotFoundError:
-        raise DownloadError(f"{archive} does not exist: give the archive that you downloaded") from None
+        hint = "give the archive that you downloaded"
+        raise DownloadError(path=archive, reason="does not exist", hint=hint) from None
     except _DAMAGE as error:
-        raise DownloadError(
-            f"{archive} is not a whole zip archive ({error}): download it again, or unpack it yourself and "
-            "give its folder, dataset.dir=PATH"
-        ) from None
+        hint = f"download it again, or {UNPACK}"
+        raise DownloadError(path=archive, reason=f"is not a whole zip archive ({error})", hint=hint) from None
     return len(members)
 
 
@@ -43,15 +43,13 @@ def _check(archive: Path, member: zipfile.ZipInfo) -> None:
     name = member.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
-        raise DownloadError(
-            f"{archive} holds the file {member.filename!r}, which leads out of it: do not use it"
-        )
+        reason = f"holds the file {member.filename!r}, which leads out of it"
+        raise DownloadError(path=archive, reason=reason, hint="do not use it")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise DownloadError(f"{archive} holds the link {member.filename!r}: do not use it")
+        reason = f"holds the link {member.filename!r}"
+        raise DownloadError(path=archive, reason=reason, hint="do not use it")
     if member.flag_bits & 1:
-        raise DownloadError(
-            f"{archive} is locked by a password: unpack it yourself and give its folder, dataset.dir=PATH"
-        )
+        raise DownloadError(path=archive, reason="is locked by a password", hint=UNPACK)
 
 
 def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

@@ -16,6 +16,7 @@ from dmf_cli.errors import DownloadError
 CHUNK = 1 << 16  # bytes; a cut connection loses at most these
 TIMEOUT = (20, 60)  # seconds to connect, and between two pieces
 PAUSES: tuple[float, ...] = (1, 2, 4, 8)  # seconds before each new try after one that brought nothing
+ELSEWHERE = "make room, or give another place, dataset.dir=PATH"
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may change
 
 Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all or None)
@@ -38,18 +39,17 @@ def fetch(url: str, target: Path, *, sha256: str | None = None, progress: Progre
     part = target.with_name(f"{target.name}.part")
     if not target.exists():
         _complete(url, part, progress)
-    found = _digest(target if target.exists() else part)
-    if sha256 and found != sha256.lower():
+    digest = _digest(target if target.exists() else part)
+    if sha256 and digest != sha256.lower():
         (target if target.exists() else part).unlink()
-        raise DownloadError(
-            f"{url} is not the file that was expected: its sha256 is {found}, not {sha256.lower()}; it was "
-            "removed: try again, or set dataset.download.sha256 if its owner has changed it"
-        )
+        reason = f"has the sha256 {digest}, not {sha256.lower()} as expected, and was removed"
+        hint = "try again, or set dataset.download.sha256 if its owner has changed it"
+        raise DownloadError(path=url, reason=reason, hint=hint)
     if not target.exists():
         with on_disk(target):
             part.replace(target)
     _note_of(part).unlink(missing_ok=True)
-    return found
+    return digest
 
 
 @contextlib.contextmanager
@@ -60,20 +60,16 @@ def on_disk(path: Path) -> Iterator[None]:
     except requests.RequestException:  # an OSError too, but none of the disk
         raise
     except OSError as error:
-        raise DownloadError(
-            f"cannot write {path}: {error.strerror or error}: make room, or give another place, "
-            "dataset.dir=PATH"
-        ) from error
+        what = f"cannot write {path} ({error.strerror or error})"
+        raise DownloadError(what, path=path, hint=ELSEWHERE) from error
 
 
 def check_space(folder: Path, needed: int) -> None:
     """Raise ``DownloadError`` where the disk of ``folder`` has no room for ``needed`` bytes."""
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DownloadError(
-            f"{needed / 1e6:.0f} MB are needed in {folder} and {free / 1e6:.0f} MB are free: make room, or "
-            "give another place, dataset.dir=PATH"
-        )
+        what = f"{needed / 1e6:.0f} MB are needed in {folder} and {free / 1e6:.0f} MB are free"
+        raise DownloadError(what, path=folder, hint=ELSEWHERE)
 
 
 def _complete(url: str, part: Path, progress: Progress | None) -> None:
@@ -87,8 +83,8 @@ def _complete(url: str, part: Path, progress: Progress | None) -> None:
             if _size(part) > before:
                 pauses = list(PAUSES)
             elif not pauses or isinstance(error, ValueError):  # a wrong address stays wrong
-                reason = _reason(error)
-                raise DownloadError(f"{url} cannot be downloaded ({reason}): run it again to go on") from None
+                reason = f"cannot be downloaded ({_reason(error)})"
+                raise DownloadError(path=url, reason=reason, hint="run it again to resume") from None
         time.sleep(pauses.pop(0) if pauses else PAUSES[0])
 
 
@@ -107,7 +103,8 @@ def _continue(url: str, part: Path, progress: Progress | None) -> None:
         if answer.status_code in BUSY:
             raise requests.ConnectionError(f"{answer.status_code} {answer.reason}")
         if not answer.ok:
-            raise DownloadError(f"{url} answered {answer.status_code} {answer.reason}")
+            reason = f"answered {answer.status_code} {answer.reason}"
+            raise DownloadError(path=url, reason=reason, hint="check dataset.download.urls")
         have = have if answer.status_code == 206 else 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length and length.isdecimal() else None

@@ -25,7 +25,7 @@ def prepare_folder(
     """The dataset of a ``dataset`` group with ``download``, got and unpacked unless it is there.
 
     Everything is made in a hidden folder beside the final one, which appears once it holds images and masks
-    that pair; a call that was cut short is gone on with.
+    that pair; a call that was cut short is resumed.
 
     Args:
         config: the group.
@@ -41,10 +41,11 @@ def prepare_folder(
     _check(config["download"])
     if is_there(config):
         if given:
-            raise DatasetError(f"{target} is there already: remove it to unpack the archive anew")
+            hint = "remove it to unpack the archive anew"
+            raise DatasetError(path=target, reason="is there already", hint=hint)
         return open_folder(config)
     if not given and not config["download"]["urls"]:
-        raise DownloadError(by_hand(config))
+        raise DownloadError(by_hand(config), path=target)
     workplace = target.with_name(f".{target.name}.download")
     with on_disk(workplace):
         workplace.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,8 @@ def _check(download: Mapping[str, Any]) -> None:
     for key in ("urls", "sha256"):
         value = download.get(key)
         if not isinstance(value, list) or not all(isinstance(v, str | None) for v in value):
-            raise ConfigError(f"dataset.download.{key} is {value!r}: give a list, as [https://...], or []")
+            allowed = "a list, as [https://...], or []"
+            raise ConfigError(key=f"dataset.download.{key}", value=value, allowed=allowed)
 
 
 def _downloaded(
@@ -96,9 +98,8 @@ def _downloaded(
         try:
             found = fetch(url, file, sha256=expected, progress=progress)
         except DownloadError as error:
-            hint = _by_archive(config["name"])
-            homepage = f"or get it from {download['homepage']}, then `{hint}`"
-            raise DownloadError(f"{error}; {homepage}") from None
+            command = _by_archive(config["name"])
+            raise error.but(f"or get it from {download['homepage']}, then `{command}`") from None
         tell(f"{name}: sha256 {found} ({'as expected' if expected else 'not verified'})")
         yield file
 
@@ -131,8 +132,9 @@ def _root(config: Mapping[str, Any], unpacked: Path) -> Path:
                 return folder
             except DatasetError as error:
                 problem = problem or error
-    inside = sorted(p.relative_to(unpacked).as_posix() for p in unpacked.rglob("*") if p.is_file())
-    reason = (
-        problem or f"no file fits dataset.images={config['images']!r}; it holds {', '.join(inside[:3])}, ..."
-    )
-    raise DatasetError(f"what was unpacked is not {config['name']} as it is known here: {reason}")
+    if problem is None:
+        inside = sorted(p.relative_to(unpacked).as_posix() for p in unpacked.rglob("*") if p.is_file())
+        hint = f"the archive holds {', '.join(inside[:3])}, ..."
+        what = f"no file fits dataset.images={config['images']!r}"
+        problem = DatasetError(what, key="dataset.images", value=config["images"], hint=hint)
+    raise problem.within(f"what was unpacked is not {config['name']} as it is known here")

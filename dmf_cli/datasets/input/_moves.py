@@ -125,8 +125,8 @@ def _take(values: Any, rows: Any, columns: Any) -> Any:
     height, width = values.shape[1], values.shape[2]
     flat = tf.reshape(values, (-1, height * width, *values.shape[3:]))
     place = _reflected(rows, height) * width + _reflected(columns, width)
-    found = tf.gather(flat, tf.reshape(place, (-1, height * width)), batch_dims=1)
-    return tf.reshape(found, (-1, *values.shape[1:]))
+    taken = tf.gather(flat, tf.reshape(place, (-1, height * width)), batch_dims=1)
+    return tf.reshape(taken, (-1, *values.shape[1:]))
 
 
 def _reflected(index: Any, n: int) -> Any:

@@ -21,7 +21,7 @@ from dmf_cli.files import write_atomic
 NAMES = ("mean", "deviation", "dark", "bright")  # the latter two without 1 % of the pixels
 log = logging.getLogger("dmf")
 SCORED = 64  # images of another dataset that are looked at before they are scored
-IMAGES = 512  # that are looked at; more tell nothing new
+IMAGES = 512  # that are looked at; more say nothing new
 # How far beyond all training images is unlike: a share of their span, and of their usual deviation. Of BUSI's
 # images some 2 in 1000 lie there when two thirds of the others are the training images.
 SPAN, DEVIATION = 0.25, 0.25
@@ -43,11 +43,11 @@ def _looked_at(part: InputPart) -> tuple[list[int], np.ndarray]:
 
 def describe(part: InputPart) -> dict[str, Any]:
     """The range of each figure over the training images, JSON-able."""
-    rows, found = _looked_at(part)
-    ends = zip(NAMES, found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True)
+    rows, values = _looked_at(part)
+    ends = zip(NAMES, values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True)
     return {
         "images": len(rows),
-        "usual_deviation": float(np.median(found[:, 1])),
+        "usual_deviation": float(np.median(values[:, 1])),
         "range": {name: [round(low, 6), round(high, 6)] for name, low, high in ends},
     }
 
@@ -56,8 +56,8 @@ def dark(part: InputPart, normalize: str) -> list[Finding]:
     """Training images that use a small part of the grey range, see :func:`image_report.dark`."""
     if normalize != "unit":
         return []
-    rows, found = _looked_at(part)
-    return image_report.dark([part.ids[row] for row in rows], 255.0 * found[:, 2:], normalize)
+    rows, values = _looked_at(part)
+    return image_report.dark([part.ids[row] for row in rows], 255.0 * values[:, 2:], normalize)
 
 
 def unlike(note: Note, image: np.ndarray) -> str | None:
@@ -79,8 +79,8 @@ def warn_unlike(note: Note, dataset: Dataset, spec: InputSpec) -> None:
         spec: of the network's inputs.
     """
     rows = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), SCORED)).round().astype(int))
-    found = {dataset.ids[i]: unlike(note, spec.image(dataset.load(i).image)[0]) for i in rows.tolist()}
-    odd = [f"{name}: {why}" for name, why in found.items() if why]
+    reasons = {dataset.ids[i]: unlike(note, spec.image(dataset.load(i).image)[0]) for i in rows.tolist()}
+    odd = [f"{name}: {why}" for name, why in reasons.items() if why]
     if odd:
         log.warning(
             "%d of %d images that were looked at are unlike those of the training (first %s): if their grey "

@@ -32,7 +32,7 @@ def open_parts(
     """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
 
     Every image of ``dataset`` in ``indices`` has been read once when this returns, so that a bad file is
-    told before anything else happens.
+    reported before anything else happens.
 
     Args:
         dataset: the images.

@@ -2,6 +2,16 @@
 
 import numpy as np
 
+from dmf_cli.errors import DatasetError
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Full batches in ``n`` samples; the remainder waits for another epoch's order."""
+    if batch_size > n:
+        reason, hint = f"and the training split has {n} image(s)", f"use trainer.batch_size={n} or less"
+        raise DatasetError(key="trainer.batch_size", value=batch_size, reason=reason, hint=hint)
+    return n // batch_size
+
 
 def epoch_order(seed: int, epoch: int, n: int) -> np.ndarray:
     """A permutation of ``range(n)`` for ``epoch`` (from 0); int64 ``(n,)``.
@@ -23,7 +33,7 @@ def weighted_order(seed: int, epoch: int, weights: np.ndarray) -> np.ndarray:
         weights: ``(n,)``, >= 0, not all 0; their scale does not matter.
 
     Returns:
-        Numbers ``i + n k``: copy k of image i, so that copies can be told apart.
+        Numbers ``i + n k``: copy k of image i, so that copies can be distinguished.
     """
     generator, n = _generator(seed, epoch), len(weights)
     shuffled = generator.permutation(n)

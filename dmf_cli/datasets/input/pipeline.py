@@ -10,21 +10,11 @@ import numpy as np
 from dmf_cli.datasets.base import IGNORED
 from dmf_cli.datasets.input.augment import Augment
 from dmf_cli.datasets.input.order import epoch_order, weighted_order
+from dmf_cli.datasets.input.order import steps_per_epoch as steps_per_epoch
 from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input.prepared import Prepared as Prepared
 from dmf_cli.datasets.input.prepared import check_readable as check_readable
 from dmf_cli.datasets.input.prepared import load as load
-from dmf_cli.errors import DatasetError
-
-
-def steps_per_epoch(n: int, batch_size: int) -> int:
-    """Full batches in ``n`` samples; the remainder waits for another epoch's order."""
-    if batch_size > n:
-        raise DatasetError(
-            f"trainer.batch_size is {batch_size} and the training split has {n} image(s): "
-            f"use trainer.batch_size={n} or less"
-        )
-    return n // batch_size
 
 
 def training_batches(
@@ -128,15 +118,15 @@ def _target(tf: Any, labels: Any, channels_out: int, distance: bool, ignores: bo
         target = tf.cast((labels > 0) & valid, tf.float32)[..., None]
     else:
         target = tf.one_hot(labels, channels_out)
-    found = {"labels": target}
+    targets = {"labels": target}
     if distance:
         from dmf_cli.losses import signed_distance_numpy
 
         maps = tf.numpy_function(signed_distance_numpy, [target], tf.float32, stateful=False)
-        found["distance"] = tf.ensure_shape(maps, target.shape)
+        targets["distance"] = tf.ensure_shape(maps, target.shape)
     if ignores:
-        found["valid"] = tf.cast(valid, tf.float32)[..., None]
-    return found if len(found) > 1 else target
+        targets["valid"] = tf.cast(valid, tf.float32)[..., None]
+    return targets if len(targets) > 1 else target
 
 
 def _tensorflow() -> Any:

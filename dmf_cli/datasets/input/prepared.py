@@ -122,7 +122,7 @@ def check_readable(
 def _parallel(
     function: Callable[[int], Any], indices: Iterable[int], progress: Callable[[], None] | None
 ) -> Iterator[Any]:
-    """:func:`~bad_files.attempts` without images that are bad, which an error tells together at the end."""
+    """:func:`~bad_files.attempts` without images that are bad, which one error reports at the end."""
     errors = list[DatasetError]()
     for result in bad_files.attempts(function, indices, progress):
         if isinstance(result, DatasetError):

@@ -10,12 +10,12 @@ import numpy as np
 from dmf_cli import datasets
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.input import input_profile, keeping
-from dmf_cli.datasets.input.order import lesion_weights
+from dmf_cli.datasets.input.order import lesion_weights, steps_per_epoch
 from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_report, mask_report
 from dmf_cli.datasets.sources.survey import Survey, survey
-from dmf_cli.datasets.splits import division
+from dmf_cli.datasets.splits import division, units
 from dmf_cli.errors import ConfigError, DatasetError
 
 NO_LESION = "normal"  # the stratum of the phantoms without one
@@ -43,23 +43,23 @@ class Data:
         Raises:
             DatasetError: there is background only, or no background: nothing can be learned from that.
         """
-        found: dict[int, int] = {}
+        rows: dict[int, int] = {}
         for row, label in enumerate(self.train.each_label()):
-            found = dict.fromkeys(np.unique(label[label != IGNORED]).tolist(), row) | found
-            if len(found) == len(self.dataset.classes):
+            rows = dict.fromkeys(np.unique(label[label != IGNORED]).tolist(), row) | rows
+            if len(rows) == len(self.dataset.classes):
                 break
-        if len(found) < 2:
-            if not found:
-                raise DatasetError(
-                    f"the masks of all {len(self.split.train)} training images hold nothing but pixels that "
-                    "dataset.ignore leaves out: check dataset.ignore"
-                )
-            name = self.dataset.classes[next(iter(found))]
+        if len(rows) < 2:
+            masks = f"the masks of all {len(self.split.train)} training images"
+            if not rows:
+                what = f"{masks} hold nothing but pixels that dataset.ignore excludes"
+                raise DatasetError(what, key="dataset.ignore", hint="check dataset.ignore")
             raise DatasetError(
-                f"the masks of all {len(self.split.train)} training images are {name} and nothing else: "
-                "look at them by `dmf data show`; check dataset.masks, dataset.threshold and dataset.values"
+                f"{masks} are {self.dataset.classes[next(iter(rows))]} and nothing else",
+                key="dataset.masks",
+                hint="look at them by `dmf data show`; check dataset.masks, dataset.threshold and "
+                "dataset.values",
             )
-        _, chosen = self.train.rows(np.array(sorted(set(found.values()))))
+        _, chosen = self.train.rows(np.array(sorted(set(rows.values()))))
         chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
@@ -69,19 +69,19 @@ class Data:
         """What each part of the images lacks of the classes, and what follows from that, in words."""
         tested = (self.dataset.label(index) for index in self.split.test)
         trained, validated = self.train.each_label(), self.val.each_label()
-        found = []
+        lines = []
         if lacking := self._lacking(trained):
-            found.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
+            lines.append(f"no training image holds {_listed(lacking)}: that cannot be learned")
         if lacking := self._lacking(validated):
             said = f"no validation image holds {_listed(lacking)}: its validation Dice is undefined"
             chosen = monitor.endswith("_dice") and len(lacking) == len(self.dataset.classes) - 1
-            found.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
+            lines.append(said + (", so that val_objective chooses the best epoch" if chosen else ""))
         if lacking := self._lacking(tested):
-            found.append(f"no test image holds {_listed(lacking)}: its scores are undefined")
-        return found
+            lines.append(f"no test image holds {_listed(lacking)}: its scores are undefined")
+        return lines
 
     def _lacking(self, labels: Iterable[np.ndarray]) -> list[str]:
-        """The classes above the background that none of ``labels`` holds; mostly a few of them tell."""
+        """The classes above the background that none of ``labels`` holds; mostly a few of them suffice."""
         known = dict(enumerate(self.dataset.classes[1:], start=1))
         for label in labels:
             for value in np.unique(label).tolist():
@@ -107,7 +107,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
 
     Args:
         config: the whole config.
-        split_file: the split of a run that goes on, whose images must be the same still; else the one of
+        split_file: the split of a run that is resumed, whose images must be the same still; else the one of
             ``split.file``, else a new one.
 
     Raises:
@@ -126,11 +126,7 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
         split = division.load_split(split_file, dataset, same_content=True)
     else:
         split = make_split(config["split"], dataset)
-    if config["trainer"]["batch_size"] > len(split.train):
-        raise DatasetError(
-            f"trainer.batch_size is {config['trainer']['batch_size']} and the training split has "
-            f"{len(split.train)} images: use trainer.batch_size={len(split.train)} or less"
-        )
+    steps_per_epoch(len(split.train), config["trainer"]["batch_size"])
     indices = {"train": split.train, "val": split.val, "test": split.test}
     mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
     parts, note = keeping.open_parts(dataset, indices, mode, spec, config["dataset"])
@@ -172,22 +168,20 @@ def _known(config: Mapping[str, Any], dataset: Dataset, found: Survey | None) ->
     similarity, classes = config["similarity"], config["sizes"]
     if dataset.synthetic:  # its strata say which lesions there are
         lesions = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
-        return {"links": division.links_of(dataset), "holds": lesions}
+        return {"links": units.links_of(dataset), "holds": lesions}
     from dmf_cli.datasets.splits import near_duplicates  # SciPy, which a plain split does without
 
     found = found or survey(dataset, alike=similarity is not None)
     found.refuse()
     similar = [(p.first, p.second) for p in near_duplicates.similar(dataset, found, similarity)]
-    sizes = division.size_classes(dataset, [label.area for label in found.labels], classes)
+    sizes = units.size_classes(dataset, [label.area for label in found.labels], classes)
     holds = [label.classes for label in found.labels]
-    return {"links": division.links_of(dataset, similar), "sizes": sizes, "holds": holds}
+    return {"links": units.links_of(dataset, similar), "sizes": sizes, "holds": holds}
 
 
 def output_channels(head: str, dataset: Dataset) -> int:
     """1 for a sigmoid head, else the number of classes."""
     if head == "sigmoid" and len(dataset.classes) > 2:
-        raise ConfigError(
-            f"model.head=sigmoid has one foreground class and {dataset.name} has {len(dataset.classes) - 1}: "
-            "use model.head=softmax"
-        )
+        reason = f"which has one foreground class, and {dataset.name} has {len(dataset.classes) - 1}"
+        raise ConfigError(key="model.head", value=head, reason=reason, hint="use model.head=softmax")
     return 1 if head == "sigmoid" else len(dataset.classes)

@@ -35,8 +35,8 @@ class Stored(InputPart):
 
     def rows(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`InputPart.rows`."""
-        found = self._records[self._indices[index]]
-        return np.ascontiguousarray(found["image"]), np.ascontiguousarray(found["label"])
+        chosen = self._records[self._indices[index]]
+        return np.ascontiguousarray(chosen["image"]), np.ascontiguousarray(chosen["label"])
 
 
 def record_type(spec: InputSpec, channels: int) -> np.dtype[Any]:
@@ -86,13 +86,13 @@ def file_name(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any]) -> s
 def _read(path: Path, wanted: np.dtype[Any], count: int) -> np.ndarray | None:
     """The records at ``path``; None if there are none, or if a byte of them is wrong."""
     try:
-        found = np.load(path, mmap_mode="r")
+        stored = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
-    if found.dtype != wanted or found.shape != (count,):
+    if stored.dtype != wanted or stored.shape != (count,):
         return None
-    whole = all(_crc(record["image"], record["label"]) == record["check"] for record in found)
-    return found if whole else None
+    whole = all(_crc(record["image"], record["label"]) == record["check"] for record in stored)
+    return stored if whole else None
 
 
 def _write(path: Path, wanted: np.dtype[Any], dataset: Dataset, spec: InputSpec) -> None:

@@ -30,7 +30,7 @@ _BY_ERROR = ((UnreadableError, "unreadable"), (SizeMismatchError, "size"), (Labe
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Everything that was found.
+    """Everything that the check reports.
 
     Args:
         dataset: what can be used of it: images that were read.
@@ -58,7 +58,7 @@ class Report:
 
 def check(
     dataset: Dataset,
-    found: Survey,
+    seen: Survey,
     make_split: MakeSplit,
     *,
     similarity: float | None,
@@ -70,10 +70,10 @@ def check(
     """What is wrong with the images of ``dataset``.
 
     Args:
-        dataset: opened so that images without a mask do not stop it; what it leaves out is a warning.
-        found: what is known of all of them.
+        dataset: opened so that images without a mask do not stop it; what it excludes is a warning.
+        seen: what is known of all of them.
         make_split: ``(images, survey, **changes of the split's config) -> split``.
-        similarity: of near-duplicates; None does not tell them. Synthetic images have none.
+        similarity: of near-duplicates; None does not report them. Synthetic images have none.
         needs_masks: an image without a mask file is an error.
         unclaimed: mask files that belong to no image.
         remarks: what is known of the masks, see :func:`dmf_cli.datasets.sources.mask_report.report`.
@@ -85,19 +85,19 @@ def check(
         Finding("no mask", (dataset.ids[i],), f"image {dataset.ids[i]!r} has no mask file") for i in bare
     ]
     # An image whose mask is missing has no lesion of size 0, but one of a size that nobody knows.
-    readable = [index for index in found.good if index not in bare]
+    readable = [index for index in seen.good if index not in bare]
     findings += [
         Finding(_kind(error), (dataset.ids[index],), str(error))
-        for index, error in sorted(found.errors.items())
+        for index, error in sorted(seen.errors.items())
         if index not in bare
     ]
     usable: Dataset = dataset if len(readable) == len(dataset) else DatasetView(dataset, readable)
-    near_duplicates.similar(dataset, found, similarity)
-    known = found if usable is dataset else found.of(readable)
+    near_duplicates.similar(dataset, seen, similarity)
+    known = seen if usable is dataset else seen.of(readable)
     statistics = Statistics(dataset.classes, dataset.ignores)
     for stratum, facts, label in zip(usable.strata, known.facts, known.labels, strict=True):
         statistics.add(stratum, facts, label)
-    said = [*remarks, *dataset.remarks(), *image_report.turned(dataset.ids, found.facts)]
+    said = [*remarks, *dataset.remarks(), *image_report.turned(dataset.ids, seen.facts)]
     findings += [*said, *image_report.dark(usable.ids, statistics.ranges, normalize)]
     findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
     similar = near_duplicates.similar(usable, known, similarity)

@@ -39,14 +39,14 @@ def leaks(dataset: Dataset, split: division.Split, pairs: Iterable[SimilarPair])
 
 
 def of_splits(
-    dataset: Dataset, found: Survey, pairs: Sequence[SimilarPair], make_split: MakeSplit
+    dataset: Dataset, seen: Survey, pairs: Sequence[SimilarPair], make_split: MakeSplit
 ) -> tuple[dict[str, dict[str, float]], list[Finding]]:
     """What the split of the config leaks, and plain random ones; with leaks of the former as findings."""
     if not len(dataset):
         return {}, []
     try:
-        ours, plain = make_split(dataset, found), make_split(dataset, found, **_PLAIN)
-        others = [make_split(dataset, found, **_PLAIN, seed=seed) for seed in range(SEEDS)]
+        ours, plain = make_split(dataset, seen), make_split(dataset, seen, **_PLAIN)
+        others = [make_split(dataset, seen, **_PLAIN, seed=seed) for seed in range(SEEDS)]
     except DatasetError as error:
         return {}, [Finding("other", (dataset.name,), str(error))]
     side = {index: part for part in division.PARTS for index in getattr(ours, part)}

@@ -10,7 +10,7 @@ from dmf_cli.datasets.sources.image_facts import ImageFacts, LabelFacts
 
 
 class Statistics:
-    """Collects what :meth:`summary` tells.
+    """Collects what :meth:`summary` reports.
 
     Args:
         classes: names, background first.
@@ -63,8 +63,8 @@ def _share(shares: np.ndarray) -> dict[str, Any]:
 
 def _stratum(lesions: np.ndarray) -> dict[str, Any]:
     present = lesions[lesions > 0]
-    found: Mapping[str, Any] = {"lesion": _spread(present)} if len(present) else {}
-    return {"images": len(lesions), "without lesion": int((lesions == 0).sum()), **found}
+    spread: Mapping[str, Any] = {"lesion": _spread(present)} if len(present) else {}
+    return {"images": len(lesions), "without lesion": int((lesions == 0).sum()), **spread}
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:

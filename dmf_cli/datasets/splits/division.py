@@ -1,6 +1,7 @@
 """Which image is trained on, validated on and tested on: decided once, saved, checked."""
 
 import dataclasses
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources import accents
 from dmf_cli.datasets.splits.assignment import Kind, Unit, deal
 from dmf_cli.datasets.splits.presence import Holds, represent
+from dmf_cli.datasets.splits.units import units_of
 from dmf_cli.errors import DatasetError
 from dmf_cli.files import write_atomic
 
@@ -59,8 +61,10 @@ def make_split(
         folds: None, or into how many test parts the whole dataset is divided: ``fold`` is tested on, and the
             rest is divided into train and val as ``fractions`` has them. The folds do not depend on ``fold``.
         fold: from 0.
-        links: pairs of images that must be in one part, directly or over others (see :func:`links_of`).
-        sizes: one an image, a class of sizes (see :func:`size_classes`), or None.
+        links: pairs of images that must be in one part, directly or over others, see
+            :func:`~dmf_cli.datasets.splits.units.links_of`.
+        sizes: one an image, a class of sizes, see :func:`~dmf_cli.datasets.splits.units.size_classes`; or
+            None.
         holds: one an image, the classes above the background that it holds; None if they are not known.
 
     Raises:
@@ -68,8 +72,9 @@ def make_split(
     """
     fractions = tuple(fractions)
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise DatasetError(f"split.fractions is {list(fractions)}: give three numbers above 0 that sum to 1")
-    units = _units(len(dataset), links)
+        allowed = "three numbers above 0 that sum to 1"
+        raise DatasetError(key="split.fractions", value=list(fractions), allowed=allowed)
+    units = units_of(len(dataset), links)
     _check_enough(dataset, units, folds)
     kinds, known = _kinds(dataset, stratify, sizes), holds or [()] * len(dataset)
     if folds is None:
@@ -94,59 +99,12 @@ def own_split(dataset: Dataset, folds: int | None = None) -> Split:
         DatasetError: folds are wanted, which it has not.
     """
     if folds is not None:
-        raise DatasetError(
-            f"split.folds is {folds} and {dataset.name} has its own train, val and test: set "
-            "dataset.parts=pool to divide all of its images anew"
-        )
+        reason = f"and {dataset.name} has its own train, val and test"
+        hint = "set dataset.parts=pool to divide all of its images anew"
+        raise DatasetError(key="split.folds", value=folds, reason=reason, hint=hint)
     own = dataset.parts or ()
     train, val, test = (tuple(i for i, part in enumerate(own) if part == name) for name in PARTS)
     return Split(train, val, test, {"parts": "of the dataset"})
-
-
-def links_of(dataset: Dataset, similar: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-    """``similar`` pairs, and each image with the first one of its group (its patient)."""
-    first: dict[str, int] = {}
-    same = [(first.setdefault(group, i), i) for i, group in enumerate(dataset.groups or ()) if group]
-    return [*similar, *(pair for pair in same if pair[0] != pair[1])]
-
-
-def size_classes(dataset: Dataset, areas: Sequence[float], classes: int) -> list[int]:
-    """0 for images without foreground; for the others of each stratum 1 (small) to ``classes``, equally many.
-
-    Args:
-        dataset: for strata and ids, which decide between equal areas.
-        areas: one an image.
-        classes: at least 1.
-    """
-    found = [0] * len(areas)
-    for stratum in set(dataset.strata):
-        mine = [i for i, s in enumerate(dataset.strata) if s == stratum and areas[i] > 0]
-        for rank, i in enumerate(sorted(mine, key=lambda i: (areas[i], dataset.ids[i]))):
-            found[i] = 1 + rank * classes // len(mine)
-    return found
-
-
-def united(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
-    """For each of ``count`` images the least index that ``links`` lead to, over any number of them."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for a, b in links:
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    return [root(index) for index in range(count)]
-
-
-def _units(count: int, links: Iterable[tuple[int, int]]) -> list[Unit]:
-    members: dict[int, list[int]] = {}
-    for index, root in enumerate(united(count, links)):
-        members.setdefault(root, []).append(index)
-    return [tuple(unit) for unit in members.values()]
 
 
 def _check_enough(dataset: Dataset, units: Sequence[Unit], folds: int | None) -> None:
@@ -154,12 +112,14 @@ def _check_enough(dataset: Dataset, units: Sequence[Unit], folds: int | None) ->
     what = (
         "a split needs at least 3 (train, val, test)" if needed == 3 else f"split.folds={folds} needs as many"
     )
+    refused = functools.partial(DatasetError, key="split.folds", value=folds)
     if len(dataset) < needed:
-        raise DatasetError(f"{dataset.name} has {len(dataset)} image(s) and {what}: add images")
+        raise refused(f"{dataset.name} has {len(dataset)} image(s) and {what}", hint="add images")
     if len(units) < needed:
-        raise DatasetError(
+        raise refused(
             f"the {len(dataset)} images of {dataset.name} make {len(units)} group(s) of one patient or of "
-            f"near-duplicates, and {what}: add images, raise split.similarity, or set split.leak_free=false"
+            f"near-duplicates, and {what}",
+            hint="add images, raise split.similarity, or set split.leak_free=false",
         )
 
 
@@ -195,10 +155,10 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
 
 def _members(dataset: Dataset) -> dict[str, list[str]]:
     """The ids of each group of several images; empty where nothing says who belongs together."""
-    found: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for name, group in zip(dataset.ids, dataset.groups or (), strict=False):
-        found.setdefault(group, []).append(name)
-    return {group: names for group, names in found.items() if len(names) > 1}
+        members.setdefault(group, []).append(name)
+    return {group: names for group, names in members.items() if len(names) > 1}
 
 
 def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> Split:
@@ -206,8 +166,8 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
 
     Args:
         path: a file of :func:`save_split`. Without ``hashes`` (written by hand) ids are all that is checked.
-        dataset: may have images that the split does not name; they are left out.
-        same_content: the whole dataset must be the same, with its masks: for a run that goes on.
+        dataset: may have images that the split does not name; they are excluded.
+        same_content: the whole dataset must be the same, with its masks: for a run that is resumed.
 
     Raises:
         DatasetError: unreadable, an id that the dataset lacks, an image in two parts, or changed images.
@@ -221,44 +181,37 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
         listed = {name: index[name] for part in ids for name in part}
         made = "the run was started with" if same_content else f"split file {path} was made with"
         do = "start a new run" if same_content else "set split.file=null for a new split"
-        hashes = {own(name): found for name, found in content.get("hashes", {}).items()}
+        hashes = {own(name): digest for name, digest in content.get("hashes", {}).items()}
         _check_images(dataset, listed, hashes, made, do)
         if same_content:
-            raise DatasetError(
-                f"the list of images or the masks of {dataset.name} are not those that {made}: bring them "
-                f"back, or {do}"
-            )
+            what = f"the list of images or the masks of {dataset.name} are not those that {made}"
+            raise DatasetError(what, path=path, hint=f"bring them back, or {do}")
     train, val, test = (tuple(sorted(index[name] for name in part)) for part in ids)
     return Split(train, val, test, content.get("how", {}))
 
 
 def read_split(path: Path) -> dict[str, Any]:
-    """The content of a split file as it is written, held against no dataset.
+    """The content of a split file as it is written, not compared with any dataset.
 
     Raises:
         DatasetError: there is none, or it is something else.
     """
-    advice = "give the split.json of a run, or set split.file=null for a new split"
+    new = "set split.file=null for a new split"
+    refused = functools.partial(DatasetError, path=path, hint=f"give the split.json of a run, or {new}")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         there = accents.otherwise(Path(path))
-        raise DatasetError(
-            f"split file {path} does not exist{there}: set split.file=null for a new split"
-        ) from None
+        raise refused(reason=f"does not exist{there}", hint=new) from None
     except OSError as error:
-        raise DatasetError(
-            f"split file {path} cannot be read ({error.strerror or error}): {advice}"
-        ) from None
+        raise refused(reason=f"cannot be read ({error.strerror or error})") from None
     except ValueError:  # also what is no text
-        raise DatasetError(f"{path} is no split file, for it cannot be read as JSON: {advice}") from None
+        raise refused(reason="is no split file, for it cannot be read as JSON") from None
     if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in PARTS):
-        raise DatasetError(
-            f"{path} is no split file, for it has no lists of ids for train, val and test: {advice}"
-        )
+        raise refused(reason="is no split file, for it has no lists of ids for train, val and test")
     for key in ("hashes", "how"):
         if not isinstance(content.get(key, {}), dict):
-            raise DatasetError(f"{path} is no split file, in which {key} is a mapping: {advice}")
+            raise refused(reason=f"is no split file, in which {key} is a mapping")
     return content
 
 
@@ -266,15 +219,16 @@ def _check_ids(path: Path, dataset: Dataset, ids: Sequence[Sequence[str]]) -> No
     listed, known = [name for part in ids for name in part], set(dataset.ids)
     missing = [name for name in listed if name not in known]
     if missing:
-        raise DatasetError(
-            f"split file {path} names {len(missing)} image(s) that {dataset.name} does not have, "
-            f"first {missing[0]!r}: bring them back, or use it with the dataset that it was made from"
-        )
+        reason = f"names {len(missing)} image(s) that {dataset.name} does not have, first {missing[0]!r}"
+        hint = "bring them back, or use it with the dataset that it was made from"
+        raise DatasetError(path=path, reason=reason, hint=hint)
     if len(set(listed)) < len(listed):
         twice = next(name for name, times in Counter(listed).items() if times > 1)
-        raise DatasetError(f"split file {path} lists {twice!r} twice: an image may be in one part only")
+        hint = "an image may be in one part only"
+        raise DatasetError(path=path, reason=f"lists {twice!r} twice", hint=hint)
     if not all(ids):
-        raise DatasetError(f"split file {path} has an empty part: train, val and test each need an image")
+        hint = "train, val and test each need an image"
+        raise DatasetError(path=path, reason="has an empty part", hint=hint)
 
 
 def _check_images(
@@ -283,7 +237,6 @@ def _check_images(
     """The images themselves must be those of the split; their masks may have been corrected."""
     changed = [name for name, i in listed.items() if name in hashes and dataset.content(i) != hashes[name]]
     if changed:
-        raise DatasetError(
-            f"image {changed[0]!r} of {dataset.name} is not the one that {made} ({len(changed)} of "
-            f"{len(listed)} changed): bring it back, or {do}"
-        )
+        counted = f"({len(changed)} of {len(listed)} changed)"
+        what = f"image {changed[0]!r} of {dataset.name} is not the one that {made} {counted}"
+        raise DatasetError(what, hint=f"bring it back, or {do}")

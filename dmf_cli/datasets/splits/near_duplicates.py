@@ -25,7 +25,7 @@ from dmf_cli.datasets.sources.description import WINDOWS, Box, Description, Simi
 from dmf_cli.errors import DatasetError
 
 BITS = 14  # of 64; a candidate is at most this far from a window of the other
-FLOOR = 0.5  # pairs below it are never told
+FLOOR = 0.5  # pairs below it are never reported
 ALIGNED = 48  # pixels: size at which pairs are aligned
 SMOOTH = ALIGNED / 10  # deviation (pixels) of the Gauss filter whose result is taken away
 LEAST = 0.8  # of a side that a copy must have kept
@@ -35,36 +35,36 @@ _STEPS = (0.04, 0.02, 0.01)  # by which the sides of the box move
 _UNPROMISING, _HOPELESS, _CERTAIN = 0.25, FLOOR - 0.15, 0.98
 
 
-def similar(dataset: Dataset, found: survey.Survey, least: float | None) -> list[SimilarPair]:
+def similar(dataset: Dataset, known: survey.Survey, least: float | None) -> list[SimilarPair]:
     """Pairs of good images at least so similar, in one another's order; none for None.
 
-    Looked for once, and kept with the rest of the survey ``found``.
+    Looked for once, and kept with the rest of the survey ``known``.
     """
     if least is None or dataset.synthetic:
         return []
-    if found.pairs is None:
-        log.info("looking for near-duplicates in the %d images of %s", len(found.good), dataset.name)
-        good = found.good
-        _describe(dataset, found, [index for index in good if index not in found.descriptions])
-        pairs = find([found.descriptions[index] for index in good])
-        found.pairs = tuple(p._replace(first=good[p.first], second=good[p.second]) for p in pairs)
-        found.descriptions.clear()
-        survey.keep(dataset, found)
-    return [pair for pair in found.pairs if pair.similarity >= least]
+    if known.pairs is None:
+        log.info("looking for near-duplicates in the %d images of %s", len(known.good), dataset.name)
+        good = known.good
+        _describe(dataset, known, [index for index in good if index not in known.descriptions])
+        pairs = find([known.descriptions[index] for index in good])
+        known.pairs = tuple(p._replace(first=good[p.first], second=good[p.second]) for p in pairs)
+        known.descriptions.clear()
+        survey.keep(dataset, known)
+    return [pair for pair in known.pairs if pair.similarity >= least]
 
 
-def _describe(dataset: Dataset, found: survey.Survey, indices: Sequence[int]) -> None:
+def _describe(dataset: Dataset, known: survey.Survey, indices: Sequence[int]) -> None:
     """Of images that were surveyed before anybody asked for near-duplicates."""
     made = list(bad_files.attempts(lambda index: describe(dataset.load(index).image), indices))
     bad_files.refuse([error for error in made if isinstance(error, DatasetError)])
-    found.descriptions.update(zip(indices, made, strict=True))
+    known.descriptions.update(zip(indices, made, strict=True))
 
 
 def find(descriptions: Sequence[Description]) -> list[SimilarPair]:
     """Pairs of near-duplicates, sorted by index; the time grows with the square of the number of images."""
     if not descriptions:
         return []
-    found = []
+    pairs = []
     for (first, second), (bits, start) in _candidates(np.stack([d.hashes for d in descriptions])).items():
         value = 0.0
         for a, b, window in start:
@@ -72,8 +72,8 @@ def find(descriptions: Sequence[Description]) -> list[SimilarPair]:
                 aligned = _align(descriptions[a].thumbnail, descriptions[b].thumbnail, WINDOWS[window])
                 value = max(value, aligned)
         if value >= FLOOR:
-            found.append(SimilarPair(first, second, round(min(value, 1.0), 3), bits))
-    return sorted(found)
+            pairs.append(SimilarPair(first, second, round(min(value, 1.0), 3), bits))
+    return sorted(pairs)
 
 
 def _candidates(hashes: np.ndarray) -> dict[tuple[int, int], tuple[int, list[tuple[int, int, int]]]]:
@@ -87,11 +87,11 @@ def _candidates(hashes: np.ndarray) -> dict[tuple[int, int], tuple[int, list[tup
                 key, bits = (start + row, other), int(differing[row, other])
                 if key[0] != other and bits < best.get(key, (BITS + 1, 0))[0]:
                     best[key] = bits, window
-    found: dict[tuple[int, int], tuple[int, list[tuple[int, int, int]]]] = {}
+    closest: dict[tuple[int, int], tuple[int, list[tuple[int, int, int]]]] = {}
     for (a, b), (bits, window) in best.items():
-        least, starts = found.get((min(a, b), max(a, b)), (bits, []))
-        found[min(a, b), max(a, b)] = min(least, bits), [*starts, (a, b, window)]
-    return found
+        least, starts = closest.get((min(a, b), max(a, b)), (bits, []))
+        closest[min(a, b), max(a, b)] = min(least, bits), [*starts, (a, b, window)]
+    return closest
 
 
 def _count_ones(values: np.ndarray) -> np.ndarray:

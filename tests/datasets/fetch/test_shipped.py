@@ -62,7 +62,7 @@ def test_lesions_of_both_kinds_can_be_one_class(tmp_path):
     assert [pixels(data.load(i).label) for i in range(3)] == [{1: 36}, {1: 36}, {}]
 
 
-def test_images_with_another_size_than_their_mask_are_left_out_and_counted(tmp_path, caplog):
+def test_images_with_another_size_than_their_mask_are_skipped_and_counted(tmp_path, caplog):
     bus_uclm(tmp_path)
     assert len(opened("bus_uclm", tmp_path)) == 3
     assert "1 of 4 images, first images/COPE_001" in caplog.text
@@ -73,7 +73,7 @@ def test_images_with_another_size_than_their_mask_are_left_out_and_counted(tmp_p
         opened("bus_uclm", tmp_path, "dataset.size_mismatch=skp")
 
 
-def test_a_smoothed_border_is_one_colour_or_the_other_and_a_foreign_colour_is_told(tmp_path):
+def test_a_smoothed_border_is_one_colour_or_the_other_and_a_foreign_colour_is_reported(tmp_path):
     bus_uclm(tmp_path)
     smooth = LESION[..., None] * np.array([0, 255, 0])
     smooth[4, 4:10], smooth[9, 4:10] = (0, 200, 30), (0, 60, 0)
@@ -113,13 +113,13 @@ def test_wrong_colours_are_told(values, says, tmp_path):
         ("dataset.table.class=3", ConfigError, "give file, key and fields"),
     ],
 )
-def test_a_wrong_table_is_told(override, error, says, tmp_path):
+def test_a_wrong_table_is_reported(override, error, says, tmp_path):
     bus_bra(tmp_path)
     with pytest.raises(error, match=says):
         opened("bus_bra", tmp_path, override)
 
 
-def test_a_table_that_lacks_an_image_or_is_damaged_is_told(tmp_path):
+def test_a_table_that_lacks_an_image_or_is_damaged_is_reported(tmp_path):
     bus_bra(tmp_path)
     file, whole = tmp_path / "bus_data.csv", (tmp_path / "bus_data.csv").read_text()
     file.write_text(whole.replace("bus_0002-l", "bus_0003-l"))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from dmf_cli import config as configs
 from dmf_cli.datasets.input import _moves, augment, pipeline
 from dmf_cli.errors import ConfigError
+from tests.raised import raises
 
 STILL = {"name": "affine", "flip": 0.0, "rotate": 0.0, "scale": 0.0, "shift": 0.0, "gain": 0.0, "gamma": 0.0}
 
@@ -82,7 +83,7 @@ def test_it_is_a_function_of_seed_epoch_and_sample(prepared):
 
 
 def test_limits_are_checked_with_the_config():
-    with pytest.raises(ConfigError, match=r"augment\.rotate"):
+    with raises(ConfigError, key="augment.rotate", value=200):
         configs.compose(["augment=affine", "augment.rotate=200"])
 
 

@@ -51,7 +51,7 @@ def test_many_images_are_looked_at_evenly(part, monkeypatch):
     assert json.loads(json.dumps(found)) == found
 
 
-def test_dark_images_are_told_where_nothing_stretches_them(part):
+def test_dark_images_are_reported_where_nothing_stretches_them(part):
     images = part.images.copy()
     images[3] /= 16
     dark = Prepared(images, np.zeros((20, 16, 16), np.uint8), part.ids)

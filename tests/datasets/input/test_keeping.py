@@ -105,7 +105,7 @@ def test_a_damaged_file_is_made_again(dataset, tmp_path, monkeypatch, damage):
     assert path.read_bytes() == whole
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on(dataset, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_is_one_line_and_the_run_continues(dataset, tmp_path, monkeypatch, caplog):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -142,7 +142,7 @@ def test_what_is_free_is_asked_of_the_machine(tmp_path):
 
 @pytest.mark.parametrize("mode", ["memory", "disk", "none"])
 @pytest.mark.parametrize("name", ["train", "test"])
-def test_a_damaged_image_is_told_before_the_training_in_every_mode(dataset, busi, tmp_path, mode, name):
+def test_a_damaged_image_is_reported_before_the_training_in_every_mode(dataset, busi, tmp_path, mode, name):
     path = busi / f"{dataset.ids[INDICES[name][0]]}.png"
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(DatasetError, match=r"\)\.png cannot be read"):

@@ -14,6 +14,7 @@ from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import DatasetError
 from dmf_cli.metrics.streaming import ForegroundDice
 from tests.datasets.conftest import BUSI
+from tests.raised import raises
 
 
 @pytest.fixture
@@ -69,8 +70,11 @@ def test_evaluation_keeps_the_order_and_the_last_images(prepared):
 
 
 def test_a_batch_larger_than_the_split_is_an_error(prepared):
-    with pytest.raises(DatasetError, match=r"batch_size is 11 .* use trainer\.batch_size=10 or less"):
+    with raises(DatasetError, key="trainer.batch_size", value=11) as caught:
         batches(prepared, batch_size=11)
+    assert str(caught.value) == (
+        "trainer.batch_size is 11, and the training split has 10 image(s): use trainer.batch_size=10 or less"
+    )
 
 
 def test_images_are_decoded_once_and_in_order(busi):
@@ -87,7 +91,7 @@ def test_training_shapes_are_static_for_the_compiler(prepared):
     assert (x.shape, y.shape) == ((3, 2, 2, 1), (3, 2, 2, 3))
 
 
-def test_a_damaged_image_is_told_before_it_is_needed(busi):
+def test_a_damaged_image_is_reported_before_it_is_needed(busi):
     data = FolderDataset(**BUSI, dir=busi)
     path = busi / "benign/benign (2).png"
     path.write_bytes(path.read_bytes()[:-60])
@@ -133,7 +137,7 @@ def test_under_another_backend_the_pipeline_leaves_the_gpu_alone(prepared, monke
     assert asked == [([], "GPU")]
 
 
-def test_augmentation_is_told_the_epoch_and_the_sample(prepared):
+def test_augmentation_is_reported_the_epoch_and_the_sample(prepared):
     def note(images, labels, epoch, index):
         both = tf.stack([tf.fill(tf.shape(index), epoch), index], axis=1)
         return tf.cast(both, tf.float32)[:, None, None, :], labels
@@ -156,7 +160,7 @@ def test_weights_say_how_often_an_image_comes_and_the_epoch_keeps_its_length():
     assert not np.array_equal(weighted_order(3, 5, weights), weighted_order(3, 6, weights))
     assert sorted(weighted_order(3, 5, np.ones(50))) == list(range(50))
     found = weighted_order(3, 5, weights)
-    assert sorted(found[found % 10 == 9]) == [9, 19, 29, 39]  # copies can be told apart
+    assert sorted(found[found % 10 == 9]) == [9, 19, 29, 39]  # copies can be distinguished
     rng = np.random.default_rng(0)
     for n in range(1, 60):
         assert len(weighted_order(0, n, rng.random(n) ** 4 + 1e-9)) == n

@@ -1,4 +1,4 @@
-"""What must be found before a run begins, and before one goes on."""
+"""What must be found before a run begins, and before one is resumed."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from dmf_cli import config as configs
 from dmf_cli.datasets.input import run_data
 from dmf_cli.datasets.splits.division import save_split
 from dmf_cli.errors import DatasetError
+from tests.raised import raises
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ def test_what_is_odd_about_files_is_in_the_log_of_the_run_too(folder):
     assert f"not read in {folder}: 1 .heic (first benign/photo.heic)" in note
 
 
-def test_a_run_goes_on_with_the_images_that_it_was_started_with(folder, tmp_path):
+def test_a_run_is_resumed_with_the_images_that_it_was_started_with(folder, tmp_path):
     opened = run_data.open_data(compose(folder))
     saved = tmp_path / "split.json"
     save_split(saved, opened.dataset, opened.split)
     assert run_data.open_data(compose(folder), saved).split == opened.split
     Image.fromarray(np.zeros((16, 16), np.uint8)).save(folder / image_of(opened, "train"))
-    with pytest.raises(DatasetError, match="not the one that the run was started with"):
+    with raises(DatasetError, what="not the one that the run was started with", hint="start a new run"):
         run_data.open_data(compose(folder), saved)
 
 
@@ -97,14 +98,14 @@ def test_small_lesions_are_weighed_by_the_training_images(folder):
 
 
 @pytest.mark.parametrize(("value", "says"), [(0, "are background and nothing else"), (255, "are lesion and")])
-def test_masks_of_one_class_are_told_before_training(folder, value, says):
+def test_masks_of_one_class_are_reported_before_training(folder, value, says):
     for file in (folder / "benign").glob("*_mask.png"):
         Image.fromarray(np.full((16, 16), value, np.uint8)).save(file)
-    with pytest.raises(DatasetError, match=says):
+    with raises(DatasetError, key="dataset.masks", what=says, hint="check dataset.masks"):
         run_data.open_data(compose(folder)).probe()
 
 
-def test_what_is_odd_about_the_images_is_told_before_the_training(folder, caplog):
+def test_what_is_odd_about_the_images_is_reported_before_the_training(folder, caplog):
     assert run_data.open_data(compose(folder))
     assert caplog.records == []
     exif = Image.Exif()

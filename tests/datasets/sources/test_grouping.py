@@ -13,7 +13,8 @@ from dmf_cli.datasets.inspect.check import as_json, check
 from dmf_cli.datasets.sources.grouping import describe, group
 from dmf_cli.datasets.sources.pairing import Pair
 from dmf_cli.datasets.sources.survey import survey
-from dmf_cli.datasets.splits.division import PARTS, links_of, make_split, save_split
+from dmf_cli.datasets.splits.division import PARTS, make_split, save_split
+from dmf_cli.datasets.splits.units import links_of
 from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 from dmf_cli.report import run_page
 from dmf_cli.report.reading import RunFacts

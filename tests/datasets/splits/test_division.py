@@ -7,16 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmf_cli.datasets.base import Dataset, Sample
-from dmf_cli.datasets.splits.division import (
-    links_of,
-    load_split,
-    make_split,
-    read_split,
-    save_split,
-    size_classes,
-    united,
-)
+from dmf_cli.datasets.splits.division import load_split, make_split, read_split, save_split
+from dmf_cli.datasets.splits.units import links_of, size_classes, united
 from dmf_cli.errors import DatasetError
+from tests.raised import raises
 
 
 class Named(Dataset):
@@ -86,21 +80,21 @@ def change(path, **entries):
 def test_a_split_of_other_images_or_a_broken_one_is_refused(tmp_path):
     path, data = tmp_path / "split.json", Named(["a"] * 12)
     save_split(path, data, make_split(data))
-    with pytest.raises(DatasetError, match=r"names 12 image.s. that named does not have"):
+    with raises(DatasetError, path=path, reason="names 12 image(s) that named does not have"):
         load_split(path, Named(["b"] * 12))
     change(path, val=list(data.ids))
-    with pytest.raises(DatasetError, match="twice: an image may be in one part only"):
+    with raises(DatasetError, path=path, reason=" twice", hint="an image may be in one part only"):
         load_split(path, data)
     change(path, val=[{"id": "a"}])
-    with pytest.raises(DatasetError, match="does not have"):
+    with raises(DatasetError, path=path, reason="does not have"):
         load_split(path, data)
     change(path, val=[])
-    with pytest.raises(DatasetError, match="has an empty part"):
+    with raises(DatasetError, path=path, reason="has an empty part"):
         load_split(path, data)
     path.write_text("{")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with raises(DatasetError, path=path, reason="cannot be read"):
         load_split(path, data)
-    with pytest.raises(DatasetError, match="does not exist"):
+    with raises(DatasetError, path=tmp_path / "no.json", reason="does not exist", hint="split.file=null"):
         load_split(tmp_path / "no.json", data)
 
 
@@ -115,10 +109,10 @@ def test_a_split_of_other_images_or_a_broken_one_is_refused(tmp_path):
         (b'{"train": [], "val": [], "test": [], "how": 3}', "in which how is a mapping"),
     ],
 )
-def test_another_file_is_told_without_internals(tmp_path, content, says):
+def test_another_file_is_reported_without_internals(tmp_path, content, says):
     path = tmp_path / "other.json"
     path.write_bytes(content)
-    with pytest.raises(DatasetError) as caught:
+    with raises(DatasetError, path=path) as caught:
         read_split(path)
     assert str(caught.value) == (
         f"{path} is no split file, {says}"
@@ -128,18 +122,18 @@ def test_another_file_is_told_without_internals(tmp_path, content, says):
 
 
 def test_a_folder_is_no_split_file(tmp_path):
-    with pytest.raises(DatasetError, match=r"cannot be read \(Is a directory\): give the split.json"):
+    with raises(DatasetError, path=tmp_path, reason="cannot be read (Is a directory)"):
         read_split(tmp_path)
 
 
 @pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.7, 0.2, 0.2), (1.0, 0.0, 0.0), (0.5, 0.75, -0.25)])
 def test_fractions_are_three_shares(fractions):
-    with pytest.raises(DatasetError, match="three numbers above 0 that sum to 1"):
+    with raises(DatasetError, key="split.fractions", value=list(fractions), allowed="that sum to 1"):
         make_split(Named("abc"), fractions=fractions)
 
 
 def test_one_image_cannot_be_split():
-    with pytest.raises(DatasetError, match=r"has 1 image.* at least 3"):
+    with raises(DatasetError, what="named has 1 image(s) and a split needs at least 3", hint="add images"):
         make_split(Named("a"))
 
 
@@ -198,13 +192,13 @@ def test_images_of_one_patient_are_linked_and_those_of_nobody_are_not():
     assert united(6, [(4, 3), (0, 4), (1, 2)]) == [0, 1, 1, 0, 0, 5]
 
 
-def test_too_few_groups_are_told():
+def test_too_few_groups_are_reported():
     data = Named(["a"] * 9)
-    with pytest.raises(DatasetError, match=r"9 images of named make 2 group\(s\).* at least 3"):
+    with raises(DatasetError, what="9 images of named make 2 group(s)", hint="raise split.similarity"):
         make_split(data, links=[(i, i % 2) for i in range(9)])
-    with pytest.raises(DatasetError, match=r"make 4 group\(s\).*split\.folds=5 needs as many"):
+    with raises(DatasetError, key="split.folds", value=5, what="make 4 group(s)"):
         make_split(data, links=[(i, i % 4) for i in range(9)], folds=5)
-    with pytest.raises(DatasetError, match=r"has 9 image.*split\.folds=10 needs as many"):
+    with raises(DatasetError, what="has 9 image(s) and split.folds=10 needs as many", key="split.folds"):
         make_split(data, folds=10)
 
 
@@ -233,19 +227,23 @@ def test_a_saved_split_says_how_it_was_made(tmp_path):
     assert (tmp_path / "again.json").read_text() == (tmp_path / "split.json").read_text()
 
 
-def test_changed_images_are_told_by_name_and_corrected_masks_are_taken(tmp_path):
+def test_changed_images_are_reported_by_name_and_corrected_masks_are_taken(tmp_path):
     path, data = tmp_path / "split.json", Named(["a"] * 12)
     split = make_split(data)
     save_split(path, data, split)
     data.fingerprint = lambda: "other masks"
     assert load_split(path, data) == split
-    with pytest.raises(DatasetError, match=r"the masks of named are not those that the run was started with"):
+    with raises(DatasetError, path=path, what="the masks of named are not those", hint="start a new run"):
         load_split(path, data, same_content=True)
     data.pixels[[4, 7]] = 99
-    with pytest.raises(DatasetError, match=r"image 'a/0004' of named is not the one.*\(2 of 12 changed\)"):
+    with raises(DatasetError) as caught:
         load_split(path, data)
+    assert str(caught.value) == (
+        f"image 'a/0004' of named is not the one that split file {path} was made with (2 of 12 changed): "
+        "bring it back, or set split.file=null for a new split"
+    )
     change(path, hashes={})  # written by hand
     assert load_split(path, data) == split
     change(path, hashes=[])
-    with pytest.raises(DatasetError, match="hashes is a mapping"):
+    with raises(DatasetError, path=path, reason="hashes is a mapping"):
         load_split(path, data)
