@@ -88,12 +88,12 @@ def of(
         (MISSES, MISSED, lambda group: group.missed),
         (GAPS, UNSCORED, lambda group: np.isnan(group.scores).astype(np.float64)),
     ]
-    found = [
+    events = [
         _events(kind, [(group, matrix(group)) for group in groups], pairs)
         for kind, reason, matrix in kinds
         if reason in out
     ]
-    return tuple(one for one in found if one is not None)
+    return tuple(one for one in events if one is not None)
 
 
 def _events(
@@ -127,8 +127,8 @@ def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
 
 def _differences(group: Group, baseline: Group) -> np.ndarray:
     """One an image, of those that have one: flipping the sign of 0 changes nothing."""
-    found = group.per_image - baseline.per_image
-    return found[np.abs(found) > significance.TIE]
+    differences = group.per_image - baseline.per_image
+    return differences[np.abs(differences) > significance.TIE]
 
 
 def _row(group: Group, baseline: Group | None, result: Versus | None) -> EventRow:

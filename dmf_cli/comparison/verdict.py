@@ -35,24 +35,24 @@ class Held:
         return self.versus.baseline.name
 
 
-def of(found: Sequence[Held], metric: str, lower: bool) -> str:
+def of(compared: Sequence[Held], metric: str, lower: bool) -> str:
     """The answer in one sentence; no winner is named that chance could have made.
 
     Args:
-        found: each setting that was compared with a baseline; without any there is no question.
+        compared: each setting that was compared with a baseline; without any there is no question.
         metric: what the difference is in.
         lower: whether small values are good.
     """
-    if not found:
+    if not compared:
         return "One setting only, so there is nothing to compare: give runs that differ in more than the seed"
-    rest = [one for one in found if not one.versus.significant]
+    rest = [one for one in compared if not one.versus.significant]
     equal = [one for one in rest if one.equivalence and one.equivalence.shown]
     rest = [one for one in rest if not (one.equivalence and one.equivalence.shown)]
-    parts = [_winner(one, metric, lower) for one in found if one.versus.significant]
+    parts = [_winner(one, metric, lower) for one in compared if one.versus.significant]
     if equal:
         parts.append(_equivalent(equal, metric))
     if rest:
-        parts.append(_open(rest, len(rest) == len(found), metric))
+        parts.append(_open(rest, len(rest) == len(compared), metric))
     return "; ".join(parts)
 
 
@@ -94,13 +94,13 @@ def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
     )
 
 
-def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
+def excluded(compared: Sequence[Held], metric: str, lower: bool) -> str:
     """How large a difference can be ruled out for the settings of which nothing was shown; empty without any.
 
     The intervals hold for all settings at once, so their farthest end does.
     """
     rest = [
-        one for one in found if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
+        one for one in compared if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
     ]
     known = [one.versus.difference for one in rest if not math.isnan(one.versus.difference.low)]
     unknown = [one.name for one in rest if math.isnan(one.versus.difference.low)]
@@ -122,18 +122,20 @@ def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
     return text
 
 
-def power(found: Sequence[Held], metric: str, images: int, differences: Sequence[float] | None = None) -> str:
+def power(
+    compared: Sequence[Held], metric: str, images: int, differences: Sequence[float] | None = None
+) -> str:
     """Whether seeds or images limit the answer, and how many paired seeds given differences would need.
 
     Args:
-        found: every setting that was compared with a baseline.
+        compared: every setting that was compared with a baseline.
         metric: decides which differences are usual.
         images: test images that count.
         differences: others; None: the usual ones.
     """
-    if not found:
+    if not compared:
         return ""
-    against = [one.versus for one in found]
+    against = [one.versus for one in compared]
     needed = needs.needed(against, differences or _usual(metric), images)
     plain = [f"{_takes(one)} for {significant(one.difference)}" for one in needed if one.images is None]
     more = [f"{_images(one, images)} for {significant(one.difference)}" for one in needed if one.images]

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dmf_cli import __version__, interrupts
-from dmf_cli.errors import suggest
+from dmf_cli.errors import ConfigError
 from dmf_cli.terminal import run_view
 
 Mode = Literal["live", "plain", "quiet"]
@@ -256,7 +256,7 @@ def make_console() -> Console:
 def _mode(wanted: str, console: Console) -> Mode:
     if wanted not in MODES:
         # The run's folder is claimed already: a wrong wish about the display is no reason to stop.
-        print(f"warning: DMF_DISPLAY is {wanted!r}: {suggest(wanted, MODES)}", file=sys.stderr)
+        print(f"warning: {ConfigError(key='DMF_DISPLAY', value=wanted, allowed=MODES)}", file=sys.stderr)
         wanted = "auto"
     if wanted == "auto":
         lively = console.is_terminal and not console.is_dumb_terminal and not console.is_jupyter

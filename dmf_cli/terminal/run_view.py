@@ -35,7 +35,7 @@ class Progress:
         monitor: the figure that decides about ``best``.
         terms: in the order of the loss expression; those of the rows when empty.
         rows: the last ``TREND`` epoch rows.
-        phase: what is going on, when it is not training.
+        phase: what it is doing, when it is not training.
         eta: seconds left, None while unknown.
     """
 
@@ -235,9 +235,9 @@ def _monitored(row: Row, key: str, monitor: str) -> bool:
 
 def terms_of(row: Row, progress: Progress) -> list[str]:
     """The names of the loss terms in an epoch's row, in the order in which the user gave them."""
-    found = [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
-    known = [term for term in progress.terms if term in found]
-    return [*known, *(term for term in found if term not in known)]
+    terms = [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
+    known = [term for term in progress.terms if term in terms]
+    return [*known, *(term for term in terms if term not in known)]
 
 
 def sparkline(values: Sequence[float], top: float) -> str:

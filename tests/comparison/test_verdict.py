@@ -16,6 +16,7 @@ from dmf_cli.comparison.groups import Group
 from dmf_cli.comparison.versus import versus
 from dmf_cli.errors import ConfigError
 from dmf_cli.terminal import formats
+from tests.raised import raises
 
 DICE = "foreground.dice"
 
@@ -134,7 +135,7 @@ def test_equivalence_is_corrected_over_settings():
 
 @pytest.mark.parametrize("margin", [0.0, -0.01, float("nan"), float("inf")])
 def test_a_margin_is_positive_and_finite(margin):
-    with pytest.raises(ConfigError, match="a finite number above 0"):
+    with raises(ConfigError, key="--margin", allowed="a finite number above 0"):
         equivalence([], margin)
 
 
