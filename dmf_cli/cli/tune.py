@@ -67,7 +67,7 @@ def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
-    runner = SearchRunner(plan, study, on_end=_teller(plan, study), on_epoch=_mover(plan, study), **options)
+    runner = SearchRunner(plan, study, on_end=_reporter(plan, study), on_epoch=_mover(plan, study), **options)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
             runner.run()
@@ -92,7 +92,7 @@ def _state(study: Any) -> str:
     return f"{done} done before, " if done else ""
 
 
-def _teller(plan: "SearchPlan", study: Any) -> Any:
+def _reporter(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.terminal.formats import number
     from dmf_cli.terminal.run_view import LABELS

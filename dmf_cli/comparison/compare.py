@@ -148,7 +148,7 @@ def compare(
     against = versus(pairs)
     lower = lower_is_better(metric)
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
-    held = [verdict.Held(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
+    contrasts = [verdict.Contrast(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
     used = {path for group in groups for paths in group.runs for path in paths}
     return Comparison(
         metric=metric,
@@ -161,9 +161,9 @@ def compare(
         friedman=_friedman(groups),
         described=runs[0].described,
         skipped=tuple(skipped),
-        verdict=verdict.of(held, metric, lower),
-        excluded=verdict.excluded(held, metric, lower),
-        power=verdict.power(held, metric, len(counted.images), differences),
+        verdict=verdict.of(contrasts, metric, lower),
+        excluded=verdict.excluded(contrasts, metric, lower),
+        power=verdict.power(contrasts, metric, len(counted.images), differences),
         kept=conditions.kept_equal([run for run in runs if run.path in used]),
         by_truth=runs[0].by_truth,
     )
@@ -259,8 +259,8 @@ def _rows(
         mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
         own = intervals.mean_of(group.own)
         weights = movement.weights([path for paths in group.runs for path in paths])
-        held = against.get(group.label), equivalent.get(group.label)
-        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *held, weights))
+        tests = against.get(group.label), equivalent.get(group.label)
+        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *tests, weights))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 

@@ -109,19 +109,21 @@ def _events(
         group.label: dataclasses.replace(group.on(possible), scores=matrix[:, possible] * n)
         for group, matrix in matrices
     }
-    held = [(made[group.label], made[base.label]) for group, base in pairs]
-    against = {one.label: (base, result) for (one, base), result in zip(held, _tested(held), strict=True)}
+    matched = [(made[group.label], made[base.label]) for group, base in pairs]
+    against = {
+        one.label: (base, result) for (one, base), result in zip(matched, _tested(matched), strict=True)
+    }
     return Events(
         kind, n, tuple(_row(group, *against.get(label, (None, None))) for label, group in made.items())
     )
 
 
-def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
+def _tested(matched: Sequence[tuple[Group, Group]]) -> list[Versus]:
     """With a permutation test over images in place of Wilcoxon's, which needs more of them that differ."""
-    exact = [significance.paired_permutation(_differences(one, base)) for one, base in held]
+    exact = [significance.paired_permutation(_differences(one, base)) for one, base in matched]
     return [
         dataclasses.replace(result, p_images=p)
-        for result, p in zip(versus(held), significance.holm(exact), strict=True)
+        for result, p in zip(versus(matched), significance.holm(exact), strict=True)
     ]
 
 

@@ -16,7 +16,7 @@ LOPSIDED = 2.0  # ratio of the ends of an interval from which each is said
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
+class Contrast:
     """A setting that was compared with a baseline.
 
     Args:
@@ -35,7 +35,7 @@ class Held:
         return self.versus.baseline.name
 
 
-def of(compared: Sequence[Held], metric: str, lower: bool) -> str:
+def of(compared: Sequence[Contrast], metric: str, lower: bool) -> str:
     """The answer in one sentence; no winner is named that chance could have made.
 
     Args:
@@ -56,7 +56,7 @@ def of(compared: Sequence[Held], metric: str, lower: bool) -> str:
     return "; ".join(parts)
 
 
-def _winner(one: Held, metric: str, lower: bool) -> str:
+def _winner(one: Contrast, metric: str, lower: bool) -> str:
     gap = one.versus.difference
     which = "better" if (gap.mean < 0) == lower else "worse"
     ends = sorted((abs(gap.low), abs(gap.high)))
@@ -70,7 +70,7 @@ def _winner(one: Held, metric: str, lower: bool) -> str:
     return f"{said}, which is within the margin of {significant(one.equivalence.margin)}"
 
 
-def _equivalent(equal: Sequence[Held], metric: str) -> str:
+def _equivalent(equal: Sequence[Contrast], metric: str) -> str:
     tests = [one.equivalence for one in equal if one.equivalence]
     margin, p = tests[0].margin, max(test.p for test in tests)
     are = "is" if len(equal) == 1 else "are"
@@ -81,7 +81,7 @@ def _equivalent(equal: Sequence[Held], metric: str) -> str:
     )
 
 
-def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
+def _open(rest: Sequence[Contrast], all_of_them: bool, metric: str) -> str:
     bases = naming.listed(list(dict.fromkeys(one.base for one in rest)), join="or")
     margins = [one.equivalence.margin for one in rest if one.equivalence]
     within = f", nor equivalent to it within {naming.amount(margins[0], metric)}" if margins else ""
@@ -94,7 +94,7 @@ def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
     )
 
 
-def excluded(compared: Sequence[Held], metric: str, lower: bool) -> str:
+def excluded(compared: Sequence[Contrast], metric: str, lower: bool) -> str:
     """How large a difference can be ruled out for the settings of which nothing was shown; empty without any.
 
     The intervals hold for all settings at once, so their farthest end does.
@@ -123,7 +123,7 @@ def excluded(compared: Sequence[Held], metric: str, lower: bool) -> str:
 
 
 def power(
-    compared: Sequence[Held], metric: str, images: int, differences: Sequence[float] | None = None
+    compared: Sequence[Contrast], metric: str, images: int, differences: Sequence[float] | None = None
 ) -> str:
     """Whether seeds or images limit the answer, and how many paired seeds given differences would need.
 

@@ -121,7 +121,7 @@ def _warnings(facts: RunFacts) -> list[str]:
 
 def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
     """(name, figure, what it is of), the answer first."""
-    found = []
+    tiles = []
     for name, figures in list(facts.summaries.items())[:1]:
         counts, scope = figures["counts"], headline.scope(figures)
         several = len(figures["classes"]) - 1 if scope == headline.MEAN else 0
@@ -129,26 +129,26 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
             one = figures[scope].get(metric, {})
             spread = cell(one.get("std", math.nan)).text
             label = f"{tables.LABELS[metric]}, {name}" + (f", mean over {several} classes" if several else "")
-            found.append(
+            tiles.append(
                 (label, cell(one.get("mean", math.nan)).text, f"± {spread} over {one.get('n')} images")
             )
         missed = counts.get("missed", 0) + counts.get("no_overlap", 0)
-        found.append(("Lesions not found", str(missed), f"of {counts.get('with_truth')} images with one"))
+        tiles.append(("Lesions not found", str(missed), f"of {counts.get('with_truth')} images with one"))
         if confused := confusion.confused(figures):
-            found.append(("Lesions of another class", str(confused[0]), f"of {confused[1]} lesions"))
-        found.append(("False alarms", str(counts.get("false_alarm")), _without(counts)))
+            tiles.append(("Lesions of another class", str(confused[0]), f"of {confused[1]} lesions"))
+        tiles.append(("False alarms", str(counts.get("false_alarm")), _without(counts)))
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
         monitor, value = headline.kept(best)
         of = f"of {len(facts.epochs.get('epoch', []))}: {run_figures.metric(monitor)} {cell(value).text}"
-        found.append(("Epoch kept", str(best["epoch"]), of))
+        tiles.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
         device = facts.environment.get("runtime")
         on = (
             f"on {device.get('device')}" if isinstance(device, dict) and device.get("device") else "in epochs"
         )
-        found.append(("Training", duration(facts.seconds), on))
-    return found
+        tiles.append(("Training", duration(facts.seconds), on))
+    return tiles
 
 
 def _without(counts: Mapping[str, int]) -> str:
@@ -312,7 +312,7 @@ def _epochs(epochs: Columns) -> Table | None:
 
 def _environment(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Machine and versions as lines."""
-    found = []
+    pairs = []
     for key, value in facts.items():
         if key == "command" or value in (None, "", [], {}):
             continue
@@ -320,8 +320,8 @@ def _environment(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             value = f"{value / 2**30:.1f} GiB"
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {_flat(v)}" for k, v in value.items())
-        found.append((key, _flat(value)))
-    return found
+        pairs.append((key, _flat(value)))
+    return pairs
 
 
 def _flat(value: Any) -> str:

@@ -100,10 +100,10 @@ def _plan(run: Mapping[str, Any]) -> str:
     if not run.get("epochs"):
         return ""
     first = run.get("first_epoch", 0)
-    goes_on = f", from epoch {first + 1}" if first else ""
+    resumed = f", from epoch {first + 1}" if first else ""
     size = run.get("batch_size", "?")
     steps = f" of {count(run['steps'], 'step')}, batch size {size}" if run.get("steps") else ""
-    return f"{count(run['epochs'], 'epoch')}{steps}{goes_on}; best by {run.get('monitor', Progress.monitor)}"
+    return f"{count(run['epochs'], 'epoch')}{steps}{resumed}; best by {run.get('monitor', Progress.monitor)}"
 
 
 def line(row: Row, progress: Progress) -> str:
@@ -160,9 +160,9 @@ def _bars(progress: Progress) -> Table:
     left = f"{duration(progress.eta)} left" if progress.eta else ""
     if len(progress.phase) <= PHASE:  # a longer one has a line of its own
         left = progress.phase or left
-    under_way = min(progress.done + 1, progress.epochs)
+    current = min(progress.done + 1, progress.epochs)
     share = progress.done + max(0, progress.step - 1) / steps
-    _bar(grid, "epoch", f"{under_way}/{progress.epochs}", share / epochs, left)
+    _bar(grid, "epoch", f"{current}/{progress.epochs}", share / epochs, left)
     _bar(grid, "step", f"{progress.step}/{progress.steps}", progress.step / steps, _pace(progress))
     return grid
 

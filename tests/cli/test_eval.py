@@ -122,9 +122,9 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [("completed", ""), ("interrupted", "is interrupted"), ("running", "broke off")]
+    ("state", "said"), [("completed", ""), ("interrupted", "is interrupted"), ("running", "broke off")]
 )
-def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsys, state, told):
+def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsys, state, said):
     from dmf_cli.inference import score, tables
 
     (run / "status.json").write_text(f'{{"state": "{state}"}}')
@@ -133,5 +133,5 @@ def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsy
     monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
     assert main(["eval", str(run)]) == 0
     assert capsys.readouterr().err == (
-        f"warning: the run {told}: this is its best network so far\n" * bool(told)
+        f"warning: the run {said}: this is its best network so far\n" * bool(said)
     )

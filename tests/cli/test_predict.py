@@ -113,7 +113,7 @@ def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, mo
     assert len(list((tmp_path / "o/masks").iterdir())) == 4
 
 
-def test_what_is_odd_is_told_beside_the_count(run, tmp_path, capsys):
+def test_what_is_odd_is_reported_beside_the_count(run, tmp_path, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, level in (("a", 150), ("b", 20)):

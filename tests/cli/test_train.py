@@ -79,7 +79,7 @@ def test_an_interrupted_run(trained):
     assert main(["train", "seed=9"]) == 130
 
 
-def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
+def test_a_sweep_continues_after_a_failure_and_says_which_job(trained, capsys):
     assert main(["train", "-m", "seed=7,1,8", "sweep.isolate=false"]) == 1
     assert [c["seed"] for c in trained] == [7, 1, 8]
     lines = capsys.readouterr().err.splitlines()

@@ -10,10 +10,10 @@ from tests.comparison.conftest import DICE, by_name
 
 
 def test_settings_are_what_differs_and_seeds_repeat_them(sweep):
-    found = compare([sweep(3, 0.1)], metric=DICE)
-    rows = by_name(found)
+    compared = compare([sweep(3, 0.1)], metric=DICE)
+    rows = by_name(compared)
     assert list(rows) == ["weighting=var", "weighting=fixed"]  # the best first
-    assert found.baseline == "weighting=fixed"
+    assert compared.baseline == "weighting=fixed"
     var = rows["weighting=var"]
     assert var.group.scores.shape == (3, 20)
     assert var.versus.paired
@@ -23,30 +23,30 @@ def test_settings_are_what_differs_and_seeds_repeat_them(sweep):
 
 
 def test_no_winner_before_the_seeds_can_show_one(sweep):
-    found = compare([sweep(3, 0.1)], metric=DICE)
-    assert not by_name(found)["weighting=var"].versus.significant
-    assert by_name(found)["weighting=var"].versus.smallest_p == 0.25
-    assert found.verdict == "weighting=var was not shown to be better or worse than weighting=fixed"
-    assert "with 3 seeds no difference, however large, could have been shown" in found.power
-    assert "(p cannot fall below 0.25); it takes 6 paired seeds" in found.power
+    compared = compare([sweep(3, 0.1)], metric=DICE)
+    assert not by_name(compared)["weighting=var"].versus.significant
+    assert by_name(compared)["weighting=var"].versus.smallest_p == 0.25
+    assert compared.verdict == "weighting=var was not shown to be better or worse than weighting=fixed"
+    assert "with 3 seeds no difference, however large, could have been shown" in compared.power
+    assert "(p cannot fall below 0.25); it takes 6 paired seeds" in compared.power
 
 
 def test_a_winner_with_seeds_enough(sweep):
-    found = compare([sweep(6, 0.1, noise=0.01)], metric=DICE)
-    assert by_name(found)["weighting=var"].versus.p_seeds == pytest.approx(2 / 64)
-    assert found.verdict.startswith(
+    compared = compare([sweep(6, 0.1, noise=0.01)], metric=DICE)
+    assert by_name(compared)["weighting=var"].versus.p_seeds == pytest.approx(2 / 64)
+    assert compared.verdict.startswith(
         "weighting=var is better than weighting=fixed by 0.1 Dice (95 % interval "
     )
-    assert found.verdict.endswith(", p = 0.031)")
-    assert found.excluded == ""
+    assert compared.verdict.endswith(", p = 0.031)")
+    assert compared.excluded == ""
 
 
 def test_where_less_is_better_the_same_difference_is_worse(sweep):
-    found = compare([sweep(6, 0.1, noise=0.01)], metric="foreground.fpr", baseline="weighting=var")
-    assert [row.group.name for row in found.rows] == ["weighting=var", "weighting=fixed"]
-    assert "weighting=fixed is worse than weighting=var" in found.verdict
-    assert by_name(found)["weighting=var"].rank == 1.0
-    assert compare([found.rows[0].group.runs[0][0].parent], metric="fpr").metric == "foreground.fpr"
+    compared = compare([sweep(6, 0.1, noise=0.01)], metric="foreground.fpr", baseline="weighting=var")
+    assert [row.group.name for row in compared.rows] == ["weighting=var", "weighting=fixed"]
+    assert "weighting=fixed is worse than weighting=var" in compared.verdict
+    assert by_name(compared)["weighting=var"].rank == 1.0
+    assert compare([compared.rows[0].group.runs[0][0].parent], metric="fpr").metric == "foreground.fpr"
 
 
 def test_the_direction_of_every_metric_is_known():
@@ -76,17 +76,19 @@ def test_every_figure_is_of_the_images_that_all_runs_can_score(finished):
     for seed in range(2):
         finished(f"a{seed}", [0.5, np.nan, 0.7], "fixed", seed)
         finished(f"b{seed}", [0.6, 0.0, 0.8], "var", seed)
-    found = compare([finished("c", [0.6, 0.0, 0.8], "mad", 0).parent], metric=DICE)
-    rows = by_name(found)
+    compared = compare([finished("c", [0.6, 0.0, 0.8], "mad", 0).parent], metric=DICE)
+    rows = by_name(compared)
     assert rows["weighting=fixed"].mean.mean == pytest.approx(0.6)
     assert rows["weighting=var"].mean.mean == pytest.approx(0.7)
     assert rows["weighting=var"].own == pytest.approx(1.4 / 3)  # as in the runs' own tables
     assert rows["weighting=var"].versus.difference.mean == pytest.approx(0.1)
     assert rows["weighting=var"].versus.effect_images == 1.0
-    assert found.images == ("image 000", "image 002")
-    assert [(one.kind, one.images) for one in found.counted.excluded] == [("unscored", ("image 001",))]
-    assert "2 of 3 test images count; not: 1 undefined in at least one run" in " ".join(tables.notes(found))
-    (gaps,) = found.events
+    assert compared.images == ("image 000", "image 002")
+    assert [(one.kind, one.images) for one in compared.counted.excluded] == [("unscored", ("image 001",))]
+    assert "2 of 3 test images count; not: 1 undefined in at least one run" in " ".join(
+        tables.notes(compared)
+    )
+    (gaps,) = compared.events
     assert {row.group.name: (row.mean, row.only, row.baseline_only) for row in gaps.rows} == {
         "weighting=var": (0.0, 0, 1),
         "weighting=mad": (0.0, 0, 1),

@@ -17,13 +17,13 @@ def test_missing_folds_and_other_splits_are_reported(finished):
     finished("holdout", images, "mad", split__folds=None)
     finished("other data", [0.1, 0.2], "var", dataset="busi", fingerprint="else")
     folder = finished("half", images, "mad", split__folds=2, split__fold=1).parent
-    found = compare([folder], metric=DICE)
-    assert [row.group.name for row in found.rows] == ["weighting=fixed", "weighting=var"]
-    said = "\n".join(found.skipped)
+    compared = compare([folder], metric=DICE)
+    assert [row.group.name for row in compared.rows] == ["weighting=fixed", "weighting=var"]
+    said = "\n".join(compared.skipped)
     assert "half: fold 0 of its 2 missing, and it takes all" in said
     for name in ("other division", "holdout", "other data"):
         assert f"{name}: scored on other test images" in said
-    assert len(found.skipped) == 4
+    assert len(compared.skipped) == 4
 
 
 def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished, tmp_path):
@@ -42,9 +42,9 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
         (broken[name] / table).write_text(f"id,foreground.dice\na,{value}\n")
     finished("twice2", [0.5] * 20, "var", 7)
     (tmp_path / "nothing").mkdir()
-    found = compare([folder, tmp_path / "nothing", folder / "var0"], metric=DICE)
-    assert all("\n" not in line for line in found.skipped)
-    said = "\n".join(found.skipped)
+    compared = compare([folder, tmp_path / "nothing", folder / "var0"], metric=DICE)
+    assert all("\n" not in line for line in compared.skipped)
+    said = "\n".join(compared.skipped)
     for line in (
         "nothing holds no run",
         "failed is failed, not completed: `dmf resume",
@@ -60,8 +60,8 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
         "twice: the same setting and seed as",
     ):
         assert line in said, said
-    assert len(found.skipped) == 12
-    assert len(found.rows) == 2
+    assert len(compared.skipped) == 12
+    assert len(compared.rows) == 2
 
 
 def test_scores_of_metrics_full_are_compared_with_their_like_only(finished):
@@ -74,9 +74,9 @@ def test_scores_of_metrics_full_are_compared_with_their_like_only(finished):
     content = json.loads(path.read_text())
     content["settings"]["missed"] = "nan"
     path.write_text(json.dumps(content))
-    found = compare([folder.parent], metric="foreground.hd95")
-    assert any("var1: scored on other test images or in another way" in line for line in found.skipped)
-    assert "missed nan" in found.skipped[0]
+    compared = compare([folder.parent], metric="foreground.hd95")
+    assert any("var1: scored on other test images or in another way" in line for line in compared.skipped)
+    assert "missed nan" in compared.skipped[0]
 
 
 def test_wrong_input(sweep, finished, tmp_path):
