@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Sequence
 
+from dmf_cli.errors import show
 
-def note_left_out(overrides: Sequence[str]) -> None:
+
+def note_excluded(overrides: Sequence[str]) -> None:
     """One line for each experiment if an option that is typed takes the place of its keys of that group.
 
     Raises:
@@ -27,6 +29,6 @@ def note_left_out(overrides: Sequence[str]) -> None:
 
 def _shown(value: object) -> str:
     """As the user writes it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"[{','.join(map(_shown, value))}]" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(_shown, value))}]"
+    return value if isinstance(value, str) else show(value)

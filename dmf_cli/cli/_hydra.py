@@ -48,7 +48,7 @@ def _task(failures: Failures, multirun: bool) -> Callable[[Any], None]:
         try:
             child.run(composer.finish(config), None)
         except Exception as error:
-            if os.getpid() != home:  # a launcher's worker: only an exception tells it that the job failed
+            if os.getpid() != home:  # a launcher's worker: only an exception shows it that the job failed
                 raise
             failures.append(error)
             if multirun:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dmf_cli.errors import UsageError, suggest
+from dmf_cli.errors import UnknownNameError, UsageError
 from dmf_cli.terminal.wrapping import fit
 
 
@@ -46,9 +46,9 @@ def own_configs(folder: str | Path | None) -> list[str]:
         return []
     place = Path(folder).expanduser().resolve()
     if not place.is_dir():
+        wanted = "the one that holds your YAML files, in folders named as the groups"
         raise UsageError(
-            f"--config-dir {folder}: no such folder; give the one that holds your YAML files, in folders "
-            "named as the groups"
+            key="--config-dir", path=place, value=Path(folder), reason="which is no folder", allowed=wanted
         )
     return [f"hydra.searchpath=['file://{place}']"]
 
@@ -58,5 +58,5 @@ def wrong_arguments(parser: argparse.ArgumentParser, message: str) -> UsageError
     unknown = re.match(r"unrecognized arguments: (\S+)", message)
     if unknown and unknown[1].startswith("-"):
         options = [option for option in parser._option_string_actions if option.startswith("--")]
-        message = f"unknown option {unknown[1]!r}: {suggest(unknown[1], options)}"
-    return UsageError(f"{message}; see {parser.prog} --help")
+        return UnknownNameError("option", unknown[1], options, f"see {parser.prog} --help")
+    return UsageError(f"{message}; see {parser.prog} --help")  # argparse's messages have a colon already

@@ -30,5 +30,5 @@ def probe(backend: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = probe(sys.argv[1])
-    print("\n" + json.dumps(found))
+    devices = probe(sys.argv[1])
+    print("\n" + json.dumps(devices))

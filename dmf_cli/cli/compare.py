@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.comparison import compare, plots, tables
     from dmf_cli.files import disk_errors
 
-    found = compare.compare(
+    comparison = compare.compare(
         options.paths,
         metric=options.metric,
         by=[key.strip() for key in options.by.split(",")] if options.by else None,
@@ -79,11 +79,11 @@ def run(arguments: Sequence[str]) -> int:
     folder = options.output or _folder(options.paths)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    tables.write(folder, found)
-    Console().print(tables.render(found))
-    for line in found.left_out:
+    tables.write(folder, comparison)
+    Console().print(tables.render(comparison))
+    for line in comparison.skipped:
         print(f"excluded: {line}")
-    plots.write(folder, found)
+    plots.write(folder, comparison)
     print(f"written to {folder}")
     return 0
 
@@ -91,14 +91,15 @@ def run(arguments: Sequence[str]) -> int:
 def _pair(word: str) -> tuple[str, str]:
     key, sign, value = word.partition("=")
     if not (key and sign and value):
-        raise ConfigError(f"--only {word}: give KEY=VALUE, as --only dataset=busi")
+        raise ConfigError(key="--only", value=word, allowed="KEY=VALUE, as --only dataset=busi")
     return key, value
 
 
 def _sizes(given: list[float] | None) -> list[float] | None:
     for size in given or ():
         if not 0 < size < float("inf"):
-            raise ConfigError(f"--difference {size}: give a number above 0, in units of the metric")
+            number = "a number above 0, in units of the metric"
+            raise ConfigError(key="--difference", value=size, allowed=number)
     return given
 
 

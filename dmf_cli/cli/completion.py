@@ -112,22 +112,22 @@ def complete(line: str) -> list[str]:
     *before, word = line.split(" ")
     words = [w for w in before if w][1:]
     if not words:
-        found: list[str] = list(COMMANDS)
+        candidates: list[str] = list(COMMANDS)
     elif words == ["data"]:
         from dmf_cli.cli.data import actions
 
-        found = actions()
+        candidates = actions()
     elif word.startswith("-"):
-        found = _options(words)
+        candidates = _options(words)
     elif words[-1] in VALUES:
-        found = list(VALUES[words[-1]])
+        candidates = list(VALUES[words[-1]])
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
-        found = _overrides(words, word)
+        candidates = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
-        found = _changes(words)
+        candidates = _changes(words)
     else:
-        found = _arguments(words[0])
-    return sorted({candidate for candidate in found if candidate.startswith(word) and candidate != word})
+        candidates = _arguments(words[0])
+    return sorted({candidate for candidate in candidates if candidate.startswith(word) and candidate != word})
 
 
 def _options(words: list[str]) -> list[str]:
@@ -234,8 +234,9 @@ def _install(shell: str) -> str:
         _append(start, f'source "{target}"  # dmf completion')
     except OSError as error:
         raise UsageError(
-            f"cannot write {error.filename or target} ({error.strerror or error}): put the line "
-            f'eval "$(dmf completion {shell})" into {start} yourself'
+            path=error.filename or target,
+            reason=f"cannot be written ({error.strerror or error})",
+            hint=f'put the line eval "$(dmf completion {shell})" into {start} yourself',
         ) from error
     now = shlex.join(["source", str(target)])
     return f"wrote {target} and sourced it from {start}: open a new shell, or run: {now}"

@@ -55,10 +55,10 @@ def composed(overrides: Sequence[str], *, missing: bool = False) -> dict[str, An
     Raises:
         ConfigError: for a wrong override.
     """
-    from dmf_cli.cli._experiment import note_left_out
+    from dmf_cli.cli._experiment import note_excluded
     from dmf_cli.config import composer
 
-    note_left_out(overrides)
+    note_excluded(overrides)
     return composer.finish(composer.compose_raw(overrides), overrides, missing=missing)
 
 

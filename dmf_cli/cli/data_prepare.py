@@ -11,7 +11,7 @@ from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
 
 _ABOUT = """\
-Downloads a dataset whose licence allows that (going on where an earlier call was cut), checks it and unpacks
+Downloads a dataset whose licence allows that (resuming where an earlier call was cut), checks it and unpacks
 it; makes those that are made; says for others where to get them and where to put them.
 
 examples:
@@ -39,7 +39,8 @@ def run(arguments: Sequence[str]) -> int:
 
     config = composed([*options.overrides, *own_configs(options.config_dir)])["dataset"]
     if options.archive and "download" not in config:
-        raise UsageError(f"--archive: dataset={config['name']} does not come in archives")
+        none = f"dataset={config['name']} does not come in archives"
+        raise UsageError(none, key="--archive", value=options.archive, hint="omit --archive")
     if not options.archive and _only_by_hand(config):
         return 1
     dataset = _prepare(config, options.archive)
@@ -77,5 +78,5 @@ def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
         with progress.downloads() as track:
             return prepare_folder(config, archives, track=track)
     except KeyboardInterrupt:
-        print("what has been downloaded is kept: run the command again to go on", file=sys.stderr)
+        print("what has been downloaded is kept: run the command again to resume", file=sys.stderr)
         raise

@@ -30,7 +30,8 @@ def run(arguments: Sequence[str]) -> int:
 
     count, overrides = _count(options.overrides)
     if options.output and options.output.suffix.lower() != ".png":
-        raise ConfigError(f"-o {options.output}: the picture is a PNG file, give a name that ends in .png")
+        name = "a name that ends in .png"
+        raise ConfigError(key="-o", value=options.output, reason="and the picture is PNG", allowed=name)
     config = composed([*overrides, *own_configs(options.config_dir)])["dataset"]
     from rich.console import Console
 
@@ -55,5 +56,6 @@ def _count(overrides: Sequence[str]) -> tuple[int, list[str]]:
     given = [override for override in overrides if override.startswith("count=")]
     value = given[-1].removeprefix("count=") if given else "16"
     if not value.isdecimal() or not 1 <= int(value) <= 400:
-        raise ConfigError(f"count is {value!r}: give a number of images from 1 to 400, as count=16")
+        number = "a number of images from 1 to 400, as count=16"
+        raise ConfigError(key="count", value=value, allowed=number)
     return int(value), [override for override in overrides if override not in given]

@@ -50,14 +50,14 @@ def run(arguments: Sequence[str]) -> int:
     backend = options.backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend not in BACKENDS:
         raise UnknownNameError("backend", backend, BACKENDS)
-    found = []
+    results = []
     for check in checks(backend):
-        found.append(check)
+        results.append(check)
         if not options.json:
             _show(check)
     if options.json:
-        print(json.dumps([dataclasses.asdict(check) for check in found], indent=2))
-    return _conclude(found, quiet=options.json)
+        print(json.dumps([dataclasses.asdict(check) for check in results], indent=2))
+    return _conclude(results, quiet=options.json)
 
 
 def checks(backend: str) -> Iterator[Check]:
@@ -181,20 +181,20 @@ def probe(backend: str) -> dict[str, Any]:
 
 def backend_checks(backend: str, ask: Callable[[str], dict[str, Any]]) -> Iterator[Check]:
     """Does the backend import, and does it see the GPU that the machine has?"""
-    found = ask(backend)
-    if "error" in found:
+    probed = ask(backend)
+    if "error" in probed:
         yield Check(
-            "backend", PROBLEM, f"{backend}: {found['error']}", f"pip install --force-reinstall {backend}"
+            "backend", PROBLEM, f"{backend}: {probed['error']}", f"pip install --force-reinstall {backend}"
         )
         return
-    yield Check("backend", OK, f"{backend} {found['version']} with keras {found['keras']}")
-    yield devices(backend, found, machine.nvidia_driver(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    yield Check("backend", OK, f"{backend} {probed['version']} with keras {probed['keras']}")
+    yield devices(backend, probed, machine.nvidia_driver(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def devices(backend: str, found: dict[str, Any], driver: str, visible: str | None) -> Check:
+def devices(backend: str, probed: dict[str, Any], driver: str, visible: str | None) -> Check:
     """Compare the GPUs that the backend sees with the driver of the machine."""
-    if found["gpus"]:
-        return Check("devices", OK, f"{', '.join(found['gpus'])}; {driver or 'no nvidia-smi'}")
+    if probed["gpus"]:
+        return Check("devices", OK, f"{', '.join(probed['gpus'])}; {driver or 'no nvidia-smi'}")
     if not driver:
         return Check("devices", OK, "cpu (no NVIDIA driver on this machine)")
     if visible is not None and visible.strip() in ("", "-1"):
@@ -202,8 +202,8 @@ def devices(backend: str, found: dict[str, Any], driver: str, visible: str | Non
             "devices", NOTE, f"cpu; CUDA_VISIBLE_DEVICES={visible!r} hides the GPU", "unset it to use the GPU"
         )
     build = (
-        f"{backend} is built for CUDA {found['cuda']}"
-        if found["cuda"]
+        f"{backend} is built for CUDA {probed['cuda']}"
+        if probed["cuda"]
         else f"{backend} is built without CUDA"
     )
     extra = "gpu" if backend == "tensorflow" else backend
@@ -222,8 +222,8 @@ def _show(check: Check) -> None:
     print(f"{state}  {check.name:<20} {check.found}{do}", flush=True)
 
 
-def _conclude(found: list[Check], *, quiet: bool) -> int:
-    broken = [check.name for check in found if check.state == PROBLEM]
+def _conclude(results: list[Check], *, quiet: bool) -> int:
+    broken = [check.name for check in results if check.state == PROBLEM]
     if not quiet:
         print(f"\n{len(broken)} problem(s): {', '.join(broken)}" if broken else "\nready: dmf train")
     return 1 if broken else 0

@@ -71,7 +71,7 @@ def evaluation_config(
     for override in overrides:
         key, _, value = override.partition("=")
         if value.lstrip().startswith("{"):
-            raise ConfigError(f"{override}: give single keys, such as metrics.threshold=0.4")
+            raise ConfigError(key=key, value=value, allowed="single keys, such as metrics.threshold=0.4")
         if key == "split":
             split = value
         else:
@@ -117,8 +117,10 @@ def _check_known(override: str, config: dict[str, Any]) -> None:
 
 def _changes_nothing(key: str) -> ConfigError:
     return ConfigError(
-        f"{key} changes no score of a trained network: leave it out; dmf eval takes split=, dataset=, "
-        "metrics=, eval.resolution, trainer.batch_size, trainer.device, and split keys for other images"
+        key=key,
+        reason="changes no score of a trained network",
+        hint="omit it; dmf eval takes split=, dataset=, metrics=, eval.resolution, trainer.batch_size, "
+        "trainer.device, and split keys for other images",
     )
 
 

@@ -37,17 +37,16 @@ def run(arguments: Sequence[str]) -> int:
         raise UnknownNameError("--schedule", options.schedule, moving.POLICIES)
     stored = stored_config.load_run(options.run)
     allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
-    found = moving.changed(
+    changed = moving.changed(
         {**stored, "run_dir": None},
         options.overrides,
         allowed,
         f"for other settings start a new run from its weights: dmf train model.weights={options.run}",
     )
     if not any(word.startswith("trainer.epochs=") for word in options.overrides):
-        raise ConfigError(
-            "trainer.epochs is missing: give the number that the run is to reach, as trainer.epochs=60"
-        )
+        number = "the number that the run is to reach, as trainer.epochs=60"
+        raise ConfigError(key="trainer.epochs", reason="is missing", allowed=number)
     from dmf_cli.training import extend
 
-    extend.extend(options.run, found, options.schedule)
+    extend.extend(options.run, changed, options.schedule)
     return 0

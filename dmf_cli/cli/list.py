@@ -57,17 +57,17 @@ def _show_models() -> None:
     """The models with what they cost; each line as soon as it is measured, a table on a terminal."""
     from dmf_cli.cli import _model_costs
 
-    found, device = rows("models"), _model_costs.start()
+    models, device = rows("models"), _model_costs.start()
     if sys.stdout.isatty():
         from rich.console import Console
 
         with Console(stderr=True).status("measuring"):
-            measured = [_model_costs.with_costs(row) for row in found]
+            measured = [_model_costs.with_costs(row) for row in models]
         title = f"models: one 128x128 grey image on {device}, fastest of {_model_costs.TIMES}"
         _table(title, ("name", "weights", "forward", *COLUMNS[1:]), measured)
         return
-    widths = [max(len(row[column]) for row in found) for column in (0, 1)]
-    for row in found:
+    widths = [max(len(row[column]) for row in models) for column in (0, 1)]
+    for row in models:
         name, weights, forward, what, source = _model_costs.with_costs(row)
         print(f"{name:<{widths[0]}}  {weights:>18}  {forward:>7}  {what:<{widths[1]}}  {source}", flush=True)
 
@@ -77,8 +77,8 @@ def rows(kind: str, own: Path | None = None) -> list[Row]:
     if kind == "metrics":
         return registry_rows(Path(__file__).parent.parent / "metrics")
     folders = [conf_files.conf_dir(), *([own.expanduser()] if own else [])]
-    found = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
-    files = [found[name] for name in sorted(found)]
+    by_name = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
+    files = [by_name[name] for name in sorted(by_name)]
     headers = [(file.stem, read_header(file)) for file in files]
     return [(name, _titled(header), header.source.rstrip(".")) for name, header in headers]
 
@@ -124,25 +124,25 @@ def _described(docstring: str) -> tuple[str, str]:
     return first.rstrip("."), " ".join(source.split()).rstrip(".")
 
 
-def _show(kind: str, found: list[Row], *, titled: bool) -> None:
+def _show(kind: str, shown: list[Row], *, titled: bool) -> None:
     """A table on a terminal, aligned text elsewhere (for grep and cut)."""
     if sys.stdout.isatty():
-        _table(kind, COLUMNS, found)
+        _table(kind, COLUMNS, shown)
         return
     if titled:
         print(kind)
-    widths = [max((len(row[column]) for row in found), default=0) for column in (0, 1)]
-    for name, what, source in found:
+    widths = [max((len(row[column]) for row in shown), default=0) for column in (0, 1)]
+    for name, what, source in shown:
         print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {source}".rstrip())
 
 
-def _table(title: str, columns: Sequence[str], found: Sequence[Sequence[str]]) -> None:
+def _table(title: str, columns: Sequence[str], shown: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:  # on a narrow terminal a long address is broken, and no name cut off
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
-    for row in found:
+    for row in shown:
         table.add_row(*row)
     Console().print(table)

@@ -1,6 +1,5 @@
 """``dmf predict``: masks for images that belong to no dataset."""
 
-import argparse
 import dataclasses
 import sys
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmf_cli.cli._parser import Parser, add_run
+from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
@@ -112,4 +112,5 @@ def _spacing(text: str) -> tuple[float, float]:
             return height, width
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r}: give millimetres per pixel, row and column, as 0.08,0.08")
+    sides = "millimetres per pixel, row and column, as 0.08,0.08"
+    raise UsageError(key="--spacing", value=text, allowed=sides)  # a ValueError would be argparse's own

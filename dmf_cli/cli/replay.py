@@ -37,10 +37,10 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.replay import history
 
-    found = history.read(options.source)  # an error in it is reported before anything slow is imported
+    recorded = history.read(options.source)  # an error in it is reported before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
-    _replay(found, configs, folder)
+    _replay(recorded, configs, folder)
     print(f"written to {folder}")
     return 0
 
@@ -67,13 +67,14 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
         elif key.startswith("weighting.") and "=" in override:
             params.append(override)
         else:
-            raise ConfigError(f"{override}: dmf replay takes weighting=A,B and weighting.KEY=VALUE only")
+            taken = "weighting=A,B and weighting.KEY=VALUE only"
+            raise ConfigError(f"dmf replay does not take {override}", key=key, value=value, allowed=taken)
     if not options:
-        raise ConfigError("no strategy: say which to replay, as weighting=mad,var")
-    found = {option: config.compose([f"weighting={option}", *own])["weighting"] for option in options}
+        raise ConfigError("no strategy is given", key="weighting", hint="say which, as weighting=mad,var")
+    groups = {option: config.compose([f"weighting={option}", *own])["weighting"] for option in options}
     known = {
         option: {k for k in keys.meanings({"weighting": option}) if k.startswith("weighting.")}
-        | {f"weighting.{key}" for key in found[option]}
+        | {f"weighting.{key}" for key in groups[option]}
         for option in options
     }
     for param in params:
@@ -84,71 +85,78 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
     for option in options:
         mine = [param for param in params if param.partition("=")[0] in known[option]]
         if mine:
-            found[option] = config.compose([f"weighting={option}", *mine, *own])["weighting"]
-    return found
+            groups[option] = config.compose([f"weighting={option}", *mine, *own])["weighting"]
+    return groups
 
 
-def strategies(found: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
+def strategies(recorded: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
     """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
     from dmf_cli.config.typed import Config
     from dmf_cli.run_folder import stored_config
     from dmf_cli.training import build
 
-    rows = len(found.losses)
-    trained = stored_config.load_run(found.source) if found.source.is_dir() else {}
-    coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(found.terms, 1.0))
-    prior = [coefficients[term] for term in found.terms]
-    known = {"steps_per_epoch": found.steps_per_epoch, "seed": trained.get("seed", 0)}
+    rows = len(recorded.losses)
+    trained = stored_config.load_run(recorded.source) if recorded.source.is_dir() else {}
+    coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(recorded.terms, 1.0))
+    prior = [coefficients[term] for term in recorded.terms]
+    known = {"steps_per_epoch": recorded.steps_per_epoch, "seed": trained.get("seed", 0)}
     epochs = trained.get("trainer", {}).get("epochs")
     # A run that was cut short has the warm-up of its whole length.
-    planned = epochs * (found.steps_per_epoch or 0) if isinstance(epochs, int) else 0
+    planned = epochs * (recorded.steps_per_epoch or 0) if isinstance(epochs, int) else 0
     made = {}
     for option, group in configs.items():
         if "warmup" in group:
-            group = {**group, "warmup": _warmup(found, group["warmup"], max(rows, planned))}
+            group = {**group, "warmup": _warmup(recorded, group["warmup"], max(rows, planned))}
         made[option] = build.strategy(
             Config({"weighting": group}).weighting, prior, max(rows, planned), known
         )
-        _check_losses(found, made[option])
+        _check_losses(recorded, made[option])
     return made
 
 
-def _warmup(found: "History", wanted: Any, steps: int) -> Any:
+def _warmup(recorded: "History", wanted: Any, steps: int) -> Any:
     """``wanted`` with auto resolved; an error where the recorded losses end inside of it."""
     from dmf_cli.training import build
 
     warmup = build.automatic_warmup(steps) if wanted == "auto" else wanted
-    rows = len(found.losses)
+    rows = len(recorded.losses)
     if isinstance(warmup, int) and warmup >= rows:
         raise ConfigError(
-            f"{found.source} has {rows} rows and weighting.warmup is {warmup}: the weights would stay equal "
-            "throughout; give more rows, or a lower weighting.warmup"
+            f"{recorded.source} has {rows} rows and weighting.warmup is {warmup}, so all weights stay equal",
+            key="weighting.warmup",
+            value=warmup,
+            path=recorded.source,
+            allowed="more rows, or a lower weighting.warmup",
         )
     return warmup
 
 
-def _check_losses(found: "History", strategy: "Strategy") -> None:
+def _check_losses(recorded: "History", strategy: "Strategy") -> None:
     """What a strategy needs and these losses do not have."""
-    for i, term in enumerate(found.terms):
-        if strategy.needs_positive and (found.losses[:, i] < 0).any():
-            raise ConfigError(
-                f"weighting {strategy.name} needs losses of 0 and above, and {term} is negative"
-            )
+    for i, term in enumerate(recorded.terms):
+        if strategy.needs_positive and (recorded.losses[:, i] < 0).any():
+            needs = f"weighting {strategy.name} needs losses of 0 and above, and {term} is negative"
+            raise ConfigError(needs, key="weighting", value=strategy.name, hint="replay without it")
     if not strategy.needs_gradients:
         return
-    if not found.gradients:
+    if not recorded.gradients:
         raise UsageError(
-            f"weighting {strategy.name} needs the gradient of each loss, and {found.source} recorded none: "
-            "train with trainer.insight_every=10, or leave it out"
+            f"weighting {strategy.name} needs the gradient of each loss, and {recorded.source} recorded none",
+            key="weighting",
+            value=strategy.name,
+            path=recorded.source,
+            hint="train with trainer.insight_every=10, or replay without it",
         )
-    if strategy.every % found.gradients_every:
+    if strategy.every % recorded.gradients_every:
         raise ConfigError(
-            f"weighting {strategy.name} with weighting.every={strategy.every} needs more gradients than were "
-            f"recorded: give weighting.every={found.gradients_every}"
+            key="weighting.every",
+            value=strategy.every,
+            reason=f"for which {strategy.name} needs more gradients than were recorded",
+            allowed=f"weighting.every={recorded.gradients_every}",
         )
 
 
-def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+def _replay(recorded: "History", configs: Mapping[str, dict[str, Any]], folder: Path) -> None:
     from rich.console import Console
 
     from dmf_cli import runtime
@@ -158,22 +166,22 @@ def _replay(found: "History", configs: Mapping[str, dict[str, Any]], folder: Pat
     from dmf_cli.replay import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
 
-    trainer = (load_run(found.source) if found.source.is_dir() else compose())["trainer"]
+    trainer = (load_run(recorded.source) if recorded.source.is_dir() else compose())["trainer"]
     runtime.start({**trainer, "device": "cpu", "precision": "float32", "jit": False, "deterministic": False})
     from dmf_cli import weighting
 
-    made = strategies(found, configs)
-    gradients = found.gradients or None
-    weights = {label: weighting.replay(s, found.losses, gradients=gradients) for label, s in made.items()}
-    if found.used is not None:
-        weights = {tables.USED: found.used, **weights}
+    made = strategies(recorded, configs)
+    gradients = recorded.gradients or None
+    weights = {label: weighting.replay(s, recorded.losses, gradients=gradients) for label, s in made.items()}
+    if recorded.used is not None:
+        weights = {tables.USED: recorded.used, **weights}
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    tables.write(folder, found, weights)
-    losses = dict(zip(found.terms, found.losses.T, strict=True))
-    figure = plots.weights(found.steps.tolist(), losses, weights)
-    matplotlib_renderer.write(folder, figure, found.source.resolve().name)
-    Console().print(tables.render(found, weights))
+    tables.write(folder, recorded, weights)
+    losses = dict(zip(recorded.terms, recorded.losses.T, strict=True))
+    figure = plots.weights(recorded.steps.tolist(), losses, weights)
+    matplotlib_renderer.write(folder, figure, recorded.source.resolve().name)
+    Console().print(tables.render(recorded, weights))
 
 
 def _folder(source: Path) -> Path:

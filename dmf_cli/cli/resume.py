@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dmf_cli.cli._parser import Parser, add_run
 
 _ABOUT = """\
-Goes on from the end of the last epoch whose checkpoint was written, in the same folder and with the same
+Resumes from the end of the last epoch whose checkpoint was written, in the same folder and with the same
 config; the result is the one that the run would have given without the interruption.
 
 If images were moved, or the run was copied to another machine, say where they are now; their content must

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.cli._experiment import note_left_out
+from dmf_cli.cli._experiment import note_excluded
 from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.errors import UsageError
 
@@ -29,9 +29,10 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     foreign = _is_foreign(options)
     if foreign and options.dry_run:
-        raise UsageError("--dry-run plans our own sweeps only; with another sweeper or config use --cfg job")
+        hint = "with another sweeper or config use --cfg job"
+        raise UsageError(key="--dry-run", reason="plans the sweeps of dmf only", hint=hint)
     if not foreign:
-        note_left_out(composed)
+        note_excluded(composed)
     if foreign or options.info:
         from dmf_cli.cli import _hydra
 
@@ -78,12 +79,14 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
 def _check_options(options: Any) -> None:
     for option, instead in INSTEAD.items():
         if getattr(options, option):
-            raise UsageError(f"--{option.replace('_', '-')} does nothing for dmf: {instead}")
+            key = f"--{option.replace('_', '-')}"
+            raise UsageError(key=key, reason="does nothing for dmf", hint=instead)
     given = [f"--{option.replace('_', '-')}" for option in ONE_OF if getattr(options, option)]
     if len(given) > 1 and given != ["--dry-run", "--multirun"]:
-        raise UsageError(f"{' and '.join(given)} exclude each other; see dmf train --help")
+        raise UsageError(f"{' and '.join(given)} exclude each other", hint="see dmf train --help")
     if options.resolve and not (options.cfg or options.help):
-        raise UsageError("--resolve works with --cfg or --help only; see dmf train --help")
+        reason = "works with --cfg or --help only"
+        raise UsageError(key="--resolve", reason=reason, hint="see dmf train --help")
 
 
 def _check_dashes(message: str) -> None:
@@ -93,8 +96,9 @@ def _check_dashes(message: str) -> None:
     unknown = re.search(r"unrecognized arguments: --([\w.]+)", message)
     if unknown and unknown[1].partition(".")[0] in (*conf_files.groups(), "seed", "run_dir", "output_root"):
         raise UsageError(
-            f"--{unknown[1]} is no option: settings are written without dashes, as {unknown[1]}=VALUE; "
-            "see dmf train --help"
+            key=f"--{unknown[1]}",
+            reason="is no option",
+            hint=f"settings are written without dashes, as {unknown[1]}=VALUE; see dmf train --help",
         )
 
 

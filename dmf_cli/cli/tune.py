@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import interrupts
-from dmf_cli.cli._experiment import note_left_out
+from dmf_cli.cli._experiment import note_excluded
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
@@ -54,20 +54,20 @@ def run(arguments: Sequence[str]) -> int:
 
     plan = studies.plan([*options.overrides, *own_configs(options.config_dir)])
     choices = [f"{one.key}={','.join(one.choices)}" for one in plan.space.dimensions if one.choices]
-    note_left_out([*plan.words, *choices])
+    note_excluded([*plan.words, *choices])
     with studies.opened(plan) as study:
         return search(plan, study)
 
 
 def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
-    """Run what is left of ``plan``, show and write what was found; returns the exit code."""
+    """Run the rest of ``plan``, show and write its results; returns the exit code."""
     from dmf_cli.terminal.run_display import make_console
     from dmf_cli.tune import results
     from dmf_cli.tune.runner import SearchRunner
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
-    runner = SearchRunner(plan, study, on_end=_teller(plan, study), on_epoch=_mover(plan, study), **options)
+    runner = SearchRunner(plan, study, on_end=_reporter(plan, study), on_epoch=_mover(plan, study), **options)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
             runner.run()
@@ -92,13 +92,13 @@ def _state(study: Any) -> str:
     return f"{done} done before, " if done else ""
 
 
-def _teller(plan: "SearchPlan", study: Any) -> Any:
+def _reporter(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.terminal.formats import number
     from dmf_cli.terminal.run_view import LABELS
     from dmf_cli.tune.results import WORDS
 
-    def tell(one: "RunningTrial", state: str, value: float, message: str) -> None:
+    def say(one: "RunningTrial", state: str, value: float, message: str) -> None:
         what = _values(plan, study, one)
         if state == "FAIL":
             print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
@@ -108,7 +108,7 @@ def _teller(plan: "SearchPlan", study: Any) -> Any:
         figure = f", {LABELS.get(plan.monitor, plan.monitor)} {number(value)}" if math.isfinite(value) else ""
         print(f"{text}{figure}, {what}", flush=True)
 
-    return tell
+    return say
 
 
 def _mover(plan: "SearchPlan", study: Any) -> Any:
@@ -144,5 +144,5 @@ def _values(plan: "SearchPlan", study: Any, one: "RunningTrial") -> str:
     """What a trial searches with, in words."""
     from dmf_cli.tune.results import searched
 
-    found = searched(plan, study.trials[one.trial.number].params).items()
-    return ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in found)
+    parameters = searched(plan, study.trials[one.trial.number].params).items()
+    return ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in parameters)

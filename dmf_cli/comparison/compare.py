@@ -22,6 +22,7 @@ from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameErr
 from dmf_cli.run_folder import headline
 
 Pairs = Sequence[tuple[str, str]]
+MORE = "give more runs, or train them, as by `dmf train -m weighting=fixed,var seed=0,1,2`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Comparison:
         within: what the runs of one repetition differ in, which is their mean; ``((),)``: each is one run.
         friedman: p of Friedman's test that all settings rank alike over images; NaN for fewer than three.
         described: what was scored, and how.
-        left_out: one line for each run that could not be compared.
+        skipped: one line for each run that could not be compared.
         verdict: the answer in words; no winner is named that chance could have made.
         excluded: how large a difference can be ruled out, in words; empty for one setting.
         power: whether seeds or images limit the answer, and what it takes to find differences of a given
@@ -88,7 +89,7 @@ class Comparison:
     within: tuple[Label, ...]
     friedman: float
     described: str
-    left_out: tuple[str, ...]
+    skipped: tuple[str, ...]
     verdict: str
     excluded: str
     power: str
@@ -133,21 +134,21 @@ def compare(
     if margin is not None:
         check(margin)
     metric = _in_full(paths, metric or "dice")
-    runs, left_out = _load(paths, metric)
+    runs, skipped = _load(paths, metric)
     runs, others = same_images(settings.only(runs, only))
-    found = collect(settings.place(runs, by))
-    whole, left_out = found.groups, [*left_out, *others, *found.left_out]
+    collected = collect(settings.place(runs, by))
+    whole, skipped = collected.groups, [*skipped, *others, *collected.skipped]
     if not whole:
-        raise RunFolderError(f"no setting is whole: {left_out[-1]}")
-    counted, groups = count(whole, found.images, by_truth=runs[0].by_truth, metric=metric)
+        raise RunFolderError(f"no setting is complete ({skipped[-1]})", hint="train the runs that it lacks")
+    counted, groups = count(whole, collected.images, by_truth=runs[0].by_truth, metric=metric)
     alone = len(groups) == 1 and baseline is None
     if alone and len(groups[0].scores) == 1 and len(groups[0].runs[0]) == 1:
-        raise RunFolderError(f"one run is left, and two or more are needed: {left_out[-1]}")
+        raise RunFolderError(f"one run is left, and two or more are needed ({skipped[-1]})", hint=MORE)
     pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
     lower = lower_is_better(metric)
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
-    held = [verdict.Held(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
+    contrasts = [verdict.Contrast(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
     used = {path for group in groups for paths in group.runs for path in paths}
     return Comparison(
         metric=metric,
@@ -156,13 +157,13 @@ def compare(
         counted=counted,
         events=events.of(_ordered(whole, rows), pairs, counted, by_truth=runs[0].by_truth),
         common=len(_common(groups)),
-        within=found.within,
+        within=collected.within,
         friedman=_friedman(groups),
         described=runs[0].described,
-        left_out=tuple(left_out),
-        verdict=verdict.of(held, metric, lower),
-        excluded=verdict.excluded(held, metric, lower),
-        power=verdict.power(held, metric, len(counted.images), differences),
+        skipped=tuple(skipped),
+        verdict=verdict.of(contrasts, metric, lower),
+        excluded=verdict.excluded(contrasts, metric, lower),
+        power=verdict.power(contrasts, metric, len(counted.images), differences),
         kept=conditions.kept_equal([run for run in runs if run.path in used]),
         by_truth=runs[0].by_truth,
     )
@@ -184,7 +185,7 @@ def lower_is_better(metric: str) -> bool:
 
 def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
     """Runs that can be compared, and a line for each that cannot."""
-    folders, left_out = loading.find(list(paths))
+    folders, skipped = loading.find(list(paths))
     runs: list[Run] = []
     unknown: dict[Path, UnknownNameError] = {}
     for folder in folders:
@@ -193,17 +194,16 @@ def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
         except UnknownNameError as error:
             unknown[folder] = error
         except DmfError as error:
-            left_out.append(str(error))
+            skipped.append(str(error))
     if unknown and not runs:
         every = {name for error in unknown.values() for name in error.allowed or ()}
         raise UnknownNameError("metric", metric, every, next(iter(unknown.values())).hint)
-    left_out += [f"{folder} has no {metric}: {error.hint}" for folder, error in unknown.items()]
+    skipped += [f"{folder} has no {metric}: {error.hint}" for folder, error in unknown.items()]
     if len(runs) < 2:
-        why = "".join(f"; {line}" for line in left_out[:2])
-        more = "give more runs, or train them, as by `dmf train -m weighting=fixed,var seed=0,1,2`"
+        why = "".join(f"; {line}" for line in skipped[:2])
         few = f"{len(runs)} completed run(s) found, and two or more are needed{why}"
-        raise RunFolderError(few, hint="" if why else more)
-    return runs, left_out
+        raise RunFolderError(few, hint="" if why else MORE)
+    return runs, skipped
 
 
 def _baselines(groups: Sequence[Group], wanted: str | None) -> tuple[list[tuple[Group, Group]], str]:
@@ -216,9 +216,9 @@ def _baselines(groups: Sequence[Group], wanted: str | None) -> tuple[list[tuple[
     name = settings.words(given)
     bases = [group for group in groups if all(pair in group.label for pair in given)]
     if not bases or len(bases) == len(groups):
-        which = "no setting has" if not bases else "all settings have"
-        names = "; ".join(group.name for group in groups)
-        raise ConfigError(f"--baseline {wanted}: {which} that; give one of: {names}")
+        reason = f"which {'all settings have' if bases else 'no setting has'}"
+        names = f"one of: {'; '.join(group.name for group in groups)}"
+        raise ConfigError(key="--baseline", value=wanted, reason=reason, allowed=names)
     keys = [key for key, _ in given]
     pairs = [(group, _base(group, bases, keys)) for group in groups if group not in bases]
     return pairs, bases[0].name if len(bases) == 1 else f"the {name} of the same {_rest(bases[0], keys)}"
@@ -234,8 +234,8 @@ def _base(group: Group, bases: Sequence[Group], keys: Sequence[str]) -> Group:
     alike = [base for base in bases if _others(base, keys) == _others(group, keys)]
     if len(bases) == 1 or len(alike) == 1:
         return alike[0] if alike else bases[0]
-    names = "; ".join(base.name for base in bases)
-    raise ConfigError(f"several baselines fit {group.name}: choose one with --baseline: {names}")
+    hint = f"choose one with --baseline: {'; '.join(base.name for base in bases)}"
+    raise ConfigError(f"several baselines fit {group.name}", key="--baseline", hint=hint)
 
 
 def _others(group: Group, keys: Sequence[str]) -> Label:
@@ -259,8 +259,8 @@ def _rows(
         mean, bootstrapped = intervals.interval(group.scores), intervals.bootstrap(group.scores)
         own = intervals.mean_of(group.own)
         weights = movement.weights([path for paths in group.runs for path in paths])
-        held = against.get(group.label), equivalent.get(group.label)
-        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *held, weights))
+        tests = against.get(group.label), equivalent.get(group.label)
+        rows.append(Row(group, mean, own, bootstrapped, spread, rank, won, *tests, weights))
     return tuple(sorted(rows, key=lambda row: row.mean.mean, reverse=not lower))
 
 

@@ -88,7 +88,7 @@ def count(
     kept = ~absent & ~gone
     kinds = {ABSENT: absent, MISSED: missed, UNSCORED: gone & ~missed}
     if kept.sum() < max(1.0, LEAST * (kept | (gone & ~undefined.all(axis=0))).sum()):
-        raise RunFolderError(_too_few(groups, metric, kept, kinds))
+        raise _too_few(groups, metric, kept, kinds)
     ids = np.array(images, dtype=object)
     excluded = tuple(
         Excluded(kind, tuple(ids[mask]), int(undefined[:, mask].all(axis=0).sum()))
@@ -104,13 +104,17 @@ def truth(groups: Sequence[Group]) -> np.ndarray:
     return np.where(np.isnan(known).all(axis=0), np.nan, (known == 1).any(axis=0).astype(np.float64))
 
 
-def _too_few(groups: Sequence[Group], metric: str, kept: np.ndarray, kinds: dict[str, np.ndarray]) -> str:
-    """One line: how many are left, why, and which setting takes most of them away."""
+def _too_few(
+    groups: Sequence[Group], metric: str, kept: np.ndarray, kinds: dict[str, np.ndarray]
+) -> RunFolderError:
+    """How many are left, why, and which setting takes most of them away."""
     why = ", ".join(f"{mask.sum()} {kind}" for kind, mask in kinds.items() if mask.any())
     worst = max(groups, key=lambda group: int(np.isnan(group.scores).any(axis=0).sum()))
     lost = int(np.isnan(worst.scores).any(axis=0).sum())
-    return (
-        f"{metric} is defined in every run on {int(kept.sum())} of {len(kept)} test images only ({why}; most "
-        f"in {worst.name}: {lost}), too few to compare: leave that setting out with --only, or score again "
-        "with `dmf eval RUN metrics.missed=diagonal`"
+    return RunFolderError(
+        f"{metric} is defined in every run on {int(kept.sum())} of {len(kept)} test images only, too few to "
+        f"compare ({why}; most in {worst.name}: {lost})",
+        key="--metric",
+        value=metric,
+        hint="exclude that setting with --only, or score again with `dmf eval RUN metrics.missed=diagonal`",
     )

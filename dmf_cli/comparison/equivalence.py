@@ -42,21 +42,20 @@ def check(margin: float) -> float:
         ConfigError: not positive, or not finite.
     """
     if not 0 < margin < math.inf:
-        raise ConfigError(
-            f"--margin {margin:g}: give the smallest difference that matters, a finite number above 0 in "
-            "units of the metric, as --margin 0.01"
-        )
+        number = "a finite number above 0 in units of the metric, as --margin 0.01"
+        allowed = f"the smallest difference that matters, {number}"
+        raise ConfigError(key="--margin", value=margin, allowed=allowed)
     return margin
 
 
-def equivalence(found: Sequence[Versus], margin: float) -> list[Equivalence]:
-    """Each of ``found`` against ``margin``; Holm over all of them, so that none is claimed for being many.
+def equivalence(against: Sequence[Versus], margin: float) -> list[Equivalence]:
+    """Each difference tested against ``margin``; Holm over all, so that none is claimed for being many.
 
     Raises:
         ConfigError: see :func:`check`.
     """
     check(margin)
-    return [Equivalence(margin, p) for p in significance.holm([_p(one, margin) for one in found])]
+    return [Equivalence(margin, p) for p in significance.holm([_p(one, margin) for one in against])]
 
 
 def _p(one: Versus, margin: float) -> float:
@@ -84,8 +83,8 @@ def claims(
         margin: of the test.
     """
     rng = np.random.default_rng(0)
-    found = (_study(rng, seeds, images, settings, reacts, gain, margin) for _ in range(studies))
-    return sum(any(one.shown for one in tests) for tests in found) / studies
+    drawn = (_study(rng, seeds, images, settings, reacts, gain, margin) for _ in range(studies))
+    return sum(any(one.shown for one in tests) for tests in drawn) / studies
 
 
 def _study(

@@ -88,12 +88,12 @@ def of(
         (MISSES, MISSED, lambda group: group.missed),
         (GAPS, UNSCORED, lambda group: np.isnan(group.scores).astype(np.float64)),
     ]
-    found = [
+    events = [
         _events(kind, [(group, matrix(group)) for group in groups], pairs)
         for kind, reason, matrix in kinds
         if reason in out
     ]
-    return tuple(one for one in found if one is not None)
+    return tuple(one for one in events if one is not None)
 
 
 def _events(
@@ -109,26 +109,28 @@ def _events(
         group.label: dataclasses.replace(group.on(possible), scores=matrix[:, possible] * n)
         for group, matrix in matrices
     }
-    held = [(made[group.label], made[base.label]) for group, base in pairs]
-    against = {one.label: (base, result) for (one, base), result in zip(held, _tested(held), strict=True)}
+    matched = [(made[group.label], made[base.label]) for group, base in pairs]
+    against = {
+        one.label: (base, result) for (one, base), result in zip(matched, _tested(matched), strict=True)
+    }
     return Events(
         kind, n, tuple(_row(group, *against.get(label, (None, None))) for label, group in made.items())
     )
 
 
-def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
+def _tested(matched: Sequence[tuple[Group, Group]]) -> list[Versus]:
     """With a permutation test over images in place of Wilcoxon's, which needs more of them that differ."""
-    exact = [significance.paired_permutation(_differences(one, base)) for one, base in held]
+    exact = [significance.paired_permutation(_differences(one, base)) for one, base in matched]
     return [
         dataclasses.replace(result, p_images=p)
-        for result, p in zip(versus(held), significance.holm(exact), strict=True)
+        for result, p in zip(versus(matched), significance.holm(exact), strict=True)
     ]
 
 
 def _differences(group: Group, baseline: Group) -> np.ndarray:
     """One an image, of those that have one: flipping the sign of 0 changes nothing."""
-    found = group.per_image - baseline.per_image
-    return found[np.abs(found) > significance.TIE]
+    differences = group.per_image - baseline.per_image
+    return differences[np.abs(differences) > significance.TIE]
 
 
 def _row(group: Group, baseline: Group | None, result: Versus | None) -> EventRow:

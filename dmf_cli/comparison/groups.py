@@ -101,8 +101,8 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         largest = [part for part in parts.values() if len(part) == sizes[0]][:3]
         kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in largest)
         raise ConfigError(
-            f"the runs were scored on different test images, or in different ways: {kinds}; compare each "
-            f"separately, as with --only {_apart(largest)}"
+            f"the runs were scored on different test images, or in different ways; there are {kinds}",
+            hint=f"compare each separately, as with --only {_choice(largest)}",
         )
     kept = max(parts.values(), key=len)
     others = [run for part in parts.values() if part is not kept for run in part]
@@ -121,20 +121,20 @@ class Collected:
         groups: sorted by label.
         images: ids, in the order of the columns of every group's scores.
         within: what the runs of one seed differ in; ``((),)`` where a seed is one run (or its folds).
-        left_out: one line for each run that was excluded.
+        skipped: one line for each run that was excluded.
     """
 
     groups: list[Group]
     images: tuple[str, ...]
     within: tuple[Label, ...]
-    left_out: list[str]
+    skipped: list[str]
 
 
 # setting -> seed -> what else differs -> fold -> run
-_Found = dict[Label, dict[str, dict[Label, dict[int, Run]]]]
+_Tree = dict[Label, dict[str, dict[Label, dict[int, Run]]]]
 
 
-def _apart(parts: Sequence[Sequence[Run]]) -> str:
+def _choice(parts: Sequence[Sequence[Run]]) -> str:
     """``KEY=VALUE`` that chooses the first of ``parts``: what it shares and none of the others has."""
     first, *rest = parts
     for prefix in ("dataset.", "split.", "metrics.", "eval."):
@@ -156,43 +156,43 @@ def collect(placed: Sequence[Placed]) -> Collected:
     Raises:
         ConfigError: the settings were run with nothing in common.
     """
-    found: _Found = {}
-    left_out = []
+    tree: _Tree = {}
+    skipped = []
     for one in sorted(placed, key=lambda p: str(p.run.path), reverse=True):
-        folds = found.setdefault(one.setting, {}).setdefault(one.seed, {}).setdefault(one.within, {})
+        folds = tree.setdefault(one.setting, {}).setdefault(one.seed, {}).setdefault(one.within, {})
         if one.run.fold in folds:
             used = folds[one.run.fold].path
-            left_out.append(f"{one.run.path}: the same setting and seed as {used}, which is used")
+            skipped.append(f"{one.run.path}: the same setting and seed as {used}, which is used")
         else:
             folds[one.run.fold] = one.run
-    left_out += _drop(found, lambda setting, seed, within, folds: _missing_folds(folds))
-    within = _common(found)
-    left_out += _drop(found, lambda setting, seed, part, folds: _not_everywhere(part, within))
-    left_out += _drop(found, lambda setting, seed, part, folds: _missing_parts(found[setting][seed], within))
-    images = tuple(sorted({image for run in _each(found) for image in run.scores}))
-    groups = [_group(label, each, images) for label, each in sorted(found.items()) if each]
-    return Collected(groups, images, within, left_out)
+    skipped += _drop(tree, lambda setting, seed, within, folds: _missing_folds(folds))
+    within = _common(tree)
+    skipped += _drop(tree, lambda setting, seed, part, folds: _not_everywhere(part, within))
+    skipped += _drop(tree, lambda setting, seed, part, folds: _missing_parts(tree[setting][seed], within))
+    images = tuple(sorted({image for run in _each(tree) for image in run.scores}))
+    groups = [_group(label, each, images) for label, each in sorted(tree.items()) if each]
+    return Collected(groups, images, within, skipped)
 
 
-def _drop(found: _Found, why: Callable[[Label, str, Label, Mapping[int, Run]], str]) -> list[str]:
+def _drop(tree: _Tree, why: Callable[[Label, str, Label, Mapping[int, Run]], str]) -> list[str]:
     """Take out the runs of which ``why`` says something; a line for each such set of folds."""
     bad = [
         (setting, seed, within, f"{next(iter(folds.values())).path}: {reason}")
-        for setting, seeds in found.items()
+        for setting, seeds in tree.items()
         for seed, parts in seeds.items()
         for within, folds in parts.items()
         if (reason := why(setting, seed, within, folds))
     ]
     for setting, seed, within, _ in bad:
-        del found[setting][seed][within]
-        if not found[setting][seed]:
-            del found[setting][seed]
+        del tree[setting][seed][within]
+        if not tree[setting][seed]:
+            del tree[setting][seed]
     return [line for *_, line in bad]
 
 
-def _common(found: _Found) -> tuple[Label, ...]:
+def _common(tree: _Tree) -> tuple[Label, ...]:
     """What every setting was run with, whatever the seed."""
-    each = {setting: {part for parts in seeds.values() for part in parts} for setting, seeds in found.items()}
+    each = {setting: {part for parts in seeds.values() for part in parts} for setting, seeds in tree.items()}
     there = [parts for parts in each.values() if parts]
     common = set.intersection(*there) if there else set()
     if there and not common:
@@ -200,8 +200,10 @@ def _common(found: _Found) -> tuple[Label, ...]:
             f"{words(setting)} with {words(min(parts))}" for setting, parts in sorted(each.items()) if parts
         )
         raise ConfigError(
-            "the settings have nothing in common: their effect cannot be separated from what else differs: "
-            f"{said}; omit --by, or choose runs with --only"
+            "the settings have nothing in common, so nothing separates their effect from what else differs; "
+            f"there are {said}",
+            key="--by",
+            hint="omit --by, or choose runs with --only",
         )
     return tuple(sorted(common))
 
@@ -217,8 +219,8 @@ def _missing_parts(there: Mapping[Label, object], within: Sequence[Label]) -> st
     return f"its seed was not run with {' nor with '.join(map(words, lacks))}, and a seed is the mean of all"
 
 
-def _each(found: _Found) -> Iterator[Run]:
-    for seeds in found.values():
+def _each(tree: _Tree) -> Iterator[Run]:
+    for seeds in tree.values():
         for parts in seeds.values():
             for folds in parts.values():
                 yield from folds.values()

@@ -69,14 +69,14 @@ class Parts:
             (self.others, self.others_freedom),
         )
         known = [(part, freedom) for part, freedom in every if freedom > 0]
-        apart = sum((_t(freedom, alpha) ** 2 * part for part, freedom in known), 0.0)
+        separate = sum((_t(freedom, alpha) ** 2 * part for part, freedom in known), 0.0)
         if self.others_freedom > 0:
             # Two or three seeds of the noisier side are estimated too poorly for one t of the sum.
-            return math.sqrt(apart)
+            return math.sqrt(separate)
         total = sum(part for part, _ in known)
         spread = sum(part**2 / freedom for part, freedom in known)
         together = _t(total**2 / spread, alpha) ** 2 * total if spread > 0 else 0.0
-        return (math.sqrt(apart) + math.sqrt(together)) / 2.0
+        return (math.sqrt(separate) + math.sqrt(together)) / 2.0
 
     def p(self, mean: float) -> float:
         """The alpha at which the interval of ``mean`` just reaches 0; NaN where nothing was sampled."""

@@ -60,23 +60,20 @@ def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
     Raises:
         RunFolderError: a path that does not exist or is a file, or no run at all.
     """
-    found: dict[Path, Path] = {}
+    folders: dict[Path, Path] = {}
     empty: list[str] = []
     for path in paths:
-        if not path.exists():
-            raise RunFolderError(f"{path} does not exist: give run folders, or a folder that holds some")
-        if path.is_file():
-            raise RunFolderError(f"{path} is a file: give run folders, or a folder that holds some")
+        if not path.is_dir():
+            reason = "is a file" if path.exists() else "does not exist"
+            raise RunFolderError(path=path, reason=reason, allowed="run folders, or a folder that holds some")
         inside = _runs(path)
         empty += [] if inside else [f"{path} holds no run: a run folder has a {places.CONFIG}"]
         for folder in inside:
-            found.setdefault(folder.resolve(), folder)
-    if not found:
-        raise RunFolderError(
-            f"no run in {', '.join(map(str, paths))}: a run folder holds {places.CONFIG}; "
-            "`dmf train` makes one"
-        )
-    return list(found.values()), empty
+            folders.setdefault(folder.resolve(), folder)
+    if not folders:
+        hint = f"a run folder holds {places.CONFIG}; `dmf train` makes one"
+        raise RunFolderError(f"no run in {', '.join(map(str, paths))}", path=paths[0], hint=hint)
+    return list(folders.values()), empty
 
 
 def _runs(path: Path) -> list[Path]:
@@ -99,10 +96,11 @@ def load(path: Path, metric: str) -> Run:
     status = _json(path / places.STATUS)
     entry = index.Entry(path, status)
     if entry.state == "running":
-        raise RunFolderError(f"{path} is running, not completed: wait until it ends")
+        raise RunFolderError(path=path, reason="is running, not completed", hint="wait until it ends")
     if entry.state != "completed":
         what = entry.said if status.get("state") else "is no run"
-        raise RunFolderError(f"{path} {what}, not completed: `{hints.command('resume', path)}` resumes it")
+        hint = f"`{hints.command('resume', path)}` resumes it"
+        raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
     config = flat(identity.as_asked(config_of(path), status))
     settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
     truth = by_truth(metric, settings)
@@ -112,7 +110,8 @@ def load(path: Path, metric: str) -> Run:
     # A saved split is the whole division: folds that the config has beside it were not made.
     folds, fold = (1, 0) if config.get(FILE) else (config.get("split.folds") or 1, config.get(FOLD) or 0)
     if folds == 1 and all(math.isnan(value) for value in scores.values()):
-        raise RunFolderError(f"{path}: {metric} is undefined on every test image")
+        undefined = f"{metric} is undefined on every test image of {path}"
+        raise RunFolderError(undefined, key="--metric", value=metric, path=path, hint="give another metric")
     which = _division(config) if folds > 1 else sorted(scores)
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
     said = [
@@ -169,13 +168,13 @@ def config_of(path: Path) -> dict[str, Any]:
         return stored_config.load_run(path)
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
-            raise RunFolderError(str(error)) from None
+            raise
         # In full it names the file at each of its two places, and it is one line of many.
         mark, problem = (getattr(error.__cause__, name, None) for name in ("problem_mark", "problem"))
         where = f" from line {mark.line + 1} on" if mark else ""
         why = f" ({problem})" if problem else ""
-        what = f"{path / places.CONFIG} cannot be read: it is not YAML{where}{why}"
-        raise RunFolderError(" ".join(what.split())) from None
+        reason = " ".join(f"cannot be read, it is not YAML{where}{why}".split())
+        raise RunFolderError(path=path / places.CONFIG, reason=reason) from None
 
 
 def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
@@ -188,8 +187,8 @@ def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dic
         if any(math.isinf(value) for value in scores.values()):
             raise ValueError("infinite")
     if not scores:
-        again = hints.command("eval", file.parent.parent)
-        raise RunFolderError(f"{file} has no rows: `{again}` writes it again")
+        hint = f"`{hints.command('eval', file.parent.parent)}` writes it again"
+        raise RunFolderError(path=file, reason="has no rows", hint=hint)
     return scores, cases
 
 
@@ -222,7 +221,10 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, DmfError):
             return
         if isinstance(error, FileNotFoundError):
-            raise RunFolderError(f"{self.file} is missing: is this a finished run?") from None
+            hint = "is this a finished run?"
+            raise RunFolderError(path=self.file, reason="is missing", hint=hint) from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
-            do = "`dmf eval` writes metrics again" if self.file.parent.name == "metrics" else "copy it again"
-            raise RunFolderError(f"{self.file} cannot be read ({type(error).__name__}): {do}") from None
+            scores = self.file.parent.name == "metrics"
+            hint = "`dmf eval` writes metrics again" if scores else "copy it again"
+            reason = f"cannot be read ({type(error).__name__})"
+            raise RunFolderError(path=self.file, reason=reason, hint=hint) from None

@@ -53,11 +53,11 @@ def weights(runs: Sequence[Path]) -> tuple[Weight, ...]:
 
 def _values(run: Path) -> Iterator[tuple[str, float]]:
     for name in FILES:
-        found = _of(run / name)
-        first = list(islice(found, 1))
+        weights = _of(run / name)
+        first = list(islice(weights, 1))
         if first:
             yield from first
-            yield from found
+            yield from weights
             return
 
 

@@ -29,18 +29,18 @@ class Need:
     images: int | None = None
 
 
-def needed(found: Sequence[Versus], differences: Sequence[float], images: int) -> list[Need]:
+def needed(against: Sequence[Versus], differences: Sequence[float], images: int) -> list[Need]:
     """For each of ``differences``, from the spread that was seen; empty if none is known.
 
     Args:
-        found: every setting that was compared with a baseline.
+        against: every setting that was compared with a baseline.
         differences: in units of the metric.
         images: test images that count.
     """
-    spread, part = by_seed(found), by_image(found)
+    spread, part = by_seed(against), by_image(against)
     if math.isnan(spread):
         return []
-    return [_need(size, spread, part, len(found), images) for size in differences]
+    return [_need(size, spread, part, len(against), images) for size in differences]
 
 
 def _need(size: float, spread: float, part: Parts, comparisons: int, images: int) -> Need:
@@ -65,28 +65,30 @@ def _round(images: float) -> int:
     return math.ceil(images / step) * step
 
 
-def seeds_share(found: Sequence[Versus]) -> float:
+def seeds_share(against: Sequence[Versus]) -> float:
     """Which share of the variance of a difference the seeds make, mean over the settings; NaN if unknown."""
     shares = [
         (parts.seeds + parts.others) / parts.total
-        for parts in (one.difference.parts for one in found)
+        for parts in (one.difference.parts for one in against)
         if parts.seeds_freedom > 0 and parts.images_freedom > 0 and parts.total > 0
     ]
     return sum(shares) / len(shares) if shares else math.nan
 
 
-def by_seed(found: Sequence[Versus]) -> float:
+def by_seed(against: Sequence[Versus]) -> float:
     """Standard deviation of one pair's difference, pooled over the settings; NaN if unknown."""
-    known = [one.by_seed for one in found if len(one.by_seed) > 1]
+    known = [one.by_seed for one in against if len(one.by_seed) > 1]
     freedom = sum(len(values) - 1 for values in known)
     if not freedom:
         return math.nan
     return math.sqrt(sum(float(np.var(values)) * len(values) for values in known) / freedom)
 
 
-def by_image(found: Sequence[Versus]) -> Parts:
+def by_image(against: Sequence[Versus]) -> Parts:
     """What the images add to the variance of a difference: the mean over the settings."""
-    known = [one.difference.parts for one in found if one.paired and one.difference.parts.images_freedom > 0]
+    known = [
+        one.difference.parts for one in against if one.paired and one.difference.parts.images_freedom > 0
+    ]
     if not known:
         return NOTHING
     part = sum(parts.images for parts in known) / len(known)

@@ -19,7 +19,7 @@ def title(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """The answer, what it would take to know more, and what the columns are."""
-    found = [row.versus for row in comparison.rows if row.versus]
+    against = [row.versus for row in comparison.rows if row.versus]
     over = sorted({row.mean.over for row in comparison.rows})
     said = [
         f"{RESULT}{'. '.join(answer(comparison))}",
@@ -31,13 +31,13 @@ def notes(comparison: Comparison) -> list[str]:
         f"({comparison.common})",
         *_beyond(comparison),
     ]
-    if not found:
+    if not against:
         return said
     return [
         *said,
-        f"p seeds: {_permutation(found)} of {_counted(found)}; p images: Wilcoxon over images, seeds "
-        f"averaged first, about these networks only; p both: {_both(found)}, as the "
-        f"interval; {_corrected(found)}a setting is called better or worse if p seeds and p both are .05 "
+        f"p seeds: {_permutation(against)} of {_counted(against)}; p images: Wilcoxon over images, seeds "
+        f"averaged first, about these networks only; p both: {_both(against)}, as the "
+        f"interval; {_corrected(against)}a setting is called better or worse if p seeds and p both are .05 "
         "or less",
         *_of_events(comparison),
         "g seeds: Hedges' g over pairs of repetitions; r images: rank-biserial, from -1 to 1",
@@ -107,9 +107,9 @@ def _of_events(comparison: Comparison) -> list[str]:
     ]
 
 
-def _permutation(found: Sequence[Versus]) -> str:
+def _permutation(against: Sequence[Versus]) -> str:
     """``exact permutation``, unless there are too many ways to try all of them."""
-    drawn = {one.drawn for one in found}
+    drawn = {one.drawn for one in against}
     if drawn == {False}:
         return "exact permutation"
     ways = f"{significance.MOST:,} random ways"
@@ -118,16 +118,16 @@ def _permutation(found: Sequence[Versus]) -> str:
     )
 
 
-def _both(found: Sequence[Versus]) -> str:
+def _both(against: Sequence[Versus]) -> str:
     """``for new seeds and images``; one repetition against several says nothing."""
-    over = sorted({one.difference.over for one in found} - {"nothing"})
+    over = sorted({one.difference.over for one in against} - {"nothing"})
     return f"for new {' or new '.join(over)}" if over else "not known of one repetition"
 
 
-def _corrected(found: Sequence[Versus]) -> str:
+def _corrected(against: Sequence[Versus]) -> str:
     """How several comparisons are corrected; of a single one there is nothing to correct."""
     how = "Holm corrected, p both and the intervals of differences Bonferroni (all hold at once); "
-    return how if len(found) > 1 else ""
+    return how if len(against) > 1 else ""
 
 
 def _within(comparison: Comparison) -> str:
@@ -138,12 +138,12 @@ def _within(comparison: Comparison) -> str:
     return f" (seeds), each the mean of {len(comparison.within)} runs that differ in {' and '.join(keys)}"
 
 
-def _counted(found: Sequence[Versus]) -> str:
+def _counted(against: Sequence[Versus]) -> str:
     """``8 pairs of repetitions, 0.0078 at least with so many``; of several, the smallest and the largest."""
-    pairs = sorted({len(one.by_seed) for one in found if one.paired})
+    pairs = sorted({len(one.by_seed) for one in against if one.paired})
     parts = [f"{_range([str(n) for n in pairs])} pairs of repetitions"] if pairs else []
-    parts += ["unpaired repetitions"] if any(not one.paired for one in found) else []
-    least = sorted({f"{one.smallest_p:.2g}" for one in found}, key=float)
+    parts += ["unpaired repetitions"] if any(not one.paired for one in against) else []
+    least = sorted({f"{one.smallest_p:.2g}" for one in against}, key=float)
     return f"{' or '.join(parts)}, {_range(least)} at least with so many"
 
 

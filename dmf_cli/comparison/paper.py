@@ -37,7 +37,7 @@ def latex(comparison: Comparison) -> str:
         names = [naming.setting(row.group.label, labels) for row in events.rows]
         rows = [_event(row, name, role) for row, name in zip(events.rows, names, strict=True)]
         sections[_heading(events)] = [one[: len(columns)] for one in rows]
-    comments = [*(f"excluded: {line}" for line in comparison.left_out), *notes.notes(comparison)]
+    comments = [*(f"excluded: {line}" for line in comparison.skipped), *notes.notes(comparison)]
     return _latex.table(_caption(comparison, metric), columns, sections, label=LABEL, comments=comments)
 
 
@@ -89,7 +89,7 @@ def methods(comparison: Comparison) -> str:
 
 
 def _sentences(comparison: Comparison) -> list[str]:
-    metric, found = naming.metric(comparison.metric), [row.versus for row in comparison.rows if row.versus]
+    metric, against = naming.metric(comparison.metric), [row.versus for row in comparison.rows if row.versus]
     n = sorted({len(row.group.means) for row in comparison.rows})
     seeds = f"{n[0]} seeds" if len(n) == 1 else f"{n[0]} to {n[-1]} seeds"
     images, total = len(comparison.images), comparison.counted.total
@@ -103,22 +103,22 @@ def _sentences(comparison: Comparison) -> list[str]:
     crossed = (
         "Intervals (95 %) are for a new sample of seeds and of images, from a crossed random-effects model"
     )
-    if not found:
+    if not against:
         return [first, f"{crossed}.", f"Computed with {made}{_packages()}."]
     return [
         first,
-        f"{crossed}{_at_once(found)}.",
-        f"A setting is called better or worse if {_tests(found)} and the interval's own p value"
-        f"{' (Bonferroni)' * (len(found) > 1)} are both at most .05; p is the larger of the two.",
+        f"{crossed}{_at_once(against)}.",
+        f"A setting is called better or worse if {_tests(against)} and the interval's own p value"
+        f"{' (Bonferroni)' * (len(against) > 1)} are both at most .05; p is the larger of the two.",
         *_equivalence(comparison),
         f"Computed with {made}{_packages()}.",
     ]
 
 
-def _at_once(found: Sequence[Versus]) -> str:
+def _at_once(against: Sequence[Versus]) -> str:
     """A single comparison is corrected for nothing."""
-    many = f"; those of differences hold for all {len(found)} comparisons at once (Bonferroni)"
-    return many if len(found) > 1 else ""
+    many = f"; those of differences hold for all {len(against)} comparisons at once (Bonferroni)"
+    return many if len(against) > 1 else ""
 
 
 def _excluded(comparison: Comparison) -> str:
@@ -126,20 +126,20 @@ def _excluded(comparison: Comparison) -> str:
     return f"; not counted: {', '.join(why)}" if why else ""
 
 
-def _tests(found: Sequence[Versus]) -> str:
+def _tests(against: Sequence[Versus]) -> str:
     kinds = []
-    pairs = [len(one.by_seed) for one in found if one.paired]
+    pairs = [len(one.by_seed) for one in against if one.paired]
     if pairs:
         drawn = significance.drawn(max(pairs))
         test = "sign-flip permutation test"
         how = f"a {test} ({significance.MOST} random flips)" if drawn else f"an exact {test}"
         kinds.append(f"{how} over paired seeds")
-    if len(pairs) < len(found):
+    if len(pairs) < len(against):
         kinds.append(
             "the larger p of a permutation test of Welch's t and of a t test with a variance and a t for "
             "each side (Cochran) over unpaired seeds"
         )
-    corrected = f" (Holm over {len(found)} comparisons)" if len(found) > 1 else ""
+    corrected = f" (Holm over {len(against)} comparisons)" if len(against) > 1 else ""
     return f"{' or '.join(kinds)}{corrected}"
 
 

@@ -16,7 +16,7 @@ from dmf_cli.run_folder import csv_log
 from dmf_cli.run_folder.csv_log import Columns
 from dmf_cli.terminal.formats import count
 
-LONGEST = 60  # characters of a setting's name
+NAME_LENGTH = 60  # characters of a setting's name
 MOST_DOTS = 20_000
 CURVES = {
     "val_mean_dice": ("Validation Dice, mean over classes", Axis("0 to 1")),
@@ -41,7 +41,7 @@ def write(folder: Path, comparison: Comparison) -> None:
 
 
 def runs_of(comparison: Comparison) -> dict[str, list[Path]]:
-    """Setting -> its runs, the folds of one repetition apart."""
+    """Setting -> its runs, each fold of a repetition by itself."""
     return {row.group.name: [path for folds in row.group.runs for path in folds] for row in comparison.rows}
 
 
@@ -55,16 +55,16 @@ def forest(comparison: Comparison) -> Figure:
         marks += _difference(one, -i, reach)
     better = "left" if lower_is_better(comparison.metric) else "right"
     dots = ", and each pair of repetitions (dots)" if paired else ""
-    against = f"Difference to {shorten(comparison.baseline, LONGEST)}"
+    against = f"Difference to {shorten(comparison.baseline, NAME_LENGTH)}"
     title = f"{against}\nwith its 95 % interval{dots}; blue: more than chance"
     x = Axis(f"difference in {comparison.metric} ({better} is better)", limits=_limits(rows, reach))
     y = Axis(rows=tuple(name for name, _ in rows))
     return Figure("differences", (Panel("differences", title, x, y, marks=tuple(marks)),), _size(len(rows)))
 
 
-def _reach(found: Sequence[Versus]) -> float:
+def _reach(against: Sequence[Versus]) -> float:
     """How far the axis goes from 0, near the points: two seeds can have an interval from -1 to 1."""
-    points = series.known(*(np.append(one.by_seed, one.difference.mean) for one in found))
+    points = series.known(*(np.append(one.by_seed, one.difference.mean) for one in against))
     largest = float(np.abs(points).max(initial=0.0))
     return 4.0 * largest if largest > 1e-9 else 0.01  # nothing differs: an axis that shows as much
 
@@ -104,8 +104,8 @@ def images(comparison: Comparison) -> Figure:
     said, drawn = [], set()
     for i, row in enumerate(comparison.rows):
         drawn |= set(names[np.isfinite(row.group.per_image[::every])])
-        found, words = _scores(row, names, every, i)
-        marks += found
+        points, words = _scores(row, names, every, i)
+        marks += points
         said.append(words)
     rest = comparison.counted.total - len(drawn)
     more = f" ({rest} more {'not drawn: too many' if every > 1 else 'not counted'})" if rest else ""

@@ -12,7 +12,7 @@ from dmf_cli.comparison.compare import Comparison
 from dmf_cli.comparison.intervals import LEVEL
 from dmf_cli.figures import palette, style
 
-LONGEST = 42  # characters of a setting's name
+NAME_LENGTH = 42  # characters of a setting's name
 STEP = 0.34  # between two lines of names, in inches
 
 
@@ -40,7 +40,7 @@ def draw(comparison: Comparison) -> Figure | None:
             axes.plot([low - 0.03, high + 0.03], [-0.12 * (i + 1)] * 2, color="0.1", linewidth=4)
         start = -0.12 * (len(bars) + 1) - 0.15
         for i, row in enumerate(rows):
-            _name(axes, row.rank, style.text(row.group.name, LONGEST), i, len(rows), start)
+            _name(axes, row.rank, style.text(row.group.name, NAME_LENGTH), i, len(rows), start)
         axes.set_ylim(start - STEP * half, 1.0)
         axes.set_title(_title(images, comparison.friedman), fontsize=9)
     return made
@@ -54,12 +54,12 @@ def critical_difference(settings: int, images: int) -> float:
 
 def cliques(mean: Sequence[float], critical: float) -> list[tuple[float, float]]:
     """The longest stretches of sorted mean ranks that are shorter than ``critical``, two settings or more."""
-    found: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int]] = []
     for first in range(len(mean)):
         last = max(i for i in range(first, len(mean)) if mean[i] - mean[first] < critical)
-        if last > first and not any(a <= first and last <= b for a, b in found):
-            found.append((first, last))
-    return [(mean[first], mean[last]) for first, last in found]
+        if last > first and not any(a <= first and last <= b for a, b in stretches):
+            stretches.append((first, last))
+    return [(mean[first], mean[last]) for first, last in stretches]
 
 
 def _axis(axes: Axes, settings: int, critical: float) -> None:

@@ -58,15 +58,14 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
         if wanted == "seed":
-            raise ConfigError("--by seed: seeds repeat a setting, they do not make one; give another key")
+            reason = "and seeds repeat a setting, they do not make one"
+            raise ConfigError(key="--by", value=wanted, reason=reason, allowed="another key")
         if not any(_below(key, wanted) for key in varying):
             known = sorted({key.split(".")[0] for run in runs for key in run.config} | set(varying))
             if wanted.split(".")[0] not in known:
                 raise UnknownNameError("key of --by", wanted, varying or known)
-            raise ConfigError(
-                f"--by {wanted}: the same in all runs; what differs is "
-                f"{', '.join(varying) or 'the seed only'}"
-            )
+            reason, differs = "which is the same in all runs", ", ".join(varying) or "the seed only"
+            raise ConfigError(key="--by", value=wanted, reason=reason, hint=f"what differs is {differs}")
     rest = [key for key in varying if key not in chosen]
     return [
         Placed(run, _values(run, chosen), text(run.config.get("seed")), _values(run, rest)) for run in runs
@@ -93,11 +92,13 @@ def only(runs: Sequence[Run], wanted: Sequence[tuple[str, str]]) -> list[Run]:
         ConfigError: a value that no run has.
     """
     for key, value in wanted:
-        there = {text(found) for run in runs if (found := _value(run.config, key)) is not None}
+        there = {text(one) for run in runs if (one := _value(run.config, key)) is not None}
         if not there:
             raise UnknownNameError("key of --only", key, {k for run in runs for k in run.config})
         if value not in there:
-            raise ConfigError(f"--only {key}={value}: no run has that; there are {', '.join(sorted(there))}")
+            there = {f"{key}={one}" for one in there}
+            value = f"{key}={value}"
+            raise ConfigError(key="--only", value=value, reason="which no run has", allowed=sorted(there))
         runs = [run for run in runs if text(_value(run.config, key)) == value]
     return list(runs)
 
@@ -105,7 +106,7 @@ def only(runs: Sequence[Run], wanted: Sequence[tuple[str, str]]) -> list[Run]:
 def _varying(runs: Sequence[Run]) -> list[str]:
     """What differs, as people write it: ``weighting`` for its name, ``weighting.window`` for a parameter."""
     keys = dict.fromkeys(key for run in runs for key in run.config)
-    found: dict[str, None] = {}
+    differing: dict[str, None] = {}
     for key in keys:
         if key in ("seed", FOLD) or any(_below(key, aside) for aside in ASIDE):
             continue
@@ -113,11 +114,11 @@ def _varying(runs: Sequence[Run]) -> list[str]:
         name = NAMES.get(group, f"{group}.name")
         if key == name:
             if _differs(runs, key):
-                found[group] = None
+                differing[group] = None
         # A parameter of one strategy that another does not have is no difference of its own.
         elif any(_differs(same, key) for same in _alike(runs, name)):
-            found[key] = None
-    return sorted(found, key=lambda key: (key.count("."), key))
+            differing[key] = None
+    return sorted(differing, key=lambda key: (key.count("."), key))
 
 
 def _alike(runs: Sequence[Run], name: str) -> list[list[Run]]:

@@ -214,8 +214,8 @@ def _power(difference: float, spread: float, n: int, alpha: float) -> float:
     agree = float(special.ndtr(ratio)) ** n if alpha / smallest_p(n) < 2 else 1.0
     if ratio * math.sqrt(n) > 30:
         return agree
-    found = float(stats.nct.sf(special.stdtrit(n - 1, 1 - alpha / 2), n - 1, ratio * math.sqrt(n)))
-    return min(agree, found)
+    power = float(stats.nct.sf(special.stdtrit(n - 1, 1 - alpha / 2), n - 1, ratio * math.sqrt(n)))
+    return min(agree, power)
 
 
 def reach(difference: float, parts: Parts, alpha: float) -> bool:

@@ -120,7 +120,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
             }
             for row in comparison.rows
         ],
-        "left_out": list(comparison.left_out),
+        "left_out": list(comparison.skipped),
     }
 
 
@@ -254,7 +254,7 @@ def markdown(comparison: Comparison) -> str:
     for heading, rows in event_cells(comparison).items():
         lines += ["", f"## {markdown_text(heading)}", "", markdown_row(COLUMNS[:-2])]
         lines += ["|:--" + "|--:" * (len(COLUMNS) - 3) + "|", *(markdown_row(one[:-2]) for one in rows)]
-    below = [*notes(comparison), *(f"excluded: {line}" for line in comparison.left_out)]
+    below = [*notes(comparison), *(f"excluded: {line}" for line in comparison.skipped)]
     return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in below), ""])
 
 

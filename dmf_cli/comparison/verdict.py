@@ -16,7 +16,7 @@ LOPSIDED = 2.0  # ratio of the ends of an interval from which each is said
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
+class Contrast:
     """A setting that was compared with a baseline.
 
     Args:
@@ -35,28 +35,28 @@ class Held:
         return self.versus.baseline.name
 
 
-def of(found: Sequence[Held], metric: str, lower: bool) -> str:
+def of(compared: Sequence[Contrast], metric: str, lower: bool) -> str:
     """The answer in one sentence; no winner is named that chance could have made.
 
     Args:
-        found: each setting that was compared with a baseline; without any there is no question.
+        compared: each setting that was compared with a baseline; without any there is no question.
         metric: what the difference is in.
         lower: whether small values are good.
     """
-    if not found:
+    if not compared:
         return "One setting only, so there is nothing to compare: give runs that differ in more than the seed"
-    rest = [one for one in found if not one.versus.significant]
+    rest = [one for one in compared if not one.versus.significant]
     equal = [one for one in rest if one.equivalence and one.equivalence.shown]
     rest = [one for one in rest if not (one.equivalence and one.equivalence.shown)]
-    parts = [_winner(one, metric, lower) for one in found if one.versus.significant]
+    parts = [_winner(one, metric, lower) for one in compared if one.versus.significant]
     if equal:
         parts.append(_equivalent(equal, metric))
     if rest:
-        parts.append(_open(rest, len(rest) == len(found), metric))
+        parts.append(_open(rest, len(rest) == len(compared), metric))
     return "; ".join(parts)
 
 
-def _winner(one: Held, metric: str, lower: bool) -> str:
+def _winner(one: Contrast, metric: str, lower: bool) -> str:
     gap = one.versus.difference
     which = "better" if (gap.mean < 0) == lower else "worse"
     ends = sorted((abs(gap.low), abs(gap.high)))
@@ -70,7 +70,7 @@ def _winner(one: Held, metric: str, lower: bool) -> str:
     return f"{said}, which is within the margin of {significant(one.equivalence.margin)}"
 
 
-def _equivalent(equal: Sequence[Held], metric: str) -> str:
+def _equivalent(equal: Sequence[Contrast], metric: str) -> str:
     tests = [one.equivalence for one in equal if one.equivalence]
     margin, p = tests[0].margin, max(test.p for test in tests)
     are = "is" if len(equal) == 1 else "are"
@@ -81,7 +81,7 @@ def _equivalent(equal: Sequence[Held], metric: str) -> str:
     )
 
 
-def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
+def _open(rest: Sequence[Contrast], all_of_them: bool, metric: str) -> str:
     bases = naming.listed(list(dict.fromkeys(one.base for one in rest)), join="or")
     margins = [one.equivalence.margin for one in rest if one.equivalence]
     within = f", nor equivalent to it within {naming.amount(margins[0], metric)}" if margins else ""
@@ -94,13 +94,13 @@ def _open(rest: Sequence[Held], all_of_them: bool, metric: str) -> str:
     )
 
 
-def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
+def excluded(compared: Sequence[Contrast], metric: str, lower: bool) -> str:
     """How large a difference can be ruled out for the settings of which nothing was shown; empty without any.
 
     The intervals hold for all settings at once, so their farthest end does.
     """
     rest = [
-        one for one in found if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
+        one for one in compared if not (one.versus.significant or (one.equivalence and one.equivalence.shown))
     ]
     known = [one.versus.difference for one in rest if not math.isnan(one.versus.difference.low)]
     unknown = [one.name for one in rest if math.isnan(one.versus.difference.low)]
@@ -122,18 +122,20 @@ def excluded(found: Sequence[Held], metric: str, lower: bool) -> str:
     return text
 
 
-def power(found: Sequence[Held], metric: str, images: int, differences: Sequence[float] | None = None) -> str:
+def power(
+    compared: Sequence[Contrast], metric: str, images: int, differences: Sequence[float] | None = None
+) -> str:
     """Whether seeds or images limit the answer, and how many paired seeds given differences would need.
 
     Args:
-        found: every setting that was compared with a baseline.
+        compared: every setting that was compared with a baseline.
         metric: decides which differences are usual.
         images: test images that count.
         differences: others; None: the usual ones.
     """
-    if not found:
+    if not compared:
         return ""
-    against = [one.versus for one in found]
+    against = [one.versus for one in compared]
     needed = needs.needed(against, differences or _usual(metric), images)
     plain = [f"{_takes(one)} for {significant(one.difference)}" for one in needed if one.images is None]
     more = [f"{_images(one, images)} for {significant(one.difference)}" for one in needed if one.images]

@@ -18,7 +18,7 @@ class Versus:
     Args:
         baseline: the setting that it is compared with.
         difference: of the means, with its interval. The intervals of all settings hold at once
-            (Bonferroni), so that one that leaves out 0 has a ``p_both`` below .05, and the other way round.
+            (Bonferroni), so that one that excludes 0 has a ``p_both`` below .05, and the other way round.
         bootstrapped: ends of the percentile bootstrap of the same difference; NaN if unpaired.
         by_seed: one difference a pair of repetitions; empty if unpaired.
         paired: whether repetitions with the same seeds were compared with each other: both have the same.
@@ -68,15 +68,15 @@ class Versus:
 
 def versus(pairs: Sequence[tuple[Group, Group]]) -> list[Versus]:
     """Each (setting, baseline)."""
-    found = [_one(group, baseline, len(pairs)) for group, baseline in pairs]
+    compared = [_one(group, baseline, len(pairs)) for group, baseline in pairs]
     tests = zip(
-        significance.holm([one.p_images for one in found]),
-        significance.holm([one.p_seeds for one in found]),
+        significance.holm([one.p_images for one in compared]),
+        significance.holm([one.p_seeds for one in compared]),
         strict=True,
     )
     return [
         dataclasses.replace(one, p_images=images, p_seeds=seeds)
-        for one, (images, seeds) in zip(found, tests, strict=True)
+        for one, (images, seeds) in zip(compared, tests, strict=True)
     ]
 
 

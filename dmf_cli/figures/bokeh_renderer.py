@@ -206,7 +206,7 @@ def _short(values: np.ndarray) -> np.ndarray:
 
 
 def _tag(renderer: Any, number: int | None) -> None:
-    """Tell the page's script which colour this is; grey is for both pages."""
+    """Name this colour for the page's script; grey is for both pages."""
     renderer.tags = [] if number is None else list(colours(number))
 
 

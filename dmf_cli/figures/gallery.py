@@ -77,11 +77,11 @@ def choose(dataset: Dataset, count: int) -> list[int]:
     members = [[i for i, s in enumerate(dataset.strata) if s == name] for name in sorted(set(dataset.strata))]
     shares = [0] * len(members)
     for turn in range(min(count, len(dataset))):
-        open_ = [k for k, found in enumerate(members) if shares[k] < len(found)]
+        open_ = [k for k, images in enumerate(members) if shares[k] < len(images)]
         shares[min(open_, key=lambda k: (shares[k], (k - turn) % len(members)))] += 1
     spread = [
-        found[i * len(found) // share]
-        for found, share in zip(members, shares, strict=True)
+        images[i * len(images) // share]
+        for images, share in zip(members, shares, strict=True)
         for i in range(share)
     ]
     return sorted(spread, key=lambda i: (dataset.strata[i], i))

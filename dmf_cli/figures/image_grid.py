@@ -23,7 +23,7 @@ class Outline:
     Args:
         labels: class indices ``(h, w)``.
         colours: of the classes 1, 2, ..., over and over.
-        dashed: to be told from another mask of the same image.
+        dashed: to set it off from another mask of the same image.
     """
 
     labels: np.ndarray

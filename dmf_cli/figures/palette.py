@@ -1,7 +1,7 @@
 """Every colour of figures, pictures and pages, in one place.
 
-Lines and bars have those of Okabe & Ito, Color Universal Design (2008), without yellow: they are told apart
-with every kind of colour vision. Outlines lie on grey images, so they are the bright ones. Where there are
+Lines and bars have those of Okabe & Ito, Color Universal Design (2008), without yellow: every kind of colour
+vision distinguishes them. Outlines lie on grey images, so they are the bright ones. Where there are
 several classes the colour says the class, and must not be taken for truth or prediction: none of ``CLASSES``
 is near either.
 """
@@ -20,7 +20,7 @@ CLASSES = ("#F0E442", "#CC79A7", "#009E73", "#8A4FFF", "#E8384F", "#9BE564")  # 
 
 
 def line(number: int, *, dark: bool = False) -> tuple[str, str]:
-    """Colour and dashes of the line ``number``: colours first, then dashes; 28 lines can be told apart.
+    """Colour and dashes of the line ``number``: colours first, then dashes; 28 lines can be distinguished.
 
     Args:
         number: from 0 on.

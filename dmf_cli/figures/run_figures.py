@@ -13,7 +13,7 @@ from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.csv_log import Columns
 from dmf_cli.run_folder.folder import RunFolder
 
-MOST_CLASSES = 5  # above 0, whose curves can be told apart beside those of all together
+MOST_CLASSES = 5  # above 0, whose curves can be distinguished beside those of all together
 EPOCH = Axis("epoch", whole=True)
 TRAINING, VALIDATION = 0, len(palette.SERIES) + 1  # the second is dashed: in print colours may be lost
 

@@ -8,7 +8,7 @@ from dmf_cli.figures import series
 from dmf_cli.figures.description import Axis, Figure, Mark, Panel, Shade, lines
 from dmf_cli.run_folder.csv_log import Columns
 
-MOST_PAIRS = 8  # lines of cosines that can be told apart
+MOST_PAIRS = 8  # lines of cosines that can be distinguished
 MANY_TERMS = 12  # from here on, legends have two columns
 
 
@@ -91,13 +91,13 @@ def _conflict(recorded: Columns, cosines: Mapping[str, np.ndarray]) -> Panel:
 
 def pairs(recorded: Columns) -> dict[str, np.ndarray]:
     """Cosines by pair, those with the lowest mean when there are many."""
-    found = {
+    cosines = {
         name.removeprefix("cosine.").replace("|", " and "): series.finite(values)
         for name, values in recorded.items()
         if name.startswith("cosine.")
     }
-    lowest = sorted(found, key=lambda pair: _mean_of_defined(found[pair]))[:MOST_PAIRS]
-    return {pair: values for pair, values in found.items() if pair in lowest}
+    lowest = sorted(cosines, key=lambda pair: _mean_of_defined(cosines[pair]))[:MOST_PAIRS]
+    return {pair: values for pair, values in cosines.items() if pair in lowest}
 
 
 def _mean_of_defined(values: np.ndarray) -> float:

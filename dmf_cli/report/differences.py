@@ -38,7 +38,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference] | None:
     except DmfError:
         return None
     usual = keys.default_choices()
-    found = [
+    changed = [
         Difference(group, option, usual[group])
         for group, option in chosen.items()
         if group in usual and option != usual[group]
@@ -49,19 +49,19 @@ def differences(config: Mapping[str, Any]) -> list[Difference] | None:
             continue
         before = _text(default.get(key, ""))
         if _text(value) != before:
-            found.append(Difference(key, _text(value), "required" if before == "???" else before))
-    return found
+            changed.append(Difference(key, _text(value), "required" if before == "???" else before))
+    return changed
 
 
 def _choices(config: Mapping[str, Any]) -> dict[str, str]:
     """Group -> option, as far as the groups say their name."""
-    found = {}
+    chosen = {}
     for group, values in config.items():
         if isinstance(values, Mapping):
             name = values.get("expression") if group == "loss" else values.get("name")
             if isinstance(name, str):
-                found[group] = name
-    return found
+                chosen[group] = name
+    return chosen
 
 
 def _exists(group: str, option: str, options: Any) -> bool:

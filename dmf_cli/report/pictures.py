@@ -12,7 +12,7 @@ from dmf_cli.figures import palette
 from dmf_cli.report.table import parsed
 from dmf_cli.run_folder.cases import Example
 
-LONGEST = 360  # pixels a side in the report; the folder has them larger
+PICTURE_SIDE = 360  # pixels a side in the report; the folder has them larger
 QUALITY = 84
 
 
@@ -58,7 +58,7 @@ def pictures(cases: Sequence[Example], rows: Sequence[Mapping[str, str]], classe
 
 
 def _picture(case: Example, row: Mapping[str, str], classes: int) -> Picture:
-    step = max(1, math.ceil(max(case.truth.shape[:2]) / LONGEST))
+    step = max(1, math.ceil(max(case.truth.shape[:2]) / PICTURE_SIDE))
     image, truth, prediction = (part[::step, ::step] for part in (case.image, case.truth, case.prediction))
     return Picture(
         case.id,

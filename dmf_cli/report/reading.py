@@ -40,7 +40,7 @@ class RunFacts:
         per_image: what was scored -> one row an image, as text.
         cases: what was scored -> the worst and best images.
         log: the last lines of ``train.log`` of a run that failed.
-        problems: one line for each thing that could not be read.
+        problems: an error for each thing that could not be read.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class RunFacts:
     per_image: dict[str, list[dict[str, str]]] = dataclasses.field(default_factory=dict)
     cases: dict[str, list[Example]] = dataclasses.field(default_factory=dict)
     log: list[str] = dataclasses.field(default_factory=list)
-    problems: list[str] = dataclasses.field(default_factory=list)
+    problems: list[DmfError] = dataclasses.field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -71,16 +71,21 @@ class RunFacts:
     def terms(self) -> list[str]:
         """The loss terms, in the order of the expression."""
         columns = self.steps or self.epochs
-        found = [name.removeprefix("loss.") for name in columns if name.startswith("loss.")]
-        return found or list(_group(self.config, "loss").get("terms") or {})
+        terms = [name.removeprefix("loss.") for name in columns if name.startswith("loss.")]
+        return terms or list(_group(self.config, "loss").get("terms") or {})
 
     def attempt(self, read: Callable[[Path], T], file: Path) -> T | None:
-        """What ``read`` makes of ``file``; None, and a line among the problems, if it cannot."""
+        """What ``read`` makes of ``file``; None, and one more problem, if it cannot."""
         try:
             return read(file)
         except DmfError as error:
-            self.problems.append(" ".join(str(error).split()))
+            self.problems.append(error)
             return None
+
+    @property
+    def notes(self) -> list[str]:
+        """The problems, in one line each."""
+        return [" ".join(str(error).split()) for error in self.problems]
 
     @property
     def seconds(self) -> float | None:
@@ -107,7 +112,7 @@ def read(path: Path, *, brief: bool = False) -> RunFacts:
     if brief:
         file = run.metrics / "test_summary.json"
         facts.summaries = (
-            {"test": found} if file.exists() and (found := facts.attempt(_summary, file)) else {}
+            {"test": figures} if file.exists() and (figures := facts.attempt(_summary, file)) else {}
         )
         return facts
     facts.environment = facts.attempt(_json, run.environment_file) or {}
@@ -135,15 +140,16 @@ def when(text: Any) -> str:
         return ""
 
 
-def _lacking(facts: RunFacts) -> list[str]:
+def _lacking(facts: RunFacts) -> list[DmfError]:
     """What a run in this state should have and does not."""
-    lacks = []
-    if not facts.epochs and not any("epochs.csv" in line for line in facts.problems):
-        lacks.append(f"{facts.path / 'epochs.csv'}: no finished epoch, so there are no curves")
-    if facts.state == "completed" and not facts.summaries and not any("summary" in p for p in facts.problems):
-        lacks.append(
-            f"{facts.path / 'metrics'}: no scores; `{hints.command('eval', facts.path)}` writes them"
-        )
+    lacks: list[DmfError] = []
+    known = " ".join(facts.notes)
+    if not facts.epochs and "epochs.csv" not in known:
+        reason = "has no finished epoch, so there are no curves"
+        lacks.append(RunFolderError(path=facts.path / "epochs.csv", reason=reason))
+    if facts.state == "completed" and not facts.summaries and "summary" not in known:
+        hint = f"`{hints.command('eval', facts.path)}` writes them"
+        lacks.append(RunFolderError(path=facts.path / "metrics", reason="has no scores", hint=hint))
     return lacks
 
 
@@ -160,17 +166,18 @@ def _scored(folder: Path) -> list[str]:
 
 def _columns(needed: str, file: Path) -> Columns:
     """The columns of ``file``, which has those that everything is drawn over."""
-    found = csv_log.read(file)
-    if found and needed not in found:
-        raise RunFolderError(f"{file} has no column {needed!r}: it is not the one that the run wrote")
-    return found
+    columns = csv_log.read(file)
+    if columns and needed not in columns:
+        reason = f"has no column {needed!r}, so it is not the file that the run wrote"
+        raise RunFolderError(path=file, reason=reason)
+    return columns
 
 
 def _status(file: Path) -> dict[str, Any]:
     """What ``status.json`` says; a part of it that makes no sense is skipped."""
-    found = _json(file)
+    status = _json(file)
     kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
-    return {key: value for key, value in found.items() if isinstance(value, kinds.get(key, object))}
+    return {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -181,23 +188,23 @@ def _json(file: Path) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise RunFolderError(f"{file} is damaged: not a JSON mapping")
+        raise RunFolderError(path=file, reason="is damaged, it is not a JSON mapping")
     return content
 
 
 def _summary(file: Path) -> dict[str, Any]:
     """The figures, with the NaN back that strict JSON has no word for."""
-    found = {key: value if key == "settings" else _nan(value) for key, value in _json(file).items()}
+    figures = {key: value if key == "settings" else _nan(value) for key, value in _json(file).items()}
     try:  # whatever a table of it needs has to be there
-        tables.title(found), tables.notes(found), tables.sections(found)
+        tables.title(figures), tables.notes(figures), tables.sections(figures)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise _damaged(file) from None
-    return found
+    return figures
 
 
 def _damaged(file: Path) -> RunFolderError:
-    again = hints.command("eval", file.parent.parent)
-    return RunFolderError(f"{file} is damaged: `{again}` writes it again")
+    hint = f"`{hints.command('eval', file.parent.parent)}` writes it again"
+    return RunFolderError(path=file, reason="is damaged", hint=hint)
 
 
 def _nan(value: Any) -> Any:
@@ -211,7 +218,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
         try:
             rows = list(csv.DictReader(stream))
         except csv.Error as error:
-            raise RunFolderError(f"{file} is damaged ({error})") from None
+            raise RunFolderError(path=file, reason=f"is damaged ({error})") from None
     whole = [row for row in rows if None not in row and None not in row.values()]
     if rows and (len(whole) < len(rows) or "foreground.dice" not in rows[0]):
         raise _damaged(file)
@@ -224,5 +231,5 @@ def _tail(file: Path) -> list[str]:
 
 
 def _group(config: dict[str, Any], name: str) -> dict[str, Any]:
-    found = config.get(name)
-    return found if isinstance(found, dict) else {}
+    group = config.get(name)
+    return group if isinstance(group, dict) else {}

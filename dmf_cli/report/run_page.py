@@ -53,7 +53,7 @@ def context(facts: RunFacts) -> dict[str, Any]:
         "advice": ADVICE.get(facts.state, "").format(resume=hints.command("resume", facts.path)),
         "message": str(facts.status.get("message") or ""),
         "log": facts.log,
-        "problems": facts.problems,
+        "problems": facts.notes,
         "warnings": _warnings(facts),
         "tiles": _tiles(facts),
         "changed": None if changed is None else _changed(changed),
@@ -65,7 +65,7 @@ def context(facts: RunFacts) -> dict[str, Any]:
             n: pictures(kept, facts.per_image.get(n, []), len(_classes(facts, n)))
             for n, kept in facts.cases.items()
         },
-        "legend": next((found for n in facts.cases if (found := palette.legend(_classes(facts, n)))), []),
+        "legend": next((legend for n in facts.cases if (legend := palette.legend(_classes(facts, n)))), []),
         "images": [_images(name, rows) for name, rows in facts.per_image.items()],
         "epochs": _epochs(facts.epochs),
         "environment": _environment(facts.environment),
@@ -82,7 +82,7 @@ def groups(facts: RunFacts) -> dict[str, list[Chart]]:
         "Over steps": step_figures.of_steps(steps, terms),
         "Gradients of the terms": step_figures.of_gradients(facts.insight, steps, terms),
     }
-    return {heading: bokeh_renderer.charts(found) for heading, found in figures.items()}
+    return {heading: bokeh_renderer.charts(drawn) for heading, drawn in figures.items()}
 
 
 def _classes(facts: RunFacts, name: str) -> list[str]:
@@ -109,19 +109,19 @@ def _leaf(config: Mapping[str, Any], group: str, key: str) -> str:
 
 
 def _warnings(facts: RunFacts) -> list[str]:
-    found = [f"{n}: {line}" for n, figures in facts.summaries.items() for line in tables.warnings(figures)]
+    lines = [f"{n}: {line}" for n, figures in facts.summaries.items() for line in tables.warnings(figures)]
     skipped = facts.status.get("skipped_steps")
     for name in facts.status.get("never_predicted") or ():
         epoch = (facts.status.get("best") or {}).get("epoch")
-        found.append(f"validation: {name} is never predicted in epoch {epoch}, which is kept")
+        lines.append(f"validation: {name} is never predicted in epoch {epoch}, which is kept")
     if isinstance(skipped, int) and skipped:
-        found.append(f"{skipped} training steps had a loss that was NaN or infinite, and made no update")
-    return found
+        lines.append(f"{skipped} training steps had a loss that was NaN or infinite, and made no update")
+    return lines
 
 
 def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
     """(name, figure, what it is of), the answer first."""
-    found = []
+    tiles = []
     for name, figures in list(facts.summaries.items())[:1]:
         counts, scope = figures["counts"], headline.scope(figures)
         several = len(figures["classes"]) - 1 if scope == headline.MEAN else 0
@@ -129,36 +129,36 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
             one = figures[scope].get(metric, {})
             spread = cell(one.get("std", math.nan)).text
             label = f"{tables.LABELS[metric]}, {name}" + (f", mean over {several} classes" if several else "")
-            found.append(
+            tiles.append(
                 (label, cell(one.get("mean", math.nan)).text, f"± {spread} over {one.get('n')} images")
             )
         missed = counts.get("missed", 0) + counts.get("no_overlap", 0)
-        found.append(("Lesions not found", str(missed), f"of {counts.get('with_truth')} images with one"))
+        tiles.append(("Lesions not found", str(missed), f"of {counts.get('with_truth')} images with one"))
         if confused := confusion.confused(figures):
-            found.append(("Lesions of another class", str(confused[0]), f"of {confused[1]} lesions"))
-        found.append(("False alarms", str(counts.get("false_alarm")), _without(counts)))
+            tiles.append(("Lesions of another class", str(confused[0]), f"of {confused[1]} lesions"))
+        tiles.append(("False alarms", str(counts.get("false_alarm")), _without(counts)))
     best = facts.status.get("best")
     if isinstance(best, dict) and best.get("epoch"):
         monitor, value = headline.kept(best)
         of = f"of {len(facts.epochs.get('epoch', []))}: {run_figures.metric(monitor)} {cell(value).text}"
-        found.append(("Epoch kept", str(best["epoch"]), of))
+        tiles.append(("Epoch kept", str(best["epoch"]), of))
     if facts.seconds is not None:
         device = facts.environment.get("runtime")
         on = (
             f"on {device.get('device')}" if isinstance(device, dict) and device.get("device") else "in epochs"
         )
-        found.append(("Training", duration(facts.seconds), on))
-    return found
+        tiles.append(("Training", duration(facts.seconds), on))
+    return tiles
 
 
 def _without(counts: Mapping[str, int]) -> str:
     return f"in {counts.get('images', 0) - counts.get('with_truth', 0)} images without a lesion"
 
 
-def _changed(found: Sequence[Any]) -> Table:
+def _changed(changed: Sequence[Any]) -> Table:
     rows = [
         [Cell(d.key, d.key, style="code"), Cell(d.value, d.value, style="code"), cell(d.default)]
-        for d in found
+        for d in changed
     ]
     return Table(
         "changed", "Settings that are not the defaults", ("setting", "here", "default"), rows, _all(3)
@@ -200,16 +200,16 @@ def _data(facts: RunFacts) -> list[tuple[str, str]]:
     sizes = [
         f"{len(split[part])} {part}" for part in ("train", "val", "test") if isinstance(split.get(part), list)
     ]
-    found = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
-    found += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
-    found += [("Groups", _groups(split)), ("Left out", _counted(split.get("left_out")))]
-    found += [("Unusable, excluded", _unusable(split.get("unusable")))]
-    found += [("Model", _params(facts.config.get("model")))]
-    found += [("Weighting", _params(facts.config.get("weighting")))]
+    pairs = [("Dataset", str(split.get("dataset", ""))), ("Content", str(split.get("fingerprint", "")))]
+    pairs += [("Images", ", ".join(sizes)), ("Strata", _counted(split.get("strata"), 2))]
+    pairs += [("Groups", _groups(split)), ("Excluded", _counted(split.get("left_out")))]
+    pairs += [("Unusable, excluded", _unusable(split.get("unusable")))]
+    pairs += [("Model", _params(facts.config.get("model")))]
+    pairs += [("Weighting", _params(facts.config.get("weighting")))]
     auxiliary = facts.config.get("auxiliary")
     if isinstance(auxiliary, Mapping) and auxiliary.get("name") not in (None, "none"):
-        found.append(("Auxiliary loss", _params(auxiliary)))
-    return [(name, value) for name, value in found if value]
+        pairs.append(("Auxiliary loss", _params(auxiliary)))
+    return [(name, value) for name, value in pairs if value]
 
 
 def _counted(counts: Any, least: int = 1) -> str:
@@ -312,7 +312,7 @@ def _epochs(epochs: Columns) -> Table | None:
 
 def _environment(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Machine and versions as lines."""
-    found = []
+    pairs = []
     for key, value in facts.items():
         if key == "command" or value in (None, "", [], {}):
             continue
@@ -320,8 +320,8 @@ def _environment(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             value = f"{value / 2**30:.1f} GiB"
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {_flat(v)}" for k, v in value.items())
-        found.append((key, _flat(value)))
-    return found
+        pairs.append((key, _flat(value)))
+    return pairs
 
 
 def _flat(value: Any) -> str:

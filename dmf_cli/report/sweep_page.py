@@ -42,35 +42,35 @@ def context(
     folders, without = loading.find(list(paths))
     runs, problems = _runs(folders)
     problems = [*without, *problems]
-    found: Comparison | None = None
+    compared: Comparison | None = None
     try:
-        found = compare([run.path for run in runs], metric=metric, by=by, baseline=baseline)
+        compared = compare([run.path for run in runs], metric=metric, by=by, baseline=baseline)
     except UnknownNameError:
         raise
     except DmfError as error:
         if by or baseline:
             raise
         problems.append(" ".join(str(error).split()))
-    groups = plots.runs_of(found) if found else _by_setting(runs)
+    groups = plots.runs_of(compared) if compared else _by_setting(runs)
     figures = [plots.curves(groups, {run.path: run.epochs for run in runs})]
-    if found:
-        figures = [plots.images(found), *figures]
-        problems += found.left_out
+    if compared:
+        figures = [plots.images(compared), *figures]
+        problems += compared.skipped
     states = Counter(run.state for run in runs)
     return {
         "title": _title(paths),
-        "subtitle": tables.title(found) if found else "",
+        "subtitle": tables.title(compared) if compared else "",
         "states": ", ".join(f"{count} {state}" for state, count in states.items()),
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),
-        "answer": comparison_notes.answer(found) if found else [],
-        "notes": comparison_notes.notes(found)[1:] if found else [],
-        "comparison": _comparison(found) if found else None,
-        "events": _events(found) if found else [],
-        "weights": _weights(found) if found else None,
-        "repetitions": _repetitions(found) if found else None,
+        "answer": comparison_notes.answer(compared) if compared else [],
+        "notes": comparison_notes.notes(compared)[1:] if compared else [],
+        "comparison": _comparison(compared) if compared else None,
+        "events": _events(compared) if compared else [],
+        "weights": _weights(compared) if compared else None,
+        "repetitions": _repetitions(compared) if compared else None,
         "charts": bokeh_renderer.charts(figures),
-        "runs": _listed(runs, found.metric if found else metric or "foreground.dice", file),
+        "runs": _listed(runs, compared.metric if compared else metric or "foreground.dice", file),
     }
 
 
@@ -81,10 +81,10 @@ def _runs(folders: Sequence[Path]) -> tuple[list[RunFacts], list[str]]:
         try:
             runs.append(read(folder, brief=True))
         except RunFolderError as error:
-            problems.append(str(error))
+            problems.append(error)
     if not runs:
-        raise RunFolderError(problems[0] if problems else "no run")
-    return runs, [*problems, *(line for run in runs for line in run.problems)]
+        raise problems[0]
+    return runs, [*map(str, problems), *(line for run in runs for line in run.notes)]
 
 
 def _title(paths: Sequence[Path]) -> str:
@@ -105,13 +105,15 @@ def _by_setting(runs: Sequence[RunFacts]) -> dict[str, list[Path]]:
     return groups
 
 
-def _comparison(found: Comparison) -> Table:
+def _comparison(compared: Comparison) -> Table:
     """The table of ``dmf compare`` with its intervals drawn."""
-    means = drawing.span([end for row in found.rows for end in (row.mean.mean, row.mean.low, row.mean.high)])
-    against = [row.versus.difference for row in found.rows if row.versus]
+    means = drawing.span(
+        [end for row in compared.rows for end in (row.mean.mean, row.mean.low, row.mean.high)]
+    )
+    against = [row.versus.difference for row in compared.rows if row.versus]
     gaps = drawing.span([end for d in against for end in (d.mean, d.low, d.high)], zero=True)
     rows = []
-    for row, texts in zip(found.rows, tables.cells(found), strict=True):
+    for row, texts in zip(compared.rows, tables.cells(compared), strict=True):
         made = []
         for column, text in zip(tables.COLUMNS, texts, strict=True):
             one = sortable(text)
@@ -128,24 +130,26 @@ def _comparison(found: Comparison) -> Table:
                 one = _by_lower(text, row.versus.difference)
             made.append(one)
         rows.append(made)
-    caption = f"{found.metric}: " + (f"each setting against {found.baseline}" if found.baseline else "pooled")
+    caption = f"{compared.metric}: " + (
+        f"each setting against {compared.baseline}" if compared.baseline else "pooled"
+    )
     return Table("comparison", caption, tables.COLUMNS, rows)
 
 
-def _events(found: Comparison) -> list[Table]:
+def _events(compared: Comparison) -> list[Table]:
     """What no score counts, a table a kind: false alarms, missed lesions."""
     columns = tables.COLUMNS[:-2]
     return [
         Table(f"events{i}", heading, columns, [[sortable(text) for text in one[:-2]] for one in rows])
-        for i, (heading, rows) in enumerate(tables.event_cells(found).items())
+        for i, (heading, rows) in enumerate(tables.event_cells(compared).items())
     ]
 
 
-def _weights(found: Comparison) -> Table | None:
+def _weights(compared: Comparison) -> Table | None:
     """How far the weights moved; None without any."""
     rows = [
         [cell(row.group.name), cell(one.term), cell(one.mean), cell(one.low), cell(one.high)]
-        for row in found.rows
+        for row in compared.rows
         for one in row.weights
     ]
     columns = ("setting", "term", "mean weight", "lowest", "highest")
@@ -158,16 +162,16 @@ def _by_lower(text: str, interval: Interval) -> Cell:
     return Cell(text, None if math.isnan(interval.low) else interval.low)
 
 
-def _repetitions(found: Comparison) -> Table:
+def _repetitions(compared: Comparison) -> Table:
     """One row a repetition, one column a setting: do they agree?"""
-    groups = [row.group for row in found.rows]
+    groups = [row.group for row in compared.rows]
     every = sorted({repetition for group in groups for repetition in group.repetitions})
     rows = [
         [cell(settings.words(r)), *(cell(g.mean_of(r) if r in g.repetitions else None) for g in groups)]
         for r in every
     ]
     columns = ("repetition", *(group.name for group in groups))
-    return Table("repetitions", f"{found.metric} of each repetition", columns, rows)
+    return Table("repetitions", f"{compared.metric} of each repetition", columns, rows)
 
 
 def _listed(runs: Sequence[RunFacts], metric: str, file: Path) -> Table:
@@ -218,8 +222,8 @@ def _listed(runs: Sequence[RunFacts], metric: str, file: Path) -> Table:
 def _figures(summary: dict[str, Any], scope: str) -> dict[str, Any]:
     """The figures of ``foreground``, ``mean`` or ``class.NAME`` in a summary; nothing where it has none."""
     kind, _, name = scope.partition(".")
-    found = summary.get("classes", {}).get(name, {}) if kind == "class" else summary.get(scope, {})
-    return found if isinstance(found, dict) else {}
+    figures = summary.get("classes", {}).get(name, {}) if kind == "class" else summary.get(scope, {})
+    return figures if isinstance(figures, dict) else {}
 
 
 def _link(run: Path, file: Path) -> str:

@@ -47,13 +47,14 @@ def write(paths: Sequence[Path], output: Path | None = None, **comparison: Any) 
     inside = paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()
     file = output or inside / NAME
     if file.is_dir():
-        raise RunFolderError(f"{file} is a folder: give a file, as -o {file / NAME}")
+        raise RunFolderError(path=file, reason="is a folder", allowed=f"a file, as -o {file / NAME}")
     text, problems = _run(paths[0]) if _one_run(paths) else _several(paths, file, comparison)
     try:
         write_atomic(file, text)
     except RunFolderError as error:
-        reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
-        raise RunFolderError(f"cannot write {file} ({reason}): give another file with -o FILE") from error
+        why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+        reason, hint = f"cannot be written ({why})", "give another file with -o FILE"
+        raise RunFolderError(path=file, reason=reason, hint=hint) from error
     return Written(file, tuple(problems), time.monotonic() - started)
 
 
@@ -84,7 +85,7 @@ def _run(path: Path) -> tuple[str, list[str]]:
     facts = reading.read(path)
     context = run_page.context(facts)
     charts = [one for group in context["groups"].values() for one in group]
-    return page.render("run.html", context, charts), facts.problems
+    return page.render("run.html", context, charts), facts.notes
 
 
 def _several(paths: Sequence[Path], file: Path, comparison: dict[str, Any]) -> tuple[str, list[str]]:

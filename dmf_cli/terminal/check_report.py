@@ -1,4 +1,4 @@
-"""What `dmf data check` found: tables for the terminal."""
+"""The findings of `dmf data check`: tables for the terminal."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ def findings(report: Report) -> Table:
 def strata(summary: dict[str, Any]) -> Table:
     """Images, those without a lesion, and how large lesions are, by stratum."""
     table = _table("stratum", "images", "without lesion", "lesion, share of pixels (median, range)")
-    for name, found in summary.get("strata", {}).items():
-        lesion = found.get("lesion")
+    for name, stratum in summary.get("strata", {}).items():
+        lesion = stratum.get("lesion")
         text = "-" if lesion is None else f"{percent(lesion['median'], how='.3g')}, {_percents(lesion)}"
-        table.add_row(_escaped(name), str(found["images"]), str(found["without lesion"]), text)
+        table.add_row(_escaped(name), str(stratum["images"]), str(stratum["without lesion"]), text)
     return table
 
 
@@ -39,8 +39,8 @@ def classes(summary: dict[str, Any]) -> Table:
     rows = {**summary.get("classes", {})}
     if "ignored" in summary:
         rows["(dataset.ignore; of all pixels)"] = summary["ignored"]
-    for name, found in rows.items():
-        table.add_row(_escaped(name), str(found["images"]), percent(found["pixels"], how=".3g"))
+    for name, part in rows.items():
+        table.add_row(_escaped(name), str(part["images"]), percent(part["pixels"], how=".3g"))
     return table
 
 
@@ -62,9 +62,9 @@ def leaks(report: Report) -> Table:
     table = _table(
         "split", "near-duplicates split", *(["patients split"] if patients else []), "test images that leak"
     )
-    for name, found in report.leaks.items():
-        share = f"{found['test_images']:g} ({percent(found['test_share'], how='.3g')})"
-        table.add_row(name, f"{found['pairs']:g}", *([f"{found['patients']:g}"] if patients else []), share)
+    for name, leak in report.leaks.items():
+        share = f"{leak['test_images']:g} ({percent(leak['test_share'], how='.3g')})"
+        table.add_row(name, f"{leak['pairs']:g}", *([f"{leak['patients']:g}"] if patients else []), share)
     return table
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _JOINTS = re.compile(r"(?<=[=,+ ])|(?<=[a-z]\.)(?=[a-z])")
-LONGEST = 24  # characters of a part of a name from which it is cut rather than a column dropped
+PART_LENGTH = 24  # characters of a part of a name from which it is cut rather than a column dropped
 
 
 class Name:
@@ -33,7 +33,7 @@ class Name:
 
         lines = self.text.split("\n")
         parts = [len(part.rstrip()) for line in lines for part in _JOINTS.split(line)]
-        return Measurement(min(LONGEST, max(parts)), max(map(len, lines)))
+        return Measurement(min(PART_LENGTH, max(parts)), max(map(len, lines)))
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Text]":
         from rich.text import Text

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from dmf_cli import __version__, interrupts
-from dmf_cli.errors import suggest
+from dmf_cli.errors import ConfigError
 from dmf_cli.terminal import run_view
 
 Mode = Literal["live", "plain", "quiet"]
@@ -90,7 +90,7 @@ class Display:
         if self.mode == "plain":
             self._say(run_view.line(row, self.progress))
         elif self._live is not None:
-            with self._told():
+            with self._guarded():
                 self._live.refresh()
 
     def phase(self, text: str) -> None:
@@ -134,7 +134,7 @@ class Display:
         log.removeHandler(self._warnings)
         live, self._live = self._live, None
         if live is not None:
-            with self._told():
+            with self._guarded():
                 live.stop()
 
     def _begin_live(self) -> None:
@@ -145,7 +145,7 @@ class Display:
             redirect_stdout=self.console.file is sys.stdout,
             redirect_stderr=self.console.file is sys.stdout,
         )
-        with self._told():
+        with self._guarded():
             self._live.start(refresh=True)
 
     def _panel(self) -> run_view.RunPanel:
@@ -157,7 +157,7 @@ class Display:
         """Print above the live part. Text is not wrapped when it goes to a file."""
         if self.mode == "quiet":
             return
-        with self._told():
+        with self._guarded():
             text = Text(what) if isinstance(what, str) else what
             self.console.print(
                 text, soft_wrap=self.mode == "plain" and isinstance(text, Text), highlight=False
@@ -165,7 +165,7 @@ class Display:
             self.console.file.flush()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _guarded(self) -> Iterator[None]:
         """A terminal that is gone, or a full disk behind ``>``, must not end the training."""
         try:
             yield
@@ -256,7 +256,7 @@ def make_console() -> Console:
 def _mode(wanted: str, console: Console) -> Mode:
     if wanted not in MODES:
         # The run's folder is claimed already: a wrong wish about the display is no reason to stop.
-        print(f"warning: DMF_DISPLAY is {wanted!r}: {suggest(wanted, MODES)}", file=sys.stderr)
+        print(f"warning: {ConfigError(key='DMF_DISPLAY', value=wanted, allowed=MODES)}", file=sys.stderr)
         wanted = "auto"
     if wanted == "auto":
         lively = console.is_terminal and not console.is_dumb_terminal and not console.is_jupyter

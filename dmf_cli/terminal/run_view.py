@@ -35,7 +35,7 @@ class Progress:
         monitor: the figure that decides about ``best``.
         terms: in the order of the loss expression; those of the rows when empty.
         rows: the last ``TREND`` epoch rows.
-        phase: what is going on, when it is not training.
+        phase: what it is doing, when it is not training.
         eta: seconds left, None while unknown.
     """
 
@@ -100,10 +100,10 @@ def _plan(run: Mapping[str, Any]) -> str:
     if not run.get("epochs"):
         return ""
     first = run.get("first_epoch", 0)
-    goes_on = f", from epoch {first + 1}" if first else ""
+    resumed = f", from epoch {first + 1}" if first else ""
     size = run.get("batch_size", "?")
     steps = f" of {count(run['steps'], 'step')}, batch size {size}" if run.get("steps") else ""
-    return f"{count(run['epochs'], 'epoch')}{steps}{goes_on}; best by {run.get('monitor', Progress.monitor)}"
+    return f"{count(run['epochs'], 'epoch')}{steps}{resumed}; best by {run.get('monitor', Progress.monitor)}"
 
 
 def line(row: Row, progress: Progress) -> str:
@@ -160,9 +160,9 @@ def _bars(progress: Progress) -> Table:
     left = f"{duration(progress.eta)} left" if progress.eta else ""
     if len(progress.phase) <= PHASE:  # a longer one has a line of its own
         left = progress.phase or left
-    under_way = min(progress.done + 1, progress.epochs)
+    current = min(progress.done + 1, progress.epochs)
     share = progress.done + max(0, progress.step - 1) / steps
-    _bar(grid, "epoch", f"{under_way}/{progress.epochs}", share / epochs, left)
+    _bar(grid, "epoch", f"{current}/{progress.epochs}", share / epochs, left)
     _bar(grid, "step", f"{progress.step}/{progress.steps}", progress.step / steps, _pace(progress))
     return grid
 
@@ -235,9 +235,9 @@ def _monitored(row: Row, key: str, monitor: str) -> bool:
 
 def terms_of(row: Row, progress: Progress) -> list[str]:
     """The names of the loss terms in an epoch's row, in the order in which the user gave them."""
-    found = [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
-    known = [term for term in progress.terms if term in found]
-    return [*known, *(term for term in found if term not in known)]
+    terms = [key.removeprefix("loss.") for key in row if key.startswith("loss.")]
+    known = [term for term in progress.terms if term in terms]
+    return [*known, *(term for term in terms if term not in known)]
 
 
 def sparkline(values: Sequence[float], top: float) -> str:

@@ -72,10 +72,10 @@ def _wrapped(line: str, columns: int) -> list[str]:
 
 def _columns(line: str) -> tuple[str, str, str]:
     """What stands before the last column, the gap, and the column; no gap if there is one column only."""
-    found = re.match(r"^( *\S.*?\S)( {2,})(\S.*)$", line) if "  " in line.strip() else None
-    if not found:
+    columns = re.match(r"^( *\S.*?\S)( {2,})(\S.*)$", line) if "  " in line.strip() else None
+    if not columns:
         return line, "", ""
-    head, gap, last = found.groups()
+    head, gap, last = columns.groups()
     while inner := re.match(r"^(.*?\S)( {2,})(\S.*)$", last):
         head, gap, last = head + gap + inner[1], inner[2], inner[3]
     return head, gap, last

@@ -100,5 +100,5 @@ def test_a_folder_that_is_not_there_is_one_line(command, tmp_path, capsys, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "RUN.csv").write_text("dice,bce\n1,2\n")
     assert main([*command, "--config-dir", str(tmp_path / "no")]) == 2
-    assert "no such folder; give the one that holds your YAML files" in capsys.readouterr().err
+    assert "which is no folder: give the one that holds your YAML files" in capsys.readouterr().err
     assert parse(["--config-dir", "x"])[0].config_dir == "x"

@@ -24,7 +24,10 @@ def test_an_action_is_a_file_and_has_a_help(capsys):
         (["show", "dataset=phantom", "dataset.cout=3"], "did you mean 'count'?"),
         (["show", "count=0"], "count is '0': give a number of images from 1 to 400"),
         (["show", "dataset=folder"], "dataset.dir is missing"),
-        (["show", "dataset=phantom", "-o", "x.foo"], "-o x.foo: the picture is a PNG file, give a name that"),
+        (
+            ["show", "dataset=phantom", "-o", "x.foo"],
+            "-o is x.foo, and the picture is PNG: give a name",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_code_2(capsys, arguments, says):

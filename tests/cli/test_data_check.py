@@ -89,7 +89,7 @@ def faults(root):
     ]
 
 
-def test_everything_that_is_wrong_is_told_at_once(folder, tmp_path, capsys):
+def test_everything_that_is_wrong_is_reported_at_once(folder, tmp_path, capsys):
     wanted = faults(folder)
     code, report = check(folder, tmp_path)
     assert code == 1

@@ -52,7 +52,7 @@ def test_json_is_for_programs(quick, capsys):
         (BLIND, "driver", "0", "PROBLEM"),
     ],
 )
-def test_devices_are_held_against_the_driver(found, driver, visible, state):
+def test_devices_are_compared_with_the_driver(found, driver, visible, state):
     check = doctor.devices("tensorflow", found, driver, visible)
     assert check.state == state
     assert bool(check.do) == (state != "ok")

@@ -296,7 +296,7 @@ def test_wrong_input_is_one_line_and_code_2(run, tmp_path, capsys, arguments, sa
 
 
 @pytest.mark.onnx
-def test_what_onnx_cannot_say_is_told_and_leaves_nothing(tmp_path, capsys):
+def test_what_onnx_cannot_say_is_reported_and_leaves_nothing(tmp_path, capsys):
     images = keras.Input(SHAPE)
     run = make_run(tmp_path / "run", keras.Model(images, keras.ops.erfinv(images)))
     code, error = one_line([run.path, "--format", "onnx"], capsys)
@@ -322,7 +322,7 @@ def test_onnx_without_its_package_says_how_to_get_it(run, capsys, monkeypatch):
 
 
 @pytest.mark.mount
-def test_a_read_only_place_is_told(run, tmp_path):
+def test_a_read_only_place_is_reported(run, tmp_path):
     """In a name space of its own: the superuser may write where permissions forbid it."""
     import subprocess
     import sys

@@ -72,8 +72,8 @@ def test_unreadable_files_are_listed_and_nothing_but_them_is_an_error(run, tmp_p
         (["{run}"], "PATH"),
         (["{run}", "{run}/..", "--exclude", "*"], "--exclude '*' leaves none of the 2 images in"),
         (["{run}", "{run}/../grey.png", "--threshold", "often"], "invalid float value: 'often'"),
-        (["{run}", "{run}/../grey.png", "--spacing", "0.1"], "'0.1': give millimetres per pixel"),
-        (["{run}", "{run}/../grey.png", "--spacing=0.1,-1"], "'0.1,-1': give millimetres per pixel"),
+        (["{run}", "{run}/../grey.png", "--spacing", "0.1"], "--spacing is '0.1': give millimetres per"),
+        (["{run}", "{run}/../grey.png", "--spacing=0.1,-1"], "--spacing is '0.1,-1': give millimetres per"),
     ],
 )
 def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
@@ -113,7 +113,7 @@ def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, mo
     assert len(list((tmp_path / "o/masks").iterdir())) == 4
 
 
-def test_what_is_odd_is_told_beside_the_count(run, tmp_path, capsys):
+def test_what_is_odd_is_reported_beside_the_count(run, tmp_path, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, level in (("a", 150), ("b", 20)):
@@ -129,7 +129,7 @@ def test_what_is_odd_is_told_beside_the_count(run, tmp_path, capsys):
     assert "2 of 2 images" in said.out
 
 
-def test_large_images_are_left_out_unless_one_allows_them(run, tmp_path, capsys):
+def test_large_images_are_skipped_unless_one_allows_them(run, tmp_path, capsys):
     arguments = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "o")]
     assert main([*arguments, "--max-pixels", "62"]) == 2
     assert "is 7x9, 63 pixels, and dataset.max_pixels is 62" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_an_interrupted_run(trained):
     assert main(["train", "seed=9"]) == 130
 
 
-def test_a_sweep_goes_on_after_a_failure_and_says_which_job(trained, capsys):
+def test_a_sweep_continues_after_a_failure_and_says_which_job(trained, capsys):
     assert main(["train", "-m", "seed=7,1,8", "sweep.isolate=false"]) == 1
     assert [c["seed"] for c in trained] == [7, 1, 8]
     lines = capsys.readouterr().err.splitlines()
@@ -119,13 +119,16 @@ def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
         (["--cfg", "jobb"], "invalid choice: 'jobb'"),
         (["--resolve"], "--cfg or --help only"),
         (["--config-name", "nope"], "Cannot find primary config 'nope'"),
-        (["--config-dir", "nope"], "no such folder; give the one that holds your YAML files"),
+        (
+            ["--config-dir", "nope"],
+            "nope, which is no folder: give the one that holds your YAML files",
+        ),
         (["~trainer"], "a group cannot be removed"),
         (["model.head=foo"], "allowed: softmax, sigmoid"),
         (["-m", "model.dropout=2,0"], "model.dropout is 2"),
         (["--cfg", "job", "model.filters=0"], "1 or above"),
         (["--dry-run", "dataset.image_size=0"], "give one side"),
-        (["--config-dir", "nope", "--help"], "no such folder"),
+        (["--config-dir", "nope", "--help"], "--config-dir is nope, which is no folder"),
         (["--cfg", "job", "-m", "seed=0,1"], "--cfg and --multirun exclude each other"),
         (["--cfg", "job", "--dry-run"], "--dry-run and --cfg exclude each other"),
         (["--cfg", "job", "--package", "trainr"], "did you mean 'trainer'"),

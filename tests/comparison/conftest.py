@@ -8,6 +8,13 @@ import pytest
 
 from dmf_cli import config as configs
 
+DICE = "foreground.dice"
+
+
+def by_name(comparison):
+    """Name of a setting -> its row."""
+    return {row.group.name: row for row in comparison.rows}
+
 
 @pytest.fixture(scope="session")
 def composed():

@@ -57,7 +57,7 @@ def test_figures_are_drawn(compared):
     assert sorted(path.name for path in folder.iterdir()) == sorted((*FILES, *FIGURES))
 
 
-def test_many_long_names_and_one_seed_are_drawn_and_told(finished, capsys, monkeypatch):
+def test_many_long_names_and_one_seed_are_drawn_and_shown(finished, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for i in range(9):
         folder = finished(f"a{i}", [0.5 + 0.01 * i, 0.6, 0.7], "fixed", 0, trainer__epochs=10**i).parent
@@ -103,13 +103,13 @@ def test_a_narrow_terminal_shows_settings_and_whole_numbers_and_says_what_it_has
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--difference", "-1"], "--difference -1.0: give a number above 0"),
+        (["--difference", "-1"], "--difference is -1.0: give a number above 0"),
         (["--difference", "x"], "invalid float value: 'x'"),
         *(
             (["--margin", wrong], "give the smallest difference that matters")
             for wrong in ("0", "-1", "nan", "inf")
         ),
-        (["--only", "dataset"], "--only dataset: give KEY=VALUE"),
+        (["--only", "dataset"], "--only is 'dataset': give KEY=VALUE"),
         (["--metrics", "iou"], "did you mean '--metric'"),
         (["-o", "/dev/null/x"], "cannot write /dev/null/x"),
     ],
@@ -122,7 +122,7 @@ def test_wrong_options_are_one_line(sweep, capsys, options, says):
     assert error.count("\n") == 1
 
 
-def test_what_was_left_out_is_told_and_not_in_the_caption(sweep, finished, capsys):
+def test_what_was_excluded_is_reported_and_not_in_the_caption(sweep, finished, capsys):
     folder = sweep(2, 0.1)
     (finished("broken", [0.5] * 20, "mad") / "status.json").write_text("{")
     assert main(["compare", str(folder)]) == 0

@@ -1,4 +1,4 @@
-"""What a sweep ends with: comparisons by what was asked, apart where images differ."""
+"""What a sweep ends with: comparisons by what was asked, separately where images differ."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_each_option_is_compared_over_the_others_and_the_seeds(finished):
     assert found[0][1].baseline == "weighting.window=150"
 
 
-def test_other_images_are_compared_apart_with_an_overview(finished):
+def test_other_images_are_compared_separately_with_an_overview(finished):
     made = [
         finished(
             f"{name}{count}{seed}",
@@ -88,7 +88,7 @@ def test_other_images_are_compared_apart_with_an_overview(finished):
     assert "| weighting=var | 0.630 \\* | 0.630 \\* |" in text
     one_part = [path for path in made if "20" in path.name]
     conclusion.conclude(root, runs_of(one_part), asked(["weighting=fixed"], "dataset.count"), page=False)
-    assert not (root / "comparison" / "overview.md").exists()  # it would tell of figures that have changed
+    assert not (root / "comparison" / "overview.md").exists()  # it would report figures that have changed
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_other_images_are_compared_apart_with_an_overview(finished):
         (True, "dataset.cuont", "did you mean 'count'"),
     ],
 )
-def test_what_cannot_be_compared_is_told_before_the_first_run(composed, compare, apart, says):
+def test_what_cannot_be_compared_is_reported_before_the_first_run(composed, compare, apart, says):
     with pytest.raises(ConfigError, match=says):
         conclusion.check(asked(compare, apart), [composed["fixed"], composed["var"]])
     conclusion.check(asked(["weighting=var"], "dataset"), [composed["fixed"], composed["var"]])

@@ -34,9 +34,9 @@ def test_of_several_classes_their_mean_also_of_runs_of_version_0_1(finished, tmp
         for seed in range(2):
             run = finished(f"{weighting}{seed}", [0.8, 0.7, 0.9, 0.8] * 3, weighting, seed)
             with_classes(run, malignant, mean)
-    found = compare([tmp_path / "sweep"], metric=metric)
-    assert found.metric == "mean.dice"
-    means = {row.group.name: row.mean.mean for row in found.rows}
+    compared = compare([tmp_path / "sweep"], metric=metric)
+    assert compared.metric == "mean.dice"
+    means = {row.group.name: row.mean.mean for row in compared.rows}
     assert means["weighting=fixed"] == pytest.approx(0.7)
     assert means["weighting=var"] == pytest.approx(0.4)
 

@@ -10,6 +10,7 @@ from dmf_cli.comparison import cases, tables
 from dmf_cli.comparison.cases import Case
 from dmf_cli.comparison.compare import compare
 from dmf_cli.errors import RunFolderError
+from tests.raised import raises
 
 NAN = math.nan
 
@@ -121,9 +122,9 @@ def test_missed_lesions_are_a_row_and_not_an_advantage(lesions, tmp_path):
     assert content["images"]["excluded"] == [
         {"why": "missed", "everywhere": 0, "images": [f"image {i:03}" for i in range(24, 30)]}
     ]
-    told = {row["setting"]: row for row in content["events"][0]["settings"]}
-    assert told["weighting=var"]["images_only_here"] == 6
-    assert told["weighting=var"]["significant"] is True
+    by_setting = {row["setting"]: row for row in content["events"][0]["settings"]}
+    assert by_setting["weighting=var"]["images_only_here"] == 6
+    assert by_setting["weighting=var"]["significant"] is True
 
 
 def test_too_few_images_are_refused_in_one_line(lesions):
@@ -132,9 +133,10 @@ def test_too_few_images_are_refused_in_one_line(lesions):
             scores = [NAN if i in gone else 3.0 + i for i in range(12)]
             how = {"metric": "foreground.hd95", "scored": {"missed": "nan"}}
             folder = lesions(f"{strategy}{seed}", scores, strategy, seed, missed=gone, **how)
-    with pytest.raises(RunFolderError, match=r"on 2 of 12 test images only .*weighting=var: 10") as caught:
+    fields = {"value": "foreground.hd95", "hint": "`dmf eval RUN metrics.missed=diagonal`"}
+    with raises(RunFolderError, key="--metric", what="most in weighting=var: 10", **fields) as caught:
         compare([folder], metric="hd95")
-    assert "metrics.missed=diagonal" in str(caught.value)
+    assert "on 2 of 12 test images only, too few to compare (" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -150,7 +152,7 @@ def test_a_fold_in_which_nothing_can_be_scored_adds_no_image(finished):
                 name = f"{strategy}{seed}{fold}"
                 folder = finished(name, scores, strategy, seed, columns=columns, **how)
     found = compare([folder.parent], metric="dice")
-    assert found.left_out == ()
+    assert found.skipped == ()
     assert len(found.images) == 4
     assert [(one.kind, len(one.images)) for one in found.counted.excluded] == [("absent", 2)]
 

@@ -122,7 +122,7 @@ def test_p_and_interval_agree():
     assert math.isnan(intervals.NOTHING.p(0.1))
 
 
-def test_intervals_without_enough_to_go_on():
+def test_intervals_without_enough_repetitions():
     assert math.isnan(interval(np.array([[0.5]])).low)
     assert interval(np.array([[0.5]])).over == "nothing"
     same = interval(np.full((3, 4), 0.5))

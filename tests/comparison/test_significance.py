@@ -124,7 +124,7 @@ def test_seeds_needed_at_the_ends():
     assert significance.seeds_needed(1e-3, 0.1) is None  # more than anybody trains
     assert significance.seeds_needed(0.0, 0.1) is None
     assert significance.seeds_needed(0.1, math.nan) is None
-    # Images with a standard error of .05 never tell .05 from 0, whatever the seeds.
+    # Images with a standard error of .05 never distinguish .05 from 0, whatever the seeds.
     assert significance.seeds_needed(0.05, 0.01, Parts(0, 0, 0.05**2, 59)) is None
     assert significance.seeds_needed(0.05, 0.01, Parts(0, 0, 0.01**2, 59)) is not None
 
@@ -137,7 +137,7 @@ def test_critical_difference_is_demsars_table():
         )
 
 
-def test_bars_join_what_is_not_told_apart():
+def test_bars_join_what_cannot_be_distinguished():
     assert ranks.cliques([1.0, 1.4, 2.6, 2.9, 4.0], 0.5) == [(1.0, 1.4), (2.6, 2.9)]
     assert ranks.cliques([1.0, 1.4, 1.8], 0.5) == [(1.0, 1.4), (1.4, 1.8)]
     assert ranks.cliques([1.0, 3.0], 0.5) == []

@@ -16,6 +16,7 @@ from dmf_cli.comparison.groups import Group
 from dmf_cli.comparison.versus import versus
 from dmf_cli.errors import ConfigError
 from dmf_cli.terminal import formats
+from tests.raised import raises
 
 DICE = "foreground.dice"
 
@@ -37,7 +38,7 @@ def study(gain=0.0, seeds=7, images=40, by_seed=0.01, by_image=0.0):
 
 def test_nothing_shown_says_how_large_a_difference_is_excluded():
     one = study()
-    held = [verdict.Held("var", one)]
+    held = [verdict.Contrast("var", one)]
     assert verdict.of(held, DICE, False) == "var was not shown to be better or worse than weighting=fixed"
     reach = max(abs(one.difference.low), abs(one.difference.high))
     assert f"beyond about {formats.significant(reach)} Dice in either direction" in verdict.excluded(
@@ -48,7 +49,7 @@ def test_nothing_shown_says_how_large_a_difference_is_excluded():
 def test_a_lopsided_interval_says_each_end_in_the_direction_of_the_metric():
     one = study()
     lopsided = dataclasses.replace(one.difference, low=-0.01, high=0.05)
-    held = [verdict.Held("var", dataclasses.replace(one, difference=lopsided))]
+    held = [verdict.Contrast("var", dataclasses.replace(one, difference=lopsided))]
     assert "0.05 Dice for the better or 0.01 for the worse" in verdict.excluded(held, DICE, False)
     assert "0.01 px HD95 for the better or 0.05" in verdict.excluded(held, "foreground.hd95", True)
 
@@ -62,16 +63,16 @@ def test_a_setting_of_one_seed_is_not_said_to_be_excluded_with_the_others():
     )
     tested = versus([(known, base), (single, base)])
     said = verdict.excluded(
-        [verdict.Held(name, one) for name, one in zip(("mad", "var"), tested, strict=True)], DICE, False
+        [verdict.Contrast(name, one) for name, one in zip(("mad", "var"), tested, strict=True)], DICE, False
     )
     assert said.startswith("Excluded, with 95 % confidence")
     assert said.endswith("; of var it is not known, which takes two seeds or more on each side")
-    alone = verdict.power([verdict.Held("var", *versus([(single, base)]))], DICE, 30)
+    alone = verdict.power([verdict.Contrast("var", *versus([(single, base)]))], DICE, 30)
     assert "with 1 seed against 10 no difference, however large, could have been shown" in alone
 
 
 def test_a_winner_is_named_with_its_size_and_needs_no_exclusion():
-    held = [verdict.Held("var", study(0.1))]
+    held = [verdict.Contrast("var", study(0.1))]
     assert "var is better than weighting=fixed by 0.1 Dice (95 % interval" in verdict.of(held, DICE, False)
     assert "var is worse" in verdict.of(held, "foreground.fpr", True)
     assert verdict.excluded(held, DICE, False) == ""
@@ -86,13 +87,13 @@ def test_a_winner_is_named_with_its_size_and_needs_no_exclusion():
     ],
 )
 def test_what_limits_the_answer_is_said(spread, says):
-    assert says in verdict.power([verdict.Held("var", study(**spread))], DICE, 40)
+    assert says in verdict.power([verdict.Contrast("var", study(**spread))], DICE, 40)
 
 
 def test_images_that_are_too_few_are_counted_and_nothing_contradicts_it():
     """It used to say "too few, whatever the seeds" and then "6 for 0.01"."""
     one = study(by_seed=0.002, by_image=0.1)
-    said = verdict.power([verdict.Held("var", one)], DICE, 40, [0.01, 0.2])
+    said = verdict.power([verdict.Contrast("var", one)], DICE, 40, [0.01, 0.2])
     assert re.search(r"6 for 0\.2, and about \d+ test images \(40 count now\) with 20 seeds for 0\.01", said)
     few, many = needs.needed([one], [0.01, 0.02], 40)
     assert few.images > many.images > 40
@@ -103,15 +104,15 @@ def test_equal_settings_are_equivalent_and_the_sentence_says_so():
     one = study(by_seed=0.002)
     (test,) = equivalence([one], 0.02)
     assert test.shown
-    held = [verdict.Held("var", one, test)]
+    held = [verdict.Contrast("var", one, test)]
     assert (
         "var is practically equivalent to weighting=fixed: a difference of 0.02 Dice or more"
         in verdict.of(held, DICE, False)
     )
     assert verdict.excluded(held, DICE, False) == ""  # the margin is what is excluded
-    two = verdict.of([*held, verdict.Held("mad", one, test)], DICE, False)
+    two = verdict.of([*held, verdict.Contrast("mad", one, test)], DICE, False)
     assert two.startswith("var and mad are practically equivalent to weighting=fixed: a difference of 0.02")
-    not_shown = verdict.of([verdict.Held("var", one, Equivalence(0.02, 0.4))], DICE, False)
+    not_shown = verdict.of([verdict.Contrast("var", one, Equivalence(0.02, 0.4))], DICE, False)
     assert "nor equivalent to it within 0.02 Dice" in not_shown
 
 
@@ -134,7 +135,7 @@ def test_equivalence_is_corrected_over_settings():
 
 @pytest.mark.parametrize("margin", [0.0, -0.01, float("nan"), float("inf")])
 def test_a_margin_is_positive_and_finite(margin):
-    with pytest.raises(ConfigError, match="a finite number above 0"):
+    with raises(ConfigError, key="--margin", allowed="a finite number above 0"):
         equivalence([], margin)
 
 

@@ -46,7 +46,7 @@ def test_each_class_has_its_colour(tmp_path):
         assert np.abs(pixels - wanted).sum(axis=1).min() < 30
 
 
-def test_a_picture_that_cannot_be_written_is_told(tmp_path):
+def test_a_picture_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="file"):
         gallery.plot_samples(tmp_path / "file" / "grid.png", Two(), 1)

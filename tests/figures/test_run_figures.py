@@ -78,7 +78,7 @@ def test_a_run_without_epochs_has_no_plots(tmp_path):
     assert pngs(run.plots) == []
 
 
-def test_a_disk_that_is_full_is_told_in_one_line(tmp_path):
+def test_a_disk_that_is_full_is_reported_in_one_line(tmp_path):
     run = run_of(tmp_path / "run", ["bce"], epochs_of(["bce"], 1), steps_of(["bce"], 3))
     run.plots.rmdir()
     run.plots.touch()
@@ -295,7 +295,7 @@ def test_a_cosine_that_is_not_known_is_none_of_0_among_the_lowest():
     assert not {"a and none", "a and high"} & set(found)
 
 
-def test_the_classes_are_drawn_as_long_as_they_can_be_told_apart():
+def test_the_classes_are_drawn_as_long_as_they_can_be_distinguished():
     def drawn(count):
         columns = epochs_of(["dice"], 2) | {f"val_dice.a_{c}": [0.5, NAN] for c in range(count)}
         return run_figures.validated(columns)

@@ -36,7 +36,7 @@ window.checks = {
     if (all("h1").length !== 1 || all("main").length !== 1 || !document.title) faults.push("landmarks");
     let level = 0;
     for (const e of all("h1, h2, h3, h4")) {
-      if (Number(e.tagName[1]) > level + 1) faults.push("a level is left out before " + e.textContent);
+      if (Number(e.tagName[1]) > level + 1) faults.push("a level is skipped before " + e.textContent);
       level = Number(e.tagName[1]);
     }
     return faults;

@@ -27,13 +27,13 @@ def composed():
 def evaluation(seed, images=20, first="image 00"):
     """Squares that are found more or less: image 0 is missed, the last two are empty, one a false alarm."""
     rng = np.random.default_rng(seed)
-    truths, found = np.zeros((2, images, 24, 30), np.uint8)
+    truths, predictions = np.zeros((2, images, 24, 30), np.uint8)
     for i in range(images - 2):
         truths[i, 4:16, 4 : 12 + i % 4] = 1
         if i:
-            found[i, 4 + rng.integers(0, 6) : 16, 4:12] = 1
-    found[-1, 2:5, 2:5] = 1
-    matrices = np.stack([metrics.confusion(t, p, 2) for t, p in zip(truths, found, strict=True)])
+            predictions[i, 4 + rng.integers(0, 6) : 16, 4:12] = 1
+    predictions[-1, 2:5, 2:5] = 1
+    matrices = np.stack([metrics.confusion(t, p, 2) for t, p in zip(truths, predictions, strict=True)])
     counts = metrics.foreground_counts(matrices)
     names = [first, *(f"image {i:02}" for i in range(1, images))]
     columns = {
@@ -57,7 +57,7 @@ def evaluation(seed, images=20, first="image 00"):
     figures["settings"] = {**settings, "threshold": 0.5, "empty": "nan", "rules": metrics.rules("nan")}
     image = rng.integers(0, 255, (24, 30, 1)).astype(np.uint8)
     kept = [
-        Example(names[i], kind, rows[i]["foreground.dice"], image, truths[i], found[i])
+        Example(names[i], kind, rows[i]["foreground.dice"], image, truths[i], predictions[i])
         for i, kind in extremes(rows).items()
     ]
     return Evaluation(rows, figures, [], kept)
@@ -92,10 +92,10 @@ def write_run(path, config, terms=TERMS, first="image 00"):
     run.append_insight(
         [{"step": s, "epoch": 1 + s // 10, **norms, "cosine.cbdice|bce": -0.1} for s in (0, 20)]
     )
-    found = evaluation(seed, first=first)
-    tables.write_metrics(run.metrics, "test", found)
-    cases.write(run.predictions / "test_cases", found.cases)
-    ids = [row["id"] for row in found.rows]
+    evaluated = evaluation(seed, first=first)
+    tables.write_metrics(run.metrics, "test", evaluated)
+    cases.write(run.predictions / "test_cases", evaluated.cases)
+    ids = [row["id"] for row in evaluated.rows]
     split = {"dataset": "phantom", "fingerprint": "abc", "train": ["a"], "val": ["b"], "test": ids}
     run.split_file.write_text(json.dumps(split))
     run.log.write_text("first line\nlast line\n")

@@ -120,7 +120,7 @@ def test_the_start_says_what_runs_on_what():
         assert said in text
 
 
-def test_a_resumed_run_says_where_it_goes_on():
+def test_a_resumed_run_says_where_it_resumes():
     shown = terminal("plain")
     shown.start({**RUN, "first_epoch": 2})
     assert "from epoch 3" in shown.console.file.getvalue()

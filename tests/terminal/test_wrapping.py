@@ -32,7 +32,7 @@ def test_no_line_of_any_help_is_cut(capsys, monkeypatch, command, columns):
         assert narrow.replace("\\\n", " ").split() == wide.split()
 
 
-def test_a_command_that_is_too_long_goes_on_in_the_next_line():
+def test_a_command_that_is_too_long_continues_in_the_next_line():
     line = "  dmf compare outputs/sweep --metric foreground.hd95 --only dataset=busi --difference 2"
     made = wrapping.fit(line, 60)
     assert len(made.splitlines()) == 2
