@@ -110,7 +110,7 @@ def tree() -> str:
     """The tree of errors, and each class with its exit code."""
     drawn = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2].rstrip()
     rows = [
-        (f"`{name}`", str(one.exit_code), inspect.getdoc(one) or "")
+        (f"`{name}`", str(one.exit_code), (inspect.getdoc(one) or "").partition("\n\n")[0])
         for name, one in vars(errors).items()
         if isinstance(one, type) and issubclass(one, errors.DmfError)
     ]

@@ -42,7 +42,7 @@ class SweepDisplay(Display):
         self._live = _live(self) if self.mode == "live" else None
         try:
             if self._live is not None:
-                with self._told():
+                with self._guarded():
                     self._live.start(refresh=True)
             ticker.start()
             yield self
