@@ -127,8 +127,9 @@ def _tested(held: Sequence[tuple[Group, Group]]) -> list[Versus]:
 
 def _differences(group: Group, baseline: Group) -> np.ndarray:
     """One an image, of those that have one: flipping the sign of 0 changes nothing."""
-    found = group.per_image - baseline.per_image
-    return found[np.abs(found) > significance.TIE]
+    every = group.per_image - baseline.per_image
+    differences: np.ndarray = every[np.abs(every) > significance.TIE]
+    return differences
 
 
 def _row(group: Group, baseline: Group | None, result: Versus | None) -> EventRow:

@@ -59,7 +59,7 @@ def context(
     states = Counter(run.state for run in runs)
     return {
         "title": _title(paths),
-        "subtitle": tables.title(found) if found else "",
+        "subtitle": comparison_notes.title(found) if found else "",
         "states": ", ".join(f"{count} {state}" for state, count in states.items()),
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),

@@ -181,7 +181,7 @@ def nearest(
             f"{where} holds the colour {colour} ({counts[worst]} pixels) and dataset.values has {named}: "
             "add it there"
         )
-    labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
+    labels: np.ndarray = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
     return labels[inverse]
 
 
@@ -220,7 +220,7 @@ def written(colour: Iterable[int]) -> str:
 
 def _off_mixtures(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
     """How far each colour is from the nearest mixture of two colours of the table."""
-    best = np.linalg.norm(colours[:, None] - known, axis=-1).min(axis=1)
+    best: np.ndarray = np.linalg.norm(colours[:, None] - known, axis=-1).min(axis=1)
     for one in range(len(known)):
         for other in range(one):
             line = known[other] - known[one]
