@@ -67,7 +67,7 @@ def _of_a_run(path: Path) -> bool:
     for folder in path.parents:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-            return status.get("state") == "running" and status.get("pid") == os.getpid()
+            return bool(status.get("state") == "running" and status.get("pid") == os.getpid())
     return False
 
 

@@ -5,7 +5,7 @@ Run: python scripts/bench_losses.py [--rounds 15] [--size 128] [--batch 32] [--c
 The losses take turns in one process, so that a machine that gets slower slows all of them; the ratio is the
 median over the rounds of (time of the loss / time of ce in the same round), with its quartiles. On
 PyTorch, which is not compiled here, there is one table only. Losses of distance maps get the map of the
-truth, as in training; hausdorff finds that of the prediction by itself.
+truth, as in training; hausdorff computes that of the prediction itself.
 """
 
 import argparse

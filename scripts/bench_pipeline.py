@@ -5,9 +5,9 @@ Run: python scripts/bench_pipeline.py                                (the defaul
 
 Opening is all that comes before the first batch once TensorFlow is loaded: finding the images, splitting,
 decoding, building the pipeline. The embedded dataset is made first, which is not counted: it is made once.
-Waiting is the time that a step is blocked in `next()`; a step is that and the compiled training step, waited
-for. The first steps, which compile, do not count. With --images a dataset is read over and over until
-it has so many images.
+Waiting is the time that a step is blocked in `next()`; a step is that and the compiled training step, until
+it has finished. The first steps, which compile, do not count. With --images a dataset is repeated until it
+has that many images.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def waiting(config: dict[str, Any], found: Any, batches: Iterator[Any], steps: i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=60, help="steps that are timed")
-    parser.add_argument("--images", type=int, help="so many images, repeated from those of the dataset")
+    parser.add_argument("--images", type=int, help="number of images, repeated from those of the dataset")
     parser.add_argument("overrides", nargs="*", help="of the config, as for dmf train")
     given = parser.parse_args()
     config = configs.compose(given.overrides)

@@ -5,8 +5,8 @@ Run: python scripts/bench_strategies.py --toy                  (32x32, batch 8, 
 
 All models live in one process and take turns in an order that is drawn anew each round; a ratio is the median
 over the rounds of (time under the strategy / time under fixed in the same round), with its quartiles. `fixed`
-is in there twice: the second one shows what is noise. Steps are compiled as in `dmf train`, whose record of
-every step is on in all of them.
+is timed twice: the second one shows the noise. Steps are compiled as in `dmf train`, with its record
+of every step.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=150)
     parser.add_argument("--long", type=int, default=5000, help="a second window for var, mad, bayes; 0: none")
     parser.add_argument("--terms", default="cbdice+bce")
-    parser.add_argument("--only", default="", help="names with commas; default: every strategy")
+    parser.add_argument("--only", default="", help="names, separated by commas; default: every strategy")
     parser.add_argument("--jit", action="store_true", help="compile with XLA")
     given = parser.parse_args()
     if given.toy:

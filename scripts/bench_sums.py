@@ -5,7 +5,7 @@ Run: python scripts/bench_sums.py [--rounds 15] [--jit] [--skip-accuracy]
 First table: the error of each loss, as the difference from its value for one 8 x 8 image of which the large
 one consists of copies (a ratio or a mean is the same), relative to that value. Second table: time of value
 and gradient with the exact sums divided by that with the backend's own, in turns in one process, the median
-over the rounds with its quartiles. Only TensorFlow needs other sums than its own: elsewhere both are equal.
+over the rounds with its quartiles. Only on TensorFlow do the two differ.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Say which share of the lines of `dmf_cli` the last `make test` ran, and with --missing which it did not.
+"""Say which share of the lines of `dmf_cli` the last `make test` ran; --missing lists the other lines.
 
 Run: python scripts/covered.py [--missing]
 """

@@ -1,14 +1,14 @@
-"""What the search for near-duplicates finds and what it takes for one wrongly, measured with planted copies.
+"""What the search for near-duplicates finds and which pairs it reports wrongly, measured with planted copies.
 
 Run: python scripts/duplicate_study.py dataset=busi dataset.dir=PATH [--every 4] [--seed 0]
 
-Of every fourth image copies are made: smaller, encoded again, cropped at random sides, with another gamma,
+Every fourth image is copied: smaller, encoded again, cropped at random sides, with another gamma,
 and all of it at once. Printed for each change and threshold (split.similarity): the share of copies that are
 found, and the number of pairs of a copy with an image that is neither its original nor known as similar to it
 (false groups: such a pair keeps two images on one side that could be on two). Crops of a fifth and mirrored
 copies are beyond what is looked for, and show the limit. The last table is of the images themselves: pairs at
 each similarity, which people have to judge (`dmf data check` draws them); images of `dataset=phantom` are
-known to be different, so that there every one is false.
+known to be different, so there each pair is false.
 """
 
 import argparse

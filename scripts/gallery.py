@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=DOCS / "reference/gallery.md", help="the page to fill"
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="scenes whose command has this in it")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only scenes whose command contains this")
     given = parser.parse_args()
     page = given.output
     images = page.parent.parent / "images" / "gallery"

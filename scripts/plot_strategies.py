@@ -92,7 +92,7 @@ def draw(kind: str, losses: np.ndarray, weights: dict[str, np.ndarray]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--only", default="", help="names with commas; default: every strategy; draws nothing"
+        "--only", default="", help="names, separated by commas; default: every strategy; draws nothing"
     )
     given = parser.parse_args()
     names = [name for name in given.only.split(",") if name] or list(weighting.__registry__)

@@ -42,6 +42,13 @@ API = {
 }
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
+# Keys of a mapping: `--help` shows them without a type, and with a meaning that differs by dataset.
+UNTYPED = {
+    "dataset.download.homepage": ("str", "where the dataset is published"),
+    "dataset.download.licence": ("str", "what its owners allow"),
+    "dataset.download.sha256": ("list of str or null", "of each archive; null: printed and not checked"),
+    "dataset.download.urls": ("list of str", "archives that `dmf data prepare` downloads; may be empty"),
+}
 FEW = 4  # different defaults of one key that a reader wants to see
 _ENTRY = re.compile(r"^  (?P<key>[\w.]+) {2,}(?P<rest>\S.*)$")
 _REST = re.compile(r"(?P<value>.*?)(?: {2,}(?P<type>\(.*?\))(?: (?P<meaning>.*))?)?")
@@ -199,7 +206,7 @@ def _keys() -> Mapping[tuple[str, str], Mapping[str, Key]]:
 
 
 def _parsed(text: str) -> dict[str, Key]:
-    """The keys in what `dmf train ... --help` prints; a long line goes on in the next, further in."""
+    """The keys in what `dmf train ... --help` prints; a long line continues on the next, indented."""
     body = text.partition("config of this command (KEY=VALUE)\n")[2].partition("\n\n")[0]
     joined = re.sub(r"\n {6,}(?=\()", "  ", body)
     found = (_ENTRY.match(line) for line in re.sub(r"\n {6,}", " ", joined).split("\n"))
@@ -221,13 +228,16 @@ def _key_rows(group: str, options: Mapping[str, Mapping[str, Key]]) -> Iterator[
     rows: dict[tuple[str, str], dict[str, Key]] = {}
     for option, keys in options.items():
         for key in keys.values():
-            if _group(key.key) == group and key.type:  # keys of a mapping that anything may be in have none
-                rows.setdefault((key.key, key.type[1:-1].replace("|", " or ")), {})[option] = key
+            kind = UNTYPED[key.key][0] if key.key in UNTYPED else key.type[1:-1]
+            if _group(key.key) == group and kind:  # none: a name that the user gives, such as a class
+                rows.setdefault((key.key, kind.replace("|", " or ")), {})[option] = key
     for (name, kind), found in sorted(rows.items()):
         everyone = list(found) if group == "loss" else list(options)
         default = _by_option({option: f"`{key.value}`" for option, key in found.items()}, everyone, FEW)
         meaning = _by_option({option: key.meaning for option, key in found.items()}, list(found), 2)
-        yield f"`{name}`", f"`{kind}`", "that of the option" if name == f"{group}.name" else default, meaning
+        own = name == f"{group}.name" or name in UNTYPED
+        meaning = UNTYPED[name][1] if name in UNTYPED else meaning
+        yield f"`{name}`", f"`{kind}`", "that of the option" if own else default, meaning
 
 
 def _by_option(values: Mapping[str, str], everyone: Sequence[str], few: int) -> str:

@@ -169,9 +169,9 @@ def main() -> None:
     print("setting     baseline    covered  winner  width")
     for sides in SIDES:
         covered, named, width = unpaired(studies, sides)
-        told = "none" if math.isnan(covered) else f"{covered:.1%}"
+        text = "none" if math.isnan(covered) else f"{covered:.1%}"
         n, spread, m, other = sides
-        print(f"{n:2} ({spread:.2f})   {m:2} ({other:.2f})   {told:>8} {named:7.1%} {width:6.3f}", flush=True)
+        print(f"{n:2} ({spread:.2f})   {m:2} ({other:.2f})   {text:>8} {named:7.1%} {width:6.3f}", flush=True)
 
 
 if __name__ == "__main__":

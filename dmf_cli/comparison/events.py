@@ -129,8 +129,9 @@ def _tested(matched: Sequence[tuple[Group, Group]]) -> list[Versus]:
 
 def _differences(group: Group, baseline: Group) -> np.ndarray:
     """One an image, of those that have one: flipping the sign of 0 changes nothing."""
-    differences = group.per_image - baseline.per_image
-    return differences[np.abs(differences) > significance.TIE]
+    every = group.per_image - baseline.per_image
+    differences: np.ndarray = every[np.abs(every) > significance.TIE]
+    return differences
 
 
 def _row(group: Group, baseline: Group | None, result: Versus | None) -> EventRow:

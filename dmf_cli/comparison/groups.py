@@ -58,12 +58,14 @@ class Group:
     @property
     def means(self) -> np.ndarray:
         """One figure a repetition."""
-        return self.scores.mean(axis=1)
+        means: np.ndarray = self.scores.mean(axis=1)
+        return means
 
     @property
     def per_image(self) -> np.ndarray:
         """Repetitions averaged first."""
-        return self.scores.mean(axis=0)
+        means: np.ndarray = self.scores.mean(axis=0)
+        return means
 
     def mean_of(self, repetition: Label) -> float:
         """The figure of one repetition."""

@@ -61,7 +61,7 @@ def _need(size: float, spread: float, part: Parts, comparisons: int, images: int
 
 def _round(images: float) -> int:
     """Up, to two digits: it is an estimate."""
-    step = 10 ** max(0, math.floor(math.log10(images)) - 1)
+    step: int = 10 ** max(0, math.floor(math.log10(images)) - 1)
     return math.ceil(images / step) * step
 
 

@@ -3,7 +3,7 @@
 Asked when the config is composed, so that a sweep learns it before it begins.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli.errors import ConfigError, show
@@ -67,6 +67,7 @@ def _check_terms(weighting: Config, terms: list[str]) -> None:
         raise ConfigError(
             f"weighting.reference_term is {reference}: give 0 to {count - 1} ({', '.join(terms)})"
         )
+    fits: Callable[[float], bool]
     for key, fits in (
         ("floor", lambda share: share * count <= 1),
         ("ceiling", lambda share: share * count >= 1),

@@ -50,7 +50,7 @@ class Loader(ConfigLoaderImpl):
 
 def install() -> None:
     """Let Hydra use :class:`Loader`: it has no setting for that. Safe to call again."""
-    hydra_main.ConfigLoaderImpl = Loader  # type: ignore[misc]
+    hydra_main.ConfigLoaderImpl = Loader  # type: ignore[attr-defined]
 
 
 def as_hydra(word: str) -> str:

@@ -41,7 +41,8 @@ def open_dataset(config: Mapping[str, Any]) -> Dataset:
     if config["kind"] not in KINDS:
         raise UnknownNameError("dataset.kind", config["kind"], KINDS)
     module, function = KINDS[config["kind"]]
-    return getattr(_loaded(module), function)(config)
+    dataset: Dataset = getattr(_loaded(module), function)(config)
+    return dataset
 
 
 def _loaded(module: str) -> Any:

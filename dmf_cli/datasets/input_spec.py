@@ -143,10 +143,11 @@ def _resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _normalize(image: np.ndarray, how: Normalize) -> np.ndarray:
     if how == "unit":
         return image / 255.0
-    if how == "minmax":
-        low, high = image.min(), image.max()
-        return (image - low) / max(high - low, 1e-6)
-    return (image - image.mean()) / max(image.std(), 1e-6)
+    low, scale = image.min(), image.max() - image.min()
+    if how == "zscore":
+        low, scale = image.mean(), image.std()
+    normalized: np.ndarray = (image - low) / max(scale, 1e-6)
+    return normalized
 
 
 def _is_range(given: Any) -> bool:

@@ -37,7 +37,8 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
     sums, counts = np.cumsum(np.where(finite, values, 0.0)), np.cumsum(finite).astype(float)
     for total in (sums, counts):
         total[window:] -= total[:-window].copy()
-    return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    means: np.ndarray = np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)
+    return means
 
 
 def still(rows: np.ndarray) -> int:

@@ -43,7 +43,8 @@ def check_alive(losses: Mapping[str, Loss], y_true: Tensor) -> None:
 def _unsaturated(shape: tuple[int, ...]) -> np.ndarray:
     """Probabilities that are sure of nothing, the same in every run."""
     logits = np.random.default_rng(0).normal(0.0, SPREAD, shape).astype("float32")
-    if shape[-1] == 1:
-        return 1.0 / (1.0 + np.exp(-logits))
-    powers = np.exp(logits)
-    return powers / powers.sum(axis=-1, keepdims=True)
+    probabilities: np.ndarray = 1.0 / (1.0 + np.exp(-logits))
+    if shape[-1] > 1:
+        powers = np.exp(logits)
+        probabilities = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities

@@ -206,7 +206,8 @@ class FusedModel(keras.Model):
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
         """Metrics of the labels alone; pixels that do not count are background in both."""
-        return super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
+        results: dict[str, Any] = super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
+        return results
 
     def _advance(self, step: Tensor, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> Tensor:
         """The weights for these losses, after the memory has taken them in."""

@@ -32,7 +32,8 @@ class Reordered(DatasetView):
 
     def label(self, index: int) -> np.ndarray:
         """See :meth:`Dataset.label`."""
-        return self._table[super().label(index)]
+        label: np.ndarray = self._table[super().label(index)]
+        return label
 
     def reading(self) -> str:
         """See :meth:`Dataset.reading`."""

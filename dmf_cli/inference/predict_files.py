@@ -271,7 +271,8 @@ class _Writer:
 
 
 def _sixteen_bits(probabilities: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(probabilities, 0, 1) * 65535).astype(np.uint16)
+    scaled: np.ndarray = np.clip(probabilities, 0, 1) * 65535
+    return np.round(scaled).astype(np.uint16)
 
 
 def overlay(image: np.ndarray, mask: np.ndarray, classes: int = 2) -> np.ndarray:

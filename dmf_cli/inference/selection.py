@@ -60,10 +60,12 @@ class Scored:
         if self._split == "all":
             return range(len(self._dataset))
         if saved:
-            return getattr(division.load_split(saved, self._dataset), self._split)
+            indices: Sequence[int] = getattr(division.load_split(saved, self._dataset), self._split)
+            return indices
         parts = self._parts(range(len(self._dataset)))
         if not parts:
-            return getattr(make_split(self._config["split"], self._dataset), self._split)
+            indices = getattr(make_split(self._config["split"], self._dataset), self._split)
+            return indices
         # A new split would deal the images anew, those of the training into the test. What the run does
         # not know, no epoch has seen.
         self._check_split_stays(len(parts))

@@ -113,4 +113,5 @@ def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
                 "registers it with Keras before loading"
             )
         return found
-    return keras.saving.deserialize_keras_object(config["object"])
+    loss: Callable[..., Any] = keras.saving.deserialize_keras_object(config["object"])
+    return loss

@@ -115,7 +115,8 @@ def _border_numpy(mask: np.ndarray) -> np.ndarray:
 
     if mask.all() or not mask.any():
         return np.zeros(mask.shape)
-    return distance_transform_edt(mask) + distance_transform_edt(~mask)
+    distance: np.ndarray = distance_transform_edt(mask) + distance_transform_edt(~mask)
+    return distance
 
 
 def _along(squared: Tensor, axis: int) -> Tensor:

@@ -34,7 +34,6 @@ def as_float32(x: Tensor) -> Tensor:
     if keras.backend.standardize_dtype(x.dtype) != "float16":
         return ops.cast(x, "float32")
 
-    @ops.custom_gradient
     def widened(x: Tensor) -> Any:
         def back(*arguments: Tensor, upstream: Tensor = None) -> Tensor:
             slope = arguments[0] if upstream is None else upstream
@@ -44,7 +43,7 @@ def as_float32(x: Tensor) -> Tensor:
 
         return ops.cast(x, "float32"), back
 
-    return widened(x)
+    return ops.custom_gradient(widened)(x)
 
 
 def without_background(tensor: Tensor, background: bool) -> Tensor:

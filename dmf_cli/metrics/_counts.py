@@ -29,17 +29,20 @@ class Counts:
     @property
     def truth(self) -> np.ndarray:
         """Pixels of the structure in the truth."""
-        return self.tp + self.fn
+        truth: np.ndarray = self.tp + self.fn
+        return truth
 
     @property
     def predicted(self) -> np.ndarray:
         """Pixels of the structure in the prediction."""
-        return self.tp + self.fp
+        predicted: np.ndarray = self.tp + self.fp
+        return predicted
 
     @property
     def total(self) -> np.ndarray:
         """All pixels."""
-        return self.tp + self.fp + self.fn + self.tn
+        total: np.ndarray = self.tp + self.fp + self.fn + self.tn
+        return total
 
     def pooled(self, axis: int = 0) -> "Counts":
         """Counts added up over the images, so that a large lesion weighs more than a small one."""

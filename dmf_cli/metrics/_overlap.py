@@ -71,4 +71,5 @@ def class_balanced_dice(counts: Counts, *, eps: float = 1e-6) -> np.ndarray:
     weights = np.where(counts.truth > 0, 1.0 / (share + eps), 0.0)
     weights = ratio(weights, weights.sum(axis=-1, keepdims=True))
     # A class in neither mask has weight 0; its Dice must not turn the sum into NaN.
-    return np.sum(weights * dice(counts, empty=0.0), axis=-1)
+    scores: np.ndarray = np.sum(weights * dice(counts, empty=0.0), axis=-1)
+    return scores

@@ -201,4 +201,5 @@ def _all_classes(matrices: np.ndarray, each: Counts) -> Summary:
 
 def _right(matrices: np.ndarray) -> np.ndarray:
     """Share of the pixels with the right class."""
-    return np.trace(matrices, axis1=-2, axis2=-1) / matrices.sum(axis=(-2, -1))
+    share: np.ndarray = np.trace(matrices, axis1=-2, axis2=-1) / matrices.sum(axis=(-2, -1))
+    return share

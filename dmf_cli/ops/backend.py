@@ -19,11 +19,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        return tensorflow.function(function, autograph=False)
+        graph: Callable[..., Any] = tensorflow.function(function, autograph=False)
+        return graph
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(function)
+        jitted: Callable[..., Any] = jax.jit(function)
+        return jitted
     return function
 
 
@@ -47,7 +49,8 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any) -> 
 
         return np.asarray(jax.jit(lambda state, rows: jax.lax.scan(step, state, rows)[1])(state, rows))
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_scan(step, state, rows, count).numpy()
+        scanned: np.ndarray = _tensorflow_scan(step, state, rows, count).numpy()
+        return scanned
     found = []
     for i in range(count):
         state, output = step(state, keras.tree.map_structure(lambda values, i=i: values[i], rows))
@@ -122,7 +125,7 @@ def to_numpy(variable: keras.Variable) -> np.ndarray:
 
 def adds_in_a_tree() -> bool:
     """Whether the backend's own sums stay exact in float32, see :mod:`dmf_cli.ops.reduce`."""
-    return keras.backend.backend() != "tensorflow"
+    return bool(keras.backend.backend() != "tensorflow")
 
 
 def is_concrete(x: Any) -> bool:

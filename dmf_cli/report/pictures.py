@@ -132,7 +132,8 @@ def _border(labels: np.ndarray) -> np.ndarray:
     """Pixels of a class with a neighbour of another one."""
     padded = np.pad(labels, 1, mode="constant")
     around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    return (labels > 0) & np.any([side != labels for side in around], axis=0)
+    border: np.ndarray = (labels > 0) & np.any([side != labels for side in around], axis=0)
+    return border
 
 
 def _uri(buffer: io.BytesIO, kind: str) -> str:

@@ -59,7 +59,7 @@ def context(
     states = Counter(run.state for run in runs)
     return {
         "title": _title(paths),
-        "subtitle": tables.title(compared) if compared else "",
+        "subtitle": comparison_notes.title(compared) if compared else "",
         "states": ", ".join(f"{count} {state}" for state, count in states.items()),
         "total": len(runs),
         "problems": list(dict.fromkeys(problems)),

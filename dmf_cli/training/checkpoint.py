@@ -64,7 +64,7 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
 
 def _note(path: Path, stored: dict[str, np.ndarray]) -> dict[str, Any]:
     try:
-        note = json.loads(str(stored.pop(NOTE)))
+        note: dict[str, Any] = json.loads(str(stored.pop(NOTE)))
         if isinstance(note["epoch"], int):
             return note
     except (KeyError, TypeError, ValueError):

@@ -59,4 +59,5 @@ def get(name: str, **params: Any) -> Strategy:
     """
     strategy = lookup.find("weighting", sys.modules[__name__], name)
     lookup.check_keywords(name, strategy, params)
-    return strategy(**params)
+    made: Strategy = strategy(**params)
+    return made

@@ -58,9 +58,10 @@ def lesion_weights(shares: np.ndarray, strength: float) -> np.ndarray:
     """
     found = shares > 0
     octave = np.clip(np.round(-0.5 * np.log2(np.where(found, shares, 1.0))), 0, 6)
-    weights = 2.0 ** (strength * octave)
+    weights: np.ndarray = 2.0 ** (strength * octave)
     weights[~found] = weights[found].mean() if found.any() else 1.0
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:

@@ -91,7 +91,8 @@ def evaluation_batches(
 
 def _plain(tf: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Not rewritten by AutoGraph: there is no control flow in it, and reading its source takes a second."""
-    return tf.autograph.experimental.do_not_convert(function)
+    plain: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
+    return plain
 
 
 def _gather(tf: Any, prepared: InputPart) -> Callable[[Any], tuple[Any, Any]]:

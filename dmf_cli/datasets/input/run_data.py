@@ -63,7 +63,7 @@ class Data:
         chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
-        return np.eye(self.channels, dtype="float32")[chosen]
+        return np.take(np.eye(self.channels, dtype="float32"), chosen, axis=0)
 
     def warnings(self, monitor: str) -> list[str]:
         """What each part of the images lacks of the classes, and what follows from that, in words."""

@@ -82,11 +82,12 @@ def spacing(path: Path) -> tuple[float, float] | None:
 
 
 def _header(path: Path) -> "Dataset":
-    return _pydicom().dcmread(path, stop_before_pixels=True)
+    header: Dataset = _pydicom().dcmread(path, stop_before_pixels=True)
+    return header
 
 
 def _opened(path: Path, max_pixels: int) -> "Dataset":
-    found = _pydicom().dcmread(path)
+    found: Dataset = _pydicom().dcmread(path)
     if "PixelData" not in found:
         raise UnreadableError(
             path=path, reason="holds no image", hint="remove it, or leave it out by dataset.exclude"

@@ -101,7 +101,8 @@ def deep_colours(image: Any, path: Path, raw: str) -> np.ndarray:
     again: Any
     with Image.open(path) as again:
         again.tile = [_turned(tile, f"{base};{_OTHER[order]}") for tile in again.tile]
-        return upper * 256 + np.asarray(again)[..., :3]
+        whole: np.ndarray = upper * 256 + np.asarray(again)[..., :3]
+    return whole
 
 
 def grey_values(image: Image.Image, path: Path) -> Values | None:

@@ -191,7 +191,7 @@ def nearest(
             reason=f"holds the colour {colour} ({counts[worst]} pixels) and dataset.values has {named}",
             hint="add it there",
         )
-    labels = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
+    labels: np.ndarray = np.array(list(table.values()), np.uint8)[distance.argmin(axis=1)]
     return labels[inverse]
 
 
@@ -230,7 +230,7 @@ def written(colour: Iterable[int]) -> str:
 
 def _off_mixtures(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
     """How far each colour is from the nearest mixture of two colours of the table."""
-    best = np.linalg.norm(colours[:, None] - known, axis=-1).min(axis=1)
+    best: np.ndarray = np.linalg.norm(colours[:, None] - known, axis=-1).min(axis=1)
     for one in range(len(known)):
         for other in range(one):
             line = known[other] - known[one]

@@ -41,7 +41,7 @@ def is_image(feature: Any) -> bool:
 def as_pixels(values: Any, key: str, limits: grey_depth.Range | None = None) -> np.ndarray:
     """As ``(H, W, C)`` uint8, or float32 from 0 to 255 for 16 bits or with ``limits``."""
     values = np.asarray(values)
-    pixels = values[..., None] if values.ndim == 2 else values
+    pixels: np.ndarray = values[..., None] if values.ndim == 2 else values
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in (1, 3, 4):
         raise DatasetError(
             f"feature {key} holds {pixels.dtype} with {pixels.shape[-1]} channels",

@@ -96,8 +96,10 @@ def _candidates(hashes: np.ndarray) -> dict[tuple[int, int], tuple[int, list[tup
 
 def _count_ones(values: np.ndarray) -> np.ndarray:
     if hasattr(np, "bitwise_count"):  # NumPy 2
-        return np.bitwise_count(values)
-    return _ONES[values[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
+        ones: np.ndarray = np.bitwise_count(values)
+        return ones
+    ones = _ONES[values[..., None].view(np.uint8)].sum(-1, dtype=np.uint8)
+    return ones
 
 
 def _align(first: Image.Image, second: Image.Image, box: Box) -> float:
@@ -134,7 +136,8 @@ def _texture(thumbnail: Image.Image, box: Box) -> np.ndarray:
     ranks = ((np.cumsum(counts) - counts / 2) / grey.size).astype(np.float32)[grey]
     rough = ranks - ndimage.gaussian_filter(ranks, SMOOTH)
     rough -= rough.mean()
-    return rough / max(float(np.linalg.norm(rough)), 1e-3)
+    texture: np.ndarray = rough / max(float(np.linalg.norm(rough)), 1e-3)
+    return texture
 
 
 log = logging.getLogger("dmf")

@@ -19,7 +19,8 @@ def smooth(
     coarse = ndimage.gaussian_filter(coarse, (along * FIELD, across * FIELD), mode="reflect")
     coarse = (coarse - coarse.mean()) / (coarse.std() + 1e-9)
     where = np.stack([y, x]) * FIELD - 0.5
-    return ndimage.map_coordinates(coarse, where, order=1, mode="nearest")
+    field: np.ndarray = ndimage.map_coordinates(coarse, where, order=1, mode="nearest")
+    return field
 
 
 def ridges(
@@ -36,4 +37,5 @@ def border(layout: np.random.Generator, x: np.ndarray, depth: float, bend: float
         layout.normal(0, bend / (2 * k)) * np.sin(2 * np.pi * k * x + layout.uniform(0, 2 * np.pi))
         for k in (1, 2, 3, 5)
     )
-    return depth + tilt * (x - 0.5) + bow * (2 * x - 1) ** 2 + waves
+    rows: np.ndarray = depth + tilt * (x - 0.5) + bow * (2 * x - 1) ** 2 + waves
+    return rows

@@ -131,7 +131,8 @@ def speckle(noise: np.random.Generator, size: int) -> np.ndarray:
     field = noise.standard_normal((2, size, size))
     real, imaginary = (ndimage.gaussian_filter(part, sigma, mode="wrap") for part in field)
     envelope = np.hypot(real, imaginary)
-    return envelope / np.sqrt(np.mean(envelope**2))
+    speckle: np.ndarray = envelope / np.sqrt(np.mean(envelope**2))
+    return speckle
 
 
 def _tissue(
@@ -205,4 +206,5 @@ def _display(
     decibel = 20 * np.log10(amplitude + 1e-6) - loss + slope * y + gain + sides
     grey = 255 * np.clip(decibel / dynamic_range + 1, 0, 1)
     # Scanners smooth what they show; the speckle statistics hold for the amplitude above.
-    return np.round(ndimage.gaussian_filter(grey, PERSISTENCE * max(y.shape[1], 128))).astype(np.uint8)
+    shown: np.ndarray = ndimage.gaussian_filter(grey, PERSISTENCE * max(y.shape[1], 128))
+    return np.round(shown).astype(np.uint8)
