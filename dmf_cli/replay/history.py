@@ -75,7 +75,7 @@ def read(path: Path) -> History:
         losses=losses,
         steps=steps,
         used=_used(columns, terms) if recorded else None,
-        steps_per_epoch=_longest_epoch(columns),
+        steps_per_epoch=_rows_of_epoch(columns),
         gradients=gradients,
         gradients_every=every,
     )
@@ -134,7 +134,7 @@ def _used(columns: dict[str, np.ndarray], terms: tuple[str, ...]) -> np.ndarray 
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def _longest_epoch(columns: dict[str, np.ndarray]) -> int | None:
+def _rows_of_epoch(columns: dict[str, np.ndarray]) -> int | None:
     """Rows of an epoch; the last one may be incomplete."""
     if "epoch" not in columns:
         return None

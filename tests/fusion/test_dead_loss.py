@@ -1,4 +1,4 @@
-"""A loss without a gradient is told before the training."""
+"""A loss without a gradient is reported before the training."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,6 @@ from keras import ops
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import logit_gradients
-from tests.raised import raises
 
 
 def logits(channels: int) -> np.ndarray:
@@ -131,7 +130,8 @@ if keras.backend.backend() != "jax":  # where a missing gradient is zeros
     def test_a_term_without_a_gradient_is_an_error_where_it_is_needed() -> None:
         terms = {"hard": lambda p: ops.mean(ops.cast(ops.argmax(p, axis=-1), "float32"))}
         p = head(ops.convert_to_tensor(logits(2)))
-        with raises(ConfigError, key="loss term 'hard'", reason="has no gradient"):
+        # Keras's cond raises it again with its text alone: there are no fields.
+        with pytest.raises(ConfigError, match="'hard' has no gradient"):
             statistics(terms, p, True)
         found = statistics(terms, p, True, required=False)
         assert ops.convert_to_numpy(found["norm"]).tolist() == [0.0]

@@ -8,7 +8,6 @@ from keras import ops
 from dmf_cli import Auxiliary, losses, weighting
 from dmf_cli.errors import ConfigError
 from tests.fusion.toys import BATCH, STEPS, WARMUP, X, Y, columns, fit, fused, measured, strategy
-from tests.raised import raises
 
 
 def test_the_weights_move_after_the_warmup_inside_one_trace() -> None:
@@ -105,7 +104,8 @@ if keras.backend.backend() != "jax":  # where a missing gradient is zeros
             return ops.mean(ops.abs(y_true - ops.stop_gradient(y_pred)))
 
         model = fused({"hard": hard, "bce": "bce"}, by_norm(warmup=1))
-        with raises(ConfigError, key="loss term 'hard'", reason="has no gradient"):
+        # Keras's cond raises it again with its text alone: there are no fields.
+        with pytest.raises(ConfigError, match="'hard' has no gradient"):
             fit(model)
 
 
