@@ -59,7 +59,7 @@ def disk_errors(path: Path, doing: str = "write") -> Iterator[None]:
         if doing != "read":
             more = NEW if doing == "make" else RUNNING if _of_a_run(path) else {}
             reason = (ADVICE | more).get(error.errno or 0, reason)
-        raise RunFolderError(f"cannot {doing} {path}: {reason}") from error
+        raise RunFolderError(f"cannot {doing} {path}", path=path, hint=reason) from error
 
 
 def _of_a_run(path: Path) -> bool:

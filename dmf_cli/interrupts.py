@@ -114,7 +114,7 @@ def note(number: int) -> None:
 
 
 def check() -> None:
-    """Go on, or stop here.
+    """Continue, or stop here.
 
     Raises:
         KeyboardInterrupt: this process is a command that was asked to end.
@@ -162,12 +162,12 @@ class Deferred:
         self._handled = contextlib.ExitStack()
 
     def __enter__(self) -> "Deferred":
-        found = _command
+        command = _command
         # Of another handler, such as that of a sweep, this process is not to be ended.
-        if found is not None and found.on_signal in [signal.getsignal(number) for number in SIGNALS]:
-            self._command = found
-            found.last_words = self.last_words
-            self.asked = found.first is not None  # it was raised before, and lost
+        if command is not None and command.on_signal in [signal.getsignal(number) for number in SIGNALS]:
+            self._command = command
+            command.last_words = self.last_words
+            self.asked = command.first is not None  # it was raised before, and lost
         self._handled.enter_context(handled(self._on_signal))
         return self
 
@@ -177,7 +177,7 @@ class Deferred:
             self._command.last_words = lambda: ""
 
     def check(self, *_: Any) -> None:
-        """Go on, or stop here; whatever is passed is ignored, so that it can be a callback.
+        """Continue, or stop here; whatever is passed is ignored, so that it can be a callback.
 
         Raises:
             KeyboardInterrupt: the process was asked to end.

@@ -33,11 +33,11 @@ def nvidia_driver() -> str:
     if tool is None:
         return _read(Path("/proc/driver/nvidia/version")).partition("\n")[0]
     try:
-        found = subprocess.run([tool], capture_output=True, text=True, timeout=20, check=True).stdout
+        printed = subprocess.run([tool], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return "a driver whose nvidia-smi fails"
     return " ".join(
-        next((line for line in found.splitlines() if "Driver Version" in line), "").strip("| ").split()
+        next((line for line in printed.splitlines() if "Driver Version" in line), "").strip("| ").split()
     )
 
 

@@ -55,8 +55,10 @@ def start(trainer: Mapping[str, Any]) -> Runtime:
             _add_in_order()
     if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
         raise ConfigError(
-            f"trainer.device={wanted}: {backend} sees no such GPU; run `dmf doctor`, "
-            "or use trainer.device=cpu"
+            key="trainer.device",
+            value=wanted,
+            reason=f"and {backend} sees no such GPU",
+            hint="run `dmf doctor`, or use trainer.device=cpu",
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
     keras.config.set_dtype_policy(trainer["precision"])
@@ -76,9 +78,8 @@ def _choose_backend(backend: str) -> None:
 
         loaded = keras.backend.backend()
         if loaded != backend:
-            raise ConfigError(
-                f"trainer.backend={backend}, but Keras is already loaded with {loaded}: use a new process"
-            )
+            reason = f"but Keras is already loaded with {loaded}"
+            raise ConfigError(key="trainer.backend", value=backend, reason=reason, hint="use a new process")
         return
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -88,8 +89,9 @@ def _choose_backend(backend: str) -> None:
             importlib.import_module("tensorflow")  # its input pipeline serves every backend
             importlib.import_module("keras")
     except ImportError as error:
+        reason = f"which cannot be imported ({error})"
         raise ConfigError(
-            f"trainer.backend={backend} cannot be imported ({error}): {_install(backend)}"
+            key="trainer.backend", value=backend, reason=reason, hint=_install(backend)
         ) from None
 
 
@@ -117,9 +119,8 @@ def _choose_device(device: str) -> None:
         visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
         number = int(device.removeprefix("gpu:"))
         if visible and number >= len(visible):
-            raise ConfigError(
-                f"trainer.device={device}: only {len(visible)} GPU(s) are visible, counted from 0"
-            )
+            reason = f"and only {len(visible)} GPU(s) are visible, counted from 0"
+            raise ConfigError(key="trainer.device", value=device, reason=reason)
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[number] if visible else str(number)
 
 
@@ -166,9 +167,8 @@ def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:
     """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway."""
     if deterministic and backend == "tensorflow":
         if jit is True:
-            raise ConfigError(
-                "trainer.jit=true and trainer.deterministic=true exclude each other on TensorFlow"
-            )
+            reason = "and trainer.deterministic too, which exclude each other on TensorFlow"
+            raise ConfigError(key="trainer.jit", value=True, reason=reason, hint="set one of them to false")
         return False
     if jit == "auto":
         return backend == "jax" or (backend == "tensorflow" and device != "cpu")

@@ -1,4 +1,4 @@
-"""What users are told to type: it works when it is pasted into a shell."""
+"""What users are asked to type: it works when it is pasted into a shell."""
 
 import re
 import shlex

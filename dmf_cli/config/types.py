@@ -5,10 +5,8 @@ the same two functions, so that a wrong value reads the same wherever it stands.
 first value is checked, not before.
 """
 
-import collections.abc
 import functools
 import math
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
@@ -16,16 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 from annotated_types import Interval, Len, MinLen, Predicate
 
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit
 from dmf_cli.ranges import Text
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
-_SEQUENCES = (list, tuple, collections.abc.Sequence)
-_MAPPINGS = (dict, collections.abc.Mapping)
-_UNIONS = (Union, types.UnionType)
-_SIDES = ("ge", "gt", "le", "lt")
 _ORDER = {"extra_forbidden": 0, "missing": 2}  # a key too many is reported first, then a wrong value
 
 
@@ -92,9 +87,7 @@ def _in_one_line(
     if name not in values:
         return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
     value, hint = values[name], hints[name]
-    if isinstance(value, str) and typing.get_origin(hint) is Literal:
-        return ConfigError(key=key, value=value, allowed=map(str, typing.get_args(hint)))
-    return ConfigError(key=key, value=value, allowed=f"{describe(hint)}{_besides(value, hint)}")
+    return misfit(key, value, hint, _besides(value, hint))
 
 
 @functools.cache
@@ -118,16 +111,16 @@ def _strict(hint: Any) -> Any:
         if texts:
             return Annotated[str, Predicate(texts[0].holds)]
         return hint if _is_bounded(hint) else Annotated[_strict(arguments[0]), *arguments[1:]]
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return Union[tuple(map(_strict, arguments))]  # noqa: UP007 - of types that are known now only
     if origin is Literal and isinstance(arguments[0], int):  # pydantic takes true for 1
         return Annotated[int, Predicate(arguments.__contains__)]
-    if origin in _SEQUENCES or hint in _SEQUENCES:
+    if origin in SEQUENCES or hint in SEQUENCES:
         item: Any = _strict(arguments[0]) if arguments else Any
         kinds: Any = Union[list[item], tuple[item, ...]]  # noqa: UP007 - a Sequence of anything would take a text
-        count = len(arguments) if _is_fixed(origin, arguments) else None
+        count = len(arguments) if is_fixed(origin, arguments) else None
         return kinds if count is None else Annotated[kinds, Len(count, count)]
-    if origin in _MAPPINGS or hint in _MAPPINGS:
+    if origin in MAPPINGS or hint in MAPPINGS:
         return dict
     plain = {
         int: Annotated[int, Interval(ge=-LARGEST, le=LARGEST)],
@@ -135,26 +128,6 @@ def _strict(hint: Any) -> Any:
         str: Annotated[str, MinLen(1)],
     }
     return plain.get(hint, hint if hint in (bool, None, type(None)) or origin is Literal else Any)
-
-
-def describe(hint: Any) -> str:
-    """What ``hint`` allows, as words that follow "give"."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        text = next((rule.says for rule in arguments[1:] if isinstance(rule, Text)), None)
-        return text or f"{describe(arguments[0])} {_range(hint)}"
-    if origin in _UNIONS:
-        return ", or ".join(describe(argument) for argument in arguments)
-    if origin is Literal:
-        return "one of " + ", ".join(str(a) for a in arguments) if len(arguments) > 1 else str(arguments[0])
-    if origin in _SEQUENCES or hint in _SEQUENCES:
-        listed = f"a list of {len(arguments)} values" if _is_fixed(origin, arguments) else "a list"
-        ranged = arguments and typing.get_origin(arguments[0]) is Annotated
-        return f"{listed}, each {describe(arguments[0])}" if ranged else listed
-    if origin in _MAPPINGS or hint in _MAPPINGS:
-        return "a mapping, as {KEY: VALUE}"
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-    return words.get(hint, "null" if hint in (None, type(None)) else "another kind of value")
 
 
 def alternatives(hint: Any) -> list[str]:
@@ -168,18 +141,18 @@ def alternatives(hint: Any) -> list[str]:
     if origin is Annotated:
         text = next((rule.word for rule in arguments[1:] if isinstance(rule, Text)), None)
         return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}"]
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return [word for argument in arguments for word in alternatives(argument)]
     if origin is Literal:
         return [str(argument) for argument in arguments]
     if arguments == (Any,):
         return ["list"]
-    if origin in _SEQUENCES and arguments:
+    if origin in SEQUENCES and arguments:
         word, space, limits = alternatives(arguments[0])[0].partition(" ")
         many = f"{word}s" if word in ("int", "float") else word
-        count = f"{len(arguments)} " if _is_fixed(origin, arguments) else ""
+        count = f"{len(arguments)} " if is_fixed(origin, arguments) else ""
         return [f"list of {count}{many}{space}{limits}"]
-    if origin in _MAPPINGS or hint in _MAPPINGS:
+    if origin in MAPPINGS or hint in MAPPINGS:
         return ["mapping"]
     return ["null" if hint in (None, type(None)) else getattr(hint, "__name__", "").lower()]
 
@@ -187,7 +160,7 @@ def alternatives(hint: Any) -> list[str]:
 def choices(hint: Any) -> list[str]:
     """The values among what ``hint`` allows, without its types: what completion offers."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return [value for argument in arguments for value in choices(argument)]
     if origin is Annotated:
         words = alternatives(hint)
@@ -197,36 +170,20 @@ def choices(hint: Any) -> list[str]:
     return alternatives(hint) if origin is Literal or hint in (None, type(None)) else []
 
 
-def _bounds(hint: Any) -> dict[str, Any]:
-    """Side -> bound of an annotated number."""
-    rules = [rule for rule in typing.get_args(hint)[1:] if not isinstance(rule, Text)]
-    given = {side: getattr(rule, side, None) for rule in rules for side in _SIDES}
-    return {side: bound for side, bound in given.items() if bound is not None}
-
-
-def _range(hint: Any) -> str:
-    words = {"ge": "of {} or above", "gt": "above {}", "le": "of {} or below", "lt": "below {}"}
-    return " and ".join(words[side].format(bound) for side, bound in _bounds(hint).items())
-
-
 def _interval(hint: Any) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = _bounds(hint)
-    if len(bounds) == 1:
-        return next(f"{signs[side]} {bound}" for side, bound in bounds.items())
-    left, right = "[" if "ge" in bounds else "(", "]" if "le" in bounds else ")"
-    low, high = bounds.values()
+    sides = bounds(hint)
+    if len(sides) == 1:
+        return next(f"{signs[side]} {bound}" for side, bound in sides.items())
+    left, right = "[" if "ge" in sides else "(", "]" if "le" in sides else ")"
+    low, high = sides.values()
     return f"in {left}{low}, {high}{right}"
-
-
-def _is_fixed(origin: Any, arguments: tuple[Any, ...]) -> bool:
-    return origin is tuple and bool(arguments) and Ellipsis not in arguments
 
 
 def _is_bounded(hint: Any) -> bool:
     """Whether a range anywhere in ``hint`` names its own largest number."""
     inner = typing.get_args(hint)
-    own = typing.get_origin(hint) is Annotated and not _bounds(hint).keys().isdisjoint(("le", "lt"))
+    own = typing.get_origin(hint) is Annotated and not bounds(hint).keys().isdisjoint(("le", "lt"))
     return own or any(map(_is_bounded, inner))
 
 

@@ -17,7 +17,7 @@ def resolve_loss(loss: str | Loss) -> Loss:
         return losses.get(loss)
     if not callable(loss):
         raise ConfigError(
-            f"a loss term is {loss!r}: give a name from dmf_cli.losses or a function (y_true, y_pred)"
+            key="a loss term", value=loss, allowed="a name from dmf_cli.losses or a function (y_true, y_pred)"
         )
     return losses.unchecked(loss)
 
@@ -25,7 +25,7 @@ def resolve_loss(loss: str | Loss) -> Loss:
 def resolve_auxiliary(auxiliary: Auxiliary | None) -> tuple[Auxiliary | None, Loss | None]:
     """``auxiliary``, and its loss as a function."""
     if not isinstance(auxiliary, Auxiliary | None):
-        raise ConfigError(f"auxiliary is {auxiliary!r}: give dmf_cli.Auxiliary(loss, ...) or None")
+        raise ConfigError(key="auxiliary", value=auxiliary, allowed="dmf_cli.Auxiliary(loss, ...) or None")
     return auxiliary, resolve_loss(auxiliary.loss) if auxiliary else None
 
 
@@ -33,8 +33,9 @@ def check_network(network: keras.Model) -> None:
     """Raise ``ConfigError`` for a network with several outputs."""
     if len(getattr(network, "outputs", None) or [None]) > 1:
         raise ConfigError(
-            f"the network has {len(network.outputs)} outputs: give one that ends in the probabilities, "
-            "keras.Model(network.inputs, network.outputs[0])"
+            key="the network",
+            reason=f"has {len(network.outputs)} outputs",
+            allowed="one that ends in the probabilities, keras.Model(network.inputs, network.outputs[0])",
         )
 
 
@@ -53,18 +54,18 @@ def resolve_terms(
     if not isinstance(terms, Mapping):
         terms = _named(terms)
     if not terms:
-        raise ConfigError('no loss terms: name at least one, for example ["dice", "bce"]')
+        raise ConfigError("no loss terms", key="terms", hint='name at least one, for example ["dice", "bce"]')
     return {name: resolve_loss(loss) for name, loss in terms.items()}, coefficients
 
 
 def _named(terms: Sequence[str]) -> dict[str, str]:
     wrong = [term for term in terms if not isinstance(term, str)]
     if wrong:
-        raise ConfigError(f"a loss term without a name is {wrong[0]!r}: give a mapping of name to function")
+        allowed = "a mapping of name to function"
+        raise ConfigError(key="a loss term without a name", value=wrong[0], allowed=allowed)
     if len(set(terms)) < len(terms):
-        raise ConfigError(
-            f"loss terms {list(terms)}: each may be named once; use a mapping for variants of one loss"
-        )
+        hint = "each may be named once; use a mapping for variants of one loss"
+        raise ConfigError(f"loss terms {list(terms)}", key="terms", value=list(terms), hint=hint)
     return {name: name for name in terms}
 
 
@@ -76,15 +77,19 @@ def resolve_strategy(
         strategy = _named_strategy(strategy)
     if not isinstance(strategy, weighting.Strategy):
         raise ConfigError(
-            f"weighting is {strategy!r}: give a name ({', '.join(weighting.__registry__)}) "
-            "or what dmf_cli.weighting.get(name, ...) returns"
+            key="weighting",
+            value=strategy,
+            allowed=f"a name ({', '.join(weighting.__registry__)}) "
+            "or what dmf_cli.weighting.get(name, ...) returns",
         )
     if coefficients is None:
         return strategy
     if strategy.prior is not None:
         raise ConfigError(
-            f"the loss terms have coefficients and weighting {strategy.name} has prior={strategy.prior}: "
-            "give one of them"
+            f"the loss terms have coefficients and weighting {strategy.name} has prior={strategy.prior}",
+            key="weighting.prior",
+            value=strategy.prior,
+            allowed="one of them",
         )
     return type(strategy)(**{**strategy.get_config(), "prior": list(coefficients)})
 

@@ -1,12 +1,12 @@
 """The auxiliary loss of a fused model: its weight over time."""
 
 import dataclasses
-import math
 
 from keras import ops
 
-from dmf_cli.errors import ConfigError
+from dmf_cli import parameters
 from dmf_cli.fusion.targets import Loss, Tensor
+from dmf_cli.ranges import Count, NotNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,20 +21,12 @@ class Auxiliary:
     """
 
     loss: str | Loss
-    gamma0: float = 5.0
-    decay: float = 0.05
-    every: int = 100
+    gamma0: NotNegative = 5.0
+    decay: NotNegative = 0.05
+    every: Count = 100
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("gamma0", self.gamma0, 0),
-            ("decay", self.decay, 0),
-            ("every", self.every, 1),
-        ):
-            whole = name == "every"
-            if not least <= value < math.inf or (whole and value != int(value)):
-                what = "whole number" if whole else "number"
-                raise ConfigError(f"auxiliary.{name} is {value}: give a {what} of {least} or above")
+        parameters.check(type(self), vars(self), "auxiliary.")
 
     def gamma(self, step: Tensor) -> Tensor:
         """The weight at ``step`` (a scalar integer tensor, from 0)."""

@@ -26,16 +26,19 @@ def refuse_weights(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             raise ConfigError(
-                f"{name} is not supported by a fused loss: weigh classes in the losses, as in fuse(network, "
+                key=name,
+                reason="is not supported by a fused loss",
+                hint="weigh classes in the losses, as in fuse(network, "
                 '{"ce": losses.get("ce", class_weights=[1, 5])}), or terms by coefficients '
-                '("dice:0.7+ce:0.3")'
+                '("dice:0.7+ce:0.3")',
             )
 
 
 def check_one_output(y_pred: Any) -> None:
     """Raise ``ConfigError`` unless ``y_pred`` is one tensor."""
     if isinstance(y_pred, Mapping | list | tuple):
-        raise ConfigError(f"the network gives {len(y_pred)} outputs: give one that ends in the probabilities")
+        reason = f"gives {len(y_pred)} outputs"
+        raise ConfigError(key="the network", reason=reason, allowed="one that ends in the probabilities")
 
 
 def checked(x: Any, y: Any, validation: Any, predict: Callable[[Any], Any]) -> Any:
@@ -108,7 +111,8 @@ def check_labels(y: Any, y_pred: Any) -> None:
     targets = Targets.of(y)
     counted, y = targets.valid, targets.labels
     if isinstance(y, Mapping | list | tuple):
-        raise ConfigError(f"y is a {type(y).__name__}: give one array of one-hot labels")
+        reason = f"is a {type(y).__name__}"
+        raise ConfigError(key="y", reason=reason, allowed="one array of one-hot labels")
     for start in range(0, len(y), ROWS):
         part = values(y[start : start + ROWS])
         if start == 0:
@@ -135,6 +139,7 @@ def steps_of_epoch(x: Any, options: Mapping[str, Any]) -> int:
         return int(x.num_batches if isinstance(x, keras.utils.PyDataset) else len(x))
     except TypeError:
         raise ConfigError(
-            'weighting "dwa" compares the means of whole epochs, and the length of one is not known: give '
-            "fit(steps_per_epoch=...)"
+            'weighting "dwa" compares the means of whole epochs, and the length of one is not known',
+            key="steps_per_epoch",
+            allowed="fit(steps_per_epoch=...)",
         ) from None

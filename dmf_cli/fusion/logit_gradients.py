@@ -70,20 +70,21 @@ def term_statistics(
     """
 
     def measured() -> dict[str, Tensor]:
-        found = gradients()
-        missing = [name for name, gradient in zip(names, found, strict=True) if gradient is None]
+        own = gradients()
+        missing = [name for name, gradient in zip(names, own, strict=True) if gradient is None]
         if required and missing:
             raise ConfigError(
-                f"loss term {missing[0]!r} has no gradient, which this weighting needs: use probabilities "
-                "instead of argmax or thresholds in it, or choose another weighting"
+                key=f"loss term {missing[0]!r}",
+                reason="has no gradient, which this weighting needs",
+                hint="use probabilities instead of argmax or thresholds in it, or choose another weighting",
             )
         zeros = ops.zeros_like(y_pred)
-        return gradient_statistics([zeros if gradient is None else gradient for gradient in found])
+        return gradient_statistics([zeros if gradient is None else gradient for gradient in own])
 
     n = len(names)
     nothing = {"norm": (n,), "mean_abs": (n,), "max_abs": (n,), "cosine": (n, n)}
-    found = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
-    return found if replicas() == 1 else _over_replicas(found)
+    statistics = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
+    return statistics if replicas() == 1 else _over_replicas(statistics)
 
 
 def _over_replicas(local: Mapping[str, Tensor]) -> dict[str, Tensor]:

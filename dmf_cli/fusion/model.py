@@ -176,11 +176,13 @@ class FusedModel(keras.Model):
         check_one_output(y_pred)
         if training and not self._steps_are_known:
             raise ConfigError(
-                'weighting "dwa" compares the means of whole epochs: use fit, or give '
-                'weighting.get("dwa", steps_per_epoch=...)'
+                'weighting "dwa" compares the means of whole epochs',
+                key="weighting.steps_per_epoch",
+                hint='use fit, or give weighting.get("dwa", steps_per_epoch=...)',
             )
         if self._compile_loss is not None:
-            raise ConfigError("compile(loss=...) would be ignored by a fused model: give an optimizer only")
+            reason = "would be ignored by a fused model"
+            raise ConfigError(key="compile(loss=...)", reason=reason, allowed="an optimizer only")
         targets, y_pred = Targets.of(y), as_float32(y_pred)
         asked = training and (self.strategy.needs_gradients or self.insight is not None)
         raw, gradients = term_values(self._terms, targets, y_pred, gradients=asked)
@@ -227,10 +229,10 @@ class FusedModel(keras.Model):
         if self.insight is not None:
             asked.append(step % self.insight_every == 0)
         due = ops.any(ops.stack(asked))
-        found = term_statistics(self.terms, gradients, y_pred, due, required=required)
+        statistics = term_statistics(self.terms, gradients, y_pred, due, required=required)
         if self.insight is not None:
-            self.insight.update_state(step, found, asked[-1])
-        return {name: found[name] for name in ("norm", "mean_abs", "max_abs")}
+            self.insight.update_state(step, statistics, asked[-1])
+        return {name: statistics[name] for name in ("norm", "mean_abs", "max_abs")}
 
     def get_config(self) -> dict[str, Any]:
         """A config from which :meth:`from_config` builds the same model (without its weights)."""

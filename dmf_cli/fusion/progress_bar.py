@@ -34,8 +34,8 @@ def with_progress(callbacks: Any, columns: Sequence[str]) -> Any:
     callbacks = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks
-    found = list(callbacks or [])
-    if any(isinstance(one, keras.callbacks.ProgbarLogger) for one in found):
-        return found
+    given = list(callbacks or [])
+    if any(isinstance(one, keras.callbacks.ProgbarLogger) for one in given):
+        return given
     hidden = [name for name in columns if not name.startswith("weight.")]
-    return [*found, FusedProgress([*hidden, *(f"val_{name}" for name in columns)])]
+    return [*given, FusedProgress([*hidden, *(f"val_{name}" for name in columns)])]

@@ -36,10 +36,9 @@ class Targets:
         if not isinstance(y, Mapping):
             return cls(y)
         if "labels" not in y:
-            raise ConfigError(
-                f"y has the keys {', '.join(map(str, y))}: give one-hot labels as an array, or under the key "
-                '"labels"'
-            )
+            reason = f"has the keys {', '.join(map(str, y))}"
+            allowed = 'one-hot labels as an array, or under the key "labels"'
+            raise ConfigError(key="y", reason=reason, allowed=allowed)
         maps = {name: y[name] for name in y if name not in ("labels", "valid")}
         return cls(y["labels"], y.get("valid"), maps)
 
@@ -76,8 +75,9 @@ def term_value(name: str, loss: Loss, targets: Targets, y_pred: Tensor) -> Tenso
         result = loss(*targets.counted(y_pred), **extra)
     if len(result.shape) > 0:
         raise ConfigError(
-            f"loss term {name!r} returned shape {tuple(result.shape)}: a term must return a scalar; "
-            "wrap it in keras.ops.mean"
+            key=f"loss term {name!r}",
+            reason=f"returned shape {tuple(result.shape)}",
+            hint="a term must return a scalar; wrap it in keras.ops.mean",
         )
     return ops.cast(result, "float32")
 

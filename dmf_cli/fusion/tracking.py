@@ -129,8 +129,11 @@ def recorders(
     """What keeps ``record_steps`` steps of an epoch and, every ``insight_every`` of them, the gradients."""
     if insight_every < 0 or (insight_every and not record_steps):
         raise ConfigError(
-            f"insight_every is {insight_every} and record_steps {record_steps}: give whole numbers of "
-            "steps; insight is recorded among the recorded steps"
+            key="insight_every",
+            value=insight_every,
+            reason=f"and record_steps {record_steps}",
+            allowed="whole numbers of steps",
+            hint="insight is recorded among the recorded steps",
         )
     steps = StepRecorder(terms, record_steps) if record_steps else None
     rows = -(-record_steps // insight_every) if insight_every else 0

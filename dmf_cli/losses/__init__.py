@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from dmf_cli import lookup
+from dmf_cli import lookup, parameters
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._boundary import boundary as boundary
 from dmf_cli.losses._cbdice import cbdice as cbdice
@@ -80,9 +80,11 @@ def get(name: str, **params: Any) -> Callable[..., Any]:
 
     Raises:
         UnknownNameError: for a loss or a parameter that does not exist; names the closest one.
+        ConfigError: for a parameter out of range.
     """
     function = unchecked(lookup.find("loss", sys.modules[__name__], name))
     lookup.check_keywords(name, function, params)
+    parameters.check(function, params)
     return functools.partial(function, **params)
 
 
@@ -106,12 +108,15 @@ def deserialize(config: dict[str, Any]) -> Callable[..., Any]:
     if "name" in config:
         return get(config["name"], **config["params"])
     if "registered" in config:
-        found: Callable[..., Any] | None = keras.saving.get_registered_object(config["registered"])
-        if found is None:
+        name = config["registered"]
+        function: Callable[..., Any] | None = keras.saving.get_registered_object(name)
+        if function is None:
             raise ConfigError(
-                f"the model was saved with the loss {config['registered']!r}: import the module that "
-                "registers it with Keras before loading"
+                f"the model was saved with the loss {name!r}",
+                key="loss",
+                value=name,
+                hint="import the module that registers it with Keras before loading",
             )
-        return found
+        return function
     loss: Callable[..., Any] = keras.saving.deserialize_keras_object(config["object"])
     return loss

@@ -5,7 +5,6 @@ from typing import Literal
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare, two_channels
-from dmf_cli.losses._parameters import choose, positive
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ranges import Pool, Positive
 
@@ -46,8 +45,6 @@ def cbdice(
         >>> round(float(cbdice(y, y)), 5)
         0.0
     """
-    choose("absent", absent, ("zero", "max", "reference"))
-    positive(eps=eps)
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(two_channels(y_true), two_channels(y_pred), pool=pool)
     weights = _class_weights(sums.truth, absent, eps)

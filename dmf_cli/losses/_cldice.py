@@ -4,7 +4,6 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import positive, within
 from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Whole
@@ -53,12 +52,11 @@ def cldice(
         >>> round(float(cldice(y, y)), 5)
         0.0
     """
-    positive(smooth=smooth)
-    within("iterations", iterations, iterations >= 0, "a whole number of 0 or above")
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     if len(y_pred.shape) > 5:
-        raise ConfigError(f"cldice got shape {tuple(y_pred.shape)}: give one to three spatial axes")
+        shape = tuple(y_pred.shape)
+        raise ConfigError(key="y_pred", reason=f"has shape {shape}", allowed="one to three spatial axes")
     axes = pooled_axes(y_pred, pool)
     precision = _share(soft_skeleton(y_pred, iterations), y_true, axes, smooth)
     sensitivity = _share(ops.stop_gradient(soft_skeleton(y_true, iterations)), y_pred, axes, smooth)
@@ -84,10 +82,10 @@ def _share(part: Tensor, whole: Tensor, axes: tuple[int, ...], smooth: float) ->
 def _erode(x: Tensor) -> Tensor:
     """The minimum over a cross: the pixel and its neighbours along each axis."""
     rank = len(x.shape) - 2
-    found = -x
+    smallest = -x
     for axis in range(rank):
-        found = ops.maximum(found, _maximum(-x, tuple(3 if i == axis else 1 for i in range(rank))))
-    return -found
+        smallest = ops.maximum(smallest, _maximum(-x, tuple(3 if i == axis else 1 for i in range(rank))))
+    return -smallest
 
 
 def _dilate(x: Tensor) -> Tensor:

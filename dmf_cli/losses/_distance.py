@@ -68,7 +68,8 @@ def truth_map(y_true: Tensor, distance: Tensor = None) -> Tensor:
     distance = ops.cast(distance, "float32")
     given, wanted = tuple(distance.shape), tuple(y_true.shape)
     if len(given) != len(wanted) or given[-1] != wanted[-1]:
-        raise ConfigError(f"distance has shape {given} and y_true {wanted}: give a map of each class")
+        reason = f"has shape {given} and y_true {wanted}"
+        raise ConfigError(key="distance", reason=reason, allowed="a map of each class")
     return ops.stop_gradient(distance)
 
 
@@ -96,7 +97,7 @@ def signed_distance_numpy(labels: np.ndarray) -> np.ndarray:
         float32, the shape of ``labels``.
     """
     masks = np.asarray(labels) > 0.5
-    found = np.empty(masks.shape, np.float32)
+    signed = np.empty(masks.shape, np.float32)
     for sample in range(len(masks)):
         last: np.ndarray | None = None
         for channel in range(masks.shape[-1]):
@@ -105,8 +106,8 @@ def signed_distance_numpy(labels: np.ndarray) -> np.ndarray:
             if last is None or not np.array_equal(last, ~mask):
                 distance = _border_numpy(mask)
             last = mask
-            found[sample, ..., channel] = np.where(mask, np.minimum(1.0 - distance, 0.0), distance)
-    return found
+            signed[sample, ..., channel] = np.where(mask, np.minimum(1.0 - distance, 0.0), distance)
+    return signed
 
 
 def _border_numpy(mask: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from keras import ops
 
 from dmf_cli.losses._distance import truth_map, unsigned
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import within
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.ops.reduce import pixel_mean
 from dmf_cli.ranges import NotNegative, Positive
@@ -46,8 +45,6 @@ def distance_ce(
         >>> round(float(distance_ce(y, p)) / 0.693147, 4)  # weights 2, 2 and 1.5
         1.8333
     """
-    within("weight", weight, weight >= 0, "a number of 0 or above")
-    within("exponent", exponent, exponent > 0, "a number above 0")
     y_true, y_pred = prepare(y_true, y_pred)
     inside = y_true > 0.5
     away = unsigned(truth_map(y_true, distance), inside)

@@ -3,7 +3,6 @@
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare, two_channels
-from dmf_cli.losses._parameters import positive, within
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap, weight_vector
 from dmf_cli.losses._tversky import bounded_power
@@ -54,9 +53,6 @@ def explog(
         >>> round(float(explog(y, p, ce_weight=0.0, gamma=1.0)), 4)  # 0.8 log 2
         0.5545
     """
-    within("dice_weight", dice_weight, dice_weight >= 0, "a number of 0 or above")
-    within("ce_weight", ce_weight, ce_weight >= 0, "a number of 0 or above")
-    positive(gamma=gamma, smooth=smooth)
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(y_true, y_pred, pool=pool, absent=absent)
     region = sums.mean(bounded_power(-ops.log(sums.dice(smooth)), gamma))

@@ -3,7 +3,6 @@
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import share, within
 from dmf_cli.losses._pixel import EPSILON, binary_mean, categorical_mean, safe_log
 from dmf_cli.ranges import ClassWeights, NotNegative, Share
 
@@ -50,9 +49,6 @@ def focal(
         >>> round(float(focal([[[1.0]]], [[[0.5]]])), 4)  # 0.25 log 2
         0.1733
     """
-    within("gamma", gamma, gamma >= 0, "a number of 0 or above")
-    if alpha is not None:
-        share(alpha=alpha)
     y_true, y_pred = prepare(y_true, y_pred)
     channels = y_pred.shape[-1]
     if binary or channels == 1:

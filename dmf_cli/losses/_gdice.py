@@ -5,7 +5,6 @@ from typing import Literal
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import choose, positive, within
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ops.reduce import size
 from dmf_cli.ranges import NotNegative, Pool, Positive
@@ -53,10 +52,6 @@ def gdice(
         >>> round(float(gdice(y, p)), 4), round(float(gdice(y, p, penalty=2.5)), 4)
         (0.5, 0.2222)
     """
-    choose("weight", weight, ("square", "simple", "uniform"))
-    choose("absent", absent, ("max", "zero"))
-    positive(smooth=smooth)
-    within("penalty", penalty, penalty >= 0, "a number of 0 or above")
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(y_true, y_pred, pool=pool, background=background)
     weights = _weights(sums.truth, weight, absent)

@@ -6,7 +6,6 @@ from keras import ops
 
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
 from dmf_cli.losses._inputs import Tensor, prepare, without_background
-from dmf_cli.losses._parameters import choose, within
 from dmf_cli.ops.reduce import average
 from dmf_cli.ranges import Positive
 
@@ -55,7 +54,6 @@ def hausdorff(
         >>> round(float(hausdorff(y, p)), 4)  # two pixels off the truth, one off the prediction: 5 / 3
         1.6667
     """
-    within("exponent", exponent, exponent > 0, "a number above 0")
     y_true, y_pred = prepare(y_true, y_pred)
     signed = without_background(truth_map(y_true, distance), background)
     predicted = without_background(_binary(y_pred, binarize), background)
@@ -71,7 +69,6 @@ def hausdorff(
 
 def _binary(y_pred: Tensor, binarize: str) -> Tensor:
     """The predicted mask of each class, as booleans."""
-    choose("binarize", binarize, ("half", "argmax"))
     classes = y_pred.shape[-1]
     if binarize == "half" or classes == 1:
         return y_pred > 0.5

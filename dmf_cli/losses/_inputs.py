@@ -19,8 +19,10 @@ def prepare(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
     same = len(true) == len(pred) and all(a == b or None in (a, b) for a, b in zip(true, pred, strict=True))
     if not same or len(true) < 3:
         raise ConfigError(
-            f"y_true has shape {true} and y_pred {pred}: both must be (batch, *spatial, classes); "
-            "one-hot encode integer labels first (keras.ops.one_hot)"
+            key="y_true",
+            reason=f"has shape {true} and y_pred {pred}",
+            hint="both must be (batch, *spatial, classes); "
+            "one-hot encode integer labels first (keras.ops.one_hot)",
         )
     return y_true, y_pred
 

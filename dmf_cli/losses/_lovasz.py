@@ -3,7 +3,6 @@
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import choose
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import running, total
 from dmf_cli.ranges import Absent, ClassWeights, Pool
@@ -47,8 +46,6 @@ def lovasz(
         >>> round(float(lovasz(y, p)), 4)  # class 0: 0.25, class 1: 0.25 / 2
         0.1875
     """
-    choose("pool", pool, ("batch", "sample"))
-    choose("absent", absent, ("count", "zero"))
     y_true, y_pred = prepare(y_true, y_pred)
     absent = "count" if y_pred.shape[-1] == 1 else absent
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)

@@ -3,7 +3,6 @@
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import positive
 from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
@@ -48,7 +47,6 @@ def mcc(
         >>> round(float(mcc(y, y)), 4), round(float(mcc(y, [[[0.0], [1.0]]])), 3)
         (0.0, 2.0)
     """
-    positive(smooth=smooth)
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)

@@ -7,7 +7,6 @@ TP = sum p g, P = sum p, G = sum g, so FP = P - TP and FN = G - TP; the sums run
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import positive
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
 
@@ -52,7 +51,6 @@ def dice(
         >>> round(float(dice([[[0.0], [1.0]]], [[[0.0], [1.0]]])), 6)
         0.0
     """
-    positive(smooth=smooth)
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true,
@@ -99,7 +97,6 @@ def iou(
         >>> round(float(iou([[[1.0], [1.0]]], [[[1.0], [0.0]]])), 4)
         0.5
     """
-    positive(smooth=smooth)
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true, y_pred, pool=pool, background=background, class_weights=class_weights, absent=absent

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import within
 from dmf_cli.losses._sums import weight_vector, weighted_mean
 from dmf_cli.ops.reduce import average, pixel_mean, size, total
 from dmf_cli.ops.void import only_valid, others
@@ -26,7 +25,6 @@ def safe_log(p: Tensor) -> Tensor:
 
 def smooth_labels(y_true: Tensor, amount: float, classes: int) -> Tensor:
     """Labels g (1 - amount) + amount / classes."""
-    within("label_smoothing", amount, 0.0 <= amount < 1.0, "a number from 0 to below 1")
     return y_true * (1.0 - amount) + only_valid(amount / classes) if amount else y_true
 
 

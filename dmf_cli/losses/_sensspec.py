@@ -3,7 +3,6 @@
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import positive, share
 from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
@@ -49,8 +48,6 @@ def sensspec(
         >>> round(float(missed), 3)
         0.05
     """
-    share(ratio=ratio)
-    positive(smooth=smooth)
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred, weights = scored(y_true, y_pred, background, class_weights)
     axes = pooled_axes(y_pred, pool)

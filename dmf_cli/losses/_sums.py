@@ -1,14 +1,12 @@
 """Sums over pixels and means over classes, shared by all losses that are a ratio of overlaps."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.losses._inputs import Tensor, without_background
-from dmf_cli.losses._parameters import choose
 from dmf_cli.ops.reduce import total
 from dmf_cli.ranges import Absent, Pool
 
@@ -84,7 +82,6 @@ def scored(
 
 def present_weights(truth: Tensor, weights: Tensor | None, absent: Absent) -> Tensor | None:
     """``weights``, with 0 for a class without a pixel in ``truth`` (its sums) if ``absent`` is "zero"."""
-    choose("absent", absent, ("count", "zero"))
     if absent == "count":
         return weights
     present = ops.cast(truth > 0.0, "float32")
@@ -95,29 +92,27 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """The mean over the last axis, weighted, then over the rest; 0 where all weights are 0."""
     if weights is None:
         return ops.mean(values)
-    found = ops.sum(weights * values, axis=-1)
-    return ops.mean(found / ops.maximum(ops.sum(weights, axis=-1), 1e-7))
+    sums = ops.sum(weights * values, axis=-1)
+    return ops.mean(sums / ops.maximum(ops.sum(weights, axis=-1), 1e-7))
 
 
 def weight_vector(weights: Sequence[float] | None, classes: int) -> Tensor | None:
     """``weights`` as a float32 vector of ``classes`` values, None for None.
 
     Raises:
-        ConfigError: another count, a weight that is negative or not finite, or none above 0.
+        ConfigError: another count, or no weight above 0.
     """
     if weights is None:
         return None
     given = [float(w) for w in weights]
     if len(given) != classes:
-        raise ConfigError(
-            f"class_weights is {given}: give {classes} numbers, one a class, the background first"
-        )
-    if not all(0 <= w < math.inf for w in given) or not any(given):
-        raise ConfigError(f"class_weights is {given}: give numbers of 0 or above, at least one above 0")
+        allowed = f"{classes} numbers, one a class, the background first"
+        raise ConfigError(key="class_weights", value=given, allowed=allowed)
+    if not any(given):
+        raise ConfigError(key="class_weights", value=given, allowed="at least one number above 0")
     return ops.convert_to_tensor(given, dtype="float32")
 
 
 def pooled_axes(tensor: Tensor, pool: Pool) -> tuple[int, ...]:
     """The axes that ``pool`` sums over: space, and the batch as well for ``"batch"``."""
-    choose("pool", pool, ("batch", "sample"))
     return tuple(range(0 if pool == "batch" else 1, len(tensor.shape) - 1))

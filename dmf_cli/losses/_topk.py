@@ -6,7 +6,6 @@ from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import choose, within
 from dmf_cli.losses._pixel import safe_log, smooth_labels
 from dmf_cli.ops import void
 from dmf_cli.ops.reduce import total
@@ -46,8 +45,6 @@ def topk(
         >>> round(float(topk(y, p)), 4), round(float(topk(y, p, k=100)), 4)  # log 2, and half of it
         (0.6931, 0.3466)
     """
-    within("k", k, 0 < k <= 100, "per cent, a number above 0 and up to 100")
-    choose("pool", pool, ("batch", "sample"))
     y_true, y_pred = prepare(y_true, y_pred)
     loss = pixel_cross_entropy(y_true, y_pred, label_smoothing)
     rows = ops.reshape(loss, (1, -1) if pool == "batch" else (ops.shape(loss)[0], -1))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
-from dmf_cli.losses._parameters import positive, within
 from dmf_cli.losses._sums import Overlap, overlap
 from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
@@ -100,7 +99,6 @@ def focal_tversky(
         >>> round(float(missed), 3)  # 0.412 ** 0.75
         0.514
     """
-    positive(gamma=gamma)
     index, sums = _index(y_true, y_pred, alpha, beta, pool, smooth, background, class_weights, absent)
     return sums.mean(bounded_power(1.0 - index, 1.0 / gamma))
 
@@ -117,9 +115,6 @@ def _index(
     absent: Absent,
 ) -> tuple[Tensor, Overlap]:
     """The Tversky index of each class, and the sums it is made of."""
-    positive(smooth=smooth)
-    within("alpha", alpha, alpha >= 0, "a number of 0 or above")
-    within("beta", beta, beta >= 0, "a number of 0 or above")
     y_true, y_pred = prepare(y_true, y_pred)
     sums = overlap(
         y_true, y_pred, pool=pool, background=background, class_weights=class_weights, absent=absent

@@ -4,14 +4,14 @@ from typing import Literal
 
 from keras import ops
 
+from dmf_cli.errors import ConfigError
 from dmf_cli.losses._focal import modulated_log
 from dmf_cli.losses._inputs import Tensor, prepare, two_channels
-from dmf_cli.losses._parameters import choose, positive, share, within
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
 from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import average, pixel_mean
-from dmf_cli.ranges import Fraction, Pool, Positive, Share
+from dmf_cli.ranges import NotNegative, Pool, Positive, Share
 
 
 def unified_focal(
@@ -20,7 +20,7 @@ def unified_focal(
     *,
     weight: Share = 0.5,
     delta: Share = 0.6,
-    gamma: Fraction = 0.5,
+    gamma: NotNegative = 0.5,
     form: Literal["asymmetric", "symmetric"] = "asymmetric",
     pool: Pool = "sample",
     smooth: Positive = 1e-5,
@@ -58,12 +58,8 @@ def unified_focal(
         >>> round(float(unified_focal(y, y)), 5)
         0.0
     """
-    choose("form", form, ("asymmetric", "symmetric"))
-    share(weight=weight, delta=delta)
-    if weight:
-        within("gamma", gamma, 0 <= gamma < 1, "a number from 0 to below 1")
-    within("gamma", gamma, gamma >= 0, "a number of 0 or above")
-    positive(smooth=smooth)
+    if weight and gamma >= 1:
+        raise ConfigError(key="gamma", value=gamma, allowed="a number below 1, or weight=0")
     y_true, y_pred = prepare(y_true, y_pred)
     y_true, y_pred = two_channels(y_true), two_channels(y_pred)
     region = _region(y_true, y_pred, delta, gamma, form, pool, smooth) if weight else 0.0

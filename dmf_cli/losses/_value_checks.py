@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from dmf_cli import parameters
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops.backend import is_concrete
 
@@ -19,10 +20,11 @@ ROUNDING = 1e-2  # of float16 and bfloat16 sums
 
 
 def checked(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """``loss`` with :func:`check` before it."""
+    """``loss`` with :func:`check` and a check of its parameters."""
 
     @functools.wraps(loss)
     def eager(y_true: Any, y_pred: Any, *rest: Any, **params: Any) -> Any:
+        parameters.check(loss, params)
         result = loss(y_true, y_pred, *rest, **params)  # first: it checks shapes
         check(y_true, y_pred)
         return result
@@ -32,9 +34,15 @@ def checked(loss: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def unchecked(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """The function behind a loss of this package (or a ``functools.partial`` of one); others as they are."""
+    """The function behind a loss of this package (or a ``functools.partial`` of one); others as they are.
+
+    What a ``functools.partial`` fixes is checked here, once.
+    """
     if isinstance(loss, functools.partial):
-        return functools.partial(unchecked(loss.func), *loss.args, **loss.keywords)
+        function = unchecked(loss.func)
+        if function is not loss.func:
+            parameters.check(function, loss.keywords)
+        return functools.partial(function, *loss.args, **loss.keywords)
     ours = getattr(loss, "__module__", "") == "dmf_cli.losses"
     return getattr(loss, "__wrapped__", loss) if ours else loss
 
@@ -57,12 +65,10 @@ def check(y_true: Any, y_pred: Any) -> None:
 def check_probabilities(p: np.ndarray) -> None:
     """Raise ``ConfigError`` for predictions outside of [0, 1]."""
     if not np.isfinite(p).all():
-        raise ConfigError(f"y_pred has {_count(~np.isfinite(p))} that are NaN or infinite")
+        raise ConfigError(key="y_pred", reason=f"has {_count(~np.isfinite(p))} that are NaN or infinite")
     if p.min() < -1e-5 or p.max() > 1 + 1e-3:
-        raise ConfigError(
-            f"y_pred has values from {p.min():g} to {p.max():g}: give probabilities from 0 to 1, "
-            "the output of a softmax or a sigmoid"
-        )
+        allowed = "probabilities from 0 to 1, the output of a softmax or a sigmoid"
+        raise ConfigError(key="y_pred", reason=_values(p), allowed=allowed)
 
 
 def check_one_hot(g: np.ndarray) -> None:
@@ -71,13 +77,12 @@ def check_one_hot(g: np.ndarray) -> None:
     what = f"one-hot labels of {classes} classes (0 to {classes - 1})" if classes > 1 else "a mask of 0 and 1"
     if not np.isfinite(g).all() or g.min() < 0 or g.max() > 1:
         how = " (divide it by 255)" if classes == 1 and g.max() == 255 else ""
-        raise ConfigError(f"y_true has values from {g.min():g} to {g.max():g}: give {what}{how}")
+        raise ConfigError(key="y_true", reason=_values(g), allowed=f"{what}{how}")
     wrong = np.abs(g.sum(axis=-1) - 1.0) > ROUNDING
     if classes > 1 and wrong.any():
-        raise ConfigError(
-            f"y_true does not sum to 1 over the classes at {_count(wrong, 'pixel')}: a label is outside of "
-            f"the classes, or missing; give {what}"
-        )
+        sums = f"does not sum to 1 over the classes at {_count(wrong, 'pixel')}"
+        why = "a label is outside of the classes, or missing"
+        raise ConfigError(key="y_true", reason=sums, hint=f"{why}; give {what}")
 
 
 def values(tensor: Any) -> np.ndarray:
@@ -86,6 +91,10 @@ def values(tensor: Any) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensor)).astype("float32")
 
 
-def _count(found: np.ndarray, what: str = "value") -> str:
-    n = int(found.sum())
-    return f"{n} {what}{'s' if n != 1 else ''} of {found.size}"
+def _values(array: np.ndarray) -> str:
+    return f"has values from {array.min():g} to {array.max():g}"
+
+
+def _count(wrong: np.ndarray, what: str = "value") -> str:
+    n = int(wrong.sum())
+    return f"{n} {what}{'s' if n != 1 else ''} of {wrong.size}"

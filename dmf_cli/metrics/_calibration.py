@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli import parameters
+from dmf_cli.errors import DatasetError
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.ranges import Count
 
 
-def reliability(truth: np.ndarray, probability: np.ndarray, *, bins: int = 15) -> np.ndarray:
+def reliability(truth: np.ndarray, probability: np.ndarray, *, bins: Count = 15) -> np.ndarray:
     """Pixels, summed probability and foreground pixels in each of ``bins`` equal ranges: ``(3, bins)``.
 
     Histograms of several images add up to that of all their pixels; that is what "pooled" means here.
@@ -21,11 +23,10 @@ def reliability(truth: np.ndarray, probability: np.ndarray, *, bins: int = 15) -
         ConfigError: fewer than one bin.
     """
     truth, probability = np.asarray(truth) != 0, np.asarray(probability)
-    check_bins(bins)
+    parameters.check(reliability, {"bins": bins}, "metrics.")
     if truth.shape != probability.shape:
-        raise DatasetError(
-            f"truth has shape {truth.shape} and probability {probability.shape}: give one size"
-        )
+        reason = f"has shape {truth.shape} and probability {probability.shape}"
+        raise DatasetError(key="truth", reason=reason, allowed="masks of one size")
     place = np.clip((probability * bins).astype(np.int64), 0, bins - 1).ravel()
     sums = (np.bincount(place, weights, bins) for weights in (None, probability.ravel(), truth.ravel()))
     return np.stack([np.asarray(part, np.float64) for part in sums])
@@ -51,9 +52,3 @@ def ece(histogram: np.ndarray) -> np.ndarray:
     """
     pixels, confidence, right = np.moveaxis(np.asarray(histogram), -2, 0)
     return ratio(np.abs(confidence - right).sum(axis=-1), pixels.sum(axis=-1))
-
-
-def check_bins(bins: int) -> None:
-    """Raise ``ConfigError`` for fewer than one."""
-    if bins < 1:
-        raise ConfigError(f"metrics.bins is {bins}: give a whole number of 1 or above")

@@ -73,9 +73,8 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.nda
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     if truth.shape != prediction.shape:
-        raise DatasetError(
-            f"truth has shape {truth.shape} and prediction {prediction.shape}: give label maps of one size"
-        )
+        reason = f"has shape {truth.shape} and prediction {prediction.shape}"
+        raise DatasetError(key="truth", reason=reason, allowed="label maps of one size")
     for kind, labels in (("truth", truth), ("prediction", prediction)):
         _check_labels(kind, labels, classes)
     pairs = truth.ravel().astype(np.int64) * classes + prediction.ravel().astype(np.int64)
@@ -105,7 +104,9 @@ def foreground_counts(matrix: np.ndarray) -> Counts:
 def _check_labels(kind: str, labels: np.ndarray, classes: int) -> None:
     """Integers in [0, classes), or a ``DatasetError``."""
     if labels.dtype != bool and not np.issubdtype(labels.dtype, np.integer):
-        raise DatasetError(f"{kind} has values of type {labels.dtype}: give an integer label map")
+        reason = f"has values of type {labels.dtype}"
+        raise DatasetError(key=kind, reason=reason, allowed="an integer label map")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         bad = int(labels.min() if labels.min() < 0 else labels.max())
-        raise DatasetError(f"{kind} has the label {bad}: labels are 0 to {classes - 1} for {classes} classes")
+        hint = f"labels are 0 to {classes - 1} for {classes} classes"
+        raise DatasetError(key=kind, reason=f"has the label {bad}", hint=hint)

@@ -25,11 +25,11 @@ def values(counts: Counts, *, empty: str = "nan") -> dict[str, np.ndarray]:
     from dmf_cli import metrics  # the registry, which imports this module
 
     score = empty_score(empty)
-    found = {}
+    scores = {}
     for name in metrics.OF_COUNTS:
         metric = getattr(metrics, name)
-        found[name] = metric(counts, empty=score) if "empty" in lookup.keywords(metric) else metric(counts)
-    return found
+        scores[name] = metric(counts, empty=score) if "empty" in lookup.keywords(metric) else metric(counts)
+    return scores
 
 
 def empty_name(empty: str | float) -> str:
@@ -49,7 +49,7 @@ def empty_score(empty: str | float) -> float:
 def rules(empty: str | float) -> tuple[str, ...]:
     """What empty masks score, in words, for the header of a table."""
     score = empty_score(empty)
-    both = "leave the mean" if math.isnan(score) else f"count {score:.0f}"
+    both = "are excluded from the mean" if math.isnan(score) else f"count {score:.0f}"
     return (
         f"both empty: Dice, IoU, F1 and precision {both}",
         "missed lesion or false alarm: they count 0",

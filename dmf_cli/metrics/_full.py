@@ -5,11 +5,11 @@ import functools
 
 import numpy as np
 
-from dmf_cli.errors import ConfigError
-from dmf_cli.metrics._calibration import check_bins
+from dmf_cli import parameters
 from dmf_cli.metrics._empty import empty_score
-from dmf_cli.metrics._lesions import check_lesions, lesion_fp, lesion_sensitivity, lesions
-from dmf_cli.metrics._surface import Spacing, check_missed, surfaces
+from dmf_cli.metrics._lesions import Connectivity, lesion_fp, lesion_sensitivity, lesions
+from dmf_cli.metrics._surface import Missed, Spacing, surfaces
+from dmf_cli.ranges import Count, Fraction, NotNegative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Full:
 
     Args:
         missed: ``diagonal``: a missed structure or a false alarm counts the image's diagonal as distance, and
-            0 as surface Dice; ``nan``: it leaves their means.
+            0 as surface Dice; ``nan``: it is excluded from their means.
         tolerance: of the surface Dice, in pixels, >= 0.
         tolerance_mm: the same in millimetres, for datasets with a spacing.
         bins: of the calibration error.
@@ -26,24 +26,18 @@ class Full:
         overlap: share of a component above which it is covered, in [0, 1).
 
     Raises:
-        ConfigError: an option out of range.
-        UnknownNameError: for a rule that does not exist.
+        ConfigError: an option out of range, or a rule that does not exist.
     """
 
-    missed: str = "diagonal"
-    tolerance: float = 2.0
-    tolerance_mm: float = 1.0
-    bins: int = 15
-    connectivity: int = 2
-    overlap: float = 0.0
+    missed: Missed = "diagonal"
+    tolerance: NotNegative = 2.0
+    tolerance_mm: NotNegative = 1.0
+    bins: Count = 15
+    connectivity: Connectivity = 2
+    overlap: Fraction = 0.0
 
     def __post_init__(self) -> None:
-        check_missed(self.missed)
-        check_bins(self.bins)
-        check_lesions(self.connectivity, self.overlap)
-        for name in ("tolerance", "tolerance_mm"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"metrics.{name} is {getattr(self, name)}: give a number of 0 or above")
+        parameters.check(type(self), vars(self), "metrics.")
 
     def rules(self, millimetres: bool) -> tuple[str, ...]:
         """What the figures depend on, in words, for the notes of a table."""
@@ -51,8 +45,8 @@ class Full:
         within = f"{self.tolerance:g} px" + (f", {self.tolerance_mm:g} mm" if millimetres else "")
         return (
             f"missed lesion or false alarm, missed={self.missed}: "
-            + (scored if self.missed == "diagonal" else "distances and NSD leave the mean"),
-            "both empty: distances leave the mean, NSD as Dice",
+            + (scored if self.missed == "diagonal" else "distances and NSD are excluded from the mean"),
+            "both empty: distances are excluded from the mean, NSD as Dice",
             f"NSD (surface Dice) within {within}",
             f"ECE of the foreground in {self.bins} bins",
             f"lesions: components by {'sides' if self.connectivity == 1 else 'sides and corners'}, found if "
@@ -81,10 +75,13 @@ def measure(
         ``hd95 assd nsd lesion_sensitivity lesion_fp``, and the counts ``lesions lesions_found``.
     """
     both = functools.partial(surfaces, truth, prediction, missed=options.missed, empty=empty_score(empty))
-    found = both(tolerance=options.tolerance)
+    figures = both(tolerance=options.tolerance)
     if spacing:
         mm = both(spacing=spacing, tolerance=options.tolerance_mm)
-        found |= {f"{name}_mm": value for name, value in mm.items()}
+        figures |= {f"{name}_mm": value for name, value in mm.items()}
     counts = lesions(truth, prediction, connectivity=options.connectivity, overlap=options.overlap)
-    found |= {"lesion_sensitivity": float(lesion_sensitivity(counts)), "lesion_fp": float(lesion_fp(counts))}
-    return {**found, "lesions": int(counts.lesions), "lesions_found": int(counts.found)}
+    figures |= {
+        "lesion_sensitivity": float(lesion_sensitivity(counts)),
+        "lesion_fp": float(lesion_fp(counts)),
+    }
+    return {**figures, "lesions": int(counts.lesions), "lesions_found": int(counts.found)}

@@ -1,11 +1,15 @@
 """Detection: lesions are connected components, each of which is found or not."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
-from dmf_cli.errors import ConfigError
+from dmf_cli import parameters
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.ranges import Fraction
+
+Connectivity = Literal[1, 2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Lesions:
 
 
 def lesions(
-    truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 2, overlap: float = 0.0
+    truth: np.ndarray, prediction: np.ndarray, *, connectivity: Connectivity = 2, overlap: Fraction = 0.0
 ) -> Lesions:
     """The components of two masks of one image.
 
@@ -51,11 +55,11 @@ def lesions(
         >>> int(found.lesions), int(found.found), int(found.false)
         (2, 1, 0)
     """
-    check_lesions(connectivity, overlap)
+    parameters.check(lesions, {"connectivity": connectivity, "overlap": overlap}, "metrics.")
     truth, prediction = np.asarray(truth) != 0, np.asarray(prediction) != 0
-    there, found = _covered(truth, prediction, connectivity, overlap)
+    there, covered = _covered(truth, prediction, connectivity, overlap)
     predicted, right = _covered(prediction, truth, connectivity, overlap)
-    return Lesions(*(np.asarray(n, np.int64) for n in (there, found, predicted, predicted - right)))
+    return Lesions(*(np.asarray(n, np.int64) for n in (there, covered, predicted, predicted - right)))
 
 
 def lesion_sensitivity(counts: Lesions) -> np.ndarray:
@@ -79,7 +83,12 @@ def lesion_fp(counts: Lesions) -> np.ndarray:
 
 
 def lesion_confusion(
-    truth: np.ndarray, prediction: np.ndarray, classes: int, *, connectivity: int = 2, overlap: float = 0.0
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    classes: int,
+    *,
+    connectivity: Connectivity = 2,
+    overlap: Fraction = 0.0,
 ) -> np.ndarray:
     """As which class each lesion was predicted: ``(classes, classes)`` int64, truth in the rows.
 
@@ -102,24 +111,16 @@ def lesion_confusion(
         >>> lesion_confusion(np.array([1, 1, 0, 2]), np.array([2, 2, 0, 0]), 3).tolist()
         [[0, 0, 0], [0, 0, 1], [1, 0, 0]]
     """
-    check_lesions(connectivity, overlap)
+    parameters.check(lesions, {"connectivity": connectivity, "overlap": overlap}, "metrics.")
     truth, prediction = np.asarray(truth), np.asarray(prediction)
-    found = np.zeros((classes, classes), np.int64)
+    confusion = np.zeros((classes, classes), np.int64)
     for c in range(1, classes):
         for inside in _shares(truth == c, prediction, classes, connectivity):
             missed = inside[1:].sum() <= overlap * inside.sum()
-            found[c, 0 if missed else 1 + np.argmax(inside[1:])] += 1
+            confusion[c, 0 if missed else 1 + np.argmax(inside[1:])] += 1
         for inside in _shares(prediction == c, truth, classes, connectivity):
-            found[0, c] += inside[1:].sum() <= overlap * inside.sum()
-    return found
-
-
-def check_lesions(connectivity: int, overlap: float) -> None:
-    """Raise ``ConfigError`` for an option out of range."""
-    if connectivity not in (1, 2):
-        raise ConfigError(f"metrics.connectivity is {connectivity}: give 1 (sides) or 2 (corners too)")
-    if not 0.0 <= overlap < 1.0:
-        raise ConfigError(f"metrics.overlap is {overlap}: give a number from 0 to below 1")
+            confusion[0, c] += inside[1:].sum() <= overlap * inside.sum()
+    return confusion
 
 
 def _components(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, int]:

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 def mean_over_classes(values: ArrayLike) -> np.ndarray:
     """Mean over the last axis of the classes that are defined; NaN where none is.
 
-    A class that an image neither has nor is predicted to have is undefined there (NaN). It leaves the mean of
-    that image: it does not count as 0, nor as 1.
+    A class that an image neither has nor is predicted to have is undefined there (NaN). It is
+    excluded from the mean of that image: it does not count as 0, nor as 1.
 
     Args:
         values: ``(..., classes)``, a score of each class above 0.

@@ -3,7 +3,7 @@
 What an empty mask gives follows from the denominator. Precision and NPV divide by what was predicted: a
 network that predicts nothing where there is something made a mistake, and gets 0. Recall, FNR,
 specificity and FPR divide by what is there: without a lesion nothing can be found or missed, whatever was
-predicted, so the value is NaN and the image leaves the mean.
+predicted, so the value is NaN and the image is excluded from the mean.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""How far two contours are apart, by Google DeepMind's ``surface-distance``.
+"""How far two contours are from each other, by Google DeepMind's ``surface-distance``.
 
 Contours are line elements between pixels, weighted by their length, so that a figure does not depend on how
 a contour runs through the grid. The edge of the image closes a mask that touches it. The library is never
@@ -7,18 +7,20 @@ given an empty mask: what a missed structure scores is decided here.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from dmf_cli.errors import DatasetError, UnknownNameError
+from dmf_cli import parameters
+from dmf_cli.errors import DatasetError
+from dmf_cli.ranges import NotNegative
 
-MISSED = ("diagonal", "nan")
+Missed = Literal["diagonal", "nan"]
 Spacing = tuple[float, ...]
 
 
 def hd95(
-    truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: str = "diagonal"
+    truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: Missed = "diagonal"
 ) -> float:
     """Hausdorff distance, 95th percentile: the larger of the two 95th percentiles of contour distances.
 
@@ -43,7 +45,7 @@ def hd95(
 
 
 def assd(
-    truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: str = "diagonal"
+    truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: Missed = "diagonal"
 ) -> float:
     """Average symmetric surface distance: the mean distance over the length of both contours.
 
@@ -58,9 +60,9 @@ def nsd(
     truth: np.ndarray,
     prediction: np.ndarray,
     *,
-    tolerance: float = 2.0,
+    tolerance: NotNegative = 2.0,
     spacing: Spacing | None = None,
-    missed: str = "diagonal",
+    missed: Missed = "diagonal",
     empty: float = math.nan,
 ) -> float:
     """Normalised surface Dice: the share of both contours that lies within the tolerance of the other one.
@@ -88,23 +90,21 @@ def surfaces(
     prediction: np.ndarray,
     *,
     spacing: Spacing | None = None,
-    tolerance: float = 2.0,
-    missed: str = "diagonal",
+    tolerance: NotNegative = 2.0,
+    missed: Missed = "diagonal",
     empty: float = math.nan,
 ) -> dict[str, float]:
-    """``hd95``, ``assd`` and ``nsd`` from contours that are found once; see there.
+    """``hd95``, ``assd`` and ``nsd`` from contours that are traced once; see there.
 
     Raises:
         DatasetError: masks of different shapes, or not of two or three axes.
-        UnknownNameError: for another rule than ``diagonal`` and ``nan``.
+        ConfigError: a rule other than ``diagonal`` and ``nan``, or a tolerance below 0.
     """
     truth, prediction = np.asarray(truth) != 0, np.asarray(prediction) != 0
-    check_missed(missed)
+    parameters.check(surfaces, {"missed": missed, "tolerance": tolerance}, "metrics.")
     if truth.shape != prediction.shape or truth.ndim not in (2, 3):
-        raise DatasetError(
-            f"truth has shape {truth.shape} and prediction {prediction.shape}: give masks of one size, "
-            "(H, W) or (D, H, W)"
-        )
+        reason = f"has shape {truth.shape} and prediction {prediction.shape}"
+        raise DatasetError(key="truth", reason=reason, allowed="masks of one size, (H, W) or (D, H, W)")
     spacing = spacing or (1.0,) * truth.ndim
     if truth.any() and prediction.any():
         return _measured(truth, prediction, spacing, tolerance)
@@ -115,24 +115,18 @@ def surfaces(
     return {"hd95": worst, "assd": worst, "nsd": none}
 
 
-def check_missed(missed: str) -> None:
-    """Raise ``UnknownNameError`` unless ``missed`` is a rule."""
-    if missed not in MISSED:
-        raise UnknownNameError("metrics.missed", missed, MISSED)
-
-
 def _measured(
     truth: np.ndarray, prediction: np.ndarray, spacing: Spacing, tolerance: float
 ) -> dict[str, float]:
     """The figures of two masks that both have a contour."""
     library = _library()
-    found = library("compute_surface_distances")(truth, prediction, spacing)
-    there, back = library("compute_average_surface_distance")(found)
-    lengths = [float(found[f"surfel_areas_{side}"].sum()) for side in ("gt", "pred")]
+    distances = library("compute_surface_distances")(truth, prediction, spacing)
+    there, back = library("compute_average_surface_distance")(distances)
+    lengths = [float(distances[f"surfel_areas_{side}"].sum()) for side in ("gt", "pred")]
     return {
-        "hd95": float(library("compute_robust_hausdorff")(found, 95)),
+        "hd95": float(library("compute_robust_hausdorff")(distances, 95)),
         "assd": float((there * lengths[0] + back * lengths[1]) / sum(lengths)),
-        "nsd": float(library("compute_surface_dice_at_tolerance")(found, tolerance)),
+        "nsd": float(library("compute_surface_dice_at_tolerance")(distances, tolerance)),
     }
 
 

@@ -21,7 +21,8 @@ class ForegroundDice(keras.metrics.Metric):
     Args:
         threshold: in (0, 1); one or two channels: foreground from this probability on. With more
             channels the likeliest class decides.
-        empty: ``nan`` (images where truth and prediction are empty leave the mean), ``zero``, ``one``.
+        empty: ``nan`` (images where truth and prediction are empty are excluded from the mean),
+            ``zero``, ``one``.
         name: in the logs.
         dtype: of the two sums that are kept.
 
@@ -43,7 +44,9 @@ class ForegroundDice(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         if not 0.0 < threshold < 1.0:
-            raise ConfigError(f"metrics.threshold is {threshold}: give a number above 0 and below 1")
+            raise ConfigError(
+                key="metrics.threshold", value=threshold, allowed="a number above 0 and below 1"
+            )
         self.threshold, self.empty = threshold, empty_name(empty)
         self.total = self.add_variable(shape=(), initializer="zeros", name="total")
         self.count = self.add_variable(shape=(), initializer="zeros", name="count")

@@ -95,7 +95,7 @@ def mean_scores(
         empty: see :func:`summarize`.
     """
     held = [figures for figures in classes if is_scored(figures, empty)]
-    found = {}
+    scores = {}
     for name, column in per_image.items():
         counted = classes if name in OF_FALSE_ALARMS else held
         means = {
@@ -103,8 +103,8 @@ def mean_scores(
             for key in ("mean", "std", "median", "pooled")
         }
         n = int(np.sum(~np.isnan(column))) if counted else 0
-        found[name] = {**{k: means[k] for k in ("mean", "std", "median")}, "n": n, "pooled": means["pooled"]}
-    return found
+        scores[name] = {**{k: means[k] for k in ("mean", "std", "median")}, "n": n, "pooled": means["pooled"]}
+    return scores
 
 
 def is_scored(figures: Summary, empty: str) -> bool:
@@ -138,8 +138,8 @@ def full_scores(columns: Mapping[str, np.ndarray], pooled: Mapping[str, float]) 
         pooled: what was computed from all pixels together, by name. Distances have no pooled form (NaN);
             detection is pooled over the lesions of all images.
     """
-    found, lesions = columns["lesions_found"].sum(), columns["lesions"].sum()
-    sensitivity = float(found / lesions) if lesions else math.nan
+    covered, lesions = columns["lesions_found"].sum(), columns["lesions"].sum()
+    sensitivity = float(covered / lesions) if lesions else math.nan
     known = {"lesion_sensitivity": sensitivity, "lesion_fp": float(columns["lesion_fp"].mean()), **pooled}
     shown = [name for name in columns if name not in ("lesions", "lesions_found")]
     return {name: statistics(columns[name], known.get(name, math.nan)) for name in shown}
@@ -153,10 +153,10 @@ def outcomes(counts: Counts) -> dict[str, int]:
     predicted, and ``both_empty``: nothing was.
     """
     kinds = outcome(counts)
-    found = {
+    cases = {
         name: int(np.sum(kinds == name)) for name in ("missed", "no_overlap", "false_alarm", "both_empty")
     }
-    return {"images": kinds.size, "with_truth": int(np.sum(counts.truth > 0)), **found}
+    return {"images": kinds.size, "with_truth": int(np.sum(counts.truth > 0)), **cases}
 
 
 def outcome(counts: Counts) -> np.ndarray:

@@ -51,23 +51,23 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any) -> 
     if keras.backend.backend() == "tensorflow":
         scanned: np.ndarray = _tensorflow_scan(step, state, rows, count).numpy()
         return scanned
-    found = []
+    outputs = []
     for i in range(count):
         state, output = step(state, keras.tree.map_structure(lambda values, i=i: values[i], rows))
-        found.append(keras.ops.convert_to_numpy(output).copy())
-    return np.stack(found)
+        outputs.append(keras.ops.convert_to_numpy(output).copy())
+    return np.stack(outputs)
 
 
 def _tensorflow_scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any, count: int) -> Any:
     import tensorflow
 
     def loop(state: Any, rows: Any) -> Any:
-        def body(i: Any, state: Any, found: Any) -> tuple[Any, Any, Any]:
+        def body(i: Any, state: Any, array: Any) -> tuple[Any, Any, Any]:
             state, output = step(state, keras.tree.map_structure(lambda values: values[i], rows))
-            return i + 1, state, found.write(i, output)
+            return i + 1, state, array.write(i, output)
 
-        found = tensorflow.TensorArray("float32", size=count)
-        return tensorflow.while_loop(lambda i, *_: i < count, body, (0, state, found))[2].stack()
+        array = tensorflow.TensorArray("float32", size=count)
+        return tensorflow.while_loop(lambda i, *_: i < count, body, (0, state, array))[2].stack()
 
     # A concrete function: calls of the other one are counted, and warned of after the fifth.
     return tensorflow.function(loop, autograph=False).get_concrete_function(state, rows)(state, rows)
@@ -163,7 +163,10 @@ def replicas() -> int:
     if count > 1 and not keras_from(3, 10):
         raise ConfigError(
             f"Keras {keras.__version__} does not bring {count} replicas together (gradients before 3.5, "
-            "logged values before 3.10): use Keras 3.10 or newer under tf.distribute"
+            "logged values before 3.10)",
+            key="keras",
+            value=keras.__version__,
+            hint="use Keras 3.10 or newer under tf.distribute",
         )
     return count
 

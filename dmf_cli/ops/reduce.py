@@ -57,10 +57,10 @@ def size(x: Tensor) -> Tensor:
     valid = void.mask()
     if valid is not None and len(x.shape) == len(valid.shape):
         return ops.maximum(total(valid), 1.0) * x.shape[-1]
-    found = 1.0
+    product = 1.0
     for side in ops.shape(x):
-        found = found * (float(side) if isinstance(side, int) else ops.cast(side, "float32"))
-    return found
+        product = product * (float(side) if isinstance(side, int) else ops.cast(side, "float32"))
+    return product
 
 
 def running(x: Tensor) -> Tensor:

@@ -56,15 +56,17 @@ def read(path: Path) -> History:
             raise places.no_run(path)
         file = path / "steps.csv"
         if not file.is_file():
-            raise UsageError(f"{path} has no steps.csv yet: its first epoch is not over; wait for it")
+            hint = "its first epoch is not over; wait for it"
+            raise UsageError(path=path, reason="has no steps.csv yet", hint=hint)
     columns = read_columns(file)
     recorded = [name.removeprefix("loss.") for name in columns if name.startswith("loss.")]
     terms = tuple(recorded or (name for name in columns if name not in NOT_LOSSES))
     if not terms:
-        raise UsageError(f"{file} has the columns {', '.join(columns)} and no losses: give one column a loss")
+        reason = f"has the columns {', '.join(columns)} and no losses"
+        raise UsageError(path=file, reason=reason, allowed="one column a loss")
     losses = np.stack([columns[f"loss.{t}" if recorded else t] for t in terms], axis=1).astype("float32")
     if not np.isfinite(losses).all(axis=1).any():
-        raise UsageError(f"{file} has no row in which all of {', '.join(terms)} are finite")
+        raise UsageError(path=file, reason=f"has no row in which all of {', '.join(terms)} are finite")
     steps = columns.get("step", np.arange(len(losses), dtype=float))
     gradients, every = _gradients(file.with_name("insight.csv"), terms, steps) if recorded else ({}, 0)
     return History(
@@ -73,14 +75,14 @@ def read(path: Path) -> History:
         losses=losses,
         steps=steps,
         used=_used(columns, terms) if recorded else None,
-        steps_per_epoch=_longest_epoch(columns),
+        steps_per_epoch=_rows_of_epoch(columns),
         gradients=gradients,
         gradients_every=every,
     )
 
 
 def read_columns(file: Path) -> dict[str, np.ndarray]:
-    """A CSV of numbers with a header, as float64 columns; an empty cell is NaN, a cut-off last row left out.
+    """A CSV of numbers with a header, as float64 columns; an empty cell is NaN, a cut-off last row skipped.
 
     Raises:
         UsageError: in one line, with the line of the file that is wrong.
@@ -89,28 +91,31 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
     lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), start=1) if any(row)]
     if not lines:
-        raise UsageError(f"{file} is empty: it needs a line of names and then a row of losses a step")
+        hint = "it needs a line of names and then a row of losses a step"
+        raise UsageError(path=file, reason="is empty", hint=hint)
     names = [name.strip() for name in lines[0][1]]
     if any(_is_number(name) for name in names):
-        raise UsageError(f"{file} starts with numbers: its first line must name the columns")
+        hint = "its first line must name the columns"
+        raise UsageError(path=file, reason="starts with numbers", hint=hint)
     if len(set(names)) < len(names):
-        raise UsageError(f"{file} names a column twice: {', '.join(names)}")
+        raise UsageError(path=file, reason="names a column twice", hint=", ".join(names))
     rows = lines[1:]
     if rows and not text.endswith("\n") and len(rows[-1][1]) < len(names):
-        rows = rows[:-1]  # a run that is under way
+        rows = rows[:-1]  # a run that is still running
     if not rows:
-        raise UsageError(f"{file} has a header and no rows: there is nothing to replay")
+        raise UsageError(path=file, reason="has a header and no rows", hint="there is nothing to replay")
     return dict(zip(names, np.array([_numbers(file, *line, names) for line in rows]).T, strict=True))
 
 
 def _numbers(file: Path, number: int, row: list[str], names: list[str]) -> list[float]:
     if len(row) != len(names):
-        raise UsageError(f"{file}, line {number} has {len(row)} cells and the header {len(names)}: mend it")
+        reason = f"has {len(row)} cells in line {number} and {len(names)} in the header"
+        raise UsageError(path=file, reason=reason, hint="mend it")
     for cell, name in zip(row, names, strict=True):
         if cell.strip() and not _is_number(cell):
-            raise UsageError(
-                f"{file}, line {number}: {name} is {cell[:40]!r} and no number; mend it or remove the column"
-            )
+            hint = "mend it or remove the column"
+            wrong = UsageError(path=file, key=name, value=cell[:40], reason="no number", hint=hint)
+            raise wrong.within(f"{file}, line {number}")
     return [float(cell) if cell.strip() else float("nan") for cell in row]
 
 
@@ -129,8 +134,8 @@ def _used(columns: dict[str, np.ndarray], terms: tuple[str, ...]) -> np.ndarray 
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def _longest_epoch(columns: dict[str, np.ndarray]) -> int | None:
-    """Rows of an epoch; the last one may be under way."""
+def _rows_of_epoch(columns: dict[str, np.ndarray]) -> int | None:
+    """Rows of an epoch; the last one may be incomplete."""
     if "epoch" not in columns:
         return None
     return int(np.unique(columns["epoch"], return_counts=True)[1].max())
@@ -143,11 +148,11 @@ def _gradients(file: Path, terms: tuple[str, ...], steps: np.ndarray) -> tuple[d
     columns = read_columns(file)
     rows = np.searchsorted(steps, columns["step"])
     known = (rows < len(steps)) & (steps[rows.clip(max=len(steps) - 1)] == columns["step"])
-    found = {}
+    tables = {}
     for kind in STATISTICS:
         table = np.full((len(steps), len(terms)), np.nan, dtype="float32")
         for i, term in enumerate(terms):
             table[rows[known], i] = columns[f"{kind}.{term}"][known]
-        found[kind] = table
+        tables[kind] = table
     gaps = np.diff(columns["step"])
-    return found, int(gaps.min()) if len(gaps) else len(steps)
+    return tables, int(gaps.min()) if len(gaps) else len(steps)

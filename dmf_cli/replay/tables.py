@@ -30,13 +30,13 @@ def summarise(history: History, replayed: Mapping[str, np.ndarray]) -> list[tupl
     """
     rows: list[tuple[str | float, ...]] = []
     for label, weights in replayed.items():
-        apart = float("nan")
+        distance = float("nan")
         if history.used is not None:
             known = np.isfinite(history.used).all(axis=1)
-            apart = float(0.5 * np.abs(weights - history.used)[known].sum(axis=1).mean())
+            distance = float(0.5 * np.abs(weights - history.used)[known].sum(axis=1).mean())
         for i, term in enumerate(history.terms):
             w = weights[:, i].astype(float)
-            rows.append((label, term, *map(float, (w.mean(), w[-1], w.min(), w.max())), apart))
+            rows.append((label, term, *map(float, (w.mean(), w[-1], w.min(), w.max())), distance))
     return rows
 
 

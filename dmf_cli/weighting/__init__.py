@@ -7,7 +7,7 @@ registry: a new strategy is one class, one line here and one YAML file in ``conf
 import sys
 from typing import Any
 
-from dmf_cli import lookup
+from dmf_cli import lookup, parameters
 from dmf_cli.weighting._bayes import bayes as bayes
 from dmf_cli.weighting._cov import cov as cov
 from dmf_cli.weighting._dwa import dwa as dwa
@@ -59,5 +59,6 @@ def get(name: str, **params: Any) -> Strategy:
     """
     strategy = lookup.find("weighting", sys.modules[__name__], name)
     lookup.check_keywords(name, strategy, params)
+    parameters.check(strategy, params, "weighting.")
     made: Strategy = strategy(**params)
     return made

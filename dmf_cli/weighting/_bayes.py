@@ -8,7 +8,6 @@ from keras import ops
 from dmf_cli.ranges import Share
 from dmf_cli.weighting._memory import precision
 from dmf_cli.weighting._ordered import Ordered
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import State, Tensor
 
 FLOOR = 1e-6
@@ -34,7 +33,6 @@ class bayes(Ordered):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, prior_power: Share = 0.5, **common: Any) -> None:
         super().__init__(**common)
-        number("prior_power", prior_power, 0.0, 1.0)
         self.prior_power = prior_power
 
     def memory(self, n_terms: int) -> State:

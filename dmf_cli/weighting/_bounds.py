@@ -5,33 +5,19 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.weighting._parameters import number
 
 Tensor = Any
 
 
-def check_bounds(floor: float, ceiling: float) -> None:
-    """Raise ``ConfigError`` for bounds that no weights could satisfy, however many there are."""
-    number("floor", floor, 0.0, 1.0)
-    number("ceiling", ceiling, 0.0, 1.0, above=True)
-    if floor > ceiling:
-        raise ConfigError(
-            f"weighting.floor is {floor} and weighting.ceiling {ceiling}: the floor must not be above it"
-        )
-
-
 def check_room(floor: float, ceiling: float, n_terms: int) -> None:
     """Raise ``ConfigError`` unless ``n_terms`` shares within the bounds can sum to 1."""
+    terms = f"{n_terms} terms with a share of that or"
     if floor * n_terms > 1.0 + 1e-6:
-        raise ConfigError(
-            f"weighting.floor is {floor}: {n_terms} terms with a share of that or more exceed the total; "
-            f"give {1 / n_terms:.3g} or less"
-        )
+        hint = f"{terms} more exceed the total; give {1 / n_terms:.3g} or less"
+        raise ConfigError(key="weighting.floor", value=floor, hint=hint)
     if ceiling * n_terms < 1.0 - 1e-6:
-        raise ConfigError(
-            f"weighting.ceiling is {ceiling}: {n_terms} terms with a share of that or less stay below the "
-            f"total; give {1 / n_terms:.3g} or more"
-        )
+        hint = f"{terms} less stay below the total; give {1 / n_terms:.3g} or more"
+        raise ConfigError(key="weighting.ceiling", value=ceiling, hint=hint)
 
 
 def project(shares: Tensor, low: Tensor, high: Tensor) -> Tensor:

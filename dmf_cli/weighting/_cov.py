@@ -5,7 +5,6 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import Part
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LARGEST = 1e8  # of a ratio: its square still fits into float32
@@ -30,8 +29,6 @@ class cov(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, decay: Part | None = None, **common: Any) -> None:
         super().__init__(**common)
-        if decay is not None:
-            number("decay", decay, 0.0, above=True, below=1.0)
         self.decay = decay
 
     def memory(self, n_terms: int) -> State:

@@ -6,7 +6,6 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Count, Positive
-from dmf_cli.weighting._parameters import integer, number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
@@ -31,13 +30,13 @@ class dwa(Strategy):  # noqa: N801 - the class name is the name users write
         self, *, temperature: Positive = 2.0, steps_per_epoch: Count | None = None, **common: Any
     ) -> None:
         super().__init__(**common)
-        number("temperature", temperature, 0.0, above=True)
         if steps_per_epoch is None:
             raise ConfigError(
-                "weighting.steps_per_epoch is not given: dwa compares the means of whole epochs; give the "
-                "number of steps in one (`dmf train` fills it in)"
+                key="weighting.steps_per_epoch",
+                reason="is not given",
+                hint="dwa compares the means of whole epochs; give the number of steps in one "
+                "(`dmf train` fills it in)",
             )
-        integer("steps_per_epoch", steps_per_epoch)
         self.temperature, self.steps_per_epoch = temperature, steps_per_epoch
         self.delay = 2 * steps_per_epoch
 

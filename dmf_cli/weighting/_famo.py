@@ -5,7 +5,6 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import NotNegative, Positive
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-8
@@ -34,8 +33,6 @@ class famo(Strategy):  # noqa: N801 - the class name is the name users write
         self, *, learning_rate: Positive = 0.025, weight_decay: NotNegative = 0.001, **common: Any
     ) -> None:
         super().__init__(**common)
-        number("learning_rate", learning_rate, 0.0, above=True)
-        number("weight_decay", weight_decay, 0.0)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def memory(self, n_terms: int) -> State:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from dmf_cli.ranges import Positive
+from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 
@@ -20,7 +20,7 @@ class fixed(Strategy):  # noqa: N801 - the class name is the name users write
 
     adaptive = False
 
-    def __init__(self, *, total: Positive | None = 1.0, prior: Sequence[float] | None = None) -> None:
+    def __init__(self, *, total: Positive | None = 1.0, prior: Sequence[NotNegative] | None = None) -> None:
         super().__init__(total=total, prior=prior)
 
     def start(self, n_terms: int) -> Tensor:

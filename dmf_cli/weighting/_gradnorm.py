@@ -5,7 +5,6 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import NotNegative, Positive
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LEAST = 1e-3  # of w before it is normalised: never 0 or negative
@@ -33,8 +32,6 @@ class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, alpha: NotNegative = 1.5, learning_rate: Positive = 0.025, **common: Any) -> None:
         super().__init__(**common)
-        number("alpha", alpha, 0.0)
-        number("learning_rate", learning_rate, 0.0, above=True)
         self.alpha, self.learning_rate = alpha, learning_rate
 
     def start(self, n_terms: int) -> Tensor:

@@ -5,7 +5,6 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 FARTHEST = 20.0  # of s: e^20 is 5e8, beyond losses of 1e-8 to 1e8
@@ -28,7 +27,6 @@ class imtl_l(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, learning_rate: Positive = 0.025, **common: Any) -> None:
         super().__init__(**common)
-        number("learning_rate", learning_rate, 0.0, above=True)
         self.learning_rate = learning_rate
 
     def start(self, n_terms: int) -> Tensor:

@@ -7,10 +7,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Whole
-from dmf_cli.weighting._parameters import choice, integer, number
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
-FORMS = ("mean", "max")
 LARGEST = 1e6  # ratio of two gradients that is believed
 
 
@@ -43,9 +41,6 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        number("alpha", alpha, 0.0, 1.0, above=True)
-        choice("form", form, FORMS)
-        integer("reference_term", reference_term, 0, "")
         self.alpha, self.form, self.reference_term = alpha, form, reference_term
 
     def start(self, n_terms: int) -> Tensor:
@@ -56,8 +51,10 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
         """``learned`` (w), ``(n_terms,)``."""
         if self.reference_term >= n_terms:
             raise ConfigError(
-                f"weighting.reference_term is {self.reference_term} with {n_terms} loss terms: give an index "
-                f"from 0 to {n_terms - 1}"
+                key="weighting.reference_term",
+                value=self.reference_term,
+                reason=f"and there are {n_terms} loss terms",
+                allowed=f"an index from 0 to {n_terms - 1}",
             )
         return {"learned": ops.ones((n_terms,), dtype="float32")}
 

@@ -11,7 +11,6 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Count, Window
-from dmf_cli.weighting._parameters import whole
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 RANGE_EPSILON = 1e-7
@@ -30,10 +29,13 @@ class Memory(Strategy):
 
     def __init__(self, *, window: Window = 150, warmup: Count = 50, **common: Any) -> None:
         super().__init__(warmup=warmup, **common)
-        if not whole(window) or window < max(2, warmup):
+        if window < warmup:
             raise ConfigError(
-                f"weighting.window is {window!r} and weighting.warmup {warmup}: the window must hold the "
-                "warm-up and at least 2 steps, or the weights would never adapt; raise window or lower warmup"
+                key="weighting.window",
+                value=window,
+                reason=f"and weighting.warmup {warmup}",
+                hint="the window must hold the warm-up, or the weights would never adapt; raise window or "
+                "lower warmup",
             )
         self.window = window
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from dmf_cli.ranges import Seed
 from dmf_cli.weighting import _generator
-from dmf_cli.weighting._parameters import integer
 from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
@@ -23,8 +22,6 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, seed: Seed | None = None, **common: Any) -> None:
         super().__init__(**common)
-        if seed is not None:
-            integer("seed", seed, 0, "")
         self.seed = seed
 
     def adapt(self, state: State, losses: Tensor) -> tuple[State, Tensor]:

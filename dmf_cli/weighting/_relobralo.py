@@ -6,7 +6,6 @@ from keras import ops
 
 from dmf_cli.ranges import Positive, Seed, Share
 from dmf_cli.weighting import _generator
-from dmf_cli.weighting._parameters import integer, number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
@@ -18,7 +17,7 @@ class relobralo(Strategy):  # noqa: N801 - the class name is the name users writ
 
     Args:
         alpha: in [0, 1]: part of the past that is kept.
-        rho: in [0, 1]: probability of going on from the weights so far; 1 (its authors) never looks back.
+        rho: in [0, 1]: probability of continuing from the weights so far; 1 (its authors) never looks back.
         temperature: T > 0; larger is closer to equal.
         jump: the second step takes b(1, 0) whole (its authors' schedule) instead of a part of 1 - alpha
             (NVIDIA Modulus, with alpha .95, rho .99).
@@ -42,11 +41,6 @@ class relobralo(Strategy):  # noqa: N801 - the class name is the name users writ
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        number("alpha", alpha, 0.0, 1.0)
-        number("rho", rho, 0.0, 1.0)
-        number("temperature", temperature, 0.0, above=True)
-        if seed is not None:
-            integer("seed", seed, 0, "")
         self.alpha, self.rho, self.temperature = alpha, rho, temperature
         self.jump, self.seed = jump, seed
 

@@ -38,11 +38,14 @@ def replay(
         strategy = weighting.get(strategy, **params)
     elif params:
         raise ConfigError(
-            f"replay got a ready strategy and parameters {sorted(params)}: give the name with them"
+            f"replay got a ready strategy and the parameters {', '.join(sorted(params))}",
+            key="strategy",
+            allowed="its name with them",
         )
     history = np.asarray(losses, dtype="float32")
     if history.ndim != 2 or 0 in history.shape:
-        raise ConfigError(f"losses of shape {history.shape}: replay needs (steps, n_terms), both at least 1")
+        shape = f"has shape {history.shape}"
+        raise ConfigError(key="losses", reason=shape, allowed="(steps, n_terms), both at least 1")
     recorded = _recorded(strategy, gradients, history.shape)
     state = strategy.init(history.shape[1])
     if recorded:
@@ -57,11 +60,13 @@ def _recorded(
     missing = [name for name in strategy.statistics if name not in (gradients or {})]
     if missing:
         raise ConfigError(
-            f"weighting {strategy.name} needs the gradient of each loss, and {missing[0]} was not recorded: "
-            f"give replay(gradients={{{missing[0]!r}: array of {shape}}}), or another strategy"
+            f"weighting {strategy.name} needs the gradient of each loss, and {missing[0]} was not recorded",
+            key=f"gradients.{missing[0]}",
+            allowed=f"replay(gradients={{{missing[0]!r}: array of {shape}}}), or another strategy",
         )
-    found = {name: np.asarray(gradients[name], dtype="float32") for name in strategy.statistics if gradients}
-    for name, values in found.items():
+    used = {name: np.asarray(gradients[name], dtype="float32") for name in strategy.statistics if gradients}
+    for name, values in used.items():
         if values.shape != shape:
-            raise ConfigError(f"gradients of shape {values.shape} ({name}) for losses of shape {shape}")
-    return found
+            reason = f"has shape {values.shape}"
+            raise ConfigError(key=f"gradients.{name}", reason=reason, allowed=f"the shape of losses, {shape}")
+    return used

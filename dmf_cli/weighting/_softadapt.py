@@ -9,11 +9,8 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Window
-from dmf_cli.weighting._parameters import choice, integer, number
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
-VARIANTS = ("original", "normalized", "loss_weighted")
-SLOPES = ("newest", "oldest")
 HIGHEST_ORDER = 15  # beyond it the coefficients (up to 858) are rounding noise only
 
 
@@ -53,20 +50,16 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        choice("variant", variant, VARIANTS)
-        choice("slope", slope, SLOPES)
-        number("beta", abs(beta), 0.0)
-        integer("window", window, 2)
         self.variant, self.beta, self.slope, self.window = variant, beta, slope, window
         self.accuracy_order, self.reference = accuracy_order, reference
         self.needs_positive = variant == "loss_weighted"
-        if accuracy_order is not None:
-            integer("accuracy_order", accuracy_order, 1, "")
         if slope == "oldest" and not (accuracy_order or 1) <= self._highest() <= HIGHEST_ORDER:
             raise ConfigError(
-                f"weighting.accuracy_order is {accuracy_order} and weighting.window {window}: slope=oldest "
-                f"needs an order below the window and of {HIGHEST_ORDER} or less; for longer windows use "
-                "slope=newest"
+                key="weighting.accuracy_order",
+                value=accuracy_order,
+                reason=f"and weighting.window {window}",
+                hint=f"slope=oldest needs an order below the window and of {HIGHEST_ORDER} or less; "
+                "for longer windows use slope=newest",
             )
 
     def memory(self, n_terms: int) -> State:

@@ -7,7 +7,6 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._parameters import number
 from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
@@ -27,11 +26,8 @@ class stch(Strategy):  # noqa: N801 - the class name is the name users write
 
     def __init__(self, *, mu: Positive = 0.1, ideal: float | Sequence[float] = 0.0, **common: Any) -> None:
         super().__init__(**common)
-        number("mu", mu, 0.0, above=True)
         self.mu = mu
         self.ideal = [float(z) for z in ideal] if isinstance(ideal, Sequence) else ideal
-        for value in self.ideal if isinstance(self.ideal, list) else [self.ideal]:
-            number("ideal", abs(value), 0.0)
 
     def start(self, n_terms: int) -> Tensor:
         """1/N^2 each."""
@@ -41,8 +37,10 @@ class stch(Strategy):  # noqa: N801 - the class name is the name users write
         """None; raises ``ConfigError`` for a list ``ideal`` of another length."""
         if isinstance(self.ideal, list) and len(self.ideal) != n_terms:
             raise ConfigError(
-                f"weighting.ideal has {len(self.ideal)} values for {n_terms} loss terms: give one number, "
-                "or one for each term"
+                f"weighting.ideal has {len(self.ideal)} values for {n_terms} loss terms",
+                key="weighting.ideal",
+                value=self.ideal,
+                allowed="one number, or one for each term",
             )
         return {}
 

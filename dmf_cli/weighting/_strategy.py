@@ -1,16 +1,14 @@
 """The one interface of all strategies, and the guards that none of them can get round."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras import ops
 
-from dmf_cli import lookup
+from dmf_cli import lookup, parameters
 from dmf_cli.errors import ConfigError
-from dmf_cli.ranges import Count, Fraction, Positive, Share
-from dmf_cli.weighting._bounds import check_bounds, check_room, project
-from dmf_cli.weighting._parameters import integer, number
+from dmf_cli.ranges import Count, Fraction, NotNegative, Positive, Share
+from dmf_cli.weighting._bounds import check_room, project
 
 Tensor = Any
 State = dict[str, Tensor]
@@ -61,27 +59,18 @@ class Strategy:
         self,
         *,
         total: Positive | None = 1.0,
-        prior: Sequence[float] | None = None,
+        prior: Sequence[NotNegative] | None = None,
         warmup: Count = 50,
         every: Count = 1,
         floor: Share = 0.0,
         ceiling: Share = 1.0,
         smoothing: Fraction = 0.0,
     ) -> None:
-        if total is not None and not 0 < total < math.inf:
-            raise ConfigError(
-                f"weighting.total is {total}: give a number above 0, or null to keep the own sum"
-            )
-        if self.adaptive:
-            integer("warmup", warmup, hint=" (auto needs the length of the run: `dmf train` resolves it)")
-        integer("every", every)
-        check_bounds(floor, ceiling)
-        number("smoothing", smoothing, 0.0, below=1.0)
         self.total, self.warmup, self.every = total, warmup, every
         self.floor, self.ceiling, self.smoothing = floor, ceiling, smoothing
         self.prior = None if prior is None else [float(c) for c in prior]
-        if self.prior and not (all(0 <= c < math.inf for c in self.prior) and sum(self.prior) > 0):
-            raise ConfigError(f"coefficients {self.prior}: give finite numbers of 0 and above, not all 0")
+        if self.prior and not any(self.prior):
+            raise ConfigError(key="weighting.prior", value=prior, allowed="at least one number above 0")
 
     @property
     def name(self) -> str:
@@ -117,9 +106,13 @@ class Strategy:
 
     def init(self, n_terms: int) -> State:
         """The state at step 0: counts (``step stored skipped``), ``weights``, ``raw_sum`` and the memory."""
+        parameters.check(type(self), self.get_config(), "weighting.")  # of one that was made without get()
         if self.prior is not None and len(self.prior) != n_terms:
             raise ConfigError(
-                f"{len(self.prior)} coefficients for {n_terms} loss terms: give one for each term"
+                f"{len(self.prior)} coefficients for {n_terms} loss terms",
+                key="weighting.prior",
+                value=self.prior,
+                allowed="one for each term",
             )
         check_room(self.floor, self.ceiling, sum(c > 0 for c in self._coefficients(n_terms)))
         weights, raw_sum = self._finish(self.start(n_terms))
@@ -181,11 +174,13 @@ class Strategy:
             return {}
         if gradients is None:
             raise ConfigError(
-                f"weighting {self.name} needs the gradient of each loss ({', '.join(self.statistics)}): "
-                "train with it, or give replay(gradients=...) what was recorded"
+                f"weighting {self.name} needs the gradient of each loss ({', '.join(self.statistics)})",
+                key="weighting",
+                value=self.name,
+                hint="train with it, or give replay(gradients=...) what was recorded",
             )
-        found = {name: ops.stop_gradient(ops.cast(gradients[name], "float32")) for name in self.statistics}
-        return {name: ops.where(due, value, ops.zeros_like(value)) for name, value in found.items()}
+        cast = {name: ops.stop_gradient(ops.cast(gradients[name], "float32")) for name in self.statistics}
+        return {name: ops.where(due, value, ops.zeros_like(value)) for name, value in cast.items()}
 
     def _coefficients(self, n_terms: int) -> list[float]:
         return self.prior if self.prior is not None and self.uses_prior else [1.0] * n_terms

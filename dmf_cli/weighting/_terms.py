@@ -23,6 +23,9 @@ def check_terms(strategy: Strategy, terms: Mapping[str, Callable[..., Any]]) -> 
     if strategy.needs_positive and negative:
         raise ConfigError(
             f"weighting {strategy.name} needs losses of 0 and above, and loss term {negative[0]!r} can be "
-            "negative: leave the term out, or use weighting=var, mad, bayes, softadapt with another variant, "
-            "stch, lr_annealing, fixed, equal or random"
+            "negative",
+            key="weighting",
+            value=strategy.name,
+            hint="leave the term out, or use weighting=var, mad, bayes, softadapt with another variant, "
+            "stch, lr_annealing, fixed, equal or random",
         )

@@ -5,10 +5,8 @@ from typing import Any, Literal
 from keras import ops
 
 from dmf_cli.ranges import Positive
-from dmf_cli.weighting._parameters import choice, number
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
-FORMS = ("log_variance", "positive")
 FARTHEST = 20.0  # of s: e^20 is 5e8, beyond losses of 1e-8 to 1e8
 SMALLEST = 1e-4  # of c
 
@@ -39,8 +37,6 @@ class uncertainty(Strategy):  # noqa: N801 - the class name is the name users wr
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        choice("form", form, FORMS)
-        number("learning_rate", learning_rate, 0.0, above=True)
         self.form, self.learning_rate = form, learning_rate
 
     def start(self, n_terms: int) -> Tensor:

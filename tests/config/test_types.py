@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Interval
 
-from dmf_cli.config.types import check_value, check_values, describe, unknown_key
+from dmf_cli.config.types import check_value, check_values, unknown_key
 from dmf_cli.errors import ConfigError
+from dmf_cli.parameters import describe
 from dmf_cli.ranges import Count, Part, Text
 
 Device = Annotated[str, Text("cpu|gpu:N", r"cpu|gpu:\d+", "cpu or gpu:N")]

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops.backend import replicas
+from tests.raised import raises
 
 TESTS = Path(__file__).parents[1]
 
@@ -86,14 +87,12 @@ def test_a_loss_pooled_over_the_batch_is_pooled_over_each_part_by_mirrored_repli
     assert two["memory"]["step"] == one["memory"]["step"] == 8
 
 
-def test_keras_that_does_not_bring_replicas_together_is_told(
+def test_keras_that_does_not_bring_replicas_together_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(keras, "__version__", "3.9.2")
     monkeypatch.setattr(tf.distribute.MirroredStrategy, "num_replicas_in_sync", 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     assert replicas() == 1
-    with pytest.raises(
-        ConfigError, match=r"Keras 3\.9\.2 does not bring 2 replicas together .* 3\.10 or newer"
-    ):
+    with raises(ConfigError, key="keras", value="3.9.2", hint="use Keras 3.10 or newer"):
         strategy.run(replicas)

@@ -1,4 +1,4 @@
-"""A loss without a gradient is told before the training."""
+"""A loss without a gradient is reported before the training."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from keras import ops
 from dmf_cli import losses
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion.dead_loss import check_alive
+from tests.raised import raises
 
 
 def one_hot(classes: int) -> np.ndarray:
@@ -28,13 +29,11 @@ def test_every_loss_of_ours_trains(name: str, classes: int) -> None:
 
 
 def test_the_notebooks_dice_is_named() -> None:
-    with pytest.raises(
-        ConfigError, match=r"^auxiliary cannot train the network: .*not from argmax"
-    ) as caught:
+    with raises(ConfigError, key="auxiliary", hint="not from argmax") as caught:
         check_alive({"ce": losses.ce, "auxiliary": argmax_dice}, one_hot(2))
     assert "\n" not in str(caught.value)
 
 
 def test_a_gradient_of_0_everywhere_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"^mine cannot train the network: its gradient is 0"):
+    with raises(ConfigError, key="mine", hint="its gradient is 0"):
         check_alive({"mine": lambda y, p: ops.mean(0.0 * p)}, one_hot(2))

@@ -8,6 +8,7 @@ from dmf_cli import fuse, losses
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import FusedModel
 from tests.fusion.toys import BATCH, STEPS, TERMS, Batches, X, Y, network
+from tests.raised import raises
 
 
 def sigmoid() -> keras.Model:
@@ -71,16 +72,14 @@ def test_one_line_before_the_first_step(net, y, match: str, kind: str) -> None:
 
 
 def test_labels_are_not_found_under_another_key() -> None:
-    with pytest.raises(
-        ConfigError, match=r'^y has the keys masks: give one-hot labels .* under the key "labels"'
-    ):
+    with raises(ConfigError, key="y", reason="has the keys masks", allowed='under the key "labels"'):
         compiled(network()).fit(X, {"masks": Y}, verbose=0)
 
 
 def test_a_mask_of_255_is_found_wherever_it_is() -> None:
     y = np.zeros((600, 8, 8, 1), "uint8")
     y[-1] = 255
-    with pytest.raises(ConfigError, match="divide it by 255"):
+    with raises(ConfigError, key="y_true", allowed="divide it by 255"):
         compiled(sigmoid()).fit(np.zeros(y.shape, "float32"), y, verbose=0)
 
 
@@ -95,11 +94,11 @@ def test_labels_of_losses_of_others_are_their_own_business() -> None:
     model.fit(X, LABELS[..., None], verbose=0)
     assert model.memory["step"] == 1
     mine = losses.get("ce", class_weights=[1, 5])
-    with pytest.raises(ConfigError, match="one-hot encode"):
+    with raises(ConfigError, key="y_true", hint="one-hot encode"):
         compiled(logits(2), {"ce": mine}).fit(X, LABELS[..., None], verbose=0)
 
 
-def test_the_look_can_be_left_out() -> None:
+def test_the_look_can_be_skipped() -> None:
     compiled(logits(2), check=False).fit(X, Y, verbose=0)
 
 
@@ -114,5 +113,5 @@ def test_a_network_that_gives_several_outputs_when_it_runs() -> None:
 
     model = fuse(Two(), TERMS, "fixed")
     model.compile("sgd")
-    with pytest.raises(ConfigError, match="2 outputs: give one"):
+    with raises(ConfigError, key="the network", reason="gives 2 outputs"):
         model.fit(X, Y, verbose=0)

@@ -161,7 +161,8 @@ def test_the_terminal_says_what_the_figures_depend_on():
     assert (
         "Images with a lesion: 6 (missed 1, no overlap 0); without: 2 (false alarms 1, both empty 1)" in text
     )
-    assert "Empty masks, empty=nan: both empty: Dice, IoU, F1 and precision leave the mean" in text
+    rule = "both empty: Dice, IoU, F1 and precision are excluded from the mean"
+    assert f"Empty masks, empty=nan: {rule}" in text
     assert "count 1;" in " ".join(printed(evaluation(empty="one"), 80).split())
 
 

@@ -1,4 +1,4 @@
-"""Wrong values are told in eager mode, and never where a network is trained."""
+"""Wrong values are reported in eager mode, and never where a network is trained."""
 
 import functools
 import pickle
@@ -13,6 +13,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import arguments
 from dmf_cli.ops.backend import compiled
 from tests.losses.cases import NAMES, random_case
+from tests.raised import raises
 
 Y, P = random_case((2, 4, 5, 3))
 each_loss = pytest.mark.parametrize("name", NAMES)
@@ -52,9 +53,9 @@ def test_bad_values_are_one_clear_error(name: str, y, p, match: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_label_outside_of_the_classes_is_told_after_one_hot_encoding() -> None:
+def test_a_label_outside_of_the_classes_is_reported_after_one_hot_encoding() -> None:
     one_hot = np.eye(4)[np.full((1, 4), 3)][..., :3]  # what keras.ops.one_hot gives on TensorFlow and JAX
-    with pytest.raises(ConfigError, match=r"give one-hot labels of 3 classes \(0 to 2\)"):
+    with raises(ConfigError, key="y_true", hint="give one-hot labels of 3 classes (0 to 2)"):
         losses.dice(one_hot, np.full((1, 4, 3), 1 / 3))
 
 
@@ -64,8 +65,8 @@ def test_rounding_is_no_error() -> None:
 
 
 def test_tensors_with_a_gradient_are_looked_at_without_harm(gradient) -> None:
-    found, slope = gradient(lambda p: losses.dice(Y, p), P)
-    assert np.isfinite(found)
+    value, slope = gradient(lambda p: losses.dice(Y, p), P)
+    assert np.isfinite(value)
     assert np.any(slope)
 
 

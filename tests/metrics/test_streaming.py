@@ -9,6 +9,7 @@ from dmf_cli import metrics
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.metrics.summary import summarize
+from tests.raised import raises
 
 
 def masks(*rows):
@@ -151,9 +152,9 @@ def test_it_is_saved_with_its_settings():
 
 
 def test_wrong_settings():
-    with pytest.raises(ConfigError, match=r"metrics\.threshold is 1\.5"):
+    with raises(ConfigError, key="metrics.threshold", value=1.5):
         ForegroundDice(threshold=1.5)
-    with pytest.raises(UnknownNameError, match="did you mean 'zero'"):
+    with raises(UnknownNameError, key="metrics.empty", value="zeros"):
         ForegroundDice(empty="zeros")
 
 

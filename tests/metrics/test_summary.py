@@ -49,7 +49,7 @@ def test_trivial_predictors_come_from_the_truth_alone():
     found, other = (summary.summarize(m, ("background", "lesion"))["trivial"] for m in (good, bad))
     assert summary.jsonable(found) == summary.jsonable(other)
     assert found["nothing"]["dice"]["mean"] == 0.0
-    assert found["nothing"]["dice"]["n"] == 1  # the image without a lesion leaves the mean
+    assert found["nothing"]["dice"]["n"] == 1  # the image without a lesion is excluded from the mean
     assert found["nothing"]["accuracy"]["mean"] == pytest.approx(0.75)
     assert found["everything"]["dice"]["mean"] == pytest.approx((2 * 50 / 150 + 0.0) / 2)
     assert found["everything"]["dice"]["pooled"] == pytest.approx(2 * 50 / 250)

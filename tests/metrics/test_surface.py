@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as arrays
 from scipy.ndimage import distance_transform_edt
 
 from dmf_cli import metrics
-from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError
+from tests.raised import raises
 
 NAN = math.nan
 
@@ -106,26 +107,36 @@ def test_any_masks(pair):
 
 
 def test_what_cannot_be_measured_is_said():
-    with pytest.raises(DatasetError, match="masks of one size"):
+    with raises(DatasetError, key="truth", allowed="masks of one size"):
         metrics.hd95(LESION, mask(shape=(8, 9)))
-    with pytest.raises(DatasetError, match=r"\(H, W\)"):
+    with raises(DatasetError, key="truth", allowed="(H, W)"):
         metrics.hd95(np.ones(4), np.ones(4))
-    with pytest.raises(UnknownNameError, match="did you mean 'diagonal'"):
+    with raises(ConfigError, key="metrics.missed", value="diagnal"):
         metrics.hd95(LESION, LESION, missed="diagnal")
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("name", "value"),
     [
-        ({"tolerance": -1.0}, "metrics.tolerance is -1"),
-        ({"bins": 0}, "metrics.bins is 0"),
-        ({"connectivity": 3}, "metrics.connectivity is 3"),
-        ({"overlap": 1.0}, "metrics.overlap is 1"),
+        ("missed", "zero"),
+        ("tolerance", -1.0),
+        ("tolerance_mm", -1.0),
+        ("bins", 0),
+        ("connectivity", 3),
+        ("overlap", 1.0),
     ],
 )
-def test_options_out_of_range(options, says):
-    with pytest.raises(ConfigError, match=says):
-        metrics.Full(**options)
+def test_options_out_of_range(name, value):
+    of_functions = {
+        "bins": lambda: metrics.reliability(LESION, LESION, bins=value),
+        "connectivity": lambda: metrics.lesions(LESION, LESION, connectivity=value),
+        "overlap": lambda: metrics.lesion_confusion(LESION, LESION, 2, overlap=value),
+        "tolerance": lambda: metrics.nsd(LESION, LESION, tolerance=value),
+    }
+    for make in (lambda: metrics.Full(**{name: value}), of_functions.get(name)):
+        if make is not None:
+            with raises(ConfigError, key=f"metrics.{name}", value=value):
+                make()
 
 
 def test_the_rules_are_said_in_words():
@@ -133,6 +144,6 @@ def test_the_rules_are_said_in_words():
     assert "missed=diagonal: distances count the image's diagonal and NSD 0" in words
     assert "within 3 px, 1 mm" in words
     words = "; ".join(metrics.Full(missed="nan", connectivity=1, overlap=0.5).rules(millimetres=False))
-    assert "missed=nan: distances and NSD leave the mean" in words
+    assert "missed=nan: distances and NSD are excluded from the mean" in words
     assert "mm" not in words
     assert "components by sides, found if more than 50 % of the pixels are covered" in words

@@ -11,6 +11,7 @@ import pytest
 from dmf_cli import metrics
 from dmf_cli.errors import UnknownNameError
 from dmf_cli.metrics import Counts, _calibration, _counts, _lesions, _overlap, _surface
+from tests.raised import raises
 
 NAN = math.nan
 
@@ -96,13 +97,13 @@ def test_cb_dice_of_one_structure_is_that_of_two_classes():
 
 
 def test_the_rule_is_said_in_words():
-    assert "both empty: Dice, IoU, F1 and precision leave the mean" in metrics.rules("nan")
+    assert "both empty: Dice, IoU, F1 and precision are excluded from the mean" in metrics.rules("nan")
     assert "both empty: Dice, IoU, F1 and precision count 0" in metrics.rules("zero")
     assert "both empty: Dice, IoU, F1 and precision count 1" in metrics.rules("one")
 
 
 def test_a_rule_that_does_not_exist_names_the_closest():
-    with pytest.raises(UnknownNameError, match="did you mean 'zero'"):
+    with raises(UnknownNameError, key="metrics.empty", value="zeros"):
         metrics.values(counts(1, 1, 1, 1), empty="zeros")
     assert metrics.empty_name(NAN) == "nan"  # as Hydra reads `metrics.empty=nan` from a command line
 

@@ -20,7 +20,7 @@ def uniforms(seed: int, counter: int, lanes: int) -> np.ndarray:
 
 
 def restated(seed: int, counter: int, lane: int) -> float:
-    """The same in Python's integers, written down apart."""
+    """The same in Python's integers, written down separately."""
     mask, keys = 2**15, ((seed + lane * 7919) % 2**15, (seed // 2**15 + lane * 12289) % 2**15)
     left, right = counter // mask % mask, counter % mask
     for turn in range(10):

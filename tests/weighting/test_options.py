@@ -9,6 +9,7 @@ from keras import ops
 from dmf_cli import weighting
 from dmf_cli.errors import ConfigError
 from dmf_cli.weighting._bounds import project
+from tests.raised import raises
 
 NAMES = weighting.__registry__
 ADAPTIVE = tuple(name for name in NAMES if getattr(weighting, name).adaptive)
@@ -221,58 +222,97 @@ def test_all_options_at_once(name: str, run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "match"),
+    ("name", "params"),
     [
-        ("var", {"warmup": 0}, "weighting.warmup is 0: give a whole number of steps"),
-        ("var", {"warmup": 2.5}, "weighting.warmup is 2.5"),
-        ("mad", {"warmup": "auto"}, "weighting.warmup is 'auto'"),
-        ("mad", {"warmup": 51, "window": 50}, "window is 50 and weighting.warmup 51.*never adapt"),
-        ("var", {"warmup": 1, "window": 1}, "window is 1"),
-        ("var", {"window": 99.5}, "window is 99.5"),
-        ("var", {"every": 0}, "weighting.every is 0: give a whole number of steps, 1 or more"),
-        ("var", {"floor": -0.1}, "weighting.floor is -0.1: give a number from 0 to 1"),
-        ("var", {"ceiling": 0.0}, "weighting.ceiling is 0.0: give a number above 0 to 1"),
-        ("var", {"floor": 0.4, "ceiling": 0.3}, "floor is 0.4 and weighting.ceiling 0.3"),
-        ("var", {"floor": 0.51}, "floor is 0.51: 2 terms .* exceed the total; give 0.5 or less"),
-        ("var", {"ceiling": 0.4}, "ceiling is 0.4: 2 terms .* below the total; give 0.5 or more"),
-        ("var", {"ceiling": 0.9, "prior": [1.0, 0.0]}, "ceiling is 0.9: 1 terms"),
-        ("var", {"smoothing": 1.0}, "weighting.smoothing is 1.0: give a number from 0 to below 1"),
-        ("bayes", {"prior_power": 1.5}, "prior_power is 1.5: give a number from 0 to 1"),
-        ("bayes", {"prior_power": float("nan")}, "prior_power is nan"),
-        ("fixed", {"total": 0.0}, "weighting.total is 0.0: give a number above 0"),
-        ("fixed", {"total": float("nan")}, "weighting.total is nan"),
-        ("fixed", {"total": float("inf")}, "weighting.total is inf"),
-        ("fixed", {"prior": [1.0, -1.0]}, "give finite numbers of 0 and above"),
-        ("var", {"prior": [1.0, float("nan")]}, "give finite numbers of 0 and above"),
-        ("fixed", {"prior": [0.0, 0.0]}, "not all 0"),
-        ("fixed", {"prior": [1.0]}, "1 coefficients for 2 loss terms"),
-        ("random", {"seed": -1}, "weighting.seed is -1: give a whole number, 0 or more"),
-        ("dwa", {}, "weighting.steps_per_epoch is not given"),
-        ("dwa", {"steps_per_epoch": 0}, "steps_per_epoch is 0: give a whole number of steps"),
-        ("dwa", {"steps_per_epoch": 5, "temperature": 0.0}, "temperature is 0.0: give a number above 0"),
-        ("cov", {"decay": 1.0}, "weighting.decay is 1.0: give a number above 0 to below 1"),
-        ("relobralo", {"alpha": 1.1}, "weighting.alpha is 1.1: give a number from 0 to 1"),
-        ("relobralo", {"rho": -0.5}, "weighting.rho is -0.5"),
-        ("relobralo", {"seed": 1.5}, "weighting.seed is 1.5"),
-        ("softadapt", {"variant": "norm"}, "variant is 'norm': give one of original, normalized"),
-        ("softadapt", {"slope": "old"}, "slope is 'old': give one of newest, oldest"),
-        ("softadapt", {"beta": float("inf")}, "weighting.beta is inf"),
-        ("softadapt", {"window": 1}, "window is 1: give a whole number of steps, 2 or more"),
-        ("softadapt", {"slope": "oldest"}, "order is None and weighting.window 50: slope=oldest needs"),
-        ("softadapt", {"slope": "oldest", "window": 4, "accuracy_order": 0}, "accuracy_order is 0"),
-        ("uncertainty", {"form": "log"}, "form is 'log': give one of log_variance, positive"),
-        ("uncertainty", {"learning_rate": 0.0}, "learning_rate is 0.0: give a number above 0"),
-        ("imtl_l", {"learning_rate": float("nan")}, "learning_rate is nan"),
-        ("famo", {"weight_decay": -1.0}, "weight_decay is -1.0: give a number from 0"),
-        ("stch", {"mu": 0.0}, "weighting.mu is 0.0: give a number above 0"),
-        ("stch", {"ideal": [0.1]}, "ideal has 1 values for 2 loss terms"),
-        ("stch", {"ideal": [0.1, float("nan")]}, "weighting.ideal is nan"),
-        ("gradnorm", {"alpha": -1.0}, "weighting.alpha is -1.0: give a number from 0"),
-        ("lr_annealing", {"alpha": 0.0}, "weighting.alpha is 0.0: give a number above 0 to 1"),
-        ("lr_annealing", {"form": "l2"}, "form is 'l2': give one of mean, max"),
-        ("lr_annealing", {"reference_term": 2}, "reference_term is 2 with 2 loss terms: give an index"),
+        ("var", {"warmup": 0}),
+        ("var", {"warmup": 2.5}),
+        ("mad", {"warmup": "auto"}),
+        ("mad", {"warmup": 51, "window": 50}),
+        ("var", {"warmup": 1, "window": 1}),
+        ("var", {"window": 99.5}),
+        ("var", {"every": 0}),
+        ("var", {"floor": -0.1}),
+        ("var", {"ceiling": 0.0}),
+        ("var", {"floor": 0.4, "ceiling": 0.3}),
+        ("var", {"floor": 0.51}),
+        ("var", {"ceiling": 0.4}),
+        ("var", {"prior": [1.0, 0.0], "ceiling": 0.9}),
+        ("var", {"smoothing": 1.0}),
+        ("bayes", {"prior_power": 1.5}),
+        ("bayes", {"prior_power": float("nan")}),
+        ("fixed", {"total": 0.0}),
+        ("fixed", {"total": float("nan")}),
+        ("fixed", {"total": float("inf")}),
+        ("fixed", {"prior": [1.0, -1.0]}),
+        ("var", {"prior": [1.0, float("nan")]}),
+        ("fixed", {"prior": [0.0, 0.0]}),
+        ("fixed", {"prior": [1.0]}),
+        ("random", {"seed": -1}),
+        ("dwa", {"steps_per_epoch": 0}),
+        ("dwa", {"steps_per_epoch": 5, "temperature": 0.0}),
+        ("cov", {"decay": 1.0}),
+        ("relobralo", {"alpha": 1.1}),
+        ("relobralo", {"rho": -0.5}),
+        ("relobralo", {"seed": 1.5}),
+        ("softadapt", {"variant": "norm"}),
+        ("softadapt", {"slope": "old"}),
+        ("softadapt", {"beta": float("inf")}),
+        ("softadapt", {"window": 1}),
+        ("softadapt", {"slope": "oldest", "window": 20, "accuracy_order": None}),
+        ("softadapt", {"slope": "oldest", "window": 4, "accuracy_order": 0}),
+        ("uncertainty", {"form": "log"}),
+        ("uncertainty", {"learning_rate": 0.0}),
+        ("imtl_l", {"learning_rate": float("nan")}),
+        ("famo", {"weight_decay": -1.0}),
+        ("stch", {"mu": 0.0}),
+        ("stch", {"ideal": [0.1]}),
+        ("stch", {"ideal": [0.1, float("nan")]}),
+        ("gradnorm", {"alpha": -1.0}),
+        ("lr_annealing", {"alpha": 0.0}),
+        ("lr_annealing", {"form": "l2"}),
+        ("lr_annealing", {"reference_term": 2}),
     ],
-)  # fmt: skip
-def test_a_parameter_out_of_range(name: str, params: dict, match: str) -> None:
-    with pytest.raises(ConfigError, match=match):
+)
+def test_a_parameter_out_of_range(name: str, params: dict) -> None:
+    *_, (wrong, value) = params.items()
+    with raises(ConfigError, key=f"weighting.{wrong}") as caught:
         weighting.get(name, **params).init(2)
+    assert repr(caught.value.value) == repr(value)
+    assert caught.value.allowed or caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "line"),
+    [
+        ("var", {"every": 0}, "weighting.every is 0: give a whole number of 1 or above"),
+        ("fixed", {"total": 0.0}, "weighting.total is 0.0: give a number above 0, or null"),
+        (
+            "mad",
+            {"warmup": 51, "window": 50},
+            "weighting.window is 50, and weighting.warmup 51: the window must hold the warm-up, or the "
+            "weights would never adapt; raise window or lower warmup",
+        ),
+        (
+            "var",
+            {"floor": 0.51},
+            "weighting.floor is 0.51: 2 terms with a share of that or more exceed the total; "
+            "give 0.5 or less",
+        ),
+        ("fixed", {"prior": [1.0]}, "1 coefficients for 2 loss terms: give one for each term"),
+        (
+            "dwa",
+            {},
+            "weighting.steps_per_epoch is not given: dwa compares the means of whole epochs; give the number "
+            "of steps in one (`dmf train` fills it in)",
+        ),
+    ],
+)
+def test_the_whole_line(name: str, params: dict, line: str) -> None:
+    with raises(ConfigError) as caught:
+        weighting.get(name, **params).init(2)
+    assert str(caught.value) == line
+
+
+def test_a_strategy_that_is_made_without_get_is_checked_too() -> None:
+    with raises(ConfigError, key="weighting.mu", value=-1.0):
+        weighting.stch(mu=-1.0).init(2)
