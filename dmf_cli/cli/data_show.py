@@ -31,14 +31,14 @@ def run(arguments: Sequence[str]) -> int:
     count, overrides = _count(options.overrides)
     if options.output and options.output.suffix.lower() != ".png":
         raise ConfigError(f"-o {options.output}: the picture is a PNG file, give a name that ends in .png")
-    config = composed([*overrides, *own_configs(options.config_dir)])["dataset"]
+    config = composed([*overrides, *own_configs(options.config_dir)])
     from rich.console import Console
 
     from dmf_cli.datasets import open_dataset
     from dmf_cli.datasets.sources.grouping import describe
     from dmf_cli.figures import gallery
 
-    dataset = open_dataset(config)
+    dataset = open_dataset(config.dataset)
     file = options.output or Path(f"{dataset.name}.png")
     gallery.plot_samples(file, dataset, count)
     print(f"{dataset.name}: {', '.join(dataset.classes)}")

@@ -188,7 +188,7 @@ def opened(folder, *more):
     words = ["dataset=folder", f"dataset.dir={folder}", "dataset.images='images/*/*.png'"]
     # The folder of an image is that of its mask, one level up and down again.
     words += ["dataset.parse='images/(?P<where>.+)'", "dataset.masks='masks/{where}.png'"]
-    return datasets.open_dataset(configs.compose([*words, *more])["dataset"])
+    return datasets.open_dataset(configs.compose([*words, *more]).dataset)
 
 
 def test_no_patient_of_a_folder_each_is_on_two_sides(folder):
@@ -207,12 +207,12 @@ def test_no_patient_of_a_folder_each_is_on_two_sides(folder):
 def test_masks_in_the_same_folders_are_one_suggestion_away(folder):
     words = ["dataset=folder", f"dataset.dir={folder}"]
     with pytest.raises(DatasetError, match=r"did you mean 'dataset\.images=\"images/\*\*/\*\"'\?") as caught:
-        datasets.open_dataset(configs.compose(words)["dataset"])
+        datasets.open_dataset(configs.compose(words).dataset)
     words += re.findall(r"'([^']+)'\?", str(caught.value))
     with pytest.raises(DatasetError, match=r"did you mean 'dataset\.parse=") as caught:
-        datasets.open_dataset(configs.compose(words)["dataset"])
+        datasets.open_dataset(configs.compose(words).dataset)
     words += re.findall(r"'(dataset[^']+)'", str(caught.value).partition("did you mean")[2])
-    data = datasets.open_dataset(configs.compose(words)["dataset"])
+    data = datasets.open_dataset(configs.compose(words).dataset)
     assert len(data) == 24
     assert [data.masks(i)[0].parent.name for i in range(24)] == list(data.groups)
 
