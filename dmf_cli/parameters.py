@@ -66,10 +66,9 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _is_within(value: Any, sides: Mapping[str, Any]) -> bool:
-    return (
-        sides.get("ge", -math.inf) <= value <= sides.get("le", math.inf)
-        and sides.get("gt", -math.inf) < value < sides.get("lt", math.inf)
-    )  # fmt: skip
+    least, most = sides.get("ge", -math.inf), sides.get("le", math.inf)
+    above, below = sides.get("gt", -math.inf), sides.get("lt", math.inf)
+    return bool(least <= value <= most and above < value < below)
 
 
 def misfit(key: str, value: Any, hint: Any, besides: str = "") -> ConfigError:

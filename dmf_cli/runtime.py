@@ -9,10 +9,10 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from dmf_cli import hints
+from dmf_cli.config.schema import Trainer
 from dmf_cli.errors import ConfigError
 from dmf_cli.quiet import quiet
 
@@ -34,7 +34,7 @@ class Runtime:
     deterministic: bool
 
 
-def start(trainer: Mapping[str, Any]) -> Runtime:
+def start(trainer: Trainer) -> Runtime:
     """Choose backend and device, then import Keras.
 
     Args:
@@ -43,15 +43,15 @@ def start(trainer: Mapping[str, Any]) -> Runtime:
     Raises:
         ConfigError: for a device that is not there, or a backend other than the one already loaded.
     """
-    backend, wanted = trainer["backend"], str(trainer["device"])
+    backend, wanted = trainer.backend, trainer.device
     _choose_backend(backend)
     _choose_device(wanted)
     import keras
 
     with quiet():
         devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
-        _prepare_tensorflow(backend, trainer["deterministic"])
-        if backend == "tensorflow" and (devices == ("cpu:0",) or trainer["deterministic"]):
+        _prepare_tensorflow(backend, trainer.deterministic)
+        if backend == "tensorflow" and (devices == ("cpu:0",) or trainer.deterministic):
             _add_in_order()
     if wanted.startswith("gpu") and not devices[0].startswith("gpu"):
         raise ConfigError(
@@ -61,14 +61,14 @@ def start(trainer: Mapping[str, Any]) -> Runtime:
             hint="run `dmf doctor`, or use trainer.device=cpu",
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
-    keras.config.set_dtype_policy(trainer["precision"])
+    keras.config.set_dtype_policy(trainer.precision)
     return Runtime(
         backend=backend,
         device=device,
         devices=devices,
-        precision=trainer["precision"],
-        jit=_jit(trainer["jit"], backend, device, trainer["deterministic"]),
-        deterministic=trainer["deterministic"],
+        precision=trainer.precision,
+        jit=_jit(trainer.jit, backend, device, trainer.deterministic),
+        deterministic=trainer.deterministic,
     )
 
 

@@ -16,7 +16,7 @@ def start() -> str:
     from dmf_cli import config as configs
     from dmf_cli import runtime
 
-    return runtime.start(configs.compose([])["trainer"]).device
+    return runtime.start(configs.compose([]).trainer).device
 
 
 def cost(name: str) -> tuple[str, str]:
@@ -37,9 +37,8 @@ def build(name: str) -> Any:
     from dmf_cli import config as configs
     from dmf_cli import lookup, models
 
-    given = configs.compose([f"model={name}"])["model"]  # an option may build on another
-    params = {key: value for key, value in given.items() if key not in ("name", "head", "weights")}
-    return lookup.find("model", models, given["name"])(SHAPE, CLASSES, **params)
+    given = configs.compose([f"model={name}"]).model  # an option may build on another
+    return lookup.find("model", models, given.name)(SHAPE, CLASSES, **given.params)
 
 
 def forward_seconds(network: Any) -> float:

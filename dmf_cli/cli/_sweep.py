@@ -5,11 +5,11 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dmf_cli import interrupts
+from dmf_cli.config.schema import Sweep
 from dmf_cli.errors import DmfError
 from dmf_cli.jobs.claim import Claim
 from dmf_cli.run_folder import places
@@ -43,7 +43,7 @@ def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
     settings = planned.settings
     if multirun:
         _check_conclusion(planned)
-    board = Board(planned.jobs, settings["workers"], remote=planned.launcher != "basic")
+    board = Board(planned.jobs, settings.workers, remote=planned.launcher != "basic")
     if dry:
         _print(board)
         return 0
@@ -74,9 +74,9 @@ def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
         return launch(planned, board)
     runner = SweepRunner(
         board,
-        workers=settings["workers"],
-        stop_on_error=settings["on_error"] == "stop",
-        isolate=settings["isolate"],
+        workers=settings.workers,
+        stop_on_error=settings.on_error == "stop",
+        isolate=settings.isolate,
         changed=lambda job: display.report(),
     )
     with contextlib.suppress(KeyboardInterrupt):  # the second one: the running jobs have been killed
@@ -108,8 +108,8 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
         print(f"{left} job(s) are left: run the same command again to resume the sweep", file=sys.stderr)
     if interrupted:
         return interrupts.exit_code()
-    done, settings = board.of("completed"), board.rows[0].job.config["sweep"]
-    if settings["compare"]:
+    done, settings = board.of("completed"), board.rows[0].job.config.sweep
+    if settings.compare:
         return _conclude(done, settings) or int(bool(failed))
     _hint(done)
     return 1 if failed else 0
@@ -117,21 +117,21 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
 
 def _check_conclusion(planned: SweepPlan) -> None:
     """Report a comparison that cannot be made before hours are spent on its runs."""
-    if planned.settings["compare"]:
+    if planned.settings.compare:
         from dmf_cli.sweep import conclusion
 
         conclusion.check(planned.settings, [job.config for job in planned.jobs])
 
 
-def _conclude(done: Sequence[JobRow], settings: Mapping[str, Any]) -> int:
+def _conclude(done: Sequence[JobRow], settings: Sweep) -> int:
     """The comparisons that the sweep ends with; 1 if there can be none."""
     from dmf_cli.comparison import tables
     from dmf_cli.sweep import conclusion
 
     runs = [(row.path, row.job.config) for row in done if row.path is not None]
-    roots = dict.fromkeys(Path(str(config["output_root"])).expanduser() for _, config in runs)
+    roots = dict.fromkeys(Path(config.output_root).expanduser() for _, config in runs)
     root = next(iter(roots), Path())
-    page = any(config["report"] for _, config in runs)
+    page = any(config.report for _, config in runs)
     try:
         found = conclusion.conclude(root, runs, settings, page=page)
     except DmfError as error:

@@ -4,9 +4,9 @@ import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dmf_cli.cli._parser import Parser
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import UnknownNameError
 
 # Name -> what it does; the action NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/data_NAME.py.
@@ -45,7 +45,7 @@ def actions() -> list[str]:
     return [name for name in ACTIONS if Path(__file__).with_name(f"data_{name}.py").is_file()]
 
 
-def composed(overrides: Sequence[str], *, missing: bool = False) -> dict[str, Any]:
+def composed(overrides: Sequence[str], *, missing: bool = False) -> Config:
     """The whole config with ``dataset=NAME`` and other overrides.
 
     Args:

@@ -1,14 +1,17 @@
 """``dmf data check``: everything that is wrong with a dataset, and what its splits leak."""
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.config import schema
 from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
+    from dmf_cli.config.typed import Config
     from dmf_cli.datasets.base import Dataset
     from dmf_cli.datasets.inspect.check import Report
 
@@ -42,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     return 1 if report.errors else 0
 
 
-def _check(config: Mapping[str, Any]) -> "Report":
+def _check(config: "Config") -> "Report":
     from dmf_cli.datasets.input.run_data import make_split
     from dmf_cli.datasets.input_spec import InputSpec
     from dmf_cli.datasets.inspect.check import check
@@ -50,53 +53,53 @@ def _check(config: Mapping[str, Any]) -> "Report":
     from dmf_cli.datasets.sources.survey import survey
     from dmf_cli.datasets.splits.division import read_split
 
-    dataset, split = config["dataset"], config["split"]
-    if split["file"]:
-        read_split(split["file"])  # a missing file is reported before anything slow
+    dataset, split = config.dataset, config.split
+    if split.file:
+        read_split(Path(split.file))  # a missing file is reported before anything slow
     opened, spec = _opened(dataset), InputSpec.of(dataset)
 
     def divide(images: Any, found: Any, **changes: Any) -> Any:
-        return make_split({**split, **changes}, images, found=found)
+        return make_split(dataclasses.replace(split, **changes), images, found=found)
 
-    alike = split["similarity"] is not None
+    alike = split.similarity is not None
     with progress.count("checking", len(opened)) as advance:
         found = survey(opened, spec, alike=alike, progress=advance)
         return check(
             opened,
             found,
             divide,
-            similarity=split["similarity"],
-            needs_masks=dataset.get("missing_mask", "error") == "error",
+            similarity=split.similarity,
+            needs_masks=not isinstance(dataset, schema.Folder) or dataset.missing_mask == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, spec),
             normalize=spec.normalize,
         )
 
 
-def _opened(dataset: Mapping[str, Any]) -> "Dataset":
+def _opened(dataset: "schema.Dataset") -> "Dataset":
     """What stops a training is a finding here; what it excludes is excluded, as long as something is left."""
     from dmf_cli.datasets import open_dataset
     from dmf_cli.errors import DatasetError
 
-    if dataset["kind"] != "folder":
+    if not isinstance(dataset, schema.Folder):
         return open_dataset(dataset)
-    lenient = {**dataset, "missing_mask": "empty"}
+    lenient = dataclasses.replace(dataset, missing_mask="empty")
     try:
         return open_dataset(lenient)
     except DatasetError:
-        return open_dataset({**lenient, "size_mismatch": "error", "on_bad": "error"})
+        return open_dataset(dataclasses.replace(lenient, size_mismatch="error", on_bad="error"))
 
 
-def _unclaimed(dataset: Mapping[str, Any]) -> list[Path]:
+def _unclaimed(dataset: "schema.Dataset") -> list[Path]:
     """Masks without an image, of a dataset that lies in a folder."""
-    if dataset["kind"] != "folder":
+    if not isinstance(dataset, schema.Folder):
         return []
     from dmf_cli.datasets.sources.folder_place import images_folder
     from dmf_cli.datasets.sources.pairing import unclaimed_masks
     from dmf_cli.datasets.sources.patterns import Patterns
 
-    patterns = {key: dataset[key] for key in Patterns._fields if key in dataset}
-    return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset["name"])
+    patterns = {key: getattr(dataset, key) for key in Patterns._fields}
+    return unclaimed_masks(images_folder(dataset), Patterns(**patterns), dataset.name)
 
 
 def _write(output: Path, report: "Report") -> list[Path]:

@@ -1,12 +1,13 @@
 """``dmf data prepare``: get a dataset, or say how to."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.config import schema
 from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
 
@@ -37,13 +38,13 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.cli.data import composed
 
-    config = composed([*options.overrides, *own_configs(options.config_dir)])["dataset"]
-    if options.archive and "download" not in config:
-        none = f"dataset={config['name']} does not come in archives"
+    group = composed([*options.overrides, *own_configs(options.config_dir)]).dataset
+    if options.archive and not isinstance(group, schema.Published):
+        none = f"dataset={group.name} does not come in archives"
         raise UsageError(none, key="--archive", value=options.archive, hint="omit --archive")
-    if not options.archive and _only_by_hand(config):
+    if not options.archive and _only_by_hand(group):
         return 1
-    dataset = _prepare(config, options.archive)
+    dataset = _prepare(group, options.archive)
     print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
     kept = [override for override in options.overrides if not override.startswith("dataset.download.")]
     own = ["--config-dir", str(options.config_dir)] if options.config_dir else []
@@ -51,32 +52,32 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _only_by_hand(config: Mapping[str, Any]) -> bool:
+def _only_by_hand(group: schema.Dataset) -> bool:
     """Whether the dataset is not there and no program can get it; then what to do is printed."""
-    if "download" not in config or config["download"]["urls"]:
+    if not isinstance(group, schema.Published) or group.download["urls"]:
         return False
     from dmf_cli.datasets.fetch import install
 
-    if install.is_there(config):
+    if install.is_there(group):
         return False
-    print(install.by_hand(config))
+    print(install.by_hand(group))
     return True
 
 
-def _prepare(config: Mapping[str, Any], archives: Sequence[Path]) -> Any:
+def _prepare(group: schema.Dataset, archives: Sequence[Path]) -> Any:
     from dmf_cli.datasets import open_dataset
 
-    if config["kind"] == "tfds":
+    if isinstance(group, schema.Tfds):
         from dmf_cli.datasets.sources.tfds import prepare_tfds
 
-        return prepare_tfds(config)
-    if "download" not in config:
-        return open_dataset(config)
+        return prepare_tfds(group)
+    if not isinstance(group, schema.Published):
+        return open_dataset(group)
     from dmf_cli.datasets.fetch.install import prepare_folder
 
     try:
         with progress.downloads() as track:
-            return prepare_folder(config, archives, track=track)
+            return prepare_folder(group, archives, track=track)
     except KeyboardInterrupt:
         print("what has been downloaded is kept: run the command again to resume", file=sys.stderr)
         raise

@@ -32,14 +32,14 @@ def run(arguments: Sequence[str]) -> int:
     if options.output and options.output.suffix.lower() != ".png":
         name = "a name that ends in .png"
         raise ConfigError(key="-o", value=options.output, reason="and the picture is PNG", allowed=name)
-    config = composed([*overrides, *own_configs(options.config_dir)])["dataset"]
+    config = composed([*overrides, *own_configs(options.config_dir)])
     from rich.console import Console
 
     from dmf_cli.datasets import open_dataset
     from dmf_cli.datasets.sources.grouping import describe
     from dmf_cli.figures import gallery
 
-    dataset = open_dataset(config)
+    dataset = open_dataset(config.dataset)
     file = options.output or Path(f"{dataset.name}.png")
     gallery.plot_samples(file, dataset, count)
     print(f"{dataset.name}: {', '.join(dataset.classes)}")

@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dmf_cli.cli._parser import Parser, add_config_dir, add_run, own_configs
 from dmf_cli.errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    from dmf_cli.config.typed import Config
 
 SPLITS = ("train", "val", "test", "all")
 # What the network was trained on: kept when it is scored on other images, unless said otherwise.
@@ -49,9 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def evaluation_config(
-    run: Path, overrides: Sequence[str], own: Sequence[str] = ()
-) -> tuple[dict[str, Any], str]:
+def evaluation_config(run: Path, overrides: Sequence[str], own: Sequence[str] = ()) -> "tuple[Config, str]":
     """The config of the run with ``overrides``, and the split to score.
 
     Args:
@@ -80,16 +81,16 @@ def evaluation_config(
         raise UnknownNameError("split", split, SPLITS)
     if any(override.startswith("dataset=") for override in rest):
         data = [override for override in rest if override.startswith(("dataset=", "dataset."))]
-        config["dataset"] = _other_group("dataset", config["dataset"], data, INPUT_KEYS, own)
+        config = _with_group("dataset", config, data, INPUT_KEYS, own)
         rest = [override for override in rest if override not in data]
     if any(override.startswith("metrics=") for override in rest):
         scores = [override for override in rest if override.startswith(("metrics=", "metrics."))]
-        config["metrics"] = _other_group("metrics", config["metrics"], scores, SCORE_KEYS, own)
+        config = _with_group("metrics", config, scores, SCORE_KEYS, own)
         rest = [override for override in rest if override not in scores]
     for override in rest:
         _check_known(override, config)
     changed = configs.override(config, rest)
-    other_data = changed["dataset"] != stored_config.load_run(run)["dataset"]
+    other_data = changed.dataset != stored_config.load_run(run).dataset
     for key in (override.partition("=")[0] for override in rest):
         # The run's own images have the split that is saved with it.
         if key.startswith("split.") and not other_data:
@@ -97,7 +98,7 @@ def evaluation_config(
     return changed, split
 
 
-def _check_known(override: str, config: dict[str, Any]) -> None:
+def _check_known(override: str, config: "Config") -> None:
     """An unknown key is compared with those of :data:`READ` alone; a known one must be one of them."""
     from dmf_cli import conf_files
     from dmf_cli.config.types import unknown_key
@@ -107,10 +108,10 @@ def _check_known(override: str, config: dict[str, Any]) -> None:
     if read or not equals or key.startswith(("+", "~")) or key == "eval":
         return  # `override` says what is wrong with it, if anything is
     top, dot, rest = key.partition(".")
-    if top == "trainer" and dot and rest not in config["trainer"]:
+    if top == "trainer" and dot and rest not in config.plain["trainer"]:
         mine = [name.removeprefix("trainer.") for name in READ if name.startswith("trainer.")]
         raise unknown_key("trainer.", rest, mine)
-    if top not in config and top not in conf_files.groups():
+    if top not in config.plain and top not in conf_files.groups():
         raise unknown_key("", key, ["split", "dataset", "metrics", *(name.rstrip(".") for name in READ)])
     raise _changes_nothing(key)
 
@@ -124,16 +125,16 @@ def _changes_nothing(key: str) -> ConfigError:
     )
 
 
-def _other_group(
-    group: str, trained: dict[str, Any], overrides: list[str], keep: Sequence[str], own: Sequence[str]
-) -> dict[str, Any]:
-    """The ``group`` of ``overrides``, with what ``trained`` has under ``keep`` unless they say otherwise."""
+def _with_group(
+    group: str, config: "Config", overrides: list[str], keep: Sequence[str], own: Sequence[str]
+) -> "Config":
+    """``config`` with the ``group`` of ``overrides``, and its own keys ``keep`` unless they say otherwise."""
     from dmf_cli import config as configs
 
-    fresh = configs.compose([*overrides, *own])[group]
+    fresh, trained = configs.compose([*overrides, *own]).plain[group], config.plain[group]
     given = {override.partition("=")[0].removeprefix(f"{group}.") for override in overrides}
     kept = {k: trained[k] for k in keep if k in trained and k in fresh and k not in given}
-    return {**fresh, **kept}
+    return config.with_group(group, {**fresh, **kept})
 
 
 def _show(table: Any, run: Path, name: str) -> None:

@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     stored = stored_config.load_run(options.run)
     allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
     changed = moving.changed(
-        {**stored, "run_dir": None},
+        stored.with_root(run_dir=None),
         options.overrides,
         allowed,
         f"for other settings start a new run from its weights: dmf train model.weights={options.run}",

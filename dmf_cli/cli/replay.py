@@ -1,5 +1,6 @@
 """``dmf replay``: the weights that other strategies would have given on recorded losses, without training."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from dmf_cli.config.typed import Choice
     from dmf_cli.replay.history import History
     from dmf_cli.weighting import Strategy
 
@@ -45,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> "dict[str, Choice]":
     """Option -> weighting group, for each option of ``weighting=A,B`` with the parameters that it has.
 
     Args:
@@ -71,10 +73,10 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
             raise ConfigError(f"dmf replay does not take {override}", key=key, value=value, allowed=taken)
     if not options:
         raise ConfigError("no strategy is given", key="weighting", hint="say which, as weighting=mad,var")
-    groups = {option: config.compose([f"weighting={option}", *own])["weighting"] for option in options}
+    groups = {option: config.compose([f"weighting={option}", *own]).weighting for option in options}
     known = {
         option: {k for k in keys.meanings({"weighting": option}) if k.startswith("weighting.")}
-        | {f"weighting.{key}" for key in groups[option]}
+        | {f"weighting.{key}" for key in groups[option].params}
         for option in options
     }
     for param in params:
@@ -85,31 +87,29 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> dict
     for option in options:
         mine = [param for param in params if param.partition("=")[0] in known[option]]
         if mine:
-            groups[option] = config.compose([f"weighting={option}", *mine, *own])["weighting"]
+            groups[option] = config.compose([f"weighting={option}", *mine, *own]).weighting
     return groups
 
 
-def strategies(recorded: "History", configs: Mapping[str, dict[str, Any]]) -> "dict[str, Strategy]":
+def strategies(recorded: "History", configs: Mapping[str, "Choice"]) -> "dict[str, Strategy]":
     """Label -> strategy, with the coefficients, the seed and the length of the run that was recorded."""
-    from dmf_cli.config.typed import Config
     from dmf_cli.run_folder import stored_config
     from dmf_cli.training import build
 
     rows = len(recorded.losses)
-    trained = stored_config.load_run(recorded.source) if recorded.source.is_dir() else {}
-    coefficients = trained.get("loss", {}).get("coefficients", dict.fromkeys(recorded.terms, 1.0))
+    trained = stored_config.load_run(recorded.source) if recorded.source.is_dir() else None
+    coefficients = trained.loss.coefficients if trained else dict.fromkeys(recorded.terms, 1.0)
     prior = [coefficients[term] for term in recorded.terms]
-    known = {"steps_per_epoch": recorded.steps_per_epoch, "seed": trained.get("seed", 0)}
-    epochs = trained.get("trainer", {}).get("epochs")
+    known = {"steps_per_epoch": recorded.steps_per_epoch, "seed": trained.seed if trained else 0}
+    epochs = trained.trainer.epochs if trained else None
     # A run that was cut short has the warm-up of its whole length.
     planned = epochs * (recorded.steps_per_epoch or 0) if isinstance(epochs, int) else 0
     made = {}
-    for option, group in configs.items():
-        if "warmup" in group:
-            group = {**group, "warmup": _warmup(recorded, group["warmup"], max(rows, planned))}
-        made[option] = build.strategy(
-            Config({"weighting": group}).weighting, prior, max(rows, planned), known
-        )
+    for option, chosen in configs.items():
+        if "warmup" in chosen.params:
+            warmup = _warmup(recorded, chosen.params["warmup"], max(rows, planned))
+            chosen = dataclasses.replace(chosen, params={**chosen.params, "warmup": warmup})
+        made[option] = build.strategy(chosen, prior, max(rows, planned), known)
         _check_losses(recorded, made[option])
     return made
 
@@ -156,7 +156,7 @@ def _check_losses(recorded: "History", strategy: "Strategy") -> None:
         )
 
 
-def _replay(recorded: "History", configs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+def _replay(recorded: "History", configs: Mapping[str, "Choice"], folder: Path) -> None:
     from rich.console import Console
 
     from dmf_cli import runtime
@@ -166,8 +166,9 @@ def _replay(recorded: "History", configs: Mapping[str, dict[str, Any]], folder: 
     from dmf_cli.replay import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
 
-    trainer = (load_run(recorded.source) if recorded.source.is_dir() else compose())["trainer"]
-    runtime.start({**trainer, "device": "cpu", "precision": "float32", "jit": False, "deterministic": False})
+    trainer = (load_run(recorded.source) if recorded.source.is_dir() else compose()).trainer
+    trainer = dataclasses.replace(trainer, device="cpu", precision="float32", jit=False, deterministic=False)
+    runtime.start(trainer)
     from dmf_cli import weighting
 
     made = strategies(recorded, configs)

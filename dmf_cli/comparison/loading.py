@@ -165,7 +165,7 @@ def config_of(path: Path) -> dict[str, Any]:
     from dmf_cli.run_folder import stored_config
 
     try:
-        return stored_config.load_run(path)
+        return dict(stored_config.load_run(path).plain)
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
             raise

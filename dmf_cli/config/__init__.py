@@ -1,4 +1,4 @@
-"""The config: composed by Hydra from ``conf/``, checked, and handed on as plain dictionaries.
+"""The config: composed by Hydra from ``conf/``, checked, and handed on as an object.
 
 Nothing heavy is imported here; Hydra is, when something is composed.
 """
@@ -11,3 +11,4 @@ from dmf_cli.config.composer import compose as compose
 from dmf_cli.config.composer import override as override
 from dmf_cli.config.composer import to_yaml as to_yaml
 from dmf_cli.config.composer import with_absolute_paths as with_absolute_paths
+from dmf_cli.config.typed import Config as Config

@@ -10,10 +10,11 @@ from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
 from dmf_cli.config import fields, inputs, lengths, schema
+from dmf_cli.config.typed import Config
 from dmf_cli.config.types import check_value, check_values
 from dmf_cli.errors import ConfigError, UnknownNameError, show
 
-Config = dict[str, Any]
+Plain = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
 
 
@@ -38,7 +39,7 @@ def validate(config: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: for the first thing that is wrong.
     """
-    checked: Config = {key: _plain(value) for key, value in config.items()}
+    checked: Plain = {key: _plain(value) for key, value in config.items()}
     _check_top(checked)
     for group, kind in schema.PLAIN.items():
         check_values(checked[group], fields.of_class(kind), f"{group}.", complete=True)
@@ -54,11 +55,12 @@ def validate(config: Mapping[str, Any]) -> Config:
     for group in ("model", "weighting"):
         _check_free(checked[group], group)
     _check_dataset(checked["dataset"])
-    lengths.check(checked)
-    return checked
+    made = Config(checked)
+    lengths.check(made)
+    return made
 
 
-def _check_top(config: Config) -> None:
+def _check_top(config: Plain) -> None:
     """All groups are there, nothing else is, and the keys beside them are right."""
     groups = [*schema.PLAIN, *schema.NAMED, *schema.FREE]
     root = {key: value for key, value in config.items() if key not in groups}
@@ -74,14 +76,14 @@ def _check_top(config: Config) -> None:
             )
 
 
-def _kind(kinds: Mapping[str, type], values: Config, group: str) -> type:
+def _kind(kinds: Mapping[str, type], values: Plain, group: str) -> type:
     name = values.get("name")
     if not isinstance(name, str) or name not in kinds:
         raise UnknownNameError(f"{group}.name", str(name), kinds)
     return kinds[name]
 
 
-def _check_split(split: Config) -> None:
+def _check_split(split: Plain) -> None:
     total = sum(split["fractions"])
     if not math.isclose(total, 1.0, abs_tol=1e-6):
         raise ConfigError(
@@ -98,7 +100,7 @@ def _check_split(split: Config) -> None:
         )
 
 
-def _checked_loss(loss: Config) -> Config:
+def _checked_loss(loss: Plain) -> Plain:
     """The loss group with the expression that its coefficients now say: an override may have changed them."""
     terms, coefficients, text = loss.get("terms"), loss.get("coefficients"), str(loss.get("expression"))
     if not isinstance(terms, dict) or not isinstance(coefficients, dict) or not terms:
@@ -117,12 +119,12 @@ def _checked_loss(loss: Config) -> Config:
     return {**loss, "expression": str(built), "coefficients": dict(built.coefficients)}
 
 
-def _check_auxiliary(auxiliary: Config) -> None:
+def _check_auxiliary(auxiliary: Plain) -> None:
     if auxiliary["name"] != "none":
         _check_term(auxiliary["name"], auxiliary["params"], "auxiliary.params")
 
 
-def _check_bending(augment: Config) -> None:
+def _check_bending(augment: Plain) -> None:
     """Neighbouring places must never swap: the slope of the displacement stays below 1 along any line."""
     cells, bend = augment.get("elastic_cells", 1), augment.get("elastic", 0.0)
     if 4 * bend * cells >= 1:
@@ -132,7 +134,7 @@ def _check_bending(augment: Config) -> None:
         )
 
 
-def _check_term(name: str, params: Config, where: str) -> None:
+def _check_term(name: str, params: Plain, where: str) -> None:
     if name not in conf_files.terms():
         raise UnknownNameError("loss term", name, conf_files.terms())
     if not isinstance(params, dict):
@@ -140,7 +142,7 @@ def _check_term(name: str, params: Config, where: str) -> None:
     check_values(params, fields.of_term(name), f"{where}.")
 
 
-def _check_free(values: Config, group: str) -> None:
+def _check_free(values: Plain, group: str) -> None:
     """A group with the name of a function and its parameters; each function has a YAML file of its name.
 
     The other files have the name of what they build on, so that theirs is none.
@@ -154,7 +156,7 @@ def _check_free(values: Config, group: str) -> None:
     check_values(values, fields.of_option(group, name), f"{group}.")
 
 
-def _check_dataset(values: Config) -> None:
+def _check_dataset(values: Plain) -> None:
     """Datasets of the user have the keys of their kind, and may have more."""
     given = {key: value for key, value in values.items() if value != "???"}  # --cfg shows what is to be given
     if "classes" in given:
@@ -164,7 +166,7 @@ def _check_dataset(values: Config) -> None:
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in schema.DATASETS:
         raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
-    for key in fields.of_class(schema.Dataset):
+    for key in schema.needed(schema.Dataset):
         if key not in values:
             raise ConfigError(f"dataset.{key} is missing: give it, as dataset.{key}=VALUE")
     inputs.check_mappings(given)
@@ -174,7 +176,7 @@ def _check_dataset(values: Config) -> None:
     check_values(given, hints, "dataset.")
 
 
-def _check_monitor(monitor: str, terms: Config) -> None:
+def _check_monitor(monitor: str, terms: Plain) -> None:
     """It must be comparable over epochs, which the moving total loss is not."""
     figures = ("val_foreground_dice", "val_mean_dice", "val_objective")
     allowed = ["auto", *figures, *(f"val_loss.{term}" for term in terms)]

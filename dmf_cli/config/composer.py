@@ -2,25 +2,24 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files
 from dmf_cli.config import checks
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
-
-Config = dict[str, Any]
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
-    """The config that ``dmf train OVERRIDES`` would train with, as checked plain data.
+    """The config that ``dmf train OVERRIDES`` would train with, as a checked object.
 
     Raises:
         ConfigError: in one line, for whatever is wrong with an override or with a value.
 
     Example:
-        >>> compose(["loss=dice+bce", "trainer.epochs=3"])["trainer"]["epochs"]
+        >>> compose(["loss=dice+bce", "trainer.epochs=3"]).trainer.epochs
         3
     """
     return finish(compose_raw(overrides), overrides)
@@ -37,7 +36,7 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
 
 
 def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False) -> Config:
-    """An OmegaConf config as checked plain data: interpolations resolved, nothing missing unless allowed."""
+    """An OmegaConf config as a checked object: interpolations resolved, nothing missing unless allowed."""
     from omegaconf import OmegaConf
 
     from dmf_cli.config import messages
@@ -50,7 +49,7 @@ def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False)
     return checks.validate({str(key): value for key, value in plain.items()})
 
 
-def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
+def override(config: Config, overrides: Sequence[str]) -> Config:
     """``config`` with ``KEY=VALUE`` overrides of existing keys (no groups), checked again.
 
     Raises:
@@ -62,7 +61,7 @@ def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
 
     from dmf_cli.config import messages
 
-    changed = OmegaConf.create(dict(config))
+    changed = OmegaConf.create(dict(config.plain))
     OmegaConf.set_struct(changed, True)
     try:
         for item in OverridesParser.create().parse_overrides(list(overrides)):
@@ -72,38 +71,37 @@ def override(config: Mapping[str, Any], overrides: Sequence[str]) -> Config:
             try:
                 OmegaConf.update(changed, key, item.value(), merge=True)
             except OmegaConfBaseException as error:
-                raise messages.no_such_key(key, config) from error
+                raise messages.no_such_key(key, config.plain) from error
     except messages.COMPOSE_ERRORS as error:
-        raise messages.explain(error, overrides, config) from error
+        raise messages.explain(error, overrides, config.plain) from error
     return finish(changed, overrides)
 
 
-def completed(config: Mapping[str, Any]) -> Config:
+def completed(config: Config) -> Config:
     """The ``config`` of a run with the keys that came after it, as they are by default: to score it, not to
     train on with it, for an option that is on by default may be one that the run was trained without.
     """
     from dmf_cli.config import schema
 
-    fresh = compose()
-    groups = {group: {**fresh[group], **config.get(group, {})} for group in schema.PLAIN}
-    return {**fresh, **config, **groups}
+    fresh = compose().plain
+    groups = {group: {**fresh[group], **config.plain.get(group, {})} for group in schema.PLAIN}
+    return Config({**fresh, **config.plain, **groups})
 
 
-def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_paths(config: Config) -> Config:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
-    made = dict(config)
     places = (("dataset", "dir"), ("dataset", "data_dir"), ("split", "file"), ("model", "weights"))
     for group, key in places:
-        if config[group].get(key):
-            made[group] = {**made[group], key: str(Path(config[group][key]).expanduser().absolute())}
-    return made
+        if given := config.plain[group].get(key):
+            config = config.changed(group, **{key: str(Path(given).expanduser().absolute())})
+    return config
 
 
-def to_yaml(config: Mapping[str, Any]) -> str:
+def to_yaml(config: Config) -> str:
     """``config`` as YAML text, which :func:`load_run` reads back to the same values."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_yaml(OmegaConf.create(dict(config)))
+    return OmegaConf.to_yaml(OmegaConf.create(dict(config.plain)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from dmf_cli.errors import ConfigError
 
-LONGEST = 16_384  # pixels of a side of a network's input
+MAX_SIDE = 16_384  # pixels of a side of a network's input
 
 
 def check_classes(classes: Any) -> None:
@@ -38,12 +38,12 @@ def as_size(image_size: Any) -> tuple[int, int]:
     several = isinstance(image_size, Sequence) and not isinstance(image_size, str)
     sides = tuple(image_size) if several else (image_size, image_size)
     whole = all(
-        isinstance(side, int) and not isinstance(side, bool) and 1 <= side <= LONGEST for side in sides
+        isinstance(side, int) and not isinstance(side, bool) and 1 <= side <= MAX_SIDE for side in sides
     )
     if len(sides) != 2 or not whole:
         raise ConfigError(
             f"dataset.image_size is {image_size!r}: give one side in pixels, as 128, or [height,width], as "
-            f"[96,128], {LONGEST} at most"
+            f"[96,128], {MAX_SIDE} at most"
         )
     return sides[0], sides[1]
 

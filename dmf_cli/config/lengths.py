@@ -6,9 +6,10 @@ Asked when the config is composed, so that a sweep learns it before it begins.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, show
 
-Config = Mapping[str, Any]
+Plain = Mapping[str, Any]
 TASKS = {"lesion": 2, "type": 3}  # classes of the phantom, which has no key for them
 TWO = ("bce", "ce", "explog", "focal")  # terms that weigh background and foreground of one channel
 
@@ -20,15 +21,17 @@ def check(config: Config) -> None:
         ConfigError: the first one that does not.
     """
     channels = _channels(config)
-    for name, params in config["loss"]["terms"].items():
+    for name, params in config.loss.terms.items():
         _check_classes(f"loss.terms.{name}", name, params, channels)
-    auxiliary = config["auxiliary"]
-    _check_classes("auxiliary.params", auxiliary["name"], auxiliary["params"], channels)
-    _check_terms(config["weighting"], list(config["loss"]["terms"]))
+    _check_classes("auxiliary.params", config.auxiliary.name, config.auxiliary.params, channels)
+    _check_terms(config.weighting.params, list(config.loss.terms))
 
 
-def planned_classes(dataset: Config) -> int | None:
-    """How many classes a ``dataset`` group names, background included; None where only the data know."""
+def planned_classes(dataset: Plain) -> int | None:
+    """How many classes a ``dataset`` group, which may lack keys, names with the background.
+
+    None where only the data know.
+    """
     named = dataset.get("classes")
     if isinstance(named, list | tuple):
         return len(named)
@@ -37,11 +40,11 @@ def planned_classes(dataset: Config) -> int | None:
 
 def _channels(config: Config) -> int | None:
     """Of the network's output; None where the classes are not known yet."""
-    count = planned_classes(config["dataset"])
-    return 1 if count is not None and config["model"].get("head") == "sigmoid" else count
+    count = planned_classes(config.plain["dataset"])
+    return 1 if count is not None and config.model.head == "sigmoid" else count
 
 
-def _check_classes(where: str, term: str, params: Config, channels: int | None) -> None:
+def _check_classes(where: str, term: str, params: Plain, channels: int | None) -> None:
     given = params.get("class_weights")
     if given is None or channels is None:
         return
@@ -56,7 +59,7 @@ def _check_classes(where: str, term: str, params: Config, channels: int | None) 
         raise ConfigError(f"{where}.class_weights is {show(given)}: give at least one number above 0")
 
 
-def _check_terms(weighting: Config, terms: list[str]) -> None:
+def _check_terms(weighting: Plain, terms: list[str]) -> None:
     count, ideal = len(terms), weighting.get("ideal")
     if isinstance(ideal, list | tuple) and len(ideal) != count:
         raise ConfigError(

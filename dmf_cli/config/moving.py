@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.config import composer
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
 # Where things are decides nothing: the content of images and split is compared.
@@ -11,9 +12,7 @@ PLACES = ("dataset.dir", "dataset.data_dir", "split.file", "output_root")
 POLICIES = ("continue", "restart")  # of the schedule of a run that is extended
 
 
-def changed(
-    config: Mapping[str, Any], words: Sequence[str], allowed: Sequence[str], otherwise: str
-) -> dict[str, Any]:
+def changed(config: Config, words: Sequence[str], allowed: Sequence[str], otherwise: str) -> Config:
     """``config`` of a run with ``KEY=VALUE`` for keys among ``allowed``; every other value is as it was.
 
     Args:
@@ -32,30 +31,28 @@ def changed(
                 f"{word}: only {', '.join(f'{one}=' for one in allowed)} work here; {otherwise}"
             )
     checked = composer.override(composer.completed(config), words)
-    found = dict(config)
     for key in keys:
-        found = with_value(found, key, value_of(checked, key))
-    return found
+        config = with_value(config, key, value_of(checked, key))
+    return config
 
 
-def moved(config: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:
+def moved(config: Config, places: Config) -> Config:
     """``config`` with the places that another config of the same run has, as that of a sweep's job."""
-    found = dict(config)
     for key in PLACES:
         value = value_of(places, key)
         if value is not None:
-            found = with_value(found, key, value)
-    return found
+            config = with_value(config, key, value)
+    return config
 
 
-def value_of(config: Mapping[str, Any], key: str) -> Any:
+def value_of(config: Config, key: str) -> Any:
     """The value under a dotted key of at most two parts; None if there is none."""
     group, _, leaf = key.rpartition(".")
-    values = config.get(group, {}) if group else config
+    values = config.plain.get(group, {}) if group else config.plain
     return values.get(leaf) if isinstance(values, Mapping) else None
 
 
-def with_value(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+def with_value(config: Config, key: str, value: Any) -> Config:
     """A copy of ``config`` with ``value`` under such a key."""
     group, _, leaf = key.rpartition(".")
-    return {**config, group: {**config[group], leaf: value}} if group else {**config, leaf: value}
+    return config.changed(group, **{leaf: value}) if group else config.with_root(**{leaf: value})

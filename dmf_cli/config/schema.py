@@ -1,7 +1,8 @@
 """The fixed groups of a config as dataclasses: what each key may be.
 
-Defaults are in ``conf/``, not here: one place each. The parameters of a loss, a strategy or a model are those
-of its function, see :mod:`dmf_cli.config.signatures`.
+What a new run has by default is in ``conf/``. A field has a default here if the config of a run of an earlier
+commit, or a dataset of the user, may lack its key: then this is what it did. The parameters of a loss, a
+strategy or a model are those of its function, see :mod:`dmf_cli.config.signatures`.
 """
 
 import dataclasses
@@ -27,6 +28,7 @@ from dmf_cli.ranges import (
 )
 
 Rate = Annotated[float, Interval(gt=0, le=1000)]
+MAX_PIXELS = 178_956_970  # Pillow's own limit: a small file may hold a picture that fills the memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,23 +43,23 @@ class Root:
     """Keys beside the groups."""
 
     seed: Seed
-    run_dir: PathName | None
-    output_root: PathName
-    report: bool
+    run_dir: PathName | None = None
+    output_root: PathName = "outputs"
+    report: bool = True
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Split:
     """``split``: which images train, validate and test."""
 
     seed: Seed
     fractions: tuple[Part, Part, Part]
     stratify: bool
-    sizes: Annotated[int, Interval(ge=1, le=1000)]
-    leak_free: bool
-    similarity: Annotated[float, Interval(ge=0.5, le=1)] | None
-    folds: Annotated[int, Interval(ge=2)] | None
-    fold: Whole
+    sizes: Annotated[int, Interval(ge=1, le=1000)] = 1
+    leak_free: bool = False
+    similarity: Annotated[float, Interval(ge=0.5, le=1)] | None = None
+    folds: Annotated[int, Interval(ge=2)] | None = None
+    fold: Whole = 0
     file: PathName | None
 
 
@@ -75,7 +77,6 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
-    # Runs of the first commits have no such keys, and this is what they did.
     insight_every: Whole = 0
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
@@ -198,16 +199,16 @@ class Augment(Option):
 
 
 @dataclasses.dataclass(frozen=True)
-class Affine(Option):
+class Affine(Augment):
     """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
 
     name = "affine"
-    flip: Share
-    rotate: Annotated[float, Interval(ge=0, le=180)]
-    scale: Fraction
-    shift: Fraction
-    gain: Fraction
-    gamma: Fraction
+    flip: Share = 0.0
+    rotate: Annotated[float, Interval(ge=0, le=180)] = 0.0
+    scale: Fraction = 0.0
+    shift: Fraction = 0.0
+    gain: Fraction = 0.0
+    gamma: Fraction = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,8 +218,8 @@ class Sweep:
     workers: Annotated[int, Interval(ge=1, le=1024)]
     on_error: Literal["continue", "stop"]
     isolate: bool
-    compare: bool | str | tuple[str, ...]
-    apart: str | None
+    compare: bool | str | tuple[str, ...] = False
+    apart: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,8 +227,8 @@ class Elastic(Affine):
     """``augment=elastic``: affine and bending."""
 
     name = "elastic"
-    elastic: Annotated[float, Interval(ge=0, lt=0.25)]
-    elastic_cells: Annotated[int, Interval(ge=1, le=32)]
+    elastic: Annotated[float, Interval(ge=0, lt=0.25)] = 0.0
+    elastic_cells: Annotated[int, Interval(ge=1, le=32)] = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,11 +236,11 @@ class Ultrasound(Affine):
     """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
 
     name = "ultrasound"
-    speckle: Fraction
-    tgc: Fraction
-    shadow: Share
-    shadow_width: Share
-    shadow_strength: Share
+    speckle: Fraction = 0.0
+    tgc: Fraction = 0.0
+    shadow: Share = 0.0
+    shadow_width: Share = 0.0
+    shadow_strength: Share = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,7 +276,7 @@ class MLflow(Option):
     every: Whole
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Keys of every ``dataset``."""
 
@@ -284,9 +285,10 @@ class Dataset:
     image_size: Count | tuple[Count, Count]
     resize: Literal["stretch", "letterbox"]
     normalize: Literal["unit", "minmax", "zscore"]
+    channels: Literal[1, 3] = 1
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Phantom(Dataset):
     """``kind: phantom``: synthetic images."""
 
@@ -294,68 +296,69 @@ class Phantom(Dataset):
     size: Annotated[int, Interval(ge=16, le=1024)]
     seed: Seed
     difficulty: Literal["easy", "medium", "hard"] | Share
-    task: Literal["lesion", "type"]
-    lesion_area: Annotated[float, Interval(ge=0.002, le=0.2)] | None
-    data_dir: PathName | None
-    channels: Literal[1]
+    task: Literal["lesion", "type"] = "lesion"
+    lesion_area: Annotated[float, Interval(ge=0.002, le=0.2)] | None = None
+    data_dir: PathName | None = None
+    channels: Literal[1] = 1
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Labelled(Dataset):
     """Datasets of image and mask files or records: what the values of a mask mean, and grey values."""
 
-    classes: list[str]
-    values: dict[Any, Any] | None
-    threshold: Annotated[int, Interval(ge=0, le=65_535)] | Literal["auto"]
-    ignore: int | str | list[Any] | None
-    channels: Literal[1, 3]
-    range: tuple[float, float] | None
+    classes: list[str] = dataclasses.field(default_factory=lambda: ["background", "lesion"])
+    values: dict[Any, Any] | None = None
+    threshold: Annotated[int, Interval(ge=0, le=65_535)] | Literal["auto"] = "auto"
+    ignore: int | str | list[Any] | None = None
+    range: tuple[float, float] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Folder(Labelled):
     """``kind: folder``: images with masks, paired by name."""
 
-    dir: PathName | None
+    dir: PathName | None = None
     images: Glob
-    exclude: Glob | None
+    exclude: Glob | None = None
     masks: Template
-    parse: Regex | None
-    table: dict[str, Any] | None
-    strata: list[Any] | None
-    folders: Literal["auto", "strata", "patients", "none"]
-    missing_mask: Literal["error", "empty"]
-    size_mismatch: Literal["error", "skip"]
-    on_bad: Literal["error", "skip"]
-    spacing: tuple[Positive, Positive] | None
-    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)]
+    parse: Regex | None = None
+    table: dict[str, Any] | None = None
+    strata: list[Any] | None = None
+    folders: Literal["auto", "strata", "patients", "none"] = "auto"
+    missing_mask: Literal["error", "empty"] = "error"
+    size_mismatch: Literal["error", "skip"] = "error"
+    on_bad: Literal["error", "skip"] = "error"
+    spacing: tuple[Positive, Positive] | None = None
+    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)] = MAX_PIXELS
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class OwnFolder(Folder):
     """A folder of the user."""
 
     dir: PathName
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Published(Folder):
     """A folder that ``dmf data prepare`` can get, or says where to get; ``dir: null`` is where it puts it."""
 
     download: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tfds(Labelled):
     """``kind: tfds``: records of tensorflow-datasets."""
 
-    builder: str | None
-    data_dir: PathName | None
-    image: str | None
-    mask: str | None
-    parts: Literal["own", "pool"] | dict[str, Any]
-    stratum: str | None
-    patient: str | None
+    builder: str | None = None
+    data_dir: PathName | None = None
+    image: str | None = None
+    mask: str | None = None
+    classes: list[str] = dataclasses.field(default_factory=lambda: ["background", "foreground"])
+    channels: Literal[1, 3] = 3
+    parts: Literal["own", "pool"] | dict[str, Any] = "own"
+    stratum: str | None = None
+    patient: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -363,8 +366,8 @@ class Model:
     """``model``: keys beside the parameters of its function."""
 
     name: str
-    head: Literal["softmax", "sigmoid"]
-    weights: PathName | None
+    head: Literal["softmax", "sigmoid"] = "softmax"
+    weights: PathName | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -395,3 +398,10 @@ NAMED: dict[str, dict[str, type[Option]]] = {
 }
 FREE = ("dataset", "model", "loss", "weighting")
 DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}
+
+
+def needed(kind: type) -> list[str]:
+    """The keys of a group that every run has: the fields of its dataclass without a default."""
+    none = dataclasses.MISSING
+    fields = dataclasses.fields(kind)
+    return [field.name for field in fields if field.default is none and field.default_factory is none]

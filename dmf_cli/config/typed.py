@@ -43,10 +43,10 @@ class Loss:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A composed and validated config.
+    """A composed and validated config, see :func:`dmf_cli.config.compose`, or the config of a run.
 
     Args:
-        plain: what :func:`dmf_cli.config.compose` or the ``config.yaml`` of a run gives.
+        plain: the same as a mapping, for YAML, ids and hashes.
 
     Example:
         >>> Config({"seed": 3}).seed
@@ -59,31 +59,64 @@ class Config:
         """A copy with other values for keys of ``group``."""
         return Config({**self.plain, group: {**self.plain[group], **values}})
 
+    def with_root(self, **values: Any) -> "Config":
+        """A copy with other values for keys beside the groups."""
+        return Config({**self.plain, **values})
+
+    def with_group(self, group: str, values: Mapping[str, Any]) -> "Config":
+        """A copy with other keys in ``group``."""
+        return Config({**self.plain, group: dict(values)})
+
+    @functools.cached_property
+    def root(self) -> schema.Root:
+        """The keys beside the groups."""
+        names = {field.name for field in dataclasses.fields(schema.Root)}
+        return _made(schema.Root, {key: v for key, v in self.plain.items() if key in names}, "")
+
     @property
     def seed(self) -> int:
         """Of weights, order of the samples and augmentation."""
-        return cast(int, self.plain["seed"])
+        return self.root.seed
 
     @property
     def run_dir(self) -> str | None:
         """The folder of the run, if the user named it."""
-        return cast("str | None", self.plain["run_dir"])
+        return self.root.run_dir
 
     @property
     def output_root(self) -> str:
         """Where run folders are made."""
-        return cast(str, self.plain["output_root"])
+        return self.root.output_root
 
     @property
     def report(self) -> bool:
-        """Whether the run ends with a report; runs of version 0.1 have no such key."""
-        return cast(bool, self.plain.get("report", True))
+        """Whether the run ends with a report."""
+        return self.root.report
 
     @functools.cached_property
     def dataset(self) -> schema.Dataset:
-        """What every dataset has; ``plain["dataset"]`` has the keys of its kind."""
-        keys = {field.name for field in dataclasses.fields(schema.Dataset)}
-        return _made(schema.Dataset, {k: v for k, v in self.plain["dataset"].items() if k in keys}, "dataset")
+        """Of the class that its kind says."""
+        return dataset(self.plain["dataset"])
+
+    @functools.cached_property
+    def split(self) -> schema.Split:
+        """Which images train, validate and test."""
+        return _made(schema.Split, self.plain["split"], "split")
+
+    @functools.cached_property
+    def augment(self) -> schema.Augment:
+        """Of the class that its name says."""
+        return cast(schema.Augment, _named("augment", self.plain["augment"]))
+
+    @functools.cached_property
+    def eval(self) -> schema.Eval:
+        """At which resolution predictions are scored."""
+        return _made(schema.Eval, self.plain["eval"], "eval")
+
+    @functools.cached_property
+    def sweep(self) -> schema.Sweep:
+        """How the jobs of a sweep run."""
+        return _made(schema.Sweep, self.plain["sweep"], "sweep")
 
     @functools.cached_property
     def trainer(self) -> schema.Trainer:
@@ -95,15 +128,17 @@ class Config:
         """``trainer.epochs`` of a run, for which ``auto`` has become a number."""
         epochs = self.trainer.epochs
         if epochs == "auto":
-            raise ConfigError("trainer.epochs is auto: it is a number once the training images are counted")
+            raise ConfigError(
+                key="trainer.epochs", value=epochs, hint="it is a number once the training images are counted"
+            )
         return epochs
 
     @functools.cached_property
     def model(self) -> Model:
         """The network."""
-        group = self.plain["model"]
-        params = _without(group, "name", "head", "weights")
-        return Model(group["name"], params, group.get("head", "softmax"), group.get("weights"))
+        group, names = self.plain["model"], [field.name for field in dataclasses.fields(schema.Model)]
+        own = _made(schema.Model, {key: v for key, v in group.items() if key in names}, "model")
+        return Model(own.name, _without(group, *names), own.head, own.weights)
 
     @functools.cached_property
     def loss(self) -> Loss:
@@ -141,6 +176,24 @@ class Config:
         return _named("tracker", self.plain.get("tracker", {"name": "none"}))
 
 
+def dataset(values: Mapping[str, Any]) -> schema.Dataset:
+    """The ``dataset`` group ``values``, with its lists as they are: what is hashed holds them.
+
+    Raises:
+        ConfigError: an unknown kind, or a key that it does not have or needs.
+    """
+    kind = schema.DATASETS.get(values["kind"])
+    if kind is None:
+        raise UnknownNameError("dataset.kind", values["kind"], schema.DATASETS)
+    if kind is schema.OwnFolder and "download" in values:
+        kind = schema.Published
+    if kind is schema.Phantom:  # one of the user may have more keys, which say nothing
+        names = {field.name for field in dataclasses.fields(kind)}
+        values = {key: value for key, value in values.items() if key in names}
+    _check_keys(kind, values, "dataset")
+    return cast(schema.Dataset, kind(**values))
+
+
 def _named(group: str, values: Mapping[str, Any]) -> schema.Option:
     kinds, name = schema.NAMED[group], values.get("name", "default")
     if name not in kinds:
@@ -150,14 +203,18 @@ def _named(group: str, values: Mapping[str, Any]) -> schema.Option:
 
 def _made(kind: type[Kind], values: Mapping[str, Any], group: str) -> Kind:
     """``values`` as they were given, in an object; a run of an earlier commit may lack a key."""
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
-    names = [field.name for field in fields]
-    if more := [name for name in values if name not in names]:
-        raise unknown_key(f"{group}.", more[0], names)
-    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
-    if missing := [name for name in needed if name not in values]:
-        raise ConfigError(f"{group}.{missing[0]} is missing: give {group}.{missing[0]}=VALUE")
+    _check_keys(kind, values, group)
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def _check_keys(kind: type, values: Mapping[str, Any], group: str) -> None:
+    names = [field.name for field in dataclasses.fields(kind)]
+    prefix = f"{group}." if group else ""
+    if more := [name for name in values if name not in names]:
+        raise unknown_key(prefix, more[0], names)
+    if missing := [name for name in schema.needed(kind) if name not in values]:
+        key = f"{prefix}{missing[0]}"
+        raise ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

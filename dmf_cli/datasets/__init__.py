@@ -5,12 +5,11 @@ A dataset is opened from the ``dataset`` group of a config; its ``kind`` says by
 
 import importlib
 import sys
-from collections.abc import Mapping
 from typing import Any
 
+from dmf_cli.config import schema
 from dmf_cli.datasets.base import Dataset as Dataset
 from dmf_cli.datasets.base import Sample as Sample
-from dmf_cli.errors import UnknownNameError
 from dmf_cli.quiet import quiet
 
 # kind -> (module, function); imported on use, so that a folder needs no tensorflow-datasets.
@@ -21,28 +20,26 @@ KINDS = {
 }
 
 
-def check_place(config: Mapping[str, Any]) -> None:
+def check_place(dataset: schema.Dataset) -> None:
     """Whether the images of the ``dataset`` group are where it says, as far as a moment can tell.
 
     Raises:
         DatasetError: their folder is not there.
     """
-    if config["kind"] == "folder":
-        importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(config)
+    if isinstance(dataset, schema.Folder):
+        importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(dataset)
 
 
-def open_dataset(config: Mapping[str, Any]) -> Dataset:
+def open_dataset(dataset: schema.Dataset) -> Dataset:
     """The dataset that the ``dataset`` group describes.
 
     Raises:
         DatasetError: the data are missing or cannot be used.
-        UnknownNameError: an unknown ``kind``.
+        ConfigError: a key has a value that makes no sense with these data.
     """
-    if config["kind"] not in KINDS:
-        raise UnknownNameError("dataset.kind", config["kind"], KINDS)
-    module, function = KINDS[config["kind"]]
-    dataset: Dataset = getattr(_loaded(module), function)(config)
-    return dataset
+    module, function = KINDS[dataset.kind]
+    opened: Dataset = getattr(_loaded(module), function)(dataset)
+    return opened
 
 
 def _loaded(module: str) -> Any:

@@ -14,7 +14,7 @@ KINDS = {
     "no lesion": (True, "no mask with a lesion"),
     "contradiction": (True, "one picture in two classes"),
     "leak": (True, "near-duplicates, or images of one group, in different parts of the split"),
-    "left out": (False, "images that cannot be used and are left out"),
+    "excluded": (False, "images that cannot be used and are excluded"),
     "copy": (False, "files that are the same, byte for byte"),
     "near-duplicate": (False, "near-duplicates"),
     "empty": (False, "empty masks where others of the class have lesions"),

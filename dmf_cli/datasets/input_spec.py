@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
+from dmf_cli.config import schema
 from dmf_cli.config.inputs import as_size
+from dmf_cli.config.schema import MAX_PIXELS as MAX_PIXELS
 from dmf_cli.errors import ConfigError, UnknownNameError
 
-MAX_PIXELS = 178_956_970  # Pillow's own limit: a small file may hold a picture that fills the memory
 RESIZE = ("stretch", "letterbox")
 NORMALIZE = ("unit", "minmax", "zscore")
 Resize = Literal["stretch", "letterbox"]
@@ -89,11 +90,12 @@ class InputSpec:
             raise UnknownNameError("dataset.normalize", self.normalize, NORMALIZE)
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "InputSpec":
+    def of(cls, dataset: schema.Dataset) -> "InputSpec":
         """The one that the ``dataset`` group asks for."""
-        reading = Reading(config.get("range"), config.get("max_pixels", MAX_PIXELS))
-        size = as_size(config["image_size"])
-        return cls(size, config["resize"], config["normalize"], config.get("channels", 1), reading)
+        values = dataset.range if isinstance(dataset, schema.Labelled) else None
+        most = dataset.max_pixels if isinstance(dataset, schema.Folder) else MAX_PIXELS
+        size, reading = as_size(dataset.image_size), Reading(values, most)
+        return cls(size, dataset.resize, dataset.normalize, dataset.channels, reading)
 
     def geometry(self, original: tuple[int, int]) -> Geometry:
         """Where an image of (height, width) ``original`` lies inside its network input."""

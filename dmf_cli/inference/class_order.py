@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import ConfigError
@@ -70,11 +71,10 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
     raise ConfigError(what, key="dataset.classes", value=list(dataset.classes), hint=hint)
 
 
-def trained_classes(run: RunFolder, trained: Mapping[str, Any]) -> Sequence[str] | None:
+def trained_classes(run: RunFolder, trained: Config) -> Sequence[str] | None:
     """Names of the classes of a run: of its config, or of its scores where the dataset names its own."""
-    known = trained["dataset"].get("classes")
-    if known:
-        return list(known)
+    if isinstance(trained.dataset, schema.Labelled):
+        return trained.dataset.classes
     try:
         return list(json.loads((run.metrics / "test_summary.json").read_text(encoding="utf-8"))["classes"])
     except (OSError, ValueError, KeyError):

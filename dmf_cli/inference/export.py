@@ -18,13 +18,14 @@ import numpy as np
 
 import dmf_cli
 from dmf_cli import hints
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError, RunError, RunFolderError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference import export_note
 from dmf_cli.run_folder.folder import RunFolder
 
-Config = Mapping[str, Any]
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "savedmodel": ""}
 
 
@@ -89,8 +90,8 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
 
     run = RunFolder.open(path)
     # Converters read TensorFlow graphs, whatever the run was trained on; nothing here needs a GPU.
-    plain = {"backend": "tensorflow", "device": "cpu", "precision": "float32", "jit": False}
-    runtime.start({**plain, "deterministic": False})
+    trainer = dataclasses.replace(config.trainer, backend="tensorflow", device="cpu", precision="float32")
+    runtime.start(dataclasses.replace(trainer, jit=False, deterministic=False))
     network = score.load_network(run.best_model)
     check_network(network, kind)
     network = in_float32(network)
@@ -107,8 +108,9 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
 
 def usage(network: Any, config: Config) -> dict[str, Any]:
     """What goes into ``network`` and what comes out, JSON-able."""
-    spec = dataclasses.replace(InputSpec.of(config["dataset"]), channels=network.input_shape[-1])
-    classes = config["dataset"].get("classes") or ["background", "lesion"]
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    named = config.dataset.classes if isinstance(config.dataset, schema.Labelled) else []
+    classes = named or ["background", "lesion"]
     channels = network.output_shape[-1]
     expected = max(2, channels)
     return {
@@ -122,7 +124,7 @@ def usage(network: Any, config: Config) -> dict[str, Any]:
             "shape": [None, *network.output_shape[1:]],
             "values": "sigmoid: foreground probability" if channels == 1 else "softmax over classes",
             "classes": list(classes) if len(classes) == expected else [f"class_{c}" for c in range(expected)],
-            "threshold": config["metrics"]["threshold"] if expected == 2 else None,
+            "threshold": config.metrics.threshold if expected == 2 else None,
             **export_note.output_to_mask(spec, expected),
         },
     }

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from dmf_cli import config as configs
 from dmf_cli import interrupts, runtime
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input.run_data import output_channels
@@ -28,8 +30,6 @@ from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full
 from dmf_cli.run_folder import cases, moved, stored_config
 from dmf_cli.run_folder.folder import RunFolder
-
-Config = Mapping[str, Any]
 
 
 def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
@@ -54,14 +54,14 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
         configs.with_absolute_paths(one)
         for one in (configs.completed(stored_config.load_run(run.path)), config)
     )
-    if config["dataset"] == trained["dataset"]:  # before anything slow is imported
+    if config.dataset == trained.dataset:  # before anything slow is imported
         moved.check_place(run, config, "eval")
-    datasets.check_place(config["dataset"])
-    runtime.start(config["trainer"])
-    dataset = datasets.open_dataset(config["dataset"])
+    datasets.check_place(config.dataset)
+    runtime.start(config.trainer)
+    dataset = datasets.open_dataset(config.dataset)
     own = moved.at_new_places(run, trained, config, dataset)
-    if config["dataset"] != own["dataset"]:  # the run has seen its own
-        spec = InputSpec.of(config["dataset"])
+    if config.dataset != own.dataset:  # the run has seen its own
+        spec = InputSpec.of(config.dataset)
         mask_report.check(dataset, spec)
         dataset = as_trained(dataset, trained_classes(run, own))
         if note := input_profile.read(run.inputs):
@@ -86,7 +86,7 @@ def score(
     indices: Sequence[int],
     *,
     name: str,
-    settings: Config | None = None,
+    settings: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``.
@@ -106,15 +106,15 @@ def score(
         CheckpointError: there is no network, or a damaged one.
     """
     network = load_network(run.best_model)
-    spec, metrics = InputSpec.of(config["dataset"]), config["metrics"]
+    spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(network, config, dataset, spec)
     result = evaluate(
         predictor(network),
         dataset,
         indices,
-        decision=Decision(spec, metrics["threshold"], config["eval"]["resolution"]),
-        batch_size=config["trainer"]["batch_size"],
-        empty=metrics["empty"],
+        decision=Decision(spec, metrics.threshold, config.eval.resolution),
+        batch_size=config.trainer.batch_size,
+        empty=metrics.empty,
         full=full_options(metrics),
         split=name,
         progress=progress,
@@ -126,11 +126,11 @@ def score(
     return result
 
 
-def full_options(metrics: Config) -> Full | None:
-    """What ``metrics=full`` asks for; None for ``metrics=default`` and for runs without the choice."""
-    if metrics.get("name") != "full":
+def full_options(metrics: schema.Metrics) -> Full | None:
+    """What ``metrics=full`` asks for; None for ``metrics=default``."""
+    if not isinstance(metrics, schema.FullMetrics):
         return None
-    return Full(**{k: v for k, v in metrics.items() if k not in ("name", "threshold", "empty")})
+    return Full(**{field.name: getattr(metrics, field.name) for field in dataclasses.fields(Full)})
 
 
 def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Predict, dict[str, Any]]:
@@ -143,25 +143,25 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         threshold: of the foreground's probability, or None for that of the run.
     """
     run = RunFolder.open(path)
-    spec, wanted = InputSpec.of(config["dataset"]), config["metrics"]["threshold"]
+    spec, wanted = InputSpec.of(config.dataset), config.metrics.threshold
     decision = Decision(spec, wanted if threshold is None else threshold)
-    runtime.start(config["trainer"])
+    runtime.start(config.trainer)
     network = load_network(run.best_model)
     channels = network.input_shape[-1]
     check_channels(channels)
-    batch_size = config["trainer"]["batch_size"]
+    batch_size = config.trainer.batch_size
     return predictor(network), {
         "decision": dataclasses.replace(decision, spec=dataclasses.replace(spec, channels=channels)),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
         "batch_size": batch_size,
-        "spacing": config["dataset"].get("spacing"),
+        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Folder) else None,
         "trained": input_profile.read(run.inputs),
     }
 
 
 def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
     """Names of ``count`` classes: of the config, or of the run's scores where a dataset names its own."""
-    known = list(config["dataset"].get("classes") or ())
+    known = list(config.dataset.classes) if isinstance(config.dataset, schema.Labelled) else []
     if len(known) != count:
         with contextlib.suppress(OSError, ValueError, KeyError):
             known = list(json.loads((run.metrics / "test_summary.json").read_text())["classes"])
@@ -187,11 +187,11 @@ def _check_fit(network: Any, config: Config, dataset: Dataset, spec: InputSpec) 
         hint = f"use dataset.channels={channels}"
         raise ConfigError(key="dataset.channels", value=dataset.channels, reason=reason, hint=hint)
     if None not in (height, width) and (height, width) != spec.size:
-        size = config["dataset"]["image_size"]
+        size = config.dataset.image_size
         reason = f"and the network was trained at {height}x{width}"
         hint = f"use dataset.image_size=[{height},{width}]"
         raise ConfigError(key="dataset.image_size", value=size, reason=reason, hint=hint)
-    classes = output_channels(config["model"].get("head", "softmax"), dataset)
+    classes = output_channels(config.model.head, dataset)
     if network.output_shape[-1] != classes:
         what = f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}"
         hint = "evaluate on a dataset with the same classes"

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import make_split
 from dmf_cli.datasets.splits import division
@@ -17,7 +19,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder.folder import RunFolder
 
-Config = Mapping[str, Any]
+Group = Mapping[str, Any]  # plain: keys that differ name a file
 NAME_LENGTH = 80  # characters of what is changed in the name of a file
 
 
@@ -45,7 +47,7 @@ class Scored:
     def __init__(self, run: RunFolder, trained: Config, config: Config, dataset: Dataset, split: str) -> None:
         self._trained, self._config, self._dataset, self._split = trained, config, dataset, split
         self._saved = division.read_split(run.split_file) if run.split_file.exists() else None
-        own = config["dataset"] == trained["dataset"]
+        own = config.dataset == trained.dataset
         if own:
             self._check_split_stays(len(dataset))
         self.indices = self._indices(run.split_file if own else None)
@@ -64,7 +66,7 @@ class Scored:
             return indices
         parts = self._parts(range(len(self._dataset)))
         if not parts:
-            indices = getattr(make_split(self._config["split"], self._dataset), self._split)
+            indices = getattr(make_split(self._config.split, self._dataset), self._split)
             return indices
         # A new split would deal the images anew, those of the training into the test. What the run does
         # not know, no epoch has seen.
@@ -72,7 +74,7 @@ class Scored:
         return [i for i in range(len(self._dataset)) if parts.get(i, "test") == self._split]
 
     def _check_split_stays(self, known: int) -> None:
-        if changed := _changed(self._trained["split"], self._config["split"]):
+        if changed := _changed(self._trained.plain["split"], self._config.plain["split"]):
             key, value = next(iter(changed.items()))
             reason = f"and {known} of these images have the split of the run, which stays"
             hint = "do not set it, or give other images"
@@ -95,11 +97,11 @@ class Scored:
         return {i: part for i, part in parts.items() if part}
 
     def _same_draw(self) -> bool:
-        one, other = self._trained["dataset"], self._config["dataset"]
+        one, other = self._trained.plain["dataset"], self._config.plain["dataset"]
         return all(one.get(key) == other.get(key) for key in ("name", "kind", "seed", "dir"))
 
     def _name(self) -> str:
-        trained, config = self._trained, self._config
+        trained, config = self._trained.plain, self._config.plain
         one, other = trained["dataset"], config["dataset"]
         split = self._split
         if all(one.get(key) == other.get(key) for key in ("name", "kind", "dir")):
@@ -114,19 +116,20 @@ class Scored:
 
     def _whose(self) -> str:
         """Other images by the name of their folder, and by what they are: two folders may share a name."""
-        config = self._config["dataset"]
-        place = _plain(Path(config["dir"]).name)[:24] if config.get("dir") else ""
-        inputs = [config[key] for key in ("image_size", "resize", "normalize")]
+        group = self._config.dataset
+        folder = group.dir if isinstance(group, schema.Folder) else None
+        place = _plain(Path(folder).name)[:24] if folder else ""
+        inputs = [group.image_size, group.resize, group.normalize]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
         return "-".join(filter(None, [place, digest(repr(facts), 6)]))
 
 
-def _changed(one: Config, other: Config) -> dict[str, Any]:
+def _changed(one: Group, other: Group) -> dict[str, Any]:
     """Keys of ``other`` with another value than in ``one``; None for those that it lacks."""
     return {key: other.get(key) for key in (*one, *other) if one.get(key) != other.get(key)}
 
 
-def _other_scores(own: Config, other: Config) -> dict[str, Any]:
+def _other_scores(own: Group, other: Group) -> dict[str, Any]:
     """What makes a score another one than the run's; more metrics beside the same ones do not."""
     if other.get("name") == "full" != own.get("name"):
         other = {key: value for key, value in other.items() if key in own and key != "name"}
@@ -137,7 +140,7 @@ def _other_scores(own: Config, other: Config) -> dict[str, Any]:
     return _changed(own, other)
 
 
-def _short(changes: Config) -> str:
+def _short(changes: Group) -> str:
     text = "_".join(f"{key}={_plain(value)}" for key, value in changes.items())
     return text if len(text) <= NAME_LENGTH else f"{text[: NAME_LENGTH - 7]}-{digest(text, 6)}"
 

@@ -11,9 +11,9 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from dmf_cli import interrupts
+from dmf_cli.config.typed import Config
 
 GRACE = 60.0  # seconds for saving once the parent is gone
 
@@ -31,7 +31,7 @@ def main() -> int:
         task = json.loads(sys.stdin.buffer.readline())
         threading.Thread(target=_end_with_parent, daemon=True).start()
         sys.argv = ["dmf", "train", *task["overrides"]]  # the command that environment.json records
-        run(task["config"], task["resume"])
+        run(Config(task["config"]), task["resume"])
     except KeyboardInterrupt:
         return interrupts.exit_code()
     except Exception as error:
@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def run(config: dict[str, Any], resume: str | Path | None) -> Path:
+def run(config: Config, resume: str | Path | None) -> Path:
     """The job itself, in this process: a new run, or the rest of the one in the folder ``resume``."""
     from dmf_cli.training import trainer
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from dmf_cli.config.typed import Config
 from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
 
 TAIL = 64_000  # bytes of the output in which the error is looked for
@@ -24,7 +24,7 @@ class Process:
     """A run that trains in a process of its own; it ends when this process does.
 
     Args:
-        config: checked plain data, as :func:`dmf_cli.config.compose` gives it.
+        config: checked, as :func:`dmf_cli.config.compose` gives it.
         overrides: the command line that says the same, for ``environment.json``.
         resume: a run folder to resume, or None for a new run.
         keep: file descriptors that the process shall hold open, such as a lock.
@@ -40,14 +40,14 @@ class Process:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        config: Config,
         overrides: Sequence[str] = (),
         *,
         resume: Path | None = None,
         keep: Sequence[int] = (),
         module: str | None = None,
     ) -> None:
-        task = {"config": config, "overrides": list(overrides), "resume": resume and str(resume)}
+        task = {"config": config.plain, "overrides": list(overrides), "resume": resume and str(resume)}
         self.began = time.monotonic()
         # A file and not a pipe: nobody has to read along.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`

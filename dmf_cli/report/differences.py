@@ -34,7 +34,7 @@ def differences(config: Mapping[str, Any]) -> list[Difference] | None:
     }
     try:
         raw = composer.compose_raw([f"{group}={option}" for group, option in known.items()])
-        default = flat(composer.finish(raw, missing=True))
+        default = flat(composer.finish(raw, missing=True).plain)
     except DmfError:
         return None
     usual = keys.default_choices()

@@ -333,7 +333,7 @@ def _yaml(config: Mapping[str, Any]) -> str:
         return ""
     from dmf_cli import config as configs
 
-    return configs.to_yaml(config)
+    return configs.to_yaml(configs.Config(config))
 
 
 def _all(count: int) -> frozenset[int]:

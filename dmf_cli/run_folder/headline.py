@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.config import lengths
+from dmf_cli.config.typed import Config
 from dmf_cli.metrics.summary import OF_ALL_CLASSES
 
 MEAN, UNION = "mean", "foreground"
@@ -48,14 +49,14 @@ def class_column(name: str) -> str:
 
 
 def automatic_monitor(config: Mapping[str, Any]) -> str:
-    """What ``trainer.monitor=auto`` will stand for, by what ``config`` says of the classes of its dataset."""
+    """What ``trainer.monitor=auto`` will stand for, by what the plain ``config`` says of its classes."""
     return monitor(lengths.planned_classes(config.get("dataset", {})) or 2)
 
 
-def planned_monitor(config: Mapping[str, Any]) -> str:
+def planned_monitor(config: Config) -> str:
     """The monitor of a run that is not begun, with ``auto`` resolved."""
-    wanted = str(config["trainer"]["monitor"])
-    return automatic_monitor(config) if wanted == "auto" else wanted
+    wanted = config.trainer.monitor
+    return automatic_monitor(config.plain) if wanted == "auto" else wanted
 
 
 def kept(best: Mapping[str, Any] | None) -> tuple[str, float | None]:

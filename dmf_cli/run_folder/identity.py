@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
+from dmf_cli.config import typed
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, weights
 from dmf_cli.run_folder.config_hash import ASIDE, PLACES, frozen, without_null
 
-Config = Mapping[str, Any]
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {
     "size_mismatch": "error",
@@ -39,25 +40,26 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     Raises:
         DatasetError: the images or the split file cannot be read.
     """
-    settings = {key: value for key, value in config.items() if key not in ASIDE}
-    images = {k: v for k, v in config["dataset"].items() if k not in PLACES}
+    plain = config.plain
+    settings = {key: value for key, value in plain.items() if key not in ASIDE}
+    images = {k: v for k, v in plain["dataset"].items() if k not in PLACES}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
-    trainer = config.get("trainer", {})
+    trainer = plain.get("trainer", {})
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
-    source = config.get("model", {}).get("weights")
+    source = plain.get("model", {}).get("weights")
     if source:
-        settings["model"] = {**config["model"], "weights": weights.content(source)}
-    settings["split"] = {**config["split"], "file": _split_content(config["split"].get("file"))}
+        settings["model"] = {**plain["model"], "weights": weights.content(source)}
+    settings["split"] = {**plain["split"], "file": _split_content(plain["split"].get("file"))}
     content = ""
     if has_folder(config):
-        content = dataset.fingerprint() if dataset else _fingerprint(frozen(config["dataset"]))
+        content = dataset.fingerprint() if dataset else _fingerprint(frozen(plain["dataset"]))
     text = json.dumps([without_null(settings), content, __version__], sort_keys=True)
     return digest(text)
 
 
-def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
+def as_asked(config: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run before what stands for ``auto`` was filled in: numbers from its status, and
     the monitor.
 
@@ -72,7 +74,7 @@ def as_asked(config: Config, status: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _with_automatic_monitor(config: Config) -> Config:
+def _with_automatic_monitor(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """``config`` with ``auto`` for the monitor that it stands for."""
     trainer = config.get("trainer")
     if not isinstance(trainer, Mapping) or not isinstance(config.get("dataset"), Mapping):
@@ -84,7 +86,8 @@ def _with_automatic_monitor(config: Config) -> Config:
 
 def has_folder(config: Config) -> bool:
     """Whether the images are files of the user's; those of the phantom are identified by their config."""
-    return "dir" in config["dataset"] or config["dataset"].get("kind") == "tfds"
+    images = config.plain["dataset"]
+    return "dir" in images or images.get("kind") == "tfds"
 
 
 @functools.lru_cache(maxsize=8)
@@ -92,7 +95,7 @@ def _fingerprint(dataset: str) -> str:
     """Of the ``dataset`` group given as JSON: the jobs of a sweep mostly share one."""
     from dmf_cli import datasets
 
-    return datasets.open_dataset(json.loads(dataset)).fingerprint()
+    return datasets.open_dataset(typed.dataset(json.loads(dataset))).fingerprint()
 
 
 def _split_content(file: str | None) -> str | None:

@@ -1,18 +1,17 @@
 """Images and split of a run that lie elsewhere now: known by their content, whatever path is typed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import datasets, hints
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.accents import plain
 from dmf_cli.datasets.splits.division import PARTS, read_split
 from dmf_cli.errors import DatasetError
 from dmf_cli.run_folder import config_hash
 from dmf_cli.run_folder.folder import RunFolder
-
-Config = Mapping[str, Any]
 
 
 def check_place(run: RunFolder, config: Config, *command: str) -> None:
@@ -22,7 +21,7 @@ def check_place(run: RunFolder, config: Config, *command: str) -> None:
         DatasetError: they are not.
     """
     try:
-        datasets.check_place(config["dataset"])
+        datasets.check_place(config.dataset)
     except DatasetError as error:
         action, *words = command
         again = hints.command(action, run.path, *words, "dataset.dir=PATH")
@@ -35,8 +34,8 @@ def check_split(run: RunFolder, stored: Config, used: Config) -> None:
     Raises:
         DatasetError: it does not.
     """
-    file = used["split"].get("file")
-    if file and file != stored["split"].get("file"):
+    file = used.split.file
+    if file and file != stored.split.file:
         given, own = read_split(Path(file)), read_split(run.split_file)
         if any(_names(given[part]) != _names(own[part]) for part in PARTS):
             raise DatasetError(
@@ -64,6 +63,6 @@ def at_new_places(run: RunFolder, trained: Config, config: Config, dataset: Data
     # Where images that are made from a seed are kept never says what they are.
     if not dataset.synthetic and (known is None or known != dataset.fingerprint()):
         return trained
-    own, other = trained["dataset"], config["dataset"]
+    own, other = trained.plain["dataset"], config.plain["dataset"]
     new = {key: other[key] for key in config_hash.PLACES if key in own and key in other}
-    return {**trained, "dataset": {**own, **new}}
+    return trained.changed("dataset", **new)

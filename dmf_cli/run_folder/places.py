@@ -4,11 +4,10 @@ import contextlib
 import datetime
 import difflib
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dmf_cli import hints
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
 
@@ -16,9 +15,9 @@ CONFIG, STATUS = "config.yaml", "status.json"
 ATTEMPTS = 10_000  # runs that may start in one second
 
 
-def sweep_folder(config: Mapping[str, Any]) -> Path:
+def sweep_folder(config: Config) -> Path:
     """Where sweeps below one output folder keep locks and logs of launchers; hidden, and gone when empty."""
-    return Path(config["output_root"]).expanduser() / ".sweep"
+    return Path(config.output_root).expanduser() / ".sweep"
 
 
 def check_free(path: Path) -> None:

@@ -4,30 +4,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config, Loss
 from dmf_cli.errors import RunFolderError
 from dmf_cli.run_folder import index, places
 from dmf_cli.run_folder.config_hash import group_hashes
 
-Config = dict[str, Any]
-
 # What every command that reads a run relies on. Keys that came later have their defaults, see `completed`.
 NEEDED = {
-    "dataset": ("name", "kind", "image_size", "resize", "normalize"),
-    "split": ("seed", "fractions"),
-    "model": ("name",),
-    "loss": ("terms", "expression", "coefficients"),
-    "auxiliary": ("name",),
-    "weighting": ("name",),
-    "optimizer": ("name", "learning_rate"),
-    "schedule": ("name",),
-    "trainer": ("epochs", "batch_size", "backend", "device", "precision", "jit", "deterministic", "monitor"),
-    "metrics": ("threshold", "empty"),
-    "eval": ("resolution",),
+    "dataset": schema.needed(schema.Dataset),
+    "split": schema.needed(schema.Split),
+    "model": schema.needed(schema.Model),
+    "loss": schema.needed(Loss),
+    "auxiliary": schema.needed(schema.Auxiliary),
+    "weighting": ["name"],
+    "optimizer": ["name", *schema.needed(schema.Optimizer)],
+    "schedule": ["name"],
+    "trainer": schema.needed(schema.Trainer),
+    "metrics": schema.needed(schema.Metrics),
+    "eval": schema.needed(schema.Eval),
 }
 
 
 def load_run(path: Path | str) -> Config:
-    """The config of the run in the folder ``path``, as plain data.
+    """The config of the run in the folder ``path``.
 
     Raises:
         RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
@@ -46,8 +46,8 @@ def load_run(path: Path | str) -> Config:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
-    config = {str(key): value for key, value in loaded.items()}
-    if missing := lacks(text, config):
+    config = Config({str(key): value for key, value in loaded.items()})
+    if missing := lacks(text, config.plain):
         raise RunFolderError(
             path=file, reason=f"is not whole ({missing} is missing)", hint="put a copy of it back"
         )
@@ -55,7 +55,7 @@ def load_run(path: Path | str) -> Config:
     return config
 
 
-def check_unedited(path: Path, config: Mapping[str, Any]) -> None:
+def check_unedited(path: Path, config: Config) -> None:
     """Whether ``config`` of the run in ``path`` is the one that it was started with; places may differ.
 
     Runs of earlier versions, which have no hashes of their config, pass.
@@ -63,7 +63,7 @@ def check_unedited(path: Path, config: Mapping[str, Any]) -> None:
     Raises:
         RunFolderError: it was edited.
     """
-    said, now = index.read(Path(path)).status.get("config"), group_hashes(config)
+    said, now = index.read(Path(path)).status.get("config"), group_hashes(config.plain)
     if not isinstance(said, Mapping):
         return
     edited = sorted(key for key in {*said, *now} if said.get(key) != now.get(key))
@@ -86,6 +86,6 @@ def lacks(text: str, config: Mapping[str, Any]) -> str:
             return f"the keys of {group}"
         if missing := [key for key in keys if key not in values]:
             return f"{group}.{missing[0]}"
-    if "seed" not in config:
-        return "seed"
+    if missing := [key for key in schema.needed(schema.Root) if key not in config]:
+        return missing[0]
     return "" if text.endswith("\n") else "the end of its last line"

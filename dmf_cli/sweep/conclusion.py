@@ -14,6 +14,8 @@ from dmf_cli import report
 from dmf_cli.comparison import compare, loading, plots, settings, tables
 from dmf_cli.comparison.compare import Comparison
 from dmf_cli.config import messages
+from dmf_cli.config.schema import Sweep
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.sweep.jobs import distinct_settings
@@ -64,16 +66,16 @@ def questions(asked: bool | str | Sequence[str]) -> list[Question]:
     return made
 
 
-def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> None:
+def check(asked: Sweep, configs: Sequence[Config]) -> None:
     """What would go wrong at the end, reported before the first run.
 
     Raises:
         ConfigError: a key of ``sweep.compare`` or ``sweep.apart`` that the ``configs`` do not have, one that
             is the same in all of them, a baseline that none of them is, or repetitions of one setting only.
     """
-    if asked["apart"]:
-        _values(configs, asked["apart"], "apart")
-    for question in questions(asked["compare"]):
+    if asked.apart:
+        _values(configs, asked.apart, "apart")
+    for question in questions(asked.compare):
         varying = {key: list(dict.fromkeys(_values(configs, key, "compare"))) for key in question.by or ()}
         if varying and all(len(found) == 1 for found in varying.values()):
             same = ", ".join(f"{key}={found[0]}" for key, found in varying.items())
@@ -89,7 +91,7 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
                     key="sweep.compare",
                     hint=f"they have {known}; or set {NO_COMPARISON}",
                 )
-        for part in _parts(configs, configs, asked["apart"]).values():
+        for part in _parts(configs, configs, asked.apart).values():
             if distinct_settings(part, question.by) < 2:
                 what = f"by {', '.join(question.by)}" if question.by else "but seeds and folds"
                 raise ConfigError(
@@ -101,8 +103,8 @@ def check(asked: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]) -> Non
 
 def conclude(
     folder: Path,
-    runs: Sequence[tuple[Path, Mapping[str, Any]]],
-    asked: Mapping[str, Any],
+    runs: Sequence[tuple[Path, Config]],
+    asked: Sweep,
     *,
     page: bool = True,
 ) -> list[tuple[Path, Comparison]]:
@@ -120,8 +122,8 @@ def conclude(
     Raises:
         DmfError: the runs cannot be compared, or the folder cannot be written to.
     """
-    each = questions(asked["compare"])
-    parts = _parts([path for path, _ in runs], [config for _, config in runs], asked["apart"])
+    each = questions(asked.compare)
+    parts = _parts([path for path, _ in runs], [config for _, config in runs], asked.apart)
     found: list[tuple[Path, Comparison]] = []
     for part, paths in parts.items():
         for question in each:
@@ -159,7 +161,7 @@ def overview(parts: Sequence[str], found: Sequence[Comparison]) -> str:
     return "\n".join([*lines, "", note, ""])
 
 
-def _parts(items: Sequence[T], configs: Sequence[Mapping[str, Any]], key: str | None) -> dict[str, list[T]]:
+def _parts(items: Sequence[T], configs: Sequence[Config], key: str | None) -> dict[str, list[T]]:
     """The items by the value of ``key`` in their configs, each part named for a folder; else all in one."""
     parts: dict[str, list[T]] = {}
     values = _values(configs, key, "apart") if key else [""] * len(configs)
@@ -169,14 +171,14 @@ def _parts(items: Sequence[T], configs: Sequence[Mapping[str, Any]], key: str | 
     return parts
 
 
-def _values(configs: Sequence[Mapping[str, Any]], key: str, where: str) -> list[str]:
+def _values(configs: Sequence[Config], key: str, where: str) -> list[str]:
     """The value of ``key`` in each config, as comparisons write it; of a group its name."""
     found = []
     for config in configs:
-        leaves = loading.flat(config)
+        leaves = loading.flat(config.plain)
         name = key if key in leaves else settings.NAMES.get(key, f"{key}.name")
         if name not in leaves:
-            raise messages.no_such_key(key, config).within(f"sweep.{where}")
+            raise messages.no_such_key(key, config.plain).within(f"sweep.{where}")
         value = leaves[name]
         found.append(value if isinstance(value, str) else json.dumps(value))
     return found

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.config.schema import Sweep
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder import identity, index, places
 
@@ -19,14 +21,14 @@ class SweepJob:
     Args:
         number: from 1.
         overrides: what the command line says for it, all of it.
-        config: checked plain data.
+        config: checked.
         id: of the run, see :mod:`dmf_cli.run_folder.identity`.
         label: key -> value of the overrides that differ between the jobs.
     """
 
     number: int
     overrides: tuple[str, ...]
-    config: dict[str, Any]
+    config: Config
     id: str
     label: Mapping[str, str]
 
@@ -36,8 +38,7 @@ class SweepJob:
     @property
     def root(self) -> Path:
         """Where its run folder is, or will be made."""
-        exact = self.config["run_dir"]
-        return Path(exact or self.config["output_root"]).expanduser()
+        return Path(self.config.run_dir or self.config.output_root).expanduser()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ class SweepPlan:
     """
 
     jobs: tuple[SweepJob, ...]
-    settings: Mapping[str, Any]
+    settings: Sweep
     overrides: tuple[str, ...] = ()
     launcher: str = "basic"
 
@@ -103,7 +104,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
         config = composer.compose([*words, *sweep.hydra])
         jobs.append(SweepJob(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
-    return SweepPlan(tuple(jobs), jobs[0].config["sweep"], tuple(overrides), launcher)
+    return SweepPlan(tuple(jobs), jobs[0].config.sweep, tuple(overrides), launcher)
 
 
 def single(overrides: Sequence[str]) -> SweepPlan:
@@ -118,7 +119,7 @@ def single(overrides: Sequence[str]) -> SweepPlan:
     config = composer.compose(overrides)
     jobs = (SweepJob(1, tuple(overrides), config, identity.run_id(config), {}),)
     _check_folders(jobs)
-    return SweepPlan(jobs, config["sweep"], tuple(overrides))
+    return SweepPlan(jobs, config.sweep, tuple(overrides))
 
 
 def held(overrides: Sequence[str]) -> dict[str, str]:
@@ -153,16 +154,16 @@ def differing(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     return [{key.lstrip("+"): job[key] for key in varying if key in job} for job in given]
 
 
-def distinct_settings(configs: Sequence[Mapping[str, Any]], by: Sequence[str] | None = None) -> int:
+def distinct_settings(configs: Sequence[Config], by: Sequence[str] | None = None) -> int:
     """How many settings a comparison would find in ``configs``: seeds and folds repeat one.
 
     Args:
-        configs: checked plain data.
+        configs: checked.
         by: what makes a setting, None for all that differs.
     """
     from dmf_cli.comparison import loading, settings
 
-    runs = [loading.Run(Path(), loading.flat(config), {}, "", "") for config in configs]
+    runs = [loading.Run(Path(), loading.flat(config.plain), {}, "", "") for config in configs]
     try:
         return len({placed.setting for placed in settings.place(runs, by)})
     except ConfigError:  # what it is to be by makes no setting
@@ -173,7 +174,7 @@ def _check_folders(jobs: Sequence[SweepJob]) -> None:
     """``run_dir`` must depend on the job, as ``run_dir='outputs/${weighting.name}_${seed}'`` does."""
     owners: dict[str, SweepJob] = {}
     for job in jobs:
-        exact = job.config["run_dir"]
+        exact = job.config.run_dir
         if exact is None:
             continue
         place = Path(exact).expanduser()

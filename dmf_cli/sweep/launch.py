@@ -122,7 +122,7 @@ def launch(plan: SweepPlan, board: Board) -> bool:
     stop = places.sweep_folder(plan.jobs[0].config) / f"stop-{socket.gethostname()}-{os.getpid()}"
     task = Task(
         str(stop.absolute()),
-        plan.settings["on_error"] == "stop",
+        plan.settings.on_error == "stop",
         (socket.gethostname(), os.getpid()) if plan.launcher in ATTACHED else None,
         process.MODULE,
     )

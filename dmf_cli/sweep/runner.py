@@ -114,7 +114,7 @@ class SweepRunner(Runner[SweepJob]):
 
     def _fits_here(self, job: SweepJob) -> bool:
         """Whether the job may run in this process: wanted, and on what is loaded already."""
-        wanted = tuple(job.config["trainer"][key] for key in LOADED)
+        wanted = tuple(getattr(job.config.trainer, key) for key in LOADED)
         if self.isolate or self._loaded not in (None, wanted):
             return False
         self._loaded = wanted

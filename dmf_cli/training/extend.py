@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from dmf_cli.training.trainer import Session, slug
 STILL = ("constant", "plateau")  # schedules that no length of the run is part of
 
 
-def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None = None) -> Path:
+def extend(parent: Path | str, config: Config, schedule: str | None = None) -> Path:
     """Train the run ``parent`` on, in a new folder; returns it.
 
     Args:
@@ -34,21 +33,21 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
     begun = RunFolder.open(parent)
-    origin = _origin(begun, Config(config), schedule)
-    asked, used = Config(config), configs.with_absolute_paths(config)
-    if asked.run_dir is not None:
-        places.check_free(Path(asked.run_dir))
+    origin = _origin(begun, config, schedule)
+    used = configs.with_absolute_paths(config)
+    if config.run_dir is not None:
+        places.check_free(Path(config.run_dir))
     policy = ["--schedule", schedule] if schedule else []
-    moved.check_place(begun, used, "extend", f"trainer.epochs={asked.trainer.epochs}", *policy)
+    moved.check_place(begun, used, "extend", f"trainer.epochs={config.trainer.epochs}", *policy)
     moved.check_split(begun, stored_config.load_run(begun.path), used)
     # A run of its own: whatever the status of the parent says of its auto values is decided by now.
-    session = Session(Config(used), split_file=begun.split_file, origin=origin)
+    session = Session(used, split_file=begun.split_file, origin=origin)
     from dmf_cli.training import checkpoint
 
     note = checkpoint.load(begun.last_checkpoint, session.model)
-    run = RunFolder.claim(asked.run_dir, root=asked.output_root, slug=slug(asked))
+    run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
-        run.write_config(configs.to_yaml(session.config.plain))
+        run.write_config(configs.to_yaml(session.config))
         run.write_status(
             "running",
             id=run_id(config, session.data.dataset, origin),
@@ -65,7 +64,7 @@ def extend(parent: Path | str, config: Mapping[str, Any], schedule: str | None =
     return session.run(run, note=going_on(note))
 
 
-def run_id(config: Mapping[str, Any], dataset: Any, origin: Origin) -> str:
+def run_id(config: Config, dataset: Any, origin: Origin) -> str:
     """The id of an extended run: that of the same config in one go is another."""
     text = f"{identity.run_id(config, dataset)} {origin.id} {origin.epoch} {origin.schedule}"
     return digest(text)

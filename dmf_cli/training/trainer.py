@@ -7,7 +7,6 @@ one on any split or dataset. Nothing is written before config, data and model ar
 import dataclasses
 import logging
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,29 +26,27 @@ if TYPE_CHECKING:
     from dmf_cli.training.origin import Origin
 
 log = logging.getLogger("dmf")
-Plain = Mapping[str, Any]
 
 
-def train(plain: Plain) -> Path:
-    """Train, evaluate and plot the run of the config ``plain``, as it was composed; returns its folder.
+def train(config: Config) -> Path:
+    """Train, evaluate and plot the run of ``config``, as it was composed; returns its folder.
 
     Raises:
         UsageError: something is wrong with config or data; nothing was written.
         RunError: training failed; the folder holds what was computed and the traceback.
     """
-    config = Config(plain)
     if config.run_dir is not None:
         places.check_free(Path(config.run_dir))
     trackers.check(config)
     if config.model.weights:
         weights.weights_file(config.model.weights)  # before anything slow is imported or drawn
-    session = Session(Config(configs.with_absolute_paths(plain)))
+    session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
-        run.write_config(configs.to_yaml(session.config.plain))
+        run.write_config(configs.to_yaml(session.config))
         run.write_status(
             "running",
-            id=identity.run_id(plain, session.data.dataset),
+            id=identity.run_id(config, session.data.dataset),
             config=config_hash.group_hashes(session.config.plain),
             auto=session.auto,
         )
@@ -61,7 +58,7 @@ def train(plain: Plain) -> Path:
     return session.run(run, note=None)
 
 
-def resume(path: Path | str, config: Plain | None = None) -> Path:
+def resume(path: Path | str, config: Config | None = None) -> Path:
     """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
 
     The result is the one that the run would have given without the interruption.
@@ -89,7 +86,7 @@ def resume(path: Path | str, config: Plain | None = None) -> Path:
     from dmf_cli.training.origin import Origin
 
     origin = Origin.of(status)
-    session = Session(Config(used), split_file=run.split_file, origin=origin, resumed=True)
+    session = Session(used, split_file=run.split_file, origin=origin, resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
@@ -113,11 +110,11 @@ class Session:
         """Open and build everything; ``origin`` of a run that extends another, ``resumed`` for one that has a
         checkpoint of its own.
         """
-        datasets.check_place(config.plain["dataset"])  # before anything slow is imported
+        datasets.check_place(config.dataset)  # before anything slow is imported
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
         self.display.note(f"loading {config.trainer.backend} and the images of {config.dataset.name}")
-        self.runtime = runtime.start(config.plain["trainer"])
+        self.runtime = runtime.start(config.trainer)
         # Keras may be imported from here on.
         import keras
 
@@ -125,7 +122,7 @@ class Session:
         from dmf_cli.datasets.input.pipeline import steps_per_epoch
         from dmf_cli.training import build
 
-        self.data = run_data.open_data(config.plain, split_file)
+        self.data = run_data.open_data(config, split_file)
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config.seed)
         self.steps = steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
@@ -224,7 +221,7 @@ class Session:
         batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
         batches["ignores"] = self.data.dataset.ignores
-        changes = augment.make(self.config.plain["augment"], self.config.seed)
+        changes = augment.make(self.config.augment, self.config.seed)
         order: dict[str, Any] = {"seed": self.config.seed, "first_epoch": first, "augment": changes}
         order["weights"] = self.data.weights(trainer.oversample)
         self.model.fit(
@@ -268,7 +265,7 @@ class Session:
         from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
-        result = score.score(run, self.config.plain, *images, name="test", progress=self.stop.check)
+        result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
         run_figures.plot_run(run)
         return result
 

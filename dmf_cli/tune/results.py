@@ -69,7 +69,7 @@ def command(plan: SearchPlan, study: Any, seeds: int = SEEDS) -> str:
     if not done:
         return ""
     best = plan.space.overrides(study.best_trial.params)
-    first = int(plan.config["seed"]) + 1  # the seed that was searched with would flatter them
+    first = plan.config.seed + 1  # the seed that was searched with would flatter them
     fresh = ",".join(str(seed) for seed in range(first, first + seeds))
     kept = [word for word in plan.words if word.partition("=")[0] not in ("seed", "output_root")]
     words = [*best, *kept, f"seed={fresh}", f"output_root={plan.folder / 'best'}"]

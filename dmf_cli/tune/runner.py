@@ -120,9 +120,11 @@ class SearchRunner(Runner[RunningTrial]):
         except DmfError as error:
             self._end(one, "FAIL", math.nan, str(error))
             return
-        config["run_dir"] = str(path)
+        config = config.with_root(run_dir=str(path))
         if not any(word.startswith("report=") for word in words):
-            config["report"] = False  # a page for each of many trials is not what anyone looks at
+            config = config.with_root(
+                report=False
+            )  # a page for each of many trials is not what anyone looks at
         if resume is not None and index.read(path).state == "completed":
             self._report(one)
             good = math.isfinite(one.best)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dmf_cli import conf_files, hints
 from dmf_cli.config import composer, keys, schema, types
+from dmf_cli.config.typed import Config
 from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import disk_errors, write_atomic
@@ -31,7 +32,7 @@ class SearchPlan:
 
     Args:
         words: what all trials are trained with.
-        config: the same as checked plain data.
+        config: the same, checked.
         space: what is searched.
         folder: of the study.
         trials: how many in all, those of earlier calls included.
@@ -40,7 +41,7 @@ class SearchPlan:
     """
 
     words: tuple[str, ...]
-    config: dict[str, Any]
+    config: Config
     space: Space
     folder: Path
     trials: int
@@ -112,11 +113,11 @@ def _own(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return own, rest
 
 
-def _space(searched: Sequence[spaces.Dimension], config: Mapping[str, Any], own: Mapping[str, str]) -> Space:
+def _space(searched: Sequence[spaces.Dimension], config: Config, own: Mapping[str, str]) -> Space:
     if own["weights"] not in ("true", "false"):
         raise ConfigError(key="weights", value=own["weights"], allowed="true or false")
-    coefficients = {term: float(value) for term, value in config["loss"]["coefficients"].items()}
-    fixed = config["weighting"]["name"] == "fixed" and not any(
+    coefficients = {term: float(value) for term, value in config.loss.coefficients.items()}
+    fixed = config.weighting.name == "fixed" and not any(
         dimension.key in ("loss", "weighting") for dimension in searched
     )
     mine = own["weights"] == "true" and fixed and len(coefficients) > 1
@@ -180,14 +181,14 @@ def _whole(own: Mapping[str, str], key: str) -> int:
     return int(own[key])
 
 
-def _folder(config: Mapping[str, Any], space: Space, words: Sequence[str]) -> Path:
+def _folder(config: Config, space: Space, words: Sequence[str]) -> Path:
     """The same command finds the same study; more trials are no other search."""
     from dmf_cli.run_folder import identity
 
     what = identity.run_id(config)
-    name = f"{config['loss']['expression']}_{config['dataset']['name']}"
+    name = f"{config.loss.expression}_{config.dataset.name}"
     kept = "".join(c if c.isalnum() or c in "+._-" else "-" for c in name)[:60]
-    return Path(config["output_root"]).expanduser() / "tune" / f"{kept}_{_signature(what, space)}"
+    return Path(config.output_root).expanduser() / "tune" / f"{kept}_{_signature(what, space)}"
 
 
 def _signature(what: str, space: Space) -> str:
@@ -287,7 +288,7 @@ def _optuna(plan: SearchPlan) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # `constant_liar`
         study.sampler = optuna.samplers.TPESampler(
-            seed=int(plan.config["seed"]) + done,
+            seed=plan.config.seed + done,
             n_startup_trials=max(4, plan.trials // 4),
             constant_liar=plan.workers > 1,
         )
@@ -297,7 +298,7 @@ def _optuna(plan: SearchPlan) -> Any:
 
 
 def _pruner(plan: SearchPlan, pruners: Any) -> Any:
-    epochs = plan.config["trainer"]["epochs"]
+    epochs = plan.config.trainer.epochs
     if plan.pruner == "hyperband":
         return pruners.HyperbandPruner(max_resource=epochs if isinstance(epochs, int) else "auto")
     if plan.pruner == "none":

@@ -55,8 +55,8 @@ def test_eval_finds_it_and_keeps_what_the_network_was_trained_on(own, tmp_path):
     (run / "config.yaml").write_text(configs.to_yaml(configs.compose(["dataset.image_size=32"])))
     words = ["split=all", "dataset=mine", "dataset.threshold=9"]
     found, split = evaluation.evaluation_config(run, words, [f"hydra.searchpath=['file://{own}']"])
-    assert (found["dataset"]["name"], split) == ("mine", "all")
-    assert (found["dataset"]["image_size"], found["dataset"]["threshold"]) == (32, 9)
+    assert (found.dataset.name, split) == ("mine", "all")
+    assert (found.dataset.image_size, found.dataset.threshold) == (32, 9)
 
 
 def test_tune_searches_on_it(own, tmp_path, monkeypatch):
@@ -67,9 +67,9 @@ def test_tune_searches_on_it(own, tmp_path, monkeypatch):
     words = ["tune", "loss=dice+bce", "dataset=mine", f"output_root={tmp_path / 'out'}"]
     assert main([*words[:2], "--config-dir", str(own), *words[2:], "model.filters=choice(4,8)"]) == 0
     [plan] = plans
-    assert plan.config["dataset"]["name"] == "mine"
+    assert plan.config.dataset.name == "mine"
     # The trials are composed from these words.
-    assert configs.compose(plan.words)["dataset"]["dir"] == str(tmp_path / "data")
+    assert configs.compose(plan.words).plain["dataset"]["dir"] == str(tmp_path / "data")
 
 
 def test_replay_takes_a_strategy_of_it(own):
@@ -81,7 +81,8 @@ def test_replay_takes_a_strategy_of_it(own):
     found = weighting_configs(
         ["weighting=short", "weighting.warmup=7"], [f"hydra.searchpath=['file://{own}']"]
     )
-    assert (found["short"]["name"], found["short"]["window"], found["short"]["warmup"]) == ("var", 40, 7)
+    assert found["short"].name == "var"
+    assert (found["short"].params["window"], found["short"].params["warmup"]) == (40, 7)
 
 
 @pytest.mark.parametrize(

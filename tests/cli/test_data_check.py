@@ -259,14 +259,14 @@ def test_what_a_run_leaves_out_is_a_warning(folder, tmp_path, capsys):
     code, report = check(folder, tmp_path)
     assert (code, found(report)) == (1, [("unreadable", ["benign/3"]), ("size", ["benign/4"])])
     code, report = check(folder, tmp_path, "dataset.on_bad=skip")
-    assert (code, found(report)) == (0, [("left out", ["benign/3"]), ("left out", ["benign/4"])])
-    assert "left out: " in report["findings"][0]["text"]
+    assert (code, found(report)) == (0, [("excluded", ["benign/3"]), ("excluded", ["benign/4"])])
+    assert "excluded: " in report["findings"][0]["text"]
     assert "benign/3.png cannot be read" in report["findings"][0]["text"]
     assert (report["images"], report["usable"], report["errors"], report["warnings"]) == (18, 16, 0, 2)
-    assert report["grouping"]["unusable"] == "2 images (benign/3, benign/4), left out"
-    assert "unusable: 2 images (benign/3, benign/4), left out" in capsys.readouterr().out
+    assert report["grouping"]["unusable"] == "2 images (benign/3, benign/4), excluded"
+    assert "unusable: 2 images (benign/3, benign/4), excluded" in capsys.readouterr().out
     code, report = check(folder, tmp_path, "dataset.size_mismatch=skip")
-    assert (code, found(report)) == (1, [("unreadable", ["benign/3"]), ("left out", ["benign/4"])])
+    assert (code, found(report)) == (1, [("unreadable", ["benign/3"]), ("excluded", ["benign/4"])])
 
 
 @pytest.mark.parametrize("choice", ["on_bad=error", "on_bad=skip"])

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 import types
 
@@ -26,13 +27,13 @@ def test_without_overrides_it_is_the_test_split_of_the_run(run):
 
 def test_a_run_of_a_version_with_fewer_options(run):
     whole = stored_config.load_run(run)
-    old = {key: value for key, value in whole.items() if key not in ("report", "tracker", "sweep")}
-    old["split"] = {key: whole["split"][key] for key in ("seed", "fractions", "stratify", "file")}
-    old["split"]["seed"] = 7
-    (run / "config.yaml").write_text(configs.to_yaml(old))
+    old = {key: value for key, value in whole.plain.items() if key not in ("report", "tracker", "sweep")}
+    split = {key: whole.plain["split"][key] for key in ("fractions", "stratify", "file")}
+    earlier = configs.Config(old).with_group("split", {**split, "seed": 7})
+    (run / "config.yaml").write_text(configs.to_yaml(earlier))
     config, _ = evaluation_config(run, ["metrics.threshold=0.4"])
-    assert config["split"] == {**whole["split"], "seed": 7}
-    assert config["metrics"]["threshold"] == 0.4
+    assert config.split == dataclasses.replace(whole.split, seed=7)
+    assert config.metrics.threshold == 0.4
 
 
 def test_split_is_not_the_config_group(run):
@@ -40,33 +41,33 @@ def test_split_is_not_the_config_group(run):
         run, ["split=val", "metrics.threshold=0.3", "dataset.count=90", "split.seed=1"]
     )
     assert split == "val"
-    assert (config["split"]["seed"], config["metrics"]["threshold"]) == (1, 0.3)
+    assert (config.split.seed, config.metrics.threshold) == (1, 0.3)
 
 
 def test_another_dataset_is_prepared_as_the_network_was_trained(run):
     config, _ = evaluation_config(run, ["dataset=busi", "dataset.dir=somewhere", "trainer.batch_size=4"])
-    assert (config["dataset"]["name"], config["dataset"]["dir"]) == ("busi", "somewhere")
-    assert config["dataset"]["image_size"] == 64
-    assert (config["seed"], config["trainer"]["batch_size"]) == (3, 4)
+    assert (config.dataset.name, config.dataset.dir) == ("busi", "somewhere")
+    assert config.dataset.image_size == 64
+    assert (config.seed, config.trainer.batch_size) == (3, 4)
     config, _ = evaluation_config(run, ["dataset=busi", "dataset.dir=somewhere", "dataset.image_size=32"])
-    assert config["dataset"]["image_size"] == 32
+    assert config.dataset.image_size == 32
     # 12 bits kept in 16 are as bright as they were in the training, as for `dmf predict`.
     own = configs.compose(["dataset=folder", "dataset.dir=here", "dataset.range=[0,4095]"])
     (run / "config.yaml").write_text(configs.to_yaml(own))
     for word, limits in ((), [0, 4095]), (("dataset.range=null",), None):
         config, _ = evaluation_config(run, ["dataset=folder", "dataset.dir=there", *word])
-        assert (config["dataset"]["dir"], config["dataset"]["range"]) == ("there", limits)
+        assert (config.dataset.dir, config.dataset.range) == ("there", limits)
 
 
 def test_full_metrics_of_a_run_that_was_trained_without(run):
     config, _ = evaluation_config(run, ["metrics.threshold=0.3"])
     (run / "config.yaml").write_text(configs.to_yaml(config))
     config, _ = evaluation_config(run, ["metrics=full", "metrics.missed=nan", "metrics.tolerance=3"])
-    assert config["metrics"]["name"] == "full"
-    assert (config["metrics"]["missed"], config["metrics"]["tolerance"]) == ("nan", 3)
-    assert config["metrics"]["threshold"] == 0.3  # as the run was scored
+    assert config.metrics.name == "full"
+    assert (config.metrics.missed, config.metrics.tolerance) == ("nan", 3)
+    assert config.metrics.threshold == 0.3  # as the run was scored
     config, _ = evaluation_config(run, ["metrics=full", "metrics.threshold=0.4"])
-    assert config["metrics"]["threshold"] == 0.4
+    assert config.metrics.threshold == 0.4
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_every_option_is_built_with_its_own_parameters(monkeypatch, name):
     from dmf_cli import models
 
     made = []
-    whole = config.compose([f"model={name}"])["model"]
+    whole = config.compose([f"model={name}"]).plain["model"]
     takes = inspect.signature(getattr(models, whole["name"]))
     monkeypatch.setattr(models, whole["name"], lambda shape, classes, **params: made.append(params))
     _model_costs.build(name)

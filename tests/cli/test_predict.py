@@ -20,7 +20,7 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "run/config.yaml").write_text(configs.to_yaml(configs.compose([])))
 
     def prediction(path, config, threshold):
-        wanted = threshold or config["metrics"]["threshold"]
+        wanted = threshold or config.metrics.threshold
         return lambda x: x, {
             "decision": Decision(InputSpec((8, 8)), wanted),
             "classes": ("background", "lesion"),

@@ -108,9 +108,9 @@ def test_strategies_with_gradients_take_what_the_run_recorded(run, capsys):
 
 def test_parameters_go_to_the_strategies_that_have_them():
     found = weighting_configs(["weighting=mad,dwa", "weighting.window=60", "weighting.temperature=3"])
-    assert (found["mad"]["window"], found["dwa"]["temperature"]) == (60, 3)
-    assert "window" not in found["dwa"]
-    assert weighting_configs(["weighting=bayes_reference"])["bayes_reference"]["name"] == "bayes"
+    assert (found["mad"].params["window"], found["dwa"].params["temperature"]) == (60, 3)
+    assert "window" not in found["dwa"].params
+    assert weighting_configs(["weighting=bayes_reference"])["bayes_reference"].name == "bayes"
 
 
 @pytest.mark.parametrize(

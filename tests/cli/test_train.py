@@ -9,6 +9,7 @@ import pytest
 
 from dmf_cli import conf_files
 from dmf_cli.cli.main import main
+from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, RunError
 
 
@@ -25,8 +26,8 @@ def trained(monkeypatch, tmp_path):
             9: KeyboardInterrupt(),
             6: ConfigError("too late"),
         }
-        if config["seed"] in errors:
-            raise errors[config["seed"]]
+        if config.seed in errors:
+            raise errors[config.seed]
 
     stub = types.ModuleType("dmf_cli.training.trainer")
     stub.train = train  # type: ignore[attr-defined]
@@ -39,21 +40,21 @@ def trained(monkeypatch, tmp_path):
     return configs
 
 
-def test_the_trainer_gets_a_plain_checked_config(trained, tmp_path, capsys):
+def test_the_trainer_gets_a_checked_config(trained, tmp_path, capsys):
     assert main(["train", "loss=0.7*dice+bce", "trainer.epochs=2", "hydra.mode=RUN"]) == 0
     (config,) = trained
-    assert type(config) is dict
-    assert config["loss"]["expression"] == "dice:0.7+bce"
-    assert config["trainer"]["epochs"] == 2
-    assert "hydra" not in config
+    assert type(config) is Config
+    assert config.loss.expression == "dice:0.7+bce"
+    assert config.trainer.epochs == 2
+    assert "hydra" not in config.plain
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
 
 
 def test_options_and_overrides_in_any_order(trained):
     assert main(["train", "seed=1", "-m", "loss=dice,bce+dice", "sweep.isolate=false"]) == 0
-    assert [c["loss"]["expression"] for c in trained] == ["dice", "bce+dice"]
-    assert {c["seed"] for c in trained} == {1}
+    assert [c.loss.expression for c in trained] == ["dice", "bce+dice"]
+    assert {c.seed for c in trained} == {1}
 
 
 def test_the_process_is_left_as_it_was(trained, monkeypatch):
@@ -81,7 +82,7 @@ def test_an_interrupted_run(trained):
 
 def test_a_sweep_continues_after_a_failure_and_says_which_job(trained, capsys):
     assert main(["train", "-m", "seed=7,1,8", "sweep.isolate=false"]) == 1
-    assert [c["seed"] for c in trained] == [7, 1, 8]
+    assert [c.seed for c in trained] == [7, 1, 8]
     lines = capsys.readouterr().err.splitlines()
     assert [line.startswith("error: ") for line in lines] == [True] * 3
     assert lines[0] == "error: job 1 (seed=7): it failed"
@@ -90,7 +91,7 @@ def test_a_sweep_continues_after_a_failure_and_says_which_job(trained, capsys):
 
 def test_ctrl_c_in_a_job_of_this_process_ends_the_sweep(trained, capsys):
     assert main(["train", "-m", "seed=9,1", "sweep.isolate=false"]) == 130
-    assert [c["seed"] for c in trained] == [9]
+    assert [c.seed for c in trained] == [9]
     assert "2 job(s) are left" in capsys.readouterr().err
 
 
@@ -217,7 +218,7 @@ def test_cfg_of_hydra_and_of_all(capsys):
 def test_what_hydra_does_itself(trained, tmp_path, capfd):
     """Sweepers of others, and primary configs of another name."""
     assert main(["train", "-m", "hydra/sweeper=basic", "seed=7,1"]) == 1
-    assert [config["seed"] for config in trained] == [7, 1]
+    assert [config.seed for config in trained] == [7, 1]
     err = capfd.readouterr().err
     assert err.splitlines()[0] == "error: job 0 (seed=7): it failed"
     assert "error: 1 job(s) of the sweep failed, see above" in err
@@ -226,7 +227,7 @@ def test_what_hydra_does_itself(trained, tmp_path, capfd):
     (own / "mine.yaml").write_text("defaults:\n  - /train\n  - _self_\nseed: 4\n")
     assert main(["train", "--config-dir", str(own), "--config-name", "mine"]) == 0
     assert main(["train", "--config-dir", str(own), "--config-name", "mine", "seed=7"]) == 1
-    assert [config["seed"] for config in trained[2:]] == [4, 7]
+    assert [config.seed for config in trained[2:]] == [4, 7]
     assert capfd.readouterr().err.splitlines()[-1] == "error: it failed"
 
 
@@ -264,7 +265,7 @@ def test_configs_of_ones_own(trained, tmp_path, capsys):
     folder.mkdir(parents=True)
     (folder / "short.yaml").write_text("# @package _global_\ntrainer:\n  epochs: 2\n")
     assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short"]) == 0
-    assert trained[0]["trainer"]["epochs"] == 2
+    assert trained[0].trainer.epochs == 2
     assert (
         main(
             [
@@ -279,7 +280,7 @@ def test_configs_of_ones_own(trained, tmp_path, capsys):
         )
         == 0
     )
-    assert [c["trainer"]["epochs"] for c in trained] == [2, 2, 2]
+    assert [c.trainer.epochs for c in trained] == [2, 2, 2]
     capsys.readouterr()
     assert main(["train", "--config-dir", str(tmp_path / "mine"), "experiment=short", "--help"]) == 0
     assert re.search(r"trainer\.epochs +2\s", capsys.readouterr().out)

@@ -46,10 +46,10 @@ def finished(tmp_path, composed):
     ):
         folder = tmp_path / "sweep" / name
         (folder / "metrics").mkdir(parents=True)
-        config = {**composed[weighting], "seed": seed}
+        config = composed[weighting].with_root(seed=seed)
         for key, value in changes.items():
             group, _, leaf = key.partition("__")
-            config[group] = {**config[group], leaf: value}
+            config = config.changed(group, **{leaf: value})
         (folder / "config.yaml").write_text(configs.to_yaml(config))
         (folder / "status.json").write_text(json.dumps({"state": "completed", "auto": list(auto)}))
         if not isinstance(scores, dict):

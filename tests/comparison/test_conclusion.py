@@ -1,8 +1,11 @@
 """What a sweep ends with: comparisons by what was asked, separately where images differ."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder import stored_config
 from dmf_cli.sweep import conclusion
@@ -21,7 +24,7 @@ def test_questions_are_keys_with_or_without_a_baseline():
 
 
 def asked(compare, apart=None):
-    return {"compare": compare, "apart": apart}
+    return dataclasses.replace(configs.compose().sweep, compare=compare, apart=apart)
 
 
 def runs_of(folders):

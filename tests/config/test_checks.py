@@ -58,14 +58,14 @@ def test_right_parameters_pass():
 def test_every_named_schema_is_a_shipped_option(kind):
     shipped = {(g, name) for g, kinds in schema.NAMED.items() for name, k in kinds.items() if k is kind}
     for group, name in shipped:
-        assert config.compose([f"{group}={name}"])[group]["name"] == name
+        assert config.compose([f"{group}={name}"]).plain[group]["name"] == name
 
 
 def test_validate_copies(composed):
-    before = copy.deepcopy(composed)
-    after = config.validate(composed)
-    after["loss"]["terms"]["bce"]["label_smoothing"] = 0.5
-    assert composed == before
+    before = copy.deepcopy(composed.plain)
+    after = config.validate(composed.plain)
+    after.plain["loss"]["terms"]["bce"]["label_smoothing"] = 0.5
+    assert composed.plain == before
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_validate_copies(composed):
     ],
 )
 def test_validate_reports_the_first_wrong_key(composed, key, value, says):
-    wrong = copy.deepcopy(composed)
+    wrong = copy.deepcopy(composed.plain)
     *parents, last = key.split(".")
     node = wrong
     for parent in parents:
@@ -99,9 +99,9 @@ def test_validate_reports_the_first_wrong_key(composed, key, value, says):
 
 def test_a_missing_group_is_reported(composed):
     with pytest.raises(ConfigError, match=r"^eval is missing: a group cannot be removed"):
-        config.validate({key: value for key, value in composed.items() if key != "eval"})
+        config.validate({key: value for key, value in composed.plain.items() if key != "eval"})
 
 
 def test_null_list_and_auto_are_left_to_the_function():
     found = config.compose(["weighting.total=null", "weighting.warmup=20", "dataset.image_size=[64,96]"])
-    assert (found["weighting"]["total"], found["weighting"]["warmup"]) == (None, 20)
+    assert (found.weighting.params["total"], found.weighting.params["warmup"]) == (None, 20)

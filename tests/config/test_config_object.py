@@ -1,36 +1,63 @@
 """The config of a run as an object."""
 
+import dataclasses
+
 import pytest
 
 from dmf_cli import config
+from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, UnknownNameError
+from tests.raised import raises
 
 
 def test_a_group_is_an_object_and_a_list_a_tuple():
-    made = Config(config.compose(["optimizer=sgd", "trainer.epochs=3"]))
+    made = config.compose(["optimizer=sgd", "trainer.epochs=3"])
     assert (made.trainer.epochs, made.epochs, made.seed) == (3, 3, 0)
     assert made.optimizer.nesterov is False
+    assert made.split.fractions == (0.7, 0.15, 0.15)
     assert made.changed("trainer", epochs=5).trainer.epochs == 5
 
 
 @pytest.mark.parametrize(
-    ("group", "changes", "says"),
+    ("words", "kind"),
     [
-        ("trainer", {"later": 1}, "unknown key 'trainer.later'"),
-        ("trainer", {"epohcs": 1}, "did you mean 'epochs'"),
-        ("optimizer", {"name": "lion"}, "unknown optimizer.name 'lion'"),
+        ([], schema.Phantom),
+        (["dataset=busi"], schema.Published),
+        (["dataset=folder", "dataset.dir=x"], schema.OwnFolder),
+        (["dataset=oxford_pets"], schema.Tfds),
     ],
 )
-def test_what_a_later_version_wrote_is_one_line(group, changes, says):
-    plain = config.compose()
-    with pytest.raises(ConfigError, match=says):
-        getattr(Config({**plain, group: {**plain[group], **changes}}), group)
+def test_a_dataset_is_the_object_of_its_kind_with_all_that_its_group_says(words, kind):
+    made = config.compose(words)
+    assert type(made.dataset) is kind
+    assert dataclasses.asdict(made.dataset) == made.plain["dataset"]
+
+
+@pytest.mark.parametrize(
+    ("group", "changes", "key"),
+    [
+        ("trainer", {"later": 1}, "trainer.later"),
+        ("trainer", {"epohcs": 1}, "trainer.epohcs"),
+        ("optimizer", {"name": "lion"}, "optimizer.name"),
+        ("dataset", {"kind": "zip"}, "dataset.kind"),
+    ],
+)
+def test_what_a_later_version_wrote_is_one_line(group, changes, key):
+    with raises(UnknownNameError, key=key):
+        getattr(config.compose().changed(group, **changes), group)
 
 
 def test_a_key_that_an_earlier_version_lacks_is_named_unless_it_has_a_default():
-    plain = config.compose()
-    early = {key: value for key, value in plain["trainer"].items() if key not in ("cache", "oversample")}
-    assert Config({**plain, "trainer": early}).trainer.oversample == 0
-    with pytest.raises(ConfigError, match=r"trainer\.patience is missing"):
-        _ = Config({**plain, "trainer": {k: v for k, v in early.items() if k != "patience"}}).trainer
+    made = config.compose()
+    early = {k: v for k, v in made.plain["trainer"].items() if k not in ("cache", "oversample")}
+    assert made.with_group("trainer", early).trainer.oversample == 0
+    del early["patience"]
+    with raises(ConfigError, key="trainer.patience", reason="is missing"):
+        _ = made.with_group("trainer", early).trainer
+
+
+def test_a_split_of_the_first_version_is_a_plain_random_one():
+    first = {"seed": 42, "fractions": [0.7, 0.15, 0.15], "stratify": True, "file": None}
+    split = Config({"split": first}).split
+    assert (split.leak_free, split.folds, split.fold) == (False, None, 0)

@@ -40,10 +40,10 @@ def jobs_of(name):
 def test_every_job_composes_and_can_be_compared(name):
     jobs = [config.compose(job) for job in jobs_of(name)]
     assert len({config.to_yaml(job) for job in jobs}) == len(jobs) > 1
-    (root,) = {job["output_root"] for job in jobs}
+    (root,) = {job.output_root for job in jobs}
     assert root.startswith("outputs/reproduce/")
-    assert jobs[0]["sweep"]["compare"]
-    conclusion.check(jobs[0]["sweep"], jobs)
+    assert jobs[0].sweep.compare
+    conclusion.check(jobs[0].sweep, jobs)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -66,7 +66,7 @@ def test_every_target_is_one_command_for_a_study():
         ["train", "-m", f"experiment={name}", *rest] for name in names.values()
     ]
     (job, *_) = composer.sweep(["experiment=reproduce_quick", *rest[1:]]).jobs
-    assert config.compose(job)["trainer"]["epochs"] == 3
+    assert config.compose(job).plain["trainer"]["epochs"] == 3
 
 
 def test_the_quick_study_ends_in_a_comparison_and_is_not_run_twice(tmp_path, capsys):

@@ -152,4 +152,4 @@ def test_a_colour_with_a_hash_is_written_as_it_can_be_typed(typed):
     with pytest.raises(ConfigError, match="write colours as") as caught:
         config.compose([*words, f"{key}={typed}"])
     advice = str(caught.value).split("write colours as '")[1].removesuffix("'")
-    assert "0xff0000" in str(config.compose([*words, advice])["dataset"]).lower()
+    assert "0xff0000" in str(config.compose([*words, advice]).plain["dataset"]).lower()

@@ -74,7 +74,7 @@ def test_a_glob_sweep_runs_each_term_once():
 
 
 def test_terms_keep_the_order_of_the_expression():
-    assert list(config.compose(["loss=iou+ce+dice"])["loss"]["terms"]) == ["iou", "ce", "dice"]
+    assert list(config.compose(["loss=iou+ce+dice"]).plain["loss"]["terms"]) == ["iou", "ce", "dice"]
 
 
 def test_choices_record_the_expression():

@@ -38,14 +38,14 @@ def test_single_keys_win_too_and_the_experiment_of_an_experiment_yields():
     found = config.compose(
         ["experiment=reproduce_quick", "model=unet_wide", "model.filters=5", "trainer.epochs=2"]
     )
-    assert (found["model"]["name"], found["model"]["filters"], found["trainer"]["epochs"]) == ("unet", 5, 2)
+    assert (found.model.name, found.model.params["filters"], found.trainer.epochs) == ("unet", 5, 2)
     pets = config.compose(["experiment=reproduce_notebook_bus", "dataset.dir=/x", "optimizer=sgd"])
-    assert pets["optimizer"]["learning_rate"] == 1e-2  # of sgd: the base `notebook` says 1e-3 for adam
+    assert pets.optimizer.learning_rate == 1e-2  # of sgd: the base `notebook` says 1e-3 for adam
 
 
 def test_a_sweep_of_the_experiment_over_keys_of_a_typed_option_is_left_out():
     jobs = composer.sweep(["experiment=reproduce_ablation", "weighting=var"]).jobs
-    assert {config.compose(job)["weighting"]["window"] for job in jobs} == {150}
+    assert {config.compose(job).plain["weighting"]["window"] for job in jobs} == {150}
     assert len(jobs) == 2  # its seeds
     assert len(composer.sweep(["experiment=reproduce_ablation", "model=unetpp"]).jobs) == 24
 
@@ -60,7 +60,7 @@ def test_an_experiment_of_ones_own_that_sweeps_over_options_keeps_its_keys_of_th
     own = f"hydra.searchpath=['file://{tmp_path}']"
     found = composer.sweep([own, "experiment=mine", "model=unetpp"])
     configs = [config.compose([*job, *found.hydra]) for job in found.jobs]
-    assert [(c["weighting"]["name"], c["weighting"]["floor"], c["model"]["filters"]) for c in configs] == [
+    assert [(c.weighting.name, c.weighting.params["floor"], c.model.params["filters"]) for c in configs] == [
         ("var", 0.1, 8),
         ("mad", 0.1, 8),
     ]
@@ -145,15 +145,15 @@ def test_the_last_part_of_every_key_leads_to_the_whole_one():
 
 def test_a_plus_before_a_group_is_what_the_documents_of_hydra_teach():
     assert config.compose(["+experiment=notebook"]) == config.compose(["experiment=notebook"])
-    assert config.compose(["+model=unetpp"])["model"]["name"] == "unetpp"
+    assert config.compose(["+model=unetpp"]).plain["model"]["name"] == "unetpp"
     assert main(["train", "+experiment=reproduce_quick", "--dry-run"]) == 0
     with pytest.raises(ConfigError, match=r"unknown key 'trainer\.foo'"):
         config.compose(["+trainer.foo=1"])
 
 
 def test_coefficients_may_be_fractions():
-    found = config.compose(["loss=dice:1/3+bce:2/3"])["loss"]["coefficients"]
+    found = config.compose(["loss=dice:1/3+bce:2/3"]).plain["loss"]["coefficients"]
     assert found == {"dice": 1 / 3, "bce": 2 / 3}
     jobs = composer.sweep(["loss=dice:1/3+bce:2/3,2/4*dice"]).jobs
-    assert [config.compose(job)["loss"]["coefficients"] for job in jobs] == [found, {"dice": 0.5}]
+    assert [config.compose(job).plain["loss"]["coefficients"] for job in jobs] == [found, {"dice": 0.5}]
     assert str(expression.parse("3/4 * dice + bce : 1 / 2", ["bce", "dice"])) == "dice:0.75+bce:0.5"

@@ -31,14 +31,14 @@ def mandatory(group, option):
 def test_every_option_composes(group, option):
     filled = mandatory(group, option)
     found = config.compose([f"{group}={option}", *filled])
-    if group != "experiment" and "name" in found[group] and f"{group}.name=x" not in filled:
-        assert found[group]["name"] == PRESETS.get((group, option), option)
+    if group != "experiment" and "name" in found.plain[group] and f"{group}.name=x" not in filled:
+        assert found.plain[group]["name"] == PRESETS.get((group, option), option)
 
 
 @pytest.mark.parametrize("term", TERMS)
 def test_every_term_is_a_loss_and_an_auxiliary_loss(term):
     found = config.compose([f"loss={term}", f"auxiliary={term}"])
-    assert found["loss"]["terms"][term] == found["auxiliary"]["params"]
+    assert found.loss.terms[term] == found.auxiliary.params
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
@@ -71,13 +71,13 @@ def compare(function, given, *, skip=()):
 def test_defaults_of_a_term_are_those_of_its_function(term):
     from dmf_cli import losses
 
-    compare(losses.get(term).func, config.compose([f"loss={term}"])["loss"]["terms"][term])
+    compare(losses.get(term).func, config.compose([f"loss={term}"]).plain["loss"]["terms"][term])
 
 
 @pytest.mark.parametrize(("group", "option"), PRESETS)
 def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
-    preset = config.compose([f"{group}={option}"])[group]
-    plain = config.compose([f"{group}={preset['name']}"])[group]
+    preset = config.compose([f"{group}={option}"]).plain[group]
+    plain = config.compose([f"{group}={preset['name']}"]).plain[group]
     assert preset.keys() == plain.keys()
     assert preset != plain
     number = {"weighting": "total", "model": "filters", "auxiliary": "gamma0"}[group]
@@ -91,7 +91,7 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
 def test_defaults_of_a_strategy_are_those_of_its_class(name):
     from dmf_cli import weighting
 
-    given = config.compose([f"weighting={name}"])["weighting"]
+    given = config.compose([f"weighting={name}"]).plain["weighting"]
     assert given.pop("warmup", "auto") == "auto"
     given.pop("name")
     # prior comes from loss.coefficients; warmup=auto is resolved once the number of steps is known
@@ -102,7 +102,7 @@ def test_defaults_of_a_strategy_are_those_of_its_class(name):
 def test_defaults_of_a_model_are_those_of_its_function(name):
     from dmf_cli import models
 
-    given = config.compose([f"model={name}"])["model"]
+    given = config.compose([f"model={name}"]).plain["model"]
     compare(getattr(models, name), {k: v for k, v in given.items() if k not in ("name", "head", "weights")})
 
 

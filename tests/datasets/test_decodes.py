@@ -85,11 +85,11 @@ NOTHING = {"images": {}, "masks": {}}
 @pytest.mark.parametrize("bad", ["error", "skip"])
 def test_one_decoding_serves_the_check_the_split_and_every_report(folder, decodes, bad):
     config = compose(folder, f"dataset.on_bad={bad}")
-    dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
+    dataset, spec = datasets.open_dataset(config.dataset), InputSpec.of(config.dataset)
     assert decodes() == (NOTHING if bad == "error" else ONCE)
     survey(dataset, spec, alike=True)
     mask_report.report(dataset, spec)
-    split = run_data.make_split(config["split"], dataset)
+    split = run_data.make_split(config.split, dataset)
     save_split(folder / "split.json", dataset, split)
     # That bad images are left out is decided before anybody knows the size of the network.
     again = {"images": {}, "masks": {1: N}}
@@ -102,13 +102,13 @@ def test_one_decoding_serves_the_check_the_split_and_every_report(folder, decode
 def test_what_is_left_out_does_not_make_the_rest_be_decoded_again(folder, decodes):
     (folder / "images/3.png").write_text("no image")
     config = compose(folder, "dataset.on_bad=skip")
-    dataset = datasets.open_dataset(config["dataset"])
+    dataset = datasets.open_dataset(config.dataset)
     assert len(dataset) == N - 1
     assert decodes() == {"images": {1: N}, "masks": {1: N}}
-    run_data.make_split(config["split"], dataset)
+    run_data.make_split(config.split, dataset)
     assert decodes() == NOTHING
-    again = datasets.open_dataset(config["dataset"])
-    run_data.make_split(config["split"], again)
+    again = datasets.open_dataset(config.dataset)
+    run_data.make_split(config.split, again)
     assert decodes() == {"images": {1: 1}, "masks": {1: 1}}  # the bad one, which may have been mended
     assert again.unusable == dataset.unusable
 
@@ -129,7 +129,7 @@ def test_a_training_decodes_its_images_twice_and_the_next_one_once(folder, decod
 
 def test_scores_decode_each_image_once(folder, decodes):
     config = compose(folder)
-    opened, spec = run_data.open_data(config), InputSpec.of(config["dataset"])
+    opened, spec = run_data.open_data(config), InputSpec.of(config.dataset)
     decodes()
     evaluate(lambda x: 0.5 * x + 0.25, opened.dataset, opened.split.test, decision=Decision(spec))
     times = len(opened.split.test)
@@ -139,17 +139,17 @@ def test_scores_decode_each_image_once(folder, decodes):
 def test_soft_masks_are_read_again_by_the_threshold_of_all(folder, decodes):
     soften(folder)
     config = compose(folder)
-    dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
+    dataset, spec = datasets.open_dataset(config.dataset), InputSpec.of(config.dataset)
     found = survey(dataset, spec)
     assert decodes() == {"images": {1: N}, "masks": {2: N}}
     assert dataset.mask_reader.level() > 0
-    fresh = datasets.open_dataset(config["dataset"])
+    fresh = datasets.open_dataset(config.dataset)
     areas = [float((fresh.load(index).label == 1).mean()) for index in range(N)]
     assert [label.area for label in found.labels] == areas
 
 
 def test_one_more_image_does_not_hide_what_is_wrong_with_it(folder, decodes):
-    survey(datasets.open_dataset(compose(folder)["dataset"]))
+    survey(datasets.open_dataset(compose(folder).dataset))
     (folder / "images/3.png").write_text("no image")
-    found = survey(datasets.open_dataset(compose(folder)["dataset"]))
+    found = survey(datasets.open_dataset(compose(folder).dataset))
     assert [str(error).split(" cannot")[0][-5:] for error in found.errors.values()] == ["3.png"]

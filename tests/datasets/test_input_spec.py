@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dmf_cli.config import typed
 from dmf_cli.datasets.input_spec import InputSpec, Reading, as_size, restore
 from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.raised import raises
@@ -74,8 +75,10 @@ def test_sizes_are_one_side_or_two():
 
 
 def test_one_spec_holds_all_that_the_config_says_of_inputs():
-    group = {"image_size": [96, 128], "resize": "letterbox", "normalize": "zscore", "channels": 3}
-    spec = InputSpec.of({**group, "range": [0, 4095], "max_pixels": 10_000, "name": "busi"})
+    group = {"name": "a", "kind": "folder", "dir": "a", "images": "*.png", "masks": "{stem}_m.png"}
+    group |= {"image_size": [96, 128], "resize": "letterbox", "normalize": "zscore"}
+    more = {"channels": 3, "range": [0, 4095], "max_pixels": 10_000}
+    spec = InputSpec.of(typed.dataset({**group, **more}))
     assert spec == InputSpec((96, 128), "letterbox", "zscore", 3, Reading([0, 4095], 10_000))
-    earlier = {key: group[key] for key in ("image_size", "resize", "normalize")}  # the config of an old run
-    assert InputSpec.of(earlier) == InputSpec((96, 128), "letterbox", "zscore", 1, Reading())
+    earlier = InputSpec.of(typed.dataset(group))  # of an old run, whose config has fewer keys
+    assert earlier == InputSpec((96, 128), "letterbox", "zscore", 1, Reading())

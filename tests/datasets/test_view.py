@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dmf_cli.config import schema
 from dmf_cli.datasets.base import Dataset, Ignored, Sample
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input.run_data import make_split
@@ -11,7 +12,7 @@ from dmf_cli.datasets.sources import mask_report
 from dmf_cli.datasets.view import DatasetView
 from dmf_cli.inference.class_order import Reordered
 
-SPLIT = {"file": None, "leak_free": False, "seed": 0, "fractions": [0.5, 0.25, 0.25], "stratify": True}
+SPLIT = schema.Split(file=None, seed=0, fractions=(0.5, 0.25, 0.25), stratify=True)
 
 
 class Six(Dataset):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli import config as configs
 from dmf_cli.datasets.input import input_profile as inputs
 from dmf_cli.datasets.input_spec import InputSpec, Reading
 from dmf_cli.errors import DatasetError, RunFolderError
@@ -259,13 +260,14 @@ def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
 
 
 def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path):
-    run, given = SimpleNamespace(metrics=tmp_path), {"dataset": {"classes": ["background", "a", "b"]}}
+    run, phantom = SimpleNamespace(metrics=tmp_path), configs.compose([])
+    given = configs.compose(["dataset=busi", "dataset.classes=[background,a,b]"])
     assert score.class_names(run, given, 3) == ["background", "a", "b"]
-    assert score.class_names(run, {"dataset": {}}, 3) == ["class_0", "class_1", "class_2"]
-    assert score.class_names(run, {"dataset": {}}, 2) == ["background", "lesion"]
+    assert score.class_names(run, phantom, 3) == ["class_0", "class_1", "class_2"]
+    assert score.class_names(run, phantom, 2) == ["background", "lesion"]
     names = {"background": {}, "benign": {}, "malignant": {}}
     (tmp_path / "test_summary.json").write_text(json.dumps({"classes": names}))
-    assert score.class_names(run, {"dataset": {}}, 3) == list(names)
+    assert score.class_names(run, phantom, 3) == list(names)
     assert score.class_names(run, given, 3) == ["background", "a", "b"]
 
 

@@ -1,7 +1,5 @@
 """What is scored, what the network has seen of it, and the names of the files."""
 
-import copy
-
 import numpy as np
 import pytest
 
@@ -49,9 +47,9 @@ def run(tmp_path):
 @pytest.fixture
 def scored(run, trained):
     def of(images, part, **changes):
-        config = copy.deepcopy(trained)
+        config = trained
         for group, values in changes.items():
-            config[group] |= values
+            config = config.changed(group, **values)
         return Scored(run, trained, config, images, part)
 
     return of
@@ -94,19 +92,17 @@ def test_images_of_the_run_are_known_under_other_names_and_in_another_folder(sco
 
 @pytest.mark.parametrize(
     ("changes", "name"),
-    [({}, "test"), ({"data_dir": "/cache"}, "test"), ({"threshold": 9}, "test_threshold=9")],
+    [({}, "test"), ({"threshold": 9}, "test_threshold=9")],
 )
 def test_images_that_were_moved_are_the_run_s_own(run, trained, changes, name):
-    trained = {**trained, "dataset": {**trained["dataset"], "data_dir": None}}
-    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place", **changes}}
+    config = trained.changed("dataset", dir="/new/place", **changes)
     own = moved.at_new_places(run, trained, config, Images(range(10)))
     found = Scored(run, own, config, Images(range(10)), "test")
     assert (found.name, found.settings, values(found)) == (name, {}, [8, 9])
 
 
 def test_moved_images_keep_the_split_of_the_run(run, trained):
-    dataset = {**trained["dataset"], "dir": "/new/place"}
-    config = {**trained, "dataset": dataset, "split": {**trained["split"], "seed": 1}}
+    config = trained.changed("dataset", dir="/new/place").changed("split", seed=1)
     own = moved.at_new_places(run, trained, config, Images(range(10)))
     for part in ("test", "all"):
         with raises(ConfigError, key="split.seed", value=1, reason="10 of these images have the split"):
@@ -114,7 +110,7 @@ def test_moved_images_keep_the_split_of_the_run(run, trained):
 
 
 def test_other_images_in_another_place_are_other_images(run, trained):
-    config = {**trained, "dataset": {**trained["dataset"], "dir": "/new/place"}}
+    config = trained.changed("dataset", dir="/new/place")
     assert moved.at_new_places(run, trained, config, Images(range(11))) is trained
     run.split_file.unlink()  # nobody knows which images the run had
     assert moved.at_new_places(run, trained, config, Images(range(10))) is trained
@@ -122,7 +118,7 @@ def test_other_images_in_another_place_are_other_images(run, trained):
 
 def test_where_a_phantom_is_kept_is_no_part_of_the_name(tmp_path):
     trained = configs.compose([])
-    config = {**trained, "dataset": {**trained["dataset"], "data_dir": "/cache", "count": 14}}
+    config = trained.changed("dataset", data_dir="/cache", count=14)
     run, phantom = RunFolder(tmp_path), Images(range(14), "phantom", synthetic=True)
     division.save_split(
         run.split_file, Images(range(10), "phantom", synthetic=True), division.Split((0, 1), (2,), (3,))
@@ -136,9 +132,9 @@ def test_images_made_from_the_same_seed_are_known_by_their_number(tmp_path):
     run, phantom = RunFolder(tmp_path), Images(range(10), "phantom", synthetic=True)
     division.save_split(run.split_file, phantom, division.Split((0, 1, 2, 3, 4, 5), (6, 7), (8, 9)))
     more = Images(range(14), "phantom", synthetic=True)
-    config = {**trained, "dataset": {**trained["dataset"], "count": 14}}
+    config = trained.changed("dataset", count=14)
     assert values(Scored(run, trained, config, more, "test")) == [8, 9, 10, 11, 12, 13]
-    config["dataset"]["seed"] = 7
+    config = config.changed("dataset", seed=7)
     found = Scored(run, trained, config, more, "all")
     assert (found.name, found.settings) == ("all_count=14_seed=7", {})
 
@@ -186,10 +182,10 @@ def test_a_score_under_other_settings_has_another_name(scored, changes, name):
 
 
 def test_a_run_of_full_metrics_keeps_them(run, trained):
-    own = {**trained, "metrics": configs.compose(["metrics=full"])["metrics"]}
+    own = trained.with_group("metrics", configs.compose(["metrics=full"]).plain["metrics"])
     names = []
-    for changed in (own["metrics"], {**own["metrics"], "missed": "nan"}, trained["metrics"]):
-        names.append(Scored(run, own, {**own, "metrics": changed}, Images(range(10)), "test").name)
+    for other in (own, own.changed("metrics", missed="nan"), trained):
+        names.append(Scored(run, own, other, Images(range(10)), "test").name)
     assert names == ["test", "test_missed=nan", "test_metrics=default"]
 
 

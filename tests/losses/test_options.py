@@ -333,7 +333,7 @@ def test_the_documents_cover_the_20_losses_of_loss_odyssey() -> None:
 
 @pytest.mark.parametrize("overrides", odyssey(), ids=lambda o: o[0])
 def test_each_of_them_is_a_term_or_a_sum_of_terms(overrides: tuple[str, ...]) -> None:
-    terms = config.compose(list(overrides))["loss"]["terms"]
+    terms = config.compose(list(overrides)).plain["loss"]["terms"]
     total = sum(value(name, *random_case((2, 4, 5, 2)), **params) for name, params in terms.items())
     assert np.isfinite(total)
     assert set(terms) <= set(NAMES)

@@ -65,7 +65,7 @@ def evaluation(seed, images=20, first="image 00"):
 
 def write_run(path, config, terms=TERMS, first="image 00"):
     """Four epochs of ten steps, gradients, scores and pictures."""
-    seed, weighting = config["seed"], config["weighting"]["name"]
+    seed, weighting = config.seed, config.weighting.name
     run = RunFolder.claim(path)
     run.write_config(configs.to_yaml(config))
     run.write_environment({"command": f"dmf train weighting={weighting}", "runtime": {"device": "cpu"}})
@@ -109,7 +109,7 @@ def finished(tmp_path, composed):
     """``finished("name", weighting="var", seed=1)`` writes one completed run of four epochs of ten steps."""
 
     def write(name="run", weighting="var", seed=0, **options):
-        return write_run(tmp_path / name, {**composed[weighting], "seed": seed}, **options)
+        return write_run(tmp_path / name, composed[weighting].with_root(seed=seed), **options)
 
     return write
 

@@ -34,7 +34,7 @@ def write(folder, config, **status):
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints/best.keras").write_text("weights")
     (folder / "config.yaml").write_text(configs.to_yaml(config))
-    started_with = {"config": config_hash.group_hashes(config), **status}
+    started_with = {"config": config_hash.group_hashes(config.plain), **status}
     (folder / "status.json").write_text(json.dumps({"state": "completed", **started_with}))
     rows = "".join(f"{step},1,0.5,0,0,0.5,1\n" for step in range(1, 200))
     (folder / "steps.csv").write_text(f"step,epoch,loss,gamma,aux,loss.dice,weight.dice\n{rows}")
@@ -84,9 +84,9 @@ def test_a_report_of_many_runs_says_which_of_them_is_edited(config, tmp_path, ca
 def test_places_may_be_edited_and_runs_of_before_say_nothing_of_their_config(config, tmp_path):
     run = edit(write(tmp_path / "run", config), "output_root: outputs", "output_root: elsewhere")
     edit(run, "data_dir: null", "data_dir: /elsewhere")
-    assert stored_config.load_run(run)["output_root"] == "elsewhere"
+    assert stored_config.load_run(run).plain["output_root"] == "elsewhere"
     edit(run)
     with raises(RunFolderError, path=run / "config.yaml", reason="was edited", hint="metrics is not what"):
         stored_config.load_run(run)
     (run / "status.json").write_text('{"state": "completed"}')  # of version 0.1.0
-    assert stored_config.load_run(run)["metrics"]["threshold"] == 0.4
+    assert stored_config.load_run(run).plain["metrics"]["threshold"] == 0.4

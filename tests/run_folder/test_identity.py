@@ -67,9 +67,7 @@ def test_what_changes_the_result_changes_the_id(override):
 
 def test_a_key_that_is_null_counts_as_absent():
     config = configs.compose()
-    assert identity.run_id({**config, "split": {**config["split"], "new_option": None}}) == identity.run_id(
-        config
-    )
+    assert identity.run_id(config.changed("split", new_option=None)) == identity.run_id(config)
 
 
 def test_another_version_is_another_run(monkeypatch):
@@ -85,7 +83,7 @@ def test_a_folder_of_images_is_known_by_what_is_in_it(images):
     from dmf_cli import datasets
 
     config = configs.compose(["dataset=folder", f"dataset.dir={images('third')}"])
-    assert identity.run_id(config, datasets.open_dataset(config["dataset"])) == first
+    assert identity.run_id(config, datasets.open_dataset(config.dataset)) == first
 
 
 def test_a_split_file_is_known_by_what_it_says(tmp_path):
@@ -102,14 +100,15 @@ def test_a_split_file_is_known_by_what_it_says(tmp_path):
 
 def without(settings, *keys):
     """The config of a run that was made when the dataset had no such keys."""
-    return {**settings, "dataset": {k: v for k, v in settings["dataset"].items() if k not in keys}}
+    kept = {k: v for k, v in settings.plain["dataset"].items() if k not in keys}
+    return settings.with_group("dataset", kept)
 
 
 def test_options_that_came_later_leave_earlier_runs_what_they_are():
     phantom = configs.compose([])
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))
-    trainer = {k: v for k, v in phantom["trainer"].items() if k not in ("cache", "oversample")}
-    assert identity.run_id(phantom) == identity.run_id({**phantom, "trainer": trainer})
+    trainer = {k: v for k, v in phantom.plain["trainer"].items() if k not in ("cache", "oversample")}
+    assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))
 

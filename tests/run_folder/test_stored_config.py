@@ -24,7 +24,7 @@ def test_a_config_that_lacks_a_part_of_its_last_line(tmp_path):
     with raises(RunFolderError, reason="the end of its last line is missing"):
         stored_config.load_run(tmp_path)
     (tmp_path / "config.yaml").write_text(TEXT)
-    assert stored_config.load_run(tmp_path)["eval"]["resolution"] == "original"
+    assert stored_config.load_run(tmp_path).plain["eval"]["resolution"] == "original"
 
 
 @pytest.mark.parametrize(

@@ -21,21 +21,21 @@ EPOCHS = 3
 
 def run(config, resume):
     """Three epochs; the second time, when it goes on, every job succeeds."""
-    root = Path(config["output_root"])
+    root = Path(config.output_root)
     with (root / "calls.txt").open("a") as calls:
-        calls.write(f"{config['seed']}{' again' if resume else ''}\n")
-    if config["seed"] == EARLY:
+        calls.write(f"{config.seed}{' again' if resume else ''}\n")
+    if config.seed == EARLY:
         raise RunError("there is nothing to train")
-    if config["seed"] in (LOADS, TORN):
-        _load(root, config["seed"] == TORN)
-    run = RunFolder.open(resume) if resume else RunFolder.claim(config["run_dir"], root=root, slug="stub")
+    if config.seed in (LOADS, TORN):
+        _load(root, config.seed == TORN)
+    run = RunFolder.open(resume) if resume else RunFolder.claim(config.run_dir, root=root, slug="stub")
     if not resume:
         run.write_config(configs.to_yaml(config))
         run.write_status("running", id=identity.run_id(config))
     with interrupts.Deferred(lambda text: None) as stop, run.logging():
         run.write_status("running", epochs=EPOCHS)
         try:
-            _epochs(run, config["seed"], bool(resume), stop)
+            _epochs(run, config.seed, bool(resume), stop)
         except KeyboardInterrupt:
             run.write_status("interrupted")
             raise
@@ -44,7 +44,7 @@ def run(config, resume):
             raise
         (run.metrics / "test_summary.json").write_text(json.dumps({"foreground": {"dice": {"mean": 0.5}}}))
         run.write_status("completed")
-        if config["seed"] == LATE:
+        if config.seed == LATE:
             _wait(stop, False)  # as the report is written
     return run.path
 

@@ -7,12 +7,13 @@ import types
 import pytest
 from rich.console import Console
 
+from dmf_cli import config as configs
 from dmf_cli.sweep import view
 from dmf_cli.sweep.board import Board, JobRow
 from dmf_cli.sweep.display import SweepDisplay
 from dmf_cli.sweep.jobs import SweepJob
 
-CONFIG = {"trainer": {"monitor": "val_foreground_dice"}, "output_root": "out", "run_dir": None}
+CONFIG = configs.compose(["trainer.monitor=val_foreground_dice", "output_root=out"])
 
 
 def job(number, **label):

@@ -30,7 +30,7 @@ def test_warmup_is_a_number_of_steps_or_auto(wanted):
 
 @pytest.mark.parametrize(("wanted", "steps", "epochs"), [("auto", 35, 18), ("auto", 17, 36), (3, 17, 3)])
 def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epochs):
-    trainer = configs.compose([f"trainer.epochs={wanted}"])["trainer"]
+    trainer = configs.compose([f"trainer.epochs={wanted}"]).plain["trainer"]
     found = build.with_epochs(Config({"trainer": trainer, "seed": 1}), steps)
     assert found.plain == {"trainer": {**trainer, "epochs": epochs}, "seed": 1}
     assert found.epochs == epochs
@@ -38,7 +38,7 @@ def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epoch
 
 def test_epochs_that_are_not_counted_yet_are_no_number():
     with pytest.raises(ConfigError, match=r"trainer\.epochs is auto"):
-        _ = Config(configs.compose()).epochs
+        _ = configs.compose().epochs
 
 
 def strategy(group, steps, known=None, prior=(1.0, 1.0)):
@@ -88,7 +88,7 @@ def test_cosine_schedule_falls_to_its_final_share():
 
 @pytest.mark.parametrize("name", conf_files.options("optimizer"))
 def test_an_optimizer_is_the_class_of_keras_with_its_name(name):
-    made = build.optimizer(Config(configs.compose([f"optimizer={name}"])).optimizer, 1e-3)
+    made = build.optimizer(configs.compose([f"optimizer={name}"]).optimizer, 1e-3)
     assert isinstance(made, keras.optimizers.Optimizer)
     assert type(made).__name__.lower() == name
 

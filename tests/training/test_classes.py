@@ -68,7 +68,7 @@ def test_the_mean_over_classes_chooses_the_best_epoch(three):
     assert list(status["best"]) == ["epoch", "val_mean_dice"]
     best = max(float(row["val_mean_dice"]) for row in epochs)
     assert status["best"]["val_mean_dice"] == pytest.approx(best)
-    assert stored_config.load_run(three)["trainer"]["monitor"] == "val_mean_dice"
+    assert stored_config.load_run(three).plain["trainer"]["monitor"] == "val_mean_dice"
 
 
 def test_each_epoch_has_the_dice_of_each_class(three):
@@ -212,10 +212,10 @@ def test_the_mean_is_no_monitor_of_one_class(tmp_path):
 def test_the_default_monitor_is_the_same_run_and_setting_as_what_it_stands_for():
     asked, said = configs.compose([]), configs.compose(["trainer.monitor=val_foreground_dice"])
     assert identity.run_id(asked) == identity.run_id(said)
-    assert identity.as_asked(said, {})["trainer"]["monitor"] == "auto"
+    assert identity.as_asked(said.plain, {})["trainer"]["monitor"] == "auto"
     other = configs.compose(["trainer.monitor=val_objective"])
     assert identity.run_id(asked) != identity.run_id(other)
-    assert identity.as_asked(other, {})["trainer"]["monitor"] == "val_objective"
+    assert identity.as_asked(other.plain, {})["trainer"]["monitor"] == "val_objective"
     several = (
         configs.compose(["dataset.task=type"]),
         configs.compose(["dataset.task=type", "trainer.monitor=val_foreground_dice"]),
@@ -227,7 +227,9 @@ def test_the_split_of_a_folder_knows_the_classes_of_its_masks(tmp_path):
     place = folder(tmp_path / "data", [1] * 37 + [2] * 3)
     dataset = opened(place, ("background", "benign", "malignant"))
     for seed in range(10):
-        asked = configs.compose([f"split.seed={seed}", "split.similarity=null", "split.sizes=1"])["split"]
+        asked = configs.compose([f"split.seed={seed}", "split.similarity=null", "split.sizes=1"]).plain[
+            "split"
+        ]
         split = run_data.make_split(asked, dataset)
         for part in (split.train, split.val, split.test):
             assert {int(dataset.load(i).label.max()) for i in part} == {1, 2}

@@ -14,7 +14,6 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.comparison import loading
 from dmf_cli.config import moving
-from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.inference import score
 from dmf_cli.jobs import child
@@ -44,7 +43,7 @@ def rows(run, name="epochs.csv"):
 
 
 def longer(run, epochs, **more):
-    return {**moving.with_value(stored_config.load_run(run), "trainer.epochs", epochs), **more}
+    return stored_config.load_run(run).changed("trainer", epochs=epochs).with_root(**more)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +94,8 @@ def test_the_schedule_goes_on_or_begins_anew(pair, tmp_path, policy, expected):
     assert not (tmp_path / "b").exists()
     made = extend(begun, longer(begun, 4, run_dir=str(tmp_path / "b")), policy)
     rates = [float(row["learning_rate"]) for row in rows(made)]
-    peak, steps = config["optimizer"]["learning_rate"], int(rows(made)[0]["step"])
-    four, two = (build.learning_rate(Config(config).schedule, peak, n * steps) for n in (4, 2))
+    peak, steps = config.optimizer.learning_rate, int(rows(made)[0]["step"])
+    four, two = (build.learning_rate(config.schedule, peak, n * steps) for n in (4, 2))
     ends = {
         "long": [float(four(epoch * steps)) for epoch in (3, 4)],
         "anew": [float(two(epoch * steps)) for epoch in (1, 2)],
@@ -214,7 +213,7 @@ def test_a_run_is_resumed_where_its_images_are_now(images, tmp_path, monkeypatch
     assert main(["resume", str(run), f"dataset.dir={there}", f"split.file={other}"]) == 2
     assert "divides the images in another way" in capsys.readouterr().err
     assert main(["resume", str(run), f"dataset.dir={there}"]) == 0
-    assert stored_config.load_run(run)["dataset"]["dir"] == str(there)
+    assert stored_config.load_run(run).dataset.dir == str(there)
     assert len(rows(run)) == 2
     assert json.loads((run / "status.json").read_text())["id"] == identity.run_id(
         moving.with_value(config, "dataset.dir", str(there))
@@ -247,7 +246,7 @@ def test_other_images_are_refused_and_a_sweep_hands_on_its_own_places(images, tm
         child.run(job, str(run))
     shutil.copytree(there, images)
     split = json.loads((run / "split.json").read_text())
-    assert stored_config.load_run(run)["dataset"]["dir"] == str(images)  # what did not work is not stored
+    assert stored_config.load_run(run).dataset.dir == str(images)  # what did not work is not stored
     assert split["hashes"]
 
 

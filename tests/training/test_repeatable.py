@@ -47,7 +47,7 @@ from tensorflow.python.eager import context
 from dmf_cli import config
 from dmf_cli import runtime
 
-runtime.start({**config.compose([])["trainer"], "device": "cpu"})
+runtime.start(config.compose(["trainer.device=cpu"]).trainer)
 
 
 @tf.function

@@ -28,14 +28,13 @@ def begin(tmp_path, composed):
     """``begin("mlflow", uri=...)`` makes a run folder with one tracker; again: as a resume would."""
 
     def make(name, run=None, **options):
-        config = {**composed[name], "output_root": str(tmp_path), "seed": 7}
-        config["tracker"] = {**config["tracker"], **options}
+        config = composed[name].with_root(output_root=str(tmp_path), seed=7).changed("tracker", **options)
         if run is None:
             run = RunFolder.claim(tmp_path / "run")
             run.write_config(configs.to_yaml(config))
             (run.metrics / "test_summary.md").write_text("| Dice |\n|--:|\n| 0.5 |\n")
         run.write_status("running")
-        tracking = trackers.Tracking(Config(config), run)
+        tracking = trackers.Tracking(config, run)
         tracking.start()
         return run, tracking
 
@@ -173,8 +172,8 @@ def test_a_package_that_is_missing_is_reported_before_anything_starts(composed, 
         value="mlflow",
         hint="pip install",
     ):
-        trackers.check(Config(composed["mlflow"]))
-    trackers.check(Config(composed["tensorboard"]))
+        trackers.check(composed["mlflow"])
+    trackers.check(composed["tensorboard"])
 
 
 def test_a_real_run_is_tracked(tiny):

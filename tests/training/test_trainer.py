@@ -51,8 +51,8 @@ def test_the_config_has_the_number_of_automatic_epochs_and_the_status_that_they_
     monkeypatch.setattr(build, "LEAST_STEPS", 5)
     folder = trainer.train(tiny("trainer.epochs=auto"))
     config, status = stored_config.load_run(folder), json.loads((folder / "status.json").read_text())
-    assert config["trainer"]["epochs"] == 2
-    assert identity.run_id(identity.as_asked(config, status)) == status["id"]
+    assert config.trainer.epochs == 2
+    assert identity.run_id(configs.Config(identity.as_asked(config.plain, status))) == status["id"]
 
 
 def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
@@ -225,7 +225,7 @@ def test_a_folder_is_never_shared(tiny, tmp_path):
 
 def test_a_loss_that_becomes_nan_ends_the_run_and_keeps_the_checkpoint(tiny, tmp_path):
     config = tiny("weighting=fixed", "optimizer=sgd", "trainer.on_nonfinite=stop")
-    config["optimizer"]["learning_rate"] = 1e30  # more than a config may say
+    config = config.changed("optimizer", learning_rate=1e30)  # more than a config may say
     with pytest.raises(NonFiniteError, match=r"step \d+ \(epoch 1\)"):
         trainer.train(config)
     status = json.loads((tmp_path / "run/status.json").read_text())
@@ -251,8 +251,8 @@ def test_a_run_that_stopped_early_and_was_cut_off_while_scored_trains_no_more(ti
     with pytest.raises(KeyboardInterrupt):
         trainer.train(config)
     monkeypatch.undo()
-    before = rows(Path(config["run_dir"]) / "epochs.csv")
-    folder = trainer.resume(config["run_dir"])
+    before = rows(Path(config.run_dir) / "epochs.csv")
+    folder = trainer.resume(config.run_dir)
     assert rows(folder / "epochs.csv") == before
     assert json.loads((folder / "status.json").read_text())["state"] == "completed"
 

@@ -21,7 +21,7 @@ class Stub:
 
     def __init__(self, config, overrides, *, resume=None):
         self.config, self.overrides, self.resume = config, overrides, resume
-        self.path = Path(config["run_dir"])
+        self.path = Path(config.run_dir)
         self.code, self.stop, self.message, self.killed = None, False, "", False
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         (self.path / "checkpoints/last.npz").touch()
@@ -33,7 +33,7 @@ class Stub:
 
     def score(self, epoch):
         """Best where dice has .7 of the weight."""
-        found = expression.parse(self.config["loss"]["expression"], conf_files.terms()).coefficients
+        found = expression.parse(self.config.loss.expression, conf_files.terms()).coefficients
         share = found.get("dice", 0.0) / sum(found.values())
         return (1 - (share - 0.7) ** 2) * (1 - math.exp(-epoch))
 

@@ -32,8 +32,8 @@ def test_a_trial_is_a_run_folder_and_the_parent_stays_light(tmp_path):
         assert json.loads((run / "status.json").read_text())["state"] == "completed"
         config = load_run(run)
         # Coefficients are those of the trial, and the weights that it was trained with.
-        assert config["loss"]["expression"] == trial["loss"]
-        assert config["weighting"]["name"] == "fixed"
+        assert config.loss.expression == trial["loss"]
+        assert config.weighting.name == "fixed"
         best = (run / "epochs.csv").read_text().splitlines()
         column = best[0].split(",").index("val_foreground_dice")
         assert float(best[1].split(",")[column]) == trial["val_foreground_dice"]

@@ -32,8 +32,8 @@ def test_the_best_weights_are_found_and_told(plan, stub, capsys):
     said = capsys.readouterr().out
     assert code == 0
     assert states(study) == ["COMPLETE"] * 14
-    assert stub.started[0].config["loss"]["expression"] == "dice:0.5+bce:0.5"  # as written comes first
-    assert all(one.config["weighting"]["name"] == "fixed" for one in stub.started)
+    assert stub.started[0].config.loss.expression == "dice:0.5+bce:0.5"  # as written comes first
+    assert all(one.config.weighting.name == "fixed" for one in stub.started)
     found = study.best_trial.user_attrs["words"]
     share = float(next(w for w in found if w.startswith("loss=")).split("dice:")[1].split("+")[0])
     assert share == pytest.approx(0.7, abs=0.1)
@@ -120,14 +120,14 @@ def test_interrupted_is_gone_on_with(plan, stub, capsys):
     assert states(study) == ["COMPLETE", "COMPLETE", "RUNNING"]
     assert signal.getsignal(signal.SIGINT) is before
     assert "run the same command again" in capsys.readouterr().err
-    weights = [one.config["loss"]["expression"] for one in stub.started]
+    weights = [one.config.loss.expression for one in stub.started]
 
     code, study = search(plan("trials=5"), stub)
     assert code == 0
     assert states(study) == ["COMPLETE"] * 5
     again = stub.started[3]
     assert again.resume == again.path == stub.started[2].path  # in its folder, from its last epoch
-    assert again.config["loss"]["expression"] == weights[2]
+    assert again.config.loss.expression == weights[2]
     assert "2 done before" in capsys.readouterr().out
     assert len({trial.params["weight.bce"] for trial in study.trials}) == 5  # nothing was drawn twice
 

@@ -32,7 +32,7 @@ def test_the_presets_are_the_notebooks(name: str) -> None:
     """Its warm-up, window and compounding prior come from the YAML file alone."""
     from dmf_cli import config
 
-    params = config.compose([f"weighting={name}_reference"])["weighting"]
+    params = config.compose([f"weighting={name}_reference"]).plain["weighting"]
     assert params.pop("name") == name
     for stored in STORED:
         if (stored["warmup"], stored["window"]) == (params["warmup"], params["window"]):

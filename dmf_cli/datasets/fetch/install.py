@@ -1,5 +1,6 @@
 """Datasets that are not there yet: downloaded and unpacked, or where to get them by hand."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from dmf_cli import hints
+from dmf_cli.config.schema import Published
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.fetch import archives
@@ -20,7 +22,7 @@ Track = Callable[[str, int, int | None], None]  # (file, bytes so far, bytes in 
 
 
 def prepare_folder(
-    config: Mapping[str, Any], given: Sequence[Path] = (), *, tell: Tell = print, track: Track | None = None
+    dataset: Published, given: Sequence[Path] = (), *, tell: Tell = print, track: Track | None = None
 ) -> Dataset:
     """The dataset of a ``dataset`` group with ``download``, got and unpacked unless it is there.
 
@@ -37,39 +39,39 @@ def prepare_folder(
         DatasetError: what is there, or was in the archives, cannot be used.
         DownloadError: it cannot be downloaded or unpacked; or only by hand, which the text explains.
     """
-    target = images_folder(config)
-    _check(config["download"])
-    if is_there(config):
+    target = images_folder(dataset)
+    _check(dataset.download)
+    if is_there(dataset):
         if given:
             hint = "remove it to unpack the archive anew"
             raise DatasetError(path=target, reason="is there already", hint=hint)
-        return open_folder(config)
-    if not given and not config["download"]["urls"]:
-        raise DownloadError(by_hand(config), path=target)
+        return open_folder(dataset)
+    if not given and not dataset.download["urls"]:
+        raise DownloadError(by_hand(dataset), path=target)
     workplace = target.with_name(f".{target.name}.download")
     with on_disk(workplace):
         workplace.mkdir(parents=True, exist_ok=True)
     with on_disk(workplace), locked(workplace / "lock"):
-        if not is_there(config):  # another process may have been faster
-            found = list(given) or list(_downloaded(config, workplace, tell, track))
-            _install(config, found, workplace, target)
+        if not is_there(dataset):  # another process may have been faster
+            found = list(given) or list(_downloaded(dataset, workplace, tell, track))
+            _install(dataset, found, workplace, target)
             shutil.rmtree(workplace, ignore_errors=True)
-    return open_folder(config)
+    return open_folder(dataset)
 
 
-def is_there(config: Mapping[str, Any]) -> bool:
+def is_there(dataset: Published) -> bool:
     """Whether the folder of the images holds something."""
-    target = images_folder(config)
+    target = images_folder(dataset)
     return target.is_dir() and any(target.iterdir())
 
 
-def by_hand(config: Mapping[str, Any]) -> str:
+def by_hand(dataset: Published) -> str:
     """Three lines: where to get a dataset that cannot be downloaded by a program, and where to put it."""
-    name, download = config["name"], config["download"]
+    name, download = dataset.name, dataset.download
     return (
         f"{name} has to be got by hand ({download['licence']}): {download['homepage']}\n"
         f"then: {_by_archive(name)}\n"
-        f"or unpack it, so that {images_folder(config)} holds {config['images']} and {config['masks']}"
+        f"or unpack it, so that {images_folder(dataset)} holds {dataset.images} and {dataset.masks}"
     )
 
 
@@ -85,12 +87,10 @@ def _check(download: Mapping[str, Any]) -> None:
             raise ConfigError(key=f"dataset.download.{key}", value=value, allowed=allowed)
 
 
-def _downloaded(
-    config: Mapping[str, Any], workplace: Path, tell: Tell, track: Track | None
-) -> Iterator[Path]:
-    download = config["download"]
+def _downloaded(dataset: Published, workplace: Path, tell: Tell, track: Track | None) -> Iterator[Path]:
+    download = dataset.download
     sums = [*download["sha256"], *[None] * len(download["urls"])]
-    tell(f"{config['name']}: {download['licence']}; {download['homepage']}")
+    tell(f"{dataset.name}: {download['licence']}; {download['homepage']}")
     for number, (url, expected) in enumerate(zip(download["urls"], sums, strict=False)):
         name = unquote(urlsplit(url).path.rpartition("/")[2]) or "archive"
         file = workplace / f"{number}_{name}"
@@ -98,7 +98,7 @@ def _downloaded(
         try:
             found = fetch(url, file, sha256=expected, progress=progress)
         except DownloadError as error:
-            command = _by_archive(config["name"])
+            command = _by_archive(dataset.name)
             raise error.but(f"or get it from {download['homepage']}, then `{command}`") from None
         tell(f"{name}: sha256 {found} ({'as expected' if expected else 'not verified'})")
         yield file
@@ -108,7 +108,7 @@ def _progress(track: Track, name: str) -> Callable[[int, int | None], None]:
     return lambda have, total: track(name, have, total)
 
 
-def _install(config: Mapping[str, Any], found: Sequence[Path], workplace: Path, target: Path) -> None:
+def _install(dataset: Published, found: Sequence[Path], workplace: Path, target: Path) -> None:
     """Unpack, find the folder that the patterns fit, and give it its final name."""
     unpacked = workplace / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)
@@ -116,25 +116,25 @@ def _install(config: Mapping[str, Any], found: Sequence[Path], workplace: Path, 
         unpacked.mkdir()
     for archive in found:
         archives.unpack(archive, unpacked)
-    root = _root(config, unpacked)
+    root = _root(dataset, unpacked)
     with on_disk(target):
         root.replace(target)
 
 
-def _root(config: Mapping[str, Any], unpacked: Path) -> Path:
+def _root(dataset: Published, unpacked: Path) -> Path:
     """The outermost folder that holds images and masks as the patterns say."""
     folders = [unpacked, *(p for p in unpacked.rglob("*") if p.is_dir())]
     problem: DatasetError | None = None
     for folder in sorted(folders, key=lambda p: (len(p.parts), p)):
-        if next(folder.glob(config["images"]), None):
+        if next(folder.glob(dataset.images), None):
             try:
-                open_folder({**config, "dir": folder})
+                open_folder(dataclasses.replace(dataset, dir=str(folder)))
                 return folder
             except DatasetError as error:
                 problem = problem or error
     if problem is None:
         inside = sorted(p.relative_to(unpacked).as_posix() for p in unpacked.rglob("*") if p.is_file())
         hint = f"the archive holds {', '.join(inside[:3])}, ..."
-        what = f"no file fits dataset.images={config['images']!r}"
-        problem = DatasetError(what, key="dataset.images", value=config["images"], hint=hint)
-    raise problem.within(f"what was unpacked is not {config['name']} as it is known here")
+        what = f"no file fits dataset.images={dataset.images!r}"
+        problem = DatasetError(what, key="dataset.images", value=dataset.images, hint=hint)
+    raise problem.within(f"what was unpacked is not {dataset.name} as it is known here")

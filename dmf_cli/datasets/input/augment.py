@@ -5,10 +5,12 @@ Keras's own layers (``RandomRotation`` and its like) cannot be driven that way: 
 parallel ``map`` advances in any order, and they take no seed that is a tensor.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dmf_cli.config import schema
 from dmf_cli.datasets.input import _moves, _tones
 
 # (images, labels, epoch, indices) -> (images, labels), all tensors of one batch
@@ -16,17 +18,16 @@ Augment = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 SAMPLES = 2**32  # of an epoch; more, and two streams of random numbers would meet
 
 
-def make(config: Mapping[str, Any], seed: int) -> Augment | None:
-    """The augmentation of the ``augment`` group, or None for ``name: none``.
+def make(augment: schema.Augment, seed: int) -> Augment | None:
+    """The augmentation of the ``augment`` group, or None for ``augment=none``.
 
     Args:
-        config: the group: its name and the largest change of each kind, see ``conf/augment``. A kind that is
-            missing or 0 changes nothing and costs nothing.
+        augment: the largest change of each kind; one that is 0 changes nothing and costs nothing.
         seed: of the run, in [0, 2**32).
     """
-    if config["name"] == "none":
+    if not isinstance(augment, schema.Affine):
         return None
-    limits = {key: float(value) for key, value in config.items() if key != "name"}
+    limits = {key: float(value) for key, value in dataclasses.asdict(augment).items()}
     return functools.partial(_change, limits, seed)
 
 

@@ -5,8 +5,9 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from dmf_cli.config import schema
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input import prepared, stored
@@ -27,7 +28,7 @@ def open_parts(
     indices: Mapping[str, Sequence[int]],
     mode: Mode,
     spec: InputSpec,
-    config: Mapping[str, Any],
+    group: schema.Dataset,
 ) -> tuple[dict[str, InputPart], str]:
     """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
 
@@ -39,7 +40,7 @@ def open_parts(
         indices: which images each part has; of ``test`` nothing is kept.
         mode: ``auto`` takes memory if half of what is free is enough, else the disk, else nothing.
         spec: of the network inputs.
-        config: the ``dataset`` group; it names the file on disk.
+        group: the ``dataset`` group; it names the file on disk.
 
     Raises:
         DatasetError: naming every file that is bad.
@@ -50,7 +51,7 @@ def open_parts(
     how, note = choose(mode, kept, whole)
     if how == "disk":
         try:
-            records = stored.records(dataset, spec, config, folder())
+            records = stored.records(dataset, spec, group, folder())
             ids = {name: [dataset.ids[i] for i in rows] for name, rows in wanted.items()}
             return {name: stored.Stored(records, rows, ids[name]) for name, rows in wanted.items()}, note
         except OSError as error:

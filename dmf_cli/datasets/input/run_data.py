@@ -1,13 +1,15 @@
 """The data of a run: an opened dataset, its split, and the decoded training and validation images."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dmf_cli import datasets
+from dmf_cli.config import schema
+from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.input import input_profile, keeping
 from dmf_cli.datasets.input.order import lesion_weights, steps_per_epoch
@@ -102,7 +104,7 @@ def _listed(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data:
+def open_data(config: Config, split_file: Path | None = None) -> Data:
     """Open, split and decode the data that ``config`` names.
 
     Args:
@@ -113,59 +115,56 @@ def open_data(config: Mapping[str, Any], split_file: Path | None = None) -> Data
     Raises:
         DatasetError: for anything that is wrong with the images, naming the file.
     """
-    dataset, spec = datasets.open_dataset(config["dataset"]), InputSpec.of(config["dataset"])
-    said = [f"left out: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
+    dataset, spec = datasets.open_dataset(config.dataset), InputSpec.of(config.dataset)
+    said = [f"excluded: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
     remarks = dataset.remarks()
     if not dataset.synthetic:
-        wanted = not split_file and _needs_pairs(config["split"], dataset)
+        wanted = not split_file and _needs_pairs(config.split, dataset)
         remarks += image_report.turned(dataset.ids, survey(dataset, spec, alike=wanted).facts)
     said += image_report.warn(remarks)
     said += mask_report.check(dataset, spec)
-    channels = output_channels(config["model"].get("head", "softmax"), dataset)
+    channels = output_channels(config.model.head, dataset)
     if split_file:
         split = division.load_split(split_file, dataset, same_content=True)
     else:
-        split = make_split(config["split"], dataset)
-    steps_per_epoch(len(split.train), config["trainer"]["batch_size"])
+        split = make_split(config.split, dataset)
+    steps_per_epoch(len(split.train), config.trainer.batch_size)
     indices = {"train": split.train, "val": split.val, "test": split.test}
-    mode = config["trainer"].get("cache", "auto")  # runs of before have no such key
-    parts, note = keeping.open_parts(dataset, indices, mode, spec, config["dataset"])
+    parts, note = keeping.open_parts(dataset, indices, config.trainer.cache, spec, config.dataset)
     said += image_report.warn(input_profile.dark(parts["train"], spec.normalize))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
 
 
 def make_split(
-    config: Mapping[str, Any], dataset: Dataset, saved: Path | None = None, found: Survey | None = None
+    group: schema.Split, dataset: Dataset, saved: Path | None = None, found: Survey | None = None
 ) -> division.Split:
-    """The split of ``config`` (the ``split`` group); every part holds at least one image.
+    """The split that the ``split`` group asks for; every part holds at least one image.
 
     Args:
-        config: the group.
+        group: the group.
         dataset: the images.
-        saved: a split file to use in place of what ``config`` says.
-        found: what is known of the images; None looks at them, where ``config`` needs that.
+        saved: a split file to use in place of what ``group`` says.
+        found: what is known of the images; None looks at them, where ``group`` needs that.
     """
-    file = saved or (Path(config["file"]) if config["file"] else None)
+    file = saved or (Path(group.file) if group.file else None)
     if file:
         return division.load_split(file, dataset)
     if dataset.parts is not None:
-        return division.own_split(dataset, config.get("folds"))
-    plain = {"seed": config["seed"], "fractions": config["fractions"], "stratify": config["stratify"]}
-    folds = {"folds": config.get("folds"), "fold": config.get("fold", 0)}
-    # Runs of version 0.1 do not have the keys, and made plain random splits.
-    known = _known(config, dataset, found) if config.get("leak_free") else {}
-    return division.make_split(dataset, **plain, **folds, **known)
+        return division.own_split(dataset, group.folds)
+    keys = ("seed", "fractions", "stratify", "folds", "fold")
+    known = _known(group, dataset, found) if group.leak_free else {}
+    return division.make_split(dataset, **{key: getattr(group, key) for key in keys}, **known)
 
 
-def _needs_pairs(config: Mapping[str, Any], dataset: Dataset) -> bool:
+def _needs_pairs(group: schema.Split, dataset: Dataset) -> bool:
     """Whether a new split looks for near-duplicates."""
-    new = not config["file"] and dataset.parts is None and config.get("leak_free")
-    return bool(new) and config["similarity"] is not None
+    new = not group.file and dataset.parts is None and group.leak_free
+    return new and group.similarity is not None
 
 
-def _known(config: Mapping[str, Any], dataset: Dataset, found: Survey | None) -> dict[str, Any]:
+def _known(group: schema.Split, dataset: Dataset, found: Survey | None) -> dict[str, Any]:
     """What belongs together, how large lesions are and of which classes, for a split that does not leak."""
-    similarity, classes = config["similarity"], config["sizes"]
+    similarity, classes = group.similarity, group.sizes
     if dataset.synthetic:  # its strata say which lesions there are
         lesions = [() if stratum == NO_LESION else (stratum,) for stratum in dataset.strata]
         return {"links": units.links_of(dataset), "holds": lesions}

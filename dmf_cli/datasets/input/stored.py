@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import PIL
 
+from dmf_cli.config import schema
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.input.prepared import InputPart, decoded
@@ -46,13 +47,13 @@ def record_type(spec: InputSpec, channels: int) -> np.dtype[Any]:
     return np.dtype(fields)
 
 
-def records(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any], folder: Path) -> np.ndarray:
+def records(dataset: Dataset, spec: InputSpec, group: schema.Dataset, folder: Path) -> np.ndarray:
     """All images of ``dataset``, mapped from a file in ``folder`` that is made if it is not there yet.
 
     Args:
         dataset: the images.
         spec: how they become network inputs.
-        config: the ``dataset`` group: classes and the like decide what the labels are.
+        group: the ``dataset`` group: classes and the like decide what the labels are.
         folder: made if it is not there.
 
     Raises:
@@ -61,7 +62,7 @@ def records(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any], folder
     """
     wanted = record_type(spec, dataset.channels)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file_name(dataset, spec, config)
+    path = folder / file_name(dataset, spec, group)
     found = _read(path, wanted, len(dataset))
     if found is not None:
         return found
@@ -73,11 +74,11 @@ def records(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any], folder
     return found
 
 
-def file_name(dataset: Dataset, spec: InputSpec, config: Mapping[str, Any]) -> str:
+def file_name(dataset: Dataset, spec: InputSpec, group: schema.Dataset) -> str:
     """``busi_128x128_0123456789abcdef.npy``; the hash is that of everything in the file."""
     height, width = spec.size
     # Where the files lie says nothing about them: the fingerprint is that of their bytes.
-    settings = {key: value for key, value in config.items() if key not in ("dir", "data_dir")}
+    settings = {key: value for key, value in vars(group).items() if key not in ("dir", "data_dir")}
     parts = [FORMAT, PIL.__version__, dataset.fingerprint(), settings]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     return f"{dataset.name}_{height}x{width}_{digest[:16]}.npy"

@@ -99,7 +99,7 @@ def check(
         statistics.add(stratum, facts, label)
     said = [*remarks, *dataset.remarks(), *image_report.turned(dataset.ids, seen.facts)]
     findings += [*said, *image_report.dark(usable.ids, statistics.ranges, normalize)]
-    findings += [Finding("left out", (name,), f"left out: {why}") for name, why in dataset.unusable.items()]
+    findings += [Finding("excluded", (name,), f"excluded: {why}") for name, why in dataset.unusable.items()]
     similar = near_duplicates.similar(usable, known, similarity)
     pairs = sorted(similar, key=lambda pair: (not _differ(usable, pair), -pair.similarity))
     findings += [*_masks(usable, known.labels), *_copies(usable), *_alike(usable, pairs)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from dmf_cli import lookup
 from dmf_cli.config.inputs import check_classes
+from dmf_cli.config.schema import Folder, Published
 from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
@@ -232,17 +233,15 @@ def _checked_spacing(spacing: Any) -> tuple[float, float]:
     return float(spacing[0]), float(spacing[1])
 
 
-def open_folder(config: Mapping[str, Any]) -> FolderDataset:
+def open_folder(dataset: Folder) -> FolderDataset:
     """The dataset of a ``dataset`` group with ``kind: folder``.
 
     Raises:
         ConfigError: see :class:`FolderDataset`.
         DatasetError: see :class:`FolderDataset`; one that can be had says by which command.
     """
-    others = ("kind", "image_size", "resize", "normalize", "download")
-    params = {k: v for k, v in config.items() if k not in others}
-    lookup.check_keywords("dataset", FolderDataset, params)
-    check_place(config)
-    if "download" in config:
-        params["dir"] = images_folder(config)
+    check_place(dataset)
+    params = {key: getattr(dataset, key) for key in lookup.keywords(FolderDataset)}
+    if isinstance(dataset, Published):
+        params["dir"] = images_folder(dataset)
     return FolderDataset(**params)

@@ -1,42 +1,41 @@
 """Where the folder of a dataset is, and what to do where it is not."""
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dmf_cli import hints
+from dmf_cli.config.schema import Folder, Published
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.sources.accents import twin
 from dmf_cli.errors import DatasetError
 
 
-def check_place(config: Mapping[str, Any]) -> None:
+def check_place(dataset: Folder) -> None:
     """Whether the folder of a ``dataset`` group with ``kind: folder`` is there; needs no moment.
 
     Raises:
         DatasetError: it is not; one that can be had says by which command.
     """
-    if "download" not in config:
-        existing(config["name"], config.get("dir"))
-    elif not images_folder(config).is_dir():
-        raise not_there(config)
+    if not isinstance(dataset, Published):
+        existing(dataset.name, dataset.dir)
+    elif not images_folder(dataset).is_dir():
+        raise not_there(dataset)
 
 
-def images_folder(config: Mapping[str, Any]) -> Path:
+def images_folder(dataset: Folder) -> Path:
     """Where the images of a dataset that can be had are, or will be: ``dir``, else a place in the cache."""
-    given = config.get("dir")
-    return Path(given).expanduser() if given else cache_folder() / "datasets" / str(config["name"])
+    given = dataset.dir
+    return Path(given).expanduser() if given else cache_folder() / "datasets" / dataset.name
 
 
-def not_there(config: Mapping[str, Any]) -> DatasetError:
+def not_there(dataset: Folder) -> DatasetError:
     """The error for a dataset that is not on this machine."""
-    name, folder = config["name"], images_folder(config)
+    name, folder = dataset.name, images_folder(dataset)
     prepare = hints.command("data", "prepare", f"dataset={name}")
-    if config.get("dir"):
+    if dataset.dir:
         close = _similar(folder)
         hint = f"{close} " if close else ""
-        return _no_folder(config["dir"], f"{hint}`{prepare}` says how to get {name}")
+        return _no_folder(dataset.dir, f"{hint}`{prepare}` says how to get {name}")
     hint = f"get it by `{prepare}`, or give its folder, dataset.dir=PATH"
     return DatasetError(f"{name} is not there ({folder})", key="dataset.dir", path=folder, hint=hint)
 

@@ -79,7 +79,7 @@ def group(pairs: Sequence[Pair], name: str, folders: str = "auto") -> Grouping:
 
 
 def describe(dataset: Dataset) -> dict[str, str]:
-    """``strata``, ``groups``, ``left out`` and ``unusable`` in words, as far as ``dataset`` has them."""
+    """``strata``, ``groups``, ``excluded`` and ``unusable`` in words, as far as ``dataset`` has them."""
     counts = Counter(dataset.strata)
     found = {}
     if len(counts) > 1:
@@ -92,7 +92,7 @@ def describe(dataset: Dataset) -> dict[str, str]:
             f"{words}, at most {largest} image{'s' if largest > 1 else ''} each, on one side of a split"
         )
     if dataset.left_out:
-        found["left out"] = f"{_listed(dataset.left_out)} (dataset.strata)"
+        found["excluded"] = f"{_listed(dataset.left_out)} (dataset.strata)"
     if dataset.unusable:
         found["unusable"] = f"{unusable(dataset.unusable)}, excluded"
     return found

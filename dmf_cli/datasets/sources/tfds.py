@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from dmf_cli import hints, lookup
 from dmf_cli.config.inputs import check_classes
+from dmf_cli.config.schema import Tfds
 from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
@@ -181,7 +182,7 @@ class TfdsDataset(Dataset):
         return tuple(as_text(features[key], value) for value in found)
 
 
-def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
+def open_tfds(dataset: Tfds) -> TfdsDataset:
     """The dataset of a ``dataset`` group with ``kind: tfds``.
 
     Raises:
@@ -189,28 +190,25 @@ def open_tfds(config: Mapping[str, Any]) -> TfdsDataset:
         DatasetError: it is not prepared yet.
         UnknownNameError: tensorflow-datasets has no set of the name.
     """
-    builder = _builder(config)
+    builder = _builder(dataset)
     if not builder.is_prepared():
-        name = config["name"]
-        words = [f"dataset={name}"] if config["builder"] else ["dataset=tfds", f"dataset.name={name}"]
+        name = dataset.name
+        words = [f"dataset={name}"] if dataset.builder else ["dataset=tfds", f"dataset.name={name}"]
         raise DatasetError(
             f"{name} is not there ({builder.data_path})",
             path=builder.data_path,
             hint=f"get it by `{hints.command('data', 'prepare', *words)}`",
         )
-    others = ("kind", "builder", "data_dir", "image_size", "resize", "normalize")
-    params = {k: v for k, v in config.items() if k not in others}
-    lookup.check_keywords("dataset", TfdsDataset, params)
-    return TfdsDataset(builder, **params)
+    return TfdsDataset(builder, **{key: getattr(dataset, key) for key in lookup.keywords(TfdsDataset)})
 
 
-def prepare_tfds(config: Mapping[str, Any]) -> TfdsDataset:
+def prepare_tfds(dataset: Tfds) -> TfdsDataset:
     """The same, downloaded and written as records first if it is not there.
 
     Raises:
         DownloadError: tensorflow-datasets could not.
     """
-    builder = _builder(config)
+    builder = _builder(dataset)
     if not builder.is_prepared():
         if not sys.stderr.isatty():  # its bars would fill a log
             tfds.disable_progress_bar()
@@ -219,23 +217,23 @@ def prepare_tfds(config: Mapping[str, Any]) -> TfdsDataset:
         except Exception as error:  # whatever the set's own code raises
             reason = " ".join(str(error).split())[:300] or "no message"
             raise DownloadError(
-                f"tensorflow-datasets could not prepare {config['name']} ({type(error).__name__}: {reason})"
+                f"tensorflow-datasets could not prepare {dataset.name} ({type(error).__name__}: {reason})"
             ) from error
-    dataset = open_tfds(config)
-    dataset.fingerprint()  # minutes, now rather than at the start of the first run
-    return dataset
+    opened = open_tfds(dataset)
+    opened.fingerprint()  # minutes, now rather than at the start of the first run
+    return opened
 
 
-def _builder(config: Mapping[str, Any]) -> Any:
+def _builder(dataset: Tfds) -> Any:
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of folders that are not there yet
-    name = str(config["builder"] or config["name"])
-    if re.search(r"[^\w.-]", str(config["name"])):
+    name = dataset.builder or dataset.name
+    if re.search(r"[^\w.-]", dataset.name):
         raise ConfigError(
             key="dataset.name",
-            value=config["name"],
+            value=dataset.name,
             allowed=f"a plain name, and its configuration or version as dataset.builder={name}",
         )
-    folder = Path(config["data_dir"]).expanduser() if config["data_dir"] else None
+    folder = Path(dataset.data_dir).expanduser() if dataset.data_dir else None
     try:
         with nothing_left():
             return tfds.builder(name, data_dir=folder, file_format="array_record")

@@ -20,7 +20,7 @@ from dmf_cli.training.trackers import Row, thinned
 ENDS = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 FILES = ("config.yaml", "environment.json", "split.json", "epochs.csv", "train.log", "report.html")
 FOLDERS = ("metrics", "plots")
-LONGEST, BATCH = 500, 100  # characters of a parameter, and entities in a request, that every store takes
+VALUE_LENGTH, BATCH = 500, 100  # characters of a parameter, and entities in a request, that every store takes
 ASIDE = ("epoch", "step")
 # Unless the user has set them. A server that is gone is reported soon, instead of after MLflow's minutes.
 SETTINGS = {
@@ -71,7 +71,7 @@ class MLflow:
             name = self.run.path.resolve().name
             self.id = self.client.create_run(self._experiment(), run_name=name, tags=tags).info.run_id
             params = [
-                Param(_name(key), str(value)[:LONGEST]) for key, value in flat(self.config.plain).items()
+                Param(_name(key), str(value)[:VALUE_LENGTH]) for key, value in flat(self.config.plain).items()
             ]
             for batch in _batches(params):
                 self.client.log_batch(self.id, params=batch)

@@ -32,7 +32,7 @@ class TensorBoard:
         self.tf = tf
         self.folder.mkdir(parents=True, exist_ok=True)
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        self._text("config", f"```yaml\n{to_yaml(self.config.plain)}```", 0)
+        self._text("config", f"```yaml\n{to_yaml(self.config)}```", 0)
         self.writer.flush()
         return {"dir": str(self.folder)}
 

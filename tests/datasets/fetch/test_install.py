@@ -12,6 +12,7 @@ import pytest
 
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
+from dmf_cli.config import typed
 from dmf_cli.datasets.fetch import archives, install
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError
 from tests.datasets.fetch.layouts import buid, bus_bra, image
@@ -29,8 +30,8 @@ def zipped(root, inside=""):
 
 
 def config_of(name, target, **download):
-    config = configs.compose([f"dataset={name}", f"dataset.dir={target}"])["dataset"]
-    return {**config, "download": {**config["download"], **download}}
+    config = configs.compose([f"dataset={name}", f"dataset.dir={target}"]).plain["dataset"]
+    return typed.dataset({**config, "download": {**config["download"], **download}})
 
 
 @pytest.fixture

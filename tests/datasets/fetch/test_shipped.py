@@ -1,5 +1,7 @@
 """Each shipped dataset in miniature, laid out as it is distributed, opened with its own YAML file."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ FOLDERS = [name for name in conf_files.options("dataset") if name not in OTHERS]
 
 
 def opened(name, root, *overrides):
-    config = configs.compose([f"dataset={name}", f"dataset.dir={root}", *overrides])["dataset"]
+    config = configs.compose([f"dataset={name}", f"dataset.dir={root}", *overrides]).dataset
     return datasets.open_dataset(config)
 
 
@@ -36,7 +38,7 @@ def test_it_opens_as_it_is_distributed(name, tmp_path):
 def test_every_shipped_folder_has_a_miniature_and_says_where_it_comes_from():
     assert set(EXPECTED) == set(FOLDERS)
     for name in FOLDERS:
-        config = composer.compose([f"dataset={name}"])["dataset"]
+        config = composer.compose([f"dataset={name}"]).dataset
         download = config["download"]
         assert download["homepage"].startswith("https://")
         assert download["licence"]
@@ -47,7 +49,7 @@ def test_every_shipped_folder_has_a_miniature_and_says_where_it_comes_from():
 @pytest.mark.parametrize("name", EXPECTED)
 def test_one_that_is_not_there_names_the_command_that_gets_it(name, tmp_path, monkeypatch):
     monkeypatch.setenv("DMF_CACHE", str(tmp_path))
-    config = configs.compose([f"dataset={name}"])["dataset"]
+    config = configs.compose([f"dataset={name}"]).dataset
     with pytest.raises(DatasetError, match=f"get it by `dmf data prepare dataset={name}`"):
         datasets.open_dataset(config)
     with pytest.raises(DatasetError, match="get it by"):
@@ -97,9 +99,9 @@ def test_a_smoothed_border_is_one_colour_or_the_other_and_a_foreign_colour_is_re
     ],
 )
 def test_wrong_colours_are_told(values, says, tmp_path):
-    config = configs.compose(["dataset=bus_uclm", f"dataset.dir={tmp_path}"])["dataset"]
+    config = configs.compose(["dataset=bus_uclm", f"dataset.dir={tmp_path}"]).dataset
     with pytest.raises(ConfigError, match=says):
-        datasets.open_dataset({**config, "values": values})
+        datasets.open_dataset(dataclasses.replace(config, values=values))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import keras
@@ -6,13 +7,14 @@ import pytest
 import tensorflow as tf
 
 from dmf_cli import config as configs
+from dmf_cli.config import schema
 from dmf_cli.datasets.input import _moves, augment, pipeline
 from dmf_cli.errors import ConfigError
 from tests.raised import raises
 
-STILL = {"name": "affine", "flip": 0.0, "rotate": 0.0, "scale": 0.0, "shift": 0.0, "gain": 0.0, "gamma": 0.0}
+STILL = dataclasses.asdict(schema.Affine())
 
-OFF = {key: 0.0 for key in STILL if key != "name"}
+OFF = dict.fromkeys(STILL, 0.0)
 DRAWN = [[0.657406, 0.19839549], [0.70769644, 0.2851913]]
 
 
@@ -25,7 +27,7 @@ def prepared():
 
 
 def batches(prepared, n, seed=0, first_epoch=0, **changes):
-    change = augment.make({**STILL, **changes}, seed)
+    change = augment.make(schema.Strong(**changes), seed)
     options = {
         "batch_size": 4,
         "channels_out": 2,
@@ -37,7 +39,7 @@ def batches(prepared, n, seed=0, first_epoch=0, **changes):
 
 
 def test_none_changes_nothing():
-    assert augment.make({"name": "none"}, 0) is None
+    assert augment.make(schema.Augment(), 0) is None
 
 
 def test_limits_of_zero_change_nothing(prepared):
@@ -88,7 +90,7 @@ def test_limits_are_checked_with_the_config():
 
 
 def group(name, **changes):
-    return {**configs.compose([f"augment={name}"])["augment"], **changes}
+    return dataclasses.replace(configs.compose([f"augment={name}"]).augment, **changes)
 
 
 def changed(name, images, labels, *, seed=0, epoch=0, index=None, **changes):

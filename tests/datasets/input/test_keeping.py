@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
+from dmf_cli.config import typed
 from dmf_cli.datasets.input import keeping, pipeline, prepared, stored
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files, image_files
@@ -17,7 +18,7 @@ from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import DatasetError
 from tests.datasets.conftest import BUSI
 
-CONFIG = {**BUSI, "image_size": [12, 16], "resize": "letterbox", "normalize": "zscore"}
+CONFIG = {**BUSI, "kind": "folder", "image_size": [12, 16], "resize": "letterbox", "normalize": "zscore"}
 SPEC = InputSpec((12, 16), "letterbox", "zscore")
 INDICES = {"train": [4, 0, 1, 3], "val": [2], "test": [5]}
 
@@ -29,7 +30,7 @@ def dataset(busi, tmp_path, monkeypatch):
 
 
 def opened(dataset, mode, **config):
-    config = {**CONFIG, **config}
+    config = typed.dataset({**CONFIG, **config})
     return keeping.open_parts(dataset, INDICES, mode, InputSpec.of(config), config)
 
 

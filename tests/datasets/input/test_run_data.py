@@ -78,8 +78,8 @@ def test_the_probe_holds_every_class(folder):
 )
 def test_where_images_are_kept_is_said_by_the_config(folder, mode, kind):
     config = compose(folder)
-    trainer = {k: v for k, v in config["trainer"].items() if k != "cache"}  # a run of before the key
-    opened = run_data.open_data({**config, "trainer": trainer | ({"cache": mode} if mode else {})})
+    trainer = {k: v for k, v in config.plain["trainer"].items() if k != "cache"}  # a run of before the key
+    opened = run_data.open_data(config.with_group("trainer", trainer | ({"cache": mode} if mode else {})))
     assert type(opened.train).__name__ == kind
     assert opened.note.startswith("images are ")
 

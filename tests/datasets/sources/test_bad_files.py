@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmf_cli import config as configs
+from dmf_cli.config import typed
 from dmf_cli.datasets.input import keeping, run_data
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files
@@ -20,7 +22,7 @@ from dmf_cli.report.reading import RunFacts
 from tests.raised import raises
 
 DATA = {"name": "set", "images": "images/*.png", "masks": "masks/{stem}.png"}
-CONFIG = {"image_size": 8, "resize": "stretch", "normalize": "unit"}
+CONFIG = {"kind": "folder", "image_size": 8, "resize": "stretch", "normalize": "unit"}
 PARTS = {"train": [0, 1, 2], "val": [3, 4], "test": [5, 6]}
 
 
@@ -57,10 +59,10 @@ def assert_names_all(error):
 
 @pytest.mark.parametrize("mode", ["memory", "disk", "none"])
 def test_bad_files_of_all_parts_are_reported_at_once_before_the_training(root, mode):
-    dataset = FolderDataset(**DATA, dir=root)
+    dataset, group = FolderDataset(**DATA, dir=root), typed.dataset({**CONFIG, **DATA})
     damage(root)
     with pytest.raises(bad_files.BadFilesError) as caught:
-        keeping.open_parts(dataset, PARTS, mode, InputSpec.of(CONFIG), CONFIG)
+        keeping.open_parts(dataset, PARTS, mode, InputSpec.of(group), group)
     assert_names_all(caught.value)
 
 
@@ -111,21 +113,11 @@ def test_what_is_excluded_is_recorded(root, tmp_path, monkeypatch):
     kept = json.loads((tmp_path / "split.json").read_text())
     assert kept["unusable"] == dataset.unusable
     assert dict(run_page._data(RunFacts(tmp_path, split=kept)))["Unusable, excluded"] == said
-    config = {
-        "dataset": {**CONFIG, **DATA, "kind": "folder", "dir": root, "on_bad": "skip"},
-        "split": {
-            "file": None,
-            "leak_free": False,
-            "seed": 0,
-            "fractions": [0.5, 0.25, 0.25],
-            "stratify": True,
-        },
-        "trainer": {"batch_size": 1},
-        "model": {},
-    }
+    words = ["split.leak_free=false", "split.fractions=[0.5,0.25,0.25]", "trainer.batch_size=1"]
+    config = configs.compose(words).with_group("dataset", {**CONFIG, **DATA, "dir": root, "on_bad": "skip"})
     note = run_data.open_data(config).note
     assert all(
-        f"left out: {reason}" in note for reason in run_data.open_data(config).dataset.unusable.values()
+        f"excluded: {reason}" in note for reason in run_data.open_data(config).dataset.unusable.values()
     )
 
 

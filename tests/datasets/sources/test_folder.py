@@ -1,3 +1,4 @@
+import dataclasses
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from PIL import Image
 
 from dmf_cli import config as configs
 from dmf_cli import datasets
+from dmf_cli.config import typed
 from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.errors import ConfigError, DatasetError
 from tests.datasets.conftest import BUSI, blob
@@ -35,9 +37,9 @@ def test_busi_as_it_is_distributed(busi):
 
 
 def test_the_shipped_config_opens_it_without_the_normal_images(busi):
-    config = configs.compose(["dataset=busi", f"dataset.dir={busi}"])["dataset"]
+    config = configs.compose(["dataset=busi", f"dataset.dir={busi}"]).dataset
     assert set(datasets.open_dataset(config).strata) == {"benign", "malignant"}
-    config = configs.compose(["dataset=busi", f"dataset.dir={busi}", "dataset.strata=null"])["dataset"]
+    config = configs.compose(["dataset=busi", f"dataset.dir={busi}", "dataset.strata=null"]).dataset
     assert len(datasets.open_dataset(config)) == 6
 
 
@@ -153,7 +155,7 @@ def test_values_and_keys_that_mean_nothing_are_told(maps):
     with pytest.raises(ConfigError, match="name the background and at least one class"):
         FolderDataset(**maps, classes=["background"])
     with pytest.raises(ConfigError, match="did you mean 'threshold'"):
-        datasets.open_dataset({**maps, "kind": "folder", "treshold": 1})
+        typed.dataset({**maps, "kind": "folder", "treshold": 1})
 
 
 def test_masks_of_fractions_keep_their_foreground(maps):
@@ -191,8 +193,8 @@ def test_a_file_cut_anywhere_is_read_or_told(maps, format):
 
 @pytest.mark.busi
 def test_the_real_images_open():
-    config = configs.compose(["dataset=busi", f"dataset.dir={os.environ['DMF_BUSI_DIR']}"])["dataset"]
-    data = datasets.open_dataset({**config, "strata": None})
+    config = configs.compose(["dataset=busi", f"dataset.dir={os.environ['DMF_BUSI_DIR']}"]).dataset
+    data = datasets.open_dataset(dataclasses.replace(config, strata=None))
     assert set(data.strata) == {"benign", "malignant", "normal"}
     labels = {stratum: data.load(data.strata.index(stratum)).label for stratum in set(data.strata)}
     assert labels["benign"].any()

@@ -190,7 +190,7 @@ def opened(folder, *more):
     words = ["dataset=folder", f"dataset.dir={folder}", "dataset.images='images/*/*.png'"]
     # The folder of an image is that of its mask, one level up and down again.
     words += ["dataset.parse='images/(?P<where>.+)'", "dataset.masks='masks/{where}.png'"]
-    return datasets.open_dataset(configs.compose([*words, *more])["dataset"])
+    return datasets.open_dataset(configs.compose([*words, *more]).dataset)
 
 
 def test_no_patient_of_a_folder_each_is_on_two_sides(folder):
@@ -209,12 +209,12 @@ def test_no_patient_of_a_folder_each_is_on_two_sides(folder):
 def test_masks_in_the_same_folders_are_one_suggestion_away(folder):
     words = ["dataset=folder", f"dataset.dir={folder}"]
     with pytest.raises(DatasetError, match=r"did you mean 'dataset\.images=\"images/\*\*/\*\"'\?") as caught:
-        datasets.open_dataset(configs.compose(words)["dataset"])
+        datasets.open_dataset(configs.compose(words).dataset)
     words += re.findall(r"'([^']+)'\?", str(caught.value))
     with pytest.raises(DatasetError, match=r"did you mean 'dataset\.parse=") as caught:
-        datasets.open_dataset(configs.compose(words)["dataset"])
+        datasets.open_dataset(configs.compose(words).dataset)
     words += re.findall(r"'(dataset[^']+)'", str(caught.value).partition("did you mean")[2])
-    data = datasets.open_dataset(configs.compose(words)["dataset"])
+    data = datasets.open_dataset(configs.compose(words).dataset)
     assert len(data) == 24
     assert [data.masks(i)[0].parent.name for i in range(24)] == list(data.groups)
 
@@ -223,7 +223,7 @@ def test_strata_that_are_left_out_are_counted(folder):
     data = opened(folder, "dataset.strata=[images/p00,images/p01]")
     found = describe(data)
     assert found["strata"] == "images/p00 4, images/p01 4"
-    assert found["left out"] == "images/p02 4, images/p03 4, images/p04 4, images/p05 4 (dataset.strata)"
+    assert found["excluded"] == "images/p02 4, images/p03 4, images/p04 4, images/p05 4 (dataset.strata)"
     assert data.groups is None  # whoever chooses folders as strata has said what they are
 
 

@@ -1,5 +1,7 @@
 """Sets of tensorflow-datasets, made here on the spot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -55,7 +57,7 @@ class Broken(_Base):
 
 
 def group(data_dir, *overrides, option="tfds"):
-    return configs.compose([f"dataset={option}", f"dataset.data_dir={data_dir}", *overrides])["dataset"]
+    return configs.compose([f"dataset={option}", f"dataset.data_dir={data_dir}", *overrides]).dataset
 
 
 PETS = ("dataset.builder=oxford_iiit_pet_mini",)
@@ -89,23 +91,23 @@ def test_the_notebooks_split_and_classes(data_dir):
 
 
 def test_the_shipped_set_is_the_real_one():
-    config = configs.compose(["dataset=oxford_pets"])["dataset"]
+    config = configs.compose(["dataset=oxford_pets"]).dataset
     assert config["builder"] == "oxford_iiit_pet"
     assert config["parts"] == {"train": "train[:80%]", "val": "train[80%:]", "test": "test"}
     assert config["builder"] in tfds.list_builders(with_community_datasets=False)
 
 
 def test_its_own_parts_are_the_split_and_can_be_pooled(data_dir):
-    data, config = pets(data_dir), configs.compose([])["split"]
+    data, config = pets(data_dir), configs.compose([]).split
     split = make_split(config, data)
     assert (split.train, split.val, split.test) == (tuple(range(8)), (8, 9), tuple(range(10, 18)))
     with pytest.raises(DatasetError, match=r"has its own train, val and test: set dataset\.parts=pool"):
-        make_split({**config, "folds": 3}, data)
+        make_split(dataclasses.replace(config, folds=3), data)
     pooled = pets(data_dir, "dataset.parts=pool", "dataset.stratum=species", "dataset.patient=owner")
     assert pooled.parts is None
     assert set(pooled.strata) == {"cat", "dog"}
     assert len(set(pooled.groups)) == 9
-    divided = make_split({**config, "folds": 3, "fold": 1, "similarity": None}, pooled)
+    divided = make_split(dataclasses.replace(config, folds=3, fold=1, similarity=None), pooled)
     sides = {pooled.groups[i]: part for part in division.PARTS for i in getattr(divided, part)}
     assert all(sides[pooled.groups[i]] == part for part in division.PARTS for i in getattr(divided, part))
 

@@ -5,12 +5,13 @@ import dataclasses
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from dmf_cli.config.schema import Phantom
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder, locked, nothing_left
 from dmf_cli.datasets.sources.phantom import scan
@@ -132,17 +133,21 @@ class PhantomDataset(Dataset):
         return digest.hexdigest()[:16]
 
 
-def open_phantom(config: Mapping[str, Any]) -> PhantomDataset:
+def open_phantom(dataset: Phantom) -> PhantomDataset:
     """The phantom of a ``dataset`` group, prepared on first use (a few seconds).
 
     Raises:
         DatasetError: the cache cannot be written.
     """
-    wanted = {key: config[key] for key in ("size", "count", "seed", "difficulty")}
-    # Runs of version 0.1 do not have the keys.
-    wanted |= {key: config[key] for key in ("task", "lesion_area") if key in config}
-    folder = cache_folder(config.get("data_dir"))
-    builder_config = PhantomConfig.of(**wanted)
+    folder = cache_folder(dataset.data_dir)
+    builder_config = PhantomConfig.of(
+        size=dataset.size,
+        count=dataset.count,
+        seed=dataset.seed,
+        difficulty=dataset.difficulty,
+        task=dataset.task,
+        lesion_area=dataset.lesion_area,
+    )
     builder_config = BreastPhantom.builder_configs.get(builder_config.name, builder_config)
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of a custom config and of missing OpenCV
     try:

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli.config import typed
 from dmf_cli.datasets import open_dataset
 from dmf_cli.datasets.sources.phantom import scan
 from dmf_cli.errors import ConfigError, DatasetError
 from tests.raised import raises
 
-SMALL = {"kind": "phantom", "size": 32, "count": 6, "seed": 0, "difficulty": "easy"}
+INPUT = {"name": "phantom", "kind": "phantom", "image_size": 32, "resize": "stretch", "normalize": "unit"}
+SMALL = {**INPUT, "size": 32, "count": 6, "seed": 0, "difficulty": "easy"}
 
 
 def opened(tmp_path, **changes):
-    return open_dataset({**SMALL, "data_dir": tmp_path, **changes})
+    return open_dataset(typed.dataset({**SMALL, "data_dir": tmp_path, **changes}))
 
 
 def test_the_records_hold_what_the_generator_makes(tmp_path):
@@ -71,12 +73,12 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
 
 def test_the_cache_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("DMF_CACHE", os.fspath(tmp_path / "cache"))
-    open_dataset({**SMALL, "data_dir": None})
+    open_dataset(typed.dataset({**SMALL, "data_dir": None}))
     assert (tmp_path / "cache/breast_phantom").is_dir()
 
 
 def test_the_shipped_config_is_the_default_and_checked(tmp_path):
-    config = configs.compose([])["dataset"]
+    config = configs.compose([]).plain["dataset"]
     assert (config["name"], config["count"], config["size"]) == ("phantom", 800, 128)
     with raises(ConfigError, key="dataset.count", value=2):
         opened(tmp_path, count=2)
@@ -95,6 +97,6 @@ def test_a_new_phantom_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypa
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     config = {"size": 16, "count": 3, "seed": 5, "difficulty": "easy", "data_dir": str(tmp_path / "data")}
-    assert len(open_dataset({"kind": "phantom", **config})) == 3
+    assert len(open_dataset(typed.dataset({**INPUT, **config}))) == 3
     assert list((tmp_path / "temporary").iterdir()) == []
     assert tempfile.tempdir == str(tmp_path / "temporary")
