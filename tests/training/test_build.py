@@ -8,6 +8,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.ops import backend
 from dmf_cli.training import build
+from tests.raised import raises
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(1000, 50), (100, 20), (7, 1)])
@@ -36,7 +37,7 @@ def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epoch
 
 
 def test_epochs_that_are_not_counted_yet_are_no_number():
-    with pytest.raises(ConfigError, match=r"trainer\.epochs is auto"):
+    with raises(ConfigError, key="trainer.epochs", value="auto"):
         _ = configs.compose().epochs
 
 
