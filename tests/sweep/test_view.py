@@ -143,6 +143,6 @@ def test_the_score_of_several_classes_is_their_mean(tmp_path):
     ):
         (tmp_path / "metrics/test_summary.json").write_text(json.dumps(figures))
         assert board._score(tmp_path) == score
-    several = {"trainer": {"monitor": "auto"}, "dataset": {"classes": ["background", "a", "b"]}}
+    several = configs.compose(["dataset.task=type"])
     rows = [types.SimpleNamespace(job=types.SimpleNamespace(config=several))]
     assert view._monitor(rows) == "val mean Dice"

@@ -37,7 +37,7 @@ def test_automatic_epochs_give_a_small_dataset_steps_enough(wanted, steps, epoch
 
 
 def test_epochs_that_are_not_counted_yet_are_no_number():
-    with pytest.raises(ConfigError, match=r"trainer\.epochs is auto"):
+    with raises(ConfigError, key="trainer.epochs", value="auto"):
         _ = configs.compose().epochs
 
 
