@@ -31,7 +31,9 @@ def conf_dir() -> Path:
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / f"{ROOT_CONFIG}.yaml").is_file():
             return folder
-    raise ConfigError(f"no conf/ folder in {package} or beside it: install dmf again, {hints.install()}")
+    raise ConfigError(
+        f"no conf/ folder in {package} or beside it", hint=f"install dmf again, {hints.install()}"
+    )
 
 
 def groups() -> list[str]:

@@ -62,7 +62,10 @@ def parse(text: str, known: Iterable[str]) -> Expression:
             raise UnknownNameError("loss term", name, known)
         if name in coefficients:
             raise ConfigError(
-                f"loss={text}: {name!r} appears twice; give it once, with the sum as coefficient"
+                f"loss={text} has {name!r} twice",
+                key="loss",
+                value=text,
+                hint="give it once, with the sum as coefficient",
             )
         coefficients[name] = _positive(name, coefficient)
     return Expression(coefficients)
@@ -84,7 +87,12 @@ def _tokens(text: str) -> list[str]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise ConfigError(f"loss={text}: cannot read {text[position:].strip()!r}; {_EXAMPLE}")
+            raise ConfigError(
+                f"loss={text}",
+                key="loss",
+                value=text,
+                hint=f"cannot read {text[position:].strip()!r}; {_EXAMPLE}",
+            )
         token = match.group().strip()
         # "dice+2*bce": this + joins two parts and does not belong to the 2.
         if match.group(2) and token[0] == "+" and tokens and tokens[-1] not in ("+", ":", "*"):
@@ -118,7 +126,7 @@ def _part(tokens: list[str], text: str) -> tuple[str, float]:
             return name, _value(number)
     shown = "".join(tokens)
     what = f"{shown!r} is not a term" if shown else "a term is missing beside a +"
-    raise ConfigError(f"loss={text}: {what}; {_EXAMPLE}")
+    raise ConfigError(f"loss={text}", key="loss", value=text, hint=f"{what}; {_EXAMPLE}")
 
 
 def _value(text: str) -> float:
@@ -141,7 +149,7 @@ def _positive(name: str, value: object) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type, operator]
         raise ConfigError(
-            f"loss.coefficients.{name} is {value!r}: give a number above 0, or leave the term out"
+            key=f"loss.coefficients.{name}", value=value, allowed="a number above 0, or omit the term"
         )
     return float(value)  # type: ignore[arg-type]
 

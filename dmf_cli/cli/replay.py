@@ -70,7 +70,7 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> "dic
             params.append(override)
         else:
             taken = "weighting=A,B and weighting.KEY=VALUE only"
-            raise ConfigError(f"dmf replay does not take {override}", key=key, value=value, allowed=taken)
+            raise ConfigError(f"{override} cannot be replayed", key=key, value=value, allowed=taken)
     if not options:
         raise ConfigError("no strategy is given", key="weighting", hint="say which, as weighting=mad,var")
     groups = {option: config.compose([f"weighting={option}", *own]).weighting for option in options}

@@ -12,7 +12,7 @@ from dmf_cli import conf_files, expression, lookup
 from dmf_cli.config import fields, inputs, lengths, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.config.types import check_value, check_values
-from dmf_cli.errors import ConfigError, UnknownNameError, show
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 Plain = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
@@ -68,11 +68,15 @@ def _check_top(config: Plain) -> None:
     for group in groups:
         if group not in config:
             raise ConfigError(
-                f"{group} is missing: a group cannot be removed, change its keys, as {group}.KEY=VALUE"
+                key=group,
+                reason="is missing",
+                hint=f"a group cannot be removed, change its keys, as {group}.KEY=VALUE",
             )
         if not isinstance(config[group], dict):
             raise ConfigError(
-                f"{group} is {show(config[group])}: it is a group, give its keys as {group}.KEY=VALUE"
+                key=group,
+                value=config[group],
+                hint=f"it is a group, give its keys as {group}.KEY=VALUE",
             )
 
 
@@ -87,16 +91,26 @@ def _check_split(split: Plain) -> None:
     total = sum(split["fractions"])
     if not math.isclose(total, 1.0, abs_tol=1e-6):
         raise ConfigError(
-            f"split.fractions is {split['fractions']}, which sums to {total:g}: they must sum to 1"
+            key="split.fractions",
+            value=split["fractions"],
+            reason=f"which sums to {total:g}",
+            hint="they must sum to 1",
         )
     folds, fold = split["folds"], split["fold"]
     if folds is None and fold:
-        raise ConfigError(f"split.fold is {fold} and split.folds is null: give the number of folds too")
+        raise ConfigError(
+            key="split.fold", value=fold, reason="and split.folds is null", allowed="the number of folds too"
+        )
     if folds is not None and fold >= folds:
-        raise ConfigError(f"split.fold is {fold} and split.folds is {folds}: use 0 to {folds - 1}")
+        raise ConfigError(
+            key="split.fold", value=fold, reason=f"and split.folds is {folds}", hint=f"use 0 to {folds - 1}"
+        )
     if folds is not None and split["file"] is not None:
         raise ConfigError(
-            f"split.folds is {folds} and split.file is {split['file']}, a division already: set one of them"
+            key="split.folds",
+            value=folds,
+            reason=f"and split.file is {split['file']}, a division already",
+            hint="set one of them",
         )
 
 
@@ -104,12 +118,15 @@ def _checked_loss(loss: Plain) -> Plain:
     """The loss group with the expression that its coefficients now say: an override may have changed them."""
     terms, coefficients, text = loss.get("terms"), loss.get("coefficients"), str(loss.get("expression"))
     if not isinstance(terms, dict) or not isinstance(coefficients, dict) or not terms:
-        raise ConfigError("the loss has no terms: write loss=cbdice+bce")
+        raise ConfigError("the loss has no terms", key="loss", hint="write loss=cbdice+bce")
     said = expression.parse(text, conf_files.terms()).terms
     if list(terms) != list(coefficients) or set(terms) != set(said):
         raise ConfigError(
-            f"loss.expression says {text}, loss.terms has {', '.join(terms)} and loss.coefficients "
-            f"{', '.join(coefficients)}: change the terms by one expression, loss={'+'.join(terms)}"
+            f"loss.expression says {text}, loss.terms has {', '.join(terms)} and "
+            f"loss.coefficients {', '.join(coefficients)}",
+            key="loss",
+            value=text,
+            hint=f"change the terms by one expression, loss={'+'.join(terms)}",
         )
     for name, params in terms.items():
         _check_term(name, params, f"loss.terms.{name}")
@@ -129,8 +146,10 @@ def _check_bending(augment: Plain) -> None:
     cells, bend = augment.get("elastic_cells", 1), augment.get("elastic", 0.0)
     if 4 * bend * cells >= 1:
         raise ConfigError(
-            f"augment.elastic is {bend} with {cells} cells, which would fold the image: "
-            f"give less than {1 / (4 * cells):.4g} (1 / (4 augment.elastic_cells))"
+            key="augment.elastic",
+            value=bend,
+            reason=f"with {cells} cells, which would fold the image",
+            allowed=f"less than {1 / (4 * cells):.4g} (1 / (4 augment.elastic_cells))",
         )
 
 
@@ -138,7 +157,7 @@ def _check_term(name: str, params: Plain, where: str) -> None:
     if name not in conf_files.terms():
         raise UnknownNameError("loss term", name, conf_files.terms())
     if not isinstance(params, dict):
-        raise ConfigError(f"{where} is {params!r}: give its keys, as {where}.KEY=VALUE")
+        raise ConfigError(key=where, value=params, allowed=f"its keys, as {where}.KEY=VALUE")
     check_values(params, fields.of_term(name), f"{where}.")
 
 
@@ -168,7 +187,7 @@ def _check_dataset(values: Plain) -> None:
         raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
     for key in schema.needed(schema.Dataset):
         if key not in values:
-            raise ConfigError(f"dataset.{key} is missing: give it, as dataset.{key}=VALUE")
+            raise ConfigError(key=f"dataset.{key}", reason="is missing", allowed=f"dataset.{key}=VALUE")
     inputs.check_mappings(given)
     hints = fields.of_dataset(kind, "download" in given)
     if given.get("name") not in conf_files.options("dataset"):

@@ -66,7 +66,10 @@ def override(config: Config, overrides: Sequence[str]) -> Config:
     try:
         for item in OverridesParser.create().parse_overrides(list(overrides)):
             if item.is_add() or item.is_force_add() or item.is_delete() or item.is_sweep_override():
-                raise ConfigError(f"{item.input_line}: only KEY=VALUE of keys that the config has works here")
+                raise ConfigError(
+                    f"{item.input_line} cannot be used here",
+                    hint="only KEY=VALUE of keys that the config has",
+                )
             key = item.key_or_group
             try:
                 OmegaConf.update(changed, key, item.value(), merge=True)

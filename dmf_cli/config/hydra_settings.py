@@ -39,4 +39,6 @@ def check(settings: Any, *, multirun: bool = False) -> None:
         value = OmegaConf.select(settings, key)
         value = getattr(value, "name", value)
         if value not in (unset, None) and not (multirun and key == "mode"):
-            raise ConfigError(f"hydra.{key}={value} does nothing for dmf: {instead}")
+            raise ConfigError(
+                f"hydra.{key}={value} does nothing for dmf", key=f"hydra.{key}", value=value, hint=instead
+            )

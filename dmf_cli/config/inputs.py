@@ -19,17 +19,19 @@ def check_classes(classes: Any) -> None:
     """
     if isinstance(classes, str) or not isinstance(classes, Sequence):
         raise ConfigError(
-            f"dataset.classes is {classes!r}: give a list of names, background first, as [background,lesion]"
+            key="dataset.classes",
+            value=classes,
+            allowed="a list of names, background first, as [background,lesion]",
         )
     names = [str(name) for name in classes]
     if not 2 <= len(names) <= 256:
         raise ConfigError(
-            f"dataset.classes is {names}: name the background and at least one class, at most 255"
+            key="dataset.classes", value=names, hint="name the background and at least one class, at most 255"
         )
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise ConfigError(
-            f"dataset.classes is {names}: {twice!r} is there twice, give each class its own name"
+            key="dataset.classes", value=names, hint=f"{twice!r} is there twice, give each class its own name"
         )
 
 
@@ -42,8 +44,9 @@ def as_size(image_size: Any) -> tuple[int, int]:
     )
     if len(sides) != 2 or not whole:
         raise ConfigError(
-            f"dataset.image_size is {image_size!r}: give one side in pixels, as 128, or [height,width], as "
-            f"[96,128], {MAX_SIDE} at most"
+            key="dataset.image_size",
+            value=image_size,
+            allowed=f"one side in pixels, as 128, or [height,width], as [96,128], {MAX_SIDE} at most",
         )
     return sides[0], sides[1]
 
@@ -59,29 +62,36 @@ def check_mappings(dataset: Mapping[str, Any]) -> None:
     listed = isinstance(ignore, Sequence) and not isinstance(ignore, str)
     if listed and not (ignore and all(map(_is_name, ignore))):
         raise ConfigError(
-            f"dataset.ignore is {ignore!r}: give a pixel value, a colour by name or as 0xrrggbb, a list of "
-            "these, or null"
+            key="dataset.ignore",
+            value=ignore,
+            allowed="a pixel value, a colour by name or as 0xrrggbb, a list of these, or null",
         )
     if strata is not None and (
         not isinstance(strata, Sequence) or not strata or not all(map(_is_name, strata))
     ):
         raise ConfigError(
-            f"dataset.strata is {strata!r}: name at least one, as [benign,malignant], or null for all"
+            key="dataset.strata",
+            value=strata,
+            hint="name at least one, as [benign,malignant], or null for all",
         )
     if table is not None and not (isinstance(table, Mapping) and all(map(_is_text, table.values()))):
         raise ConfigError(
-            f"dataset.table is {table!r}: give file, key and fields, as "
-            "{file: info.csv, key: ID, patient: Case}, or null"
+            key="dataset.table",
+            value=table,
+            allowed="file, key and fields, as {file: info.csv, key: ID, patient: Case}, or null",
         )
     parts = dataset.get("parts")
     if isinstance(parts, Mapping) and not all(map(_is_text, parts.values())):
         raise ConfigError(
-            f"dataset.parts is {parts!r}: give train, val and test, a text each, as "
-            "{train: 'train[:80%]', ...}"
+            key="dataset.parts",
+            value=parts,
+            allowed="train, val and test, a text each, as {train: 'train[:80%]', ...}",
         )
     if "download" in dataset and not _is_download(download):
         raise ConfigError(
-            f"dataset.download is {download!r}: give homepage and licence (texts), urls and sha256 (lists)"
+            key="dataset.download",
+            value=download,
+            allowed="homepage and licence (texts), urls and sha256 (lists)",
         )
 
 

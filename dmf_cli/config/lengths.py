@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli.config.typed import Config
-from dmf_cli.errors import ConfigError, show
+from dmf_cli.errors import ConfigError
 
 Plain = Mapping[str, Any]
 TASKS = {"lesion": 2, "type": 3}  # classes of the phantom, which has no key for them
@@ -52,23 +52,26 @@ def _check_classes(where: str, term: str, params: Plain, channels: int | None) -
     if len(given) != needed:
         classes = "background first" if needed > 1 else "that of the one channel"
         raise ConfigError(
-            f"{where}.class_weights is {show(given)}: give {needed} number{'s' if needed > 1 else ''}, "
-            f"one a class, {classes}"
+            key=f"{where}.class_weights",
+            value=given,
+            allowed=f"{needed} number{'s' if needed > 1 else ''}, one a class, {classes}",
         )
     if not any(given):
-        raise ConfigError(f"{where}.class_weights is {show(given)}: give at least one number above 0")
+        raise ConfigError(key=f"{where}.class_weights", value=given, allowed="at least one number above 0")
 
 
 def _check_terms(weighting: Plain, terms: list[str]) -> None:
     count, ideal = len(terms), weighting.get("ideal")
     if isinstance(ideal, list | tuple) and len(ideal) != count:
         raise ConfigError(
-            f"weighting.ideal is {show(ideal)}: give one number, or {count}, one a term ({', '.join(terms)})"
+            key="weighting.ideal",
+            value=ideal,
+            allowed=f"one number, or {count}, one a term ({', '.join(terms)})",
         )
     reference = weighting.get("reference_term", 0)
     if isinstance(reference, int) and reference >= count:
         raise ConfigError(
-            f"weighting.reference_term is {reference}: give 0 to {count - 1} ({', '.join(terms)})"
+            key="weighting.reference_term", value=reference, allowed=f"0 to {count - 1} ({', '.join(terms)})"
         )
     fits: Callable[[float], bool]
     for key, fits in (
@@ -79,6 +82,7 @@ def _check_terms(weighting: Plain, terms: list[str]) -> None:
         if isinstance(share, int | float) and not fits(share + (1e-12 if key == "ceiling" else -1e-12)):
             limit = "at most" if key == "floor" else "at least"
             raise ConfigError(
-                f"weighting.{key} is {share:g}: with {count} term{'s' if count > 1 else ''} give {limit} "
-                f"{1 / count:.4g} (1/terms)"
+                key=f"weighting.{key}",
+                value=share,
+                hint=f"with {count} term{'s' if count > 1 else ''} give {limit} {1 / count:.4g} (1/terms)",
             )

@@ -61,7 +61,12 @@ def as_hydra(word: str) -> str:
     """
     key, equals, value = word.lstrip("+").partition("=")
     if key in OURS and equals:
-        raise ConfigError(f"{word}: run folders are made by dmf and not by Hydra; write {OURS[key]}={value}")
+        raise ConfigError(
+            f"{word} is for runs that Hydra makes, and dmf makes its own",
+            key=key,
+            value=value,
+            hint=f"write {OURS[key]}={value}",
+        )
     return f"{key}={value}" if equals and word.startswith("+") and key in conf_files.groups() else word
 
 

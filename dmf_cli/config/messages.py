@@ -19,7 +19,7 @@ from yaml import YAMLError
 from dmf_cli import conf_files, expression, hints
 from dmf_cli.config import keys, meant, schema
 from dmf_cli.config.types import unknown_key
-from dmf_cli.errors import ConfigError, UnknownNameError, suggest
+from dmf_cli.errors import ConfigError, UnknownNameError
 
 # What may go wrong while a config is composed; anything else is a defect of ours and keeps its traceback.
 COMPOSE_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError)
@@ -84,10 +84,10 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
         return _missing_option(error)
     empty = [override for override in overrides if override.startswith("=")]
     if empty:
-        return ConfigError(f"{empty[0]!r} has no key: write KEY=VALUE")
+        return ConfigError(f"{empty[0]!r} has no key", hint="write KEY=VALUE")
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key or error.key or "a key")
-        return ConfigError(f"{key} is missing: give it, as {key}=VALUE")
+        return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
     text = str(error) or str(error.__cause__ or "")
     unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if unknown and not unknown[1].startswith("hydra."):
@@ -96,23 +96,29 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
     if "HydraConfig was not set" in text:
         instead = "use keys of the config, ${now:%H-%M-%S} or ${oc.env:NAME}"
         return ConfigError(
-            f"{where} refers to ${{hydra:...}}, which only Hydra's own sweepers know: {instead}"
+            key=where,
+            reason="refers to ${hydra:...}, which only Hydra's own sweepers know",
+            hint=instead,
         )
     unset = re.search(r"Environment variable '([^']+)' not found", text)
     if unset:
         return ConfigError(
-            f"{where} refers to the environment variable {unset[1]}, which is not set: set it, or write a "
-            f"default, as ${{oc.env:{unset[1]},VALUE}}"
+            key=where,
+            reason=f"refers to the environment variable {unset[1]}, which is not set",
+            hint=f"set it, or write a default, as ${{oc.env:{unset[1]},VALUE}}",
         )
     lost = re.search(r"Interpolation key '([^']+)' not found", text)
     if lost:
         return ConfigError(
-            f"{where} refers to ${{{lost[1]}}}: key {lost[1]!r} not found; write the whole name of "
-            "another key, as ${trainer.epochs}"
+            key=where,
+            reason=f"refers to ${{{lost[1]}}}",
+            hint=f"key {lost[1]!r} not found; write the whole name of another key, as ${{trainer.epochs}}",
         )
     if "Ambiguous value" in text or "requires --multirun" in text:
         found = re.search(r"'([^']+=[^\n]*?)'", text)
-        return ConfigError(f"{found[1] if found else 'a comma'} is a sweep: add -m to run one job per value")
+        return ConfigError(
+            f"{found[1] if found else 'a comma'} is a sweep", hint="add -m to run one job per value"
+        )
     if "Config group override" in text:
         return _no_option(overrides)
     return ConfigError(_one_line(error))
@@ -129,8 +135,9 @@ def _elsewhere(key: str, overrides: Sequence[str], config: Any) -> ConfigError |
     typed = [word.lstrip("+") for word in overrides if word.lstrip("+").startswith(f"{group}=")]
     chosen = typed[-1] if typed else f"{group}={config[group]['name']}" if config else f"this {group}"
     return ConfigError(
-        f"unknown key {key!r}: {chosen} has no such key; leave it out, or use one that has it: {group}="
-        f"{', '.join(having)}"
+        f"unknown key {key!r}",
+        key=key,
+        hint=(f"{chosen} has no such key; leave it out, or use one that has it: {group}={', '.join(having)}"),
     )
 
 
@@ -139,21 +146,27 @@ def no_such_key(key: str, config: Any) -> ConfigError:
     parent, prefix, part = config or {}, "", ""
     for part in key.split("."):
         if not hasattr(parent, "keys"):
-            return ConfigError(f"unknown key {key!r}: {prefix.rstrip('.')} is a value and has no keys")
+            return ConfigError(
+                f"unknown key {key!r}", key=key, hint=f"{prefix.rstrip('.')} is a value and has no keys"
+            )
         if part not in list(parent.keys()):
             break
         prefix, parent = f"{prefix}{part}.", parent[part]
     if prefix in ("loss.terms.", "loss.coefficients.") and part in conf_files.terms():
         known = "+".join(str(name) for name in parent)
         return ConfigError(
-            f"unknown key {key!r}: loss={known} has no {part!r}; add it, as loss={known}+{part}"
+            f"unknown key {key!r}",
+            key=key,
+            hint=f"loss={known} has no {part!r}; add it, as loss={known}+{part}",
         )
     if prefix == "auxiliary.params." and not parent:
-        return ConfigError(f"unknown key {key!r}: auxiliary=none has no parameters; choose auxiliary=TERM")
+        return ConfigError(
+            f"unknown key {key!r}", key=key, hint="auxiliary=none has no parameters; choose auxiliary=TERM"
+        )
     rest = key.removeprefix(prefix)
     whole = [] if prefix else meant.whole_keys(key, SPOKEN.get(key.lower().replace("-", "_")), config)
     if whole:
-        return ConfigError(f"unknown key {key!r}: did you mean {' or '.join(whole)}?")
+        return ConfigError(f"unknown key {key!r}", key=key, hint=f"did you mean {' or '.join(whole)}?")
     return unknown_key(
         prefix, rest, [*(str(name) for name in parent), *([] if prefix else conf_files.groups())]
     )
@@ -171,7 +184,7 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
             return wrong
     plugin = conf_files.LAUNCHERS.get(name) if group == "hydra/launcher" else None
     if plugin:
-        return ConfigError(f"hydra/launcher={name} is not installed: {hints.install(plugin)}")
+        return ConfigError(f"hydra/launcher={name} is not installed", hint=hints.install(plugin))
     if group and error.options is not None:
         return UnknownNameError(f"option {group}", name, _ordered(error.options))
     return ConfigError(_one_line(error))
@@ -183,12 +196,12 @@ def _malformed(override: str) -> ConfigError:
     if not equals:
         groups = [group for group in reversed(conf_files.groups()) if key in conf_files.options(group)]
         hint = f"did you mean {groups[0]}={key}?" if groups else f"write {key}=VALUE"
-        return ConfigError(f"{override!r} is not KEY=VALUE: {hint}")
+        return ConfigError(f"{override!r} is not KEY=VALUE", hint=hint)
     if _stray_comma(value):
         kept = ",".join(part for part in value.split(",") if part.strip())
         return ConfigError(
-            f"{override!r} has a comma with no value beside it: write {key}={kept} (commas separate the "
-            "values of a sweep)"
+            f"{override!r} has a comma with no value beside it",
+            hint=f"write {key}={kept} (commas separate the values of a sweep)",
         )
     if key == "loss":
         try:
@@ -202,9 +215,10 @@ def _malformed(override: str) -> ConfigError:
     typed = re.sub(r"['\"]?#([0-9a-fA-F]{6})\b['\"]?", r"0x\1", value)
     if typed != value:
         return ConfigError(
-            f"cannot read the value of {override!r}: # means nothing here; write colours as '{key}={typed}'"
+            f"cannot read the value of {override!r}",
+            hint=f"# means nothing here; write colours as '{key}={typed}'",
         )
-    return ConfigError(f"cannot read the value of {override!r}: quote it, as '{key}=\"{value}\"'")
+    return ConfigError(f"cannot read the value of {override!r}", hint=f"quote it, as '{key}=\"{value}\"'")
 
 
 def _stray_comma(value: str) -> bool:
@@ -220,8 +234,15 @@ def _no_option(overrides: Sequence[str]) -> ConfigError:
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         if key in conf_files.groups() and value not in conf_files.options(key):
-            return ConfigError(f"{override}: {key} is a group; {suggest(value, conf_files.options(key))}")
-    return ConfigError("a config group got a value that is not the name of an option: write GROUP=NAME")
+            return ConfigError(
+                f"{override} names no option of the group {key}",
+                key=key,
+                value=value,
+                allowed=conf_files.options(key),
+            )
+    return ConfigError(
+        "a config group got a value that is not the name of an option", hint="write GROUP=NAME"
+    )
 
 
 def _one_line(error: BaseException) -> str:

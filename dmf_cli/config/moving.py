@@ -28,7 +28,9 @@ def changed(config: Config, words: Sequence[str], allowed: Sequence[str], otherw
     for key, word in zip(keys, words, strict=True):
         if key not in allowed or "=" not in word:
             raise ConfigError(
-                f"{word}: only {', '.join(f'{one}=' for one in allowed)} work here; {otherwise}"
+                f"{word} cannot be used here",
+                key=word.partition("=")[0],
+                hint=f"only {', '.join(f'{one}=' for one in allowed)} can; {otherwise}",
             )
     checked = composer.override(composer.completed(config), words)
     for key in keys:

@@ -167,11 +167,13 @@ def load_checked(dataset: Dataset, index: int) -> Sample:
     highest = int((label[label != IGNORED] if dataset.ignores else label).max(initial=0))
     if sample.label.shape != sample.image.shape[:2]:
         raise SizeMismatchError(
-            f"{name}: labels {sample.label.shape} for an image {sample.image.shape[:2]}: give both one size"
+            f"{name} has labels {sample.label.shape} for an image {sample.image.shape[:2]}",
+            hint="give both one size",
         )
     if highest >= len(dataset.classes):
         raise LabelError(
-            f"{name}: label {highest} and there are {len(dataset.classes)} classes: use labels 0 to "
-            f"{len(dataset.classes) - 1}"
+            f"{name} has the label {highest} and there are {len(dataset.classes)} classes",
+            value=highest,
+            hint=f"use labels 0 to {len(dataset.classes) - 1}",
         )
     return sample

@@ -98,7 +98,7 @@ def test_other_images_are_compared_separately_with_an_overview(finished):
     ("compare", "apart", "says"),
     [
         (["wieghting"], None, "did you mean 'weighting'"),
-        (["weighting=fixd"], None, "no job has weighting=fixd, they have weighting=fixed,var"),
+        (["weighting=fixd"], None, "no job has weighting=fixd: they have weighting=fixed,var"),
         (["model"], None, "all jobs have model=unet"),
         (True, "dataset.cuont", "did you mean 'count'"),
     ],

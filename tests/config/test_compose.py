@@ -13,7 +13,8 @@ from dmf_cli.run_folder import stored_config
 def test_the_default_experiment():
     found = config.compose()
     chosen = {
-        group: found[group]["name"] for group in ("dataset", "model", "weighting", "auxiliary", "optimizer")
+        group: found.plain[group]["name"]
+        for group in ("dataset", "model", "weighting", "auxiliary", "optimizer")
     }
     assert chosen == {
         "dataset": "phantom",

@@ -26,8 +26,8 @@ TYPOS = {
 }
 WRONG = {
     "loss=": "empty",
-    "loss=5": "loss is a group",
-    "loss=null": "loss is a group",
+    "loss=5": "names no option of the group loss",
+    "loss=null": "names no option of the group loss",
     "loss=dice+dice": "twice",
     "loss=0.5*(dice)": "cannot read '(dice)'",
     "loss=[dice,bce]": "loss=dice+bce",
@@ -67,7 +67,7 @@ WRONG = {
     "trainer.epochs.foo=3": "trainer.epochs is a value",
     "trainer.jit=maybe": "true or false, or auto",
     "trainer.device=gpus": "gpu:N",
-    "trainer=5": "trainer is a group; allowed: default",
+    "trainer=5": "names no option of the group trainer: allowed: default",
     "~trainer": "trainer is missing: a group cannot be removed, change its keys, as trainer.KEY=VALUE",
     "~trainer.epochs": "trainer.epochs is missing",
     "+trainer.foo=1": "unknown key 'trainer.foo'",
@@ -84,7 +84,7 @@ WRONG = {
     "model.name=unet_wide": "unknown model.name 'unet_wide'",
     "weighting.name=vra": "unknown weighting.name 'vra': did you mean 'var'",
     "trainer.epochs=${trainer.epohcs}": "'trainer.epohcs' not found",
-    "dataset=folder": "dataset.dir is missing: give it, as dataset.dir=VALUE",
+    "dataset=folder": "dataset.dir is missing: give dataset.dir=VALUE",
     "=3": "has no key",
     "hydra.foo=3": "hydra.foo",
 }

@@ -38,8 +38,7 @@ def test_it_opens_as_it_is_distributed(name, tmp_path):
 def test_every_shipped_folder_has_a_miniature_and_says_where_it_comes_from():
     assert set(EXPECTED) == set(FOLDERS)
     for name in FOLDERS:
-        config = composer.compose([f"dataset={name}"]).dataset
-        download = config["download"]
+        download = composer.compose([f"dataset={name}"]).dataset.download
         assert download["homepage"].startswith("https://")
         assert download["licence"]
         assert len(download["urls"]) == len(download["sha256"])
