@@ -1,4 +1,4 @@
-"""Keys of a ``dataset`` group that no single type tells: held against a rule before any image is opened."""
+"""Keys of a ``dataset`` group that no single type describes, checked by a rule before any image is opened."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ def check_classes(classes: Any) -> None:
     """Whether ``dataset.classes`` names a background and at least one class, 256 in all at most, each once.
 
     Args:
-        classes: a list of names; anything else is told, also a text, which is a sequence of letters.
+        classes: a list of names; anything else is reported, also a text, which is a sequence of letters.
 
     Raises:
         ConfigError: it does not; two classes of one name would share a score.

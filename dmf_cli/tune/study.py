@@ -198,7 +198,7 @@ def _signature(what: str, space: Space) -> str:
 
 @contextlib.contextmanager
 def opened(plan: SearchPlan) -> Iterator[Any]:
-    """The Optuna study of ``plan``, made or gone on with; nobody else works on it meanwhile.
+    """The Optuna study of ``plan``, made or resumed; no other process works on it meanwhile.
 
     Raises:
         RunFolderError: the folder cannot be written to, is no study, or is at work.
