@@ -24,6 +24,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+_PLAIN = (str, int, float, list, tuple, dict, Path, type(None))
+
 
 class DmfError(Exception):
     """Base of all errors that are reported to the user in one line.
@@ -95,7 +97,11 @@ class DmfError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # An exception is rebuilt from its message alone: without this one, a sweep's worker that
         # raises it would break the pool instead of reporting it.
-        return functools.partial(type(self), **self._fields()), ()
+        # What cannot be sent, such as a function, is sent in words.
+        fields = self._fields()
+        if not isinstance(self.value, _PLAIN):
+            fields["value"] = ... if self.value is ... else show(self.value)
+        return functools.partial(type(self), **fields), ()
 
 
 class UsageError(DmfError):
@@ -165,6 +171,7 @@ def debugging() -> bool:
 
 def show(value: Any) -> str:
     """``value`` as the user would write it."""
+    value = value.item() if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0 else value
     words = {None: "null", True: "true", False: "false"}
     if value is None or isinstance(value, bool):
         return words[value]

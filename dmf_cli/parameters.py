@@ -46,13 +46,20 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether ``value`` is what the annotation ``hint`` allows, or a number of NumPy or a backend that is."""
+    try:
+        return _fits(value, hint)
+    except (TypeError, ValueError):  # an array where a number or a list of numbers has to be
+        return False
+
+
+def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return fits(value, arguments[0]) and _is_within(value, bounds(hint))
     if origin in UNIONS:
         return any(fits(value, argument) for argument in arguments)
     if origin is Literal:
-        return value in arguments
+        return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in arguments)
     if origin in SEQUENCES:
         many = isinstance(value, Iterable) and not isinstance(value, str)
         return many and all(fits(one, arguments[0]) for one in value)
@@ -61,7 +68,9 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is float:
         number = isinstance(value, SupportsFloat) and not isinstance(value, bool)
         return number and math.isfinite(value)
-    kinds = {bool: bool, str: str, type(None): type(None)}
+    if hint is bool:
+        return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+    kinds: dict[Any, type] = {str: str, type(None): type(None)}
     return isinstance(value, kinds.get(hint, object))
 
 
@@ -106,7 +115,10 @@ def bounds(hint: Any) -> dict[str, Any]:
 
 
 def _range(hint: Any) -> str:
-    return " and ".join(_WORDS[side].format(bound) for side, bound in bounds(hint).items())
+    sides = bounds(hint)
+    if sides.keys() == {"ge", "le"}:
+        return "from {ge} to {le}".format(**sides)
+    return " and ".join(_WORDS[side].format(bound) for side, bound in sides.items())
 
 
 def is_fixed(origin: Any, arguments: tuple[Any, ...]) -> bool:

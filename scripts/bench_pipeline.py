@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli import config as configs
+from dmf_cli.config.typed import Config
 
 
 def repeated(dataset: Any, count: int) -> Any:
@@ -34,7 +35,7 @@ def repeated(dataset: Any, count: int) -> Any:
     return dataset
 
 
-def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[Any], list[float]]:
+def opened(config: Config, images: int | None) -> tuple[Any, Iterator[Any], list[float]]:
     """Data, endless batches, and seconds: until the images and the first batch were there, and of CPU."""
     from dmf_cli import datasets
     from dmf_cli.datasets.input import augment, keeping, pipeline, run_data
@@ -44,21 +45,21 @@ def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[An
     if images is None:
         found = run_data.open_data(config)
     else:  # without the search for near-duplicates, which would find all of them
-        dataset = repeated(datasets.open_dataset(config["dataset"]), images)
+        dataset = repeated(datasets.open_dataset(config.dataset), images)
         order = np.random.default_rng(0).permutation(images)
-        cuts = np.cumsum([round(share * images) for share in config["split"]["fractions"][:2]])
+        cuts = np.cumsum([round(share * images) for share in config.split.fractions[:2]])
         parts = dict(zip(("train", "val", "test"), np.split(order, cuts), strict=True))
-        spec = InputSpec.of(config["dataset"])
-        kept, note = keeping.open_parts(dataset, parts, config["trainer"]["cache"], spec, config["dataset"])
-        channels = run_data.output_channels(config["model"].get("head", "softmax"), dataset)
+        spec = InputSpec.of(config.dataset)
+        kept, note = keeping.open_parts(dataset, parts, config.trainer.cache, spec, config.dataset)
+        channels = run_data.output_channels(config.model.head, dataset)
         found = run_data.Data(dataset, None, channels, kept["train"], kept["val"], note)  # type: ignore[arg-type]
     ready = time.perf_counter() - start
     batches = pipeline.training_batches(
         found.train,
-        batch_size=config["trainer"]["batch_size"],
+        batch_size=config.trainer.batch_size,
         channels_out=found.channels,
-        seed=config["seed"],
-        augment=augment.make(config["augment"], config["seed"]),
+        seed=config.seed,
+        augment=augment.make(config.augment, config.seed),
     )
     iterator = iter(batches)
     first = next(iterator)
@@ -66,16 +67,16 @@ def opened(config: dict[str, Any], images: int | None) -> tuple[Any, Iterator[An
     return found, itertools.chain([first], iterator), seconds
 
 
-def waiting(config: dict[str, Any], found: Any, batches: Iterator[Any], steps: int) -> tuple[float, float]:
+def waiting(config: Config, found: Any, batches: Iterator[Any], steps: int) -> tuple[float, float]:
     """Seconds that ``steps`` steps were blocked in ``next()``, and seconds that they took altogether."""
     import keras
 
     from dmf_cli.training import build
 
-    size = config["trainer"]["batch_size"]
+    size = config.trainer.batch_size
     config = build.with_epochs(config, len(found.train) // size)
     model = build.fused_model(config, found, len(found.train) // size)
-    build.compile_model(model, config, 10_000, config["trainer"]["jit"] is True)
+    build.compile_model(model, config, 10_000, config.trainer.jit is True)
 
     def step(batch: Any) -> None:
         logs = model.train_on_batch(*batch, return_dict=True)
@@ -102,14 +103,14 @@ def main() -> None:
     config = configs.compose(given.overrides)
     from dmf_cli import runtime
 
-    runtime.start(config["trainer"])
+    runtime.start(config.trainer)
     from dmf_cli import datasets
 
-    datasets.open_dataset(config["dataset"])  # makes the embedded dataset
+    datasets.open_dataset(config.dataset)  # makes the embedded dataset
     found, batches, (ready, first, work) = opened(config, given.images)
     waited, whole = waiting(config, found, batches, given.steps)
     n = given.images or len(found.dataset)
-    print(f"{config['dataset']['name']}, {n} images, augment={config['augment']['name']}; {found.note}")
+    print(f"{config.dataset.name}, {n} images, augment={config.augment.name}; {found.note}")
     print(
         f"first batch   {first:.2f} s after opening: {ready:.2f} s until the images were there; "
         f"{work:.2f} s of processor time"

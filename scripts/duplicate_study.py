@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=4, help="copy every N-th image")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    dataset = datasets.open_dataset(configs.compose(options.overrides)["dataset"])
+    dataset = datasets.open_dataset(configs.compose(options.overrides).dataset)
     images = [grey(dataset.load(i).image) for i in range(len(dataset))]
     study(images, options.every, options.seed)
 

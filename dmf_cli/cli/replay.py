@@ -69,7 +69,7 @@ def weighting_configs(overrides: Sequence[str], own: Sequence[str] = ()) -> "dic
         elif key.startswith("weighting.") and "=" in override:
             params.append(override)
         else:
-            taken = "weighting=A,B and weighting.KEY=VALUE only"
+            taken = "weighting=A,B or weighting.KEY=VALUE"
             raise ConfigError(f"{override} cannot be replayed", key=key, value=value, allowed=taken)
     if not options:
         raise ConfigError("no strategy is given", key="weighting", hint="say which, as weighting=mad,var")

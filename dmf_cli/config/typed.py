@@ -182,9 +182,10 @@ def dataset(values: Mapping[str, Any]) -> schema.Dataset:
     Raises:
         ConfigError: an unknown kind, or a key that it does not have or needs.
     """
-    kind = schema.DATASETS.get(values["kind"])
+    name = values.get("kind")
+    kind = schema.DATASETS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise UnknownNameError("dataset.kind", values["kind"], schema.DATASETS)
+        raise UnknownNameError("dataset.kind", name, schema.DATASETS)
     if kind is schema.OwnFolder and "download" in values:
         kind = schema.Published
     if kind is schema.Phantom:  # one of the user may have more keys, which say nothing

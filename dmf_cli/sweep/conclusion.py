@@ -80,14 +80,16 @@ def check(asked: Sweep, configs: Sequence[Config]) -> None:
         if varying and all(len(found) == 1 for found in varying.values()):
             same = ", ".join(f"{key}={found[0]}" for key, found in varying.items())
             raise ConfigError(
-                f"all jobs have {same}", key="sweep.compare", hint=f"give two settings, or {NO_COMPARISON}"
+                f"sweep.compare: all jobs have {same}",
+                key="sweep.compare",
+                hint=f"give two settings, or {NO_COMPARISON}",
             )
         for pair in question.baseline.split(",") if question.baseline else ():
             key, _, value = pair.partition("=")
             if value not in varying[key]:
                 known = f"{key}={','.join(varying[key])}"
                 raise ConfigError(
-                    f"no job has {pair}",
+                    f"sweep.compare: no job has {pair}",
                     key="sweep.compare",
                     hint=f"they have {known}; or set {NO_COMPARISON}",
                 )
@@ -95,7 +97,7 @@ def check(asked: Sweep, configs: Sequence[Config]) -> None:
             if distinct_settings(part, question.by) < 2:
                 what = f"by {', '.join(question.by)}" if question.by else "but seeds and folds"
                 raise ConfigError(
-                    f"there is nothing to compare {what}, for seeds and folds repeat a setting",
+                    f"sweep.compare: nothing to compare {what}, for seeds and folds repeat a setting",
                     key="sweep.compare",
                     hint=f"give two settings, or {NO_COMPARISON}",
                 )

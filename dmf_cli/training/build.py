@@ -165,8 +165,8 @@ def warmup(wanted: int | str, total_steps: int) -> int:
             f"the run has {total_steps} steps and weighting.warmup is {steps}",
             key="weighting.warmup",
             value=steps,
-            hint="the weights would never adapt; raise trainer.epochs, or use weighting.warmup=auto or "
-            "weighting=fixed",
+            hint="the weights would never adapt; raise trainer.epochs, lower trainer.batch_size, or use "
+            "weighting.warmup=auto or weighting=fixed",
         )
     return steps
 

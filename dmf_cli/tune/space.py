@@ -137,7 +137,7 @@ def _dimension(item: Any) -> Dimension:
     key, value, tags = item.get_key_element(), item.value(), set(getattr(item.value(), "tags", ()))
     if tags - {"log", "int", "float"}:
         raise ConfigError(
-            f"{item.input_line}: unknown tag {', '.join(sorted(tags))}",
+            f"{item.input_line} has the unknown tag {', '.join(sorted(tags))}",
             key=key,
             hint="tag(log,...) is allowed",
         )
@@ -156,7 +156,9 @@ def _dimension(item: Any) -> Dimension:
             f"{item.input_line} holds no two values", key=key, hint="give the smaller one first"
         )
     if made.log and made.low <= 0:
-        raise ConfigError(f"{item.input_line} has a log scale", key=key, allowed="values above 0")
+        raise ConfigError(
+            f"{item.input_line} has a log scale and a value of 0 or below", key=key, allowed="values above 0"
+        )
     return made
 
 

@@ -106,7 +106,7 @@ class Strategy:
 
     def init(self, n_terms: int) -> State:
         """The state at step 0: counts (``step stored skipped``), ``weights``, ``raw_sum`` and the memory."""
-        parameters.check(type(self), self.get_config(), "weighting.")  # of one that was made without get()
+        self._check()
         if self.prior is not None and len(self.prior) != n_terms:
             raise ConfigError(
                 f"{len(self.prior)} coefficients for {n_terms} loss terms",
@@ -118,6 +118,14 @@ class Strategy:
         weights, raw_sum = self._finish(self.start(n_terms))
         counts = {name: ops.zeros((), dtype="int32") for name in ("step", "stored", "skipped")}
         return {**counts, "weights": weights, "raw_sum": raw_sum, **self.memory(n_terms)}
+
+    def _check(self) -> None:
+        """Parameters of a strategy that was made without ``get``; its own defaults are right."""
+        known = lookup.keywords(type(self))
+        given = {name: getattr(self, name) for name in known if hasattr(self, name)}
+        parameters.check(
+            type(self), {n: v for n, v in given.items() if v is not known[n].default}, "weighting."
+        )
 
     def due(self, state: State) -> Tensor:
         """Whether the coming :meth:`update` changes the weights (a boolean scalar): the first finite row

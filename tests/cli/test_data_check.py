@@ -186,10 +186,10 @@ def test_copies_train_and_test_on_one_side_only(folder, overrides):
     ("overrides", "says"),
     [
         (["split.folds=1"], "a whole number of 2 or above, or null"),
-        (["split.folds=5", "split.fold=5"], "split.fold is 5 and split.folds is 5: use 0 to 4"),
+        (["split.folds=5", "split.fold=5"], "split.fold is 5, and split.folds is 5: use 0 to 4"),
         (["split.fold=2"], "split.folds is null: give the number of folds too"),
         (["split.folds=5", "split.file=a.json"], "a division already: set one of them"),
-        (["split.similarity=0.3"], "a number of 0.5 or above and of 1 or below, or null"),
+        (["split.similarity=0.3"], "a number from 0.5 to 1, or null"),
         (["split.similarty=0.6"], "did you mean 'similarity'?"),
         (["split.file=nowhere.json"], "does not exist"),
     ],
@@ -331,6 +331,6 @@ def test_colours_that_differ_from_file_to_file_are_in_the_first_lines_of_a_train
         plane[5:20, 5:20, index % 2] = 255
         Image.fromarray(plane).save(folder / f"benign/{index}_mask.png")
     words = ["dataset=busi", f"dataset.dir={folder}", "trainer.batch_size=2", "dataset.strata=[benign]"]
-    said = "masks say foreground by different values (0xff0000 in 6, 0x00ff00 in 6)"
+    said = "masks say foreground by different values (0xff0000 in 6, 0x00ff00 in 6, as "
     assert said in runs.open_data(configs.compose(words)).note
     assert said in caplog.text

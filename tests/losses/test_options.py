@@ -297,7 +297,7 @@ def test_a_value_out_of_range(name: str, params: dict) -> None:
 
 def test_the_line_about_a_value_out_of_range() -> None:
     lines = {
-        "focal": ({"alpha": 1.5}, "alpha is 1.5: give a number of 0 or above and of 1 or below, or null"),
+        "focal": ({"alpha": 1.5}, "alpha is 1.5: give a number from 0 to 1, or null"),
         "gdice": (
             {"weight": "sqare"},
             "weight is 'sqare': did you mean 'square'? (allowed: square, simple, uniform)",

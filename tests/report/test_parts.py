@@ -46,7 +46,7 @@ def test_masks_are_thin_and_keep_their_borders(classes, channels):
 
 
 def test_settings_are_those_that_differ_from_the_option_that_was_chosen(composed):
-    found = {d.key: (d.value, d.default) for d in differences(composed["fixed"])}
+    found = {d.key: (d.value, d.default) for d in differences(composed["fixed"].plain)}
     assert found == {
         "weighting": ("fixed", "var"),
         "dataset.image_size": ("32", "128"),

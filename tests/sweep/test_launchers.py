@@ -62,7 +62,7 @@ def test_ctrl_c_once_saves_what_the_workers_have_under_way(tmp_path, launcher, l
     os.killpg(sweep.pid, signal.SIGINT)
     out, err = sweep.communicate(timeout=30)
     assert sweep.returncode == 130
-    assert "stopping: jobs under way save their state; Ctrl-C again ends them at once\n" in out
+    assert "stopping: running jobs save their state; Ctrl-C again ends them at once\n" in out
     assert f"0 of 2 done, {left}" in out
     assert err == "2 job(s) are left: run the same command again to resume the sweep\n"
     assert states(tmp_path) == ["interrupted"] * jobs
@@ -73,7 +73,7 @@ def test_ctrl_c_twice_ends_the_workers_at_once(tmp_path):
     words = [sys.executable, "-c", APART, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=100,0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     sweep = subprocess.Popen(words, cwd=tmp_path, env=environment(), start_new_session=True, **pipes)
-    wait_for(lambda: [e for e in under_way(tmp_path) if e.status["epoch"] == 1])
+    wait_for(lambda: {e.state for e in under_way(tmp_path)} == {"running", "completed"})
     for _ in range(2):
         os.killpg(sweep.pid, signal.SIGINT)
         time.sleep(0.5)

@@ -74,7 +74,7 @@ def test_on_error_stop(sweep, calls, capsys):
     assert calls() == ["110"]
     out, err = capsys.readouterr()
     assert "1 job(s) are left: run the same command again" in err
-    assert "stopping: jobs under way save their state\n" in out, "nobody has pressed Ctrl-C"
+    assert "stopping: running jobs save their state\n" in out, "nobody has pressed Ctrl-C"
 
 
 def test_a_job_given_twice_runs_once(sweep, calls, capsys):
@@ -96,23 +96,29 @@ def test_jobs_at_a_time(sweep, calls, tmp_path):
     ("overrides", "says"),
     [
         (["weighting=fixed,vra"], "did you mean 'var'"),
-        (["trainer.epochs=1,0"], "1 or above"),
-        (["seed=0,1", "run_dir=out/x"], "run_dir=out/x is the same for jobs 1 (seed=0) and 2 (seed=1)"),
+        (["trainer.epochs=1,0"], "from 1 to"),
+        (["seed=0,1", "run_dir=out/x"], "run_dir is 'out/x', the same for jobs 1 (seed=0) and 2 (seed=1)"),
         (["sweep.workers=1,2"], "it is of the whole sweep"),
-        (["seed=0,1", "sweep.workers=0"], "1 or above"),
+        (["seed=0,1", "sweep.workers=0"], "from 1 to"),
         (["seed=interval(0,1)"], "does not support sweep type"),
-        (["dataset=folder", "dataset.dir=nowhere", "seed=0,1"], "nowhere is not a folder"),
+        (
+            ["dataset=folder", "dataset.dir=nowhere", "seed=0,1"],
+            "dataset.dir is 'nowhere', which is not a folder",
+        ),
         (["seed=0,1", "hydra/launcher=jolib"], "did you mean 'joblib'"),
-        (["seed=range(0)", "model.filters=4,8"], "seed=range(0): no value, so there is no job to run"),
-        (["weighting=glob(zzz*)", "--dry-run"], "weighting=glob(zzz*): no value"),
-        (["seed=0,1", "hydra.sweeper.params.foo=1"], "hydra.sweeper.params.foo=1: that is for config files"),
+        (["seed=range(0)", "model.filters=4,8"], "seed=range(0) has no value: give one at least"),
+        (["weighting=glob(zzz*)", "--dry-run"], "weighting=glob(zzz*) has no value"),
+        (
+            ["seed=0,1", "hydra.sweeper.params.foo=1"],
+            "hydra.sweeper.params.foo=1 is for config files: write foo=1",
+        ),
         (["seed=range(3"], "'seed=range(3' lacks a )"),
         (["seed=0,1", "sweep.compare=true"], "nothing to compare"),
         (["seed=0,1", "sweep.compare=[seed]"], "nothing to compare by seed"),
         (["split=kfold", "split.fold=0,1", "sweep.compare=true"], "nothing to compare"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_runs(sweep, tmp_path, capsys, overrides, says):
+def test_what_is_wrong_is_reported_before_anything_runs(sweep, tmp_path, capsys, overrides, says):
     assert sweep(*overrides) == 2
     out, err = capsys.readouterr()
     assert says in err
@@ -138,7 +144,7 @@ def test_run_dir_for_each_job(sweep, calls, tmp_path):
 def test_a_run_dir_that_is_something_else(sweep, tmp_path, capsys):
     (tmp_path / "here").mkdir()
     assert sweep("seed=0", "run_dir=here") == 2
-    assert "run_dir=here exists already (a folder)" in capsys.readouterr().err
+    assert "run_dir=here exists already: choose" in capsys.readouterr().err
 
 
 def wait_for(condition):

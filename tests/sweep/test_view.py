@@ -89,7 +89,7 @@ def test_the_live_part_never_exceeds_the_terminal(monkeypatch, tmp_path, width, 
     monkeypatch.chdir(tmp_path)
     board = Board([made.job for made in rows()])
     board.rows = rows()
-    board.note = "stopping: jobs under way save their state"
+    board.note = "stopping: running jobs save their state"
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     found = lines(SweepDisplay(board, "live", console).panel(), width)
     assert len(found) < height

@@ -227,9 +227,7 @@ def test_the_split_of_a_folder_knows_the_classes_of_its_masks(tmp_path):
     place = folder(tmp_path / "data", [1] * 37 + [2] * 3)
     dataset = opened(place, ("background", "benign", "malignant"))
     for seed in range(10):
-        asked = configs.compose([f"split.seed={seed}", "split.similarity=null", "split.sizes=1"]).plain[
-            "split"
-        ]
+        asked = configs.compose([f"split.seed={seed}", "split.similarity=null", "split.sizes=1"]).split
         split = run_data.make_split(asked, dataset)
         for part in (split.train, split.val, split.test):
             assert {int(dataset.load(i).label.max()) for i in part} == {1, 2}

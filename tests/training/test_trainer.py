@@ -166,7 +166,7 @@ from dmf_cli.training import trainer
 from dmf_cli import config as configs
 from dmf_cli.run_folder import stored_config
 def start(trainer):
-    print(trainer["backend"], "keras" in sys.modules)
+    print(trainer.backend, "keras" in sys.modules)
     raise SystemExit
 runtime.start = start
 run = {str(tmp_path / "run")!r}

@@ -279,7 +279,7 @@ def test_images_that_are_not_there_leave_no_study_behind(tmp_path):
         f"dataset.dir={tmp_path / 'gone'}",
         f"study={tmp_path / 'new'}",
     ]
-    with pytest.raises(DatasetError, match="is not a folder"), studies.opened(studies.plan(words)):
+    with raises(DatasetError, key="dataset.dir", reason="not a folder"), studies.opened(studies.plan(words)):
         raise AssertionError("opened")
     assert not (tmp_path / "new").exists()
 

@@ -49,7 +49,7 @@ def test_hydras_sweeps_are_dimensions(word, expected):
         ("a=interval(9,1)", "holds no two values"),
         ("a=range(1,2)", "holds no two values"),
         ("a=range(1,9,-1)", "give a step above 0"),
-        ("a=tag(log,interval(0,1))", "has a log scale: give values above 0"),
+        ("a=tag(log,interval(0,1))", "has a log scale and a value of 0 or below: give"),
         ("a=tag(log,range(2,9,2))", "has no log scale"),
         ("a=tag(often,interval(1,2))", "unknown tag often"),
         ("a=glob(*)", "write interval"),

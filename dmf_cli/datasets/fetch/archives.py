@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from dmf_cli.datasets.fetch.download import check_space, on_disk
-from dmf_cli.errors import DownloadError
+from dmf_cli.errors import DatasetError, DownloadError
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 UNPACK = "unpack it yourself and give its folder, dataset.dir=PATH"
@@ -32,7 +32,7 @@ def unpack(archive: Path, folder: Path) -> int:
                 _extract(opened, member, folder)
     except FileNotFoundError:
         hint = "give the archive that you downloaded"
-        raise DownloadError(path=archive, reason="does not exist", hint=hint) from None
+        raise DatasetError(path=archive, reason="does not exist", hint=hint) from None
     except _DAMAGE as error:
         hint = f"download it again, or {UNPACK}"
         raise DownloadError(path=archive, reason=f"is not a whole zip archive ({error})", hint=hint) from None

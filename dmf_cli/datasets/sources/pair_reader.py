@@ -52,21 +52,21 @@ class PairReader:
         """Everything about the image that its files say, each decoded once."""
         masks = [_attempt(open_image, mask, self._reading.max_pixels) for mask in pair.masks]
         whole = [(m, str(f)) for m, f in zip(masks, pair.masks, strict=True) if isinstance(m, Image.Image)]
-        values = tuple(self._masks.facts(*one) for one in whole) if self._masks.binary else ()
+        facts = [_attempt(self._masks.facts, *one) for one in whole] if self._masks.binary else []
         image = _attempt(read_image, pair.image, self._channels, self._reading)
         if pair.masks:
             label = _attempt(self._united, pair, map(_raised, masks), guess=True)
         else:
             label = _attempt(self.label, pair)
-        errors = [one for one in (image, label) if isinstance(one, DatasetError)]
+        errors = [one for one in (image, label, *facts) if isinstance(one, DatasetError)]
         if isinstance(image, np.ndarray) and isinstance(label, np.ndarray):
             fits = _attempt(self._fitting, pair, image, label)
-            errors = [fits] if isinstance(fits, DatasetError) else []
+            errors += [fits] if isinstance(fits, DatasetError) else []
         return Examined(
             image if isinstance(image, np.ndarray) else None,
             label if isinstance(label, np.ndarray) else None,
             errors[0] if errors else None,
-            values,
+            tuple(one for one in facts if not isinstance(one, DatasetError)),
             orientation(pair.image) > 1,
         )
 

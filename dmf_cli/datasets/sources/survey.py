@@ -67,7 +67,8 @@ class Survey:
 
     @property
     def labels(self) -> list[LabelFacts]:
-        """Of each image, if all are good."""
+        """Of each image; callers refuse the bad ones before, or take :meth:`of` the good ones."""
+        # None is dropped for mypy alone: an image without labels has an error.
         return [facts.label for facts in self.facts if facts.label is not None]
 
     def refuse(self) -> None:

@@ -45,11 +45,12 @@ def _labels(found: Sequence[MaskFacts], classes: Sequence[str], given: float | N
     return Finding(kind, _names(maps), text)
 
 
-def _what_to_do(seen: Sequence[str]) -> str:
+def _what_to_do(seen: Sequence[str], usual: str = "") -> str:
+    """``usual``: what most masks call foreground, which is not to be ignored."""
     void = str(label_coding.VOID)
     rest = [value for value in seen if value != void]
     others = [value for value in seen if value not in ("0", "0x000000")]
-    if void in seen and all(value.isdecimal() and int(value) < INDICES for value in rest):
+    if usual != void and void in seen and all(value.isdecimal() and int(value) < INDICES for value in rest):
         return (
             f"leave the pixels of no class out by dataset.ignore={void}, or give each value in dataset.values"
         )
@@ -99,8 +100,10 @@ def _unlike(found: Sequence[MaskFacts], given: float | None) -> Finding | None:
     if len(_merged(count)) < 2:
         return None
     said = ", ".join(f"{value} in {number}" for value, number in count.most_common(NAMED))
+    (usual, _), *_, (rare, _) = count.most_common()
+    said += f", as {next(fact.name for fact, end in ends.items() if end == rare)}"
     text = f"masks say foreground by different values ({said}), which dataset.classes reads as one class: "
-    text += _what_to_do(_in_order({value for fact in ends for value in fact.values}))
+    text += _what_to_do(_in_order({value for fact in ends for value in fact.values}), usual)
     certain = len(soft) > 1 and given is None
     return Finding("mask values" if certain else "doubtful values", _names(ends), text)
 

@@ -178,7 +178,7 @@ def test_a_damaged_archive_is_reported_wherever_it_is_cut(tmp_path):
         (tmp_path / "a.zip").write_bytes(content)
         with raises(DownloadError, path=tmp_path / "a.zip", reason="is not a whole zip archive"):
             archives.unpack(tmp_path / "a.zip", tmp_path / "out")
-    with raises(DownloadError, path=tmp_path / "none.zip", reason="does not exist"):
+    with raises(DatasetError, path=tmp_path / "none.zip", reason="does not exist"):
         archives.unpack(tmp_path / "none.zip", tmp_path / "out")
 
 

@@ -92,9 +92,9 @@ def test_the_notebooks_split_and_classes(data_dir):
 
 def test_the_shipped_set_is_the_real_one():
     config = configs.compose(["dataset=oxford_pets"]).dataset
-    assert config["builder"] == "oxford_iiit_pet"
-    assert config["parts"] == {"train": "train[:80%]", "val": "train[80%:]", "test": "test"}
-    assert config["builder"] in tfds.list_builders(with_community_datasets=False)
+    assert config.builder == "oxford_iiit_pet"
+    assert config.parts == {"train": "train[:80%]", "val": "train[80%:]", "test": "test"}
+    assert config.builder in tfds.list_builders(with_community_datasets=False)
 
 
 def test_its_own_parts_are_the_split_and_can_be_pooled(data_dir):
