@@ -13,9 +13,7 @@ def check_room(floor: float, ceiling: float, n_terms: int) -> None:
     """Raise ``ConfigError`` unless ``n_terms`` shares within the bounds can sum to 1."""
     if floor > ceiling:
         reason = f"and weighting.ceiling is {ceiling}"
-        raise ConfigError(
-            key="weighting.floor", value=floor, reason=reason, allowed="one that is not above it"
-        )
+        raise ConfigError(key="weighting.floor", value=floor, reason=reason, allowed="a smaller floor")
     terms = f"{n_terms} terms with a share of that or"
     if floor * n_terms > 1.0 + 1e-6:
         hint = f"{terms} more exceed the total; give {1 / n_terms:.3g} or less"

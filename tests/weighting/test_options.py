@@ -233,7 +233,7 @@ def test_all_options_at_once(name: str, run) -> None:
         ("var", {"every": 0}),
         ("var", {"floor": -0.1}),
         ("var", {"ceiling": 0.0}),
-        ("var", {"floor": 0.4, "ceiling": 0.3}),
+        ("var", {"ceiling": 0.3, "floor": 0.4}),
         ("var", {"floor": 0.51}),
         ("var", {"ceiling": 0.4}),
         ("var", {"prior": [1.0, 0.0], "ceiling": 0.9}),
