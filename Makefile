@@ -54,8 +54,8 @@ test: lint ## install with the test tools, check style and types, run every test
 coverage: $(VENV)/.ready-dev ## list the lines that the last `make test` did not run
 	@$(IN)/python scripts/covered.py --missing
 
-test-fast: $(VENV)/.ready-dev ## run the tests that are quick, without coverage: for while you work
-	$(IN)/python -m pytest -n auto --dist worksteal -m "not slow" $(TESTS)
+test-fast: $(VENV)/.ready-dev ## run one case of each quick test, without coverage: for while you work
+	$(IN)/python -m pytest -n auto --dist worksteal -p tests.one_case_each -m "not slow" $(TESTS)
 
 lint: $(VENV)/.ready-dev ## check style and format (ruff), types (mypy) and imports (import-linter)
 	$(IN)/python -m ruff check --quiet

@@ -63,7 +63,7 @@ def test_the_core_passes_its_own_tests(backend: str, part: int) -> None:
         "-p",
         "no:slipcover",
         "-p",
-        "tests.backends.one_case_each",
+        "tests.one_case_each",
         "-o",
         "addopts=--import-mode=importlib",
         "-q",

@@ -170,13 +170,15 @@ def test_weights_are_the_mean_over_steps_with_their_range(tmp_path):
 
 
 def test_long_files_are_read_line_by_line(tmp_path):
-    steps(tmp_path, [(0.5, 0.5)] * 60_000)
+    steps(tmp_path, [(0.5, 0.5)] * 10)
+    movement.weights([tmp_path])  # what measures the coverage takes memory at first
+    steps(tmp_path, [(0.5, 0.5)] * 120_000)
     size = (tmp_path / "steps.csv").stat().st_size
     tracemalloc.start()
     movement.weights([tmp_path])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < size / 4
+    assert peak < size / 3
 
 
 def test_what_was_kept_equal_and_what_was_not_is_in_every_form(finished, tmp_path):

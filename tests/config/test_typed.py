@@ -89,7 +89,10 @@ def test_the_config_that_is_shown_is_the_one_that_is_trained(capsys):
         ("warmup=3", "did you mean weighting.warmup or schedule.warmup?"),
         ("absent=max", "did you mean loss.terms.cbdice.absent?"),
         ("optimzer=adam", "did you mean 'optimizer'"),
-        ("hydra.run.dir=x", "hydra.run.dir=x: run folders are made by dmf and not by Hydra; write run_dir=x"),
+        (
+            "hydra.run.dir=x",
+            "hydra.run.dir=x is for runs that Hydra makes, and dmf makes its own: write run_dir=x",
+        ),
         ("hydra.sweep.dir=x", "write output_root=x"),
         ("trainer.epochs=3,", "has a comma with no value beside it: write trainer.epochs=3 "),
         ("weighting=var,,mad", "write weighting=var,mad "),

@@ -111,7 +111,7 @@ def test_the_whole_line(make, line: str) -> None:
     ("terms", "match"),
     [
         ("dice+dcie", "unknown loss term 'dcie': did you mean 'dice'"),
-        ("dice+dice", "appears twice"),
+        ("dice+dice", "twice: give it once"),
         ("dice:0", "give a number above 0"),
     ],
 )

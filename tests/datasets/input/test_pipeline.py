@@ -117,7 +117,10 @@ class One(Dataset):
 
 @pytest.mark.parametrize(
     ("label", "text"),
-    [([[0, 2], [0, 0]], "'a': label 2 and there are 2 classes"), ([[0, 1]], r"'a': labels \(1, 2\) for")],
+    [
+        ([[0, 2], [0, 0]], "'a' has the label 2 and there are 2 classes"),
+        ([[0, 1]], r"'a' has labels \(1, 2\) for"),
+    ],
 )
 def test_labels_that_do_not_fit_never_become_targets(label, text):
     with pytest.raises(DatasetError, match=text):

@@ -1,7 +1,7 @@
 """A plugin of pytest that keeps one case, the last, of each test and name.
 
-The other backends compile each loss for each shape, which takes most of the time; one case is enough to
-notice a backend that differs.
+`make test-fast` uses it, for most mistakes break every case of a test. So do the tests on the other
+backends, which compile each loss for each shape: one case is enough to notice a backend that differs.
 """
 
 import pytest
