@@ -11,7 +11,7 @@ from typing import Any
 from dmf_cli import conf_files, expression, lookup
 from dmf_cli.config import fields, inputs, lengths, schema
 from dmf_cli.config.typed import Config
-from dmf_cli.config.types import check_value, check_values
+from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Plain = dict[str, Any]
@@ -187,7 +187,7 @@ def _check_dataset(values: Plain) -> None:
         raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
     for key in schema.needed(schema.Dataset):
         if key not in values:
-            raise ConfigError(key=f"dataset.{key}", reason="is missing", allowed=f"dataset.{key}=VALUE")
+            raise missing_key(f"dataset.{key}")
     inputs.check_mappings(given)
     hints = fields.of_dataset(kind, "download" in given)
     if given.get("name") not in conf_files.options("dataset"):

@@ -18,7 +18,7 @@ from yaml import YAMLError
 
 from dmf_cli import conf_files, expression, hints
 from dmf_cli.config import keys, meant, schema
-from dmf_cli.config.types import unknown_key
+from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 # What may go wrong while a config is composed; anything else is a defect of ours and keeps its traceback.
@@ -87,7 +87,7 @@ def explain(error: Exception, overrides: Sequence[str], config: Any = None) -> C
         return ConfigError(f"{empty[0]!r} has no key", hint="write KEY=VALUE")
     if isinstance(error, MissingMandatoryValue):
         key = str(error.full_key or error.key or "a key")
-        return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
+        return missing_key(key)
     text = str(error) or str(error.__cause__ or "")
     unknown = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if unknown and not unknown[1].startswith("hydra."):

@@ -6,11 +6,11 @@ when it is first asked for, so that a run of an earlier commit is read as far as
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from dmf_cli.config import schema
-from dmf_cli.config.types import unknown_key
+from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 Kind = TypeVar("Kind")
@@ -70,8 +70,7 @@ class Config:
     @functools.cached_property
     def root(self) -> schema.Root:
         """The keys beside the groups."""
-        names = {field.name for field in dataclasses.fields(schema.Root)}
-        return _made(schema.Root, {key: v for key, v in self.plain.items() if key in names}, "")
+        return _made(schema.Root, _only(_names(schema.Root), self.plain), "")
 
     @property
     def seed(self) -> int:
@@ -136,8 +135,8 @@ class Config:
     @functools.cached_property
     def model(self) -> Model:
         """The network."""
-        group, names = self.plain["model"], [field.name for field in dataclasses.fields(schema.Model)]
-        own = _made(schema.Model, {key: v for key, v in group.items() if key in names}, "model")
+        group, names = self.plain["model"], _names(schema.Model)
+        own = _made(schema.Model, _only(names, group), "model")
         return Model(own.name, _without(group, *names), own.head, own.weights)
 
     @functools.cached_property
@@ -189,8 +188,7 @@ def dataset(values: Mapping[str, Any]) -> schema.Dataset:
     if kind is schema.OwnFolder and "download" in values:
         kind = schema.Published
     if kind is schema.Phantom:  # one of the user may have more keys, which say nothing
-        names = {field.name for field in dataclasses.fields(kind)}
-        values = {key: value for key, value in values.items() if key in names}
+        values = _only(_names(kind), values)
     _check_keys(kind, values, "dataset")
     return cast(schema.Dataset, kind(**values))
 
@@ -209,13 +207,20 @@ def _made(kind: type[Kind], values: Mapping[str, Any], group: str) -> Kind:
 
 
 def _check_keys(kind: type, values: Mapping[str, Any], group: str) -> None:
-    names = [field.name for field in dataclasses.fields(kind)]
+    names = _names(kind)
     prefix = f"{group}." if group else ""
     if more := [name for name in values if name not in names]:
         raise unknown_key(prefix, more[0], names)
     if missing := [name for name in schema.needed(kind) if name not in values]:
-        key = f"{prefix}{missing[0]}"
-        raise ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
+        raise missing_key(f"{prefix}{missing[0]}")
+
+
+def _names(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def _only(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key in names}
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

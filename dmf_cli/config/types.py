@@ -70,6 +70,11 @@ def unknown_key(prefix: str, name: str, allowed: Iterable[str]) -> ConfigError:
     return UnknownNameError(key, name, siblings, what=what)
 
 
+def missing_key(key: str) -> ConfigError:
+    """The error for a key, by its full name, that has to be given."""
+    return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
+
+
 def _in_one_line(
     error: "ValidationError",
     values: Mapping[str, Any],
@@ -85,7 +90,7 @@ def _in_one_line(
         return unknown_key(prefix, name, [*hints, *others])
     key = f"{prefix}{name}"
     if name not in values:
-        return ConfigError(key=key, reason="is missing", allowed=f"{key}=VALUE")
+        return missing_key(key)
     value, hint = values[name], hints[name]
     return misfit(key, value, hint, _besides(value, hint))
 

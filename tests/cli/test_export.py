@@ -240,7 +240,7 @@ def test_the_note_names_everything_that_decides_a_pixel(run):
     assert any("19595 R + 38470 G + 7471 B" in step for step in grey["input"]["steps"])
     assert grey["output"]["order"] == ["resize", "decide"]
     old = configs.compose([])
-    assert "range" not in old.plain["dataset"]  # as in runs of before
+    assert "range" not in old.plain["dataset"]  # as in runs of an earlier version
     assert grey["input"]["range"] is None
 
 

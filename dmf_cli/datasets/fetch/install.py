@@ -137,4 +137,4 @@ def _root(dataset: Published, unpacked: Path) -> Path:
         hint = f"the archive holds {', '.join(inside[:3])}, ..."
         what = f"no file fits dataset.images={dataset.images!r}"
         problem = DatasetError(what, key="dataset.images", value=dataset.images, hint=hint)
-    raise problem.within(f"what was unpacked is not {dataset.name} as it is known here")
+    raise problem.within(f"the unpacked files are not those of {dataset.name}")

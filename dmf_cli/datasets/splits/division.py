@@ -191,7 +191,7 @@ def load_split(path: Path, dataset: Dataset, *, same_content: bool = False) -> S
 
 
 def read_split(path: Path) -> dict[str, Any]:
-    """The content of a split file as it is written, not compared with any dataset.
+    """The content of a split file, which is not validated against a dataset.
 
     Raises:
         DatasetError: there is none, or it is something else.

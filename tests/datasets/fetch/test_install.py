@@ -84,7 +84,7 @@ def test_what_does_not_fit_the_patterns_is_reported_and_not_installed(tmp_path):
     (tmp_path / "made/Masks/mask_0001-l.png").unlink()
     for name, says in (("bus_bra", "mask_0001-l.png"), ("buid", "no file fits dataset.images")):
         (tmp_path / "a.zip").write_bytes(zipped(tmp_path / "made", "x/"))
-        with raises(DatasetError, what=f"is not {name} as it is known here: ") as caught:
+        with raises(DatasetError, what=f"the unpacked files are not those of {name}: ") as caught:
             install.prepare_folder(config_of(name, tmp_path / name), [tmp_path / "a.zip"])
         assert says in str(caught.value)
         assert not (tmp_path / name).exists()
