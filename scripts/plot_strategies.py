@@ -25,7 +25,7 @@ from PIL import Image
 from dmf_cli import lookup, weighting
 from dmf_cli.figures import matplotlib_renderer
 from dmf_cli.figures import style as look
-from dmf_cli.replay import plots
+from dmf_cli.replaying import plots
 
 STEPS, CHANGE, SPIKE = 400, 150, slice(200, 205)
 OPTIONS = {"warmup": 30, "window": 100, "steps_per_epoch": 20}

@@ -14,11 +14,11 @@ from dmf_cli.errors import DmfError
 from dmf_cli.jobs.claim import Claim
 from dmf_cli.run_folder import places
 from dmf_cli.run_folder.index import Index
-from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, JobRow
-from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import SweepPlan, distinct_settings, held, plan, single
-from dmf_cli.sweep.runner import SweepRunner
+from dmf_cli.sweeps import view
+from dmf_cli.sweeps.board import Board, JobRow
+from dmf_cli.sweeps.display import SweepDisplay
+from dmf_cli.sweeps.jobs import SweepPlan, distinct_settings, held, plan, single
+from dmf_cli.sweeps.runner import SweepRunner
 from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
 
@@ -69,7 +69,7 @@ def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
     """Run what is to be run, here or through a launcher; whether it was interrupted."""
     settings = planned.settings
     if planned.launcher != "basic":
-        from dmf_cli.sweep.launch import launch
+        from dmf_cli.sweeps.launch import launch
 
         return launch(planned, board)
     runner = SweepRunner(
@@ -118,7 +118,7 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
 def _check_conclusion(planned: SweepPlan) -> None:
     """Report a comparison that cannot be made before hours are spent on its runs."""
     if planned.settings.compare:
-        from dmf_cli.sweep import conclusion
+        from dmf_cli.sweeps import conclusion
 
         conclusion.check(planned.settings, [job.config for job in planned.jobs])
 
@@ -126,7 +126,7 @@ def _check_conclusion(planned: SweepPlan) -> None:
 def _conclude(done: Sequence[JobRow], settings: Sweep) -> int:
     """The comparisons that the sweep ends with; 1 if there can be none."""
     from dmf_cli.comparison import tables
-    from dmf_cli.sweep import conclusion
+    from dmf_cli.sweeps import conclusion
 
     runs = [(row.path, row.job.config) for row in done if row.path is not None]
     roots = dict.fromkeys(Path(config.output_root).expanduser() for _, config in runs)

@@ -170,7 +170,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
         known = {key: names for key, names in known.items() if key.startswith(READ)}
         known["split"] = ["train", "val", "test", "all"]
     if words[0] == "tune":
-        from dmf_cli.tune import study
+        from dmf_cli.tuning import study
 
         known |= {key: [] for key in study.OWN}
         known |= {"pruner": list(study.PRUNERS), "weights": ["true", "false"]}

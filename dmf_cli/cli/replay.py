@@ -10,7 +10,7 @@ from dmf_cli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from dmf_cli.config.typed import Choice
-    from dmf_cli.replay.history import History
+    from dmf_cli.replaying.history import History
     from dmf_cli.weighting import Strategy
 
 _ABOUT = """\
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     add_config_dir(parser)
     # Intermixed: weighting=... may stand before and after -o.
     options = parser.parse_intermixed_args(list(arguments))
-    from dmf_cli.replay import history
+    from dmf_cli.replaying import history
 
     recorded = history.read(options.source)  # an error in it is reported before anything slow is imported
     configs = weighting_configs(options.overrides, own_configs(options.config_dir))
@@ -163,7 +163,7 @@ def _replay(recorded: "History", configs: Mapping[str, "Choice"], folder: Path) 
     from dmf_cli.config import compose
     from dmf_cli.figures import matplotlib_renderer
     from dmf_cli.files import disk_errors
-    from dmf_cli.replay import plots, tables
+    from dmf_cli.replaying import plots, tables
     from dmf_cli.run_folder.stored_config import load_run
 
     trainer = (load_run(recorded.source) if recorded.source.is_dir() else compose()).trainer

@@ -12,8 +12,8 @@ from dmf_cli.cli._experiment import note_excluded
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
-    from dmf_cli.tune.runner import RunningTrial
-    from dmf_cli.tune.study import SearchPlan
+    from dmf_cli.tuning.runner import RunningTrial
+    from dmf_cli.tuning.study import SearchPlan
 
 OFTEN = 10.0  # seconds between two lines about the epochs of a trial
 
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="options and overrides, see above")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
-    from dmf_cli.tune import study as studies
+    from dmf_cli.tuning import study as studies
 
     plan = studies.plan([*options.overrides, *own_configs(options.config_dir)])
     choices = [f"{one.key}={','.join(one.choices)}" for one in plan.space.dimensions if one.choices]
@@ -62,8 +62,8 @@ def run(arguments: Sequence[str]) -> int:
 def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     """Run the rest of ``plan``, show and write its results; returns the exit code."""
     from dmf_cli.terminal.run_display import make_console
-    from dmf_cli.tune import results
-    from dmf_cli.tune.runner import SearchRunner
+    from dmf_cli.tuning import results
+    from dmf_cli.tuning.runner import SearchRunner
 
     print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
     print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
@@ -96,7 +96,7 @@ def _reporter(plan: "SearchPlan", study: Any) -> Any:
     """Says how each trial ended."""
     from dmf_cli.terminal.formats import number
     from dmf_cli.terminal.run_view import LABELS
-    from dmf_cli.tune.results import WORDS
+    from dmf_cli.tuning.results import WORDS
 
     def say(one: "RunningTrial", state: str, value: float, message: str) -> None:
         what = _values(plan, study, one)
@@ -142,7 +142,7 @@ def _progress(plan: "SearchPlan", one: "RunningTrial") -> str:
 
 def _values(plan: "SearchPlan", study: Any, one: "RunningTrial") -> str:
     """What a trial searches with, in words."""
-    from dmf_cli.tune.results import searched
+    from dmf_cli.tuning.results import searched
 
     parameters = searched(plan, study.trials[one.trial.number].params).items()
     return ", ".join(f"{key}={v:.4g}" if isinstance(v, float) else f"{key}={v}" for key, v in parameters)

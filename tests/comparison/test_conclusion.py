@@ -8,8 +8,8 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder import stored_config
-from dmf_cli.sweep import conclusion
-from dmf_cli.sweep.conclusion import Question, questions
+from dmf_cli.sweeps import conclusion
+from dmf_cli.sweeps.conclusion import Question, questions
 
 
 def test_questions_are_keys_with_or_without_a_baseline():

@@ -110,7 +110,7 @@ def test_what_is_known_of_datasets_here_is_what_they_are():
 
 
 def test_a_sweep_does_not_begin_with_a_wrong_job():
-    from dmf_cli.sweep.jobs import plan
+    from dmf_cli.sweeps.jobs import plan
 
     words = ["loss=ce", "loss.terms.ce.class_weights=[1,2],[1,2,3]"]
     assert len(composer.sweep(words).jobs) == 2

@@ -11,7 +11,7 @@ from dmf_cli import conf_files, config
 from dmf_cli.cli.main import main
 from dmf_cli.config import composer
 from dmf_cli.config.headers import read_header
-from dmf_cli.sweep import conclusion
+from dmf_cli.sweeps import conclusion
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = conf_files.conf_dir() / "experiment"

@@ -5,7 +5,7 @@ import pytest
 from dmf_cli.cli.main import main
 from dmf_cli.config import composer
 from dmf_cli.errors import ConfigError
-from dmf_cli.sweep.jobs import plan
+from dmf_cli.sweeps.jobs import plan
 
 
 def planned(*words):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dmf_cli.figures.description import Dots
-from dmf_cli.replay import plots
-from dmf_cli.tune import results
+from dmf_cli.replaying import plots
+from dmf_cli.tuning import results
 
 
 def test_a_replay_shows_losses_and_then_each_strategy_on_one_axis():

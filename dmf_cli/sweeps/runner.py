@@ -12,8 +12,8 @@ from dmf_cli.jobs.claim import Claim
 from dmf_cli.jobs.process import Process
 from dmf_cli.jobs.runner import Runner
 from dmf_cli.run_folder import places
-from dmf_cli.sweep.board import Board, JobRow
-from dmf_cli.sweep.jobs import SweepJob
+from dmf_cli.sweeps.board import Board, JobRow
+from dmf_cli.sweeps.jobs import SweepJob
 
 ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
 STOPPING = "stopping: running jobs save their state"

@@ -1,4 +1,4 @@
-"""The process of a launcher that works here: ``python -m dmf_cli.sweep.launcher FILE_DESCRIPTOR``.
+"""The process of a launcher that works here: ``python -m dmf_cli.sweeps.launcher FILE_DESCRIPTOR``.
 
 It is in a session of its own, with all the workers that the launcher starts, so that Ctrl-C in the terminal
 reaches the sweep only: joblib and submitit answer it by killing their workers, with a traceback.
@@ -12,7 +12,7 @@ import sys
 def main() -> int:
     """Launch what the standard input says, and write what became of it, or a ``DmfError``, to the file."""
     from dmf_cli.errors import DmfError
-    from dmf_cli.sweep import launch
+    from dmf_cli.sweeps import launch
 
     answer: launch.Returns | DmfError
     try:

@@ -11,8 +11,8 @@ from rich.console import Group
 from rich.text import Text
 
 from dmf_cli.errors import DmfError
-from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, JobRow
+from dmf_cli.sweeps import view
+from dmf_cli.sweeps.board import Board, JobRow
 from dmf_cli.terminal.run_display import REFRESH, Display, SafeLive
 
 LOOK = 1.0  # seconds between two looks at the disk

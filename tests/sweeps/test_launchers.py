@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.sweep.conftest import APART, environment
-from tests.sweep.test_sweep import states, under_way, wait_for
+from tests.sweeps.conftest import APART, environment
+from tests.sweeps.test_sweep import states, under_way, wait_for
 
 LAUNCHERS = [
     pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),

@@ -17,8 +17,8 @@ from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageE
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline
-from dmf_cli.tune import space as spaces
-from dmf_cli.tune.space import Space
+from dmf_cli.tuning import space as spaces
+from dmf_cli.tuning.space import Space
 
 JOURNAL, DESCRIPTION = "journal.log", "study.json"
 ALIKE = ("seed", "split", "metrics", "eval")  # groups and keys that all trials share

@@ -14,7 +14,7 @@ from dmf_cli.cli import tune
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.run_folder import identity
-from dmf_cli.tune import study as studies
+from dmf_cli.tuning import study as studies
 from tests.raised import raises
 
 

@@ -13,7 +13,7 @@ from dmf_cli.errors import DmfError
 from dmf_cli.jobs.process import Process
 from dmf_cli.jobs.runner import PAUSE, Runner
 from dmf_cli.run_folder import csv_log, index
-from dmf_cli.tune.study import SearchPlan
+from dmf_cli.tuning.study import SearchPlan
 
 PATIENCE = 70.0  # seconds in which a run whose search was killed saves its state and ends
 GIVE_UP = 3  # failures in a row, before any trial was finished, that end a search
@@ -48,7 +48,7 @@ class SearchRunner(Runner[RunningTrial]):
 
     Args:
         plan: what to search.
-        study: of :func:`dmf_cli.tune.study.opened`.
+        study: of :func:`dmf_cli.tuning.study.opened`.
         on_end: called with (the trial, its state, value, message) after each trial.
         on_epoch: called with the trial when it begins, and after new epochs.
         options: of :class:`dmf_cli.jobs.runner.Runner`.

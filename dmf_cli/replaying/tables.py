@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dmf_cli.files import write_atomic
-from dmf_cli.replay.history import History
+from dmf_cli.replaying.history import History
 from dmf_cli.terminal.text import csv_text
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from dmf_cli import config as configs
-from dmf_cli.sweep import view
-from dmf_cli.sweep.board import Board, JobRow
-from dmf_cli.sweep.display import SweepDisplay
-from dmf_cli.sweep.jobs import SweepJob
+from dmf_cli.sweeps import view
+from dmf_cli.sweeps.board import Board, JobRow
+from dmf_cli.sweeps.display import SweepDisplay
+from dmf_cli.sweeps.jobs import SweepJob
 
 CONFIG = configs.compose(["trainer.monitor=val_foreground_dice", "output_root=out"])
 
@@ -101,7 +101,7 @@ def test_the_live_part_never_exceeds_the_terminal(monkeypatch, tmp_path, width, 
 
 def test_live_tells_a_failure_above_the_table_and_leaves_the_table(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("dmf_cli.sweep.display.LOOK", 0.01)
+    monkeypatch.setattr("dmf_cli.sweeps.display.LOOK", 0.01)
     board = Board([job(1, seed="0"), job(2, seed="1")])
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True, color_system=None)
     with SweepDisplay(board, "live", console).following():
@@ -133,7 +133,7 @@ def test_seconds_left(monkeypatch, tmp_path):
 def test_the_score_of_several_classes_is_their_mean(tmp_path):
     import json
 
-    from dmf_cli.sweep import board
+    from dmf_cli.sweeps import board
 
     (tmp_path / "metrics").mkdir()
     for figures, score in (

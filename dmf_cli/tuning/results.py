@@ -15,8 +15,8 @@ from dmf_cli.metrics.summary import jsonable
 from dmf_cli.terminal.formats import duration, number
 from dmf_cli.terminal.run_view import LABELS
 from dmf_cli.terminal.text import csv_text, markdown_row, markdown_text
-from dmf_cli.tune.space import WEIGHT
-from dmf_cli.tune.study import SearchPlan
+from dmf_cli.tuning.space import WEIGHT
+from dmf_cli.tuning.study import SearchPlan
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -18,7 +18,7 @@ from dmf_cli.config.schema import Sweep
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.files import disk_errors, write_atomic
-from dmf_cli.sweep.jobs import distinct_settings
+from dmf_cli.sweeps.jobs import distinct_settings
 from dmf_cli.terminal.text import markdown_row, markdown_text
 
 T = TypeVar("T")

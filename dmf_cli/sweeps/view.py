@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dmf_cli.run_folder import headline
-from dmf_cli.sweep.board import JobRow
+from dmf_cli.sweeps.board import JobRow
 from dmf_cli.terminal.formats import duration, number
 from dmf_cli.terminal.run_view import LABELS
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from dmf_cli import conf_files, expression
-from dmf_cli.tune import study as studies
+from dmf_cli.tuning import study as studies
 
 TINY = ["dataset.image_size=32", "model.filters=4", "trainer.epochs=6"]
 

@@ -14,7 +14,7 @@ from typing import Any
 from dmf_cli.errors import DmfError
 from dmf_cli.run_folder import csv_log, headline, places
 from dmf_cli.run_folder.index import Entry, Index
-from dmf_cli.sweep.jobs import SweepJob
+from dmf_cli.sweeps.jobs import SweepJob
 
 # waiting: its turn will come; elsewhere: another process trains it; same: another job is the same run.
 STATES = ("waiting", "loading", "running", "completed", "failed", "interrupted", "elsewhere", "same", "left")

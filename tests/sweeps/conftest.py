@@ -12,7 +12,7 @@ from dmf_cli.jobs import process
 @pytest.fixture
 def sweep(monkeypatch, tmp_path):
     """``sweep("seed=0,1")`` runs a sweep of stub jobs below ``tmp_path/out``; returns the exit code."""
-    monkeypatch.setattr(process, "MODULE", "tests.sweep.stub_child")
+    monkeypatch.setattr(process, "MODULE", "tests.sweeps.stub_child")
     monkeypatch.setattr("dmf_cli.jobs.runner.PAUSE", 0.02)
     monkeypatch.setenv("DMF_DISPLAY", "plain")
     monkeypatch.chdir(tmp_path)
@@ -27,7 +27,7 @@ APART = """
 import sys
 from dmf_cli.cli.main import main
 from dmf_cli.jobs import process
-process.MODULE = "tests.sweep.stub_child"
+process.MODULE = "tests.sweeps.stub_child"
 sys.argv = ["dmf", "train", "-m", "output_root=out", *sys.argv[1:]]
 sys.exit(main())
 """

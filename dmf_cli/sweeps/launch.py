@@ -29,9 +29,9 @@ from dmf_cli.jobs import process
 from dmf_cli.jobs.process import environment
 from dmf_cli.run_folder import identity, places
 from dmf_cli.run_folder.index import alive
-from dmf_cli.sweep.board import Board, JobRow, failure_file
-from dmf_cli.sweep.jobs import SweepJob, SweepPlan
-from dmf_cli.sweep.runner import AGAIN, STOPPING, SweepRunner
+from dmf_cli.sweeps.board import Board, JobRow, failure_file
+from dmf_cli.sweeps.jobs import SweepJob, SweepPlan
+from dmf_cli.sweeps.runner import AGAIN, STOPPING, SweepRunner
 
 log = logging.getLogger("dmf")
 
@@ -192,7 +192,7 @@ def _attended(board: Board, stop: Path, plan: SweepPlan, jobs: Sequence[SweepJob
 
     with tempfile.TemporaryFile() as answer, interrupts.handled(on_signal):
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "dmf_cli.sweep.launcher", str(answer.fileno())],
+            [sys.executable, "-P", "-m", "dmf_cli.sweeps.launcher", str(answer.fileno())],
             stdin=subprocess.PIPE,
             env=environment(),
             pass_fds=[answer.fileno()],

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.tune import space
-from dmf_cli.tune.space import Dimension, Space
+from dmf_cli.tuning import space
+from dmf_cli.tuning.space import Dimension, Space
 
 
 class Fixed:

@@ -17,10 +17,10 @@ from dmf_cli.jobs.process import Process
 from dmf_cli.run_folder import identity
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.index import Index
-from dmf_cli.sweep.board import Board
-from dmf_cli.sweep.jobs import plan
-from dmf_cli.sweep.runner import SweepRunner
-from tests.sweep.conftest import APART, environment
+from dmf_cli.sweeps.board import Board
+from dmf_cli.sweeps.jobs import plan
+from dmf_cli.sweeps.runner import SweepRunner
+from tests.sweeps.conftest import APART, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -209,7 +209,7 @@ def test_a_signal_before_a_job_can_take_it_waits(tmp_path, number):
     """Python itself takes a while to start, and by default would end with a traceback, or without a word."""
     config = composed(f"output_root={tmp_path / 'out'}", "seed=90")
     (tmp_path / "out").mkdir()
-    job = Process(config, module="tests.sweep.stub_child")
+    job = Process(config, module="tests.sweeps.stub_child")
     os.kill(job.pid, number)
     wait_for(lambda: job.poll() is not None)
     assert job.poll() == 128 + number
@@ -290,8 +290,8 @@ SCRIPT = """
 import json, os, sys
 from dmf_cli.cli.main import main
 from dmf_cli.jobs import process, runner
-from dmf_cli.sweep.runner import SweepRunner
-process.MODULE, runner.PAUSE = "tests.sweep.stub_child", 0.02
+from dmf_cli.sweeps.runner import SweepRunner
+process.MODULE, runner.PAUSE = "tests.sweeps.stub_child", 0.02
 grown = []
 if sys.argv[1] == "memory":
     begin = SweepRunner._begin
