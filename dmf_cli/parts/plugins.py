@@ -102,7 +102,7 @@ def written(value: str) -> list[str]:
     """The plugins in the value of ``plugins=``: one, or several in brackets, quoted or not."""
     inner = value.strip()
     inner = inner[1:-1] if inner.startswith("[") and inner.endswith("]") else inner
-    found = re.findall(r"'([^']*)'|\"([^\"]*)\"|([^,]+)", inner)
+    found = re.findall(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,]+))""", inner)
     return [
         text for text in (next(filter(None, one), "").strip() for one in found) if text not in ("", "null")
     ]
