@@ -195,13 +195,13 @@ def test_the_settings_of_a_project_are_words_of_every_command(folder, tmp_path, 
     monkeypatch.chdir(tmp_path / "below")
     words = _plugins.applied("train", ["loss=mine", "model=small"])
     assert words == [
-        "loss=mine", "model=small", f"plugins=['{tmp_path / 'my.py'}']", "--config-dir",
+        "loss=mine", "model=small", f"plugins=[{tmp_path / 'my.py'}]", "--config-dir",
         str(tmp_path / "configs"),
     ]  # fmt: skip
     assert _plugins.applied("predict", ["run", "a.png"]) == ["run", "a.png"]
     assert _plugins.applied("compare", ["a", "b"]) == ["a", "b"]
     both = _plugins.applied("train", ["plugins=../my.py", "-cd", "x"])
-    assert both == ["-cd", "x", f"plugins=['{tmp_path / 'my.py'}']"]
+    assert both == ["-cd", "x", f"plugins=[{tmp_path / 'my.py'}]"]
 
 
 def test_it_is_listed_helped_and_completed(folder, capsys):
