@@ -50,9 +50,7 @@ def ultrasound(
     return scanned(images, draw, speckle, tgc, (shadow, shadow_width, shadow_strength)), labels
 
 
-def scanned(
-    images: Any, draw: Draw, speckle: float, tgc: float, shadow: tuple[float, float, float]
-) -> Any:
+def scanned(images: Any, draw: Draw, speckle: float, tgc: float, shadow: tuple[float, float, float]) -> Any:
     """The images as another scan would show them; ``shadow`` is its probability, width and strength."""
     probability, largest, darkest = shadow
     if tgc:

@@ -9,6 +9,7 @@ from dmf_cli import conf_files
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
+from dmf_cli.parts import registry
 
 Row = tuple[str, str, str]
 COLUMNS = ("name", "what", "source")
@@ -75,7 +76,7 @@ def _show_models() -> None:
 def rows(kind: str, own: Path | None = None) -> list[Row]:
     """(name, one line, source) of each entry of ``kind``, with those in the folder ``own`` of the user's."""
     if kind == "metrics":
-        return registry_rows(Path(__file__).parent.parent / "metrics")
+        return [(name, one.summary, one.source) for name, one in sorted(registry.known("metric").items())]
     folders = [conf_files.conf_dir(), *([own.expanduser()] if own else [])]
     by_name = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
     files = [by_name[name] for name in sorted(by_name)]

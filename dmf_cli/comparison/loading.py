@@ -116,7 +116,7 @@ def load(path: Path, metric: str) -> Run:
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     leaf = metric.rsplit(".", 1)[-1]
-    keys = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
+    keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     if own := settings.get("own_metrics", {}).get(leaf):
         settings = {**settings, f"{leaf} with": _own(own)}
         keys = (*SCORED_AS, "spacing", f"{leaf} with")

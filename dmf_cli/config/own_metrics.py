@@ -1,4 +1,4 @@
-"""Metrics of users in the config: ``metrics=full+mine`` is ``metrics=full`` and ``own: {mine: {tolerance: 2}}``.
+"""Metrics of users in the config: ``metrics=full+mine`` is ``metrics=full`` and ``own: {mine: {...}}``.
 
 A group without any has no key ``own``, so that configs and ids are what they were without plugins.
 """
@@ -43,6 +43,7 @@ def parse(text: str) -> tuple[str, tuple[str, ...]]:
     Raises:
         ConfigError: not one option of the group with metrics of plugins, each once.
     """
+    known()  # whose names are checked before they are looked up
     names, options = [part.strip() for part in text.split("+")], conf_files.options(GROUP)
     bases, own = ([n for n in names if (n in options) == wanted] for wanted in (True, False))
     for name in own:

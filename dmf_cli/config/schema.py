@@ -165,7 +165,7 @@ class Auxiliary:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics(Option):
-    """``metrics=default``: how predictions are scored; ``own`` has the parameters of each metric of the user's."""
+    """``metrics=default``: how predictions are scored; ``own``: metrics of the user with their parameters."""
 
     name = "default"
     threshold: Part

@@ -131,6 +131,9 @@ def _changed(one: Group, other: Group) -> dict[str, Any]:
 
 def _other_scores(own: Group, other: Group) -> dict[str, Any]:
     """What makes a score another one than the run's; more metrics beside the same ones do not."""
+    metrics = other.get("own") or {}
+    if all(metrics.get(name) == params for name, params in (own.get("own") or {}).items()):
+        own, other = ({key: v for key, v in group.items() if key != "own"} for group in (own, other))
     if other.get("name") == "full" != own.get("name"):
         other = {key: value for key, value in other.items() if key in own and key != "name"}
         own = {key: value for key, value in own.items() if key != "name"}

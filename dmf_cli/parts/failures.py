@@ -29,7 +29,7 @@ def wrong(definition: Definition, what: str, allowed: str) -> PluginError:
 
 
 def _first_words(error: Exception) -> str:
-    """``ValueError: oh``, in one sentence; TensorFlow writes pages, and hides the error of a Python function."""
+    """``ValueError: oh``, one sentence; TensorFlow writes pages, and hides the error of a Python function."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     inner = next((line for line in lines if re.match(r"[A-Z]\w*Error: ", line)), None)
     said = re.split(r"(?<=\w\.)\s", lines[0])[0] if lines else "it says no more"

@@ -21,7 +21,9 @@ from dmf_cli.parts.definitions import Definition, of_package
 Augment = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 SAMPLES = 2**32  # of an epoch; more, and two streams of random numbers would meet
 NONE = "none"
-IN_PIPELINE = "it runs in a TensorFlow pipeline: tf.where in place of if, and no NumPy but by tf.numpy_function"
+IN_PIPELINE = (
+    "it runs in a TensorFlow pipeline: tf.where in place of if, and no NumPy but by tf.numpy_function"
+)
 
 
 def make(augment: Choice, seed: int) -> Augment | None:
@@ -69,7 +71,7 @@ def check(augment: Choice, seed: int, images: np.ndarray, labels: np.ndarray, cl
     for name, before, after in zip(("images", "labels"), (images, labels), changed, strict=True):
         if before.shape != after.shape:  # in the graph it had the shape that it said
             raise failures.wrong(definition, f"gives {name} {_spec(after)}", f"{name} {_spec(before)}")
-    _check_values(definition, *changed, classes)
+    _check_values(definition, changed[0], changed[1], classes)
 
 
 def _checked(change: Augment, definition: Definition) -> Augment:
@@ -120,7 +122,9 @@ def _change(
     epoch: Any,
     index: Any,
 ) -> tuple[Any, Any]:
-    changed: tuple[Any, Any] = function(images, labels, functools.partial(_draw, seed, epoch, index), **params)
+    changed: tuple[Any, Any] = function(
+        images, labels, functools.partial(_draw, seed, epoch, index), **params
+    )
     return changed
 
 
