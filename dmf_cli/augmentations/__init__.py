@@ -2,8 +2,8 @@
 
 One is a function ``(images, labels, draw, *, ...) -> (images, labels)`` of TensorFlow tensors, for it is a
 part of the input pipeline, whichever backend trains. All randomness comes from ``draw``. A new one is a
-function with the decorator, one re-export below and one YAML file in ``conf/augment/``; those of users may call
-these.
+function with the decorator, one re-export below and one YAML file in ``conf/augment/``; those of users may
+call these.
 """
 
 from dmf_cli.augmentations._affine import affine as affine

@@ -98,7 +98,8 @@ class OwnScores:
         row: Row = {}
         spacing = _spacing(one, self.spacing)
         for scope, masks in _structures(one, self.classes).items():
-            counts = metrics.foreground_counts(metrics.confusion(one.scored(masks[0]), one.scored(masks[1]), 2))
+            matrix = metrics.confusion(one.scored(masks[0]), one.scored(masks[1]), 2)
+            counts = metrics.foreground_counts(matrix)
             for metric in self.own:
                 value = metric.counts(counts) if metric.of_counts else metric.masks(*masks, spacing)
                 row[f"{scope}.{metric.name}"] = value

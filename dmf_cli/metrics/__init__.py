@@ -7,8 +7,8 @@ probabilities, and are those of ``metrics=full``. Nothing here imports Keras but
 :mod:`dmf_cli.metrics.streaming`, the one metric that runs inside a compiled step.
 
 A new metric of counts is one function with the decorator, one re-export below, and its place in tables. A
-metric with a keyword ``empty`` returns that value where truth and prediction are both empty; the others say in
-their docstring where they are NaN. Metrics of users are in :mod:`dmf_cli.metrics.own`.
+metric with a keyword ``empty`` returns that value where truth and prediction are both empty; the others say
+in their docstring where they are NaN. Metrics of users are in :mod:`dmf_cli.metrics.own`.
 """
 
 from typing import Any

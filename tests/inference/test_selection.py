@@ -200,7 +200,7 @@ def test_a_metric_of_the_user_beside_the_same_ones_is_no_other_score(run, traine
         trained,
     )
     names = [Scored(run, with_mine, other, Images(range(10)), "test").name for other in others]
-    assert names == ["test", "test", "test_own=mine-tolerance-3", "test_own=null"]
+    assert names == ["test", "test", "test_own.mine.tolerance=3", "test_own.mine.tolerance=null"]
     assert Scored(run, trained, with_mine, Images(range(10)), "test").name == "test"
 
 
