@@ -219,8 +219,9 @@ def isolated() -> Iterator[None]:
     finally:
         _active.clear()
         _active.update(before)
-        decorators.registered.clear()
-        decorators.registered.update(known)
+        for key, one in list(decorators.registered.items()):
+            if key not in known and one.__module__.startswith(PREFIX):  # the others stay imported
+                del decorators.registered[key]
         sys.path[:] = path
         for name in set(sys.modules) - modules:
             if name.startswith(PREFIX):

@@ -1,6 +1,7 @@
 """A metric of the user's, from its file to a number: whatever else it gives is an error before it matters."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,3 +124,16 @@ def test_a_name_of_dmf_is_an_error(tmp_path):
     )
     with plugins.isolated(), pytest.raises(PluginError, match=r"there is a metric 'dice' already, in dmf"):
         plugins.activate([str(file)])
+
+
+def test_the_example_of_the_page_of_the_metrics_works(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
+    (tmp_path / "my.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    square, empty = np.ones((4, 4), bool), np.zeros((4, 4), bool)
+    with plugins.isolated():
+        plugins.activate([str(tmp_path / "my.py")])
+        error, youden = own.of({"area_error": {"tolerance": 5.0}, "youden": {}})
+        assert error.masks(square, empty) == 11.0
+        assert error.masks(square, empty, (0.5, 1.0)) == 3.0
+        assert math.isnan(error.masks(empty, square))
+        assert youden.counts(Counts(*(np.array(v) for v in (3, 1, 1, 3)))) == 0.5

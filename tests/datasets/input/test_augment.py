@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -339,3 +340,17 @@ def test_a_function_in_numpy_keeps_the_shape_that_it_declares(prepared, own, bod
     with pytest.raises(PluginError) as caught:
         pipeline.check_augment(chosen, 0, prepared, 4, 2)
     assert says in caught.value.what
+
+
+def test_the_example_of_the_page_of_the_augmentations_works(tmp_path, prepared):
+    page = (Path(__file__).parents[3] / "docs/reference/augmentations.md").read_text()
+    (tmp_path / "my.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    with plugins.isolated():
+        plugins.activate([str(tmp_path / "my.py")])
+        chosen = configs.compose(["augment=gain_map", "augment.flip=0"]).augment
+        pipeline.check_augment(chosen, 0, prepared, 4, 2)
+        batch = tf.constant(prepared.images[:4]), tf.constant(prepared.labels[:4])
+        x, y = augment.make(chosen, 0)(*batch, tf.constant(0), tf.range(4))
+    np.testing.assert_array_equal(y, prepared.labels[:4])
+    change = x / prepared.images[:4]
+    assert 0.05 < np.abs(change - 1.0).max() <= 0.2
