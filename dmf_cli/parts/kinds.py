@@ -22,7 +22,12 @@ class Kind:
 
 FILLED = ("spacing",)  # keyword parameters of metrics that dmf fills in
 KINDS = {
-    "loss": Kind("dmf_cli.losses", "loss", "a function (y_true, y_pred, *, ...)", (("y_true", "y_pred"),)),
+    "loss": Kind(
+        "dmf_cli.losses",
+        "loss",
+        "a function (y_true, y_pred, *, ...)",
+        (("y_true", "y_pred"), ("y_true", "y_pred", "distance")),
+    ),
     "model": Kind(
         "dmf_cli.models", "model", "a function (input_shape, classes, *, ...)", (("input_shape", "classes"),)
     ),
