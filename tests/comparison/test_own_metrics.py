@@ -29,6 +29,7 @@ def test_its_direction_is_that_of_the_summary(finished, better, best):
     assert compared.rows[0].group.name == f"weighting={best}"
     assert compared.rows[0].wins == 3
     assert ("less is better" in notes.title(compared)) == (better == "low")
+    assert "to find" not in compared.power  # nobody knows which difference is a usual one
     panel = plots.forest(compared).panels[0]
     assert ("left is better" in panel.x.label) == (better == "low")
 
