@@ -16,7 +16,7 @@ _FROM = {
     "dmf_cli.fusion": ("Auxiliary", "FusedModel", "fuse"),
     "dmf_cli.parts": ("augmentation", "dataset", "loss", "metric", "model", "strategy"),
 }
-_MODULES = ("losses", "metrics", "models", "weighting")
+_MODULES = ("augmentations", "losses", "metrics", "models", "weighting")
 __all__ = [*_MODULES, *(name for names in _FROM.values() for name in names)]
 
 _registration.announce()

@@ -21,24 +21,27 @@ from dmf_cli import errors
 from dmf_cli.cli import list as listing
 from dmf_cli.cli import main as dmf
 from dmf_cli.config.headers import read_header
+from dmf_cli.parts.definitions import of_package
+from dmf_cli.parts.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF, DOCS, PACKAGE = ROOT / "conf", ROOT / "docs", ROOT / "dmf_cli"
 PART = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-KINDS = {
+PAGES = {
     "tutorials": "Tutorials: learn by doing",
     "howto": "How-to: reach a goal",
     "reference": "Reference: look it up",
     "background": "Background: understand why",
 }
-# Title -> module, and its public names; of a package those in its registry come on top.
+# Title -> module, and its public names; of a package its parts come on top.
 API = {
     "Fused model": ("dmf_cli.fusion.model", ("fuse", "FusedModel")),
     "Auxiliary loss": ("dmf_cli.fusion.auxiliary", ("Auxiliary",)),
     "Losses": ("dmf_cli.losses", ("get", "check")),
     "Weighting": ("dmf_cli.weighting", ("get", "replay", "Strategy")),
     "Models": ("dmf_cli.models", ()),
-    "Metrics": ("dmf_cli.metrics", ()),
+    "Metrics": ("dmf_cli.metrics", ("Counts",)),
+    "Augmentations": ("dmf_cli.augmentations", ()),
 }
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
@@ -128,8 +131,7 @@ def api() -> str:
     """What mkdocstrings shows of each module; one directive a module, for GitHub shows it as text."""
     parts = []
     for title, (module, names) in API.items():
-        folder = PACKAGE.joinpath(*module.split(".")[1:])
-        found = [name for name, *_ in listing.registry_rows(folder)] if folder.is_dir() else []
+        found = [name for kind, one in KINDS.items() if one.module == module for name in of_package(kind)]
         options = "show_root_heading: false\n      show_root_toc_entry: false"
         options += f"\n      members: [{', '.join([*names, *found])}]"
         parts.append(f"## {title}\n\n::: {module}\n    options:\n      {options}")
@@ -139,7 +141,7 @@ def api() -> str:
 def pages() -> str:
     """Every page of docs/ with the first sentence of its text."""
     parts = []
-    for kind, title in KINDS.items():
+    for kind, title in PAGES.items():
         entries = "\n".join(_entry(file) for file in sorted((DOCS / kind).glob("*.md")))
         parts.append(f"## {title}\n\n{entries}")
     return "\n\n".join(parts)

@@ -124,6 +124,10 @@ def complete(line: str) -> list[str]:
         candidates = _options(words)
     elif words[-1] in VALUES:
         candidates = list(VALUES[words[-1]])
+    elif words[-1] == "--metric":
+        from dmf_cli.parts import registry
+
+        candidates = registry.names("metric")
     elif words[0] in ("train", "eval", "replay", "data", "tune"):
         candidates = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
@@ -207,6 +211,10 @@ def _values(word: str, command: str, known: dict[str, list[str]]) -> list[str]:
         return [f"{key}={launcher}" for launcher in ("basic", *conf_files.LAUNCHERS)]
     if key == "loss":
         return [f"loss={candidate}" for candidate in _expressions(value, conf_files.terms())]
+    if key == "metrics" and "+" in value:
+        from dmf_cli.config import own_metrics
+
+        return [f"metrics={candidate}" for candidate in _expressions(value, list(own_metrics.known()))]
     is_group = key in conf_files.groups() and not (command == "eval" and key == "split")
     options = conf_files.options(key) if is_group else known.get(key, [])
     return [f"{key}={kept}{option}" for option in options]
