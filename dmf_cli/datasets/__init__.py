@@ -16,6 +16,7 @@ from dmf_cli.quiet import quiet
 KINDS = {
     "folder": ("dmf_cli.datasets.sources.folder", "open_folder"),
     "phantom": ("dmf_cli.datasets.sources.phantom.builder", "open_phantom"),
+    "table": ("dmf_cli.datasets.sources.case_table", "open_table"),
     "tfds": ("dmf_cli.datasets.sources.tfds", "open_tfds"),
 }
 
@@ -26,7 +27,7 @@ def check_place(dataset: schema.Dataset) -> None:
     Raises:
         DatasetError: their folder is not there.
     """
-    if isinstance(dataset, schema.Folder):
+    if isinstance(dataset, schema.Folder | schema.Table):
         importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(dataset)
 
 
