@@ -145,8 +145,8 @@ def _warn_of_groups(dataset: Dataset, split: division.Split) -> list[str]:
     group, parts = next(iter(groups.items()))
     text = (
         f"{len(groups)} of {len(set(dataset.groups or ()))} groups, such as patients, are in several parts "
-        f"of the split of {dataset.name} (first {group}, in {' and '.join(parts)}), so that the test is none: "
-        "correct it, or divide all images anew by dataset.parts=pool"
+        f"of the split of {dataset.name} (first {group}, in {' and '.join(parts)}): correct it, or divide "
+        "all images anew by dataset.parts=pool"
     )
     return image_report.warn([Finding("leak", (), text)])
 
