@@ -96,7 +96,7 @@ def with_absolute_paths(config: Config) -> Config:
     images = [key for key in schema.places(config.plain["dataset"]) if key != "download"]
     places = [*(("dataset", key) for key in images), ("split", "file"), ("model", "weights")]
     for group, key in places:
-        if given := config.plain[group].get(key):
+        if (given := config.plain[group].get(key)) and isinstance(given, str):
             config = config.changed(group, **{key: str(Path(given).expanduser().absolute())})
     return config
 

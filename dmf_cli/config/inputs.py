@@ -1,8 +1,10 @@
 """Keys of a ``dataset`` group that no single type describes, checked by a rule before any image is opened."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dmf_cli.config import schema
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 COLUMNS = ("image", "mask", "patient", "class", "split", "spacing")  # of a table; the first two must be there
@@ -50,6 +52,12 @@ def as_size(image_size: Any) -> tuple[int, int]:
             allowed=f"one side in pixels, as 128, or [height,width], as [96,128], {MAX_SIDE} at most",
         )
     return sides[0], sides[1]
+
+
+def shared(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a ``dataset`` group of ``kind: own`` that are no parameters of its function."""
+    names = {field.name for field in dataclasses.fields(schema.Own)}
+    return {key: value for key, value in own.items() if key in names}
 
 
 def check_mappings(dataset: Mapping[str, Any]) -> None:

@@ -365,6 +365,17 @@ class Table(Paired):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Own(Paired):
+    """``kind: own``: cases that a function or a class of a plugin yields.
+
+    ``params`` is no key: it holds those that are parameters of the function, which stand beside the others.
+    """
+
+    parts: Literal["own", "pool"] = "own"
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tfds(Labelled):
     """``kind: tfds``: records of tensorflow-datasets."""
 
@@ -415,12 +426,19 @@ NAMED: dict[str, dict[str, type[Option]]] = {
     }.items()
 }
 FREE = ("dataset", "model", "loss", "weighting")
-DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "table": Table, "tfds": Tfds}
+DATASETS: dict[str, type] = {
+    "folder": OwnFolder,
+    "own": Own,
+    "phantom": Phantom,
+    "table": Table,
+    "tfds": Tfds,
+}
 
 
 def places(dataset: Mapping[str, Any]) -> tuple[str, ...]:
     """Keys of a ``dataset`` group that only say where its images are: what they are is in their content."""
-    return ("dir", "data_dir", "download", *(("table",) if dataset.get("kind") == "table" else ()))
+    more = {"table": ("table", "download"), "own": ()}
+    return ("dir", "data_dir", *more.get(str(dataset.get("kind")), ("download",)))
 
 
 def needed(kind: type) -> list[str]:

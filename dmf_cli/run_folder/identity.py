@@ -90,7 +90,7 @@ def _with_automatic_monitor(config: Mapping[str, Any]) -> Mapping[str, Any]:
 def has_folder(config: Config) -> bool:
     """Whether the images are files of the user's; those of the phantom are identified by their config."""
     images = config.plain["dataset"]
-    return "dir" in images or images.get("kind") in ("table", "tfds")
+    return "dir" in images or images.get("kind") in ("own", "table", "tfds")
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from dmf_cli import lookup
 from dmf_cli.config.inputs import COLUMNS, check_columns
 from dmf_cli.config.schema import Table
-from dmf_cli.datasets.sources import bad_files
+from dmf_cli.datasets.case import PARTS
 from dmf_cli.datasets.sources.accents import known, plain, twin
 from dmf_cli.datasets.sources.csv_rows import Row, read_rows
 from dmf_cli.datasets.sources.folder_place import check_place, existing, existing_table
@@ -22,17 +22,11 @@ from dmf_cli.datasets.sources.pairing import Pair, check_ids, of_strata
 from dmf_cli.datasets.sources.patterns import identity
 from dmf_cli.errors import ConfigError, DatasetError, UnreadableError
 
-# What people call the parts of a split.
-PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 NEAR = 0.8  # how alike a column must be to a name that is looked for, to be taken for a slip
 
 
 @dataclasses.dataclass
-class Case:
+class Listed:
     """What the rows of one image say of it, and in which line it is named first."""
 
     image: Path
@@ -91,11 +85,11 @@ class TableDataset(PairedDataset):
         pairs = [self._pair(file, case, strata[case.image]) for case in used]
         return sorted(pairs, key=lambda pair: pair.id)
 
-    def _read(self, file: Path, folder: Path) -> Iterable[Case]:
+    def _read(self, file: Path, folder: Path) -> Iterable[Listed]:
         """The images of all rows."""
         header, rows = read_rows(file)
         columns = _columns(file, header, self._columns)
-        cases: dict[Path, Case] = {}
+        cases: dict[Path, Listed] = {}
         for row in rows:
             if any(row.cells.values()):
                 _add(file, cases, row, columns, folder)
@@ -104,25 +98,20 @@ class TableDataset(PairedDataset):
         _check_claims(file, cases)
         return cases.values()
 
-    def _stratum(self, case: Case) -> str:
+    def _stratum(self, case: Listed) -> str:
         """Its class, else its folder, as in a folder of images."""
         assert self.root is not None
         folder = case.image.parent.relative_to(self.root).as_posix()
         return plain(case.get("class") or (self.name if folder == "." else folder))
 
-    def _there(self, file: Path, cases: Sequence[Case]) -> list[Case]:
+    def _there(self, file: Path, cases: Sequence[Listed]) -> list[Listed]:
         """The cases whose files are all there; the others stop everything, or are excluded."""
-        wrong = {case.image: _missing(file, case) for case in cases}
-        errors = [error for error in wrong.values() if error]
-        if self._on_bad == "error" or len(errors) == len(cases):
-            bad_files.refuse(errors)
-        elif errors:
-            self.warn_excluded(errors, len(cases))
         assert self.root is not None
-        self.unusable = {identity(self.root, image): str(error) for image, error in wrong.items() if error}
-        return [case for case in cases if not wrong[case.image]]
+        wrong = {case.image: error for case in cases if (error := _missing(file, case))}
+        self.exclude({identity(self.root, image): error for image, error in wrong.items()}, len(cases))
+        return [case for case in cases if case.image not in wrong]
 
-    def _pair(self, file: Path, case: Case, stratum: str) -> Pair:
+    def _pair(self, file: Path, case: Listed, stratum: str) -> Pair:
         assert self.root is not None
         name, patient = identity(self.root, case.image), plain(case.get("patient"))
         part = _part(file, case) if self._parts == "own" and "split" in case.fields else ""
@@ -172,14 +161,14 @@ def _check_slip(file: Path, field: str, others: Sequence[str]) -> None:
             )
 
 
-def _add(file: Path, cases: dict[Path, Case], row: Row, columns: Mapping[str, str], folder: Path) -> None:
+def _add(file: Path, cases: dict[Path, Listed], row: Row, columns: Mapping[str, str], folder: Path) -> None:
     """What ``row`` says of its image."""
     said = {field: row.cells[column] for field, column in columns.items()}
     name, masks = said.pop("image"), said.pop("mask")
     if not name:
         raise _wrong(file, row.line, "names no image", f"fill the column {columns['image']!r}")
     image = _file(folder, name)
-    case = cases.setdefault(image, Case(image, row.line))
+    case = cases.setdefault(image, Listed(image, row.line))
     named = [_file(folder, mask.strip()) for mask in masks.split(";") if mask.strip()]
     for mask in named:
         if mask in case.masks or mask == image:
@@ -213,7 +202,7 @@ def _root(images: Iterable[Path], folder: Path) -> Path:
     return Path(os.path.commonpath([image.parent for image in images]))
 
 
-def _missing(file: Path, case: Case) -> DatasetError | None:
+def _missing(file: Path, case: Listed) -> DatasetError | None:
     """The error for the first file of ``case`` that is not there."""
     named = {case.image: case.line, **case.masks}
     lost = next((path for path in named if not path.is_file()), None)
@@ -226,7 +215,7 @@ def _missing(file: Path, case: Case) -> DatasetError | None:
     )
 
 
-def _check_masks(file: Path, cases: Sequence[Case], missing_mask: str) -> None:
+def _check_masks(file: Path, cases: Sequence[Listed], missing_mask: str) -> None:
     bare = [case for case in cases if not case.masks]
     if len(bare) == len(cases):
         raise DatasetError(
@@ -241,9 +230,9 @@ def _check_masks(file: Path, cases: Sequence[Case], missing_mask: str) -> None:
         )
 
 
-def _check_claims(file: Path, cases: Mapping[Path, Case]) -> None:
+def _check_claims(file: Path, cases: Mapping[Path, Listed]) -> None:
     """No mask belongs to two images, or is one."""
-    owner: dict[Path, Case] = {}
+    owner: dict[Path, Listed] = {}
     for case in cases.values():
         for mask, line in case.masks.items():
             other = cases.get(mask) or owner.setdefault(mask, case)
@@ -255,7 +244,7 @@ def _check_claims(file: Path, cases: Mapping[Path, Case]) -> None:
                 raise _wrong(file, line, f"has {mask.name} as the mask of {case.image.name}, {named}", do)
 
 
-def _part(file: Path, case: Case) -> str:
+def _part(file: Path, case: Listed) -> str:
     word, line = case.fields["split"]
     if word.lower() not in PARTS:
         reason = (
@@ -267,7 +256,7 @@ def _part(file: Path, case: Case) -> str:
     return PARTS[word.lower()]
 
 
-def _spacing(file: Path, case: Case) -> tuple[float, float] | None:
+def _spacing(file: Path, case: Listed) -> tuple[float, float] | None:
     """Millimetres per pixel: one number, or those of row and column."""
     text, line = case.fields.get("spacing", ("", case.line))
     if not text:

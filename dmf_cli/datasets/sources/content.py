@@ -38,6 +38,10 @@ class Pixels:
         digest = hashlib.sha256(facts + np.ascontiguousarray(values).tobytes()).digest()
         return cls(name, (values.shape[0], values.shape[1]), digest, values)
 
+    def light(self) -> "Pixels":
+        """The same without the values."""
+        return dataclasses.replace(self, values=None)
+
     @property
     def there(self) -> np.ndarray:
         """The values, of pixels that were asked for."""
@@ -55,11 +59,9 @@ def read_image(source: Source, channels: int, reading: Reading) -> np.ndarray:
     """The image as ``(H, W, channels)``, see :func:`~dmf_cli.datasets.sources.image_files.read_image`."""
     if isinstance(source, Path):
         return image_files.read_image(source, channels, reading)
-    pixels, name = source.there[..., :3] if source.there.ndim == 3 else source.there, str(source)
+    pixels, name = source.there[..., :3] if source.there.ndim == 3 else source.there, source.name
     if pixels.shape[0] * pixels.shape[1] > reading.max_pixels:
         raise grey_depth.too_large(name, source.size[1], source.size[0], reading.max_pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 2:  # grey and alpha
-        pixels = pixels[..., 0]
     if reading.limits is None and pixels.dtype == np.uint8:
         return grey_depth.as_channels(pixels, channels)
     white = _WIDE.get(pixels.dtype.name) or (1.0 if pixels.dtype.kind == "f" else 0.0)

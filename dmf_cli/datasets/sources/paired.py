@@ -23,7 +23,7 @@ from dmf_cli.datasets.sources.pair_reader import PairReader
 from dmf_cli.datasets.sources.pairing import Pair
 from dmf_cli.datasets.sources.sizes import other_sizes
 from dmf_cli.datasets.sources.survey import adopt, survey
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.errors import ConfigError, DatasetError, UnknownNameError
 
 log = logging.getLogger("dmf")
 
@@ -135,7 +135,7 @@ class PairedDataset(Dataset):
         if not found.errors:
             return
         errors = [found.errors[index] for index in sorted(found.errors)]
-        self.warn_excluded(errors, len(self))
+        self._warn(errors, len(self))
         wrong = {self.ids[index]: str(error) for index, error in sorted(found.errors.items())}
         self.unusable = {**self.unusable, **wrong}
         masks, rest = self.mask_reader, found.of(found.good)
@@ -146,9 +146,21 @@ class PairedDataset(Dataset):
         if not masks.binary or masks.level() == level:  # else labels are others without the bad masks
             adopt(self, rest)
 
+    def exclude(self, wrong: Mapping[str, DatasetError], count: int) -> None:
+        """Images that cannot even be opened stop everything, or are excluded, as ``on_bad`` says.
+
+        Args:
+            wrong: id -> what is wrong with it.
+            count: how many images there are with them.
+        """
+        if wrong and (self._on_bad == "error" or len(wrong) == count):
+            bad_files.refuse(list(wrong.values()))
+        if wrong:
+            self._warn(list(wrong.values()), count)
+            self.unusable = {**self.unusable, **{name: str(error) for name, error in wrong.items()}}
+
     @staticmethod
-    def warn_excluded(errors: Sequence[Any], count: int) -> None:
-        """Name the images of ``errors``, of ``count``, which are excluded."""
+    def _warn(errors: Sequence[DatasetError], count: int) -> None:
         log.warning(
             "excluded because they cannot be used (dataset.on_bad=skip): %d of %d images\n%s",
             len(errors), count, bad_files.listed(errors),
