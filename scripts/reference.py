@@ -47,6 +47,12 @@ ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
 # Keys of a mapping: `--help` shows them without a type, and with a meaning that differs by dataset.
 UNTYPED = {
+    "dataset.columns.class": ("str or null", "stratum of the split; null: the folder of the image"),
+    "dataset.columns.image": ("str", "path of the image"),
+    "dataset.columns.mask": ("str", "path of its mask, or of several with ; between them"),
+    "dataset.columns.patient": ("str or null", "who is on one side of every split; null: not read"),
+    "dataset.columns.spacing": ("str or null", "millimetres per pixel, as 0.1 or 0.1x0.2; null: not read"),
+    "dataset.columns.split": ("str or null", "train, val or test; null: `split` divides the images"),
     "dataset.download.homepage": ("str", "where the dataset is published"),
     "dataset.download.licence": ("str", "what its owners allow"),
     "dataset.download.sha256": ("list of str or null", "of each archive; null: printed and not checked"),

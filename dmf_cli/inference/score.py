@@ -155,7 +155,7 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         "decision": dataclasses.replace(decision, spec=dataclasses.replace(spec, channels=channels)),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
         "batch_size": batch_size,
-        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Folder) else None,
+        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
         "trained": input_profile.read(run.inputs),
     }
 
