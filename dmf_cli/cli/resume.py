@@ -22,11 +22,8 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.config import moving
     from dmf_cli.run_folder import stored_config
 
-    stored = stored_config.load_run(
-        options.run
-    )  # a wrong folder is reported before anything slow is imported
-    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
-    used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
+    # A wrong folder is reported before anything slow is imported.
+    used = moving.resumed(stored_config.load_run(options.run), options.overrides)
     from dmf_cli.training import trainer
 
     trainer.resume(options.run, used)

@@ -1,0 +1,1 @@
+"""The commands of ``dmf`` for Python, on the same objects: see :mod:`dmf_cli`."""
