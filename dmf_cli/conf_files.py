@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, PluginError
+from dmf_cli.parts import plugins
+from dmf_cli.parts.kinds import KINDS
 
 ROOT_CONFIG = "train"
 _BASE = re.compile(r"^  - (?!_self_)(\w+)\s*$", re.MULTILINE)
@@ -42,14 +44,34 @@ def groups() -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    """Names of the YAML files of a group; for ``loss`` and ``auxiliary`` also the loss terms."""
-    found = {p.stem for p in (conf_dir() / group).glob("*.yaml")}
-    return sorted(found | set(terms() if group in ("loss", "auxiliary") else ()))
+    """Names of the YAML files of a group, and of what plugins add to it; for ``loss`` and ``auxiliary`` also
+    the loss terms.
+    """
+    names = {p.stem for p in (conf_dir() / group).glob("*.yaml")}
+    if group in ("loss", "auxiliary"):
+        return sorted(names.union(terms()))
+    kinds = [name for name, kind in KINDS.items() if kind.group == group and name != "metric"]
+    return _with_plugins(names, *kinds)
 
 
 def terms() -> list[str]:
-    """Names of the loss terms: the YAML files of ``conf/loss/term``."""
-    return sorted(p.stem for p in (conf_dir() / "loss" / "term").glob("*.yaml"))
+    """Names of the loss terms: the YAML files of ``conf/loss/term``, and the losses of plugins."""
+    return _with_plugins({p.stem for p in (conf_dir() / "loss" / "term").glob("*.yaml")}, "loss")
+
+
+def _with_plugins(names: set[str], *kinds: str) -> list[str]:
+    """``names`` of YAML files and of parts of plugins; raises ``PluginError`` for one that is both."""
+    added = [one for kind in kinds for one in plugins.definitions(kind)]
+    for one in added:
+        if one.name in names:
+            raise PluginError(
+                f"{one.place}: {KINDS[one.kind].group}={one.name} is there already, in dmf",
+                path=one.file,
+                key=one.kind,
+                value=one.name,
+                hint="give yours another name",
+            )
+    return sorted(names.union(one.name for one in added))
 
 
 def lineage(group: str, option: str) -> list[str]:

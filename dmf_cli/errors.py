@@ -9,7 +9,8 @@ DmfError                    base; its text is one line: what is wrong, what was 
 |   |   |-- UnreadableError     a file that is no image, or a part of one
 |   |   |-- SizeMismatchError   a mask of another size than its image
 |   |   `-- LabelError          a mask that holds what no class has
-|   `-- RunFolderError      a run folder that exists, is missing or is not a run
+|   |-- RunFolderError      a run folder that exists, is missing or is not a run
+|   `-- PluginError         a file with parts of the user's own that cannot be used
 `-- RunError                exit code 1: a run that was right to start and failed
     |-- NonFiniteError      a loss became NaN or infinite
     |-- DownloadError       a dataset cannot be downloaded or unpacked
@@ -146,6 +147,10 @@ class LabelError(DatasetError):
 
 class RunFolderError(UsageError):
     """A run folder that already exists, is missing or is not a run."""
+
+
+class PluginError(UsageError):
+    """A file with parts of the user's own (losses, networks, ...) that cannot be used, and where in it."""
 
 
 class RunError(DmfError):

@@ -1,28 +1,10 @@
-"""Objects by name: the re-exports of a package's ``__init__`` are its registry.
-
-Used for losses, strategies and models alike, so that each of them is one function (or class) and one
-re-export line, and a misspelt name or parameter always gives the same kind of error.
-"""
+"""The parameters of functions and classes: those that a user may set are the keyword-only ones."""
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 from dmf_cli.errors import UnknownNameError
-
-
-def names(module: ModuleType) -> list[str]:
-    """The public names that ``module`` offers, without its helpers (``get``, ``replay``, classes' bases)."""
-    return sorted(module.__registry__)
-
-
-def find(kind: str, module: ModuleType, name: str) -> Any:
-    """The object called ``name`` in ``module``; raises ``UnknownNameError`` with the closest name."""
-    allowed = names(module)
-    if name not in allowed:
-        raise UnknownNameError(kind, name, allowed)
-    return getattr(module, name)
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -7,13 +7,15 @@ import pytest
 
 from dmf_cli import lookup, losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.parts import registry
 
 
 @pytest.mark.parametrize("module", [losses, weighting], ids=lambda m: m.__name__)
 def test_the_registry_is_sorted_complete_and_described(module) -> None:
-    assert list(module.__registry__) == sorted(module.__registry__) == lookup.names(module)
+    kind = {losses: "loss", weighting: "strategy"}[module]
+    assert list(module.__registry__) == sorted(module.__registry__) == registry.names(kind)
     for name in module.__registry__:
-        thing = lookup.find("thing", module, name)
+        thing = registry.find(kind, name)
         assert thing.__name__ == name
         assert re.match(r".+\.", inspect.getdoc(thing)), name
         # `dmf list` shows the first sentence and this line.
@@ -53,7 +55,7 @@ def test_keywords_take_the_default_of_the_nearest_class() -> None:
 def test_find_offers_only_registered_names() -> None:
     for name in ("get", "serialize", "keras", "_pixel", ""):
         with pytest.raises(UnknownNameError, match=f"allowed: {', '.join(losses.__registry__)}"):
-            lookup.find("loss", losses, name)
+            registry.find("loss", name)
 
 
 def test_check_keywords_names_the_closest() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import registry
 
 SHAPE, CLASSES = (128, 128, 1), 2
 TIMES = 10
@@ -35,10 +36,9 @@ def cost(name: str) -> tuple[str, str]:
 def build(name: str) -> Any:
     """The network of an option with its defaults, for a 128x128 grey image and two classes."""
     from dmf_cli import config as configs
-    from dmf_cli import lookup, models
 
     given = configs.compose([f"model={name}"]).model  # an option may build on another
-    return lookup.find("model", models, given.name)(SHAPE, CLASSES, **given.params)
+    return registry.find("model", given.name)(SHAPE, CLASSES, **given.params)
 
 
 def forward_seconds(network: Any) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import checks
+from dmf_cli.config import checks, plugin_options
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -29,6 +29,7 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
     """The OmegaConf config, neither resolved nor checked; with the ``hydra`` node on request."""
     from dmf_cli.config import messages
 
+    plugin_options.activate(overrides)
     try:
         return _compose(overrides, hydra)
     except messages.COMPOSE_ERRORS as error:
@@ -46,7 +47,8 @@ def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False)
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides) from error
     assert isinstance(plain, dict)
-    return checks.validate({str(key): value for key, value in plain.items()})
+    plugin_options.activate_listed(plain.setdefault("plugins", []))
+    return plugin_options.with_used(checks.validate({str(key): value for key, value in plain.items()}))
 
 
 def override(config: Config, overrides: Sequence[str]) -> Config:
@@ -134,6 +136,7 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
     from dmf_cli.config import messages
 
+    plugin_options.activate(overrides)
     try:
         with loaded(overrides) as (loader, settings):
             # Unresolved: ${seed} in a value is of each job.

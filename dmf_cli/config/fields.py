@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import schema, signatures
+from dmf_cli.config import schema
+from dmf_cli.parts import registry
 
 _SETTING = re.compile(r"^(kind|download):[ ]*(\w*)", re.MULTILINE)
 
@@ -18,12 +19,12 @@ def of_class(kind: type) -> Mapping[str, Any]:
 
 def of_term(name: str) -> Mapping[str, Any]:
     """The parameters of a loss."""
-    return signatures.of("dmf_cli.losses", name)
+    return registry.definition("loss", name).hints
 
 
 def of_model(name: str) -> Mapping[str, Any]:
     """Of ``model``: its own keys and the parameters of the network ``name``."""
-    return {**of_class(schema.Model), **signatures.of("dmf_cli.models", name)}
+    return {**of_class(schema.Model), **registry.definition("model", name).hints}
 
 
 def of_weighting(name: str) -> Mapping[str, Any]:
@@ -31,7 +32,7 @@ def of_weighting(name: str) -> Mapping[str, Any]:
 
     The coefficients of the loss are its ``prior``, and ``warmup`` may be left to the trainer.
     """
-    taken = {key: hint for key, hint in signatures.of("dmf_cli.weighting", name).items() if key != "prior"}
+    taken = {key: hint for key, hint in registry.definition("strategy", name).hints.items() if key != "prior"}
     own = of_class(schema.Weighting)
     return {"name": own["name"], **taken, **({"warmup": own["warmup"]} if "warmup" in taken else {})}
 

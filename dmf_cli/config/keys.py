@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files, expression
-from dmf_cli.config import fields, schema
+from dmf_cli.config import fields, plugin_options, schema
 from dmf_cli.config.headers import key_comments
 from dmf_cli.config.types import alternatives
 from dmf_cli.config.types import choices as named_values
@@ -62,6 +62,9 @@ def _comments(choices: Mapping[str, str]) -> dict[str, str]:
         key_comments(conf_files.conf_dir() / f"{conf_files.ROOT_CONFIG}.yaml"),
     )
     found = {key: comment for key, comment in found.items() if key.partition(".")[0] != "hydra"}
+    for group, option in choices.items():
+        if part := plugin_options.option(group, option):
+            found |= {f"{group}.{key}": said for key, said in plugin_options.meanings(group, part).items()}
     files = [
         (f"{group}.", conf / group / f"{name}.yaml")
         for group, option in choices.items()
@@ -73,10 +76,17 @@ def _comments(choices: Mapping[str, str]) -> dict[str, str]:
     for term in _terms(choices.get("loss", "")):
         files.append((f"loss.terms.{term}.", _term(term)))
         found[f"loss.coefficients.{term}"] = "coefficient of the term"
+        found |= _of_term(f"loss.terms.{term}.", term)
     for prefix, file in files:
         if file.is_file():
             found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
-    return found
+    return found | _of_term("auxiliary.params.", helper)
+
+
+def _of_term(prefix: str, name: str) -> dict[str, str]:
+    """What the loss of a plugin says of its parameters."""
+    part = plugin_options.term(name)
+    return {f"{prefix}{key}": one.meaning for key, one in part.parameters.items()} if part else {}
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 What a new run has by default is in ``conf/``. A field has a default here if the config of a run of an earlier
 commit, or a dataset of the user, may lack its key: then this is what it did. The parameters of a loss, a
-strategy or a model are those of its function, see :mod:`dmf_cli.config.signatures`.
+strategy or a model are those of its function, see :mod:`dmf_cli.parts.definitions`.
 """
 
 import dataclasses
@@ -46,6 +46,7 @@ class Root:
     run_dir: PathName | None = None
     output_root: PathName = "outputs"
     report: bool = True
+    plugins: str | list[str] | dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
-"""Loss expressions and auxiliary losses as Hydra options that need no YAML file of their own.
+"""Loss expressions, auxiliary losses and parts of plugins as Hydra options that need no YAML file.
 
 ``loss=cbdice+bce`` becomes a defaults list over ``conf/loss/term/*.yaml``, so that every term keeps its
 own parameters (``loss.terms.cbdice.absent=max``); ``auxiliary=cbdice`` is ``conf/auxiliary/none.yaml``
-with a name and the parameters of that term.
+with a name and the parameters of that term. ``model=mine`` has the defaults of the function of that name.
 """
 
 from typing import Any
@@ -15,12 +15,15 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from dmf_cli import conf_files, expression
-from dmf_cli.config import loader
+from dmf_cli.config import loader, plugin_options
 from dmf_cli.errors import ConfigError
+
+EXPRESSIONS = ("loss", "auxiliary")
+GROUPS = (*EXPRESSIONS, "loss/term", *plugin_options.KIND_OF_GROUP)
 
 
 class ExpressionSource(ConfigSource):
-    """Answers for ``loss/EXPRESSION`` and ``auxiliary/TERM``; every other path is a file's business."""
+    """Answers for ``loss/EXPRESSION``, ``auxiliary/TERM`` and parts of plugins; the rest are files."""
 
     @staticmethod
     def scheme() -> str:
@@ -33,7 +36,7 @@ class ExpressionSource(ConfigSource):
 
     def is_group(self, config_path: str) -> bool:
         """Part of Hydra's interface."""
-        return config_path.strip("/") in ("loss", "auxiliary")
+        return config_path.strip("/") in GROUPS
 
     def is_config(self, config_path: str) -> bool:
         """Only what parses: for the rest Hydra reports a missing option, which we explain better."""
@@ -53,8 +56,10 @@ class ExpressionSource(ConfigSource):
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Single terms only: sums are endless, and ``glob(*)`` would run whatever is listed here."""
-        wanted = results_filter in (None, ObjectType.CONFIG)
-        return conf_files.terms() if wanted and self.is_group(config_path) else []
+        group = config_path.strip("/")
+        if results_filter not in (None, ObjectType.CONFIG) or group not in GROUPS:
+            return []
+        return conf_files.terms() if group in EXPRESSIONS else plugin_options.names(group)
 
 
 class ExpressionSearchPath(SearchPathPlugin):
@@ -75,7 +80,12 @@ def register() -> None:
 def _defaults(config_path: str) -> dict[str, Any] | None:
     """The config at ``config_path``, or None if it is not ours."""
     group, _, name = config_path.partition("/")
+    if group in plugin_options.KIND_OF_GROUP:
+        part = plugin_options.option(group, name)
+        return plugin_options.keys(group, part) if part else None
     known = conf_files.terms()
+    if own := plugin_options.term(name.removeprefix("term/")) if name.startswith("term/") else None:
+        return own.defaults
     if group == "auxiliary" and name in known:
         return {"defaults": ["none", f"/loss/term/{name}@params", "_self_"], "name": name}
     if group != "loss":

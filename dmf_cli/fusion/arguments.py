@@ -9,6 +9,7 @@ from dmf_cli import losses, weighting
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.fusion.auxiliary import Auxiliary
 from dmf_cli.fusion.targets import Loss
+from dmf_cli.parts import registry
 
 
 def resolve_loss(loss: str | Loss) -> Loss:
@@ -47,7 +48,7 @@ def resolve_terms(
     if isinstance(terms, str):
         from dmf_cli import expression  # the language of `dmf train loss=...`
 
-        written = expression.parse(terms, losses.__registry__).coefficients
+        written = expression.parse(terms, registry.names("loss")).coefficients
         terms = list(written)
         if any(value != 1.0 for value in written.values()):
             coefficients = list(written.values())
@@ -79,7 +80,7 @@ def resolve_strategy(
         raise ConfigError(
             key="weighting",
             value=strategy,
-            allowed=f"a name ({', '.join(weighting.__registry__)}) "
+            allowed=f"a name ({', '.join(registry.names('strategy'))}) "
             "or what dmf_cli.weighting.get(name, ...) returns",
         )
     if coefficients is None:
@@ -98,9 +99,9 @@ def _named_strategy(name: str) -> weighting.Strategy:
     """What `dmf list weightings` calls ``name``: a strategy with its defaults, or a preset of one."""
     from dmf_cli import conf_files
 
-    if name in weighting.__registry__ or name not in (presets := conf_files.options("weighting")):
-        if name not in weighting.__registry__:
-            raise UnknownNameError("weighting", name, sorted({*weighting.__registry__, *presets}))
+    if name in registry.names("strategy") or name not in (presets := conf_files.options("weighting")):
+        if name not in registry.names("strategy"):
+            raise UnknownNameError("weighting", name, sorted({*registry.names("strategy"), *presets}))
         # How long an epoch is, is known when `fit` is called.
         return weighting.get(name, **({"steps_per_epoch": 1} if name == "dwa" else {}))
     base, params = conf_files.preset("weighting", name)

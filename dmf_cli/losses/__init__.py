@@ -5,12 +5,10 @@ with any number of spatial axes; ``classes == 1`` means a sigmoid foreground. Ev
 float32, and neither the value nor the gradient is ever NaN or infinite for probabilities in [0, 1].
 Called directly in eager mode a loss also checks that it got such values, see :func:`check`.
 
-The re-exports below are the registry: a new loss is one function, one line here and one YAML file in
-``conf/loss/term/``.
+A new loss is one function with the decorator, one re-export below and one YAML file in ``conf/loss/term/``.
 """
 
 import functools
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -43,29 +41,10 @@ from dmf_cli.losses._unified_focal import unified_focal as unified_focal
 from dmf_cli.losses._value_checks import check as check
 from dmf_cli.losses._value_checks import checked as _checked
 from dmf_cli.losses._value_checks import unchecked as unchecked
+from dmf_cli.parts import registry
+from dmf_cli.parts.definitions import of_package
 
-__registry__ = (
-    "bce",
-    "boundary",
-    "cbdice",
-    "ce",
-    "cldice",
-    "dice",
-    "distance_ce",
-    "explog",
-    "focal",
-    "focal_tversky",
-    "gdice",
-    "hausdorff",
-    "iou",
-    "logcosh_dice",
-    "lovasz",
-    "mcc",
-    "sensspec",
-    "topk",
-    "tversky",
-    "unified_focal",
-)
+__registry__ = tuple(of_package("loss"))
 
 # Called directly in eager mode they look at the values; get() gives the bare functions.
 for _name in __registry__:
@@ -82,19 +61,19 @@ def get(name: str, **params: Any) -> Callable[..., Any]:
         UnknownNameError: for a loss or a parameter that does not exist; names the closest one.
         ConfigError: for a parameter out of range.
     """
-    function = unchecked(lookup.find("loss", sys.modules[__name__], name))
+    function = unchecked(registry.find("loss", name))
     lookup.check_keywords(name, function, params)
     parameters.check(function, params)
     return functools.partial(function, **params)
 
 
 def serialize(loss: Callable[..., Any]) -> dict[str, Any]:
-    """A loss of this package (or a function registered with Keras) as plain data."""
+    """A loss of this package or of a plugin (or a function registered with Keras) as plain data."""
     loss = unchecked(loss)
     function = loss.func if isinstance(loss, functools.partial) else loss
     params = loss.keywords if isinstance(loss, functools.partial) else {}
     name = getattr(function, "__name__", "")
-    if name in __registry__ and function is unchecked(globals()[name]):
+    if name in registry.names("loss") and function is unchecked(registry.find("loss", name)):
         return {"name": function.__name__, "params": dict(params)}
     if isinstance(loss, types.FunctionType):
         registered = keras.saving.get_registered_name(loss)

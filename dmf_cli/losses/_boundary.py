@@ -3,8 +3,10 @@
 from dmf_cli.losses._distance import diagonal, truth_map
 from dmf_cli.losses._inputs import Tensor, prepare, without_background
 from dmf_cli.ops.reduce import average
+from dmf_cli.parts import loss
 
 
+@loss
 def boundary(
     y_true: Tensor,
     y_pred: Tensor,

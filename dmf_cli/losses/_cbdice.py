@@ -6,9 +6,11 @@ from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare, two_channels
 from dmf_cli.losses._sums import overlap
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Pool, Positive
 
 
+@loss
 def cbdice(
     y_true: Tensor,
     y_pred: Tensor,

@@ -6,9 +6,11 @@ from dmf_cli.losses._distance import truth_map, unsigned
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.ops.reduce import pixel_mean
+from dmf_cli.parts import loss
 from dmf_cli.ranges import NotNegative, Positive
 
 
+@loss
 def distance_ce(
     y_true: Tensor,
     y_pred: Tensor,

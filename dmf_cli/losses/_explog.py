@@ -7,9 +7,11 @@ from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap, weight_vector
 from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import pixel_mean, total
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
 
+@loss
 def explog(
     y_true: Tensor,
     y_pred: Tensor,

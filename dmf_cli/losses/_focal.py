@@ -4,6 +4,7 @@ from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._pixel import EPSILON, binary_mean, categorical_mean, safe_log
+from dmf_cli.parts import loss
 from dmf_cli.ranges import ClassWeights, NotNegative, Share
 
 
@@ -12,6 +13,7 @@ def modulated_log(p: Tensor, gamma: float) -> Tensor:
     return ops.power(ops.maximum(1.0 - p, EPSILON), gamma) * safe_log(p)
 
 
+@loss
 def focal(
     y_true: Tensor,
     y_pred: Tensor,

@@ -7,9 +7,11 @@ from keras import ops
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import overlap
 from dmf_cli.ops.reduce import size
+from dmf_cli.parts import loss
 from dmf_cli.ranges import NotNegative, Pool, Positive
 
 
+@loss
 def gdice(
     y_true: Tensor,
     y_pred: Tensor,

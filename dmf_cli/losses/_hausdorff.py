@@ -7,9 +7,11 @@ from keras import ops
 from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsigned
 from dmf_cli.losses._inputs import Tensor, prepare, without_background
 from dmf_cli.ops.reduce import average
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Positive
 
 
+@loss
 def hausdorff(
     y_true: Tensor,
     y_pred: Tensor,

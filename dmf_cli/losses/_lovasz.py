@@ -5,9 +5,11 @@ from keras import ops
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import running, total
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Absent, ClassWeights, Pool
 
 
+@loss
 def lovasz(
     y_true: Tensor,
     y_pred: Tensor,

@@ -8,9 +8,11 @@ from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import overlap
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive
 
 
+@loss
 def dice(
     y_true: Tensor,
     y_pred: Tensor,
@@ -64,6 +66,7 @@ def dice(
     return sums.mean(1.0 - sums.dice(smooth))
 
 
+@loss
 def iou(
     y_true: Tensor,
     y_pred: Tensor,
@@ -104,6 +107,7 @@ def iou(
     return sums.mean(1.0 - (sums.tp + smooth) / (sums.truth + sums.guess - sums.tp + smooth))
 
 
+@loss
 def logcosh_dice(
     y_true: Tensor,
     y_pred: Tensor,

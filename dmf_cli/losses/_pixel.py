@@ -8,6 +8,7 @@ from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import weight_vector, weighted_mean
 from dmf_cli.ops.reduce import average, pixel_mean, size, total
 from dmf_cli.ops.void import only_valid, others
+from dmf_cli.parts import loss
 from dmf_cli.ranges import ClassWeights, Fraction
 
 EPSILON = 1e-7
@@ -57,6 +58,7 @@ def binary_mean(
     return weighted_mean(each, weights) / (size(positive) / positive.shape[-1])
 
 
+@loss
 def bce(
     y_true: Tensor,
     y_pred: Tensor,
@@ -97,6 +99,7 @@ def _binary(
     return -binary_mean(positive, negative, y_true, class_weights)
 
 
+@loss
 def ce(
     y_true: Tensor,
     y_pred: Tensor,

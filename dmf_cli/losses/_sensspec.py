@@ -6,9 +6,11 @@ from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.ops.void import others
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Share
 
 
+@loss
 def sensspec(
     y_true: Tensor,
     y_pred: Tensor,

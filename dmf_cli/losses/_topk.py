@@ -9,9 +9,11 @@ from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._pixel import safe_log, smooth_labels
 from dmf_cli.ops import void
 from dmf_cli.ops.reduce import total
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Fraction, Pool
 
 
+@loss
 def topk(
     y_true: Tensor,
     y_pred: Tensor,

@@ -6,9 +6,11 @@ from keras import ops
 
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import Overlap, overlap
+from dmf_cli.parts import loss
 from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
 
 
+@loss
 def tversky(
     y_true: Tensor,
     y_pred: Tensor,
@@ -56,6 +58,7 @@ def tversky(
     return sums.mean(1.0 - index)
 
 
+@loss
 def focal_tversky(
     y_true: Tensor,
     y_pred: Tensor,

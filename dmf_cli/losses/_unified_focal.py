@@ -11,9 +11,11 @@ from dmf_cli.losses._pixel import safe_log
 from dmf_cli.losses._sums import overlap
 from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import average, pixel_mean
+from dmf_cli.parts import loss
 from dmf_cli.ranges import NotNegative, Pool, Positive, Share
 
 
+@loss
 def unified_focal(
     y_true: Tensor,
     y_pred: Tensor,

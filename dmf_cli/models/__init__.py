@@ -1,7 +1,7 @@
 """Architectures: one is a function ``(input_shape, classes, **params)`` to a model of probabilities.
 
-The re-exports below are the registry: a new architecture is one function, one line here and one YAML
-file in ``conf/model/``.
+A new architecture is one function with the decorator, one re-export below and one YAML file in
+``conf/model/``.
 """
 
 from dmf_cli.models._attention_unet import attention_unet as attention_unet
@@ -11,5 +11,6 @@ from dmf_cli.models._resunet import resunet as resunet
 from dmf_cli.models._segformer import segformer as segformer
 from dmf_cli.models._unet import unet as unet
 from dmf_cli.models._unetpp import unetpp as unetpp
+from dmf_cli.parts.definitions import of_package
 
-__registry__ = ("attention_unet", "deeplabv3plus", "hub", "resunet", "segformer", "unet", "unetpp")
+__registry__ = tuple(of_package("model"))

@@ -8,11 +8,13 @@ from keras import layers
 from dmf_cli.errors import ConfigError
 from dmf_cli.models._blocks import Options, Tensor, activated, convolve, enlarge, head, residual
 from dmf_cli.models._parameters import check_options
+from dmf_cli.parts import model
 from dmf_cli.ranges import Blocks, Channels, Count, Fraction, Norm, Part
 
 FINE = 4  # output stride of the features that the decoder joins
 
 
+@model
 def deeplabv3plus(
     input_shape: tuple[int, int, int],
     classes: int,

@@ -11,6 +11,7 @@ from dmf_cli import hints
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models._blocks import Tensor, fit_size, head
 from dmf_cli.models._parameters import check_options
+from dmf_cli.parts import model
 from dmf_cli.ranges import Fraction
 
 Network = Literal["segformer_b0", "segformer_b1", "segformer_b2", "deeplabv3plus_resnet50"]
@@ -27,6 +28,7 @@ SEGFORMERS: dict[str, tuple[list[int], list[int], int, str]] = {
 NETWORKS = [*SEGFORMERS, "deeplabv3plus_resnet50"]
 
 
+@model
 def hub(
     input_shape: tuple[int, int, int],
     classes: int,

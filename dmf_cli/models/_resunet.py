@@ -5,9 +5,11 @@ from keras import layers
 
 from dmf_cli.models._blocks import activated, fit_size, head, residual
 from dmf_cli.models._parameters import check_options, checked_depth
+from dmf_cli.parts import model
 from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
 
 
+@model
 def resunet(
     input_shape: tuple[int, int, int],
     classes: int,

@@ -6,6 +6,7 @@ from keras import layers
 from dmf_cli.errors import ConfigError
 from dmf_cli.models._blocks import Tensor, convolve, enlarge, head
 from dmf_cli.models._parameters import check_options
+from dmf_cli.parts import model
 from dmf_cli.ranges import Blocks, Channels, Fraction, Norm, Part
 
 STRIDES = (4, 2, 2, 2)  # of the patches of each stage
@@ -13,6 +14,7 @@ HEADS = (1, 2, 4, 8)  # attention heads of each stage; each head has `filters` c
 REDUCTIONS = (8, 4, 2, 1)  # keys and values are this much coarser than queries, along each side
 
 
+@model
 def segformer(
     input_shape: tuple[int, int, int],
     classes: int,

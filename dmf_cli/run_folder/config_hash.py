@@ -21,8 +21,16 @@ def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
             kept = (
                 {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
             )
+            kept = contents(value) if key == "plugins" else kept
             found[key] = digest(frozen(without_null(kept)), 8)
     return found
+
+
+def contents(plugins: Any) -> Any:
+    """Of the plugins of a run their hashes: where their files are decides nothing."""
+    if not isinstance(plugins, Mapping):
+        return plugins
+    return {name: one.get("hash") if isinstance(one, Mapping) else one for name, one in plugins.items()}
 
 
 def frozen(value: Any) -> str:

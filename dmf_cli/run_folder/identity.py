@@ -15,7 +15,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, weights
-from dmf_cli.run_folder.config_hash import ASIDE, PLACES, frozen, without_null
+from dmf_cli.run_folder.config_hash import ASIDE, PLACES, contents, frozen, without_null
 
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {
@@ -42,6 +42,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     """
     plain = config.plain
     settings = {key: value for key, value in plain.items() if key not in ASIDE}
+    if "plugins" in settings:
+        settings["plugins"] = contents(settings["plugins"])
     images = {k: v for k, v in plain["dataset"].items() if k not in PLACES}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
     trainer = plain.get("trainer", {})

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from dmf_cli import lookup, losses, models, weighting
+from dmf_cli import losses, weighting
 from dmf_cli.config import schema
 from dmf_cli.config.checks import check_params
 from dmf_cli.config.typed import Choice, Config, Model
@@ -18,6 +18,7 @@ from dmf_cli.fusion import Auxiliary, FusedModel
 from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
+from dmf_cli.parts import registry
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
 
@@ -112,7 +113,7 @@ def compile_model(
 
 def network(model: Model, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
-    function = lookup.find("model", models, model.name)
+    function = registry.find("model", model.name)
     check_params(function, model.params, "model")
     return function(data.train.shape, data.channels, **model.params)
 
@@ -124,7 +125,7 @@ def loss_terms(terms: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def loss(name: str, params: Mapping[str, Any], where: str) -> Any:
     """One loss with its parameters checked against its signature."""
-    check_params(lookup.find("loss", losses, name), params, where)
+    check_params(registry.find("loss", name), params, where)
     return losses.get(name, **params)
 
 
@@ -135,7 +136,7 @@ def strategy(
 
     Parameters that are null or auto take the value of that name in ``known``, where there is one.
     """
-    function, params = lookup.find("weighting", weighting, chosen.name), dict(chosen.params)
+    function, params = registry.find("strategy", chosen.name), dict(chosen.params)
     for name, value in (known or {}).items():
         if name in params and params[name] in (None, "auto"):
             params[name] = value

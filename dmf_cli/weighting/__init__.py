@@ -1,13 +1,14 @@
 """Weighting strategies: how much each loss counts, decided from the history of their values.
 
-One strategy is one small class of pure functions, looked up by name. The re-exports below are the
-registry: a new strategy is one class, one line here and one YAML file in ``conf/weighting/``.
+One strategy is one small class of pure functions, looked up by name. A new strategy is one class with the
+decorator, one re-export below and one YAML file in ``conf/weighting/``.
 """
 
-import sys
 from typing import Any
 
 from dmf_cli import lookup, parameters
+from dmf_cli.parts import registry
+from dmf_cli.parts.definitions import of_package
 from dmf_cli.weighting._bayes import bayes as bayes
 from dmf_cli.weighting._cov import cov as cov
 from dmf_cli.weighting._dwa import dwa as dwa
@@ -29,25 +30,7 @@ from dmf_cli.weighting._terms import check_terms as check_terms
 from dmf_cli.weighting._uncertainty import uncertainty as uncertainty
 from dmf_cli.weighting._var import var as var
 
-__registry__ = (
-    "bayes",
-    "cov",
-    "dwa",
-    "equal",
-    "famo",
-    "fixed",
-    "geometric",
-    "gradnorm",
-    "imtl_l",
-    "lr_annealing",
-    "mad",
-    "random",
-    "relobralo",
-    "softadapt",
-    "stch",
-    "uncertainty",
-    "var",
-)
+__registry__ = tuple(of_package("strategy"))
 
 
 def get(name: str, **params: Any) -> Strategy:
@@ -57,7 +40,7 @@ def get(name: str, **params: Any) -> Strategy:
         UnknownNameError: for a strategy or a parameter that does not exist; names the closest one.
         ConfigError: for a parameter out of range.
     """
-    strategy = lookup.find("weighting", sys.modules[__name__], name)
+    strategy = registry.find("strategy", name)
     lookup.check_keywords(name, strategy, params)
     parameters.check(strategy, params, "weighting.")
     made: Strategy = strategy(**params)

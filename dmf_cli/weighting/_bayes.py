@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Share
 from dmf_cli.weighting._memory import precision
 from dmf_cli.weighting._ordered import Ordered
@@ -14,6 +15,7 @@ FLOOR = 1e-6
 SMALLEST = float(np.finfo("float32").tiny)
 
 
+@strategy
 class bayes(Ordered):  # noqa: N801 - the class name is the name users write
     """p_i <- p_i^prior_power / (MAD(z_i) + 1e-7), normalised, from p = 1/N; w = p.
 

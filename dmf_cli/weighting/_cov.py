@@ -4,12 +4,14 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Part
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LARGEST = 1e8  # of a ratio: its square still fits into float32
 
 
+@strategy
 class cov(Strategy):  # noqa: N801 - the class name is the name users write
     """w_i proportional to std(l_i) / mean(l_i), l_i = L_i / (mean of L_i so far), of the steps before.
 

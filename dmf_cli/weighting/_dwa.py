@@ -5,10 +5,12 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Count, Positive
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
+@strategy
 class dwa(Strategy):  # noqa: N801 - the class name is the name users write
     """w = N softmax(r / T), r_i = Lbar_i(e-1) / Lbar_i(e-2), of the mean losses of the last two epochs.
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 BETA_1, BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 
 
+@strategy
 class famo(Strategy):  # noqa: N801 - the class name is the name users write
     """w_i = c z_i / L_i, z = softmax(xi), c = 1 / sum(z / L); Adam moves xi by how far log L_i fell.
 

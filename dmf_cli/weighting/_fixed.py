@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 
+@strategy
 class fixed(Strategy):  # noqa: N801 - the class name is the name users write
     """The coefficients of the loss expression, normalised: the baseline of every comparison.
 

@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 
+@strategy
 class geometric(Strategy):  # noqa: N801 - the class name is the name users write
     """Minimises (prod L)^(1/N), so w_i = (prod L)^(1/N) / (N L_i): every w_i L_i is the same.
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import NotNegative, Positive
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor
 
 LEAST = 1e-3  # of w before it is normalised: never 0 or negative
 
 
+@strategy
 class gradnorm(Strategy):  # noqa: N801 - the class name is the name users write
     """Learns w: descends sum_i |G_i - mean(G) r_i^alpha|, G_i = w_i |grad L_i|, with the target held fixed.
 

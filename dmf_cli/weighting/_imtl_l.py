@@ -4,12 +4,14 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Positive
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 FARTHEST = 20.0  # of s: e^20 is 5e8, beyond losses of 1e-8 to 1e8
 
 
+@strategy
 class imtl_l(Strategy):  # noqa: N801 - the class name is the name users write
     """Learns s with the network: sum_i exp(s_i) L_i - s_i, so w_i = exp(s_i), from s = 0.
 

@@ -6,12 +6,14 @@ from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Whole
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
 LARGEST = 1e6  # ratio of two gradients that is believed
 
 
+@strategy
 class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users write
     """w_i = (1 - alpha) w_i + alpha g_ref / mean|grad L_i|, with the reference term at 1.
 

@@ -1,10 +1,12 @@
 """DMF with the median absolute deviation of the loss histories."""
 
+from dmf_cli.parts import strategy
 from dmf_cli.weighting._memory import normalised, precision
 from dmf_cli.weighting._ordered import Ordered
 from dmf_cli.weighting._strategy import State, Tensor
 
 
+@strategy
 class mad(Ordered):  # noqa: N801 - the class name is the name users write
     """w_i proportional to 1 / (MAD(z_i) + 1e-7), z_i = minmax(symlog(last ``window`` values of loss i)).
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Seed
 from dmf_cli.weighting import _generator
 from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
+@strategy
 class random(Strategy):  # noqa: N801 - the class name is the name users write
     """w = softmax(x), x ~ N(0, 1) for each term, drawn anew every ``every`` steps (RLW).
 

@@ -4,11 +4,13 @@ from typing import Any
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Positive, Seed, Share
 from dmf_cli.weighting import _generator
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
+@strategy
 class relobralo(Strategy):  # noqa: N801 - the class name is the name users write
     """w = alpha (rho w + (1 - rho) b(t, 0)) + (1 - alpha) b(t, t-1), b(t, t') = N softmax(L(t) / (T L(t'))).
 

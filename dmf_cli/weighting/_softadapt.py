@@ -8,12 +8,14 @@ from annotated_types import Interval
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Window
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 HIGHEST_ORDER = 15  # beyond it the coefficients (up to 858) are rounding noise only
 
 
+@strategy
 class softadapt(Strategy):  # noqa: N801 - the class name is the name users write
     """w = softmax(beta s) of the slopes s of the losses: with beta > 0 a loss that falls less gets more.
 

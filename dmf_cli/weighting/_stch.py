@@ -6,10 +6,12 @@ from typing import Any
 from keras import ops
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Positive
 from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
+@strategy
 class stch(Strategy):  # noqa: N801 - the class name is the name users write
     """Minimises mu log sum_i exp(lambda_i (L_i - z_i) / mu), lambda_i = 1/N: the largest loss leads.
 

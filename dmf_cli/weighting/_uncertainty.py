@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.ranges import Positive
 from dmf_cli.weighting._strategy import State, Strategy, Tensor
 
@@ -11,6 +12,7 @@ FARTHEST = 20.0  # of s: e^20 is 5e8, beyond losses of 1e-8 to 1e8
 SMALLEST = 1e-4  # of c
 
 
+@strategy
 class uncertainty(Strategy):  # noqa: N801 - the class name is the name users write
     """Learns s with the network: sum_i .5 exp(-s_i) L_i + .5 s_i, so w_i = .5 exp(-s_i), from s = 0.
 

@@ -2,10 +2,12 @@
 
 from keras import ops
 
+from dmf_cli.parts import strategy
 from dmf_cli.weighting._memory import Memory, normalised, scale, variance
 from dmf_cli.weighting._strategy import State, Tensor
 
 
+@strategy
 class var(Memory):  # noqa: N801 - the class name is the name users write
     """w_i = Var(z_i) / sum_j Var(z_j), z_i = minmax(symlog(last ``window`` values of loss i)).
 

@@ -104,7 +104,8 @@ def test_every_option_is_built_with_its_own_parameters(monkeypatch, name):
     made = []
     whole = config.compose([f"model={name}"]).plain["model"]
     takes = inspect.signature(getattr(models, whole["name"]))
-    monkeypatch.setattr(models, whole["name"], lambda shape, classes, **params: made.append(params))
+    stub = lambda shape, classes, **params: made.append(params)  # noqa: E731
+    monkeypatch.setitem(decorators.registered, ("model", whole["name"]), stub)
     _model_costs.build(name)
     takes.bind((8, 8, 1), 2, **made[0])  # no key that the function does not know
     assert made == [{key: value for key, value in whole.items() if key in takes.parameters}]

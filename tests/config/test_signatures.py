@@ -3,24 +3,26 @@
 import inspect
 import subprocess
 import sys
-from importlib import import_module
 from typing import Annotated, Any, Literal
 
 import pytest
 from annotated_types import Interval
 
 from dmf_cli import lookup
-from dmf_cli.config import fields, signatures
+from dmf_cli.config import fields
 from dmf_cli.config.types import alternatives, choices
+from dmf_cli.parts import registry
 from dmf_cli.ranges import Count, Device, Fraction, PathName, Share
 
 
-@pytest.mark.parametrize("package", ["losses", "weighting", "models"])
-def test_what_is_read_from_source_is_what_python_sees(package):
-    module = import_module(f"dmf_cli.{package}")
-    for name in lookup.names(module):
-        seen = {key: p.annotation for key, p in lookup.keywords(getattr(module, name)).items()}
-        assert signatures.of(f"dmf_cli.{package}", name) == seen, name
+@pytest.mark.parametrize("kind", ["loss", "strategy", "model"])
+def test_what_is_read_from_source_is_what_python_sees(kind):
+    for name in registry.names(kind):
+        part, read = registry.find(kind, name), registry.definition(kind, name)
+        seen = {key: p.annotation for key, p in lookup.keywords(part).items()}
+        assert read.hints == seen, name
+        defaults = {key: p.default for key, p in lookup.keywords(part).items()}
+        assert {key: one.default for key, one in read.parameters.items()} == defaults, name
         assert inspect.Parameter.empty not in seen.values(), "each parameter says its type"
 
 

@@ -1,0 +1,314 @@
+"""Plugins: files and modules of users with parts in them; which are known to this process.
+
+A plugin becomes active by ``plugins=my.py`` on the command line, by a project's settings, as an entry point
+of an installed package, or because a run was trained with it. Its source is then read. It is imported when a
+part of it is used, and that of a run folder only if the user trusts it.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from dmf_cli.errors import DmfError, PluginError
+from dmf_cli.parts import decorators, sources
+from dmf_cli.parts.definitions import Definition, in_file, of_package
+
+GROUP = "dmf.plugins"  # of entry points
+PREFIX = "dmf_plugin_"  # of the module that a file becomes: no file of a user's hides a package
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """A file of Python with parts in it.
+
+    Args:
+        name: ``my`` of ``my.py``, or the dotted name of a module.
+        file: absolute.
+        root: the folder in which its imports begin.
+        untrusted: the run folder from which it comes, if nobody has said that it may run.
+    """
+
+    name: str
+    file: Path
+    root: Path
+    untrusted: Path | None = None
+
+    @classmethod
+    def at(cls, file: Path, name: str = "") -> "Plugin":
+        """The plugin in ``file``; ``name`` is dotted if it is a module of a package."""
+        file = file.expanduser().absolute()
+        own = file.parent.name if file.name == "__init__.py" else file.stem
+        depth = len((name or own).split(".")) - (file.name != "__init__.py")
+        return cls(name or own, file, file.parents[depth])
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """The parts in it."""
+        return in_file(self.file)
+
+    @functools.cached_property
+    def files(self) -> dict[str, Path]:
+        """Path below :attr:`root` -> file: all of which it consists."""
+        return sources.gathered(self.file, self.root)
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """Of the content of its files."""
+        return sources.content(self.files)
+
+    @property
+    def module(self) -> str:
+        """What Python calls it."""
+        return self.name if "." in self.name or self.file.name == "__init__.py" else f"{PREFIX}{self.name}"
+
+
+_active: dict[str, Plugin] = {}
+
+
+def active() -> list[Plugin]:
+    """The plugins that this process knows, with those of installed packages."""
+    for one in _installed():
+        _active.setdefault(one.name, one)
+    return list(_active.values())
+
+
+def activate(given: Iterable[str], base: Path | None = None) -> list[Plugin]:
+    """Make the parts of ``given`` known, each a path of a file or the name of a module.
+
+    Args:
+        given: ``my.py``, ``lib/nets.py``, ``mylab.losses``; safe to give again.
+        base: the folder that they are relative to; default: the current one.
+
+    Raises:
+        PluginError: it cannot be read, defines nothing, or has a name that is taken.
+    """
+    return [add(located(text, base or Path.cwd())) for text in given]
+
+
+def written(value: str) -> list[str]:
+    """The plugins in the value of ``plugins=``: one, or several in brackets, quoted or not."""
+    inner = value.strip()
+    inner = inner[1:-1] if inner.startswith("[") and inner.endswith("]") else inner
+    found = re.findall(r"'([^']*)'|\"([^\"]*)\"|([^,]+)", inner)
+    return [
+        text for text in (next(filter(None, one), "").strip() for one in found) if text not in ("", "null")
+    ]
+
+
+def add(plugin: Plugin) -> Plugin:
+    """Make the parts of one plugin known; one with the same content may be there already.
+
+    Raises:
+        PluginError: as :func:`activate`.
+    """
+    there = {one.name: one for one in active()}.get(plugin.name)
+    if there is not None and (there.file == plugin.file or there.hash == plugin.hash):
+        if there.untrusted and not plugin.untrusted:
+            _active[plugin.name] = plugin
+        return _active[plugin.name]
+    if there is not None:
+        raise PluginError(
+            f"there are two plugins called {plugin.name!r}, {there.file} and {plugin.file}",
+            key="plugins",
+            value=str(plugin.file),
+            hint="rename one of the files",
+        )
+    _check(plugin, list(_active.values()))
+    _active[plugin.name] = plugin
+    return plugin
+
+
+def definitions(kind: str) -> list[Definition]:
+    """The parts of ``kind`` of all active plugins."""
+    return [one for plugin in active() for one in plugin.definitions if one.kind == kind]
+
+
+def of_part(definition: Definition) -> Plugin | None:
+    """The active plugin that defines a part; None for one of dmf."""
+    return next((one for one in active() if one.file == definition.file), None)
+
+
+def load(definition: Definition) -> None:
+    """Import the plugin of a part.
+
+    Raises:
+        PluginError: it fails, with the line in which it does; or it is that of a run folder, untrusted.
+    """
+    plugin = of_part(definition)
+    assert plugin is not None
+    run_file(plugin)
+    if (definition.kind, definition.name) not in decorators.registered:
+        raise PluginError(
+            f"{definition.place}: {definition.kind} {definition.name!r} was not registered when the file ran",
+            path=definition.file,
+            hint=f"does something replace the decorator @{definition.kind}?",
+        )
+
+
+def run_file(plugin: Plugin) -> None:
+    """Import ``plugin``, once."""
+    if plugin.untrusted is not None:
+        raise untrusted(plugin)
+    if plugin.module in sys.modules:
+        return
+    if str(plugin.root) not in sys.path:
+        sys.path.append(str(plugin.root))  # at the end: a file called keras.py hides nothing
+    try:
+        if plugin.module.startswith(PREFIX):
+            _run(plugin)
+        else:
+            importlib.import_module(plugin.module)
+    except DmfError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{where(error, plugin.file) or plugin.file.name}: {type(error).__name__}: {_first_line(error)}",
+            path=plugin.file,
+            hint=_advice(error),
+        ) from error
+
+
+def untrusted(plugin: Plugin) -> PluginError:
+    """The error for code that comes with a run folder."""
+    return PluginError(
+        f"the run was trained with {plugin.file.name} (hash {plugin.hash}), of which {plugin.file} is a copy",
+        path=plugin.file,
+        hint="read it, then add --trust to run it, or give your own, as plugins=PATH",
+    )
+
+
+def where(error: BaseException, *files: Path) -> str:
+    """``my.py, line 12``: the last place in ``files`` (default: all plugins) that an error came through."""
+    wanted = {str(file) for file in files} or {str(f) for one in active() for f in one.files.values()}
+    if isinstance(error, SyntaxError) and error.filename in wanted:
+        return f"{Path(error.filename).name}, line {error.lineno}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in wanted]
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+
+
+@contextlib.contextmanager
+def isolated() -> Iterator[None]:
+    """Whatever plugins become active inside the block are forgotten after it."""
+    before, known, modules = dict(_active), dict(decorators.registered), set(sys.modules)
+    path = list(sys.path)
+    try:
+        yield
+    finally:
+        _active.clear()
+        _active.update(before)
+        decorators.registered.clear()
+        decorators.registered.update(known)
+        sys.path[:] = path
+        for name in set(sys.modules) - modules:
+            if name.startswith(PREFIX):
+                del sys.modules[name]
+
+
+def located(text: str, base: Path) -> Plugin:
+    """The plugin that ``text`` names: a path, or a module that can be imported from ``base`` too."""
+    text = str(text)
+    if text.endswith(".py") or "/" in text or text.startswith("~"):
+        file = base / Path(text).expanduser()
+        return Plugin.at(file / "__init__.py" if file.is_dir() else file)
+    if (base / f"{text}.py").is_file():
+        return Plugin.at(base / f"{text}.py")
+    found = _module_file(text, [str(base), *sys.path])
+    if found is None:
+        close = sorted(one.name for one in base.glob("*.py"))
+        raise PluginError(
+            key="plugins",
+            value=text,
+            reason="which is neither a file nor a module that Python finds",
+            allowed=close or "a path, as plugins=my.py, or a module, as plugins=mylab.losses",
+        )
+    return Plugin.at(found, text)
+
+
+def _module_file(module: str, folders: Sequence[str]) -> Path | None:
+    """The source of a module; its packages are not imported."""
+    places: Sequence[str] | None = folders
+    spec = None
+    done = ""
+    for part in module.split("."):
+        done = f"{done}.{part}" if done else part
+        spec = PathFinder.find_spec(done, places)
+        if spec is None:
+            return None
+        places = spec.submodule_search_locations
+    return Path(spec.origin).resolve() if spec and spec.origin and spec.has_location else None
+
+
+@functools.cache
+def _installed() -> tuple[Plugin, ...]:
+    """The plugins of installed packages."""
+    from importlib.metadata import entry_points
+
+    found: list[Plugin] = []
+    for entry in entry_points(group=GROUP):
+        file = _module_file(entry.module, sys.path)
+        if file is None:
+            raise PluginError(
+                f"the installed package {getattr(entry.dist, 'name', '?')} has the plugin {entry.value!r}",
+                key="plugins",
+                hint="no such module is installed: install the package again, or remove it",
+            )
+        plugin = Plugin.at(file, entry.module)
+        _check(plugin, found)
+        found.append(plugin)
+    return tuple(found)
+
+
+def _check(plugin: Plugin, others: Sequence[Plugin]) -> None:
+    """Whether it has parts, none of which is there already."""
+    if not plugin.definitions:
+        raise PluginError(
+            path=plugin.file,
+            reason="defines no part",
+            hint="put @dmf_cli.loss, @dmf_cli.model, ... before your function, at the top level of the file",
+        )
+    taken = {(one.kind, one.name): one for other in others for one in other.definitions}
+    for one in plugin.definitions:
+        theirs = of_package(one.kind).get(one.name) or taken.get((one.kind, one.name))
+        if theirs is not None:
+            where_it_is = (
+                "in dmf" if theirs.file.is_relative_to(Path(__file__).parents[1]) else f"in {theirs.file}"
+            )
+            raise PluginError(
+                f"{one.place}: there is a {one.kind} {one.name!r} already, {where_it_is}",
+                path=one.file,
+                key=one.kind,
+                value=one.name,
+                hint="give yours another name",
+            )
+        taken[one.kind, one.name] = one
+
+
+def _run(plugin: Plugin) -> None:
+    spec = importlib.util.spec_from_file_location(plugin.module, plugin.file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[plugin.module] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[plugin.module]
+        raise
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "it says no more")
+
+
+def _advice(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"install {error.name.partition('.')[0]}, or put {error.name}.py beside the file"
+    return "mend that line; DMF_DEBUG=1 shows the traceback"
