@@ -14,6 +14,7 @@ from dmf_cli import _registration
 __version__ = "0.1.0"
 _FROM = {
     "dmf_cli.fusion": ("Auxiliary", "FusedModel", "fuse"),
+    "dmf_cli.api": ("compare", "load", "replay", "sweep", "train", "tune"),
     "dmf_cli.parts": ("augmentation", "dataset", "loss", "metric", "model", "strategy"),
 }
 _MODULES = ("losses", "metrics", "models", "weighting")

@@ -126,6 +126,11 @@ def add(plugin: Plugin) -> Plugin:
     return plugin
 
 
+def remove(name: str) -> Plugin | None:
+    """Forget a plugin; returns it, if it was there."""
+    return _active.pop(name, None)
+
+
 def definitions(kind: str) -> list[Definition]:
     """The parts of ``kind`` of all active plugins."""
     return [one for plugin in active() for one in plugin.definitions if one.kind == kind]
