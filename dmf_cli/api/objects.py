@@ -58,13 +58,13 @@ def refuse(settings: Settings, why: str) -> None:
 def announce(config: Config) -> None:
     """One line if ``config`` cannot be rebuilt from its file."""
     if used := of_process(config):
-        parts = ", ".join(one.strip("<>") for one in used)
-        Display().note(f"note: {parts} in no file, so this run is continued and scored in this process only")
+        parts = " and ".join(config.plugins[name]["path"].strip("<>") for name in used)
+        Display().note(f"note: {parts}: in no file, so that only this process can resume or extend the run")
 
 
 def of_process(config: Config) -> list[str]:
     """The names of the objects that ``config`` uses."""
-    return [name for name in config.plain.get("plugins") or {} if given.is_given(name)]
+    return [name for name in config.plugins if given.is_given(name)]
 
 
 def _know_decorated() -> None:

@@ -51,6 +51,7 @@ class Run:
 
     Args:
         path: its folder.
+        trust: whether code that the folder keeps, of a run with parts of somebody's own, may be run.
 
     Attributes:
         path: likewise.
@@ -65,8 +66,8 @@ class Run:
         >>> mask = run.predict("photo.png")
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._folder = RunFolder.open(path)
+    def __init__(self, path: str | Path, *, trust: bool = False) -> None:
+        self._folder, self._trust = RunFolder.open(path), trust
         self.path = self._folder.path
 
     @property
@@ -131,6 +132,7 @@ class Run:
         from dmf_cli import runtime
         from dmf_cli.inference.network_file import load_network
 
+        self._use_plugins()
         with process.borrowed():
             runtime.start(process.on_loaded_backend(self.config).trainer)
             return load_network(self._folder.best_model)
@@ -182,6 +184,7 @@ class Run:
         from dmf_cli.inference import score
         from dmf_cli.inference.evaluation_config import evaluation_config
 
+        self._use_plugins()
         asked = [f"split={split}", *words.of(settings, overrides)]
         config, split = evaluation_config(self.path, asked)
         with process.borrowed():
@@ -204,6 +207,7 @@ class Run:
         from dmf_cli.config import moving
         from dmf_cli.training import trainer
 
+        self._use_plugins()
         asked = words.of(places, overrides)
         used = moving.resumed(self.config, asked)
         with process.borrowed(["dmf", "resume", str(self.path), *asked]):
@@ -226,6 +230,7 @@ class Run:
         """
         from dmf_cli.training import extend
 
+        self._use_plugins()
         asked = [f"trainer.epochs={epochs}", *words.of(settings, overrides)]
         config = extend.extension_config(self.path, asked, schedule)
         policy = ["--schedule", schedule] if schedule else []
@@ -250,6 +255,7 @@ class Run:
 
         place = export.place(self.path, format) if output is None else Path(output)
         export.check(format, place)
+        self._use_plugins()
         with process.borrowed():
             export.export_run(self.path, self.config, format, place)
         return place
@@ -259,6 +265,11 @@ class Run:
         from dmf_cli import report
 
         return report.write([self.path], None if output is None else Path(output)).file
+
+    def _use_plugins(self) -> None:
+        from dmf_cli.run_folder import run_plugins
+
+        run_plugins.use(self.path, self.config, trust=self._trust)
 
     def _scores(self, name: str) -> Scores:
         again = f"`{hints.command('eval', self.path)}` writes it"
@@ -285,8 +296,12 @@ class Run:
         return html.run(self.path, self.state, self.status, self.summary if self._is_scored else None)
 
 
-def load(path: str | Path) -> Run:
+def load(path: str | Path, *, trust: bool = False) -> Run:
     """The run in the folder ``path``, complete or not.
+
+    Args:
+        path: the folder.
+        trust: whether code that the folder keeps, of a run with parts of somebody's own, may be run.
 
     Raises:
         RunFolderError: it is no run (names the one that was probably meant), or its config is damaged or
@@ -296,7 +311,7 @@ def load(path: str | Path) -> Run:
         >>> dmf_cli.load("outputs/busi").dice
         0.713
     """
-    run = Run(path)
+    run = Run(path, trust=trust)
     stored_config.load_run(run.path)  # what is wrong with it is said here
     return run
 

@@ -29,6 +29,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--schedule", metavar="POLICY", help="continue or restart")
     options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.run_folder import run_plugins, stored_config
+
+    run_plugins.use(options.run, stored_config.load_run(options.run), trust=options.trust)
     from dmf_cli.training import extend
 
     config = extend.extension_config(options.run, options.overrides, options.schedule)

@@ -20,10 +20,12 @@ def run(arguments: Sequence[str]) -> int:
     add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
     from dmf_cli.config import moving
-    from dmf_cli.run_folder import stored_config
+    from dmf_cli.run_folder import run_plugins, stored_config
 
     # A wrong folder is reported before anything slow is imported.
-    used = moving.resumed(stored_config.load_run(options.run), options.overrides)
+    stored = stored_config.load_run(options.run)
+    run_plugins.use(options.run, stored, trust=options.trust)
+    used = moving.resumed(stored, options.overrides)
     from dmf_cli.training import trainer
 
     trainer.resume(options.run, used)

@@ -5,7 +5,7 @@ A config names them as any part, and its ``plugins`` have their hash; nothing of
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from dmf_cli.parts import annotations, decorators, plugins
 from dmf_cli.parts.definitions import Definition, Parameter
 from dmf_cli.parts.kinds import KINDS
 
+_PREFIX = "object"
 _PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
 
 
@@ -46,6 +47,22 @@ class Given(plugins.Plugin):
         """Of the object."""
         return self.content
 
+    @property
+    def is_module(self) -> bool:
+        """It is none."""
+        return False
+
+    def refusal(self) -> PluginError:
+        """The error for an object that another process had."""
+        assert self.part is not None
+        return PluginError(
+            f"{self.untrusted} was trained with {self.part.kind} {self.part.name!r}, an object in no file",
+            path=self.untrusted,
+            key=self.part.kind,
+            value=self.part.name,
+            hint="give it again from Python, as dmf_cli.train has it, or write it in a file for plugins=",
+        )
+
 
 def put(kind: str, name: str, part: Callable[..., Any], content: str) -> None:
     """Make ``part`` known by ``name`` until this process ends, in place of an earlier object of that name.
@@ -59,16 +76,22 @@ def put(kind: str, name: str, part: Callable[..., Any], content: str) -> None:
     Raises:
         PluginError: a part of dmf or of a file has the name, or its signature is not that of its kind.
     """
-    file = Path(_label(kind, name))
-    one = Given(file.name, file, Path(), part=_definition(kind, name, part, file), content=content)
-    before = plugins.remove(one.name)
-    try:
-        plugins.add(one)
-    except PluginError:
-        if before is not None:
-            plugins.add(before)
-        raise
+    file = Path(f"<{kind} {name}>")
+    _add(Given(_label(kind, name), file, Path(), part=_definition(kind, name, part, file), content=content))
     decorators.registered[kind, name] = part
+
+
+def absent(run: Path, plugin: str, hash: str, config: Mapping[str, Any]) -> None:
+    """Make an object known that the run in ``run`` was trained with and this process lacks.
+
+    Its parameters are those in the ``config``: that can be read, and what needs the object says so.
+    """
+    _, kind, name = plugin.split(".")
+    group = config.get(KINDS[kind].group) or {}
+    values = (group.get("terms") or {}).get(name, {}) if kind == "loss" else group
+    file = Path(f"<{kind} {name}>")
+    keys = {key: Parameter(Any, value) for key, value in values.items() if key != "name"}
+    _add(Given(plugin, file, Path(), run, Definition(kind, name, file, 1, keys), hash))
 
 
 def find(kind: str, name: Any) -> bool:
@@ -78,7 +101,15 @@ def find(kind: str, name: Any) -> bool:
 
 def is_given(plugin: str) -> bool:
     """Whether the ``plugins`` of a config mean an object by this name."""
-    return plugin.startswith("<")
+    prefix, *rest = plugin.split(".")
+    return prefix == _PREFIX and len(rest) == 2 and rest[0] in KINDS
+
+
+def _add(one: Given) -> None:
+    before = next((other for other in plugins.active() if other.name == one.name), None)
+    if before is not None:
+        plugins.remove(before)
+    plugins.add(one)
 
 
 def source(part: Any) -> str:
@@ -100,7 +131,7 @@ def weights(model: Any) -> str:
 
 
 def _label(kind: str, name: str) -> str:
-    return f"<{kind} {name}>"
+    return f"{_PREFIX}.{kind}.{name}"
 
 
 def _definition(kind: str, name: str, part: Callable[..., Any], file: Path) -> Definition:

@@ -42,12 +42,12 @@ class Plugin:
     untrusted: Path | None = None
 
     @classmethod
-    def at(cls, file: Path, name: str = "") -> "Plugin":
+    def at(cls, file: Path, name: str = "", untrusted: Path | None = None) -> "Plugin":
         """The plugin in ``file``; ``name`` is dotted if it is a module of a package."""
         file = file.expanduser().absolute()
         own = file.parent.name if file.name == "__init__.py" else file.stem
         depth = len((name or own).split(".")) - (file.name != "__init__.py")
-        return cls(name or own, file, file.parents[depth])
+        return cls(name or own, file, file.parents[depth], untrusted)
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
@@ -65,9 +65,22 @@ class Plugin:
         return sources.content(self.files)
 
     @property
+    def is_module(self) -> bool:
+        """Whether it is part of a package, and not a file by itself."""
+        return "." in self.name or self.file.name == "__init__.py"
+
+    @property
     def module(self) -> str:
         """What Python calls it."""
-        return self.name if "." in self.name or self.file.name == "__init__.py" else f"{PREFIX}{self.name}"
+        return self.name if self.is_module else f"{PREFIX}{self.name}"
+
+    def refusal(self) -> PluginError:
+        """The error for code that comes with a run folder."""
+        return PluginError(
+            f"the run was trained with {self.file.name} (hash {self.hash}), of which {self.file} is a copy",
+            path=self.file,
+            hint="read it, then add --trust to run it, or give your own, as plugins=PATH",
+        )
 
 
 _active: dict[str, Plugin] = {}
@@ -123,12 +136,17 @@ def add(plugin: Plugin) -> Plugin:
         )
     _check(plugin, list(_active.values()))
     _active[plugin.name] = plugin
+    if plugin.is_module and not plugin.untrusted and str(plugin.root) not in sys.path:
+        sys.path.append(str(plugin.root))  # jobs in other processes find it there
     return plugin
 
 
-def remove(name: str) -> Plugin | None:
-    """Forget a plugin; returns it, if it was there."""
-    return _active.pop(name, None)
+def remove(plugin: Plugin) -> None:
+    """Forget a plugin; what it has registered too."""
+    _active.pop(plugin.name, None)
+    for one in plugin.definitions:
+        decorators.registered.pop((one.kind, one.name), None)
+    sys.modules.pop(plugin.module, None)
 
 
 def definitions(kind: str) -> list[Definition]:
@@ -161,8 +179,8 @@ def load(definition: Definition) -> None:
 def run_file(plugin: Plugin) -> None:
     """Import ``plugin``, once."""
     if plugin.untrusted is not None:
-        raise untrusted(plugin)
-    if plugin.module in sys.modules:
+        raise plugin.refusal()
+    if plugin.module in sys.modules or not plugin.files:
         return
     if str(plugin.root) not in sys.path:
         sys.path.append(str(plugin.root))  # at the end: a file called keras.py hides nothing
@@ -179,15 +197,6 @@ def run_file(plugin: Plugin) -> None:
             path=plugin.file,
             hint=_advice(error),
         ) from error
-
-
-def untrusted(plugin: Plugin) -> PluginError:
-    """The error for code that comes with a run folder."""
-    return PluginError(
-        f"the run was trained with {plugin.file.name} (hash {plugin.hash}), of which {plugin.file} is a copy",
-        path=plugin.file,
-        hint="read it, then add --trust to run it, or give your own, as plugins=PATH",
-    )
 
 
 def where(error: BaseException, *files: Path) -> str:
