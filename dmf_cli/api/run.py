@@ -104,7 +104,7 @@ class Run:
         Raises:
             RunFolderError: the run has not been scored.
         """
-        return self._scores("test").scores
+        return frames.read(self._folder.metrics / "test_per_image.csv", self._again)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Run:
         Raises:
             RunFolderError: the run has not been scored.
         """
-        return self._scores("test").summary
+        return self._summary()
 
     @property
     def dice(self) -> float:
@@ -271,15 +271,16 @@ class Run:
 
         run_plugins.use(self.path, self.config, trust=self._trust)
 
-    def _scores(self, name: str) -> Scores:
-        again = f"`{hints.command('eval', self.path)}` writes it"
-        file = self._folder.metrics / f"{name}_summary.json"
-        rows = frames.read(self._folder.metrics / f"{name}_per_image.csv", again)
+    def _summary(self) -> dict[str, Any]:
+        file = self._folder.metrics / "test_summary.json"
         try:
-            summary = json.loads(file.read_text(encoding="utf-8"))
+            return dict(json.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            raise RunFolderError(path=file, reason="is missing or damaged", hint=again) from None
-        return Scores(name, rows, summary)
+            raise RunFolderError(path=file, reason="is missing or damaged", hint=self._again) from None
+
+    @property
+    def _again(self) -> str:
+        return f"`{hints.command('eval', self.path)}`, or evaluate(), writes it"
 
     def __repr__(self) -> str:
         scored = f", test Dice {self.dice:.3f}" if self._is_scored else ""
@@ -287,8 +288,7 @@ class Run:
 
     @property
     def _is_scored(self) -> bool:
-        files = ("test_summary.json", "test_per_image.csv")
-        return all((self._folder.metrics / name).is_file() for name in files)
+        return (self._folder.metrics / "test_summary.json").is_file()
 
     def _repr_html_(self) -> str:
         from dmf_cli.api import html

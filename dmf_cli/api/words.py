@@ -11,9 +11,9 @@ from dmf_cli.errors import ConfigError
 
 SHORT = {"backend": "trainer.backend"}
 NESTED = re.compile(r"loss\.(terms|coefficients)|loss\.terms\.\w+|auxiliary\.params")  # mappings of keys
-_PLAIN = re.compile(r"[A-Za-z_/][\w.+*:/-]*")  # needs no quotes, unless it is one of these words
+_PLAIN = re.compile(r"[A-Za-z_/][\w.+*:/-]*", re.ASCII)  # needs no quotes, unless it is one of these words
 _WORDS = ("true", "false", "null", "nan", "inf")
-_EXPRESSION = re.compile(r"[\w.+*:/-]+")
+_EXPRESSION = re.compile(r"[\w.+*:/-]+", re.ASCII)
 _INTERVAL = re.compile(r"(?:tag|interval|range|choice|int|float)\(.*\)")  # of a search
 
 
