@@ -4,6 +4,7 @@ They are registered by a name, which the config has as any other (:mod:`dmf_cli.
 report say what it is called, and a hash of it is part of the run's id.
 """
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -71,17 +72,15 @@ def _know_decorated() -> None:
     """Parts that a cell or a script has decorated, and those of modules that it has imported."""
     for (kind, name), part in list(decorators.registered.items()):
         module = part.__module__
-        if module.startswith(("dmf_cli", plugins.PREFIX)) or _is_known(kind, name):
+        if module.startswith(("dmf_cli.", plugins.PREFIX)) or given.holds(kind, name, part):
             continue
-        if module == "__main__" or decorators.file_of(part) is None:
-            given.put(kind, name, part, given.source(part))
-        else:
-            plugins.activate([module])
-
-
-def _is_known(kind: str, name: str) -> bool:
-    """Whether an active plugin supplies it; what a cell has decorated may have been changed since."""
-    return any(one.name == name for one in plugins.definitions(kind)) and not given.find(kind, name)
+        if module != "__main__" and decorators.file_of(part) is not None:
+            if any(one.name == name for one in plugins.definitions(kind)):
+                continue
+            with contextlib.suppress(PluginError):  # it makes its parts in another way than a file does
+                plugins.activate([module])
+                continue
+        given.put(kind, name, part, given.source(part))
 
 
 def _loss(value: Any) -> Any:

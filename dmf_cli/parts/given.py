@@ -17,6 +17,7 @@ from dmf_cli.parts.definitions import Definition, Parameter
 from dmf_cli.parts.kinds import KINDS
 
 _PREFIX = "object"
+_parts: dict[tuple[str, str], Any] = {}
 _PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
 
 
@@ -78,7 +79,7 @@ def put(kind: str, name: str, part: Callable[..., Any], content: str) -> None:
     """
     file = Path(f"<{kind} {name}>")
     _add(Given(_label(kind, name), file, Path(), part=_definition(kind, name, part, file), content=content))
-    decorators.registered[kind, name] = part
+    decorators.registered[kind, name] = _parts[kind, name] = part
 
 
 def absent(run: Path, plugin: str, hash: str, config: Mapping[str, Any]) -> None:
@@ -92,6 +93,11 @@ def absent(run: Path, plugin: str, hash: str, config: Mapping[str, Any]) -> None
     file = Path(f"<{kind} {name}>")
     keys = {key: Parameter(Any, value) for key, value in values.items() if key != "name"}
     _add(Given(plugin, file, Path(), run, Definition(kind, name, file, 1, keys), hash))
+
+
+def holds(kind: str, name: str, part: Any) -> bool:
+    """Whether the object ``name`` is ``part``; a cell that is run again makes another one of that name."""
+    return find(kind, name) and _parts.get((kind, name)) is part
 
 
 def find(kind: str, name: Any) -> bool:

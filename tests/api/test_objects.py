@@ -43,7 +43,7 @@ def test_what_an_object_does_decides_the_id():
 def test_a_keras_model_is_trained_as_a_copy(tmp_path):
     model = network()
     before = model.get_weights()
-    runs = dmf_cli.sweep(model=model, loss=[squared, "ce"], output_root=tmp_path, **{**TINY, "model": model})
+    runs = dmf_cli.sweep(loss=[squared, "ce"], output_root=tmp_path, **{**TINY, "model": model})
     assert len(runs) == 2
     assert [run.config.model.head for run in runs] == ["sigmoid"] * 2
     for one, other in zip(model.get_weights(), before, strict=True):
