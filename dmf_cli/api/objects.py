@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli.api import own_data
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, PluginError
 from dmf_cli.parts import decorators, given, plugins
@@ -33,6 +34,8 @@ def named(settings: Settings) -> dict[str, Any]:
         if group in made:
             value = made[group]
             made[group] = list(map(name_of, value)) if isinstance(value, list) else name_of(value)
+    if "dataset" in made:
+        made = _with_data(made)
     model = made.get("model")
     if given.find("model", model) and "model.head" not in made:
         made |= {"model.head": "sigmoid"} if getattr(settings["model"], "output_shape", (2,))[-1] == 1 else {}
@@ -51,7 +54,7 @@ def refuse(settings: Settings, why: str) -> None:
         values = settings.get(group)
         for value in values if isinstance(values, list) else [values]:
             inner = list(value.values()) if isinstance(value, Mapping) else [value]
-            if any(callable(one) for one in inner):
+            if any(callable(one) or own_data.is_data(one) for one in inner):
                 hint = "write it in a file, and give plugins=['my.py']"
                 raise ConfigError(f"{group} is an object, and {why}", key=group, value=value, hint=hint)
 
@@ -115,6 +118,22 @@ def _strategy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {**value, "name": _strategy(value["name"])} if "name" in value else value
     return _put("strategy", value.__name__, value, given.source(value)) if isinstance(value, type) else value
+
+
+def _with_data(settings: dict[str, Any]) -> dict[str, Any]:
+    """``settings`` with a dataset that is arrays or a function as a group, and what follows from arrays."""
+    value = settings["dataset"]
+    keys = dict(value) if isinstance(value, Mapping) else {}
+    data = keys.pop("name", None) if isinstance(value, Mapping) else value
+    if own_data.is_data(data):
+        pairs = own_data.pairs(data)
+        name, known = _put("dataset", "arrays", pairs, pairs.content), pairs.settings
+        known = {key: one for key, one in known.items() if f"dataset.{key}" not in settings}
+        return {**settings, "dataset": {"name": name, **known, **keys}}
+    if callable(data):
+        keys["name"] = _put("dataset", _name(data, "own_dataset"), _function(data), given.source(data))
+        return {**settings, "dataset": keys}
+    return settings
 
 
 def _put(kind: str, name: str, part: Callable[..., Any], content: str) -> str:
