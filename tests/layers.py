@@ -28,6 +28,7 @@ SLOW = (
     "cli/test_export.py",
     "cli/test_list.py::test_a_cost_is_counted_and_measured",
     "cli/test_list.py::test_every_option_is_built_with_its_own_parameters",
+    "cli/test_own_parts.py",
     "cli/test_replay.py",
     "cli/test_train.py",
     "comparison/test_command.py",
