@@ -17,7 +17,7 @@ be the same:
 def run(arguments: Sequence[str]) -> int:
     """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
-    add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
+    add_run(parser, "new places: dataset.dir, dataset.table, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
     from dmf_cli.config import moving
     from dmf_cli.run_folder import run_plugins, stored_config

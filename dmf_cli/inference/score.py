@@ -143,9 +143,7 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         threshold: of the foreground's probability, or None for that of the run.
     """
     run = RunFolder.open(path)
-    decision = decision_of(
-        config, threshold
-    )  # a wrong threshold is reported before anything slow is imported
+    decision = decision_of(config, threshold)  # what is wrong with it is said before Keras is imported
     runtime.start(config.trainer)
     network = load_network(run.best_model)
     check_channels(network.input_shape[-1])
@@ -153,7 +151,7 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         "decision": for_network(decision, network),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
         "batch_size": config.trainer.batch_size,
-        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Folder) else None,
+        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
         "trained": input_profile.read(run.inputs),
     }
 
