@@ -16,6 +16,7 @@ MARKERS = {
 SLOW = (
     "api/test_many.py",
     "api/test_objects.py",
+    "api/test_own_data.py",
     "api/test_run.py",
     "backends/",
     "report/",

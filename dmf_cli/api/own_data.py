@@ -61,7 +61,7 @@ class Pairs:
         return {
             "channels": self.images[0].shape[-1],
             "classes": ("background", *names),
-            "values": {name: number for number, name in enumerate(names, start=first)},
+            "values": {0: 0, **{number + first: number + 1 for number in range(highest)}},
             **({"ignore": 255} if ignored else {}),
             **({"image_size": sizes.pop()} if len(sizes) == 1 else {}),
             **({"range": (0, 255)} if brightest > 1.0 else {}),

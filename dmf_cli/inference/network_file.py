@@ -92,7 +92,8 @@ def _register_layers(plugin: plugins.Plugin) -> None:
     import keras
 
     plugins.run_file(plugin)
-    for name, value in vars(sys.modules[plugin.module]).items():
+    module = sys.modules.get(plugin.module)  # an object of this process is in no module
+    for name, value in vars(module).items() if module else ():
         if isinstance(value, type) and issubclass(value, keras.Layer) and value.__module__ in sys.modules:
             file = getattr(sys.modules[value.__module__], "__file__", None)
             if file and Path(file) in plugin.files.values():
