@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.api import own_data
+from dmf_cli import conf_files
+from dmf_cli.api import own_data, words
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, PluginError
-from dmf_cli.parts import decorators, given, plugins
+from dmf_cli.parts import decorators, given, plugins, project
 from dmf_cli.terminal.run_display import Display
 
 LOSS_KEYS = {"name", "expression", "terms", "coefficients"}  # of the group, in a mapping that is no terms
@@ -42,10 +43,18 @@ def named(settings: Settings) -> dict[str, Any]:
     return made
 
 
-def with_plugins(settings: Settings, files: Sequence[str | Path]) -> dict[str, Any]:
-    """``settings`` with plugins."""
-    listed = [files] if isinstance(files, str | Path) else files
-    return {**settings, **({"plugins": [str(file) for file in listed]} if listed else {})}
+def own_words(files: str | Path | Sequence[str | Path], config_dir: str | Path | None) -> list[str]:
+    """The words for plugins and a folder of YAML, those of the project (``dmf.toml``) too.
+
+    Raises:
+        UsageError: one of them is not there or cannot be used.
+    """
+    settings, listed = project.read(), [files] if isinstance(files, str | Path) else files
+    used = plugins.activate(settings.plugins, settings.file.parent) if settings.file else []
+    used += plugins.activate(map(str, listed))
+    places = list(dict.fromkeys(one.name if one.is_module else str(one.file) for one in used))
+    found = words.of({"plugins": places}) if places else []
+    return [*found, *conf_files.own_configs(config_dir or settings.config_dir)]
 
 
 def refuse(settings: Settings, why: str) -> None:

@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.api import frames, process, words
+from dmf_cli.api import frames, objects, process, words
 from dmf_cli.api.frames import Frame
 from dmf_cli.api.run import Run
 from dmf_cli.errors import ConfigError
 
 
 def replay(
-    source: Run | str | Path, weighting: str | Sequence[str], *, overrides: Sequence[str] = (), **params: Any
+    source: Run | str | Path,
+    weighting: str | Sequence[str],
+    *,
+    overrides: Sequence[str] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
+    config_dir: str | Path | None = None,
+    **params: Any,
 ) -> dict[str, Frame]:
     """The weights that strategies would have given on recorded losses, without training, as ``dmf replay``.
 
@@ -19,6 +25,8 @@ def replay(
         source: a run, its folder, or a CSV file with one column a loss.
         weighting: names of strategies, as ``dmf list weightings`` has them; one or a list.
         overrides: words as on the command line.
+        plugins: files and modules with strategies of your own.
+        config_dir: one more folder with config groups of your own.
         params: of the strategies, such as ``window=50``; each goes to those that have it.
 
     Returns:
@@ -39,7 +47,7 @@ def replay(
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(key="weighting", value=weighting, allowed="names, as ['mad', 'var']")
     asked = [f"weighting={','.join(names)}", *words.of({f"weighting.{k}": v for k, v in params.items()})]
-    chosen = strategies.weighting_configs([*asked, *overrides])
+    chosen = strategies.weighting_configs([*asked, *overrides], objects.own_words(plugins, config_dir))
     with process.borrowed():
         weights = strategies.replay(recorded, chosen)
     return {

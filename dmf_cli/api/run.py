@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dmf_cli import hints
+from dmf_cli import conf_files, hints
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
 from dmf_cli.config.typed import Config
@@ -168,12 +168,20 @@ class Run:
         found = [values if probabilities else mask for mask, values in made]
         return found if many else found[0]
 
-    def evaluate(self, split: str = "test", *, overrides: Sequence[str] = (), **settings: Any) -> Scores:
+    def evaluate(
+        self,
+        split: str = "test",
+        *,
+        overrides: Sequence[str] = (),
+        config_dir: str | Path | None = None,
+        **settings: Any,
+    ) -> Scores:
         """Score the best network, as ``dmf eval``; its files go to the folder of the run.
 
         Args:
             split: ``train``, ``val``, ``test`` or ``all``.
             overrides: words as on the command line.
+            config_dir: one more folder with config groups of your own.
             settings: ``metrics="full"``, ``dataset={"name": "folder", "dir": ...}``,
                 ``**{"metrics.threshold": 0.4}``, ...
 
@@ -186,7 +194,7 @@ class Run:
 
         self._use_plugins()
         asked = [f"split={split}", *words.of(settings, overrides)]
-        config, split = evaluation_config(self.path, asked)
+        config, split = evaluation_config(self.path, asked, conf_files.own_configs(config_dir))
         with process.borrowed():
             found = score.evaluate_run(self.path, config, split)
         names = list(found.rows[0])

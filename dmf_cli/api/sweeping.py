@@ -79,7 +79,8 @@ def sweep(
     *,
     workers: int = 1,
     overrides: Sequence[str] = (),
-    plugins: Sequence[str | Path] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
+    config_dir: str | Path | None = None,
     **settings: Any,
 ) -> Runs:
     """Train every combination of settings, as ``dmf train -m``: runs that are done already are not repeated.
@@ -92,6 +93,7 @@ def sweep(
         workers: runs at a time.
         overrides: words as on the command line.
         plugins: files and modules with parts of your own.
+        config_dir: one more folder with config groups of your own.
         settings: as for :func:`dmf_cli.train`; a list or a ``range`` is swept, a tuple is one value:
             ``loss=["ce", "dice+ce"], seed=range(3), dataset={"image_size": (64, 64)}``.
 
@@ -105,8 +107,8 @@ def sweep(
     """
     from dmf_cli.api import objects
 
-    named = objects.with_plugins(objects.named(settings), plugins)
-    asked = [*words.of(named, overrides, swept=True), f"sweep.workers={workers}"]
+    asked = words.of(objects.named(settings), overrides, swept=True)
+    asked += [f"sweep.workers={workers}", *objects.own_words(plugins, config_dir)]
     board, interrupted = _swept(asked)
     failed = {str(row.job): row.message for row in board.of("failed")}
     if interrupted:

@@ -8,12 +8,19 @@ from dmf_cli.api import objects, process, words
 from dmf_cli.api.run import Run
 
 
-def train(*, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), **settings: Any) -> Run:
+def train(
+    *,
+    overrides: Sequence[str] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
+    config_dir: str | Path | None = None,
+    **settings: Any,
+) -> Run:
     """Train, score and plot one run in this process, as ``dmf train``.
 
     Args:
         overrides: words as on the command line, ``["trainer.epochs=3"]``.
         plugins: files and modules with parts of your own, ``["my.py", "mylab.losses"]``.
+        config_dir: one more folder with config groups of your own.
         settings: groups and keys of the config (``dmf train --help`` lists them). A group is the name of an
             option, or a mapping of its keys, in which ``name`` is the option; a dotted name is one key:
             ``loss="cbdice+ce"``, ``trainer={"epochs": 3}``, ``**{"trainer.epochs": 3}``,
@@ -40,7 +47,7 @@ def train(*, overrides: Sequence[str] = (), plugins: Sequence[str | Path] = (), 
     from dmf_cli.config import composer
     from dmf_cli.training import trainer
 
-    asked = words.of(objects.with_plugins(objects.named(settings), plugins), overrides)
+    asked = [*words.of(objects.named(settings), overrides), *objects.own_words(plugins, config_dir)]
     config = composer.compose(asked)
     objects.announce(config)
     with process.borrowed(["dmf", "train", *asked]):

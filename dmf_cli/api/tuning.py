@@ -89,7 +89,8 @@ def tune(
     pruner: str = "median",
     study: str | Path | None = None,
     overrides: Sequence[str] = (),
-    plugins: Sequence[str | Path] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
+    config_dir: str | Path | None = None,
     **settings: Any,
 ) -> Study:
     """Search the fixed weights of a loss, or other settings, by the validation split, as ``dmf tune``.
@@ -101,6 +102,7 @@ def tune(
         study: folder of the search; None: below ``output_root``, named by what is searched.
         overrides: words as on the command line.
         plugins: files and modules with parts of your own.
+        config_dir: one more folder with config groups of your own.
         settings: as for :func:`dmf_cli.train`. What is a list, a ``range``, or a text such as
             ``"interval(0.1,0.9)"`` or ``"tag(log,interval(1e-4,1e-2))"`` is searched. ``weights=False``
             searches nothing but that, ``ratio=30`` limits the weights of two terms.
@@ -120,8 +122,8 @@ def tune(
 
     objects.refuse(settings, "a search trains in processes of its own")
     own = {"trials": trials, "workers": workers, "pruner": pruner}
-    asked = words.of(objects.with_plugins(settings, plugins), overrides, searched=True)
-    asked += [*words.of(own), *([f"study={study}"] if study else [])]
+    asked = words.of(settings, overrides, searched=True)
+    asked += [*words.of(own), *([f"study={study}"] if study else []), *objects.own_words(plugins, config_dir)]
     plan = studies.plan(asked)
     with studies.opened(plan) as opened, process.borrowed(["dmf", "tune", *asked]):
         runner = searching.run(plan, opened)

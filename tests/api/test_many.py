@@ -1,6 +1,8 @@
 """Sweeps, comparisons, replays and searches from Python; their jobs are stubs."""
 
 import functools
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import dmf_cli
 from dmf_cli.errors import ConfigError, RunError, UnknownNameError
 from dmf_cli.jobs import process
 from dmf_cli.replaying.tables import USED
+from dmf_cli.sweeps.runner import SweepRunner
 from dmf_cli.tuning import search as searching
 from dmf_cli.tuning.runner import SearchRunner
 from tests.api.conftest import TINY
@@ -52,6 +55,17 @@ def test_what_failed_is_said_and_does_not_end_the_others(sweep, tmp_path):
     assert f"seed={FAILS}: " in runs._repr_html_()
     with raises(RunError, what="all 2 jobs"):
         sweep(seed=FAILS, loss=["dice", "ce+dice"])
+
+
+def test_an_interrupted_sweep_raises_and_the_same_call_continues(sweep, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepRunner, "begin_next", lambda runner: os.kill(os.getpid(), signal.SIGINT) or True)
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt, match="2 job"):
+            sweep(seed=range(2))
+        assert signal.getsignal(signal.SIGINT) is before
+    assert len(sweep(seed=range(2))) == 2
 
 
 def test_a_wrong_setting_of_any_job_is_raised_before_the_first(sweep, tmp_path):

@@ -1,5 +1,6 @@
 """Keyword arguments say what words say, whatever is in them."""
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmf_cli.api import frames, words
+import dmf_cli
+from dmf_cli.api import frames, objects, words
 from dmf_cli.config import composer
-from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError
+from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from tests.raised import raises
 
 PARSER = OverridesParser.create()
@@ -85,6 +87,32 @@ def test_what_no_config_can_hold_is_an_error(value, swept):
 def test_an_unknown_key_names_the_closest():
     with raises(UnknownNameError, key="losss"):
         composer.compose(words.of({"losss": "ce"}))
+
+
+# --- parts and configs of a project ---
+
+
+def test_plugins_and_configs_of_the_call_and_of_the_project_are_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "theirs"):
+        head = "import dmf_cli\n\n\n@dmf_cli.loss\n"
+        (tmp_path / f"{name}.py").write_text(f"{head}def {name}(y_true, y_pred, *, a=0.5):\n    return a\n")
+    (tmp_path / "dmf.toml").write_text('plugins = ["theirs.py"]\nconfig_dir = "own"\n')
+    (tmp_path / "own/weighting").mkdir(parents=True)
+    (tmp_path / "own/weighting/slow.yaml").write_text("defaults: [var]\nwindow: 77\n")
+    asked = words.of({"loss": "mine+theirs", "weighting": "slow"})
+    config = composer.compose([*asked, *objects.own_words("mine.py", None)])
+    assert sorted(config.plugins) == ["mine", "theirs"]
+    assert config.weighting.params["window"] == 77
+    with raises(UsageError, key="--config-dir"):
+        objects.own_words((), tmp_path / "no")
+
+
+def test_what_type_checkers_are_told_is_what_there_is():
+    stub = ast.parse(Path(dmf_cli.__file__).with_suffix(".pyi").read_text())
+    named = {alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert named == {*dmf_cli.__all__, "errors"}
+    assert all(callable(getattr(dmf_cli, name)) for name in named - {*dmf_cli._MODULES})
 
 
 # --- tables ---
