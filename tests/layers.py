@@ -33,6 +33,7 @@ SLOW = (
     "cli/test_replay.py",
     "cli/test_train.py",
     "comparison/test_command.py",
+    "examples/",
     "comparison/test_compare.py::test_permutations_that_are_drawn_are_not_called_exact",
     "comparison/test_conclusion.py::test_each_option_is_compared_over_the_others_and_the_seeds",
     "comparison/test_conclusion.py::test_one_comparison_is_written_beside_the_runs",

@@ -29,7 +29,6 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
     """The OmegaConf config, neither resolved nor checked; with the ``hydra`` node on request."""
     from dmf_cli.config import messages
 
-    plugin_options.activate(overrides)
     try:
         return _compose(overrides, hydra)
     except messages.COMPOSE_ERRORS as error:
@@ -135,7 +134,6 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
     from dmf_cli.config import messages
 
-    plugin_options.activate(overrides)
     try:
         with loaded(overrides) as (loader, settings):
             # Unresolved: ${seed} in a value is of each job.
