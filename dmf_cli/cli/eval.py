@@ -26,11 +26,12 @@ def run(arguments: Sequence[str]) -> int:
     add_run(parser, "split=train|val|test|all, dataset=..., keys")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
+    own = own_configs(options.config_dir)  # what is wrong with it is said first
     from dmf_cli.inference.evaluation_config import evaluation_config
     from dmf_cli.run_folder import run_plugins, stored_config
 
     run_plugins.use(options.run, stored_config.load_run(options.run), trust=options.trust)
-    config, split = evaluation_config(options.run, options.overrides, own_configs(options.config_dir))
+    config, split = evaluation_config(options.run, options.overrides, own)
     from dmf_cli.inference import score, tables
     from dmf_cli.run_folder import index
 
