@@ -43,6 +43,9 @@ API = {
     "Metrics": ("dmf_cli.metrics", ("Counts",)),
     "Augmentations": ("dmf_cli.augmentations", ()),
 }
+# Names of dmf_cli that do what the commands do.
+RUNS = ("train", "load", "sweep", "compare", "replay", "tune")
+RESULTS = ("Run", "Scores", "Runs", "Comparison", "Plot", "Study")
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
 # Keys of a mapping: `--help` shows them without a type, and with a meaning that differs by dataset.
@@ -138,10 +141,13 @@ def api() -> str:
     parts = []
     for title, (module, names) in API.items():
         found = [name for kind, one in KINDS.items() if one.module == module for name in of_package(kind)]
-        options = "show_root_heading: false\n      show_root_toc_entry: false"
-        options += f"\n      members: [{', '.join([*names, *found])}]"
-        parts.append(f"## {title}\n\n::: {module}\n    options:\n      {options}")
+        parts.append(f"## {title}\n\n{_members(module, [*names, *found])}")
     return "\n\n".join(parts)
+
+
+def _members(module: str, names: Sequence[str]) -> str:
+    options = "show_root_heading: false\n      show_root_toc_entry: false"
+    return f"::: {module}\n    options:\n      {options}\n      members: [{', '.join(names)}]"
 
 
 def pages() -> str:
@@ -175,6 +181,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "augmentations": augmentations,
     "errors": tree,
     "api": api,
+    "runs": lambda: _members("dmf_cli.api", [*RUNS, *RESULTS]),
     "pages": pages,
 }
 

@@ -14,6 +14,10 @@ MARKERS = {
 }
 # Files, folders (with a slash) and single tests that `make test-fast` leaves to `make test`.
 SLOW = (
+    "api/test_many.py",
+    "api/test_objects.py",
+    "api/test_own_data.py",
+    "api/test_run.py",
     "backends/",
     "report/",
     "smoke/",

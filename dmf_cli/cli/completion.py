@@ -176,7 +176,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
         {**keys.default_choices(), **{g: v for g, v in given.items() if g in conf_files.groups()}}
     )
     if words[0] == "eval":
-        from dmf_cli.cli.eval import READ
+        from dmf_cli.inference.evaluation_config import READ
 
         known = {key: names for key, names in known.items() if key.startswith(READ)}
         known["split"] = ["train", "val", "test", "all"]

@@ -25,8 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     # A wrong folder is reported before anything slow is imported.
     stored = stored_config.load_run(options.run)
     run_plugins.use(options.run, stored, trust=options.trust)
-    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
-    used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
+    used = moving.resumed(stored, options.overrides)
     from dmf_cli.training import trainer
 
     trainer.resume(options.run, used)

@@ -40,6 +40,16 @@ def changed(config: Config, words: Sequence[str], allowed: Sequence[str], otherw
     return config
 
 
+def resumed(config: Config, words: Sequence[str]) -> Config | None:
+    """``config`` of a run that is resumed with the :data:`PLACES` that ``words`` give; None for no words.
+
+    Raises:
+        ConfigError: another key, or a wrong value.
+    """
+    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
+    return changed(config, words, PLACES, otherwise) if words else None
+
+
 def moved(config: Config, places: Config) -> Config:
     """``config`` with the places that another config of the same run has, as that of a sweep's job."""
     for key in (*PLACES, *_table(config)):
