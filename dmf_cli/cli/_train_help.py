@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import checks, composer, keys
+from dmf_cli.config import checks, composer, keys, plugin_options
 from dmf_cli.config.headers import read_header
 from dmf_cli.terminal.wrapping import fit, width
 
@@ -76,7 +76,9 @@ def _groups(choices: Mapping[str, Any]) -> str:
     for group in conf_files.groups():
         chosen = choices.get(group)
         file = conf_files.conf_dir() / group / f"{chosen}.yaml"
-        title = f"    {read_header(file).title}" if file.is_file() else ""
+        part = plugin_options.option(group, str(chosen))
+        said = read_header(file).title if file.is_file() else part.summary if part else ""
+        title = f"    {said}" if said else ""
         more = ", or any sum of them" if group == "loss" else ""
         options = ", ".join(conf_files.options(group)) + more
         lines += textwrap.wrap(f"  {group:<11} {options}", width(), subsequent_indent=" " * 14)

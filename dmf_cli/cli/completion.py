@@ -4,6 +4,7 @@ The shell asks ``dmf completion query LINE``. The answers come from the names an
 files, not from Hydra: half a second at every press of <TAB> would be too slow.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -17,11 +18,12 @@ SHELLS = ("bash", "zsh")
 # A test compares them with the parsers of the commands: to import those would be too slow here.
 OPTIONS = {
     "train": ("multirun", "dry-run", "cfg", "config-dir", "version"),
-    "extend": ("schedule",),
-    "eval": ("config-dir",),
+    "resume": ("trust",),
+    "extend": ("schedule", "trust"),
+    "eval": ("config-dir", "trust"),
     "list": ("config-dir",),
-    "predict": ("output", "probabilities", "threshold", "spacing", "exclude", "max-pixels"),
-    "export": ("format", "output"),
+    "predict": ("output", "probabilities", "threshold", "spacing", "exclude", "max-pixels", "trust"),
+    "export": ("format", "output", "trust"),
     "report": ("output", "metric", "by", "baseline"),
     "compare": ("by", "baseline", "metric", "only", "difference", "margin", "output"),
     "tune": ("config-dir",),
@@ -158,6 +160,10 @@ def _overrides(words: list[str], word: str) -> list[str]:
     if words in (["eval"], ["replay"]) and "=" not in word:
         return []  # the run folder
     from dmf_cli import conf_files
+    from dmf_cli.cli import _plugins
+
+    with contextlib.suppress(UsageError):  # what is wrong with a plugin is said when the command is given
+        _plugins.applied(words[0], words[1:])
     from dmf_cli.config import keys
 
     given = dict(w.split("=", 1) for w in words if "=" in w)

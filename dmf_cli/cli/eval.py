@@ -40,6 +40,9 @@ def run(arguments: Sequence[str]) -> int:
     add_run(parser, "split=train|val|test|all, dataset=..., keys")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.run_folder import run_plugins, stored_config
+
+    run_plugins.use(options.run, stored_config.load_run(options.run), trust=options.trust)
     config, split = evaluation_config(options.run, options.overrides, own_configs(options.config_dir))
     from dmf_cli.inference import score, tables
     from dmf_cli.run_folder import index

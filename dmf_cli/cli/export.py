@@ -38,9 +38,10 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     kind = _format(options.format, options.output)
     from dmf_cli.inference import export
-    from dmf_cli.run_folder import index, stored_config
+    from dmf_cli.run_folder import index, run_plugins, stored_config
 
     config = stored_config.load_run(options.run)
+    run_plugins.use(options.run, config, trust=options.trust)
     output = options.output or options.run / "export" / NAMES[kind]
     export.check(kind, output)
     note = export.export_run(options.run, config, kind, output)

@@ -31,11 +31,12 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_intermixed_args(list(arguments))
     from dmf_cli.config import moving
     from dmf_cli.errors import ConfigError, UnknownNameError
-    from dmf_cli.run_folder import stored_config
+    from dmf_cli.run_folder import run_plugins, stored_config
 
     if options.schedule not in (None, *moving.POLICIES):
         raise UnknownNameError("--schedule", options.schedule, moving.POLICIES)
     stored = stored_config.load_run(options.run)
+    run_plugins.use(options.run, stored, trust=options.trust)
     allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
     changed = moving.changed(
         stored.with_root(run_dir=None),

@@ -9,6 +9,7 @@ from dmf_cli import conf_files
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
+from dmf_cli.parts import plugins
 
 Row = tuple[str, str, str]
 COLUMNS = ("name", "what", "source")
@@ -20,6 +21,13 @@ FOLDERS = {
     "experiments": "experiment",
 }
 KINDS = (*FOLDERS, "metrics")
+PARTS = {
+    "losses": "loss",
+    "weightings": "strategy",
+    "models": "model",
+    "datasets": "dataset",
+    "experiments": "",
+}
 
 _ABOUT = """\
 Name, one line and source of everything there is to choose from.
@@ -76,11 +84,14 @@ def rows(kind: str, own: Path | None = None) -> list[Row]:
     """(name, one line, source) of each entry of ``kind``, with those in the folder ``own`` of the user's."""
     if kind == "metrics":
         return registry_rows(Path(__file__).parent.parent / "metrics")
+    added = [
+        (one.name, one.summary, one.source or f"in {one.place}") for one in plugins.definitions(PARTS[kind])
+    ]
     folders = [conf_files.conf_dir(), *([own.expanduser()] if own else [])]
     by_name = {file.stem: file for folder in folders for file in (folder / FOLDERS[kind]).glob("*.yaml")}
     files = [by_name[name] for name in sorted(by_name)]
     headers = [(file.stem, read_header(file)) for file in files]
-    return [(name, _titled(header), header.source.rstrip(".")) for name, header in headers]
+    return sorted([*((name, _titled(header), header.source.rstrip(".")) for name, header in headers), *added])
 
 
 def _titled(header: Header) -> str:

@@ -101,7 +101,10 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if first == "help":
         words = [words[1], "--help"]
-    return _command(words[0])(words[1:])
+    command = _command(words[0])
+    from dmf_cli.cli import _plugins
+
+    return command(_plugins.applied(words[0], words[1:]))
 
 
 def _command(name: str) -> Callable[[Sequence[str]], int]:

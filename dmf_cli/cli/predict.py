@@ -59,9 +59,10 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--exclude", metavar="GLOB", help="file names that are no images to predict")
     options = parser.parse_args(list(arguments))
-    from dmf_cli.run_folder import stored_config
+    from dmf_cli.run_folder import run_plugins, stored_config
 
     config = stored_config.load_run(options.run)
+    run_plugins.use(options.run, config, trust=options.trust)
     output = options.output or options.run / "predictions" / options.paths[0].absolute().stem
     from dmf_cli.inference import find_files, predict_files
 

@@ -20,11 +20,11 @@ def run(arguments: Sequence[str]) -> int:
     add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
     from dmf_cli.config import moving
-    from dmf_cli.run_folder import stored_config
+    from dmf_cli.run_folder import run_plugins, stored_config
 
-    stored = stored_config.load_run(
-        options.run
-    )  # a wrong folder is reported before anything slow is imported
+    # A wrong folder is reported before anything slow is imported.
+    stored = stored_config.load_run(options.run)
+    run_plugins.use(options.run, stored, trust=options.trust)
     otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
     used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
     from dmf_cli.training import trainer

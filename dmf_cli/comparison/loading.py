@@ -163,9 +163,11 @@ def config_of(path: Path) -> dict[str, Any]:
     from yaml import YAMLError
 
     from dmf_cli.run_folder import stored_config
+    from dmf_cli.run_folder.config_hash import contents
 
     try:
-        return dict(stored_config.load_run(path).plain)
+        plain = dict(stored_config.load_run(path).plain)
+        return {**plain, **({"plugins": contents(plain["plugins"])} if plain.get("plugins") else {})}
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
             raise

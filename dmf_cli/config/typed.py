@@ -92,6 +92,11 @@ class Config:
         """Whether the run ends with a report."""
         return self.root.report
 
+    @property
+    def plugins(self) -> Mapping[str, Mapping[str, str]]:
+        """Name -> ``path`` and ``hash`` of the plugins whose parts it uses."""
+        return self.plain.get("plugins") or {}
+
     @functools.cached_property
     def dataset(self) -> schema.Dataset:
         """Of the class that its kind says."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from dmf_cli import hints, machine
 from dmf_cli.errors import CheckpointError
+from dmf_cli.parts import plugins
 from dmf_cli.run_folder.folder import RunFolder
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -31,6 +32,10 @@ def load_network(path: Path) -> Any:
 
     if not path.exists():
         raise _missing(path)
+    with_models = [one for one in plugins.active() if any(part.kind == "model" for part in one.definitions)]
+    for plugin in with_models:
+        if not plugin.untrusted:  # its layers have to be known
+            plugins.run_file(plugin)
     try:
         _check_weights(path)
         network = keras.models.load_model(path, compile=False)
@@ -39,6 +44,8 @@ def load_network(path: Path) -> Any:
     except MemoryError:
         raise CheckpointError(path=path, reason="is too large for the memory of this machine") from None
     except Exception as error:  # Keras raises whatever its layers do
+        if unknown := [one for one in with_models if one.untrusted]:
+            raise plugins.untrusted(unknown[0]) from error
         if isinstance(error, TypeError) and "keras_hub" in str(error):  # it cannot import a layer's class
             raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
         # Of a file that is cut off Keras says that there is none.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dmf_cli import interrupts
 from dmf_cli.config.typed import Config
+from dmf_cli.run_folder import run_plugins
 
 GRACE = 60.0  # seconds for saving once the parent is gone
 
@@ -31,7 +32,9 @@ def main() -> int:
         task = json.loads(sys.stdin.buffer.readline())
         threading.Thread(target=_end_with_parent, daemon=True).start()
         sys.argv = ["dmf", "train", *task["overrides"]]  # the command that environment.json records
-        run(Config(task["config"]), task["resume"])
+        config = Config(task["config"])
+        run_plugins.activate(config)
+        run(config, task["resume"])
     except KeyboardInterrupt:
         return interrupts.exit_code()
     except Exception as error:

@@ -42,12 +42,12 @@ class Plugin:
     untrusted: Path | None = None
 
     @classmethod
-    def at(cls, file: Path, name: str = "") -> "Plugin":
+    def at(cls, file: Path, name: str = "", untrusted: Path | None = None) -> "Plugin":
         """The plugin in ``file``; ``name`` is dotted if it is a module of a package."""
         file = file.expanduser().absolute()
         own = file.parent.name if file.name == "__init__.py" else file.stem
         depth = len((name or own).split(".")) - (file.name != "__init__.py")
-        return cls(name or own, file, file.parents[depth])
+        return cls(name or own, file, file.parents[depth], untrusted)
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
@@ -65,9 +65,14 @@ class Plugin:
         return sources.content(self.files)
 
     @property
+    def is_module(self) -> bool:
+        """Whether it is part of a package, and not a file by itself."""
+        return "." in self.name or self.file.name == "__init__.py"
+
+    @property
     def module(self) -> str:
         """What Python calls it."""
-        return self.name if "." in self.name or self.file.name == "__init__.py" else f"{PREFIX}{self.name}"
+        return self.name if self.is_module else f"{PREFIX}{self.name}"
 
 
 _active: dict[str, Plugin] = {}
@@ -123,7 +128,17 @@ def add(plugin: Plugin) -> Plugin:
         )
     _check(plugin, list(_active.values()))
     _active[plugin.name] = plugin
+    if plugin.is_module and not plugin.untrusted and str(plugin.root) not in sys.path:
+        sys.path.append(str(plugin.root))  # jobs in other processes find it there
     return plugin
+
+
+def remove(plugin: Plugin) -> None:
+    """Forget a plugin; what it has registered too."""
+    _active.pop(plugin.name, None)
+    for one in plugin.definitions:
+        decorators.registered.pop((one.kind, one.name), None)
+    sys.modules.pop(plugin.module, None)
 
 
 def definitions(kind: str) -> list[Definition]:

@@ -18,9 +18,10 @@ from dmf_cli.fusion import Auxiliary, FusedModel
 from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
-from dmf_cli.parts import registry
+from dmf_cli.parts import plugins, registry
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
+from dmf_cli.training.own_network import check_network
 
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
 
@@ -115,7 +116,10 @@ def network(model: Model, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
     function = registry.find("model", model.name)
     check_params(function, model.params, "model")
-    return function(data.train.shape, data.channels, **model.params)
+    made = function(data.train.shape, data.channels, **model.params)
+    if plugins.of_part(part := registry.definition("model", model.name)):
+        check_network(made, part, data.train.shape, data.channels)
+    return made
 
 
 def loss_terms(terms: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dmf_cli import config as configs
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 from dmf_cli.hashes import digest
-from dmf_cli.run_folder import config_hash, identity, index, moved, places, stored_config
+from dmf_cli.run_folder import config_hash, identity, index, moved, places, run_plugins, stored_config
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.origin import Origin
@@ -48,6 +48,7 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
+        run_plugins.store(run.path, session.config)
         run.write_status(
             "running",
             id=run_id(config, session.data.dataset, origin),

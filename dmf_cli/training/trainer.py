@@ -15,7 +15,8 @@ from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.inference import tables
-from dmf_cli.run_folder import config_hash, identity, moved, places, stored_config, weights
+from dmf_cli.parts import plugins
+from dmf_cli.run_folder import config_hash, identity, moved, places, run_plugins, stored_config, weights
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import class_column
@@ -44,6 +45,7 @@ def train(config: Config) -> Path:
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
+        run_plugins.store(run.path, session.config)
         run.write_status(
             "running",
             id=identity.run_id(config, session.data.dataset),
@@ -327,7 +329,9 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
         return error.but(where)
-    return RunError(f"the run failed with {type(error).__name__}", hint=f"{first_line(error)}; {where}")
+    place = plugins.where(error)  # of a part of the user's own
+    what = f"the run failed with {type(error).__name__}" + (f" in {place}" if place else "")
+    return RunError(what, hint=f"{first_line(error)}; {where}")
 
 
 def first_line(error: BaseException) -> str:

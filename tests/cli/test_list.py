@@ -8,6 +8,7 @@ from dmf_cli import conf_files, config
 from dmf_cli.cli import _model_costs
 from dmf_cli.cli import list as listing
 from dmf_cli.cli.main import main
+from dmf_cli.parts import decorators
 
 
 @pytest.fixture(autouse=True)
