@@ -107,6 +107,9 @@ def called(function: Callable[..., Any], *arguments: Any, **example: Any) -> Any
 def explained(error: Exception) -> str:
     """An error in one line, with the line of the plugin in which it happened."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = re.sub(
+        r"\{\{.*?\}\}|\[Op:.*", "", text
+    ).strip()  # names that TensorFlow gives to places in its graph
     what = text if isinstance(error, DmfError) else f"{type(error).__name__}: {text}".removesuffix(": ")
     place = plugins.where(error)
     return f"{what} ({place})" if place else what
@@ -131,4 +134,5 @@ def _rows(value: np.ndarray) -> str:
         return f"[{', '.join(_rows(one) for one in value)}]"
     if not np.issubdtype(value.dtype, np.floating):
         return str(value)
-    return np.format_float_positional(value[()], trim="0") if np.isfinite(value) else f"np.{float(value)}"
+    number: Any = value[()]  # of its own type, whose digits are fewer
+    return np.format_float_positional(number, trim="0") if np.isfinite(number) else f"np.{float(number)}"

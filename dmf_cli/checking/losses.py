@@ -137,9 +137,9 @@ def finite_at_0_and_1(loss: Loss) -> None:
 def empty_and_full(loss: Loss) -> None:
     """A mask of background alone, or of one structure alone, whatever is predicted."""
     for shape in loss.ascending:
-        empty, full, _ = loss_cases.masks(shape).values()
+        empty, full, mixed = loss_cases.masks(shape).values()
         for y_true in (empty, full):
-            for y_pred in (random_case(shape)[1], empty, full):
+            for y_pred in (random_case(shape)[1], empty, full, mixed):
                 gradient(loss.function, y_true, y_pred)
 
 
@@ -211,9 +211,11 @@ def half_precision(loss: Loss) -> None:
         y_true, y_pred = (array.astype("float16") for array in random_case(shape))
         exact = value(loss.function, y_true.astype("float32"), y_pred.astype("float32"))
         try:
-            found, _ = gradient(loss.function, y_true, y_pred)
+            found, slope = gradient(loss.function, y_true, y_pred)
         except Broken as broken:
             raise Noted(f"{broken.detail}: {advice}") from None
+        if shape in loss.shapes and slope is not None and not slope.any():
+            raise Noted(f"its gradient is 0: {advice}")
         if abs(found - exact) > HALF * max(1.0, abs(exact)):
             raise Noted(f"{found:.4g}, and {exact:.4g} in float32: {advice}")
     result = loss.function(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
