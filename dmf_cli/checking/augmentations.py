@@ -31,6 +31,7 @@ class Augmentation:
 
     make: Callable[[int, Mapping[str, Any]], Callable[..., Any]]
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    compiled: dict[int, Callable[..., Any]] = dataclasses.field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, function: Function, parameters: Mapping[str, Any]) -> "Augmentation":
@@ -57,10 +58,11 @@ class Augmentation:
     ) -> tuple[Any, Any]:
         """Compiled, as in the input pipeline."""
         samples = tf.range(len(images)) if index is None else tf.constant(index)
-        compiled = tf.function(self.make(seed, self.parameters), autograph=False)
+        if seed not in self.compiled:
+            self.compiled[seed] = tf.function(self.make(seed, self.parameters), autograph=False)
         example = {"images": images, "labels": labels}
         found = called(
-            compiled, tf.constant(images), tf.constant(labels), tf.constant(epoch), samples, **example
+            self.compiled[seed], tf.constant(images), tf.constant(labels), tf.constant(epoch), samples, **example
         )
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise Broken(f"returns {type(found).__name__}: return (images, labels)", **example)

@@ -12,6 +12,8 @@ from dmf_cli.parts import plugins
 
 PASSED, NOTED, FAILED, SKIPPED = "ok", "note", "FAILED", "-"
 WIDTH = 100  # up to which an array stands in one line
+# Colours, and the names that TensorFlow gives to places in its graph.
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|\{\{.*?\}\}|\[Op:[^\n]*")
 Part = TypeVar("Part")
 
 
@@ -106,10 +108,10 @@ def called(function: Callable[..., Any], *arguments: Any, **example: Any) -> Any
 
 def explained(error: Exception) -> str:
     """An error in one line, with the line of the plugin in which it happened."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    text = re.sub(
-        r"\{\{.*?\}\}|\[Op:.*", "", text
-    ).strip()  # names that TensorFlow gives to places in its graph
+    lines = [line.strip() for line in _DECORATION.sub("", str(error)).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):  # Keras's own first line
+        lines = lines[1:]
+    text = lines[0].strip() if lines else ""
     what = text if isinstance(error, DmfError) else f"{type(error).__name__}: {text}".removesuffix(": ")
     place = plugins.where(error)
     return f"{what} ({place})" if place else what

@@ -15,8 +15,7 @@ SHAPES: dict[str, Shape] = {
 }
 # The same from the smallest on: in it a failure is shown, if it is there too.
 ASCENDING: tuple[Shape, ...] = (
-    (1, 1, 1, 1), (1, 1, 1), (1, 1, 1, 2), (1, 1, 2, 1), (2, 1, 1, 1), (2, 1, 1, 2), (1, 1, 3, 3),
-    (2, 1, 3, 3), *SHAPES.values(),
+    (1, 1, 1, 1), (1, 1, 1), (1, 1, 1, 2), (2, 1, 1, 1), (2, 1, 1, 2), (1, 1, 3, 3), *SHAPES.values(),
 )  # fmt: skip
 
 
