@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.parts.definitions import NUMBERS
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _TOKEN = re.compile(rf"\s*(?:([A-Za-z_]\w*)|([-+]?{_NUMBER}(?:\s*/\s*{_NUMBER})?)|([+:*]))")
-_NUMBER_WORDS = ("nan", "inf", "infinity")
 _EXAMPLE = "write terms joined by +, such as cbdice+bce or dice:0.7+bce:0.3"
 
 
@@ -137,7 +137,7 @@ def _value(text: str) -> float:
 
 
 def _is_number(token: str) -> bool:
-    return token.lower() in _NUMBER_WORDS or token[0].isdigit() or token[0] in "-+."
+    return token.lower() in NUMBERS or token[0].isdigit() or token[0] in "-+."
 
 
 def _is_name(token: str) -> bool:

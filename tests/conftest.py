@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 
+from dmf_cli.parts import plugins
 from tests import layers
 
 # Repeatable, and never red because a machine was busy.
@@ -136,6 +137,13 @@ def _gradient(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
     (gradient,) = gradients()
     value = keras.ops.convert_to_numpy(value)
     return float(value), keras.ops.convert_to_numpy(gradient)
+
+
+@pytest.fixture(autouse=True)
+def _own_plugins() -> Iterator[None]:
+    """No test knows the parts of another one."""
+    with plugins.isolated():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def check_alive(losses: Mapping[str, Loss], y_true: Tensor) -> None:
     for name, gradient in zip(losses, logit_gradients(functions, y_pred), strict=True):
         if gradient is None or not np.any(ops.convert_to_numpy(gradient)):
             raise ConfigError(
-                key=name,
+                key="auxiliary" if name == "auxiliary" else f"loss term {name!r}",
                 reason="cannot train the network",
                 hint=f"its gradient is {'missing' if gradient is None else '0'} on a batch that holds every "
                 "class; compute it from the probabilities, not from argmax or a threshold, and check its "

@@ -73,10 +73,12 @@ def term_value(name: str, loss: Loss, targets: Targets, y_pred: Tensor) -> Tenso
     extra = {key: targets.maps[key] for key in needs(loss) if key in targets.maps}
     with void.counting(targets.valid):
         result = loss(*targets.counted(y_pred), **extra)
-    if len(result.shape) > 0:
+    shape = getattr(result, "shape", () if isinstance(result, int | float) else None)
+    if shape is None or len(shape) > 0:
+        returned = type(result).__name__ if shape is None else f"shape {tuple(shape)}"
         raise ConfigError(
             key=f"loss term {name!r}",
-            reason=f"returned shape {tuple(result.shape)}",
+            reason=f"returned {returned}",
             hint="a term must return a scalar; wrap it in keras.ops.mean",
         )
     return ops.cast(result, "float32")

@@ -1,7 +1,9 @@
 """The best network of a run, read back from its file, which may ask for no more memory than there is."""
 
 import contextlib
+import json
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +34,10 @@ def load_network(path: Path) -> Any:
 
     if not path.exists():
         raise _missing(path)
-    with_models = [one for one in plugins.active() if any(part.kind == "model" for part in one.definitions)]
-    for plugin in with_models:
-        if not plugin.untrusted:  # its layers have to be known
-            plugins.run_file(plugin)
+    untrusted = [one for one in plugins.active() if one.untrusted and _has_networks(one)]
+    for plugin in plugins.active():
+        if not plugin.untrusted and _has_networks(plugin):
+            _register_layers(plugin)
     try:
         _check_weights(path)
         network = keras.models.load_model(path, compile=False)
@@ -44,16 +46,57 @@ def load_network(path: Path) -> Any:
     except MemoryError:
         raise CheckpointError(path=path, reason="is too large for the memory of this machine") from None
     except Exception as error:  # Keras raises whatever its layers do
-        if unknown := [one for one in with_models if one.untrusted]:
-            raise plugins.untrusted(unknown[0]) from error
         if isinstance(error, TypeError) and "keras_hub" in str(error):  # it cannot import a layer's class
             raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
+        if layers := own_layers(path):
+            if untrusted:
+                raise plugins.untrusted(untrusted[0]) from error
+            reason = f"has layers that are not known here ({', '.join(layers)})"
+            hint = "give the file that defines them, as plugins=PATH"
+            raise CheckpointError(path=path, reason=reason, hint=hint) from error
         # Of a file that is cut off Keras says that there is none.
         why = str(error).partition("\n")[0] or type(error).__name__
         reason = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
         raise CheckpointError(path=path, reason=reason, hint=DO) from error
     _check_network(path, network)
     return network
+
+
+def own_layers(path: Path) -> list[str]:
+    """The classes in the network at ``path`` that are neither of Keras nor of dmf."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            described = json.loads(archive.read(CONFIG))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return []
+    found: dict[str, None] = {}
+    waiting = [described]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+            module = one.get("module")
+            if isinstance(module, str) and not module.startswith(("keras", "dmf_cli", "builtins")):
+                found[str(one.get("class_name"))] = None
+        elif isinstance(one, list):
+            waiting += one
+    return list(found)
+
+
+def _has_networks(plugin: plugins.Plugin) -> bool:
+    return any(part.kind == "model" for part in plugin.definitions)
+
+
+def _register_layers(plugin: plugins.Plugin) -> None:
+    """Make the layers of a plugin known to Keras, which asks for a decorator of its own otherwise."""
+    import keras
+
+    plugins.run_file(plugin)
+    for name, value in vars(sys.modules[plugin.module]).items():
+        if isinstance(value, type) and issubclass(value, keras.Layer) and value.__module__ in sys.modules:
+            file = getattr(sys.modules[value.__module__], "__file__", None)
+            if file and Path(file) in plugin.files.values():
+                keras.saving.get_custom_objects()[name] = value
 
 
 def _check_weights(path: Path) -> None:

@@ -87,7 +87,7 @@ def evaluated(node: ast.expr, known: Mapping[str, Any]) -> Any:
             case ast.Call(func=function) if _is_rule(function):
                 named = {str(one.arg): evaluated(one.value, known) for one in node.keywords}
                 return evaluated(function, known)(*(evaluated(one, known) for one in node.args), **named)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, LookupError, ArithmeticError):
         raise UnknownAnnotationError from None
     raise UnknownAnnotationError
 

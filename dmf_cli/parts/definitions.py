@@ -18,6 +18,7 @@ from dmf_cli.parts.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LARGEST = 2**22  # bytes of a file of source
+NUMBERS = ("nan", "inf", "infinity")  # words that are no names in expressions
 Part = ast.FunctionDef | ast.ClassDef
 
 
@@ -141,7 +142,8 @@ def _stat(file: Path) -> Any:
             path=file, reason=reason, hint="give the Python file that defines your parts"
         ) from None
     if not file.is_file():
-        raise PluginError(path=file, reason="is no file", allowed="a Python file, as plugins=my.py")
+        reason = "is a folder" if file.is_dir() else "is no file"
+        raise PluginError(path=file, reason=reason, allowed="a Python file, as plugins=my.py")
     if stat.st_size > LARGEST:
         raise PluginError(path=file, reason=f"has {stat.st_size:,} bytes", allowed="a file of Python source")
     return stat
@@ -218,12 +220,15 @@ def _check(made: Definition, node: ast.stmt, function: ast.FunctionDef | None) -
     is_class = isinstance(node, ast.ClassDef)
     if is_class != (made.kind == "strategy") and made.kind != "dataset":
         raise _wrong(made, f"@{made.kind} stands before a {'class' if is_class else 'function'}", kind.shape)
+    if made.kind == "loss" and made.name.lower() in NUMBERS:
+        raise _wrong(made, "expressions read that as a number", "another name")
     if made.kind == "metric" and "better" not in made.options:
         raise _wrong(
             made, "@metric does not say which values are good", "@dmf_cli.metric(better='high') or 'low'"
         )
-    if function is not None and _defaults_before_star(function):
-        names = ", ".join(_defaults_before_star(function))
+    early = [one for one in _defaults_before_star(function) if one != "distance"] if function else []
+    if early:
+        names = ", ".join(early)
         raise _wrong(made, f"{names} can be set only after a *", f"(..., *, {names}=...)")
     several = kind.arguments
     if len(made.arguments) not in [len(one) for one in several] and not (function and function.args.vararg):

@@ -21,7 +21,12 @@ class Kind:
 
 
 KINDS = {
-    "loss": Kind("dmf_cli.losses", "loss", "a function (y_true, y_pred, *, ...)", (("y_true", "y_pred"),)),
+    "loss": Kind(
+        "dmf_cli.losses",
+        "loss",
+        "a function (y_true, y_pred, *, ...)",
+        (("y_true", "y_pred"), ("y_true", "y_pred", "distance")),
+    ),
     "model": Kind(
         "dmf_cli.models", "model", "a function (input_shape, classes, *, ...)", (("input_shape", "classes"),)
     ),

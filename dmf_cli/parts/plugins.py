@@ -102,7 +102,7 @@ def written(value: str) -> list[str]:
     """The plugins in the value of ``plugins=``: one, or several in brackets, quoted or not."""
     inner = value.strip()
     inner = inner[1:-1] if inner.startswith("[") and inner.endswith("]") else inner
-    found = re.findall(r"'([^']*)'|\"([^\"]*)\"|([^,]+)", inner)
+    found = re.findall(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,]+))""", inner)
     return [
         text for text in (next(filter(None, one), "").strip() for one in found) if text not in ("", "null")
     ]
@@ -184,11 +184,7 @@ def run_file(plugin: Plugin) -> None:
     except DmfError:
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"{where(error, plugin.file) or plugin.file.name}: {type(error).__name__}: {_first_line(error)}",
-            path=plugin.file,
-            hint=_advice(error),
-        ) from error
+        raise _failed(error, where(error, plugin.file) or plugin.file.name, plugin.file) from error
 
 
 def untrusted(plugin: Plugin) -> PluginError:
@@ -210,17 +206,44 @@ def where(error: BaseException, *files: Path) -> str:
 
 
 @contextlib.contextmanager
+def located_errors() -> Iterator[None]:
+    """Whatever the code of a plugin raises inside the block becomes one line that names the place in it.
+
+    Raises:
+        PluginError: an exception that is none of dmf came through a plugin.
+    """
+    try:
+        yield
+    except DmfError:
+        raise
+    except Exception as error:
+        if place := where(error):
+            raise _failed(error, place) from error
+        raise
+
+
+def _failed(error: BaseException, place: str, file: Path | None = None) -> PluginError:
+    what = f"{place}: {type(error).__name__}: {_first_line(error)}"
+    return PluginError(what, path=file, hint=_advice(error))
+
+
+@contextlib.contextmanager
 def isolated() -> Iterator[None]:
     """Whatever plugins become active inside the block are forgotten after it."""
-    before, known, modules = dict(_active), dict(decorators.registered), set(sys.modules)
-    path = list(sys.path)
+    before, known, modules, path = (
+        dict(_active),
+        dict(decorators.registered),
+        set(sys.modules),
+        list(sys.path),
+    )
     try:
         yield
     finally:
         _active.clear()
         _active.update(before)
-        decorators.registered.clear()
-        decorators.registered.update(known)
+        for key, part in list(decorators.registered.items()):
+            if key not in known and not part.__module__.startswith("dmf_cli."):
+                del decorators.registered[key]
         sys.path[:] = path
         for name in set(sys.modules) - modules:
             if name.startswith(PREFIX):
@@ -232,7 +255,8 @@ def located(text: str, base: Path) -> Plugin:
     text = str(text)
     if text.endswith(".py") or "/" in text or text.startswith("~"):
         file = base / Path(text).expanduser()
-        return Plugin.at(file / "__init__.py" if file.is_dir() else file)
+        package = file / "__init__.py"
+        return Plugin.at(package if package.is_file() else file)
     if (base / f"{text}.py").is_file():
         return Plugin.at(base / f"{text}.py")
     found = _module_file(text, [str(base), *sys.path])

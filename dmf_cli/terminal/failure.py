@@ -3,6 +3,7 @@
 import sys
 
 from dmf_cli.errors import DmfError, debugging
+from dmf_cli.parts import plugins
 
 
 def report(error: Exception, prefix: str = "") -> int:
@@ -12,6 +13,9 @@ def report(error: Exception, prefix: str = "") -> int:
 
         traceback.print_exception(error)
     text = " ".join(str(error).split())
+    if not isinstance(error, DmfError) and (place := plugins.where(error)):
+        print(f"error: {prefix}{place}: {type(error).__name__}: {text or 'no message'}", file=sys.stderr)
+        return 1
     if isinstance(error, DmfError):
         print(f"error: {prefix}{text}", file=sys.stderr)
         return error.exit_code

@@ -30,8 +30,7 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     """The network of ``config`` with its fused loss, not yet compiled."""
     total_steps = steps_per_epoch * config.epochs
     terms, helper = loss_terms(config.loss.terms), auxiliary(config.auxiliary)
-    named = {f"loss term {name}": loss for name, loss in terms.items()}
-    check_alive({**named, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
+    check_alive({**terms, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
     return FusedModel(
         network(config.model, data),
         terms,

@@ -133,7 +133,8 @@ class Session:
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
-        self.model = build.fused_model(config, self.data, self.steps)
+        with plugins.located_errors():
+            self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
         if config.model.weights and origin is None and not resumed:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)

@@ -35,5 +35,5 @@ def test_the_notebooks_dice_is_named() -> None:
 
 
 def test_a_gradient_of_0_everywhere_is_named() -> None:
-    with raises(ConfigError, key="mine", hint="its gradient is 0"):
+    with raises(ConfigError, key="loss term 'mine'", hint="its gradient is 0"):
         check_alive({"mine": lambda y, p: ops.mean(0.0 * p)}, one_hot(2))

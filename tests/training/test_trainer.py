@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli import losses
 from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
+from dmf_cli.parts import decorators
 from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import build, trainer
 from tests.raised import raises
@@ -201,7 +201,7 @@ def test_a_run_that_cannot_be_right_writes_nothing(tiny, tmp_path, overrides, er
 
 
 @pytest.mark.parametrize(
-    ("overrides", "named"), [((), "loss term cbdice"), (("auxiliary=cbdice", "loss=bce"), "auxiliary")]
+    ("overrides", "named"), [((), "loss term 'cbdice'"), (("auxiliary=cbdice", "loss=bce"), "auxiliary")]
 )
 def test_a_loss_without_a_gradient_ends_the_run_before_it_begins(
     tiny, tmp_path, monkeypatch, overrides, named
@@ -209,7 +209,7 @@ def test_a_loss_without_a_gradient_ends_the_run_before_it_begins(
     def of_argmax(y_true, y_pred, *, absent: str = "zero", pool: str = "batch", eps: float = 1e-6):
         return keras.ops.mean(keras.ops.cast(keras.ops.argmax(y_pred, axis=-1), "float32"))
 
-    monkeypatch.setattr(losses, "cbdice", of_argmax)
+    monkeypatch.setitem(decorators.registered, ("loss", "cbdice"), of_argmax)
     with pytest.raises(ConfigError, match=f"^{named} cannot train the network"):
         trainer.train(tiny(*overrides))
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,1 @@
+"""Parts of the lab for dmf."""
