@@ -82,7 +82,11 @@ def found(build, state=FAILED):
     [
         (logits, "probabilities", "not in logits"),
         (sigmoids, "probabilities", "over 2 classes: end in a softmax"),
-        (too_many_channels, "probabilities", "gives (2, 32, 32, 2) for images of (2, 32, 32, 1) and 1 classes"),
+        (
+            too_many_channels,
+            "probabilities",
+            "gives (2, 32, 32, 2) for images of (2, 32, 32, 1) and 1 classes",
+        ),
         (half_at_the_end, "float32 head", "gives float16 under mixed_float16"),
         (halved, "odd sizes", "gives (2, 32, 46, 2)"),
         (grey_only, "1 and 3 channels", "incompatible with the layer"),

@@ -47,7 +47,11 @@ def test_what_it_writes_is_formatted(here) -> None:
     for kind in KINDS:
         (here / f"{kind}.py").write_text(new.text(kind, "own_part"))
     command = [sys.executable, "-m", "ruff", "--config", "line-length=110", "format", "--check", "."]
-    done = subprocess.run([command[0], *command[1:3], "format", "--config", "line-length=110", "--check", "."], capture_output=True, text=True)
+    done = subprocess.run(
+        [command[0], *command[1:3], "format", "--config", "line-length=110", "--check", "."],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
