@@ -43,10 +43,19 @@ API = {
     "Metrics": ("dmf_cli.metrics", ("Counts",)),
     "Augmentations": ("dmf_cli.augmentations", ()),
 }
+# Names of dmf_cli that do what the commands do.
+RUNS = ("train", "load", "sweep", "compare", "replay", "tune")
+RESULTS = ("Run", "Scores", "Runs", "Comparison", "Plot", "Study")
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
 # Keys of a mapping: `--help` shows them without a type, and with a meaning that differs by dataset.
 UNTYPED = {
+    "dataset.columns.class": ("str or null", "stratum of the split; null: the folder of the image"),
+    "dataset.columns.image": ("str", "path of the image"),
+    "dataset.columns.mask": ("str", "path of its mask, or of several with ; between them"),
+    "dataset.columns.patient": ("str or null", "who is on one side of every split; null: not read"),
+    "dataset.columns.spacing": ("str or null", "millimetres per pixel, as 0.1 or 0.1x0.2; null: not read"),
+    "dataset.columns.split": ("str or null", "train, val or test; null: `split` divides the images"),
     "dataset.download.homepage": ("str", "where the dataset is published"),
     "dataset.download.licence": ("str", "what its owners allow"),
     "dataset.download.sha256": ("list of str or null", "of each archive; null: printed and not checked"),
@@ -132,10 +141,13 @@ def api() -> str:
     parts = []
     for title, (module, names) in API.items():
         found = [name for kind, one in KINDS.items() if one.module == module for name in of_package(kind)]
-        options = "show_root_heading: false\n      show_root_toc_entry: false"
-        options += f"\n      members: [{', '.join([*names, *found])}]"
-        parts.append(f"## {title}\n\n::: {module}\n    options:\n      {options}")
+        parts.append(f"## {title}\n\n{_members(module, [*names, *found])}")
     return "\n\n".join(parts)
+
+
+def _members(module: str, names: Sequence[str]) -> str:
+    options = "show_root_heading: false\n      show_root_toc_entry: false"
+    return f"::: {module}\n    options:\n      {options}\n      members: [{', '.join(names)}]"
 
 
 def pages() -> str:
@@ -169,6 +181,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "augmentations": augmentations,
     "errors": tree,
     "api": api,
+    "runs": lambda: _members("dmf_cli.api", [*RUNS, *RESULTS]),
     "pages": pages,
 }
 

@@ -187,8 +187,8 @@ def _check_dataset(values: Plain) -> None:
     for key in schema.needed(schema.Dataset):
         if key not in values:
             raise missing_key(f"dataset.{key}")
-    inputs.check_mappings(given)
-    hints = fields.of_dataset(kind, "download" in given)
+    hints = fields.of_dataset(kind, "download" in given, str(given.get("name")))
+    inputs.check_mappings(given if kind != "own" else inputs.shared(given))
     if given.get("name") not in conf_files.options("dataset"):
         given = {key: value for key, value in given.items() if key in hints}
     check_values(given, hints, "dataset.")

@@ -6,6 +6,7 @@ strategy or a model are those of its function, see :mod:`dmf_cli.parts.definitio
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval
@@ -268,7 +269,20 @@ class Labelled(Dataset):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Folder(Labelled):
+class Paired(Labelled):
+    """Images, each with its masks, however they are found."""
+
+    strata: list[Any] | None = None
+    folders: Literal["auto", "strata", "patients", "none"] = "auto"
+    missing_mask: Literal["error", "empty"] = "error"
+    size_mismatch: Literal["error", "skip"] = "error"
+    on_bad: Literal["error", "skip"] = "error"
+    spacing: tuple[Positive, Positive] | None = None
+    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)] = MAX_PIXELS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Folder(Paired):
     """``kind: folder``: images with masks, paired by name."""
 
     dir: PathName | None = None
@@ -277,13 +291,6 @@ class Folder(Labelled):
     masks: Template
     parse: Regex | None = None
     table: dict[str, Any] | None = None
-    strata: list[Any] | None = None
-    folders: Literal["auto", "strata", "patients", "none"] = "auto"
-    missing_mask: Literal["error", "empty"] = "error"
-    size_mismatch: Literal["error", "skip"] = "error"
-    on_bad: Literal["error", "skip"] = "error"
-    spacing: tuple[Positive, Positive] | None = None
-    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)] = MAX_PIXELS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -298,6 +305,27 @@ class Published(Folder):
     """A folder that ``dmf data prepare`` can get, or says where to get; ``dir: null`` is where it puts it."""
 
     download: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table(Paired):
+    """``kind: table``: images with masks, listed in a CSV file."""
+
+    table: PathName
+    dir: PathName | None = None
+    columns: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parts: Literal["own", "pool"] = "own"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Own(Paired):
+    """``kind: own``: cases that a function or a class of a plugin yields.
+
+    ``params`` is no key: it holds those that are parameters of the function, which stand beside the others.
+    """
+
+    parts: Literal["own", "pool"] = "own"
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -350,7 +378,19 @@ NAMED: dict[str, dict[str, type[Option]]] = {
     }.items()
 }
 FREE = ("dataset", "model", "loss", "weighting", "augment")
-DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}
+DATASETS: dict[str, type] = {
+    "folder": OwnFolder,
+    "own": Own,
+    "phantom": Phantom,
+    "table": Table,
+    "tfds": Tfds,
+}
+
+
+def places(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of a ``dataset`` group that only say where its images are: what they are is in their content."""
+    more = {"table": ("table", "download"), "own": ()}
+    return ("dir", "data_dir", *more.get(str(dataset.get("kind")), ("download",)))
 
 
 def needed(kind: type) -> list[str]:

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from dmf_cli.config import schema
+from dmf_cli.config import inputs, schema
 from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -194,6 +194,8 @@ def dataset(values: Mapping[str, Any]) -> schema.Dataset:
         kind = schema.Published
     if kind is schema.Phantom:  # one of the user may have more keys, which say nothing
         values = _only(_names(kind), values)
+    if kind is schema.Own:
+        values = {**(own := inputs.shared(values)), "params": _without(values, *own)}
     _check_keys(kind, values, "dataset")
     return cast(schema.Dataset, kind(**values))
 
