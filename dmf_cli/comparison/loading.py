@@ -59,8 +59,8 @@ class Run:
 def lower_is_better(metric: str, settings: Mapping[str, Any]) -> bool:
     """Whether small values of ``metric`` are good; ``settings`` of a summary say it of the user's metrics."""
     leaf = metric.rsplit(".", 1)[-1]
-    if own := settings.get("own_metrics", {}).get(leaf):
-        return bool(own["better"] == "low")
+    if own := _own(settings, leaf):
+        return own.get("better") == "low"
     return leaf.removesuffix("_mm") in metrics.LOWER_IS_BETTER
 
 
@@ -117,8 +117,8 @@ def load(path: Path, metric: str) -> Run:
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     leaf = metric.rsplit(".", 1)[-1]
     keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
-    if own := settings.get("own_metrics", {}).get(leaf):
-        settings = {**settings, f"{leaf} with": _own(own)}
+    if own := _own(settings, leaf):
+        settings = {**settings, f"{leaf} with": _parameters(own)}
         keys = (*SCORED_AS, "spacing", f"{leaf} with")
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     # A saved split is the whole division: folds that the config has beside it were not made.
@@ -143,9 +143,17 @@ def load(path: Path, metric: str) -> Run:
     return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided, lower)
 
 
-def _own(metric: Mapping[str, Any]) -> str | None:
-    """The parameters of a metric of the user's: with others it is another metric."""
-    return ", ".join(f"{key}={value}" for key, value in metric["params"].items()) or None
+def _own(settings: Mapping[str, Any], leaf: str) -> Mapping[str, Any]:
+    """What the settings of a summary say of a metric of the user's; empty for those of dmf."""
+    every = settings.get("own_metrics")
+    one = every.get(leaf) if isinstance(every, Mapping) else None
+    return one if isinstance(one, Mapping) else {}
+
+
+def _parameters(own: Mapping[str, Any]) -> str | None:
+    """Those of a metric of the user's: with others it is another metric."""
+    given = own.get("params")
+    return ", ".join(f"{k}={v}" for k, v in given.items()) or None if isinstance(given, Mapping) else None
 
 
 def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,17 @@ def test_its_direction_is_that_of_the_summary(finished, better, best):
     assert ("left is better" in panel.x.label) == (better == "low")
 
 
+@pytest.mark.parametrize("damaged", [3, {"mine": "low"}, {"mine": {"params": 2}}])
+def test_damaged_settings_say_nothing_of_it(finished, damaged):
+    for seed in range(2):
+        for name, weighting in (("a", "fixed"), ("b", "var")):
+            last = finished(
+                f"{name}{seed}", ERRORS, weighting, seed, metric="foreground.mine",
+                scored={"own_metrics": damaged},
+            )  # fmt: skip
+    assert not compare([last.parent], metric="mine").lower
+
+
 def test_undefined_is_never_0(finished):
     undefined = np.where(np.arange(12) == 3, np.nan, ERRORS)
     for seed in range(2):
