@@ -18,7 +18,7 @@ _FROM = {
     "dmf_cli.api": ("compare", "load", "replay", "sweep", "train", "tune"),
     "dmf_cli.parts": ("augmentation", "dataset", "loss", "metric", "model", "strategy"),
 }
-_MODULES = ("errors", "losses", "metrics", "models", "weighting")
+_MODULES = ("augmentations", "errors", "losses", "metrics", "models", "weighting")
 __all__ = [*_MODULES, *(name for names in _FROM.values() for name in names)]
 
 _registration.announce()

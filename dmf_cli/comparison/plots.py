@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmf_cli.comparison.compare import Comparison, Row, lower_is_better
+from dmf_cli.comparison.compare import Comparison, Row
 from dmf_cli.comparison.versus import Versus
 from dmf_cli.errors import RunFolderError
 from dmf_cli.figures import series
@@ -61,7 +61,7 @@ def forest(comparison: Comparison) -> Figure:
     marks: list[Mark] = [Rule("", 0.0, solid=True)]
     for i, (_, one) in enumerate(rows):
         marks += _difference(one, -i, reach)
-    better = "left" if lower_is_better(comparison.metric) else "right"
+    better = "left" if comparison.lower else "right"
     dots = ", and each pair of repetitions (dots)" if paired else ""
     against = f"Difference to {shorten(comparison.baseline, NAME_LENGTH)}"
     title = f"{against}\nwith its 95 % interval{dots}; blue: more than chance"

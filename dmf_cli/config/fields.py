@@ -37,6 +37,11 @@ def of_weighting(name: str) -> Mapping[str, Any]:
     return {"name": own["name"], **taken, **({"warmup": own["warmup"]} if "warmup" in taken else {})}
 
 
+def of_augmentation(name: str) -> Mapping[str, Any]:
+    """Of ``augment``: the parameters of the augmentation ``name``."""
+    return {"name": str, **(registry.definition("augmentation", name).hints if name != "none" else {})}
+
+
 def of_dataset(kind: str, published: bool = False, name: str = "") -> Mapping[str, Any]:
     """Of a ``dataset`` of this ``kind``; published ones say where they can be downloaded.
 
@@ -62,4 +67,5 @@ def of_option(group: str, option: str) -> Mapping[str, Any]:
             (conf_files.conf_dir() / group / f"{option}.yaml").read_text(encoding="utf-8")
         )
         return of_dataset(dict(settings)["kind"], "download" in dict(settings))
-    return {"model": of_model, "weighting": of_weighting}[group](base)
+    own = {"model": of_model, "weighting": of_weighting, "augment": of_augmentation}
+    return own[group](option if group == "augment" else base)

@@ -164,16 +164,17 @@ class Auxiliary:
     params: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics(Option):
-    """``metrics=default``: how predictions are scored."""
+    """``metrics=default``: how predictions are scored; ``own``: metrics of the user with their parameters."""
 
     name = "default"
     threshold: Part
     empty: Literal["nan", "zero", "one"]
+    own: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FullMetrics(Metrics):
     """``metrics=full``: surface distances, calibration and detection as well."""
 
@@ -194,26 +195,6 @@ class Eval:
 
 
 @dataclasses.dataclass(frozen=True)
-class Augment(Option):
-    """``augment=none``: images as they are."""
-
-    name = "none"
-
-
-@dataclasses.dataclass(frozen=True)
-class Affine(Augment):
-    """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
-
-    name = "affine"
-    flip: Share = 0.0
-    rotate: Annotated[float, Interval(ge=0, le=180)] = 0.0
-    scale: Fraction = 0.0
-    shift: Fraction = 0.0
-    gain: Fraction = 0.0
-    gamma: Fraction = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
@@ -222,34 +203,6 @@ class Sweep:
     isolate: bool
     compare: bool | str | tuple[str, ...] = False
     apart: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Elastic(Affine):
-    """``augment=elastic``: affine and bending."""
-
-    name = "elastic"
-    elastic: Annotated[float, Interval(ge=0, lt=0.25)] = 0.0
-    elastic_cells: Annotated[int, Interval(ge=1, le=32)] = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Ultrasound(Affine):
-    """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
-
-    name = "ultrasound"
-    speckle: Fraction = 0.0
-    tgc: Fraction = 0.0
-    shadow: Share = 0.0
-    shadow_width: Share = 0.0
-    shadow_strength: Share = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Strong(Ultrasound, Elastic):
-    """``augment=strong``: all of it."""
-
-    name = "strong"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -420,12 +373,11 @@ NAMED: dict[str, dict[str, type[Option]]] = {
     for group, kinds in {
         "optimizer": (Adam, AdamW, SGD),
         "schedule": (Constant, Cosine, Warmup, Plateau),
-        "augment": (Augment, Affine, Elastic, Ultrasound, Strong),
         "tracker": (NoTracker, TensorBoard, MLflow),
         "metrics": (Metrics, FullMetrics),
     }.items()
 }
-FREE = ("dataset", "model", "loss", "weighting")
+FREE = ("dataset", "model", "loss", "weighting", "augment")
 DATASETS: dict[str, type] = {
     "folder": OwnFolder,
     "own": Own,

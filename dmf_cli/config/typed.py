@@ -18,7 +18,7 @@ Kind = TypeVar("Kind")
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A loss, a strategy or a network: a name, and the parameters of the function behind it."""
+    """A loss, a strategy, a network or an augmentation: a name, and the parameters of its function."""
 
     name: str
     params: Mapping[str, Any]
@@ -108,9 +108,9 @@ class Config:
         return _made(schema.Split, self.plain["split"], "split")
 
     @functools.cached_property
-    def augment(self) -> schema.Augment:
-        """Of the class that its name says."""
-        return cast(schema.Augment, _named("augment", self.plain["augment"]))
+    def augment(self) -> Choice:
+        """The augmentation; its name is ``none`` where there is none."""
+        return Choice(self.plain["augment"]["name"], _without(self.plain["augment"], "name"))
 
     @functools.cached_property
     def eval(self) -> schema.Eval:

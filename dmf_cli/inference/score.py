@@ -27,7 +27,7 @@ from dmf_cli.inference.network_file import load_network as load_network
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.predictor import Decision, Predict
 from dmf_cli.inference.selection import Scored
-from dmf_cli.metrics import Full
+from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -116,6 +116,7 @@ def score(
         batch_size=config.trainer.batch_size,
         empty=metrics.empty,
         full=full_options(metrics),
+        own=own.of(metrics.own),
         split=name,
         progress=progress,
     )

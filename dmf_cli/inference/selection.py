@@ -136,6 +136,9 @@ def _changed(one: Group, other: Group) -> dict[str, Any]:
 
 def _other_scores(own: Group, other: Group) -> dict[str, Any]:
     """What makes a score another one than the run's; more metrics beside the same ones do not."""
+    metrics = other.get("own") or {}
+    same = all(metrics.get(name) == params for name, params in (own.get("own") or {}).items())
+    own, other = (_without_own(group) | ({} if same else _own(group)) for group in (own, other))
     if other.get("name") == "full" != own.get("name"):
         other = {key: value for key, value in other.items() if key in own and key != "name"}
         own = {key: value for key, value in own.items() if key != "name"}
@@ -143,6 +146,17 @@ def _other_scores(own: Group, other: Group) -> dict[str, Any]:
         both = ("threshold", "empty")
         return {"metrics": other.get("name"), **_changed(*({k: m[k] for k in both} for m in (own, other)))}
     return _changed(own, other)
+
+
+def _without_own(group: Group) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key != "own"}
+
+
+def _own(group: Group) -> dict[str, Any]:
+    """The user's metrics by their dotted keys; one without parameters is just there."""
+    own = group.get("own") or {}
+    leaves = {f"own.{name}.{key}": value for name, params in own.items() for key, value in params.items()}
+    return leaves | {f"own.{name}": True for name, params in own.items() if not params}
 
 
 def _short(changes: Group) -> str:

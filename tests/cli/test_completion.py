@@ -67,7 +67,7 @@ TERMS = sorted(conf_files.terms())
         ("dmf report --m", ["--metric"]),
         ("dmf doctor --backend t", ["tensorflow", "torch"]),
         ("dmf doctor ", []),
-        ("dmf resume --", ["--help"]),
+        ("dmf resume --", ["--help", "--trust"]),
         ("dmf resume ", []),
         ("dmf nothing ", []),
     ],
