@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dmf_cli import lookup
 from dmf_cli.errors import PluginError
 from dmf_cli.hashes import digest
 from dmf_cli.parts import annotations, decorators, plugins
@@ -148,10 +149,11 @@ def _definition(kind: str, name: str, part: Callable[..., Any], file: Path) -> D
     if len(arguments) not in [len(each) for each in KINDS[kind].arguments] and not variable:
         what = f"{kind} {name!r} takes ({', '.join(arguments)})"
         raise PluginError(what, key=kind, allowed=KINDS[kind].shape)
-    keys = {one.name: _parameter(kind, name, one) for one in parameters if one.kind is one.KEYWORD_ONLY}
+    keys = {key: _parameter(kind, name, one) for key, one in lookup.keywords(part).items()}
+    options = decorators.given.get((kind, name), {})
     text = inspect.getdoc(part) or ""
     summary = " ".join(text.partition("\n\n")[0].split()).rstrip(".")
-    return Definition(kind, name, file, 1, MappingProxyType(keys), summary, arguments=arguments)
+    return Definition(kind, name, file, 1, MappingProxyType(keys), summary, "", options, arguments)
 
 
 def _parameter(kind: str, name: str, one: inspect.Parameter) -> Parameter:

@@ -9,7 +9,7 @@ from dmf_cli.api import objects
 from dmf_cli.cli.main import main
 from dmf_cli.config import compose
 from dmf_cli.errors import ConfigError, PluginError
-from dmf_cli.parts import given, plugins
+from dmf_cli.parts import given, plugins, registry
 from dmf_cli.run_folder import identity
 from tests.api.conftest import TINY, squared
 from tests.raised import raises
@@ -61,6 +61,29 @@ def test_what_a_cell_has_decorated_is_known_by_its_name():
     exec("@dmf_cli.loss\ndef celled(y_true, y_pred, *, b=3):\n    return b", namespace)  # the cell again
     objects.named({})
     assert compose(["loss=celled"]).loss.terms["celled"] == {"b": 3}
+
+
+def test_metrics_and_strategies_of_a_cell_have_their_parameters():
+    code = """
+import dmf_cli
+
+@dmf_cli.metric(better="low")
+def missed(truth, prediction, *, least=1):
+    return float((truth & ~prediction).sum() > least)
+
+@dmf_cli.strategy
+class Lazy(dmf_cli.weighting.Strategy):
+    def __init__(self, *, pace=2.0, **common):
+        super().__init__(**common)
+"""
+    exec(code, {"__name__": "__main__"})
+    objects.named({})
+    config = compose(
+        ["metrics=default+missed", "metrics.own.missed.least=3", "weighting=Lazy", "weighting.pace=4"]
+    )
+    assert config.plain["metrics"]["own"] == {"missed": {"least": 3}}
+    assert (config.weighting.params["pace"], "floor" in config.weighting.params) == (4, True)
+    assert registry.definition("metric", "missed").options == {"better": "low"}
 
 
 @pytest.mark.parametrize(
