@@ -1,5 +1,7 @@
 """Functions and models where names stand."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -38,6 +40,10 @@ def test_what_an_object_does_decides_the_id():
         return lambda y_true, y_pred: factor * (y_true - y_pred).mean()
 
     assert ids(made(1.0)) == ids(made(1.0)) != ids(made(2.0))
+    one, other = (functools.partial(squared, power=power) for power in (1.0, 3.0))
+    assert ids(one) == ids(functools.partial(squared, power=1.0)) != ids(other)
+    soft, hard = (keras.losses.CategoricalFocalCrossentropy(gamma=gamma) for gamma in (1.0, 2.0))
+    assert ids(soft) != ids(hard)
 
 
 def test_a_keras_model_is_trained_as_a_copy(tmp_path):
@@ -50,6 +56,12 @@ def test_a_keras_model_is_trained_as_a_copy(tmp_path):
         np.testing.assert_array_equal(one, other)
     assert runs[0].network.name == "small"
     assert any((a != b).any() for a, b in zip(runs[0].network.get_weights(), before, strict=True))
+
+
+def test_a_model_in_a_mapping_keeps_what_the_user_says_of_it():
+    assert objects.named({"model": {"name": network()}})["model.head"] == "sigmoid"
+    made = objects.named({"model": {"name": network(), "head": "softmax"}})
+    assert made == {"model": {"name": "small", "head": "softmax"}}
 
 
 def test_what_a_cell_has_decorated_is_known_by_its_name():
@@ -96,6 +108,7 @@ class Lazy(dmf_cli.weighting.Strategy):
         ({"model": lambda shape: None}, PluginError, {"key": "model"}),
         ({"model": network(16)}, ConfigError, {"key": "model"}),
         ({"model": network(classes=3)}, ConfigError, {"key": "model"}),
+        ({"model": keras.Sequential([keras.layers.Conv2D(1, 1)])}, ConfigError, {"key": "model"}),
         ({"loss": "ce", "backend": "jax"}, ConfigError, {"key": "trainer.backend", "value": "jax"}),
     ],
 )
