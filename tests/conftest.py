@@ -131,28 +131,11 @@ def _gradient(function: Callable, x: np.ndarray) -> tuple[float, np.ndarray]:
     """``function(x)`` and its gradient with respect to ``x``, in the dtype of ``x``."""
     import keras
 
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
+    from dmf_cli.ops.backend import values_and_gradients
 
-        value, gradient = jax.value_and_grad(lambda t: keras.ops.cast(function(t), "float32"))(
-            jax.numpy.asarray(x)
-        )
-    elif backend == "torch":
-        import torch
-
-        tensor = torch.tensor(x, requires_grad=True)
-        value = function(tensor)
-        (gradient,) = torch.autograd.grad(value, tensor)
-        value = value.detach()
-    else:
-        import tensorflow as tf
-
-        tensor = tf.convert_to_tensor(x)
-        with tf.GradientTape() as tape:
-            tape.watch(tensor)
-            value = function(tensor)
-        gradient = tape.gradient(value, tensor)
+    (value,), gradients = values_and_gradients([function], keras.ops.convert_to_tensor(x))
+    (gradient,) = gradients()
+    value = keras.ops.convert_to_numpy(value)
     return float(value), keras.ops.convert_to_numpy(gradient)
 
 

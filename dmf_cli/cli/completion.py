@@ -32,6 +32,8 @@ OPTIONS = {
     "data prepare": ("archive", "config-dir"),
     "data show": ("output", "config-dir"),
     "data check": ("output", "config-dir"),
+    "check": ("backends", "json", "config-dir"),
+    "new": ("output",),
     "doctor": ("backend", "json"),
     "completion": ("install",),
 }
@@ -128,7 +130,7 @@ def complete(line: str) -> list[str]:
         from dmf_cli.parts import registry
 
         candidates = registry.names("metric")
-    elif words[0] in ("train", "eval", "replay", "data", "tune"):
+    elif words[0] in ("train", "eval", "replay", "data", "tune", "check"):
         candidates = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
         candidates = _changes(words)
@@ -149,6 +151,10 @@ def _arguments(command: str) -> list[str]:
         from dmf_cli.cli.list import KINDS
 
         return list(KINDS)
+    if command == "new":
+        from dmf_cli.cli.new import NAMES
+
+        return list(NAMES)
     return list(SHELLS) if command == "completion" else []
 
 
@@ -192,9 +198,14 @@ def _overrides(words: list[str], word: str) -> list[str]:
         known = {key: names for key, names in known.items() if key.startswith(("dataset.", "split."))}
         if words[1] == "show":
             known["count"] = []
+    if words[0] == "check":
+        from dmf_cli.cli.check import GROUPS
+
+        known = {key: names for key, names in known.items() if key.partition(".")[0] in GROUPS}
     if "=" in word:
         return [*_values(word, words[0], known), *_own_options(word, words)]
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
+    chosen["check"] = [*GROUPS, "plugins"] if words[0] == "check" else []
     if words[0] == "train" and word.startswith("h"):
         return ["hydra/launcher="]
     groups = [f"{group}=" for group in chosen.get(words[0], conf_files.groups())]
@@ -209,6 +220,10 @@ def _values(word: str, command: str, known: dict[str, list[str]]) -> list[str]:
     kept = value[: value.rfind(",") + 1]
     if key == "hydra/launcher":
         return [f"{key}={launcher}" for launcher in ("basic", *conf_files.LAUNCHERS)]
+    if key == "metric":
+        from dmf_cli.parts import registry
+
+        return [f"metric={kept}{name}" for name in registry.names("metric")]
     if key == "loss":
         return [f"loss={candidate}" for candidate in _expressions(value, conf_files.terms())]
     if key == "metrics" and "+" in value:

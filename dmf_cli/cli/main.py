@@ -25,6 +25,8 @@ COMMANDS = {
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",
     "list": "losses, weightings, models, datasets, experiments, metrics",
+    "check": "test your own loss, network, strategy, metric or augmentation",
+    "new": "a file with a loss, network, strategy, ... of your own to start from",
     "doctor": "check versions, backend, devices and paths, and say what to do",
     "completion": "tab completion for bash and zsh",
 }

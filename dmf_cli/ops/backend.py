@@ -29,6 +29,20 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def compiled_for_any_batch(function: Callable[..., Any], shape: Sequence[int]) -> Callable[..., Any]:
+    """``function`` of two float32 tensors of ``shape``, compiled for all sizes of their first axis at once.
+
+    JAX compiles for each size, and PyTorch not at all.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return compiled(function)
+    import tensorflow
+
+    free = tensorflow.TensorSpec((None, *shape[1:]), "float32")
+    graph: Callable[..., Any] = tensorflow.function(function, input_signature=[free, free], autograph=False)
+    return graph
+
+
 def scan(step: Callable[[Any, Any], tuple[Any, Any]], state: Any, rows: Any) -> np.ndarray:
     """The outputs of ``step(state, row) -> (state, output)`` over ``rows``, as one compiled loop.
 

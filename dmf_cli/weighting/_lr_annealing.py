@@ -31,6 +31,7 @@ class lr_annealing(Strategy):  # noqa: N801 - the class name is the name users w
     networks", SIAM J. Sci. Comput. 43 (2021), arXiv 2001.04536.
     """
 
+    symmetric = False  # the reference term has a weight of 1
     needs_gradients = True
     statistics = ("mean_abs", "max_abs")
 

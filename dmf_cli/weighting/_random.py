@@ -22,6 +22,8 @@ class random(Strategy):  # noqa: N801 - the class name is the name users write
     Source: Lin et al., "Reasonable effectiveness of random weighting", TMLR 2022, arXiv 2111.10603.
     """
 
+    symmetric = False  # each term has a draw of its own
+
     def __init__(self, *, seed: Seed | None = None, **common: Any) -> None:
         super().__init__(**common)
         self.seed = seed

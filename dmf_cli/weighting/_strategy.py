@@ -51,6 +51,7 @@ class Strategy:
     adaptive = True  # its weights change, so a run has to be longer than the warm-up
     uses_prior = True  # the coefficients multiply its weights
     needs_positive = False  # divides by losses or takes their logarithm, see check_terms
+    symmetric = True  # exchanged losses have exchanged weights: not if one is a reference
     needs_gradients = False  # update() wants the gradient statistics of each loss, see :meth:`due`
     delay = 0  # rows that the formula itself needs before its weights can differ
     statistics: tuple[str, ...] = ()  # those of norm, mean_abs, max_abs that it uses

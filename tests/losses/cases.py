@@ -3,16 +3,13 @@
 import numpy as np
 
 from dmf_cli import losses
+from dmf_cli.checking.loss_cases import SHAPES as SHAPES
+from dmf_cli.checking.loss_cases import one_hot as one_hot
+from dmf_cli.checking.loss_cases import random_case as random_case
+from dmf_cli.checking.loss_cases import smeared as smeared
 from dmf_cli.lookup import keywords
 
 NAMES = losses.__registry__
-SHAPES = {
-    "1-D softmax": (2, 7, 2),
-    "2-D sigmoid": (2, 4, 5, 1),
-    "2-D softmax": (2, 4, 5, 3),
-    "3-D softmax": (2, 3, 4, 2, 3),
-}
-
 # The largest value; a pixel's cross-entropy is at most 16.2 a class.
 UPPER = dict.fromkeys(NAMES, 16.2 * 3) | dict.fromkeys(
     (
@@ -31,6 +28,8 @@ UPPER = dict.fromkeys(NAMES, 16.2 * 3) | dict.fromkeys(
 )
 UPPER |= {"mcc": 2.0 + 1e-6, "hausdorff": 2 * 45.0, "boundary": 7.0, "distance_ce": 2 * 16.2 * 3}
 
+# A loss of distances or thin lines, which sees a larger image as another one.
+OF_SIZE = ("cldice", "hausdorff")
 # A loss that looks at some pixels only (the worst, those on a skeleton) or weighs some with 0.
 SPARSE = ("topk", "lovasz", "cldice", "boundary")
 
@@ -72,21 +71,6 @@ def can_be_negative(name: str) -> bool:
     return getattr(getattr(losses, name), "can_be_negative", False)
 
 
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    if classes == 1:
-        return (labels > 0).astype("float32")[..., None]
-    return np.eye(classes, dtype="float32")[labels % classes]
-
-
-def random_case(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """One-hot labels with every class, and probabilities inside (0, 1)."""
-    rng = np.random.default_rng(seed)
-    classes = shape[-1]
-    labels = rng.integers(0, max(2, classes), shape[:-1])
-    noise = rng.uniform(0.05, 0.95, shape).astype("float32")
-    return one_hot(labels, classes), noise if classes == 1 else noise / noise.sum(-1, keepdims=True)
-
-
 def spread_case(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Labels, and predictions of which no two, nor their errors, nor one and 0.5 are close.
 
@@ -96,9 +80,3 @@ def spread_case(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.n
     y_true, _ = random_case(shape, seed)
     values = np.linspace(0.06, 0.93, y_true.size, dtype="float32")
     return y_true, np.random.default_rng(seed).permutation(values).reshape(shape)
-
-
-def smeared(y_true: np.ndarray, amount: float) -> np.ndarray:
-    """``y_true`` with a share of its probability moved to the other classes."""
-    others = max(1, y_true.shape[-1] - 1)
-    return ((1 - amount) * y_true + amount * (1 - y_true) / others).astype("float32")

@@ -49,6 +49,10 @@ CHAIN: list[tuple[int, list[str]]] = [
     (0, ["compare", "runs", "--baseline", "weighting=fixed", "-o", "compared"]),
     (0, ["report", "runs/a"]),
     (0, ["report", "runs", "-o", "all.html"]),
+    (0, ["new", "loss", "my_loss"]),
+    (0, ["new", "experiment", "my_study"]),
+    (0, ["check", "plugins=my_loss.py", "loss=my_loss,dice", "loss.terms.my_loss.alpha=0.4"]),
+    (0, ["train", "-m", "--config-dir", "conf", "experiment=my_study", "--dry-run"]),
     (0, ["list"]),
     (0, ["completion", "bash"]),
     (0, ["completion", "query", "dmf train loss=cbdice+"]),
@@ -57,7 +61,7 @@ LEAVES = [
     "show.png", "check/check.json", "runs/a/report.html", "runs/a/metrics/val_summary.json",
     "masks/areas.csv", "runs/a/export/model.keras", "saved/saved_model.pb", "runs/a/replay/weights.png",
     "compared/comparison.json", "all.html",
-    "longer/metrics/test_summary.json",
+    "longer/metrics/test_summary.json", "my_loss.py", "conf/experiment/my_study.yaml",
 ]  # fmt: skip
 # What has processes of its own, each command once.
 APART = [

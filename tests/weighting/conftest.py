@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from keras import ops
 
 from dmf_cli import lookup, weighting
-from dmf_cli.ops import backend
+from dmf_cli.checking.strategies import Subject, gradients
 
 
 def _small(name: str, **params) -> weighting.Strategy:
@@ -20,27 +19,18 @@ def _small(name: str, **params) -> weighting.Strategy:
 
 
 @functools.cache
-def compiled_step(name: str, params: str):
-    return backend.compiled(_small(name, **json.loads(params)).update)
+def _kept(name: str, params: str) -> Subject:
+    return Subject(functools.partial(_small, name, **json.loads(params)))
 
 
-def _gradients_of(strategy: weighting.Strategy, losses: np.ndarray) -> list[dict]:
-    """Statistics that go with the losses, where the strategy needs them: some order, no zeros."""
-    if not strategy.needs_gradients:
-        return [()] * len(losses)
-    sizes = np.abs(losses[:, ::-1]) + np.float32(0.01)
-    return [({key: ops.convert_to_tensor(row) for key in ("norm", "mean_abs", "max_abs")},) for row in sizes]
+def _subject(name: str, **params) -> Subject:
+    """The strategy with a step that is compiled once for each number of terms."""
+    return _kept(name, json.dumps(params))
 
 
-def _run(name: str, losses: np.ndarray, gradients: list | None = None, **params):
-    """The last state and all weights, in a step that is compiled once a strategy and number of terms."""
-    losses = np.asarray(losses, dtype="float32")
-    strategy, step = _small(name, **params), compiled_step(name, json.dumps(params))
-    state, weights = strategy.init(losses.shape[1]), []
-    for row, extra in zip(losses, gradients or _gradients_of(strategy, losses), strict=True):
-        state, current = step(state, ops.convert_to_tensor(row), *extra)
-        weights.append(ops.convert_to_numpy(current))
-    return {key: ops.convert_to_numpy(value) for key, value in state.items()}, np.array(weights)
+def _run(name: str, losses: np.ndarray, extra: list | None = None, **params):
+    """The last state and all weights; ``extra`` are the gradients of each step."""
+    return _subject(name, **params).run(losses, extra or ())
 
 
 @pytest.fixture(scope="session")
@@ -54,5 +44,10 @@ def run() -> Callable[..., tuple[dict, np.ndarray]]:
 
 
 @pytest.fixture(scope="session")
+def subject() -> Callable[..., Subject]:
+    return _subject
+
+
+@pytest.fixture(scope="session")
 def gradients_of() -> Callable[..., list]:
-    return _gradients_of
+    return gradients

@@ -1,0 +1,221 @@
+"""``dmf check``: the properties that dmf's own parts are tested with, on any part."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from dmf_cli.checking import Outcome
+
+# What is chosen by which word -> kind of part.
+GROUPS = {
+    "loss": "loss",
+    "model": "model",
+    "weighting": "strategy",
+    "metric": "metric",
+    "augment": "augmentation",
+}
+BACKEND = "trainer.backend"
+
+_ABOUT = """\
+Tries losses, networks, weighting strategies, metrics and augmentations, of yours or of dmf, with the tests
+that dmf has for its own: small inputs, from one pixel on. Shows what holds, and for what does not the
+smallest input that shows it. Exit code 1 if something does not hold; a note may be as it is meant.
+
+  GROUP=NAME   loss, model, weighting, metric or augment; several: loss=dice,bce model=unet
+  KEY=VALUE    parameters and plugins, as of dmf train
+  nothing      all parts of the given plugins, or of those of the project
+
+examples:
+  dmf check plugins=my.py
+  dmf check plugins=my.py loss=mine loss.terms.mine.alpha=0.3 --backends
+  dmf check model=unet model.filters=4 weighting=var
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What is to be checked: a kind of part, its name and its parameters."""
+
+    kind: str
+    name: str
+    params: Mapping[str, Any]
+    place: str = ""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf check [GROUP=NAME ...] [KEY=VALUE ...] [--backends] [--json]``."""
+    parser = Parser(prog="dmf check", description=_ABOUT)
+    parser.add_argument("words", nargs="*", default=[], metavar="WORD", help="GROUP=NAME or KEY=VALUE")
+    parser.add_argument(
+        "--backends", action="store_true", help="also on the other backends that are installed"
+    )
+    parser.add_argument("--json", action="store_true", help="a list of objects for programs")
+    add_config_dir(parser)
+    options = parser.parse_intermixed_args(list(arguments))
+    words = [*options.words, *own_configs(options.config_dir)]
+    begin = time.monotonic()
+    parts = chosen(words)
+    results = list(_checked(words, parts, quiet=options.json))
+    if options.backends:
+        results += _elsewhere(list(arguments), words, quiet=options.json)
+    if options.json:
+        print(json.dumps([{**dataclasses.asdict(one), **of} for of, one in results], indent=2))
+    return _conclude(results, time.monotonic() - begin, quiet=options.json)
+
+
+def chosen(words: Sequence[str]) -> list[Part]:
+    """The parts that the words name, or all of their plugins.
+
+    Raises:
+        UsageError: there is nothing to check.
+        ConfigError: a word is wrong, as in ``dmf train``.
+        PluginError: a plugin cannot be read.
+    """
+    from dmf_cli.config import plugin_options
+
+    plugin_options.activate(words)
+    pairs = [word.partition("=") for word in words]
+    wanted = [
+        (group, name)
+        for group, _, text in pairs
+        if group in GROUPS
+        for name in (
+            text.split(",") if group != "loss" else [text.replace(",", "+")]
+        )  # one config for all terms
+    ]
+    rest = [word for word, (group, *_) in zip(words, pairs, strict=True) if group not in GROUPS]
+    return [part for group, name in wanted or _of_plugins() for part in _parts(group, name, rest)]
+
+
+def _of_plugins() -> list[tuple[str, str]]:
+    """Group and name of all parts of plugins that can be checked."""
+    from dmf_cli.parts import plugins
+
+    groups = {kind: group for group, kind in GROUPS.items()}
+    definitions = [one for plugin in plugins.active() for one in plugin.definitions]
+    found = [(groups[one.kind], one.name) for one in definitions if one.kind in groups]
+    if not found:
+        other = [f"dmf data check dataset={one.name}" for one in definitions if one.kind == "dataset"]
+        hint = f"of datasets: {other[0]}" if other else "give loss=NAME, model=NAME, ..., or plugins=my.py"
+        raise UsageError("dmf check has nothing to check", hint=hint)
+    return found
+
+
+def _parts(group: str, name: str, rest: Sequence[str]) -> Iterator[Part]:
+    """The parts of ``GROUP=NAME``, with the parameters that the other words give."""
+    from dmf_cli import config
+    from dmf_cli.parts import plugins, registry
+
+    kind = GROUPS[group]
+    known = {key for key in GROUPS if key != group}
+    rest = [word for word in rest if word.partition(".")[0] not in known]
+    if kind == "metric":
+        own = plugins.of_part(registry.definition(kind, name)) is not None
+        composed = config.compose([f"metrics=default+{name}" if own else "metrics=full", *rest]).plain
+        params = {name: (composed["metrics"].get("own") or {}).get(name, {})}
+    else:
+        composed = config.compose([f"{group}={name}", *rest]).plain
+        values = composed[group]
+        params = values["terms"] if kind == "loss" else {values["name"]: _params(kind, values)}
+    for part, given in params.items():
+        definition = registry.definition(kind, part)
+        yield Part(kind, part, given, definition.place if plugins.of_part(definition) else "")
+
+
+def _params(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the function among the keys of a group."""
+    from dmf_cli.config import schema
+
+    fields = {field.name for field in dataclasses.fields(schema.Model)} if kind == "model" else {"name"}
+    return {key: value for key, value in values.items() if key not in fields}
+
+
+Result = tuple[dict[str, str], "Outcome"]
+
+
+def _checked(words: Sequence[str], parts: Sequence[Part], *, quiet: bool) -> Iterator[Result]:
+    """The outcomes of each part, shown as soon as they are there."""
+    from dmf_cli import checking
+    from dmf_cli.terminal import outcomes
+
+    backend = _start(words, parts)
+    for part in parts:
+        with outcomes.shown(_title(part), quiet=quiet) as show:
+            for outcome in checking.check(part.kind, part.name, part.params):
+                show(outcome)
+                yield {"kind": part.kind, "part": part.name, "backend": backend}, outcome
+
+
+def _start(words: Sequence[str], parts: Sequence[Part]) -> str:
+    """Import the backend on a CPU, if a part needs one; returns its name."""
+    from dmf_cli import config, runtime
+
+    if all(part.kind == "metric" for part in parts):
+        return ""
+    trainer = config.compose([word for word in words if word.startswith("trainer.")]).trainer
+    trainer = dataclasses.replace(trainer, device="cpu", precision="float32", jit=False, deterministic=False)
+    return runtime.start(trainer).backend
+
+
+def _title(part: Part) -> str:
+    given = ", ".join(f"{key}={value}" for key, value in part.params.items())
+    return (
+        f"{part.kind} {part.name}"
+        + (f", {part.place}" if part.place else "")
+        + (f" ({given})" if given else "")
+    )
+
+
+def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -> Iterator[Result]:
+    """The same on each other backend that is installed, in a process of its own."""
+    import keras
+
+    from dmf_cli.checking import Outcome
+    from dmf_cli.cli.doctor import BACKENDS, package
+    from dmf_cli.terminal import outcomes
+
+    rest = [
+        word for word in arguments if word not in ("--backends", "--json") and not word.startswith(BACKEND)
+    ]
+    here = keras.backend.backend()
+    for backend in BACKENDS:
+        if backend == here or package(backend, required=False).state != "ok":
+            continue
+        command = [sys.executable, "-m", "dmf_cli", "check", "--json", *rest, f"{BACKEND}={backend}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode not in (0, 1) or not done.stdout.startswith("["):
+            last = next(
+                (line for line in reversed(done.stderr.splitlines()) if line.strip()), "it says nothing"
+            )
+            raise RunError(f"dmf check on {backend} ended with code {done.returncode}: {last}")
+        found = json.loads(done.stdout)
+        fields = [field.name for field in dataclasses.fields(Outcome)]
+        results = [
+            ({k: v for k, v in one.items() if k not in fields}, Outcome(**{k: one[k] for k in fields}))
+            for one in found
+        ]
+        with outcomes.shown(f"on {backend}", quiet=quiet) as show:
+            for of, outcome in results:
+                show(dataclasses.replace(outcome, name=f"{of['part']}: {outcome.name}"))
+        yield from results
+
+
+def _conclude(results: Sequence[Result], seconds: float, *, quiet: bool) -> int:
+    from dmf_cli.checking import FAILED
+    from dmf_cli.terminal import outcomes
+    from dmf_cli.terminal.formats import duration
+
+    failed = [(of, one) for of, one in results if one.state == FAILED]
+    if not quiet:
+        for of, one in failed:
+            outcomes.example(f"{of['kind']} {of['part']}: {one.name}", one)
+        print(f"\n{outcomes.summary([one for _, one in results])}, in {duration(seconds)}")
+    return 1 if failed else 0
