@@ -1,3 +1,4 @@
+from dmf_cli import augmentations as augmentations
 from dmf_cli import errors as errors
 from dmf_cli import losses as losses
 from dmf_cli import metrics as metrics

@@ -37,10 +37,7 @@ def named(settings: Settings) -> dict[str, Any]:
             made[group] = list(map(name_of, value)) if isinstance(value, list) else name_of(value)
     if "dataset" in made:
         made = _with_data(made)
-    model = made.get("model")
-    if given.find("model", model) and "model.head" not in made:
-        made |= {"model.head": "sigmoid"} if getattr(settings["model"], "output_shape", (2,))[-1] == 1 else {}
-    return made
+    return {**made, **_head(settings.get("model"), made)}
 
 
 def own_words(files: str | Path | Sequence[str | Path], config_dir: str | Path | None) -> list[str]:
@@ -104,10 +101,8 @@ def _loss(value: Any) -> Any:
         if callable(one):
             _put("loss", term, _function(one), given.source(one))
         elif one != term:
-            hint = f"{{'{one}': '{one}'}}, or a function"
-            raise ConfigError(
-                key=f"loss[{term!r}]", value=one, allowed=f"the term by its own name, as {hint}"
-            )
+            allowed = f"a function, or the term by its own name, as {{'{one}': '{one}'}}"
+            raise ConfigError(key=f"loss[{term!r}]", value=one, allowed=allowed)
     return "+".join(value)
 
 
@@ -118,9 +113,19 @@ def _model(value: Any) -> Any:
         return value
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(value, keras.Model):
+        if not isinstance(getattr(value, "input_shape", None), tuple):
+            hint = "give a function (input_shape, classes) that builds it"
+            raise ConfigError(key="model", value=value.name, reason="whose inputs are not known", hint=hint)
         name = value.name if value.name.isidentifier() else "own_model"
         return _put("model", name, _copies(value), given.weights(value))
     return _put("model", _name(value, "own_model"), _function(value), given.source(value))
+
+
+def _head(model: Any, settings: Settings) -> dict[str, Any]:
+    """The head that a Keras model with one channel has; nothing where the user says it."""
+    group = model if isinstance(model, Mapping) else {"name": model}
+    one = isinstance(shape := getattr(group.get("name"), "output_shape", None), tuple) and shape[-1] == 1
+    return {"model.head": "sigmoid"} if one and "head" not in group and "model.head" not in settings else {}
 
 
 def _strategy(value: Any) -> Any:

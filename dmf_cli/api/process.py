@@ -3,8 +3,11 @@
 import contextlib
 import logging
 import os
+import random
 import sys
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from dmf_cli.config.typed import Config
 
@@ -14,7 +17,7 @@ VARIABLES = ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND")
 
 @contextlib.contextmanager
 def borrowed(command: Sequence[str] = ()) -> Iterator[None]:
-    """Variables, words and the dtype policy of this process, which a run sets, are as before after the block.
+    """What a run sets is as before after the block: variables, words, random numbers, the dtype policy.
 
     Args:
         command: what ``environment.json`` of a run names as its command; none: that of this process.
@@ -22,6 +25,7 @@ def borrowed(command: Sequence[str] = ()) -> Iterator[None]:
     argv, variables = sys.argv, {name: os.environ.get(name) for name in VARIABLES}
     keras = sys.modules.get("keras")
     policy = keras.config.dtype_policy() if keras else None
+    drawn = random.getstate(), np.random.get_state()
     if command:
         sys.argv = list(command)
     tensorflow = logging.getLogger("tensorflow")  # it warns of several networks in one process
@@ -31,6 +35,8 @@ def borrowed(command: Sequence[str] = ()) -> Iterator[None]:
         yield
     finally:
         sys.argv = argv
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])
         tensorflow.setLevel(level)
         for name, value in variables.items():
             os.environ.pop(name, None)

@@ -24,6 +24,8 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 # (kind, name) -> what carries the decorator, of all files that have been imported.
 registered: dict[tuple[str, str], Any] = {}
+# (kind, name) -> what its decorator was given.
+given: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 def loss(function: T) -> T:
@@ -62,7 +64,8 @@ def metric(*, better: Literal["high", "low"]) -> Callable[[T], T]:
         raise ConfigError(key="metric(better=...)", value=better, allowed="high or low, as better='high'")
 
     def decorate(function: T) -> T:
-        return _register("metric", function)
+        given["metric", _register("metric", function).__name__] = {"better": better}
+        return function
 
     return decorate
 

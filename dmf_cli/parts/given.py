@@ -4,12 +4,14 @@ A config names them as any part, and its ``plugins`` have their hash; nothing of
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dmf_cli import lookup
 from dmf_cli.errors import PluginError
 from dmf_cli.hashes import digest
 from dmf_cli.parts import annotations, decorators, plugins
@@ -120,14 +122,19 @@ def _add(one: Given) -> None:
 
 def source(part: Any) -> str:
     """A hash of a function or class: of its source, or else of its code, and of the values that it holds."""
+    if isinstance(part, functools.partial):
+        return digest(repr((source(part.func), part.args, sorted(part.keywords.items()))))
+    if not isinstance(part, type) and not hasattr(part, "__code__"):  # an object that can be called
+        settings = part.get_config() if hasattr(part, "get_config") else vars(part)
+        return digest(repr((source(type(part)), sorted(settings.items()))))
     try:
         text = inspect.getsource(part)
-    except (OSError, TypeError):  # typed into an interpreter, or an object that can be called
+    except (OSError, TypeError):  # typed into an interpreter
         code = getattr(part, "__code__", None)
-        text = repr((code.co_code, code.co_consts)) if code else repr(type(part))
+        text = repr((code.co_code, code.co_consts)) if code else repr(part)
     cells = [repr(cell.cell_contents) for cell in getattr(part, "__closure__", None) or ()]
-    settings = part.get_config() if hasattr(part, "get_config") and not isinstance(part, type) else {}
-    return digest(repr((text, cells, getattr(part, "__defaults__", None), sorted(settings.items()))))
+    defaults = [getattr(part, name, None) for name in ("__defaults__", "__kwdefaults__")]
+    return digest(repr((text, cells, defaults)))
 
 
 def weights(model: Any) -> str:
@@ -148,10 +155,11 @@ def _definition(kind: str, name: str, part: Callable[..., Any], file: Path) -> D
     if len(arguments) not in [len(each) for each in KINDS[kind].arguments] and not variable:
         what = f"{kind} {name!r} takes ({', '.join(arguments)})"
         raise PluginError(what, key=kind, allowed=KINDS[kind].shape)
-    keys = {one.name: _parameter(kind, name, one) for one in parameters if one.kind is one.KEYWORD_ONLY}
+    keys = {key: _parameter(kind, name, one) for key, one in lookup.keywords(part).items()}
+    options = decorators.given.get((kind, name), {})
     text = inspect.getdoc(part) or ""
     summary = " ".join(text.partition("\n\n")[0].split()).rstrip(".")
-    return Definition(kind, name, file, 1, MappingProxyType(keys), summary, arguments=arguments)
+    return Definition(kind, name, file, 1, MappingProxyType(keys), summary, "", options, arguments)
 
 
 def _parameter(kind: str, name: str, one: inspect.Parameter) -> Parameter:

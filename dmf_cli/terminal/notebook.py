@@ -1,4 +1,4 @@
-"""An output below a cell of a notebook that is drawn again and again, with what a terminal would show."""
+"""Outputs below a cell of a notebook, with what a terminal would show; Rich's own hold control characters."""
 
 import io
 import time
@@ -10,6 +10,15 @@ from rich.console import Console, RenderableType
 WIDTH, HEIGHT = 110, 40  # characters
 SECONDS = 0.5  # between two drawings
 _PRE = '<pre style="white-space:pre;overflow-x:auto;line-height:1.3;font-family:monospace">{code}</pre>'
+
+
+def show(renderable: RenderableType) -> None:
+    """Display it below the cell; nothing for what is blank."""
+    from IPython.display import display
+
+    bundle = _bundle(renderable)
+    if bundle["text/plain"].strip():
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 class CellOutput:
@@ -31,12 +40,12 @@ class CellOutput:
         """Make the output."""
         from IPython.display import display
 
-        self._handle = display(self._bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handle = display(self._drawn_now(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
     def refresh(self, force: bool = True) -> None:
         """Draw; without ``force`` only if the last time is long enough ago."""
         if self._handle is not None and (force or time.monotonic() - self._drawn > SECONDS):
-            self._handle.update(self._bundle(), raw=True)
+            self._handle.update(self._drawn_now(), raw=True)
 
     def stop(self) -> None:
         """Draw for the last time."""
@@ -45,22 +54,22 @@ class CellOutput:
         self.refresh()
         self._handle = None
 
-    def _bundle(self) -> dict[str, str]:
+    def _drawn_now(self) -> dict[str, str]:
         self._drawn = time.monotonic()
-        console = _console(self._get(), WIDTH)
-        text = console.export_text(clear=False)
-        return {"text/html": console.export_html(inline_styles=True, code_format=_PRE), "text/plain": text}
+        return _bundle(self._get())
 
 
-def _console(renderable: RenderableType, width: int) -> Console:
+def _bundle(renderable: RenderableType) -> dict[str, str]:
+    """As HTML, in the colours of the page, and as text without control characters."""
     console = Console(
         file=io.StringIO(),
         record=True,
-        width=width,
+        width=WIDTH,
         height=HEIGHT,
         color_system="truecolor",
         force_jupyter=False,
         highlight=False,
     )
     console.print(renderable)
-    return console
+    text = console.export_text(clear=False)
+    return {"text/html": console.export_html(inline_styles=True, code_format=_PRE), "text/plain": text}

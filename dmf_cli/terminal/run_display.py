@@ -21,7 +21,7 @@ from rich.text import Text
 
 from dmf_cli import __version__, interrupts
 from dmf_cli.errors import ConfigError
-from dmf_cli.terminal import run_view
+from dmf_cli.terminal import notebook, run_view
 from dmf_cli.terminal.notebook import CellOutput
 
 Mode = Literal["live", "plain", "quiet"]
@@ -156,6 +156,9 @@ class Display:
             return
         with self._guarded():
             text = Text(what) if isinstance(what, str) else what
+            if self.console.is_jupyter:
+                notebook.show(text)
+                return
             self.console.print(
                 text, soft_wrap=self.mode == "plain" and isinstance(text, Text), highlight=False
             )

@@ -1,5 +1,7 @@
 """Functions and models where names stand."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from dmf_cli.api import objects
 from dmf_cli.cli.main import main
 from dmf_cli.config import compose
 from dmf_cli.errors import ConfigError, PluginError
-from dmf_cli.parts import given, plugins
+from dmf_cli.parts import given, plugins, registry
 from dmf_cli.run_folder import identity
 from tests.api.conftest import TINY, squared
 from tests.raised import raises
@@ -38,6 +40,10 @@ def test_what_an_object_does_decides_the_id():
         return lambda y_true, y_pred: factor * (y_true - y_pred).mean()
 
     assert ids(made(1.0)) == ids(made(1.0)) != ids(made(2.0))
+    one, other = (functools.partial(squared, power=power) for power in (1.0, 3.0))
+    assert ids(one) == ids(functools.partial(squared, power=1.0)) != ids(other)
+    soft, hard = (keras.losses.CategoricalFocalCrossentropy(gamma=gamma) for gamma in (1.0, 2.0))
+    assert ids(soft) != ids(hard)
 
 
 def test_a_keras_model_is_trained_as_a_copy(tmp_path):
@@ -52,6 +58,12 @@ def test_a_keras_model_is_trained_as_a_copy(tmp_path):
     assert any((a != b).any() for a, b in zip(runs[0].network.get_weights(), before, strict=True))
 
 
+def test_a_model_in_a_mapping_keeps_what_the_user_says_of_it():
+    assert objects.named({"model": {"name": network()}})["model.head"] == "sigmoid"
+    made = objects.named({"model": {"name": network(), "head": "softmax"}})
+    assert made == {"model": {"name": "small", "head": "softmax"}}
+
+
 def test_what_a_cell_has_decorated_is_known_by_its_name():
     namespace = {"__name__": "__main__"}
     exec("import dmf_cli\n@dmf_cli.loss\ndef celled(y_true, y_pred, *, a=1.0):\n    return a", namespace)
@@ -61,6 +73,29 @@ def test_what_a_cell_has_decorated_is_known_by_its_name():
     exec("@dmf_cli.loss\ndef celled(y_true, y_pred, *, b=3):\n    return b", namespace)  # the cell again
     objects.named({})
     assert compose(["loss=celled"]).loss.terms["celled"] == {"b": 3}
+
+
+def test_metrics_and_strategies_of_a_cell_have_their_parameters():
+    code = """
+import dmf_cli
+
+@dmf_cli.metric(better="low")
+def missed(truth, prediction, *, least=1):
+    return float((truth & ~prediction).sum() > least)
+
+@dmf_cli.strategy
+class Lazy(dmf_cli.weighting.Strategy):
+    def __init__(self, *, pace=2.0, **common):
+        super().__init__(**common)
+"""
+    exec(code, {"__name__": "__main__"})
+    objects.named({})
+    config = compose(
+        ["metrics=default+missed", "metrics.own.missed.least=3", "weighting=Lazy", "weighting.pace=4"]
+    )
+    assert config.plain["metrics"]["own"] == {"missed": {"least": 3}}
+    assert (config.weighting.params["pace"], "floor" in config.weighting.params) == (4, True)
+    assert registry.definition("metric", "missed").options == {"better": "low"}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +108,7 @@ def test_what_a_cell_has_decorated_is_known_by_its_name():
         ({"model": lambda shape: None}, PluginError, {"key": "model"}),
         ({"model": network(16)}, ConfigError, {"key": "model"}),
         ({"model": network(classes=3)}, ConfigError, {"key": "model"}),
+        ({"model": keras.Sequential([keras.layers.Conv2D(1, 1)])}, ConfigError, {"key": "model"}),
         ({"loss": "ce", "backend": "jax"}, ConfigError, {"key": "trainer.backend", "value": "jax"}),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import sys
 
@@ -125,7 +126,7 @@ def test_ctrl_c_saves_and_resume_goes_on_and_the_process_is_as_it_was(run, loss,
 
     monkeypatch.setattr(Display, "batch", interrupted)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    argv, policy = list(sys.argv), keras.config.dtype_policy()
+    argv, policy, drawn = list(sys.argv), keras.config.dtype_policy(), random.getstate()
     cpu = {**TINY["trainer"], "device": "cpu"}
     with pytest.raises(KeyboardInterrupt, match="dmf resume"):
         dmf_cli.train(loss=squared, run_dir=tmp_path / "run", **{**TINY, "trainer": cpu})
@@ -133,7 +134,7 @@ def test_ctrl_c_saves_and_resume_goes_on_and_the_process_is_as_it_was(run, loss,
     stopped = dmf_cli.load(tmp_path / "run")
     assert (stopped.state, len(stopped.epochs["epoch"])) == ("interrupted", 1)
     assert signal.getsignal(signal.SIGINT) is before
-    assert (sys.argv, keras.config.dtype_policy()) == (argv, policy)
+    assert (sys.argv, keras.config.dtype_policy(), random.getstate()) == (argv, policy, drawn)
     assert os.environ.get("CUDA_VISIBLE_DEVICES") in (None, "")
     command = json.loads((stopped.path / "environment.json").read_text())["command"]
     assert command.startswith("dmf train loss=squared ")

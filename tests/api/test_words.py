@@ -1,6 +1,8 @@
 """Keyword arguments say what words say, whatever is in them."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,14 @@ def test_what_type_checkers_are_told_is_what_there_is():
     named = {alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert named == {*dmf_cli.__all__, "errors"}
     assert all(callable(getattr(dmf_cli, name)) for name in named - {*dmf_cli._MODULES})
+
+
+def test_the_functions_leave_the_choice_of_the_backend():
+    code = (
+        "import dmf_cli, sys; dmf_cli.train, dmf_cli.load; print({'keras', 'tensorflow'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 # --- tables ---

@@ -18,14 +18,12 @@ def cell(monkeypatch):
     """What the cell below shows: its outputs, each in its last form."""
     outputs = []
 
-    def display(bundle, raw, display_id):
+    def display(bundle, raw, display_id=False):
         assert raw
-        assert display_id
         outputs.append([bundle])
         return SimpleNamespace(update=lambda bundle, raw: outputs[-1].append(bundle))
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: None)
     monkeypatch.delenv("DMF_DISPLAY", raising=False)
     return outputs
 
@@ -34,7 +32,7 @@ def jupyter():
     return Console(file=io.StringIO(), force_jupyter=True, highlight=False)
 
 
-def test_a_run_is_one_output_that_is_drawn_again(cell, monkeypatch):
+def test_a_run_is_a_banner_and_one_output_that_is_drawn_again(cell, monkeypatch):
     monkeypatch.setattr(notebook, "SECONDS", 0.0)
     display = Display(console=jupyter())
     assert display.mode == "live"
@@ -45,11 +43,13 @@ def test_a_run_is_one_output_that_is_drawn_again(cell, monkeypatch):
         display.epoch(row_of(epoch))
     display.phase("scoring the test split")
     display.finish(None, "outputs/run")
-    (drawn,) = cell
+    banner, drawn, last = cell
+    assert "phantom" in banner[0]["text/plain"]
     assert len(drawn) > 27
     assert "3/3" in drawn[-1]["text/plain"]
-    assert "<pre" in drawn[-1]["text/html"]
-    assert all("\x1b" not in text for bundle in drawn for text in bundle.values())
+    assert "outputs/run" in last[0]["text/plain"]
+    assert all("<pre" in bundle["text/html"] for bundle in drawn)
+    assert all("\x1b" not in text for output in cell for bundle in output for text in bundle.values())
 
 
 def test_it_is_not_drawn_at_every_step(cell, monkeypatch):
@@ -58,15 +58,7 @@ def test_it_is_not_drawn_at_every_step(cell, monkeypatch):
     display.start(RUN)
     for step in range(1000):
         display.batch(step, 1000)
-    assert len(cell[0]) == 1
-
-
-def test_the_banner_is_one_output(monkeypatch, cell):
-    said = []
-    monkeypatch.setattr("rich.jupyter.display", lambda segments, text: said.append(text))
-    display = Display(console=jupyter())
-    display.start(RUN)
-    assert len([text for text in said if "phantom" in text]) == 1
+    assert len(cell[-1]) == 1
 
 
 def test_a_table_of_a_sweep_leaves_its_place_to_the_last_one(cell):
