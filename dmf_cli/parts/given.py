@@ -91,7 +91,8 @@ def absent(run: Path, plugin: str, hash: str, config: Mapping[str, Any]) -> None
     """
     _, kind, name = plugin.split(".")
     group = config.get(KINDS[kind].group) or {}
-    values = (group.get("terms") or {}).get(name, {}) if kind == "loss" else group
+    several = {"loss": "terms", "metric": "own"}.get(kind)
+    values = (group.get(several) or {}).get(name, {}) if several else group
     file = Path(f"<{kind} {name}>")
     keys = {key: Parameter(Any, value) for key, value in values.items() if key != "name"}
     _add(Given(plugin, file, Path(), run, Definition(kind, name, file, 1, keys), hash))

@@ -8,7 +8,8 @@ from dmf_cli.cli import list as listing
 from dmf_cli.config import keys, own_metrics
 from dmf_cli.config.schema import FullMetrics
 from dmf_cli.errors import ConfigError, PluginError, UnknownNameError
-from dmf_cli.parts import plugins
+from dmf_cli.metrics import own as own_metric
+from dmf_cli.parts import decorators, given, plugins
 from dmf_cli.run_folder.identity import run_id
 from tests.raised import raises
 
@@ -113,6 +114,23 @@ def test_without_a_plugin_the_message_says_how_to_give_one():
         plugins._active.clear()
         with raises(UnknownNameError, hint="plugins=my.py"):
             config.compose(["metrics=default+mine"])
+
+
+def test_a_metric_of_a_notebook_that_is_closed_is_the_one_that_is_missed(tmp_path):
+    """The config of the run can be read; to score it takes the function."""
+
+    def gone(truth, prediction, *, tolerance=1.0):
+        return tolerance
+
+    with plugins.isolated():
+        given.put("metric", "gone", gone, "0123456789abcdef")
+        decorators.given["metric", "gone"] = {"better": "low"}
+        run = config.compose(["metrics=default+gone", "metrics.own.gone.tolerance=2"])
+    given.absent(tmp_path, "object.metric.gone", "0123456789abcdef", run.plain)
+    again = config.override(run, ["metrics.threshold=0.4"])
+    assert again.metrics.own == {"gone": {"tolerance": 2}}
+    with raises(PluginError, key="metric", value="gone", hint="from Python"):
+        own_metric.of(again.metrics.own)
 
 
 @pytest.mark.parametrize("name", ["counts", "lesions", "hd95_mm", "full"])
