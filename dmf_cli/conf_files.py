@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints
-from dmf_cli.errors import ConfigError, PluginError
+from dmf_cli.errors import ConfigError, PluginError, UsageError
 from dmf_cli.parts import plugins
 from dmf_cli.parts.kinds import KINDS
 
@@ -36,6 +36,23 @@ def conf_dir() -> Path:
     raise ConfigError(
         f"no conf/ folder in {package} or beside it", hint=f"install dmf again, {hints.install()}"
     )
+
+
+def own_configs(folder: str | Path | None) -> list[str]:
+    """``--config-dir`` as an override for what is composed.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    if folder is None:
+        return []
+    place = Path(folder).expanduser().resolve()
+    if not place.is_dir():
+        wanted = "the one that holds your YAML files, in folders named as the groups"
+        raise UsageError(
+            key="--config-dir", path=place, value=Path(folder), reason="which is no folder", allowed=wanted
+        )
+    return [f"hydra.searchpath=['file://{place}']"]
 
 
 def groups() -> list[str]:

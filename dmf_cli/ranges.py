@@ -1,4 +1,5 @@
-"""Types with ranges: what a value of the config, or a parameter of a loss, a strategy or a model, may be.
+"""Types with ranges: what a value of the config, or a parameter of a loss, a strategy, a model, a metric or
+an augmentation, may be.
 
 They stand in the dataclasses of :mod:`dmf_cli.config.schema` and in the signatures of the core, and nowhere
 else is a range written down. This module imports nothing heavy, since signatures are read without Keras.
@@ -44,6 +45,11 @@ Norm = Literal["batch", "group", "instance", "none"]
 Pool = Literal["batch", "sample"]
 Absent = Literal["count", "zero"]
 ClassWeights = Sequence[NotNegative] | None
+
+# Of augmentations: a rotation in degrees, a displacement that cannot fold, the cells of its grid.
+Angle = Annotated[float, Interval(ge=0, le=180)]
+Bend = Annotated[float, Interval(ge=0, lt=0.25)]
+Cells = Annotated[int, Interval(ge=1, le=32)]
 
 # Of strategies: steps that are remembered.
 Window = Annotated[int, Interval(ge=2, le=1_000_000)]

@@ -79,7 +79,8 @@ def _choose_backend(backend: str) -> None:
         loaded = keras.backend.backend()
         if loaded != backend:
             reason = f"but Keras is already loaded with {loaded}"
-            raise ConfigError(key="trainer.backend", value=backend, reason=reason, hint="use a new process")
+            hint = f"use a new process, or trainer.backend={loaded}"
+            raise ConfigError(key="trainer.backend", value=backend, reason=reason, hint=hint)
         return
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -21,29 +21,41 @@ from dmf_cli import errors
 from dmf_cli.cli import list as listing
 from dmf_cli.cli import main as dmf
 from dmf_cli.config.headers import read_header
+from dmf_cli.parts.definitions import of_package
+from dmf_cli.parts.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF, DOCS, PACKAGE = ROOT / "conf", ROOT / "docs", ROOT / "dmf_cli"
 PART = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-KINDS = {
+PAGES = {
     "tutorials": "Tutorials: learn by doing",
     "howto": "How-to: reach a goal",
     "reference": "Reference: look it up",
     "background": "Background: understand why",
 }
-# Title -> module, and its public names; of a package those in its registry come on top.
+# Title -> module, and its public names; of a package its parts come on top.
 API = {
     "Fused model": ("dmf_cli.fusion.model", ("fuse", "FusedModel")),
     "Auxiliary loss": ("dmf_cli.fusion.auxiliary", ("Auxiliary",)),
     "Losses": ("dmf_cli.losses", ("get", "check")),
     "Weighting": ("dmf_cli.weighting", ("get", "replay", "Strategy")),
     "Models": ("dmf_cli.models", ()),
-    "Metrics": ("dmf_cli.metrics", ()),
+    "Metrics": ("dmf_cli.metrics", ("Counts",)),
+    "Augmentations": ("dmf_cli.augmentations", ()),
 }
+# Names of dmf_cli that do what the commands do.
+RUNS = ("train", "load", "sweep", "compare", "replay", "tune")
+RESULTS = ("Run", "Scores", "Runs", "Comparison", "Plot", "Study")
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group
 # Keys of a mapping: `--help` shows them without a type, and with a meaning that differs by dataset.
 UNTYPED = {
+    "dataset.columns.class": ("str or null", "stratum of the split; null: the folder of the image"),
+    "dataset.columns.image": ("str", "path of the image"),
+    "dataset.columns.mask": ("str", "path of its mask, or of several with ; between them"),
+    "dataset.columns.patient": ("str or null", "who is on one side of every split; null: not read"),
+    "dataset.columns.spacing": ("str or null", "millimetres per pixel, as 0.1 or 0.1x0.2; null: not read"),
+    "dataset.columns.split": ("str or null", "train, val or test; null: `split` divides the images"),
     "dataset.download.homepage": ("str", "where the dataset is published"),
     "dataset.download.licence": ("str", "what its owners allow"),
     "dataset.download.sha256": ("list of str or null", "of each archive; null: printed and not checked"),
@@ -128,18 +140,20 @@ def api() -> str:
     """What mkdocstrings shows of each module; one directive a module, for GitHub shows it as text."""
     parts = []
     for title, (module, names) in API.items():
-        folder = PACKAGE.joinpath(*module.split(".")[1:])
-        found = [name for name, *_ in listing.registry_rows(folder)] if folder.is_dir() else []
-        options = "show_root_heading: false\n      show_root_toc_entry: false"
-        options += f"\n      members: [{', '.join([*names, *found])}]"
-        parts.append(f"## {title}\n\n::: {module}\n    options:\n      {options}")
+        found = [name for kind, one in KINDS.items() if one.module == module for name in of_package(kind)]
+        parts.append(f"## {title}\n\n{_members(module, [*names, *found])}")
     return "\n\n".join(parts)
+
+
+def _members(module: str, names: Sequence[str]) -> str:
+    options = "show_root_heading: false\n      show_root_toc_entry: false"
+    return f"::: {module}\n    options:\n      {options}\n      members: [{', '.join(names)}]"
 
 
 def pages() -> str:
     """Every page of docs/ with the first sentence of its text."""
     parts = []
-    for kind, title in KINDS.items():
+    for kind, title in PAGES.items():
         entries = "\n".join(_entry(file) for file in sorted((DOCS / kind).glob("*.md")))
         parts.append(f"## {title}\n\n{entries}")
     return "\n\n".join(parts)
@@ -167,6 +181,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "augmentations": augmentations,
     "errors": tree,
     "api": api,
+    "runs": lambda: _members("dmf_cli.api", [*RUNS, *RESULTS]),
     "pages": pages,
 }
 

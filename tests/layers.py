@@ -14,6 +14,10 @@ MARKERS = {
 }
 # Files, folders (with a slash) and single tests that `make test-fast` leaves to `make test`.
 SLOW = (
+    "api/test_many.py",
+    "api/test_objects.py",
+    "api/test_own_data.py",
+    "api/test_run.py",
     "backends/",
     "report/",
     "smoke/",
@@ -56,6 +60,7 @@ SLOW = (
     "datasets/input/test_augment.py::test_bending_moves_image_and_mask_alike_and_keeps_the_classes",
     "datasets/input/test_augment.py::test_depth_gain_shadow_and_speckle_do_what_they_say",
     "datasets/input/test_augment.py::test_every_group_repeats_and_depends_on_the_sample_alone",
+    "datasets/input/test_augment.py::test_the_batches_of_earlier_runs_come_again",
     "datasets/input/test_augment.py::test_without_bending_the_elastic_group_is_affine",
     "datasets/input/test_input_profile.py::test_an_evaluation_says_that_other_images_are_on_another_scale",
     "datasets/input/test_pipeline.py::test_what_is_said_of_the_validation_images_does_not_depend_on_the_size_of_batches",
@@ -104,6 +109,7 @@ SLOW = (
     "training/test_exact_resume.py",
     "training/test_extend.py",
     "training/test_insight.py",
+    "training/test_own_scores.py",
     "training/test_repeatable.py",
     "training/test_trackers.py",
     "training/test_trainer.py",

@@ -62,7 +62,12 @@ class Augmentation:
             self.compiled[seed] = tf.function(self.make(seed, self.parameters), autograph=False)
         example = {"images": images, "labels": labels}
         found = called(
-            self.compiled[seed], tf.constant(images), tf.constant(labels), tf.constant(epoch), samples, **example
+            self.compiled[seed],
+            tf.constant(images),
+            tf.constant(labels),
+            tf.constant(epoch),
+            samples,
+            **example,
         )
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise Broken(f"returns {type(found).__name__}: return (images, labels)", **example)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dmf_cli.conf_files import own_configs as own_configs
 from dmf_cli.errors import UnknownNameError, UsageError
 from dmf_cli.terminal.wrapping import fit
 
@@ -36,23 +37,6 @@ def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """The option ``--config-dir DIR``, as ``dmf train`` has it."""
     text = "one more folder with config groups of your own, such as DIR/dataset/mine.yaml"
     parser.add_argument("-cd", "--config-dir", metavar="DIR", type=Path, help=text)
-
-
-def own_configs(folder: str | Path | None) -> list[str]:
-    """``--config-dir`` as an override for what is composed.
-
-    Raises:
-        UsageError: it is no folder.
-    """
-    if folder is None:
-        return []
-    place = Path(folder).expanduser().resolve()
-    if not place.is_dir():
-        wanted = "the one that holds your YAML files, in folders named as the groups"
-        raise UsageError(
-            key="--config-dir", path=place, value=Path(folder), reason="which is no folder", allowed=wanted
-        )
-    return [f"hydra.searchpath=['file://{place}']"]
 
 
 def wrong_arguments(parser: argparse.ArgumentParser, message: str) -> UsageError:

@@ -1,5 +1,6 @@
 """``plugins=`` and the settings of a project, for every command, before it looks at its words."""
 
+import re
 from collections.abc import Sequence
 
 from dmf_cli.parts import plugins, project
@@ -33,8 +34,15 @@ def applied(command: str, words: Sequence[str]) -> list[str]:
 def word(used: Sequence[plugins.Plugin]) -> str:
     """``plugins=[...]`` with these plugins, as any process finds them."""
     places = dict.fromkeys(one.name if one.is_module else str(one.file) for one in used)
-    quoted = [place.replace("\\", "\\\\").replace("'", "\\'") for place in places]
-    return "plugins=[" + ",".join(f"'{place}'" for place in quoted) + "]"
+    return f"plugins=[{','.join(map(_quoted, places))}]"
+
+
+def _quoted(place: str) -> str:
+    """As Hydra's grammar reads it."""
+    if re.fullmatch(r"[\w./-]+", place):
+        return place
+    escaped = place.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _is_plugins(word: str) -> bool:

@@ -1,9 +1,6 @@
 """``dmf train -m``: the jobs of a sweep, run, skipped or resumed; also ``--dry-run``."""
 
-import contextlib
-import os
 import shlex
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +8,11 @@ from pathlib import Path
 from dmf_cli import interrupts
 from dmf_cli.config.schema import Sweep
 from dmf_cli.errors import DmfError
-from dmf_cli.jobs.claim import Claim
-from dmf_cli.run_folder import places
 from dmf_cli.run_folder.index import Index
+from dmf_cli.sweeps import run as sweeping
 from dmf_cli.sweeps import view
 from dmf_cli.sweeps.board import Board, JobRow
-from dmf_cli.sweeps.display import SweepDisplay
-from dmf_cli.sweeps.jobs import SweepPlan, distinct_settings, held, plan, single
-from dmf_cli.sweeps.runner import SweepRunner
+from dmf_cli.sweeps.jobs import distinct_settings, held, plan, single
 from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
 
@@ -40,18 +34,13 @@ def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
     else:
         note_sweep(overrides)
         planned = single(overrides)
-    settings = planned.settings
     if multirun:
-        _check_conclusion(planned)
-    board = Board(planned.jobs, settings.workers, remote=planned.launcher != "basic")
+        sweeping.check_conclusion(planned)
+    board = sweeping.board_of(planned)
     if dry:
         _print(board)
         return 0
-    _check_writable(board)
-    display = SweepDisplay(board, first.mode, first.console)
-    with display.following():
-        interrupted = _run(planned, board, display)
-    return _outcome(board, interrupted=interrupted)
+    return _outcome(board, interrupted=sweeping.run(planned, board, first))
 
 
 def note_sweep(overrides: Sequence[str]) -> None:
@@ -63,33 +52,6 @@ def note_sweep(overrides: Sequence[str]) -> None:
     if any(word.lstrip("+").startswith("experiment=") for word in overrides) and (found := held(overrides)):
         keys = ", ".join(f"{key}={value}" for key, value in found.items())
         print(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", file=sys.stderr)
-
-
-def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
-    """Run what is to be run, here or through a launcher; whether it was interrupted."""
-    settings = planned.settings
-    if planned.launcher != "basic":
-        from dmf_cli.sweeps.launch import launch
-
-        return launch(planned, board)
-    runner = SweepRunner(
-        board,
-        workers=settings.workers,
-        stop_on_error=settings.on_error == "stop",
-        isolate=settings.isolate,
-        changed=lambda job: display.report(),
-    )
-    with contextlib.suppress(KeyboardInterrupt):  # the second one: the running jobs have been killed
-        runner.run()
-    return runner.interrupted
-
-
-def _check_writable(board: Board) -> None:
-    """Report a read-only output folder before anything starts."""
-    for folder in {places.sweep_folder(row.job.config) for row in board.of("waiting")}:
-        claim = Claim(folder, f"{socket.gethostname()}-{os.getpid()}")
-        claim.take()
-        claim.release()
 
 
 def _print(board: Board) -> None:
@@ -113,14 +75,6 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
         return _conclude(done, settings) or int(bool(failed))
     _hint(done)
     return 1 if failed else 0
-
-
-def _check_conclusion(planned: SweepPlan) -> None:
-    """Report a comparison that cannot be made before hours are spent on its runs."""
-    if planned.settings.compare:
-        from dmf_cli.sweeps import conclusion
-
-        conclusion.check(planned.settings, [job.config for job in planned.jobs])
 
 
 def _conclude(done: Sequence[JobRow], settings: Sweep) -> int:

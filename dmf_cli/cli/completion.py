@@ -5,6 +5,7 @@ files, not from Hydra: half a second at every press of <TAB> would be too slow.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import shlex
@@ -125,6 +126,10 @@ def complete(line: str) -> list[str]:
         candidates = _options(words)
     elif words[-1] in VALUES:
         candidates = list(VALUES[words[-1]])
+    elif words[-1] == "--metric":
+        from dmf_cli.parts import registry
+
+        candidates = registry.names("metric")
     elif words[0] in ("train", "eval", "replay", "data", "tune", "check"):
         candidates = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
@@ -169,7 +174,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
     from dmf_cli.cli import _plugins
 
     with contextlib.suppress(UsageError):  # what is wrong with a plugin is said when the command is given
-        _plugins.applied(words[0], words[1:])
+        words = [words[0], *_plugins.applied(words[0], words[1:])]
     from dmf_cli.config import keys
 
     given = dict(w.split("=", 1) for w in words if "=" in w)
@@ -177,7 +182,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
         {**keys.default_choices(), **{g: v for g, v in given.items() if g in conf_files.groups()}}
     )
     if words[0] == "eval":
-        from dmf_cli.cli.eval import READ
+        from dmf_cli.inference.evaluation_config import READ
 
         known = {key: names for key, names in known.items() if key.startswith(READ)}
         known["split"] = ["train", "val", "test", "all"]
@@ -198,7 +203,7 @@ def _overrides(words: list[str], word: str) -> list[str]:
 
         known = {key: names for key, names in known.items() if key.partition(".")[0] in GROUPS}
     if "=" in word:
-        return _values(word, words[0], known)
+        return [*_values(word, words[0], known), *_own_options(word, words)]
     chosen = {"eval": ["dataset"], "replay": ["weighting"], "data": ["dataset", "split"]}
     chosen["check"] = [*GROUPS, "plugins"] if words[0] == "check" else []
     if words[0] == "train" and word.startswith("h"):
@@ -221,9 +226,24 @@ def _values(word: str, command: str, known: dict[str, list[str]]) -> list[str]:
         return [f"metric={kept}{name}" for name in registry.names("metric")]
     if key == "loss":
         return [f"loss={candidate}" for candidate in _expressions(value, conf_files.terms())]
+    if key == "metrics" and "+" in value:
+        from dmf_cli.config import own_metrics
+
+        return [f"metrics={candidate}" for candidate in _expressions(value, list(own_metrics.known()))]
     is_group = key in conf_files.groups() and not (command == "eval" and key == "split")
     options = conf_files.options(key) if is_group else known.get(key, [])
     return [f"{key}={kept}{option}" for option in options]
+
+
+def _own_options(word: str, words: list[str]) -> list[str]:
+    """``GROUP=OPTION`` of the YAML files in the folder of ``--config-dir``."""
+    folders = [after for before, after in itertools.pairwise(words) if before in ("--config-dir", "-cd")]
+    group, _, value = word.partition("=")
+    if not folders or not group.isidentifier():
+        return []
+    kept = value[: value.rfind(",") + 1]
+    files = Path(folders[-1]).expanduser().glob(f"{group}/*.yaml")
+    return [f"{group}={kept}{file.stem}" for file in files]
 
 
 def _expressions(value: str, terms: list[str]) -> list[str]:

@@ -69,7 +69,7 @@ def _check(config: "Config") -> "Report":
             found,
             divide,
             similarity=split.similarity,
-            needs_masks=not isinstance(dataset, schema.Folder) or dataset.missing_mask == "error",
+            needs_masks=not isinstance(dataset, schema.Paired) or dataset.missing_mask == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, spec),
             normalize=spec.normalize,
@@ -81,7 +81,7 @@ def _opened(dataset: "schema.Dataset") -> "Dataset":
     from dmf_cli.datasets import open_dataset
     from dmf_cli.errors import DatasetError
 
-    if not isinstance(dataset, schema.Folder):
+    if not isinstance(dataset, schema.Paired):
         return open_dataset(dataset)
     lenient = dataclasses.replace(dataset, missing_mask="empty")
     try:

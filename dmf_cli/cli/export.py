@@ -8,7 +8,6 @@ from dmf_cli.cli._parser import Parser, add_run
 from dmf_cli.errors import UnknownNameError
 
 FORMATS = ("keras", "onnx", "savedmodel")
-NAMES = {"keras": "model.keras", "onnx": "model.onnx", "savedmodel": "savedmodel"}
 
 _ABOUT = """\
 Writes the best network of a run, in float32, and beside it a JSON file that says how to use it: size,
@@ -42,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
 
     config = stored_config.load_run(options.run)
     run_plugins.use(options.run, config, trust=options.trust)
-    output = options.output or options.run / "export" / NAMES[kind]
+    output = options.output or export.place(options.run, kind)
     export.check(kind, output)
     note = export.export_run(options.run, config, kind, output)
     if note["state"] != "completed":

@@ -29,25 +29,11 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--schedule", metavar="POLICY", help="continue or restart")
     options = parser.parse_intermixed_args(list(arguments))
-    from dmf_cli.config import moving
-    from dmf_cli.errors import ConfigError, UnknownNameError
     from dmf_cli.run_folder import run_plugins, stored_config
 
-    if options.schedule not in (None, *moving.POLICIES):
-        raise UnknownNameError("--schedule", options.schedule, moving.POLICIES)
-    stored = stored_config.load_run(options.run)
-    run_plugins.use(options.run, stored, trust=options.trust)
-    allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
-    changed = moving.changed(
-        stored.with_root(run_dir=None),
-        options.overrides,
-        allowed,
-        f"for other settings start a new run from its weights: dmf train model.weights={options.run}",
-    )
-    if not any(word.startswith("trainer.epochs=") for word in options.overrides):
-        number = "the number that the run is to reach, as trainer.epochs=60"
-        raise ConfigError(key="trainer.epochs", reason="is missing", allowed=number)
+    run_plugins.use(options.run, stored_config.load_run(options.run), trust=options.trust)
     from dmf_cli.training import extend
 
-    extend.extend(options.run, changed, options.schedule)
+    config = extend.extension_config(options.run, options.overrides, options.schedule)
+    extend.extend(options.run, config, options.schedule)
     return 0

@@ -1,6 +1,5 @@
 """``dmf list``: what there is to choose from, read from YAML headers and docstrings."""
 
-import ast
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from dmf_cli import conf_files
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
-from dmf_cli.parts import plugins
+from dmf_cli.parts import plugins, registry
 
 Row = tuple[str, str, str]
 COLUMNS = ("name", "what", "source")
@@ -83,7 +82,8 @@ def _show_models() -> None:
 def rows(kind: str, own: Path | None = None) -> list[Row]:
     """(name, one line, source) of each entry of ``kind``, with those in the folder ``own`` of the user's."""
     if kind == "metrics":
-        return registry_rows(Path(__file__).parent.parent / "metrics")
+        found = sorted(registry.known("metric").items())
+        return [(name, one.summary, one.source or f"in {one.place}") for name, one in found]
     added = [
         (one.name, one.summary, one.source or f"in {one.place}") for one in plugins.definitions(PARTS[kind])
     ]
@@ -97,42 +97,6 @@ def rows(kind: str, own: Path | None = None) -> list[Row]:
 def _titled(header: Header) -> str:
     """The title, of an experiment with the time that it takes."""
     return header.title.rstrip(".") + (f"; {header.time}" if header.time else "")
-
-
-def registry_rows(package: Path) -> list[Row]:
-    """The names in ``__registry__`` of a package, with what their docstrings say; nothing is imported."""
-    registry: list[str] = []
-    modules: dict[str, str] = {}
-    for node in _statements(package / "__init__.py"):
-        if isinstance(node, ast.ImportFrom):
-            modules |= {alias.asname or alias.name: str(node.module) for alias in node.names}
-        elif _assigns(node, "__registry__"):
-            registry = list(ast.literal_eval(node.value))  # type: ignore[attr-defined]
-    return [(name, *_documented(package, modules[name], name)) for name in sorted(registry)]
-
-
-def _statements(file: Path) -> list[ast.stmt]:
-    return ast.parse(file.read_text(encoding="utf-8")).body
-
-
-def _assigns(node: ast.stmt, name: str) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
-
-
-def _documented(package: Path, module: str, name: str) -> tuple[str, str]:
-    """What the docstring of ``name`` in ``module`` of the package says."""
-    for node in _statements(package / f"{module.rpartition('.')[2]}.py"):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return _described(ast.get_docstring(node) or "")
-    return "", ""
-
-
-def _described(docstring: str) -> tuple[str, str]:
-    """First sentence, and what follows ``Source:``."""
-    first = " ".join(docstring.partition("\n\n")[0].split())
-    source = docstring.partition("Source:")[2].partition("\n\n")[0]
-    return first.rstrip("."), " ".join(source.split()).rstrip(".")
 
 
 def _show(kind: str, shown: list[Row], *, titled: bool) -> None:

@@ -17,7 +17,7 @@ be the same:
 def run(arguments: Sequence[str]) -> int:
     """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
-    add_run(parser, "new places: dataset.dir, dataset.data_dir, split.file, output_root")
+    add_run(parser, "new places: dataset.dir, dataset.table, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
     from dmf_cli.config import moving
     from dmf_cli.run_folder import run_plugins, stored_config
@@ -25,8 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     # A wrong folder is reported before anything slow is imported.
     stored = stored_config.load_run(options.run)
     run_plugins.use(options.run, stored, trust=options.trust)
-    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
-    used = moving.changed(stored, options.overrides, moving.PLACES, otherwise) if options.overrides else None
+    used = moving.resumed(stored, options.overrides)
     from dmf_cli.training import trainer
 
     trainer.resume(options.run, used)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from dmf_cli import metrics
 from dmf_cli.comparison import conditions, events, intervals, loading, movement, settings, verdict
 from dmf_cli.comparison.counting import Counted, count
 from dmf_cli.comparison.equivalence import Equivalence, check, equivalence
@@ -78,6 +77,7 @@ class Comparison:
             size, in words; may be empty.
         kept: what all runs have in common, and what they do not, for people.
         by_truth: whether the truth decides which images and classes count, as for Dice with ``empty=nan``.
+        lower: whether small values of the metric are good.
     """
 
     metric: str
@@ -95,6 +95,7 @@ class Comparison:
     power: str
     kept: tuple[conditions.Fact, ...]
     by_truth: bool = False
+    lower: bool = False
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -146,7 +147,7 @@ def compare(
         raise RunFolderError(f"one run is left, and two or more are needed ({skipped[-1]})", hint=MORE)
     pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
-    lower = lower_is_better(metric)
+    lower = runs[0].lower
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
     contrasts = [verdict.Contrast(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
     used = {path for group in groups for paths in group.runs for path in paths}
@@ -166,6 +167,7 @@ def compare(
         power=verdict.power(contrasts, metric, len(counted.images), differences),
         kept=conditions.kept_equal([run for run in runs if run.path in used]),
         by_truth=runs[0].by_truth,
+        lower=lower,
     )
 
 
@@ -176,11 +178,6 @@ def _in_full(paths: Sequence[Path], metric: str) -> str:
     folders, _ = loading.find(list(paths))
     scope, _, _ = headline.of_files([folder / loading.PER_IMAGE for folder in folders]).partition(".")
     return f"{scope}.{metric}"
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether small values of ``metric`` are good."""
-    return metric.rsplit(".", 1)[-1].removesuffix("_mm") in metrics.LOWER_IS_BETTER
 
 
 def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:

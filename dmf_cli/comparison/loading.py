@@ -39,6 +39,7 @@ class Run:
         by_truth: see :func:`dmf_cli.comparison.cases.by_truth`.
         parts: how many images each part of the split has, ``{"train": 300, ...}``.
         divided: a hash of which image is in which part; empty where that is not known.
+        lower: whether small values of the metric are good.
     """
 
     path: Path
@@ -52,6 +53,15 @@ class Run:
     by_truth: bool = False
     parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     divided: str = ""
+    lower: bool = False
+
+
+def lower_is_better(metric: str, settings: Mapping[str, Any]) -> bool:
+    """Whether small values of ``metric`` are good; ``settings`` of a summary say it of the user's metrics."""
+    leaf = metric.rsplit(".", 1)[-1]
+    if own := settings.get("own_metrics", {}).get(leaf):
+        return bool(own["better"] == "low")
+    return leaf.removesuffix("_mm") in metrics.LOWER_IS_BETTER
 
 
 def find(paths: list[Path]) -> tuple[list[Path], list[str]]:
@@ -105,7 +115,11 @@ def load(path: Path, metric: str) -> Run:
     settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
-    keys = SCORED_AS if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
+    leaf = metric.rsplit(".", 1)[-1]
+    keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
+    if own := settings.get("own_metrics", {}).get(leaf):
+        settings = {**settings, f"{leaf} with": _own(own)}
+        keys = (*SCORED_AS, "spacing", f"{leaf} with")
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     # A saved split is the whole division: folds that the config has beside it were not made.
     folds, fold = (1, 0) if config.get(FILE) else (config.get("split.folds") or 1, config.get(FOLD) or 0)
@@ -125,7 +139,13 @@ def load(path: Path, metric: str) -> Run:
         "\0".join(f"{name}\0{image}" for name in parts for image in sorted(map(str, split[name])))
     )
     images = digest("\0".join([*how, *which]))
-    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided)
+    lower = lower_is_better(metric, settings)
+    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided, lower)
+
+
+def _own(metric: Mapping[str, Any]) -> str | None:
+    """The parameters of a metric of the user's: with others it is another metric."""
+    return ", ".join(f"{key}={value}" for key, value in metric["params"].items()) or None
 
 
 def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:

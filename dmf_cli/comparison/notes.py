@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from dmf_cli.comparison import significance
-from dmf_cli.comparison.compare import Comparison, lower_is_better
+from dmf_cli.comparison.compare import Comparison
 from dmf_cli.comparison.intervals import interval
 from dmf_cli.comparison.versus import Versus
 
@@ -13,7 +13,7 @@ RESULT = "Result: "
 
 def title(comparison: Comparison) -> str:
     """``foreground.dice on busi, 58 test images, threshold 0.5, ...``; of a distance that less is better."""
-    less = " (less is better)" if lower_is_better(comparison.metric) else ""
+    less = " (less is better)" if comparison.lower else ""
     return f"{comparison.metric}{less} on {comparison.described}"
 
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from dmf_cli.comparison.compare import Comparison, Row, lower_is_better
+from dmf_cli.comparison.compare import Comparison, Row
 from dmf_cli.comparison.versus import Versus
 from dmf_cli.errors import RunFolderError
 from dmf_cli.figures import series
@@ -30,14 +30,22 @@ def write(folder: Path, comparison: Comparison) -> None:
     from dmf_cli.comparison import ranks
     from dmf_cli.figures import matplotlib_renderer, style
 
-    runs = runs_of(comparison)
-    epochs = {path: _epochs(path) for paths in runs.values() for path in paths}
-    drawn = [forest(comparison)] if comparison.baseline else []
-    for figure in [*drawn, images(comparison), curves(runs, epochs)]:
-        if figure.panels:
+    for draw in figures(comparison).values():
+        if (figure := draw()).panels:
             matplotlib_renderer.write(folder, figure)
     if (made := ranks.draw(comparison)) is not None:
         style.save(folder / "ranks.png", made)
+
+
+def figures(comparison: Comparison) -> dict[str, Callable[[], Figure]]:
+    """Name -> what draws it; there are no differences where one setting is alone."""
+    drawn = {"differences": lambda: forest(comparison)} if comparison.baseline else {}
+    return {**drawn, "images": lambda: images(comparison), "curves": lambda: _curves_of(comparison)}
+
+
+def _curves_of(comparison: Comparison) -> Figure:
+    runs = runs_of(comparison)
+    return curves(runs, {path: _epochs(path) for paths in runs.values() for path in paths})
 
 
 def runs_of(comparison: Comparison) -> dict[str, list[Path]]:
@@ -53,7 +61,7 @@ def forest(comparison: Comparison) -> Figure:
     marks: list[Mark] = [Rule("", 0.0, solid=True)]
     for i, (_, one) in enumerate(rows):
         marks += _difference(one, -i, reach)
-    better = "left" if lower_is_better(comparison.metric) else "right"
+    better = "left" if comparison.lower else "right"
     dots = ", and each pair of repetitions (dots)" if paired else ""
     against = f"Difference to {shorten(comparison.baseline, NAME_LENGTH)}"
     title = f"{against}\nwith its 95 % interval{dots}; blue: more than chance"

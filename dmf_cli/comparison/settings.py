@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.comparison.loading import FILE, FOLD, Run
+from dmf_cli.config import schema
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.run_folder import config_hash
 
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
     "trainer.cache", "trainer.device", "trainer.insight_every",
-    *(f"dataset.{key}" for key in config_hash.PLACES),
+    *(f"dataset.{key}" for key in schema.places({})),
 )  # fmt: skip
+TABLE = "dataset.table"  # the path of a CSV file; of folders it is a mapping, whose keys are below it
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 
 Label = tuple[tuple[str, str], ...]
@@ -108,7 +109,7 @@ def _varying(runs: Sequence[Run]) -> list[str]:
     keys = dict.fromkeys(key for run in runs for key in run.config)
     differing: dict[str, None] = {}
     for key in keys:
-        if key in ("seed", FOLD) or any(_below(key, aside) for aside in ASIDE):
+        if key in ("seed", FOLD, TABLE) or any(_below(key, aside) for aside in ASIDE):
             continue
         group = key.split(".")[0]
         name = NAMES.get(group, f"{group}.name")

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from dmf_cli import metrics
 from dmf_cli.comparison import naming, needs, significance
 from dmf_cli.comparison.equivalence import Equivalence
 from dmf_cli.comparison.versus import Versus
@@ -131,7 +132,7 @@ def power(
         compared: every setting that was compared with a baseline.
         metric: decides which differences are usual.
         images: test images that count.
-        differences: others; None: the usual ones.
+        differences: others; None: the usual ones, of which a metric of the user's has none.
     """
     if not compared:
         return ""
@@ -147,6 +148,8 @@ def power(
 
 def _usual(metric: str) -> tuple[float, ...]:
     leaf = metric.rsplit(".", 1)[-1]
+    if leaf.removesuffix("_mm") not in metrics.__registry__:
+        return ()
     if leaf == "lesion_fp":
         return COUNTS
     return PIXELS if leaf.startswith(("hd95", "assd")) else SHARES

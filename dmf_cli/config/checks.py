@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
-from dmf_cli.config import fields, inputs, lengths, schema
+from dmf_cli.config import fields, inputs, lengths, own_metrics, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.parts import registry
+from dmf_cli.parts.kinds import KINDS
 
 Plain = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
@@ -45,15 +47,17 @@ def validate(config: Mapping[str, Any]) -> Config:
         check_values(checked[group], fields.of_class(kind), f"{group}.", complete=True)
     for group, kinds in schema.NAMED.items():
         values = {key: value for key, value in checked[group].items() if key != "name"}
-        hints = fields.of_class(_kind(kinds, checked[group], group))
-        check_values(values, hints, f"{group}.", complete=True)
+        kind = _kind(kinds, checked[group], group)
+        needed = {k: v for k, v in fields.of_class(kind).items() if k in values or k in schema.needed(kind)}
+        check_values(values, needed, f"{group}.", complete=True)
+    own_metrics.check(checked["metrics"].get("own", {}))
     _check_split(checked["split"])
     checked["loss"] = _checked_loss(checked["loss"])
     _check_monitor(checked["trainer"]["monitor"], checked["loss"]["terms"])
     _check_auxiliary(checked["auxiliary"])
-    _check_bending(checked["augment"])
-    for group in ("model", "weighting"):
+    for group in ("model", "weighting", "augment"):
         _check_free(checked[group], group)
+    _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
     made = Config(checked)
     lengths.check(made)
@@ -162,16 +166,11 @@ def _check_term(name: str, params: Plain, where: str) -> None:
 
 
 def _check_free(values: Plain, group: str) -> None:
-    """A group with the name of a function and its parameters; each function has a YAML file of its name.
-
-    The other files have the name of what they build on, so that theirs is none.
-    """
+    """A group with the name of a function and its parameters."""
     name = str(values.get("name"))
-    if name not in conf_files.options(group) or conf_files.lineage(group, name) != [name]:
-        functions = [
-            option for option in conf_files.options(group) if conf_files.lineage(group, option) == [option]
-        ]
-        raise UnknownNameError(f"{group}.name", name, functions)
+    functions = registry.names(next(kind for kind, one in KINDS.items() if one.group == group))
+    if name not in (allowed := [*functions, *(["none"] if group == "augment" else [])]):
+        raise UnknownNameError(f"{group}.name", name, allowed)
     check_values(values, fields.of_option(group, name), f"{group}.")
 
 
@@ -188,8 +187,8 @@ def _check_dataset(values: Plain) -> None:
     for key in schema.needed(schema.Dataset):
         if key not in values:
             raise missing_key(f"dataset.{key}")
-    inputs.check_mappings(given)
-    hints = fields.of_dataset(kind, "download" in given)
+    hints = fields.of_dataset(kind, "download" in given, str(given.get("name")))
+    inputs.check_mappings(given if kind != "own" else inputs.shared(given))
     if given.get("name") not in conf_files.options("dataset"):
         given = {key: value for key, value in given.items() if key in hints}
     check_values(given, hints, "dataset.")

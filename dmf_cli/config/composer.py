@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import checks, plugin_options
+from dmf_cli.config import checks, plugin_options, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -29,7 +29,6 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
     """The OmegaConf config, neither resolved nor checked; with the ``hydra`` node on request."""
     from dmf_cli.config import messages
 
-    plugin_options.activate(overrides)
     try:
         return _compose(overrides, hydra)
     except messages.COMPOSE_ERRORS as error:
@@ -86,8 +85,6 @@ def completed(config: Config) -> Config:
     """The ``config`` of a run with the keys that came after it, as they are by default: to score it, not to
     train on with it, for an option that is on by default may be one that the run was trained without.
     """
-    from dmf_cli.config import schema
-
     fresh = compose().plain
     groups = {group: {**fresh[group], **config.plain.get(group, {})} for group in schema.PLAIN}
     return Config({**fresh, **config.plain, **groups})
@@ -95,9 +92,10 @@ def completed(config: Config) -> Config:
 
 def with_absolute_paths(config: Config) -> Config:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
-    places = (("dataset", "dir"), ("dataset", "data_dir"), ("split", "file"), ("model", "weights"))
+    images = [key for key in schema.places(config.plain["dataset"]) if key != "download"]
+    places = [*(("dataset", key) for key in images), ("split", "file"), ("model", "weights")]
     for group, key in places:
-        if given := config.plain[group].get(key):
+        if (given := config.plain[group].get(key)) and isinstance(given, str):
             config = config.changed(group, **{key: str(Path(given).expanduser().absolute())})
     return config
 
@@ -136,7 +134,6 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
     from dmf_cli.config import messages
 
-    plugin_options.activate(overrides)
     try:
         with loaded(overrides) as (loader, settings):
             # Unresolved: ${seed} in a value is of each job.

@@ -37,8 +37,19 @@ def of_weighting(name: str) -> Mapping[str, Any]:
     return {"name": own["name"], **taken, **({"warmup": own["warmup"]} if "warmup" in taken else {})}
 
 
-def of_dataset(kind: str, published: bool) -> Mapping[str, Any]:
-    """Of a ``dataset`` of this ``kind``; published ones say where they can be downloaded."""
+def of_augmentation(name: str) -> Mapping[str, Any]:
+    """Of ``augment``: the parameters of the augmentation ``name``."""
+    return {"name": str, **(registry.definition("augmentation", name).hints if name != "none" else {})}
+
+
+def of_dataset(kind: str, published: bool = False, name: str = "") -> Mapping[str, Any]:
+    """Of a ``dataset`` of this ``kind``; published ones say where they can be downloaded.
+
+    ``name`` is that of the function of a plugin, for ``own``.
+    """
+    if kind == "own":
+        shared = {key: hint for key, hint in of_class(schema.Own).items() if key != "params"}
+        return {**registry.definition("dataset", name).hints, **shared}
     return of_class(schema.Published if kind == "folder" and published else schema.DATASETS[kind])
 
 
@@ -49,9 +60,12 @@ def of_option(group: str, option: str) -> Mapping[str, Any]:
     base = conf_files.lineage(group, option)[0]
     if group in schema.NAMED:
         return {"name": str, **of_class(schema.NAMED[group].get(option) or schema.NAMED[group][base])}
+    if group == "dataset" and option in registry.known("dataset"):
+        return of_dataset("own", name=option)
     if group == "dataset":
         settings = _SETTING.findall(
             (conf_files.conf_dir() / group / f"{option}.yaml").read_text(encoding="utf-8")
         )
         return of_dataset(dict(settings)["kind"], "download" in dict(settings))
-    return {"model": of_model, "weighting": of_weighting}[group](base)
+    own = {"model": of_model, "weighting": of_weighting, "augment": of_augmentation}
+    return own[group](option if group == "augment" else base)

@@ -1,10 +1,13 @@
 """Keys of a ``dataset`` group that no single type describes, checked by a rule before any image is opened."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.errors import ConfigError
+from dmf_cli.config import schema
+from dmf_cli.errors import ConfigError, UnknownNameError
 
+COLUMNS = ("image", "mask", "patient", "class", "split", "spacing")  # of a table; the first two must be there
 MAX_SIDE = 16_384  # pixels of a side of a network's input
 
 
@@ -51,6 +54,12 @@ def as_size(image_size: Any) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def shared(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a ``dataset`` group of ``kind: own`` that are no parameters of its function."""
+    names = {field.name for field in dataclasses.fields(schema.Own)}
+    return {key: value for key, value in own.items() if key in names}
+
+
 def check_mappings(dataset: Mapping[str, Any]) -> None:
     """Whether ``strata``, ``ignore``, ``table`` and ``download`` hold names where they should, if given.
 
@@ -74,11 +83,14 @@ def check_mappings(dataset: Mapping[str, Any]) -> None:
             value=strata,
             hint="name at least one, as [benign,malignant], or null for all",
         )
-    if table is not None and not (isinstance(table, Mapping) and all(map(_is_text, table.values()))):
+    if dataset.get("kind") == "table":
+        check_columns(dataset.get("columns", {}))
+    elif table is not None and not (isinstance(table, Mapping) and all(map(_is_text, table.values()))):
         raise ConfigError(
             key="dataset.table",
             value=table,
             allowed="file, key and fields, as {file: info.csv, key: ID, patient: Case}, or null",
+            hint="dataset=table is for a CSV file that lists images and masks" if _is_text(table) else "",
         )
     parts = dataset.get("parts")
     if isinstance(parts, Mapping) and not all(map(_is_text, parts.values())):
@@ -93,6 +105,25 @@ def check_mappings(dataset: Mapping[str, Any]) -> None:
             value=download,
             allowed="homepage and licence (texts), urls and sha256 (lists)",
         )
+
+
+def check_columns(columns: Any) -> None:
+    """Whether ``dataset.columns`` of ``kind: table`` names columns of fields that there are.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not isinstance(columns, Mapping):
+        raise ConfigError(
+            key="dataset.columns", value=columns, allowed="columns, as {image: file, mask: truth}"
+        )
+    for field, column in columns.items():
+        if field not in COLUMNS:
+            raise UnknownNameError("key of dataset.columns", field, COLUMNS)
+        needed = field in COLUMNS[:2]
+        if not (_is_text(column) or (column is None and not needed)):
+            allowed = f"the name of a column, or auto{'' if needed else ', or null for none'}"
+            raise ConfigError(key=f"dataset.columns.{field}", value=column, allowed=allowed)
 
 
 def _is_download(value: Any) -> bool:

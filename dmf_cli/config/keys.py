@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files, expression
-from dmf_cli.config import fields, plugin_options, schema
+from dmf_cli.config import fields, own_metrics, plugin_options, schema
 from dmf_cli.config.headers import key_comments
 from dmf_cli.config.types import alternatives
 from dmf_cli.config.types import choices as named_values
@@ -36,7 +36,8 @@ def meanings(choices: Mapping[str, str]) -> dict[str, str]:
 
 def types(choices: Mapping[str, str]) -> dict[str, Any]:
     """Dotted key -> type of the config that these choices of options give."""
-    found = dict(fields.of_class(schema.Root))
+    choices, own = _with_own(choices)
+    found = dict(fields.of_class(schema.Root)) | own_metrics.hints(own)
     for group, option in choices.items():
         if group not in ("experiment", "loss", "auxiliary") and option in conf_files.options(group):
             found |= {f"{group}.{key}": hint for key, hint in fields.of_option(group, option).items()}
@@ -57,11 +58,13 @@ def values(choices: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _comments(choices: Mapping[str, str]) -> dict[str, str]:
     """Dotted key -> its comment."""
+    choices, own = _with_own(choices)
     conf, found = (
         conf_files.conf_dir(),
         key_comments(conf_files.conf_dir() / f"{conf_files.ROOT_CONFIG}.yaml"),
     )
     found = {key: comment for key, comment in found.items() if key.partition(".")[0] != "hydra"}
+    found |= own_metrics.meanings(own)
     for group, option in choices.items():
         if part := plugin_options.option(group, option):
             found |= {f"{group}.{key}": said for key, said in plugin_options.meanings(group, part).items()}
@@ -81,6 +84,15 @@ def _comments(choices: Mapping[str, str]) -> dict[str, str]:
         if file.is_file():
             found |= {f"{prefix}{key}": comment for key, comment in key_comments(file).items()}
     return found | _of_term("auxiliary.params.", helper)
+
+
+def _with_own(choices: Mapping[str, str]) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """``choices`` with the option of ``metrics`` alone, and the metrics of the user beside it."""
+    try:
+        base, own = own_metrics.parse(choices[own_metrics.GROUP])
+    except (ConfigError, KeyError):
+        return choices, ()
+    return {**choices, own_metrics.GROUP: base}, own
 
 
 def _of_term(prefix: str, name: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dmf_cli import conf_files
+from dmf_cli.config import plugin_options
 from dmf_cli.errors import ConfigError
 
 EXPERIMENT = "experiment"
@@ -38,6 +39,7 @@ class Loader(ConfigLoaderImpl):
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
         words = [as_hydra(word) for word in overrides]
+        plugin_options.activate(words)  # here, for workers of a launcher compose their jobs themselves
         self._typed, self.left_out = frozenset(typed_groups(words)), {}
         return super()._load_configuration_impl(config_name, words, *args, **options)
 

@@ -17,7 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 from dmf_cli import conf_files, expression, hints
-from dmf_cli.config import keys, meant, schema
+from dmf_cli.config import keys, meant, own_metrics, schema
 from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -163,6 +163,9 @@ def no_such_key(key: str, config: Any) -> ConfigError:
         return ConfigError(
             f"unknown key {key!r}", key=key, hint="auxiliary=none has no parameters; choose auxiliary=TERM"
         )
+    if prefix in ("metrics.", "metrics.own.") and own_metrics.is_own(key):
+        hint = f"choose the metric, as metrics=default+{key.split('.')[2]}"
+        return ConfigError(f"unknown key {key!r}", key=key, hint=hint)
     rest = key.removeprefix(prefix)
     whole = [] if prefix else meant.whole_keys(key, SPOKEN.get(key.lower().replace("-", "_")), config)
     if whole:
@@ -180,6 +183,11 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
         group, name = "loss", path.removeprefix("loss/")  # dice:1/3 has a slash too
         try:
             expression.parse(name, conf_files.terms())
+        except ConfigError as wrong:
+            return wrong
+    if group == own_metrics.GROUP:
+        try:
+            own_metrics.parse(name)
         except ConfigError as wrong:
             return wrong
     plugin = conf_files.LAUNCHERS.get(name) if group == "hydra/launcher" else None

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import composer
+from dmf_cli.config import composer, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
 # Where things are decides nothing: the content of images and split is compared.
 PLACES = ("dataset.dir", "dataset.data_dir", "split.file", "output_root")
+TABLE = "dataset.table"  # of `kind: table` a place too; of folders a mapping, which says who is who
 POLICIES = ("continue", "restart")  # of the schedule of a run that is extended
 
 
@@ -25,6 +26,7 @@ def changed(config: Config, words: Sequence[str], allowed: Sequence[str], otherw
         ConfigError: another key, or a wrong value.
     """
     keys = [word.partition("=")[0] for word in words]
+    allowed = [*allowed, *_table(config)]
     for key, word in zip(keys, words, strict=True):
         if key not in allowed or "=" not in word:
             raise ConfigError(
@@ -38,13 +40,27 @@ def changed(config: Config, words: Sequence[str], allowed: Sequence[str], otherw
     return config
 
 
+def resumed(config: Config, words: Sequence[str]) -> Config | None:
+    """``config`` of a run that is resumed with the :data:`PLACES` that ``words`` give; None for no words.
+
+    Raises:
+        ConfigError: another key, or a wrong value.
+    """
+    otherwise = "other settings make another run: dmf train, or dmf extend for more epochs"
+    return changed(config, words, PLACES, otherwise) if words else None
+
+
 def moved(config: Config, places: Config) -> Config:
     """``config`` with the places that another config of the same run has, as that of a sweep's job."""
-    for key in PLACES:
+    for key in (*PLACES, *_table(config)):
         value = value_of(places, key)
         if value is not None:
             config = with_value(config, key, value)
     return config
+
+
+def _table(config: Config) -> list[str]:
+    return [TABLE] if "table" in schema.places(config.plain["dataset"]) else []
 
 
 def value_of(config: Config, key: str) -> Any:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import own_dataset, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, PluginError
 from dmf_cli.parts import plugins
@@ -91,6 +91,8 @@ def names(group: str) -> list[str]:
 
 def keys(group: str, part: Definition) -> dict[str, Any]:
     """The keys of ``GROUP=NAME`` with their defaults."""
+    if group == "dataset":
+        return own_dataset.group(part)
     values = {"name": part.name, **_own(group), **part.defaults}
     if group == "weighting":
         values = {key: value for key, value in values.items() if key != "prior"}
@@ -108,7 +110,9 @@ def keys(group: str, part: Definition) -> dict[str, Any]:
 
 def meanings(group: str, part: Definition) -> dict[str, str]:
     """Key of ``GROUP=NAME`` -> what the docstring says of it."""
-    said = {name: one.meaning for name, one in part.parameters.items()}
+    said = {name: one.meaning for name, one in part.parameters.items() if one.meaning}
+    if group == "dataset":
+        said = {**own_dataset.meanings(), **said}
     return {key: said.get(key, "") for key in keys(group, part)} | {"name": f"that of {part.place}"}
 
 

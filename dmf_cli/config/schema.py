@@ -6,6 +6,7 @@ strategy or a model are those of its function, see :mod:`dmf_cli.parts.definitio
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Interval
@@ -163,16 +164,17 @@ class Auxiliary:
     params: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Metrics(Option):
-    """``metrics=default``: how predictions are scored."""
+    """``metrics=default``: how predictions are scored; ``own``: metrics of the user with their parameters."""
 
     name = "default"
     threshold: Part
     empty: Literal["nan", "zero", "one"]
+    own: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class FullMetrics(Metrics):
     """``metrics=full``: surface distances, calibration and detection as well."""
 
@@ -193,26 +195,6 @@ class Eval:
 
 
 @dataclasses.dataclass(frozen=True)
-class Augment(Option):
-    """``augment=none``: images as they are."""
-
-    name = "none"
-
-
-@dataclasses.dataclass(frozen=True)
-class Affine(Augment):
-    """``augment=affine``: mirror, rotation, scale, shift, gain and gamma, each the largest change."""
-
-    name = "affine"
-    flip: Share = 0.0
-    rotate: Annotated[float, Interval(ge=0, le=180)] = 0.0
-    scale: Fraction = 0.0
-    shift: Fraction = 0.0
-    gain: Fraction = 0.0
-    gamma: Fraction = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
@@ -221,34 +203,6 @@ class Sweep:
     isolate: bool
     compare: bool | str | tuple[str, ...] = False
     apart: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Elastic(Affine):
-    """``augment=elastic``: affine and bending."""
-
-    name = "elastic"
-    elastic: Annotated[float, Interval(ge=0, lt=0.25)] = 0.0
-    elastic_cells: Annotated[int, Interval(ge=1, le=32)] = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Ultrasound(Affine):
-    """``augment=ultrasound``: affine, speckle, depth gain and shadows."""
-
-    name = "ultrasound"
-    speckle: Fraction = 0.0
-    tgc: Fraction = 0.0
-    shadow: Share = 0.0
-    shadow_width: Share = 0.0
-    shadow_strength: Share = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Strong(Ultrasound, Elastic):
-    """``augment=strong``: all of it."""
-
-    name = "strong"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,7 +269,20 @@ class Labelled(Dataset):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Folder(Labelled):
+class Paired(Labelled):
+    """Images, each with its masks, however they are found."""
+
+    strata: list[Any] | None = None
+    folders: Literal["auto", "strata", "patients", "none"] = "auto"
+    missing_mask: Literal["error", "empty"] = "error"
+    size_mismatch: Literal["error", "skip"] = "error"
+    on_bad: Literal["error", "skip"] = "error"
+    spacing: tuple[Positive, Positive] | None = None
+    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)] = MAX_PIXELS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Folder(Paired):
     """``kind: folder``: images with masks, paired by name."""
 
     dir: PathName | None = None
@@ -324,13 +291,6 @@ class Folder(Labelled):
     masks: Template
     parse: Regex | None = None
     table: dict[str, Any] | None = None
-    strata: list[Any] | None = None
-    folders: Literal["auto", "strata", "patients", "none"] = "auto"
-    missing_mask: Literal["error", "empty"] = "error"
-    size_mismatch: Literal["error", "skip"] = "error"
-    on_bad: Literal["error", "skip"] = "error"
-    spacing: tuple[Positive, Positive] | None = None
-    max_pixels: Annotated[int, Interval(ge=1, le=2_147_483_647)] = MAX_PIXELS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -345,6 +305,27 @@ class Published(Folder):
     """A folder that ``dmf data prepare`` can get, or says where to get; ``dir: null`` is where it puts it."""
 
     download: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table(Paired):
+    """``kind: table``: images with masks, listed in a CSV file."""
+
+    table: PathName
+    dir: PathName | None = None
+    columns: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parts: Literal["own", "pool"] = "own"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Own(Paired):
+    """``kind: own``: cases that a function or a class of a plugin yields.
+
+    ``params`` is no key: it holds those that are parameters of the function, which stand beside the others.
+    """
+
+    parts: Literal["own", "pool"] = "own"
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -392,13 +373,24 @@ NAMED: dict[str, dict[str, type[Option]]] = {
     for group, kinds in {
         "optimizer": (Adam, AdamW, SGD),
         "schedule": (Constant, Cosine, Warmup, Plateau),
-        "augment": (Augment, Affine, Elastic, Ultrasound, Strong),
         "tracker": (NoTracker, TensorBoard, MLflow),
         "metrics": (Metrics, FullMetrics),
     }.items()
 }
-FREE = ("dataset", "model", "loss", "weighting")
-DATASETS: dict[str, type] = {"folder": OwnFolder, "phantom": Phantom, "tfds": Tfds}
+FREE = ("dataset", "model", "loss", "weighting", "augment")
+DATASETS: dict[str, type] = {
+    "folder": OwnFolder,
+    "own": Own,
+    "phantom": Phantom,
+    "table": Table,
+    "tfds": Tfds,
+}
+
+
+def places(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of a ``dataset`` group that only say where its images are: what they are is in their content."""
+    more = {"table": ("table", "download"), "own": ()}
+    return ("dir", "data_dir", *more.get(str(dataset.get("kind")), ("download",)))
 
 
 def needed(kind: type) -> list[str]:

@@ -2,7 +2,8 @@
 
 ``loss=cbdice+bce`` becomes a defaults list over ``conf/loss/term/*.yaml``, so that every term keeps its
 own parameters (``loss.terms.cbdice.absent=max``); ``auxiliary=cbdice`` is ``conf/auxiliary/none.yaml``
-with a name and the parameters of that term. ``model=mine`` has the defaults of the function of that name.
+with a name and the parameters of that term. ``model=mine`` has the defaults of the function of that name, and
+``metrics=full+mine`` is ``metrics=full`` with the defaults of that metric.
 """
 
 from typing import Any
@@ -15,15 +16,15 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from dmf_cli import conf_files, expression
-from dmf_cli.config import loader, plugin_options
+from dmf_cli.config import loader, own_metrics, plugin_options
 from dmf_cli.errors import ConfigError
 
 EXPRESSIONS = ("loss", "auxiliary")
-GROUPS = (*EXPRESSIONS, "loss/term", *plugin_options.KIND_OF_GROUP)
+GROUPS = (*EXPRESSIONS, "loss/term", own_metrics.GROUP, *plugin_options.KIND_OF_GROUP)
 
 
 class ExpressionSource(ConfigSource):
-    """Answers for ``loss/EXPRESSION``, ``auxiliary/TERM`` and parts of plugins; the rest are files."""
+    """Answers for ``loss/EXPRESSION``, ``auxiliary/TERM``, parts of plugins; the rest are files."""
 
     @staticmethod
     def scheme() -> str:
@@ -59,6 +60,8 @@ class ExpressionSource(ConfigSource):
         group = config_path.strip("/")
         if results_filter not in (None, ObjectType.CONFIG) or group not in GROUPS:
             return []
+        if group == own_metrics.GROUP:
+            return []
         return conf_files.terms() if group in EXPRESSIONS else plugin_options.names(group)
 
 
@@ -83,6 +86,8 @@ def _defaults(config_path: str) -> dict[str, Any] | None:
     if group in plugin_options.KIND_OF_GROUP:
         part = plugin_options.option(group, name)
         return plugin_options.keys(group, part) if part else None
+    if group == own_metrics.GROUP:
+        return own_metrics.option(name)
     known = conf_files.terms()
     if own := plugin_options.term(name.removeprefix("term/")) if name.startswith("term/") else None:
         return own.defaults

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from dmf_cli.config import schema
+from dmf_cli.config import inputs, schema
 from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -18,7 +18,7 @@ Kind = TypeVar("Kind")
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A loss, a strategy or a network: a name, and the parameters of the function behind it."""
+    """A loss, a strategy, a network or an augmentation: a name, and the parameters of its function."""
 
     name: str
     params: Mapping[str, Any]
@@ -108,9 +108,9 @@ class Config:
         return _made(schema.Split, self.plain["split"], "split")
 
     @functools.cached_property
-    def augment(self) -> schema.Augment:
-        """Of the class that its name says."""
-        return cast(schema.Augment, _named("augment", self.plain["augment"]))
+    def augment(self) -> Choice:
+        """The augmentation; its name is ``none`` where there is none."""
+        return Choice(self.plain["augment"]["name"], _without(self.plain["augment"], "name"))
 
     @functools.cached_property
     def eval(self) -> schema.Eval:
@@ -194,6 +194,8 @@ def dataset(values: Mapping[str, Any]) -> schema.Dataset:
         kind = schema.Published
     if kind is schema.Phantom:  # one of the user may have more keys, which say nothing
         values = _only(_names(kind), values)
+    if kind is schema.Own:
+        values = {**(own := inputs.shared(values)), "params": _without(values, *own)}
     _check_keys(kind, values, "dataset")
     return cast(schema.Dataset, kind(**values))
 

@@ -10,12 +10,15 @@ from typing import Any
 from dmf_cli.config import schema
 from dmf_cli.datasets.base import Dataset as Dataset
 from dmf_cli.datasets.base import Sample as Sample
+from dmf_cli.datasets.case import Case as Case
 from dmf_cli.quiet import quiet
 
 # kind -> (module, function); imported on use, so that a folder needs no tensorflow-datasets.
 KINDS = {
     "folder": ("dmf_cli.datasets.sources.folder", "open_folder"),
+    "own": ("dmf_cli.datasets.sources.own", "open_own"),
     "phantom": ("dmf_cli.datasets.sources.phantom.builder", "open_phantom"),
+    "table": ("dmf_cli.datasets.sources.case_table", "open_table"),
     "tfds": ("dmf_cli.datasets.sources.tfds", "open_tfds"),
 }
 
@@ -26,7 +29,7 @@ def check_place(dataset: schema.Dataset) -> None:
     Raises:
         DatasetError: their folder is not there.
     """
-    if isinstance(dataset, schema.Folder):
+    if isinstance(dataset, schema.Folder | schema.Table):
         importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(dataset)
 
 

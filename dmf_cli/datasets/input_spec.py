@@ -93,7 +93,7 @@ class InputSpec:
     def of(cls, dataset: schema.Dataset) -> "InputSpec":
         """The one that the ``dataset`` group asks for."""
         values = dataset.range if isinstance(dataset, schema.Labelled) else None
-        most = dataset.max_pixels if isinstance(dataset, schema.Folder) else MAX_PIXELS
+        most = dataset.max_pixels if isinstance(dataset, schema.Paired) else MAX_PIXELS
         size, reading = as_size(dataset.image_size), Reading(values, most)
         return cls(size, dataset.resize, dataset.normalize, dataset.channels, reading)
 

@@ -49,11 +49,16 @@ def save(path: Path, figure: Figure) -> None:
     Raises:
         RunFolderError: disk full, read-only, no permission.
     """
+    write_atomic(path, png(figure))
+
+
+def png(figure: Figure) -> bytes:
+    """``figure`` as PNG."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # an id in another script
         FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=DPI)
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def name_it(figure: Figure, name: str) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
-from dmf_cli.errors import ConfigError, DatasetError
-from dmf_cli.inference.full_scores import FullScores
+from dmf_cli.errors import ConfigError, DatasetError, PluginError
+from dmf_cli.inference.full_scores import FullScores, OwnScores
 from dmf_cli.inference.predictor import Decision, Predict, Predicted, predictions
 from dmf_cli.metrics import summary
+from dmf_cli.metrics.own import Own
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.cases import Example as Example
 
@@ -35,7 +36,7 @@ class Evaluation:
     Args:
         rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
             then ``foreground.METRIC``, with several classes ``mean.METRIC``, and ``class.NAME.METRIC`` (NaN
-            where undefined), of ``full`` last.
+            where undefined), of ``full`` and ``own`` last.
         summary: of :func:`dmf_cli.metrics.summary.summarize`, and ``settings``.
         examples: best first, misses and false alarms last.
         cases: the worst images, worst first, then the best, best first; see :func:`extremes`.
@@ -56,6 +57,7 @@ def evaluate(
     batch_size: int = 32,
     empty: str = "nan",
     full: metrics.Full | None = None,
+    own: Sequence[Own] = (),
     split: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -70,6 +72,7 @@ def evaluate(
         batch_size: images predicted at once; no figure depends on it.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
         full: surface distances, calibration and detection as well, with these options; None: not.
+        own: metrics of the user's.
         split: what tables call these images, e.g. ``test``.
         progress: called with (images done, images) after each image.
 
@@ -77,10 +80,11 @@ def evaluate(
         DatasetError: no images, a bad file, or a label outside the classes.
         ConfigError: a setting that does not exist, or a network that does not fit the dataset.
         NonFiniteError: the network predicts NaN or infinity.
+        PluginError: a metric of the user's fails.
     """
     empty = metrics.empty_name(empty)
     _check(dataset, indices, batch_size)
-    more = FullScores(full, dataset.classes, pixel_sizes(dataset, indices), empty) if full else None
+    more = _more(dataset, indices, empty, full, own)
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
@@ -89,8 +93,8 @@ def evaluate(
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
-        if more:
-            more.add(one)
+        for scores in more:
+            _add(scores, dataset, one)
         if len(pictures) * DISPLAY**2 < KEPT:
             pictures[len(pictures)] = _picture(one, decision)
         if progress:
@@ -98,9 +102,9 @@ def evaluate(
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
     figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty, lesions=lesions)
     figures["settings"] = _settings(dataset, decision, empty, split)
-    if more:
-        rows = [{**row, **others} for row, others in zip(rows, more.rows, strict=True)]
-        more.complete(figures)
+    for scores in more:
+        rows = [{**row, **others} for row, others in zip(rows, scores.rows, strict=True)]
+        scores.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
     wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
     again = predictions(predict, dataset, [indices[row] for row in wanted], decision, batch_size)
@@ -147,6 +151,28 @@ def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     order = sorted((i for i in counted if sizes[i]), key=lambda i: (rows[i][dice], -sizes[i], rows[i]["id"]))
     best = order[WORST:][-BEST:]
     return {**dict.fromkeys(order[:WORST], "worst"), **dict.fromkeys(reversed(best), "best")}
+
+
+def _more(
+    dataset: Dataset, indices: Sequence[int], empty: str, full: metrics.Full | None, own: Sequence[Own]
+) -> list[FullScores | OwnScores]:
+    """What is scored beside the counts."""
+    if not full and not own:
+        return []
+    sizes = pixel_sizes(dataset, indices)
+    found: list[FullScores | OwnScores] = []
+    if full:
+        found.append(FullScores(full, dataset.classes, sizes, empty))
+    if own:
+        found.append(OwnScores(own, dataset.classes, sizes, empty))
+    return found
+
+
+def _add(scores: FullScores | OwnScores, dataset: Dataset, one: Predicted) -> None:
+    try:
+        scores.add(one)
+    except PluginError as error:
+        raise error.within(f"{dataset.name}, image {dataset.ids[one.index]!r}") from error.__cause__
 
 
 def _head(dataset: Dataset, one: Predicted) -> dict[str, Any]:

@@ -21,12 +21,24 @@ from dmf_cli import hints
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.errors import ConfigError, RunError, RunFolderError
+from dmf_cli.errors import ConfigError, RunError, RunFolderError, UnknownNameError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference import export_note
 from dmf_cli.run_folder.folder import RunFolder
 
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "savedmodel": ""}
+NAMES = {"keras": "model.keras", "onnx": "model.onnx", "savedmodel": "savedmodel"}
+
+
+def place(run: Path, kind: str) -> Path:
+    """Where the network of a run goes unless the user says.
+
+    Raises:
+        UnknownNameError: there is no format ``kind``.
+    """
+    if kind not in NAMES:
+        raise UnknownNameError("format", kind, NAMES)
+    return run / "export" / NAMES[kind]
 
 
 def check(kind: str, output: Path) -> None:

@@ -50,7 +50,7 @@ def load_network(path: Path) -> Any:
             raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
         if layers := own_layers(path):
             if untrusted:
-                raise plugins.untrusted(untrusted[0]) from error
+                raise untrusted[0].refusal() from error
             reason = f"has layers that are not known here ({', '.join(layers)})"
             hint = "give the file that defines them, as plugins=PATH"
             raise CheckpointError(path=path, reason=reason, hint=hint) from error
@@ -92,7 +92,8 @@ def _register_layers(plugin: plugins.Plugin) -> None:
     import keras
 
     plugins.run_file(plugin)
-    for name, value in vars(sys.modules[plugin.module]).items():
+    module = sys.modules.get(plugin.module)  # an object of this process is in no module
+    for name, value in vars(module).items() if module else ():
         if isinstance(value, type) and issubclass(value, keras.Layer) and value.__module__ in sys.modules:
             file = getattr(sys.modules[value.__module__], "__file__", None)
             if file and Path(file) in plugin.files.values():

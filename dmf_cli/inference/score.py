@@ -27,7 +27,7 @@ from dmf_cli.inference.network_file import load_network as load_network
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.predictor import Decision, Predict
 from dmf_cli.inference.selection import Scored
-from dmf_cli.metrics import Full
+from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -116,6 +116,7 @@ def score(
         batch_size=config.trainer.batch_size,
         empty=metrics.empty,
         full=full_options(metrics),
+        own=own.of(metrics.own),
         split=name,
         progress=progress,
     )
@@ -143,20 +144,30 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         threshold: of the foreground's probability, or None for that of the run.
     """
     run = RunFolder.open(path)
-    spec, wanted = InputSpec.of(config.dataset), config.metrics.threshold
-    decision = Decision(spec, wanted if threshold is None else threshold)
+    decision = decision_of(config, threshold)  # what is wrong with it is said before Keras is imported
     runtime.start(config.trainer)
     network = load_network(run.best_model)
-    channels = network.input_shape[-1]
-    check_channels(channels)
-    batch_size = config.trainer.batch_size
+    check_channels(network.input_shape[-1])
     return predictor(network), {
-        "decision": dataclasses.replace(decision, spec=dataclasses.replace(spec, channels=channels)),
+        "decision": for_network(decision, network),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
-        "batch_size": batch_size,
-        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Folder) else None,
+        "batch_size": config.trainer.batch_size,
+        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
         "trained": input_profile.read(run.inputs),
     }
+
+
+def decision_of(config: Config, threshold: float | None = None) -> Decision:
+    """How probabilities become masks at the size of the images; by the threshold of the run if it is None."""
+    wanted = config.metrics.threshold if threshold is None else threshold
+    return Decision(InputSpec.of(config.dataset), wanted)
+
+
+def for_network(decision: Decision, network: Any) -> Decision:
+    """``decision`` with the channels that the ``network`` takes."""
+    return dataclasses.replace(
+        decision, spec=dataclasses.replace(decision.spec, channels=network.input_shape[-1])
+    )
 
 
 def class_names(run: RunFolder, config: Config, count: int) -> list[str]:

@@ -98,13 +98,13 @@ class Scored:
 
     def _same_draw(self) -> bool:
         one, other = self._trained.plain["dataset"], self._config.plain["dataset"]
-        return all(one.get(key) == other.get(key) for key in ("name", "kind", "seed", "dir"))
+        return all(one.get(key) == other.get(key) for key in ("seed", *_images(other)))
 
     def _name(self) -> str:
         trained, config = self._trained.plain, self._config.plain
         one, other = trained["dataset"], config["dataset"]
         split = self._split
-        if all(one.get(key) == other.get(key) for key in ("name", "kind", "dir")):
+        if all(one.get(key) == other.get(key) for key in _images(other)):
             changes = _changed(one, other)
         else:
             split, changes = f"{self._dataset.name}_{split}_{self._whose()}", {}
@@ -117,11 +117,16 @@ class Scored:
     def _whose(self) -> str:
         """Other images by the name of their folder, and by what they are: two folders may share a name."""
         group = self._config.dataset
-        folder = group.dir if isinstance(group, schema.Folder) else None
-        place = _plain(Path(folder).name)[:24] if folder else ""
+        given = group.table if isinstance(group, schema.Table) else getattr(group, "dir", None)
+        place = _plain(Path(given).name.removesuffix(".csv"))[:24] if given else ""
         inputs = [group.image_size, group.resize, group.normalize]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
         return "-".join(filter(None, [place, digest(repr(facts), 6)]))
+
+
+def _images(dataset: Group) -> tuple[str, ...]:
+    """Keys whose values say which images they are."""
+    return ("name", "kind", "dir", *(("table",) if dataset.get("kind") == "table" else ()))
 
 
 def _changed(one: Group, other: Group) -> dict[str, Any]:
@@ -131,6 +136,9 @@ def _changed(one: Group, other: Group) -> dict[str, Any]:
 
 def _other_scores(own: Group, other: Group) -> dict[str, Any]:
     """What makes a score another one than the run's; more metrics beside the same ones do not."""
+    metrics = other.get("own") or {}
+    same = all(metrics.get(name) == params for name, params in (own.get("own") or {}).items())
+    own, other = (_without_own(group) | ({} if same else _own(group)) for group in (own, other))
     if other.get("name") == "full" != own.get("name"):
         other = {key: value for key, value in other.items() if key in own and key != "name"}
         own = {key: value for key, value in own.items() if key != "name"}
@@ -138,6 +146,17 @@ def _other_scores(own: Group, other: Group) -> dict[str, Any]:
         both = ("threshold", "empty")
         return {"metrics": other.get("name"), **_changed(*({k: m[k] for k in both} for m in (own, other)))}
     return _changed(own, other)
+
+
+def _without_own(group: Group) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key != "own"}
+
+
+def _own(group: Group) -> dict[str, Any]:
+    """The user's metrics by their dotted keys; one without parameters is just there."""
+    own = group.get("own") or {}
+    leaves = {f"own.{name}.{key}": value for name, params in own.items() for key, value in params.items()}
+    return leaves | {f"own.{name}": True for name, params in own.items() if not params}
 
 
 def _short(changes: Group) -> str:

@@ -102,9 +102,19 @@ def notes(summary: dict[str, Any]) -> list[str]:
         how_many,
         rules,
         *(full if "full_rules" in settings else []),
+        *_own(settings.get("own_metrics", {})),
         *_of_classes(summary),
         LEGEND,
     ]
+
+
+def _own(metrics: dict[str, Any]) -> list[str]:
+    """The user's metrics with their parameters."""
+    said = [
+        f"{name}{''.join(f', {key}={value}' for key, value in one['params'].items())}"
+        for name, one in metrics.items()
+    ]
+    return [f"Your own metrics: {'; '.join(said)}"] if said else []
 
 
 def warnings(summary: dict[str, Any]) -> list[str]:
@@ -180,22 +190,32 @@ def sections(summary: dict[str, Any], brief: Sequence[str] | None = None) -> dic
     foreground, and not repeated.
     ``brief`` names the metrics of a class (default: all) and excludes the background.
     """
-    trivial = summary["trivial"]
+    trivial, labels = summary["trivial"], LABELS | own_labels(summary)
     tables, shown = {}, list(summary["foreground"])
+
+    def row(metric: str, figures: dict[str, float], others: dict[str, Any] | None = None) -> list[str]:
+        return _cells(metric, labels.get(metric, metric), figures, others or {})
+
     if headline.scope(summary) == headline.MEAN:
         above = len(summary["classes"]) - 1
-        tables[f"mean over {above} classes"] = [_cells(m, s, {}) for m, s in summary["mean"].items()]
+        tables[f"mean over {above} classes"] = [row(m, s) for m, s in summary["mean"].items()]
         shown = list(brief or shown)
     union = "foreground" if len(summary["classes"]) == 2 else "foreground (union)"
-    tables[union] = [_cells(m, summary["foreground"][m], trivial) for m in shown]
+    tables[union] = [row(m, summary["foreground"][m], trivial) for m in shown]
     names, several = list(summary["classes"]), len(summary["classes"]) > 2
     for name in ([] if brief else names[:1]) + (names[1:] if several else []):
         figures = summary["classes"][name]
         chosen = brief or [metric for metric in figures if metric != "counts"]
-        tables[f"class {name}"] = [_cells(metric, figures[metric], {}) for metric in chosen]
+        tables[f"class {name}"] = [row(metric, figures[metric]) for metric in chosen if metric in figures]
     if several:
-        tables["all classes"] = [_cells(m, s, {}) for m, s in summary["all_classes"].items()]
+        tables["all classes"] = [row(m, s) for m, s in summary["all_classes"].items()]
     return tables
+
+
+def own_labels(summary: dict[str, Any]) -> dict[str, str]:
+    """Metric of the user's -> what tables call it: its name, and ``(low)`` where low values are good."""
+    own = summary.get("settings", {}).get("own_metrics", {})
+    return {name: f"{name} (low)" if said["better"] == "low" else name for name, said in own.items()}
 
 
 def latex(summary: dict[str, Any], name: str) -> str:
@@ -263,12 +283,12 @@ def _rendered(summary: dict[str, Any], without: Sequence[str]) -> "Table":
     return table
 
 
-def _cells(metric: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:
+def _cells(metric: str, label: str, figures: dict[str, float], trivial: dict[str, Any]) -> list[str]:
     """One row: ``Dice | 0.812 ± 0.101 | 0.834 | 93 | 0.871 | 0.000 | 0.154``."""
     mean, std, median, n, pooled = (figures[key] for key in STATISTICS)
     means = (trivial.get(name, {}).get(metric, {"mean": None})["mean"] for name in COLUMNS[5:])
     others = ["" if mean is None else score(mean) for mean in means]
-    return [LABELS.get(metric, metric), spread(mean, std), score(median), str(n), score(pooled), *others]
+    return [label, spread(mean, std), score(median), str(n), score(pooled), *others]
 
 
 def _records(summary: dict[str, Any]) -> Iterable[list[Any]]:

@@ -6,9 +6,9 @@ them, per image or pooled. The others (surface distances, calibration, detection
 probabilities, and are those of ``metrics=full``. Nothing here imports Keras but
 :mod:`dmf_cli.metrics.streaming`, the one metric that runs inside a compiled step.
 
-The re-exports below are the registry, in the order in which tables show them: a new metric of counts is
-one function and one line here. A metric with a keyword ``empty`` returns that value where truth and
-prediction are both empty; the others say in their docstring where they are NaN.
+A new metric of counts is one function with the decorator, one re-export below, and its place in tables. A
+metric with a keyword ``empty`` returns that value where truth and prediction are both empty; the others say
+in their docstring where they are NaN. Metrics of users are in :mod:`dmf_cli.metrics.own`.
 """
 
 from typing import Any
@@ -48,13 +48,16 @@ from dmf_cli.metrics._surface import assd as assd
 from dmf_cli.metrics._surface import hd95 as hd95
 from dmf_cli.metrics._surface import nsd as nsd
 from dmf_cli.metrics._surface import surfaces as surfaces
+from dmf_cli.parts.definitions import of_package
 
+# In the order of tables.
 __registry__ = (
     "dice", "iou", "precision", "recall", "specificity", "f1", "accuracy", "fpr", "fnr", "npv", "cb_dice",
     "hd95", "assd", "nsd", "lesion_sensitivity", "lesion_fp", "ece",
 )  # fmt: skip
-LOWER_IS_BETTER = ("fpr", "fnr", "hd95", "assd", "lesion_fp", "ece")
-OF_COUNTS = __registry__[: __registry__.index("cb_dice") + 1]
+_KNOWN = of_package("metric")
+LOWER_IS_BETTER = tuple(name for name in __registry__ if _KNOWN[name].options["better"] == "low")
+OF_COUNTS = tuple(name for name in __registry__ if _KNOWN[name].arguments == ("counts",))
 
 
 def __getattr__(name: str) -> Any:

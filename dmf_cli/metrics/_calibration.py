@@ -5,6 +5,7 @@ import numpy as np
 from dmf_cli import parameters
 from dmf_cli.errors import DatasetError
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.parts import metric
 from dmf_cli.ranges import Count
 
 
@@ -32,6 +33,7 @@ def reliability(truth: np.ndarray, probability: np.ndarray, *, bins: Count = 15)
     return np.stack([np.asarray(part, np.float64) for part in sums])
 
 
+@metric(better="low")
 def ece(histogram: np.ndarray) -> np.ndarray:
     """Expected calibration error, sum_b n_b / N |mean probability of b - share of foreground in b|.
 

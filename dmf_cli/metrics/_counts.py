@@ -52,6 +52,9 @@ class Counts:
         """The same pixels seen from everything outside the structure."""
         return Counts(tp=self.tn, fp=self.fn, fn=self.fp, tn=self.tp)
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+
     def __getitem__(self, key: object) -> "Counts":
         return Counts(*(getattr(self, name)[key] for name in ("tp", "fp", "fn", "tn")))
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from dmf_cli import parameters
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.parts import metric
 from dmf_cli.ranges import Fraction
 
 Connectivity = Literal[1, 2]
@@ -62,24 +63,26 @@ def lesions(
     return Lesions(*(np.asarray(n, np.int64) for n in (there, covered, predicted, predicted - right)))
 
 
-def lesion_sensitivity(counts: Lesions) -> np.ndarray:
+@metric(better="high")
+def lesion_sensitivity(components: Lesions) -> np.ndarray:
     """Lesion-wise sensitivity: how many of the lesions were found at least in part.
 
     Range [0, 1], 1 is best. NaN for an image without a lesion. Pooled: of all lesions of all images.
 
     Source: Maier-Hein et al., Nat. Methods 21 (2024) 195 (per-lesion detection); components by SciPy.
     """
-    return ratio(counts.found, counts.lesions)
+    return ratio(components.found, components.lesions)
 
 
-def lesion_fp(counts: Lesions) -> np.ndarray:
+@metric(better="low")
+def lesion_fp(components: Lesions) -> np.ndarray:
     """False positives per image: predicted components that touch no lesion.
 
     Range [0, inf), 0 is best, defined for every image; the mean over images is the x axis of a FROC curve.
 
     Source: Bunch et al., Proc. SPIE 127 (1977) 124 (free-response ROC); components by SciPy.
     """
-    return np.asarray(counts.false, np.float64)
+    return np.asarray(components.false, np.float64)
 
 
 def lesion_confusion(

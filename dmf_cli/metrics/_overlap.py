@@ -6,8 +6,10 @@ import numpy as np
 
 from dmf_cli.metrics._counts import Counts
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.parts import metric
 
 
+@metric(better="high")
 def dice(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """Dice similarity coefficient, 2 TP / (2 TP + FP + FN).
 
@@ -23,6 +25,7 @@ def dice(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     return ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, undefined=empty)
 
 
+@metric(better="high")
 def iou(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """Intersection over union (Jaccard index), TP / (TP + FP + FN).
 
@@ -34,6 +37,7 @@ def iou(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     return ratio(counts.tp, counts.tp + counts.fp + counts.fn, undefined=empty)
 
 
+@metric(better="high")
 def f1(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """F1 score, the harmonic mean 2 P R / (P + R) of the same mask's precision and recall.
 
@@ -46,6 +50,7 @@ def f1(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     return ratio(2 * counts.tp, counts.truth + counts.predicted, undefined=empty)
 
 
+@metric(better="high")
 def cb_dice(counts: Counts, *, eps: float = 1e-6) -> np.ndarray:
     """Class-balanced Dice of structure and rest, sum_c w_c Dice_c with w_c proportional to 1 / (f_c + eps).
 

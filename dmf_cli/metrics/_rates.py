@@ -12,8 +12,10 @@ import numpy as np
 
 from dmf_cli.metrics._counts import Counts
 from dmf_cli.metrics._ratio import ratio
+from dmf_cli.parts import metric
 
 
+@metric(better="high")
 def precision(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """Precision (positive predictive value), TP / (TP + FP): how much of the prediction is right.
 
@@ -25,6 +27,7 @@ def precision(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     return ratio(counts.tp, counts.predicted, undefined=np.where(counts.truth > 0, 0.0, empty))
 
 
+@metric(better="high")
 def recall(counts: Counts) -> np.ndarray:
     """Recall (sensitivity), TP / (TP + FN): how much of the structure was found.
 
@@ -36,6 +39,7 @@ def recall(counts: Counts) -> np.ndarray:
     return ratio(counts.tp, counts.truth)
 
 
+@metric(better="high")
 def specificity(counts: Counts) -> np.ndarray:
     """Specificity, TN / (TN + FP): how much of the rest was left alone.
 
@@ -47,6 +51,7 @@ def specificity(counts: Counts) -> np.ndarray:
     return ratio(counts.tn, counts.tn + counts.fp)
 
 
+@metric(better="high")
 def accuracy(counts: Counts) -> np.ndarray:
     """Accuracy, (TP + TN) / all pixels.
 
@@ -57,6 +62,7 @@ def accuracy(counts: Counts) -> np.ndarray:
     return ratio(counts.tp + counts.tn, counts.total)
 
 
+@metric(better="low")
 def fpr(counts: Counts) -> np.ndarray:
     """False positive rate, FP / (FP + TN) = 1 - specificity.
 
@@ -67,6 +73,7 @@ def fpr(counts: Counts) -> np.ndarray:
     return ratio(counts.fp, counts.fp + counts.tn)
 
 
+@metric(better="low")
 def fnr(counts: Counts) -> np.ndarray:
     """False negative rate, FN / (FN + TP) = 1 - recall.
 
@@ -77,6 +84,7 @@ def fnr(counts: Counts) -> np.ndarray:
     return ratio(counts.fn, counts.truth)
 
 
+@metric(better="high")
 def npv(counts: Counts, *, empty: float = math.nan) -> np.ndarray:
     """Negative predictive value, TN / (TN + FN): how much of the predicted background is right.
 

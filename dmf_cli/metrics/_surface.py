@@ -13,12 +13,14 @@ import numpy as np
 
 from dmf_cli import parameters
 from dmf_cli.errors import DatasetError
+from dmf_cli.parts import metric
 from dmf_cli.ranges import NotNegative
 
 Missed = Literal["diagonal", "nan"]
 Spacing = tuple[float, ...]
 
 
+@metric(better="low")
 def hd95(
     truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: Missed = "diagonal"
 ) -> float:
@@ -44,6 +46,7 @@ def hd95(
     return surfaces(truth, prediction, spacing=spacing, missed=missed)["hd95"]
 
 
+@metric(better="low")
 def assd(
     truth: np.ndarray, prediction: np.ndarray, *, spacing: Spacing | None = None, missed: Missed = "diagonal"
 ) -> float:
@@ -56,6 +59,7 @@ def assd(
     return surfaces(truth, prediction, spacing=spacing, missed=missed)["assd"]
 
 
+@metric(better="high")
 def nsd(
     truth: np.ndarray,
     prediction: np.ndarray,

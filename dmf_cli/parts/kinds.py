@@ -20,6 +20,7 @@ class Kind:
     arguments: tuple[tuple[str, ...], ...] = ((),)
 
 
+FILLED = ("spacing",)  # keyword parameters of metrics that dmf fills in
 KINDS = {
     "loss": Kind(
         "dmf_cli.losses",
@@ -38,7 +39,7 @@ KINDS = {
         (("truth", "prediction"), ("counts",)),
     ),
     "augmentation": Kind(
-        "dmf_cli.datasets.input.augment",
+        "dmf_cli.augmentations",
         "augment",
         "a function (images, labels, draw, *, ...)",
         (("images", "labels", "draw"),),

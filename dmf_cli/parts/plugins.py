@@ -74,6 +74,14 @@ class Plugin:
         """What Python calls it."""
         return self.name if self.is_module else f"{PREFIX}{self.name}"
 
+    def refusal(self) -> PluginError:
+        """The error for code that comes with a run folder."""
+        return PluginError(
+            f"the run was trained with {self.file.name} (hash {self.hash}), of which {self.file} is a copy",
+            path=self.file,
+            hint="read it, then add --trust to run it, or give your own, as plugins=PATH",
+        )
+
 
 _active: dict[str, Plugin] = {}
 
@@ -171,8 +179,8 @@ def load(definition: Definition) -> None:
 def run_file(plugin: Plugin) -> None:
     """Import ``plugin``, once."""
     if plugin.untrusted is not None:
-        raise untrusted(plugin)
-    if plugin.module in sys.modules:
+        raise plugin.refusal()
+    if plugin.module in sys.modules or not plugin.files:
         return
     if str(plugin.root) not in sys.path:
         sys.path.append(str(plugin.root))  # at the end: a file called keras.py hides nothing
@@ -185,15 +193,6 @@ def run_file(plugin: Plugin) -> None:
         raise
     except (Exception, SystemExit) as error:
         raise _failed(error, where(error, plugin.file) or plugin.file.name, plugin.file) from error
-
-
-def untrusted(plugin: Plugin) -> PluginError:
-    """The error for code that comes with a run folder."""
-    return PluginError(
-        f"the run was trained with {plugin.file.name} (hash {plugin.hash}), of which {plugin.file} is a copy",
-        path=plugin.file,
-        hint="read it, then add --trust to run it, or give your own, as plugins=PATH",
-    )
 
 
 def where(error: BaseException, *files: Path) -> str:

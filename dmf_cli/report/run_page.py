@@ -66,7 +66,9 @@ def context(facts: RunFacts) -> dict[str, Any]:
             for n, kept in facts.cases.items()
         },
         "legend": next((legend for n in facts.cases if (legend := palette.legend(_classes(facts, n)))), []),
-        "images": [_images(name, rows) for name, rows in facts.per_image.items()],
+        "images": [
+            _images(name, rows, facts.summaries.get(name, {})) for name, rows in facts.per_image.items()
+        ],
         "epochs": _epochs(facts.epochs),
         "environment": _environment(facts.environment),
         "command": str(facts.environment.get("command") or ""),
@@ -265,12 +267,13 @@ def _confusion(name: str, figures: dict[str, Any]) -> list[Table]:
     ]
 
 
-def _images(name: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _images(name: str, rows: Sequence[Mapping[str, str]], summary: dict[str, Any]) -> dict[str, Any]:
     """One row an image, the worst first; with several classes their means, and the Dice of their union."""
     scope = headline.scope(rows[0])
+    labels_of = {m: tables.LABELS[m] for m in METRICS} | tables.own_labels(summary)
     columns = {
         **PER_IMAGE,
-        **{f"{scope}.{m}": tables.LABELS[m] for m in METRICS if f"{scope}.{m}" in rows[0]},
+        **{f"{scope}.{m}": label for m, label in labels_of.items() if f"{scope}.{m}" in rows[0]},
     }
     if scope == headline.MEAN:
         columns["foreground.dice"] = "Dice of the union"

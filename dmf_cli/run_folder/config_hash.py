@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dmf_cli.config import schema
 from dmf_cli.hashes import digest
 
 # Top-level keys that say where a run is, and what is made of its results.
 ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
-# Places of the same images: a dataset is known by its content, or by what it is generated from.
-PLACES = ("dir", "data_dir", "download")
 
 
 def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
@@ -17,10 +16,11 @@ def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for key, value in config.items():
         if key not in ASIDE:
-            hidden = {"dataset": PLACES, "split": ("file",)}.get(key, ())
-            kept = (
-                {k: v for k, v in value.items() if k not in hidden} if isinstance(value, Mapping) else value
-            )
+            kept = value
+            if isinstance(value, Mapping):
+                # A dataset is known by its content, or by what it is generated from.
+                hidden = schema.places(value) if key == "dataset" else ("file",) if key == "split" else ()
+                kept = {k: v for k, v in value.items() if k not in hidden}
             kept = contents(value) if key == "plugins" else kept
             found[key] = digest(frozen(without_null(kept)), 8)
     return found

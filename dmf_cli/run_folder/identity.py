@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.config import typed
+from dmf_cli.config import schema, typed
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, weights
-from dmf_cli.run_folder.config_hash import ASIDE, PLACES, contents, frozen, without_null
+from dmf_cli.run_folder.config_hash import ASIDE, contents, frozen, without_null
 
 # Options of datasets that came later, with the values that leave everything as it was before them.
 AS_BEFORE = {
@@ -44,7 +44,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings = {key: value for key, value in plain.items() if key not in ASIDE}
     if "plugins" in settings:
         settings["plugins"] = contents(settings["plugins"])
-    images = {k: v for k, v in plain["dataset"].items() if k not in PLACES}
+    places = schema.places(plain["dataset"])
+    images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
     trainer = plain.get("trainer", {})
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
@@ -89,7 +90,7 @@ def _with_automatic_monitor(config: Mapping[str, Any]) -> Mapping[str, Any]:
 def has_folder(config: Config) -> bool:
     """Whether the images are files of the user's; those of the phantom are identified by their config."""
     images = config.plain["dataset"]
-    return "dir" in images or images.get("kind") == "tfds"
+    return "dir" in images or images.get("kind") in ("own", "table", "tfds")
 
 
 @functools.lru_cache(maxsize=8)

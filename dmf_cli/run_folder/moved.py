@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import datasets, hints
+from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.accents import plain
 from dmf_cli.datasets.splits.division import PARTS, read_split
 from dmf_cli.errors import DatasetError
-from dmf_cli.run_folder import config_hash
 from dmf_cli.run_folder.folder import RunFolder
 
 
@@ -24,7 +24,7 @@ def check_place(run: RunFolder, config: Config, *command: str) -> None:
         datasets.check_place(config.dataset)
     except DatasetError as error:
         action, *words = command
-        again = hints.command(action, run.path, *words, "dataset.dir=PATH")
+        again = hints.command(action, run.path, *words, f"{error.key or 'dataset.dir'}=PATH")
         raise error.but(f"if they were moved: `{again}`") from None
 
 
@@ -64,5 +64,5 @@ def at_new_places(run: RunFolder, trained: Config, config: Config, dataset: Data
     if not dataset.synthetic and (known is None or known != dataset.fingerprint()):
         return trained
     own, other = trained.plain["dataset"], config.plain["dataset"]
-    new = {key: other[key] for key in config_hash.PLACES if key in own and key in other}
+    new = {key: other[key] for key in schema.places(other) if key in own and key in other}
     return trained.changed("dataset", **new)

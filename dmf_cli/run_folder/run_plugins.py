@@ -13,7 +13,7 @@ from typing import Any
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import PluginError, RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
-from dmf_cli.parts import plugins
+from dmf_cli.parts import given, plugins
 from dmf_cli.parts.plugins import Plugin
 
 FOLDER = "plugins"
@@ -53,11 +53,15 @@ def use(run: Path, config: Config, *, trust: bool = False) -> None:
         there = known.get(name)
         if there is not None and there.hash == hash:
             continue
-        if there is not None and not trust:
+        if given.is_given(name) and there is None:
+            given.absent(run, name, hash, config.plain)
+            continue
+        if there is not None and (given.is_given(name) or not trust):
+            or_else = "" if given.is_given(name) else ", or add --trust to use the copy that the run has"
             raise PluginError(
                 f"{there.file} has changed since {run} was trained (hash {hash}, now {there.hash})",
                 path=there.file,
-                hint="undo the change, or add --trust to use the copy that the run has",
+                hint=f"undo the change{or_else}",
             )
         copy = _copy(run, name, hash, None if trust else run)
         if there is not None:
@@ -107,14 +111,14 @@ def _copy(run: Path, name: str, hash: str, untrusted: Path | None) -> Plugin:
 
 def _entries(run: Path, config: Config) -> dict[str, str]:
     """Name -> hash; what stands there came with the folder, and may be anything."""
-    given: Any = config.plain.get("plugins") or {}
+    listed: Any = config.plain.get("plugins") or {}
     entries = {
         name: one.get("hash")
-        for name, one in (given.items() if isinstance(given, Mapping) else ())
+        for name, one in (listed.items() if isinstance(listed, Mapping) else ())
         if isinstance(one, Mapping)
     }
     sound = all(isinstance(name, str) and _NAME.fullmatch(name) for name in entries)
-    if not isinstance(given, Mapping) or len(entries) < len(given) or not sound:
+    if not isinstance(listed, Mapping) or len(entries) < len(listed) or not sound:
         raise RunFolderError(
             path=run / "config.yaml", reason="has a damaged list of plugins", hint="put a copy of it back"
         )

@@ -13,7 +13,8 @@ from rich.text import Text
 from dmf_cli.errors import DmfError
 from dmf_cli.sweeps import view
 from dmf_cli.sweeps.board import Board, JobRow
-from dmf_cli.terminal.run_display import REFRESH, Display, SafeLive
+from dmf_cli.terminal.notebook import CellOutput
+from dmf_cli.terminal.run_display import Display, make_live
 
 LOOK = 1.0  # seconds between two looks at the disk
 
@@ -39,7 +40,8 @@ class SweepDisplay(Display):
         for row in self.board.rows:
             self._shown[row.job.number] = ("waiting", "") if row.state != "completed" else ("completed", "")
         ticker = threading.Thread(target=self._tick, daemon=True)
-        self._live = _live(self) if self.mode == "live" else None
+        live = make_live(self.console, self.panel, transient=True) if self.mode == "live" else None
+        self._live = live
         try:
             if self._live is not None:
                 with self._guarded():
@@ -73,6 +75,8 @@ class SweepDisplay(Display):
             with contextlib.suppress(OSError, DmfError):
                 self.board.look()
             self.report()
+            if isinstance(self._live, CellOutput):
+                self._live.refresh(force=False)
 
     def report(self) -> None:
         """Say what has changed: failures always and at once, the rest where there is no table."""
@@ -95,14 +99,3 @@ class SweepDisplay(Display):
             self._say(Text(text, style="bold red"))
         else:
             print(text, file=sys.stderr, flush=True)
-
-
-def _live(display: SweepDisplay) -> SafeLive:
-    return SafeLive(
-        get_renderable=display.panel,
-        console=display.console,
-        refresh_per_second=REFRESH,
-        redirect_stdout=display.console.file is sys.stdout,
-        redirect_stderr=display.console.file is sys.stdout,
-        transient=True,
-    )

@@ -1,4 +1,5 @@
-"""What a run shows while it is running: a live panel in a terminal, plain lines elsewhere, or nothing.
+"""What a run shows while it is running: a live panel in a terminal or a notebook, plain lines elsewhere, or
+nothing.
 
 The trainer drives it with plain values; it knows nothing of Keras. Whatever happens to the terminal
 (narrow, without UTF-8, closed), the run continues, without a display.
@@ -10,17 +11,18 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from dmf_cli import __version__, interrupts
 from dmf_cli.errors import ConfigError
 from dmf_cli.terminal import run_view
+from dmf_cli.terminal.notebook import CellOutput
 
 Mode = Literal["live", "plain", "quiet"]
 MODES = ("auto", "live", "plain", "quiet")
@@ -32,8 +34,8 @@ class Display:
     """``start``, then ``batch`` and ``epoch`` as the run goes, then ``finish`` or ``stop``.
 
     Args:
-        mode: ``live``, ``plain`` or ``quiet``; ``auto`` is live in a terminal, else plain. Default: what
-            the environment variable ``DMF_DISPLAY`` says, else ``auto``.
+        mode: ``live``, ``plain`` or ``quiet``; ``auto`` is live in a terminal and in a notebook, else plain.
+            Default: what the environment variable ``DMF_DISPLAY`` says, else ``auto``.
         console: where to (default: standard output).
     """
 
@@ -42,7 +44,7 @@ class Display:
         self.mode = _mode(mode or os.environ.get("DMF_DISPLAY") or "auto", self.console)
         self.progress = run_view.Progress()
         self.clock = _Clock()
-        self._live: Live | None = None
+        self._live: Live | CellOutput | None = None
         self._warnings = _Warnings(self)
 
     def start(self, run: Mapping[str, Any]) -> None:
@@ -58,9 +60,8 @@ class Display:
         self.progress.terms = tuple(run.get("terms", ()))
         self.progress.phase = "compiling"
         self.clock = _Clock()
-        self._say(Text(f"dmf {__version__}", style="bold"))
-        for label, text in run_view.banner(run):
-            self._say(Text.assemble((f"{label:<10}", "dim"), text))
+        said = [Text.assemble((f"{label:<10}", "dim"), text) for label, text in run_view.banner(run)]
+        self._say(Text("\n").join([Text(f"dmf {__version__}", style="bold"), *said]))
         log.addHandler(self._warnings)
         atexit.register(self.stop)  # the cursor comes back even after SystemExit
         if self.mode == "live":
@@ -72,11 +73,13 @@ class Display:
         self._say(Text(text, style="dim"))
 
     def batch(self, step: int, steps: int | None) -> None:
-        """Step ``step`` (from 0) of ``steps`` begins. Stores two numbers, draws nothing."""
+        """Step ``step`` (from 0) of ``steps`` begins. Stores two numbers; only a notebook is drawn here."""
         self.progress.step, self.progress.steps = step + 1, steps or self.progress.steps
         self.clock.step(step)
         if step and self.progress.phase:
             self.progress.phase = ""
+        if isinstance(self._live, CellOutput):
+            self._live.refresh(force=False)
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch is over: ``row`` as in ``epochs.csv``, and ``best``, ``best_epoch``, ``skipped``."""
@@ -138,13 +141,7 @@ class Display:
                 live.stop()
 
     def _begin_live(self) -> None:
-        self._live = SafeLive(
-            get_renderable=self._panel,
-            console=self.console,
-            refresh_per_second=REFRESH,
-            redirect_stdout=self.console.file is sys.stdout,
-            redirect_stderr=self.console.file is sys.stdout,
-        )
+        self._live = make_live(self.console, self._panel)
         with self._guarded():
             self._live.start(refresh=True)
 
@@ -231,6 +228,22 @@ class SafeLive(Live):
                 self._refresh_thread.stop()
 
 
+def make_live(
+    console: Console, panel: Callable[[], RenderableType], *, transient: bool = False
+) -> Live | CellOutput:
+    """What is drawn again and again on ``console``: by a thread, or in a notebook when it is asked."""
+    if console.is_jupyter:
+        return CellOutput(panel, transient=transient)
+    return SafeLive(
+        get_renderable=panel,
+        console=console,
+        refresh_per_second=REFRESH,
+        redirect_stdout=console.file is sys.stdout,
+        redirect_stderr=console.file is sys.stdout,
+        transient=transient,
+    )
+
+
 class _Warnings(logging.Handler):
     """Shows what goes to the run's log as a warning; errors reach the user in another way."""
 
@@ -259,6 +272,6 @@ def _mode(wanted: str, console: Console) -> Mode:
         print(f"warning: {ConfigError(key='DMF_DISPLAY', value=wanted, allowed=MODES)}", file=sys.stderr)
         wanted = "auto"
     if wanted == "auto":
-        lively = console.is_terminal and not console.is_dumb_terminal and not console.is_jupyter
-        return "live" if lively else "plain"
+        lively = console.is_terminal and not console.is_dumb_terminal
+        return "live" if lively or console.is_jupyter else "plain"
     return cast(Mode, wanted)

@@ -21,7 +21,7 @@ from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.parts import plugins, registry
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
-from dmf_cli.training.own_network import check_network
+from dmf_cli.training.own_network import check_network, know_layers
 
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
 
@@ -118,6 +118,7 @@ def network(model: Model, data: Data) -> keras.Model:
     made = function(data.train.shape, data.channels, **model.params)
     if plugins.of_part(part := registry.definition("model", model.name)):
         check_network(made, part, data.train.shape, data.channels)
+        know_layers(made)
     return made
 
 

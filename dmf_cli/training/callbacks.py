@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from dmf_cli.config import plugin_options
 from dmf_cli.errors import NonFiniteError
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
@@ -223,11 +224,17 @@ def _defined(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def _placed(term: str) -> str:
+    """The name of a term; for a loss of the user's with the place where it is written."""
+    part = plugin_options.term(term)
+    return f"{term} ({part.place})" if part else term
+
+
 def _nonfinite(steps: Sequence[dict[str, float]], terms: Sequence[str]) -> list[tuple[int, str]]:
     """The steps with a NaN or infinite value, each with the names of what was not finite."""
     found = []
     for step in steps:
-        names = [t for t in terms if not math.isfinite(step[f"loss.{t}"])]
+        names = [_placed(t) for t in terms if not math.isfinite(step[f"loss.{t}"])]
         names += [] if math.isfinite(step["aux"]) else ["the auxiliary loss"]
         if names or not math.isfinite(step["loss"]):
             found.append((int(step["step"]), ", ".join(names) or "the total loss"))

@@ -2,12 +2,14 @@
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import config as configs
+from dmf_cli.config import moving
 from dmf_cli.config.typed import Config
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import config_hash, identity, index, moved, places, run_plugins, stored_config
 from dmf_cli.run_folder.environment import environment
@@ -16,6 +18,29 @@ from dmf_cli.training.origin import Origin
 from dmf_cli.training.trainer import Session, slug
 
 STILL = ("constant", "plateau")  # schedules that no length of the run is part of
+
+
+def extension_config(parent: Path, words: Sequence[str], schedule: str | None = None) -> Config:
+    """The config of the run ``parent`` with the ``KEY=VALUE`` that ``dmf extend`` takes.
+
+    Args:
+        parent: the run folder.
+        words: ``trainer.epochs=N`` at least; the others may only say where things are.
+        schedule: see :class:`~dmf_cli.training.origin.Origin`.
+
+    Raises:
+        UsageError: not a run, another key, a wrong value, no number of epochs, or an unknown ``schedule``.
+    """
+    if schedule not in (None, *moving.POLICIES):
+        raise UnknownNameError("--schedule", schedule, moving.POLICIES)
+    stored = stored_config.load_run(parent)
+    allowed = ("trainer.epochs", "trainer.patience", "run_dir", "report", *moving.PLACES)
+    otherwise = f"for other settings start a new run from its weights: dmf train model.weights={parent}"
+    changed = moving.changed(stored.with_root(run_dir=None), words, allowed, otherwise)
+    if not any(word.startswith("trainer.epochs=") for word in words):
+        number = "the number that the run is to reach, as trainer.epochs=60"
+        raise ConfigError(key="trainer.epochs", reason="is missing", allowed=number)
+    return changed
 
 
 def extend(parent: Path | str, config: Config, schedule: str | None = None) -> Path:

@@ -44,6 +44,14 @@ def check_network(network: Any, part: Definition, shape: tuple[int, ...], classe
         raise _wrong(part, what, "a softmax over the last axis")
 
 
+def know_layers(network: Any) -> None:
+    """Let Keras load the network again in this process: layers of the user's are found by their names."""
+    known = keras.saving.get_custom_objects()
+    for layer in network._flatten_layers(include_self=False):
+        if not type(layer).__module__.startswith(("keras", "dmf_cli")):
+            known[type(layer).__name__] = type(layer)
+
+
 def _wrong(part: Definition, what: str, allowed: str) -> PluginError:
     return PluginError(
         f"{part.place}: model {part.name!r}: {what}", path=part.file, key="model", allowed=allowed

@@ -120,14 +120,17 @@ class Session:
         # Keras may be imported from here on.
         import keras
 
-        from dmf_cli.datasets.input import run_data
-        from dmf_cli.datasets.input.pipeline import steps_per_epoch
+        from dmf_cli.datasets.input import pipeline, run_data
+        from dmf_cli.metrics import own
         from dmf_cli.training import build
 
+        own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file)
+        batch, n_classes = config.trainer.batch_size, len(self.data.dataset.classes)
+        pipeline.check_augment(config.augment, config.seed, self.data.train, batch, n_classes)
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config.seed)
-        self.steps = steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
+        self.steps = pipeline.steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
         self.auto = ["trainer.epochs"] if config.trainer.epochs == "auto" else []
         config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
         if origin is not None:  # what was decided by the length of the parent stays

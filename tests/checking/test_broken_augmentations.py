@@ -33,7 +33,9 @@ def blended(images, labels, draw):
 
 
 def by_its_mean(images, labels, draw):
-    return images / tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True) * (1 + 0.1 * draw(0, (1, 1, 1))), labels
+    return images / tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True) * (
+        1 + 0.1 * draw(0, (1, 1, 1))
+    ), labels
 
 
 def divides(images, labels, draw, *, sigma=1.0):

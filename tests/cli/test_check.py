@@ -65,7 +65,13 @@ def outcomes(monkeypatch):
 
 
 def test_words_name_parts_with_parameters(outcomes) -> None:
-    words = ["loss=dice,ce", "loss.terms.dice.smooth=0.5", "model=unet", "model.filters=3", "weighting=var,mad"]
+    words = [
+        "loss=dice,ce",
+        "loss.terms.dice.smooth=0.5",
+        "model=unet",
+        "model.filters=3",
+        "weighting=var,mad",
+    ]
     assert main(["check", *words]) == 0
     assert [(kind, name) for kind, name, _ in outcomes] == [
         ("loss", "dice"),
@@ -137,7 +143,9 @@ def test_the_other_backends_have_a_process_each(outcomes, monkeypatch, capsys) -
 
     def run(command, **options):
         ran.append(command)
-        return subprocess.CompletedProcess(command, 1, json.dumps([{**one, "detail": "so", "example": "x = 1"}]), "")
+        return subprocess.CompletedProcess(
+            command, 1, json.dumps([{**one, "detail": "so", "example": "x = 1"}]), ""
+        )
 
     monkeypatch.setattr(subprocess, "run", run)
     assert main(["check", "loss=dice", "--backends", f"trainer.backend={here}"]) == 1
@@ -149,7 +157,9 @@ def test_the_other_backends_have_a_process_each(outcomes, monkeypatch, capsys) -
 
 def test_a_backend_that_cannot_be_tried_is_an_error(outcomes, monkeypatch, capsys) -> None:
     monkeypatch.setattr("dmf_cli.cli.doctor.BACKENDS", ("jax", "tensorflow"))
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 3, "", "a\nno GPU"))
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 3, "", "a\nno GPU")
+    )
     assert main(["check", "loss=dice", "--backends"]) == 1
     assert "ended with code 3: no GPU" in capsys.readouterr().err
 

@@ -72,7 +72,7 @@ TERMS = sorted(conf_files.terms())
         ("dmf check loss=cbd", ["loss=cbdice"]),
         ("dmf new exp", ["experiment"]),
         ("dmf doctor ", []),
-        ("dmf resume --", ["--help"]),
+        ("dmf resume --", ["--help", "--trust"]),
         ("dmf resume ", []),
         ("dmf nothing ", []),
     ],

@@ -8,9 +8,9 @@ from PIL import Image
 
 from dmf_cli import conf_files
 from dmf_cli import config as configs
-from dmf_cli.cli import eval as evaluation
 from dmf_cli.cli.main import main
 from dmf_cli.cli.train import parse
+from dmf_cli.inference.evaluation_config import evaluation_config
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_eval_finds_it_and_keeps_what_the_network_was_trained_on(own, tmp_path):
     run.mkdir()
     (run / "config.yaml").write_text(configs.to_yaml(configs.compose(["dataset.image_size=32"])))
     words = ["split=all", "dataset=mine", "dataset.threshold=9"]
-    found, split = evaluation.evaluation_config(run, words, [f"hydra.searchpath=['file://{own}']"])
+    found, split = evaluation_config(run, words, [f"hydra.searchpath=['file://{own}']"])
     assert (found.dataset.name, split) == ("mine", "all")
     assert (found.dataset.image_size, found.dataset.threshold) == (32, 9)
 
@@ -73,7 +73,7 @@ def test_tune_searches_on_it(own, tmp_path, monkeypatch):
 
 
 def test_replay_takes_a_strategy_of_it(own):
-    from dmf_cli.cli.replay import weighting_configs
+    from dmf_cli.replaying.strategies import weighting_configs
 
     text = (conf_files.conf_dir() / "weighting/var.yaml").read_text().replace("window: 150", "window: 40")
     (own / "weighting").mkdir()

@@ -5,9 +5,9 @@ import types
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli.cli.eval import evaluation_config
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError
+from dmf_cli.inference.evaluation_config import evaluation_config
 from dmf_cli.run_folder import stored_config
 from tests.raised import raises
 

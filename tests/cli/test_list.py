@@ -73,18 +73,6 @@ def test_a_narrow_terminal_gets_every_word(monkeypatch, capsys):
     assert "…" not in out
 
 
-def test_a_registry_is_read_without_importing(tmp_path):
-    imports = "from x._x import a as a\nfrom x._y import b\n"
-    (tmp_path / "__init__.py").write_text(
-        f'{imports}__registry__: tuple[str, ...] = ("b", "a")\nraise SystemExit\n'
-    )
-    (tmp_path / "_x.py").write_text(
-        'def a():\n    """First\n    line.\n\n    Source: A book.\n    """\n\ndef b(): ...\n'
-    )
-    (tmp_path / "_y.py").write_text('class b:\n    """B."""\n')
-    assert listing.registry_rows(tmp_path) == [("a", "First line", "A book"), ("b", "B", "")]
-
-
 def test_a_cost_is_counted_and_measured(monkeypatch):
     monkeypatch.undo()
     model = _model_costs.build("unet")

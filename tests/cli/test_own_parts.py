@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from dmf_cli import config as configs
-from dmf_cli.cli import _plugins
+from dmf_cli.cli import _plugins, completion
 from dmf_cli.cli.main import main
 from dmf_cli.errors import PluginError
 from dmf_cli.parts import plugins
@@ -195,18 +195,17 @@ def test_the_settings_of_a_project_are_words_of_every_command(folder, tmp_path, 
     monkeypatch.chdir(tmp_path / "below")
     words = _plugins.applied("train", ["loss=mine", "model=small"])
     assert words == [
-        "loss=mine", "model=small", f"plugins=['{tmp_path / 'my.py'}']", "--config-dir",
+        "loss=mine", "model=small", f"plugins=[{tmp_path / 'my.py'}]", "--config-dir",
         str(tmp_path / "configs"),
     ]  # fmt: skip
+    assert completion.complete("dmf train model=sm") == ["model=small"]
     assert _plugins.applied("predict", ["run", "a.png"]) == ["run", "a.png"]
     assert _plugins.applied("compare", ["a", "b"]) == ["a", "b"]
     both = _plugins.applied("train", ["plugins=../my.py", "-cd", "x"])
-    assert both == ["-cd", "x", f"plugins=['{tmp_path / 'my.py'}']"]
+    assert both == ["-cd", "x", f"plugins=[{tmp_path / 'my.py'}]"]
 
 
 def test_it_is_listed_helped_and_completed(folder, capsys):
-    from dmf_cli.cli import completion
-
     word = f"plugins={folder / 'my.py'}"
     assert call("list", "losses", word) == 0
     assert "mine           How far the probabilities are off" in capsys.readouterr().out

@@ -7,9 +7,9 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import weighting
 from dmf_cli.cli.main import main
-from dmf_cli.cli.replay import weighting_configs
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.replaying import history
+from dmf_cli.replaying.strategies import weighting_configs
 from tests.raised import raises
 
 TERMS, EPOCH = ("dice", "bce"), 10

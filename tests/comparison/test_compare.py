@@ -5,7 +5,8 @@ import pytest
 
 from dmf_cli import metrics
 from dmf_cli.comparison import tables
-from dmf_cli.comparison.compare import compare, lower_is_better
+from dmf_cli.comparison.compare import compare
+from dmf_cli.comparison.loading import lower_is_better
 from tests.comparison.conftest import DICE, by_name
 
 
@@ -67,7 +68,7 @@ def test_the_direction_of_every_metric_is_known():
     for name, value in seen["right"].items():
         if name in ("lesions", "lesions_found", "lesion_sensitivity"):
             continue  # counts; and the wrong mask touches the lesion
-        assert (value < seen["wrong"][name]) == lower_is_better(f"foreground.{name}"), name
+        assert (value < seen["wrong"][name]) == lower_is_better(f"foreground.{name}", {}), name
         assert value != seen["wrong"][name], name
 
 

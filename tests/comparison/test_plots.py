@@ -25,7 +25,7 @@ def against(mean, low, high, by_seed=(), significant=False):
 def comparison(*rows, images=(), total=None):
     counted = SimpleNamespace(total=total or len(images))
     return SimpleNamespace(
-        metric="foreground.dice", rows=rows, baseline="fixed", images=images, counted=counted
+        metric="foreground.dice", lower=False, rows=rows, baseline="fixed", images=images, counted=counted
     )
 
 

@@ -13,8 +13,8 @@ from dmf_cli.errors import ConfigError, DmfError
 
 VALUES = ([], {}, None, "", -1, 10**20, 1e20, math.nan, [math.nan], [1, [2]], {"a": []}, True)
 NEVER = (10**20, 1e20, "", [1, [2]])  # whatever the key
-MEANT = {"dataset": ["folder", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
-GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
+MEANT = {"dataset": ["folder", "table", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
+GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
 
 
 def leaves(node, prefix=()):

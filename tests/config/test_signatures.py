@@ -15,7 +15,7 @@ from dmf_cli.parts import registry
 from dmf_cli.ranges import Count, Device, Fraction, PathName, Share
 
 
-@pytest.mark.parametrize("kind", ["loss", "strategy", "model"])
+@pytest.mark.parametrize("kind", ["loss", "strategy", "model", "augmentation"])
 def test_what_is_read_from_source_is_what_python_sees(kind):
     for name in registry.names(kind):
         part, read = registry.find(kind, name), registry.definition(kind, name)

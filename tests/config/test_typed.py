@@ -7,7 +7,7 @@ from dmf_cli.cli.main import main
 from dmf_cli.config import composer, keys, messages
 from dmf_cli.errors import ConfigError
 
-GIVEN = {"folder": ["dataset.dir=/x"], "tfds": ["dataset.name=x"]}
+GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
 GROUPS = [group for group in conf_files.groups() if group != "experiment"]
 
 

@@ -7,6 +7,7 @@ from dmf_cli import conf_files, config
 from dmf_cli.config import composer
 from dmf_cli.config.headers import key_comments, read_header
 from dmf_cli.errors import ConfigError
+from dmf_cli.parts import registry
 
 CONF = conf_files.conf_dir()
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -104,6 +105,14 @@ def test_defaults_of_a_model_are_those_of_its_function(name):
 
     given = config.compose([f"model={name}"]).plain["model"]
     compare(getattr(models, name), {k: v for k, v in given.items() if k not in ("name", "head", "weights")})
+
+
+@pytest.mark.parametrize("name", registry.names("augmentation"))
+def test_an_augmentation_has_the_keys_of_its_function(name):
+    """The defaults differ: 0 leaves the images of an earlier run, which lacks the key, as they were."""
+    given = config.compose([f"augment={name}"]).augment
+    assert set(given.params) == set(registry.definition("augmentation", name).parameters)
+    assert config.compose(["augment=none"]).augment.params == {}
 
 
 @pytest.mark.parametrize("package", ["losses", "weighting", "models"])

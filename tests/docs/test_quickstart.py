@@ -11,10 +11,13 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "docs/tutorials/quickstart.ipynb"
-TINY = (
-    "dataset.count=24 dataset.size=16 dataset.image_size=16 model.filters=2 trainer.epochs=4 "
-    "trainer.batch_size=4 report=false"
-)
+LAST = ("\nrun", "\nruns", "\ncomparison")  # the last line of a cell, which the notebook shows
+TINY = {
+    "dataset": {"count": 24, "size": 16, "image_size": 16},
+    "model": {"filters": 2},
+    "trainer": {"epochs": 4, "batch_size": 4},
+    "report": False,
+}
 
 
 def test_it_is_stored_without_outputs() -> None:
@@ -51,21 +54,27 @@ def test_it_finds_what_to_install_on_a_machine_without_dmf(
 
 def test_every_cell_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    monkeypatch.setenv("QUICKSTART_SETTINGS", TINY)
-    monkeypatch.setenv("QUICKSTART_SEEDS", "0")
+    monkeypatch.setenv("QUICKSTART_SETTINGS", json.dumps(TINY))
+    monkeypatch.setenv("QUICKSTART_SEEDS", "[0]")
+    monkeypatch.delenv("DMF_DISPLAY", raising=False)
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"])
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     # The figures of a notebook are drawn by its own backend.
     monkeypatch.delenv("MPLBACKEND")
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    said = [
-        "".join(output.get("text", "") for output in cell.outputs)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    said = ["".join(output.get("text", "") for output in cell.outputs) for cell in code]
+    pages = [[o["data"].get("text/html", "") for o in cell.outputs if "data" in o] for cell in code]
     assert "error:" not in "".join(said)
-    assert "predictions/test.png" in said[3]
-    assert "Result" in said[-2]
+    (train, sweep, compare) = (pages[i] for i, cell in enumerate(code) if cell.source.endswith(LAST))
+    # What takes the time, the banner, the panel, the scores, the folder, and the run itself.
+    assert len(train) <= 8
+    assert any("4/4" in page for page in train)
+    assert "data:image/png" in train[-1]
+    assert "test dice" in sweep[-1]
+    assert "weighting=fixed" in compare[-1]
+    assert "\x1b" not in json.dumps(pages)
+    assert "predictions/test.png" in "".join(said)
     assert "weight.cbdice" in said[-1]
     runs = list((tmp_path / "outputs/quickstart").glob("*/*/status.json"))
-    assert {json.loads(run.read_text())["state"] for run in runs} == {"completed"}
+    assert [json.loads(run.read_text())["state"] for run in runs] == ["completed"] * 3

@@ -189,6 +189,21 @@ def test_a_run_of_full_metrics_keeps_them(run, trained):
     assert names == ["test", "test_missed=nan", "test_metrics=default"]
 
 
+def test_a_metric_of_the_user_beside_the_same_ones_is_no_other_score(run, trained):
+    """The files have more columns then; fewer, or another tolerance, have files of their own."""
+    mine, both = ({name: {"tolerance": 2} for name in names} for names in (["mine"], ["mine", "more"]))
+    with_mine = trained.changed("metrics", own=mine)
+    others = (
+        with_mine,
+        trained.changed("metrics", own=both),
+        trained.changed("metrics", own={"mine": {"tolerance": 3}}),
+        trained,
+    )
+    names = [Scored(run, with_mine, other, Images(range(10)), "test").name for other in others]
+    assert names == ["test", "test", "test_own.mine.tolerance=3", "test_own.mine.tolerance=null"]
+    assert Scored(run, trained, with_mine, Images(range(10)), "test").name == "test"
+
+
 def test_a_long_name_is_cut_and_still_its_own(scored):
     one, other = (
         scored(Images(range(10)), "test", dataset={"classes": ["background", "x" * 300 + end]}).name

@@ -16,6 +16,7 @@ ELSEWHERE = {
 # What has to be given for an option to be complete.
 GIVEN = {
     "dataset": ["dataset.dir=."],
+    "dataset/table": ["dataset.table=cases.csv"],
     "dataset/tfds": ["dataset.name=oxford_iiit_pet"],
     "dataset/phantom": [],
     "dataset/oxford_pets": [],

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from tests.sweeps.conftest import APART, environment
 from tests.sweeps.test_sweep import states, under_way, wait_for
@@ -20,10 +21,14 @@ LAUNCHERS = [
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_launcher_runs_skips_and_goes_on_like_the_sweep_itself(command, calls, tmp_path, launcher):
-    """Workers know loss expressions and configs of one's own; a failure is told with its reason."""
+    """Workers know loss expressions, configs and losses of one's own; a failure has its reason."""
     folder = tmp_path / "mine" / "experiment"
     folder.mkdir(parents=True)
-    (folder / "own.yaml").write_text("# @package _global_\ndefaults:\n  - override /loss: dice:0.7+ce:0.3\n")
+    (folder / "own.yaml").write_text("# @package _global_\ndefaults:\n  - override /loss: mine:0.7+ce:0.3\n")
+    (tmp_path / "my.py").write_text(
+        "import dmf_cli\n@dmf_cli.loss\ndef mine(y_true, y_pred, *, a=2.0): ...\n"
+    )
+    (tmp_path / "dmf.toml").write_text('plugins = ["my.py"]\n')
     own = ["--config-dir", str(tmp_path / "mine"), "experiment=own"]
     assert command(*own, "seed=0").returncode == 0
     done = command(*own, *launcher, "seed=0,1,70")
@@ -31,6 +36,9 @@ def test_a_launcher_runs_skips_and_goes_on_like_the_sweep_itself(command, calls,
     assert sorted(calls()) == ["0", "1", "70"]
     assert "error: job 3 (seed=70): a loss became NaN\n" in done.stderr
     assert "2 of 3 done, 1 failed" in done.stdout
+    configs = [yaml.safe_load(file.read_text()) for file in (tmp_path / "out").rglob("config.yaml")]
+    assert [one["loss"]["terms"]["mine"] for one in configs] == [{"a": 2.0}] * 3
+    assert {one["plugins"]["my"]["path"] for one in configs} == {str(tmp_path / "my.py")}
     if "ray" not in launcher[0]:  # starting a cluster again takes long
         assert command(*own, *launcher, "seed=0,1,70").returncode == 0
         assert sorted(calls()) == ["0", "1", "70", "70 again"]

@@ -7,6 +7,7 @@ import pytest
 import tensorflow
 
 from dmf_cli import losses
+from dmf_cli.config.typed import Choice
 
 
 def test_batches_carry_the_map_of_the_labels_that_they_hold():
@@ -16,8 +17,7 @@ def test_batches_carry_the_map_of_the_labels_that_they_hold():
     labels[1:, 2:6, 3:9] = 1
     prepared = pipeline.Prepared(labels[..., None].astype(np.float32), labels, ("a", "b", "c", "d"))
     options = {"batch_size": 4, "distance": True}
-    moved = augment.make({"name": "affine", "flip": 0.5, "rotate": 90, "scale": 0.1, "shift": 0.2,
-                          "gain": 0.0, "gamma": 0.0}, 3)  # fmt: skip
+    moved = augment.make(Choice("affine", {"flip": 0.5, "rotate": 90, "scale": 0.1, "shift": 0.2}), 3)
     for channels in (1, 2):
         both = (
             pipeline.evaluation_batches(prepared, channels_out=channels, **options),

@@ -14,6 +14,7 @@ from dmf_cli.cli import tune
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.run_folder import identity
+from dmf_cli.tuning import search as searching
 from dmf_cli.tuning import study as studies
 from tests.raised import raises
 
@@ -383,7 +384,7 @@ def test_a_trial_says_what_it_is_at_but_not_all_the_time(plan, stub, monkeypatch
             status = json.loads((self.path / "status.json").read_text())
             (self.path / "status.json").write_text(json.dumps({**status, "epochs": 4}))
 
-    monkeypatch.setattr(tune, "OFTEN", often)
+    monkeypatch.setattr(searching, "OFTEN", often)
     search(plan("trials=1", "pruner=none"), Steady)
     said = capsys.readouterr().out.splitlines()
     assert said[2].startswith("trial 0: training, loss=")

@@ -5,51 +5,127 @@ Keras's own layers (``RandomRotation`` and its like) cannot be driven that way: 
 parallel ``map`` advances in any order, and they take no seed that is a tensor.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dmf_cli.config import schema
-from dmf_cli.datasets.input import _moves, _tones
+import numpy as np
+
+from dmf_cli.config.typed import Choice
+from dmf_cli.datasets.base import IGNORED
+from dmf_cli.errors import DmfError
+from dmf_cli.parts import failures, registry
+from dmf_cli.parts.definitions import Definition, of_package
 
 # (images, labels, epoch, indices) -> (images, labels), all tensors of one batch
 Augment = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 SAMPLES = 2**32  # of an epoch; more, and two streams of random numbers would meet
+NONE = "none"
+IN_PIPELINE = (
+    "it runs in a TensorFlow pipeline: tf.where in place of if, and no NumPy but by tf.numpy_function"
+)
 
 
-def make(augment: schema.Augment, seed: int) -> Augment | None:
+def make(augment: Choice, seed: int) -> Augment | None:
     """The augmentation of the ``augment`` group, or None for ``augment=none``.
 
     Args:
-        augment: the largest change of each kind; one that is 0 changes nothing and costs nothing.
+        augment: its name and parameters.
         seed: of the run, in [0, 2**32).
     """
-    if not isinstance(augment, schema.Affine):
+    if augment.name == NONE:
         return None
-    limits = {key: float(value) for key, value in dataclasses.asdict(augment).items()}
-    return functools.partial(_change, limits, seed)
+    return functools.partial(_change, registry.find("augmentation", augment.name), augment.params, seed)
+
+
+def is_of_plugin(augment: Choice) -> bool:
+    """Whether the user has written it; those of dmf need no trial."""
+    return augment.name != NONE and augment.name not in of_package("augmentation")
+
+
+def check(augment: Choice, seed: int, images: np.ndarray, labels: np.ndarray, classes: int) -> None:
+    """Apply an augmentation of the user's to its first batch, as training will.
+
+    Args:
+        augment: see :func:`make`; one of the user's.
+        seed: see :func:`make`.
+        images: float32 ``(batch, H, W, C)``.
+        labels: uint8 ``(batch, H, W)``, below ``classes`` or ``IGNORED``.
+        classes: of the dataset.
+
+    Raises:
+        PluginError: it fails, or does not give images and labels like those that it got.
+    """
+    import tensorflow as tf
+
+    definition, change = registry.definition("augmentation", augment.name), make(augment, seed)
+    assert change is not None
+    batch = tf.constant(images), tf.constant(labels), tf.constant(0), tf.range(len(images))
+    try:
+        found = tf.function(_checked(change, definition), autograph=False)(*batch)
+    except DmfError:
+        raise
+    except Exception as error:
+        raise failures.failed(definition, error, IN_PIPELINE) from error
+    changed = [np.asarray(part) for part in found]
+    for name, before, after in zip(("images", "labels"), (images, labels), changed, strict=True):
+        if before.shape != after.shape:  # in the graph it had the shape that it said
+            raise failures.wrong(definition, f"gives {name} {_spec(after)}", f"{name} {_spec(before)}")
+    _check_values(definition, changed[0], changed[1], classes)
+
+
+def _checked(change: Augment, definition: Definition) -> Augment:
+    """``change``, whose result is looked at before TensorFlow makes something else of it."""
+
+    def checked(images: Any, labels: Any, epoch: Any, index: Any) -> tuple[Any, Any]:
+        found = change(images, labels, epoch, index)
+        allowed = f"the pair (images {_spec(images)}, labels {_spec(labels)}), as it gets them"
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            raise failures.wrong(definition, f"gives {_said(found)}", allowed)
+        for name, got, part in zip(("images", "labels"), (images, labels), found, strict=True):
+            if _spec(part) != _spec(got):
+                raise failures.wrong(definition, f"gives {name} {_spec(part)}", allowed)
+        return found[0], found[1]
+
+    return checked
+
+
+def _spec(part: Any) -> str:
+    """``float32 (8, 64, 64, 1)``; the type of what is no tensor."""
+    shape, kind = getattr(part, "shape", None), getattr(part, "dtype", None)
+    if shape is None:
+        return type(part).__name__
+    name = getattr(kind, "name", kind)
+    return f"{name} of unknown shape" if getattr(shape, "rank", 0) is None else f"{name} {tuple(shape)}"
+
+
+def _said(found: Any) -> str:
+    many = f" of {len(found)}" if isinstance(found, (tuple, list)) else ""
+    return f"{_spec(found)}{many}"
+
+
+def _check_values(definition: Definition, images: np.ndarray, labels: np.ndarray, classes: int) -> None:
+    if not np.isfinite(images).all():
+        raise failures.wrong(definition, "gives NaN or infinite values", "finite images")
+    bad = [int(v) for v in np.unique(labels) if v >= classes and v != IGNORED]
+    if bad:
+        allowed = f"labels from 0 to {classes - 1}: move them by the nearest pixel, without interpolation"
+        raise failures.wrong(definition, f"gives the label {bad[0]}", allowed)
 
 
 def _change(
-    limits: Mapping[str, float], seed: int, images: Any, labels: Any, epoch: Any, index: Any
+    function: Callable[..., Any],
+    params: Mapping[str, Any],
+    seed: int,
+    images: Any,
+    labels: Any,
+    epoch: Any,
+    index: Any,
 ) -> tuple[Any, Any]:
-    """Move image and labels as one, then change the grey values of the image."""
-    draw = functools.partial(_draw, seed, epoch, index)
-    basic, bend = draw(0, (7,)), None
-    if limits.get("elastic"):
-        nodes = int(limits["elastic_cells"]) + 3
-        bend = limits["elastic"] * draw(1, (nodes, nodes, 2))
-    images, labels = _moves.move(images, labels, basic, limits, bend)
-    images = _tones.gain_and_gamma(images, basic[:, 5] * limits["gain"], basic[:, 6] * limits["gamma"])
-    if limits.get("tgc"):
-        images = _tones.depth_gain(images, limits["tgc"] * draw(2, (_tones.SLIDERS,)))
-    if limits.get("shadow"):
-        images = _tones.shadow(images, draw(3, (5,)), limits)
-    if limits.get("speckle"):
-        noise = draw(5, (images.shape[1] + 2, images.shape[2] + 2), normal=True)
-        images = _tones.speckle(images, noise, limits["speckle"] * draw(4, ()))
-    return images, labels
+    changed: tuple[Any, Any] = function(
+        images, labels, functools.partial(_draw, seed, epoch, index), **params
+    )
+    return changed
 
 
 def _draw(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli.config.typed import Choice
 from dmf_cli.datasets.base import IGNORED
-from dmf_cli.datasets.input.augment import Augment
+from dmf_cli.datasets.input.augment import Augment, check, is_of_plugin
 from dmf_cli.datasets.input.order import epoch_order, weighted_order
 from dmf_cli.datasets.input.order import steps_per_epoch as steps_per_epoch
 from dmf_cli.datasets.input.prepared import InputPart
@@ -71,6 +72,17 @@ def training_batches(
 
     batches = tf.data.Dataset.from_generator(epochs, output_signature=signature)
     return batches.map(_plain(tf, batch), num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def check_augment(augment: Choice, seed: int, part: InputPart, batch_size: int, classes: int) -> None:
+    """Apply an augmentation of the user's to the first batch of ``part``, see ``augment.check``.
+
+    Raises:
+        PluginError: it fails, or gives what no training can use.
+    """
+    if is_of_plugin(augment):
+        _tensorflow()
+        check(augment, seed, *part.rows(np.arange(min(batch_size, len(part)))), classes)
 
 
 def evaluation_batches(

@@ -11,6 +11,7 @@ from dmf_cli import datasets
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
+from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input import input_profile, keeping
 from dmf_cli.datasets.input.order import lesion_weights, steps_per_epoch
 from dmf_cli.datasets.input.prepared import InputPart
@@ -128,11 +129,26 @@ def open_data(config: Config, split_file: Path | None = None) -> Data:
         split = division.load_split(split_file, dataset, same_content=True)
     else:
         split = make_split(config.split, dataset)
+    said += _warn_of_groups(dataset, split)
     steps_per_epoch(len(split.train), config.trainer.batch_size)
     indices = {"train": split.train, "val": split.val, "test": split.test}
     parts, note = keeping.open_parts(dataset, indices, config.trainer.cache, spec, config.dataset)
     said += image_report.warn(input_profile.dark(parts["train"], spec.normalize))
     return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
+
+
+def _warn_of_groups(dataset: Dataset, split: division.Split) -> list[str]:
+    """Patients on several sides of a split that the dataset brings with it, which nothing can mend."""
+    groups = division.parted(dataset, split) if dataset.parts is not None else {}
+    if not groups:
+        return []
+    group, parts = next(iter(groups.items()))
+    text = (
+        f"{len(groups)} of {len(set(dataset.groups or ()))} groups, such as patients, are in several parts "
+        f"of the split of {dataset.name} (first {group}, in {' and '.join(parts)}): correct it, or divide "
+        "all images anew by dataset.parts=pool"
+    )
+    return image_report.warn([Finding("leak", (), text)])
 
 
 def make_split(

@@ -78,7 +78,9 @@ def file_name(dataset: Dataset, spec: InputSpec, group: schema.Dataset) -> str:
     """``busi_128x128_0123456789abcdef.npy``; the hash is that of everything in the file."""
     height, width = spec.size
     # Where the files lie says nothing about them: the fingerprint is that of their bytes.
-    settings = {key: value for key, value in vars(group).items() if key not in ("dir", "data_dir")}
+    keys = {**vars(group), **vars(group).get("params", {})}
+    hidden = {*schema.places(keys), "params"} - {"download"}
+    settings = {key: value for key, value in keys.items() if key not in hidden}
     parts = [FORMAT, PIL.__version__, dataset.fingerprint(), settings]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     return f"{dataset.name}_{height}x{width}_{digest[:16]}.npy"

@@ -16,9 +16,9 @@ from dmf_cli.datasets.inspect.leaks import MakeSplit, of_splits
 from dmf_cli.datasets.inspect.statistics import Statistics
 from dmf_cli.datasets.sources import image_report
 from dmf_cli.datasets.sources.description import SimilarPair
-from dmf_cli.datasets.sources.folder import FolderDataset
 from dmf_cli.datasets.sources.grouping import describe
 from dmf_cli.datasets.sources.image_facts import LabelFacts
+from dmf_cli.datasets.sources.paired import PairedDataset
 from dmf_cli.datasets.sources.survey import Survey
 from dmf_cli.datasets.splits import near_duplicates
 from dmf_cli.datasets.view import DatasetView
@@ -117,7 +117,7 @@ def _kind(error: DatasetError) -> str:
 
 
 def _without_masks(dataset: Dataset) -> list[int]:
-    if not isinstance(dataset, FolderDataset):
+    if not isinstance(dataset, PairedDataset):
         return []
     return [index for index in range(len(dataset)) if not dataset.masks(index)]
 

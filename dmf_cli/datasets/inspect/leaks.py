@@ -66,13 +66,7 @@ def of_splits(
 
 def _parted(dataset: Dataset, split: division.Split) -> list[Finding]:
     """Groups, such as patients, that a split has on several sides."""
-    images: dict[str, dict[str, str]] = {}
-    for part in division.PARTS:
-        for index in getattr(split, part):
-            if dataset.groups:
-                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
     return [
         Finding("leak", tuple(parts.values()), f"{group} is in {' and '.join(parts)}")
-        for group, parts in images.items()
-        if len(parts) > 1
+        for group, parts in division.parted(dataset, split).items()
     ]

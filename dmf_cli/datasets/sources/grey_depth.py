@@ -53,7 +53,7 @@ def as_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return (pixels @ _WEIGHTS)[..., None].astype(np.float32)
 
 
-def too_large(path: Path, width: int, height: int, max_pixels: int) -> UnreadableError:
+def too_large(path: Path | str, width: int, height: int, max_pixels: int) -> UnreadableError:
     """The error for an image that is larger than ``dataset.max_pixels``."""
     reason = f"is {width}x{height}, {width * height} pixels, and dataset.max_pixels is {max_pixels}"
     return UnreadableError(path=path, reason=reason, hint="make it smaller, or raise the limit")

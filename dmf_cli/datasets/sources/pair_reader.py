@@ -9,7 +9,7 @@ from PIL import Image
 
 from dmf_cli.datasets.base import Examined, Sample
 from dmf_cli.datasets.input_spec import Reading
-from dmf_cli.datasets.sources.image_files import image_size, open_image, orientation, read_image
+from dmf_cli.datasets.sources.content import Source, image_size, open_image, orientation, read_image
 from dmf_cli.datasets.sources.mask_reader import MaskReader
 from dmf_cli.datasets.sources.pairing import Pair
 from dmf_cli.errors import DatasetError, SizeMismatchError
@@ -23,16 +23,16 @@ _STORED = (
 
 
 class PairReader:
-    """Reads the files of a folder.
+    """Reads images and masks.
 
     Args:
-        root: the folder; errors call images by their path below it.
+        root: errors call images by their path below this folder, if there is one.
         channels: 1 reads images as grey, 3 as RGB.
         reading: how image files are read.
         masks: how mask files become labels.
     """
 
-    def __init__(self, root: Path, channels: int, reading: Reading, masks: MaskReader) -> None:
+    def __init__(self, root: Path | None, channels: int, reading: Reading, masks: MaskReader) -> None:
         self._root, self._channels, self._reading, self._masks = root, channels, reading, masks
 
     def load(self, pair: Pair) -> Sample:
@@ -76,7 +76,7 @@ class PairReader:
         for file, mask in zip(pair.masks, masks, strict=True):
             made.append(self._masks.label(mask, file, guess=guess))
             if made[-1].shape != made[0].shape:
-                raise _sizes(file, made[-1], f"other mask {pair.masks[0].name}", made[0])
+                raise _sizes(file, made[-1], f"other mask {_name(pair.masks[0])}", made[0])
         return made[0] if len(made) == 1 else np.maximum.reduce(made)
 
     def _fitting(self, pair: Pair, image: np.ndarray, label: np.ndarray) -> Sample:
@@ -84,8 +84,13 @@ class PairReader:
         if label.shape == image.shape[:2]:
             return Sample(image, label)
         turned_round = label.T.shape == image.shape[:2] and orientation(pair.image) > 1
-        name = f"image {pair.image.relative_to(self._root)}"
+        name = f"image {self._called(pair.image)}"
         raise _sizes(pair.masks[0], label, name, image, _STORED if turned_round else _SAME)
+
+    def _called(self, source: Source) -> str:
+        if isinstance(source, Path) and self._root and source.is_relative_to(self._root):
+            return str(source.relative_to(self._root))
+        return str(source)
 
 
 def _attempt(function: Callable[..., T], *arguments: Any, **options: Any) -> T | DatasetError:
@@ -101,9 +106,17 @@ def _raised(mask: Image.Image | DatasetError) -> Image.Image:
     return mask
 
 
-def _sizes(one: Path, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME) -> SizeMismatchError:
+def _name(source: Source) -> str:
+    return source.name
+
+
+def _sizes(
+    one: Source, mask: np.ndarray, other: str, image: np.ndarray, do: str = _SAME
+) -> SizeMismatchError:
     return SizeMismatchError(
-        path=one, reason=f"is {_pixels(mask)} pixels and its {other} {_pixels(image)}", hint=do
+        path=one if isinstance(one, Path) else str(one),
+        reason=f"is {_pixels(mask)} pixels and its {other} {_pixels(image)}",
+        hint=do,
     )
 
 

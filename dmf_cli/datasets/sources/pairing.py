@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dmf_cli.datasets.sources.accents import both_names, matching, other_forms, plain, with_form
+from dmf_cli.datasets.sources.content import Source
 from dmf_cli.datasets.sources.patterns import (
     Patterns,
     check,
@@ -28,13 +29,17 @@ _MAGIC = re.compile(r"[*?[]")
 
 
 class Pair(NamedTuple):
-    """An image and its masks (none: free of lesions); "" for a patient who is not known."""
+    """An image and its masks (none: free of lesions); "" for a patient, or a part of a split, that is not
+    known, and None for millimetres per pixel.
+    """
 
     id: str
     stratum: str
-    image: Path
-    masks: tuple[Path, ...]
+    image: Source
+    masks: tuple[Source, ...]
     patient: str = ""
+    part: str = ""
+    spacing: tuple[float, float] | None = None
 
 
 def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str] | None = None) -> list[Pair]:
@@ -54,10 +59,10 @@ def find_pairs(root: Path, patterns: Patterns, name: str, left_out: Counter[str]
     rows = read_table(root, patterns.table) if patterns.table else None
     named = {file: _fields(root, file, patterns, rows) for file in image_files(root, patterns)}
     strata = {file: plain(fields.get("class") or fields["folder"] or name) for file, fields in named.items()}
-    chosen = _of_strata(named, strata, patterns.strata)
+    chosen = of_strata(named, strata, patterns.strata)
     if left_out is not None:
         left_out.update(Counter(strata.values()) - Counter(strata[file] for file in chosen))
-    _check_ids(root, chosen)
+    check_ids(root, chosen)
     find = _finder(root)
     looked = {file: _mask_pattern(patterns.masks, fields) for file, fields in named.items()}
     masks = {file: find(looked[file], file) for file in chosen}
@@ -109,7 +114,8 @@ def _parsed(root: Path, file: Path, parse: str | None) -> dict[str, str]:
     return {key: value or "" for key, value in match.groupdict().items()}
 
 
-def _of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequence[str] | None) -> list[Path]:
+def of_strata(files: Iterable[Path], strata: Mapping[Path, str], wanted: Sequence[str] | None) -> list[Path]:
+    """The files of the ``wanted`` strata; raises ``DatasetError`` for one that no file has."""
     present = sorted(set(strata.values()))
     wanted = None if wanted is None else [plain(str(stratum)) for stratum in wanted]
     for stratum in wanted or ():
@@ -268,7 +274,8 @@ def _two_images(mask: Path, both: str, pattern: str) -> DatasetError:
     )
 
 
-def _check_ids(root: Path, files: Iterable[Path]) -> None:
+def check_ids(root: Path, files: Iterable[Path]) -> None:
+    """No two files are one image by their ids; raises ``DatasetError``."""
     first: dict[str, Path] = {}
     for file in files:
         name = identity(root, file)

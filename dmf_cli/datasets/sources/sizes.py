@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from dmf_cli.datasets.sources.image_files import image_size
+from dmf_cli.datasets.sources.content import image_size
 from dmf_cli.datasets.sources.pairing import Pair
 from dmf_cli.errors import DatasetError, UnknownNameError, UnreadableError
 

@@ -1,13 +1,12 @@
 """What a CSV file beside the images tells of each: its class, its patient."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 from dmf_cli.datasets.sources.accents import known, plain
+from dmf_cli.datasets.sources.csv_rows import read_rows
 from dmf_cli.errors import ConfigError, DatasetError
 
-DELIMITERS = ",;\t"
 OWN_KEYS = ("file", "key")  # the others are fields: name -> column
 
 
@@ -32,8 +31,14 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
             allowed="file, key and fields, as {file: info.csv, key: ID, patient: Case}, or null",
         )
     file = root / table["file"]
-    rows = _rows(file)
-    columns = known(rows[0] if rows else ())
+    if not file.is_file():
+        raise DatasetError(
+            f"{file}, which dataset.table names, is not there",
+            path=file,
+            hint="put it there, or set dataset.table=null",
+        )
+    header, rows = read_rows(file, ", or set dataset.table=null")
+    columns = known(header)
     for name, column in table.items():
         if name != "file" and plain(column) not in columns:
             raise ConfigError(key=f"dataset.table.{name}", value=column, allowed=columns.values())
@@ -41,10 +46,10 @@ def read_table(root: Path, table: Mapping[str, str]) -> dict[str, dict[str, str]
     fields = {name: column for name, column in called.items() if name not in OWN_KEYS}
     found: dict[str, dict[str, str]] = {}
     for row in rows:
-        key = _as_path(row[called["key"]] or "")
+        key = as_path(row.cells[called["key"]])
         if key in found:
             raise DatasetError(path=file, reason=f"has two rows for {key!r}", hint="keep one of them")
-        found[key] = {name: (row[column] or "").strip() for name, column in fields.items()}
+        found[key] = {name: row.cells[column] for name, column in fields.items()}
     return found
 
 
@@ -56,7 +61,7 @@ def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file
     Raises:
         DatasetError: there is no row for it.
     """
-    path = Path(_as_path(image.relative_to(root).as_posix()))
+    path = Path(as_path(image.relative_to(root).as_posix()))
     ends = [Path(*path.parts[i:]) for i in range(len(path.parts))]
     calls = [name for end in ends for name in (end.as_posix(), end.with_suffix("").as_posix())]
     row = next((found[name] for name in calls if name in found), None)
@@ -69,25 +74,6 @@ def row_of(found: Mapping[str, Mapping[str, str]], root: Path, image: Path, file
     return row
 
 
-def _as_path(text: str) -> str:
+def as_path(text: str) -> str:
     """A key as paths are written here: ``./img\\a.png`` is ``img/a.png``; accents composed, as in ids."""
     return plain(text.strip().replace("\\", "/")).removeprefix("./")
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    """Rows as column -> value; the delimiter is the one that the first line has most of."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{file}, which dataset.table names, is not there",
-            path=file,
-            hint="put it there, or set dataset.table=null",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            path=file, reason=f"cannot be read as a table ({error})", hint="save it as CSV in UTF-8"
-        ) from None
-    if not lines:
-        raise DatasetError(path=file, reason="is empty", hint="bring it back, or set dataset.table=null")
-    return list(csv.DictReader(lines, delimiter=max(DELIMITERS, key=lines[0].count)))

@@ -21,10 +21,11 @@ from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input_spec import Reading
 from dmf_cli.datasets.sources import label_coding
+from dmf_cli.datasets.sources.content import as_image
 from dmf_cli.datasets.sources.grey_depth import as_channels
 from dmf_cli.datasets.sources.mask_reader import MaskReader
 from dmf_cli.datasets.sources.mask_values import MaskFacts
-from dmf_cli.datasets.sources.tfds_features import as_image, as_pixels, as_text, is_image, picture_named
+from dmf_cli.datasets.sources.tfds_features import as_pixels, as_text, is_image, picture_named
 from dmf_cli.datasets.sources.tfds_parts import places_of
 from dmf_cli.errors import ConfigError, DatasetError, DownloadError, SizeMismatchError
 
@@ -42,7 +43,7 @@ class TfdsDataset(Dataset):
         image: feature of the images; None: the first of ``IMAGES`` that it has.
         mask: feature of the masks; None: the first of ``MASKS``.
         classes: names, the background first.
-        values: see :class:`dmf_cli.datasets.sources.folder.FolderDataset`.
+        values: see :class:`dmf_cli.datasets.sources.paired.PairedDataset`.
         threshold: likewise.
         ignore: likewise.
         channels: 1 reads images as grey, 3 as RGB.

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 
 from dmf_cli.datasets.sources import grey_depth
 from dmf_cli.errors import ConfigError, DatasetError
@@ -51,12 +50,6 @@ def as_pixels(values: Any, key: str, limits: grey_depth.Range | None = None) -> 
     if limits is None and pixels.dtype == np.uint8:
         return pixels
     return grey_depth.scaled(grey_depth.Values(pixels, 0.0, float(np.iinfo(pixels.dtype).max)), limits)
-
-
-def as_image(mask: np.ndarray) -> Image.Image:
-    """A mask for :func:`dmf_cli.datasets.sources.mask_planes.plane`, with its values as they are."""
-    flat = mask[..., 0] if mask.ndim == 3 and mask.shape[2] == 1 else mask
-    return Image.fromarray(flat if flat.dtype in (np.uint8, np.uint16, np.float32) else flat.astype(np.int32))
 
 
 def as_text(feature: Any, value: Any) -> str:

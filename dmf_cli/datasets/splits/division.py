@@ -104,7 +104,21 @@ def own_split(dataset: Dataset, folds: int | None = None) -> Split:
         raise DatasetError(key="split.folds", value=folds, reason=reason, hint=hint)
     own = dataset.parts or ()
     train, val, test = (tuple(i for i, part in enumerate(own) if part == name) for name in PARTS)
+    if lacking := [name for name in PARTS if name not in own]:
+        reason = f"has no image in {' and '.join(lacking)} of its own split"
+        hint = "give it some, or set dataset.parts=pool to divide all images anew"
+        raise DatasetError(f"{dataset.name} {reason}", key="dataset.parts", hint=hint)
     return Split(train, val, test, {"parts": "of the dataset"})
+
+
+def parted(dataset: Dataset, split: Split) -> dict[str, dict[str, str]]:
+    """Groups, such as patients, that ``split`` has on several sides: part -> one image of each."""
+    images: dict[str, dict[str, str]] = {}
+    for part in PARTS:
+        for index in getattr(split, part):
+            if dataset.groups:
+                images.setdefault(dataset.groups[index], {}).setdefault(part, dataset.ids[index])
+    return {group: parts for group, parts in images.items() if len(parts) > 1}
 
 
 def _check_enough(dataset: Dataset, units: Sequence[Unit], folds: int | None) -> None:

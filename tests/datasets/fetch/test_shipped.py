@@ -12,7 +12,7 @@ from dmf_cli.errors import ConfigError, DatasetError
 from tests.datasets.fetch import layouts
 from tests.datasets.fetch.layouts import EXPECTED, LESION, bus_bra, bus_uclm, coloured, save
 
-OTHERS = ("folder", "oxford_pets", "phantom", "tfds")
+OTHERS = ("folder", "oxford_pets", "phantom", "table", "tfds")
 FOLDERS = [name for name in conf_files.options("dataset") if name not in OTHERS]
 
 

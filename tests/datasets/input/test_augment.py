@@ -1,5 +1,5 @@
-import dataclasses
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -7,14 +7,15 @@ import pytest
 import tensorflow as tf
 
 from dmf_cli import config as configs
-from dmf_cli.config import schema
-from dmf_cli.datasets.input import _moves, augment, pipeline
-from dmf_cli.errors import ConfigError
+from dmf_cli.augmentations import _moves
+from dmf_cli.config.typed import Choice
+from dmf_cli.datasets.input import augment, pipeline
+from dmf_cli.errors import ConfigError, PluginError
+from dmf_cli.parts import plugins
 from tests.raised import raises
 
-STILL = dataclasses.asdict(schema.Affine())
-
-OFF = dict.fromkeys(STILL, 0.0)
+STILL = dict.fromkeys(("flip", "rotate", "scale", "shift"), 0.0)
+OFF = STILL | {"gain": 0.0, "gamma": 0.0}
 DRAWN = [[0.657406, 0.19839549], [0.70769644, 0.2851913]]
 
 
@@ -27,7 +28,7 @@ def prepared():
 
 
 def batches(prepared, n, seed=0, first_epoch=0, **changes):
-    change = augment.make(schema.Strong(**changes), seed)
+    change = augment.make(Choice("strong", changes), seed)
     options = {
         "batch_size": 4,
         "channels_out": 2,
@@ -39,7 +40,7 @@ def batches(prepared, n, seed=0, first_epoch=0, **changes):
 
 
 def test_none_changes_nothing():
-    assert augment.make(schema.Augment(), 0) is None
+    assert augment.make(Choice("none", {}), 0) is None
 
 
 def test_limits_of_zero_change_nothing(prepared):
@@ -90,7 +91,8 @@ def test_limits_are_checked_with_the_config():
 
 
 def group(name, **changes):
-    return dataclasses.replace(configs.compose([f"augment={name}"]).augment, **changes)
+    chosen = configs.compose([f"augment={name}"]).augment
+    return Choice(name, {**chosen.params, **changes})
 
 
 def changed(name, images, labels, *, seed=0, epoch=0, index=None, **changes):
@@ -174,7 +176,9 @@ def test_one_change_at_a_time_is_that_of_the_layer_of_keras():
     def ours(draw, limits):
         draws = np.zeros((1, 7), np.float32)
         draws[0, :3] = draw
-        moved, _ = _moves.move(tf.constant(images), tf.zeros((1, 32, 32), tf.uint8), draws, STILL | limits)
+        moved, _ = _moves.move(
+            tf.constant(images), tf.zeros((1, 32, 32), tf.uint8), draws, **(STILL | limits)
+        )
         return moved.numpy()[inner]
 
     def theirs(layer):
@@ -221,3 +225,132 @@ def test_depth_gain_shadow_and_speckle_do_what_they_say(prepared):
 def test_a_bending_that_would_fold_and_other_wrong_keys(override, says):
     with pytest.raises(ConfigError, match=says):
         configs.compose(["augment=elastic", override])
+
+
+# Pixels, mean and deviation of the images, and the sum of the labels, as they were when each augmentation was
+# a branch of one function: runs of then are resumed with the same batches.
+RECORDED = {
+    "affine": ([0.547001, 0.48093, 0.770865, 0.47701, 0.213608], 1481, [0, 2, 0, 0, 2, 0]),
+    "elastic": ([0.645609, 0.396467, 0.822345, 0.477723, 0.213818], 1479, [0, 2, 0, 0, 2, 0]),
+    "ultrasound": ([0.545413, 0.460199, 0.911964, 0.476203, 0.233243], 1481, [0, 2, 0, 0, 2, 0]),
+    "strong": ([0.348524, 0.290672, 0.567118, 0.464915, 0.263689], 1500, [0, 0, 0, 0, 2, 0]),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_batches_of_earlier_runs_come_again(name):
+    rng = np.random.default_rng(5)
+    images = rng.random((3, 24, 20, 1), np.float32)
+    labels = rng.integers(0, 3, (3, 24, 20)).astype(np.uint8)
+    x, y = changed(name, images, labels, seed=3, epoch=7, index=[5, 2, 6])
+    values, sum_of_labels, row = RECORDED[name]
+    found = [x[0, 3, 4, 0], x[1, 12, 7, 0], x[2, 20, 15, 0], x.mean(dtype=float), x.std(dtype=float)]
+    np.testing.assert_allclose(found, values, rtol=2e-5)
+    assert int(y.sum()) == sum_of_labels
+    assert y[1, 12, 5:11].tolist() == row
+
+
+def test_a_group_of_an_earlier_commit_may_lack_a_key():
+    """Its default is that of the function, which leaves everything as it is."""
+    images = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    x, _ = augment.make(Choice("strong", {"flip": 1.0}), 0)(
+        tf.constant(images), tf.zeros((2, 16, 16), tf.uint8), tf.constant(0), tf.range(2)
+    )
+    np.testing.assert_allclose(x, images[:, :, ::-1], rtol=1e-5)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """``own("return images, labels")`` is an augmentation of the user's with that body, as it is chosen."""
+    with plugins.isolated():
+
+        def write(body):
+            file = tmp_path / "lab.py"
+            head = "def mine(images, labels, draw, *, sigma: float = 0.1):"
+            file.write_text(f"import dmf_cli\n\n\n@dmf_cli.augmentation\n{head}\n    {body}\n")
+            plugins.activate([str(file)])
+            return configs.compose(["augment=mine", "augment.sigma=0.25"]).augment
+
+        yield write
+
+
+def test_an_augmentation_of_the_user_may_use_those_of_dmf(prepared, own):
+    chosen = own(
+        "from dmf_cli.augmentations import affine\n"
+        "    images, labels = affine(images, labels, draw, flip=1.0)\n"
+        "    return images + sigma * draw(9, images.shape[1:], normal=True), labels"
+    )
+    pipeline.check_augment(chosen, 0, prepared, 4, 2)
+    change = augment.make(chosen, 0)
+    options = {"batch_size": 4, "channels_out": 2, "seed": 0, "augment": change}
+    x, y = next(pipeline.training_batches(prepared, **options).as_numpy_iterator())
+    np.testing.assert_array_equal(y[..., 1], prepared.labels[:4, :, ::-1])
+    noise = x - prepared.images[:4, :, ::-1]
+    assert noise.std() == pytest.approx(0.25, rel=0.05)
+    assert not np.array_equal(noise[0], noise[1])
+
+
+BACK = "the pair (images float32 (4, 32, 32, 1), labels uint8 (4, 32, 32))"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "says", "allowed"),
+    [
+        ("return images", 5, "gives float32 (4, 32, 32, 1)", BACK),
+        ("pass", 5, "gives NoneType", BACK),
+        ("return images, labels, draw", 5, "gives tuple of 3", BACK),
+        ("return images[:, 1:], labels", 5, "gives images float32 (4, 31, 32, 1)", BACK),
+        ("import tensorflow as tf; return tf.cast(images, tf.float64), labels", 5, "images float64", BACK),
+        ("return images, labels[..., None]", 5, "gives labels uint8 (4, 32, 32, 1)", BACK),
+        ("return 'a', labels", 5, "gives images str", BACK),
+        ("return images / 0.0, labels", 5, "NaN or infinite", "finite images"),
+        ("return images, labels + 3", 5, "gives the label 3", "labels from 0 to 1"),
+        ("raise ValueError('oh\\nno')", 6, "fails with ValueError: oh", None),
+        ("return images * sgima, labels", 6, "fails with NameError: name 'sgima' is not defined", None),
+        ("return (images, labels) if images[0, 0, 0, 0] > 0 else None", 6, "fails with Operator", None),
+        (
+            "import tensorflow as tf; return tf.numpy_function(lambda x: x, [images], tf.float32), labels",
+            5,
+            "gives images float32 of unknown shape",
+            BACK,
+        ),
+    ],
+)
+def test_the_first_batch_shows_what_is_wrong_with_it(prepared, own, body, line, says, allowed):
+    with pytest.raises(PluginError) as caught:
+        pipeline.check_augment(own(body), 0, prepared, 4, 2)
+    error = caught.value
+    assert error.what.startswith(f"lab.py, line {line}: augmentation 'mine' ")
+    assert says in error.what
+    assert "\n" not in str(error)
+    assert (allowed in error.allowed) if allowed else "tf.where" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [("x[:, 1:]", "gives images float32 (4, 31, 32, 1)"), ("1 / 0", "ZeroDivisionError: division by zero")],
+)
+def test_a_function_in_numpy_keeps_the_shape_that_it_declares(prepared, own, body, says):
+    chosen = own(
+        "import tensorflow as tf\n"
+        f"    new = tf.numpy_function(lambda x: {body}, [images], tf.float32)\n"
+        "    new.set_shape(images.shape)\n"
+        "    return new, labels"
+    )
+    with pytest.raises(PluginError) as caught:
+        pipeline.check_augment(chosen, 0, prepared, 4, 2)
+    assert says in caught.value.what
+
+
+def test_the_example_of_the_page_of_the_augmentations_works(tmp_path, prepared):
+    page = (Path(__file__).parents[3] / "docs/reference/augmentations.md").read_text()
+    (tmp_path / "my.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    with plugins.isolated():
+        plugins.activate([str(tmp_path / "my.py")])
+        chosen = configs.compose(["augment=gain_map", "augment.flip=0"]).augment
+        pipeline.check_augment(chosen, 0, prepared, 4, 2)
+        batch = tf.constant(prepared.images[:4]), tf.constant(prepared.labels[:4])
+        x, y = augment.make(chosen, 0)(*batch, tf.constant(0), tf.range(4))
+    np.testing.assert_array_equal(y, prepared.labels[:4])
+    change = x / prepared.images[:4]
+    assert 0.05 < np.abs(change - 1.0).max() <= 0.2

@@ -6,14 +6,21 @@ with the nearest pixel in place of an interpolation, so that they stay class ind
 
 import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 
 def move(
-    images: Any, labels: Any, draws: Any, limits: Mapping[str, float], bend: Any = None
+    images: Any,
+    labels: Any,
+    draws: Any,
+    *,
+    flip: float,
+    rotate: float,
+    scale: float,
+    shift: float,
+    bend: Any = None,
 ) -> tuple[Any, Any]:
     """``images`` ``(batch, H, W, C)`` and ``labels`` ``(batch, H, W)``, moved alike.
 
@@ -21,13 +28,15 @@ def move(
         images: float32.
         labels: class indices.
         draws: ``(batch, >= 5)`` in [-1, 1): mirror, rotation, scale, shift right, shift down.
-        limits: ``flip`` (probability of a left-right mirror), ``rotate`` (degrees), ``scale`` and ``shift``
-            (shares): the largest change to either side.
+        flip: probability of a left-right mirror.
+        rotate: largest change to either side, in degrees; ``scale`` and ``shift`` likewise, as shares.
+        scale: see ``rotate``.
+        shift: see ``rotate``.
         bend: ``(batch, nodes, nodes, 2)`` displacements (down, right) of the nodes of a grid, as shares of
             the shorter side; cubic B-splines lie between them. None: no bending.
     """
     height, width = images.shape[1], images.shape[2]
-    numbers = _coefficients(draws, limits, height, width)
+    numbers = _coefficients(draws, (flip, rotate, scale, shift), height, width)
     if bend is None:
         matrix = _matrix(numbers)
         moved = _transform(images, matrix, "BILINEAR")
@@ -36,15 +45,18 @@ def move(
     return _bilinear(images, rows, columns), _nearest(labels, rows, columns)
 
 
-def _coefficients(draws: Any, limits: Mapping[str, float], height: int, width: int) -> tuple[Any, ...]:
+def _coefficients(
+    draws: Any, limits: tuple[float, float, float, float], height: int, width: int
+) -> tuple[Any, ...]:
     """``a b x0 c d y0``, each ``(batch,)``: (x, y) comes from (a x + b y + x0, c x + d y + y0)."""
     import tensorflow as tf
 
+    flip, rotate, scale, shift = limits
     # draws are uniform in [-1, 1): below 2 p - 1 with probability p
-    mirror = tf.where(draws[:, 0] < 2.0 * limits["flip"] - 1.0, -1.0, 1.0)
-    angle = draws[:, 1] * limits["rotate"] * math.pi / 180.0
-    size = 1.0 + draws[:, 2] * limits["scale"]
-    right, down = draws[:, 3] * limits["shift"] * width, draws[:, 4] * limits["shift"] * height
+    mirror = tf.where(draws[:, 0] < 2.0 * flip - 1.0, -1.0, 1.0)
+    angle = draws[:, 1] * rotate * math.pi / 180.0
+    size = 1.0 + draws[:, 2] * scale
+    right, down = draws[:, 3] * shift * width, draws[:, 4] * shift * height
     cos, sin = tf.cos(angle) / size, tf.sin(angle) / size
     cx, cy = (width - 1) / 2.0, (height - 1) / 2.0
     a, b, c, d = mirror * cos, -mirror * sin, sin, cos

@@ -4,10 +4,9 @@ All but gamma multiply, so that zero stays zero: black with ``normalize=unit`` a
 with ``zscore``.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from dmf_cli.datasets.input._moves import spline
+from dmf_cli.augmentations._moves import spline
 
 SLIDERS = 8  # of the time-gain compensation, as on many consoles
 
@@ -35,21 +34,22 @@ def depth_gain(images: Any, sliders: Any) -> Any:
     return images * (1.0 + curve[:, :, None, None])
 
 
-def shadow(images: Any, draws: Any, limits: Mapping[str, float]) -> Any:
+def shadow(images: Any, draws: Any, *, probability: float, largest: float, darkest: float) -> Any:
     """An acoustic shadow: a dark column with soft edges from some depth to the bottom.
 
     Args:
         images: ``(batch, H, W, C)``.
         draws: ``(batch, 5)`` in [-1, 1): whether, where, how wide, from which depth, how dark.
-        limits: ``shadow`` (probability), ``shadow_width`` (largest width, share of the side) and
-            ``shadow_strength`` (largest share of brightness that is lost).
+        probability: of a shadow.
+        largest: width, share of the side.
+        darkest: largest share of brightness that is lost.
     """
     import tensorflow as tf
 
     height, width = images.shape[1], images.shape[2]
     chance, centre, wide, top, dark = tf.unstack(0.5 + 0.5 * draws, axis=1)
-    half = 0.5 * limits["shadow_width"] * (0.3 + 0.7 * wide)
-    strength = limits["shadow_strength"] * (0.5 + 0.5 * dark) * tf.cast(chance < limits["shadow"], tf.float32)
+    half = 0.5 * largest * (0.3 + 0.7 * wide)
+    strength = darkest * (0.5 + 0.5 * dark) * tf.cast(chance < probability, tf.float32)
     x = (tf.range(width, dtype=tf.float32) + 0.5) / width
     y = (tf.range(height, dtype=tf.float32) + 0.5) / height
     # Full inside, gone at `half` from the centre; full a tenth of the image below its top.

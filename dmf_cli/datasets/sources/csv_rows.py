@@ -1,0 +1,52 @@
+"""Rows of a CSV file as people save it: comma, semicolon or tab, with or without a byte-order mark."""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from dmf_cli.errors import DatasetError
+
+DELIMITERS = ",;\t"
+
+
+class Row(NamedTuple):
+    """The line of a row, from 1, and its cells by column, without spaces around them."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[Row]]:
+    """Columns and rows; the delimiter is the one that the first line has most of.
+
+    Args:
+        file: of text in UTF-8.
+        otherwise: what may be done in place of mending the file, for errors.
+
+    Raises:
+        DatasetError: it cannot be read, or is empty.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error) from None
+    if not lines:
+        raise DatasetError(path=file, reason="is empty", hint=f"bring it back{otherwise}")
+    reader = csv.DictReader(lines, delimiter=max(DELIMITERS, key=lines[0].count), restval="")
+    try:
+        columns = [column.strip() for column in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        return columns, [Row(reader.line_num, _stripped(row)) for row in reader]
+    except csv.Error as error:
+        raise _unreadable(file, error) from None
+
+
+def _stripped(row: dict[str, str]) -> dict[str, str]:
+    """What stands beyond the last column has no name, and is dropped."""
+    return {column: cell.strip() for column, cell in row.items() if column is not None}
+
+
+def _unreadable(file: Path, error: Exception) -> DatasetError:
+    return DatasetError(
+        path=file, reason=f"cannot be read as a table ({error})", hint="save it as CSV in UTF-8"
+    )
