@@ -45,6 +45,8 @@ SLOW = (
     "comparison/test_verdict.py::test_long_files_are_read_line_by_line",
     "checking/",
     "cli/test_check.py::test_parts_are_really_tried",
+    "cli/test_check.py::test_the_other_backends_have_a_process_each",
+    "cli/test_new.py::test_an_experiment_is_a_sweep",
     "cli/test_new.py::test_it_passes_every_check",
     "config/test_absurd.py",
     "config/test_experiments.py",
