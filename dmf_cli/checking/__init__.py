@@ -13,7 +13,9 @@ from dmf_cli import parameters
 from dmf_cli.checking.findings import FAILED as FAILED
 from dmf_cli.checking.findings import Outcome as Outcome
 from dmf_cli.checking.findings import outcomes
-from dmf_cli.parts import registry
+from dmf_cli.errors import UsageError
+from dmf_cli.parts import plugins, registry
+from dmf_cli.parts.kinds import KINDS as KINDS_OF_PARTS
 
 # Kind of part -> the module of its properties.
 KINDS = {
@@ -23,6 +25,7 @@ KINDS = {
     "metric": "metrics",
     "augmentation": "augmentations",
 }
+METRICS = KINDS_OF_PARTS["metric"].arguments  # those of dmf that take something else are not tried
 SOON = {
     "warmup": 4,
     "steps_per_epoch": 3,
@@ -70,7 +73,15 @@ def _subject(kind: str, name: str, function: Any, params: Mapping[str, Any]) -> 
     if kind == "metric":
         from dmf_cli.checking.metrics import Metric
 
-        better = registry.definition(kind, name).options["better"]
+        definition = registry.definition(kind, name)
+        if plugins.of_part(definition) is None and definition.arguments not in METRICS:
+            raise UsageError(
+                f"metric {name} takes {', '.join(definition.arguments)}",
+                key="metric",
+                value=name,
+                hint="dmf check tries metrics of two masks, or of counts",
+            )
+        better = definition.options["better"]
         return Metric(functools.partial(function, **params), better)
     if kind == "augmentation":
         from dmf_cli.checking.augmentations import Augmentation

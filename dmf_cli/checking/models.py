@@ -12,12 +12,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from dmf_cli.checking.findings import Broken, Noted, Property, Skipped, called, explained
+from dmf_cli.checking.findings import Broken, Noted, Property, Skipped, called
 from dmf_cli.errors import ConfigError
 
 Build = Callable[[tuple[int, int, int], int], keras.Model]
 Size = tuple[int, int, int]
 SMALLEST: Size = (32, 32, 1)
+LARGER: Size = (48, 64, 1)
+COLOUR: Size = (32, 32, 3)
+ODD: Size = (33, 47, 1)
 IGNORED = "key/bias"  # softmax ignores what attention adds to all keys alike
 EXACT = 1e-5  # of sums of probabilities
 
@@ -64,7 +67,7 @@ def gives_a_model(network: Network) -> str:
     return f"{made.count_params():,} weights for {SMALLEST[0]}x{SMALLEST[1]} grey images and 2 classes"
 
 
-def any_size(network: Network, sizes: tuple[Size, ...] = ((32, 32, 1), (48, 64, 1))) -> None:
+def any_size(network: Network, sizes: tuple[Size, ...] = (SMALLEST, LARGER)) -> None:
     """Maps of the size of the image."""
     for size in sizes:
         network.map(size, 2)
@@ -73,18 +76,18 @@ def any_size(network: Network, sizes: tuple[Size, ...] = ((32, 32, 1), (48, 64, 
 def odd_sizes(network: Network) -> None:
     """Sizes that cannot be halved; only for networks that take them."""
     try:
-        network.build((33, 47, 1), 2)
-    except ConfigError as error:
-        raise Skipped(f"33x47: {explained(error)}") from None
-    except Exception as error:
-        raise Noted(f"33x47: {explained(error)}; choose dataset.image_size by it") from None
-    network.map((33, 47, 1), 2)
+        network.map(ODD, 2)
+    except Broken as broken:
+        what = f"{ODD[0]}x{ODD[1]}: {broken.detail}"
+        if isinstance(broken.__cause__, ConfigError):
+            raise Skipped(what) from None
+        raise Noted(f"{what}; choose dataset.image_size by it") from None
 
 
 def grey_and_colour(network: Network) -> None:
     """Images of one channel and of three."""
-    for channels in (1, 3):
-        network.map((32, 32, channels), 2)
+    for size in (SMALLEST, COLOUR):
+        network.map(size, 2)
 
 
 def one_class_to_three(network: Network) -> None:
@@ -139,12 +142,12 @@ def survives_saving(network: Network) -> None:
 
 def trains_every_weight(network: Network) -> str:
     """A step changes each weight that can be trained."""
-    size = (33, 40, 1)
+    size = ODD  # two places and more where attention looks at
     try:
-        made = network(size, 2)
+        network.map(size, 2)
     except Broken:
         size = SMALLEST
-        made = network(size, 2)
+    made = network(size, 2)
     images, example = noise(size), _example(size, 2)
     if not made.trainable_weights:
         raise Broken("has no weight that can be trained", **example)

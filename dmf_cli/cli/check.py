@@ -179,12 +179,16 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     import keras
 
     from dmf_cli.checking import Outcome
+    from dmf_cli.cli import _plugins
     from dmf_cli.cli.doctor import BACKENDS, package
+    from dmf_cli.parts import plugins
     from dmf_cli.terminal import outcomes
 
     rest = [
         word for word in arguments if word not in ("--backends", "--json") and not word.startswith(BACKEND)
     ]
+    if known := plugins.active():
+        rest.append(_plugins.word(known))  # the words of the user that name them are gone by now
     here = keras.backend.backend()
     for backend in BACKENDS:
         if backend == here or package(backend, required=False).state != "ok":

@@ -74,9 +74,8 @@ def _check_name(kind: str, name: str) -> None:
     if group in conf_files.groups():
         taken |= {*conf_files.options(group)}
     if name in taken:
-        raise UsageError(
-            key="NAME", value=name, reason=f"and there is a {kind} of that name", hint="choose another"
-        )
+        hint = "choose another; `dmf list` shows all"
+        raise UsageError(key="NAME", value=name, reason="which is taken", hint=hint)
 
 
 def _place(kind: str, name: str, given: Path | None, settings: project.Project) -> Path:

@@ -46,7 +46,7 @@ def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[Outcome], N
 
 def example(title: str, outcome: "Outcome") -> None:
     """The smallest input that shows a failure, to be pasted into Python."""
-    print(f"\n{outcome.state} {title}: {outcome.detail}")
+    print(f"\n{outcome.state} {title}")
     for line in outcome.example.splitlines():
         print(f"    {line}")
 

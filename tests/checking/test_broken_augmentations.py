@@ -60,7 +60,7 @@ def found(function, state=FAILED, **parameters):
     [
         (own_numbers, "repeatable", "take random numbers from draw alone"),
         (of_the_batch, "repeatable", "by itself has another result"),
-        (smaller, "keeps shapes and types", "become float32 (3, 7, 12, 1)"),
+        (smaller, "keeps shapes and types", "become float32 (3, 3, 8, 1)"),
         (in_half, "keeps shapes and types", "become float16"),
         (blended, "labels stay classes", "labels of 0 to 2 become"),
         (by_its_mean, "finite", "NaN or infinite"),

@@ -88,7 +88,6 @@ def found(build, state=FAILED):
             "gives (2, 32, 32, 2) for images of (2, 32, 32, 1) and 1 classes",
         ),
         (half_at_the_end, "float32 head", "gives float16 under mixed_float16"),
-        (halved, "odd sizes", "gives (2, 32, 46, 2)"),
         (grey_only, "1 and 3 channels", "incompatible with the layer"),
         (frozen, "a step changes every weight", "no weight that can be trained"),
         (a_layer, "gives a network", "returns Conv2D: return a keras.Model"),
@@ -105,6 +104,8 @@ def test_sizes_that_a_network_refuses_are_no_failure() -> None:
     assert found(refuses_odd_sizes, SKIPPED).keys() == {"odd sizes"}
     assert not found(refuses_odd_sizes)
     assert "height is odd" in found(raises_at_odd_sizes, NOTED)["odd sizes"].detail
+    assert "gives (2, 32, 46, 2)" in found(halved, NOTED)["odd sizes"].detail
+    assert not found(halved)
 
 
 def test_weights_behind_a_stopped_gradient_are_noted() -> None:

@@ -2,11 +2,17 @@
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dmf_cli import metrics
+from dmf_cli.checking import METRICS, check
+from dmf_cli.checking.findings import PASSED
+from dmf_cli.parts import registry
 
+# Of two masks or of counts; the others are of lesions and of probabilities.
+CHECKED = [name for name in metrics.__registry__ if registry.definition("metric", name).arguments in METRICS]
 LABELS = st.integers(0, 2)
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
     lambda shape: st.tuples(
@@ -18,6 +24,13 @@ CLASSES = 3
 
 def each(truth, prediction):
     return metrics.class_counts(metrics.confusion(truth, prediction, CLASSES))
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_what_dmf_check_looks_for(name):
+    found = list(check("metric", name, {}))
+    assert [one for one in found if one.state != PASSED] == []
+    assert len(found) == 6
 
 
 @given(PAIRS, st.sampled_from(["nan", "zero", "one"]))

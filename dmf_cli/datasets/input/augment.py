@@ -122,15 +122,11 @@ def _change(
     epoch: Any,
     index: Any,
 ) -> tuple[Any, Any]:
-    changed: tuple[Any, Any] = function(
-        images, labels, functools.partial(_draw, seed, epoch, index), **params
-    )
+    changed: tuple[Any, Any] = function(images, labels, functools.partial(draw, seed, epoch, index), **params)
     return changed
 
 
-def _draw(
-    seed: int, epoch: Any, index: Any, stream: int, shape: tuple[int, ...], normal: bool = False
-) -> Any:
+def draw(seed: int, epoch: Any, index: Any, stream: int, shape: tuple[int, ...], normal: bool = False) -> Any:
     """``(batch, *shape)`` numbers, uniform in [-1, 1) or normal.
 
     One stateless sequence for each (seed, stream, epoch, sample), whatever else is in the batch.

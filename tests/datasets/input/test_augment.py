@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dmf_cli import checking
 from dmf_cli import config as configs
 from dmf_cli.augmentations import _moves
+from dmf_cli.checking.findings import PASSED
 from dmf_cli.config.typed import Choice
 from dmf_cli.datasets.input import augment, pipeline
 from dmf_cli.errors import ConfigError, PluginError
-from dmf_cli.parts import plugins
+from dmf_cli.parts import plugins, registry
 from tests.raised import raises
 
 STILL = dict.fromkeys(("flip", "rotate", "scale", "shift"), 0.0)
@@ -102,6 +104,13 @@ def changed(name, images, labels, *, seed=0, epoch=0, index=None, **changes):
     return moved.numpy(), marked.numpy()
 
 
+@pytest.mark.parametrize("name", registry.names("augmentation"))
+def test_what_dmf_check_looks_for(name):
+    found = list(checking.check("augmentation", name, group(name).params))
+    assert [one for one in found if one.state != PASSED] == []
+    assert len(found) == 6
+
+
 @pytest.mark.parametrize("name", ["elastic", "ultrasound", "strong"])
 def test_every_group_repeats_and_depends_on_the_sample_alone(prepared, name):
     options = {"batch_size": 4, "channels_out": 2, "seed": 3, "augment": augment.make(group(name), 3)}
@@ -125,7 +134,7 @@ def test_every_group_repeats_and_depends_on_the_sample_alone(prepared, name):
 
 
 def test_random_numbers_are_the_same_on_every_machine():
-    found = augment._draw(1, 2, tf.constant([5, 6]), 3, (2,)).numpy()
+    found = augment.draw(1, 2, tf.constant([5, 6]), 3, (2,)).numpy()
     np.testing.assert_allclose(found, DRAWN, rtol=1e-6)
 
 
