@@ -20,7 +20,7 @@ from dmf_cli.datasets.sources.content import Pixels, Source
 from dmf_cli.datasets.sources.paired import PairedDataset
 from dmf_cli.datasets.sources.pairing import Pair, of_strata
 from dmf_cli.errors import DatasetError, DmfError, PluginError, UnreadableError
-from dmf_cli.parts import plugins, registry
+from dmf_cli.parts import failures, registry
 from dmf_cli.parts.definitions import Definition
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class OwnDataset(PairedDataset):
         except DmfError:
             raise
         except (Exception, SystemExit) as error:
-            place = plugins.where(error, self._part.file) or self._part.place
+            place = failures.where(error, self._part.file) or self._part.place
             said = next((line.strip() for line in str(error).splitlines() if line.strip()), "it says no more")
             raise PluginError(
                 f"{place}: dataset {self._part.name!r}: {type(error).__name__}: {said}",
