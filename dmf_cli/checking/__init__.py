@@ -58,12 +58,12 @@ def _subject(kind: str, name: str, function: Any, params: Mapping[str, Any]) -> 
     """What the properties of ``kind`` are functions of."""
     if kind == "loss":
         from dmf_cli import losses
-        from dmf_cli.checking.losses import Loss
+        from dmf_cli.checking.loss_trial import Loss
 
         return Loss.of(losses.get(name, **params))
     if kind == "strategy":
         from dmf_cli import weighting
-        from dmf_cli.checking.strategies import Subject
+        from dmf_cli.checking.strategy_trial import Subject
 
         taken = registry.definition(kind, name).parameters
         soon = {

@@ -3,67 +3,24 @@
 Each property is looked for in inputs from one pixel on; the first that lacks it is the example.
 """
 
-import dataclasses
 import operator
-import time
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 from keras import ops
 
 from dmf_cli.checking import loss_cases
-from dmf_cli.checking.findings import Broken, Noted, Property, called
+from dmf_cli.checking.findings import Broken, Noted, Property
 from dmf_cli.checking.loss_cases import Shape, random_case, smeared
-from dmf_cli.ops.backend import compiled, compiled_for_any_batch, values_and_gradients
+from dmf_cli.checking.loss_trial import AXES, Function, Loss, gradient, named, seconds, step, value
+from dmf_cli.ops.backend import compiled_for_any_batch
 
-Function = Callable[[Any, Any], Any]
-Arrays = tuple[np.ndarray, np.ndarray]
-CLASSES, AXES = (1, 2, 3), (1, 2, 3)
 ROUNDING = 1e-5  # of sums in another order, relative
 HALF = 3e-3  # of a value in float16
 SAME_SCALE = 1e-2  # smoothing terms are of no scale
 TIMED = (8, 64, 64)  # images, height, width
 ROUNDS = 11
-
-
-@dataclasses.dataclass(frozen=True)
-class Loss:
-    """A loss with its parameters fixed, and which shapes it takes at all.
-
-    Args:
-        function: ``(y_true, y_pred) -> scalar``.
-        axes: numbers of spatial axes.
-        classes: numbers of classes.
-    """
-
-    function: Function
-    axes: tuple[int, ...] = AXES
-    classes: tuple[int, ...] = CLASSES
-
-    @classmethod
-    def of(cls, function: Function) -> "Loss":
-        """Tries which axes and classes it takes; it is judged by these."""
-        classes = tuple(n for n in CLASSES if _is_taken(function, (2, 4, 5, n)))
-        axes = [n for n in AXES if any(_is_taken(function, (*(2, 4, 3, 2)[: n + 1], c)) for c in classes)]
-        return cls(function, tuple(axes), classes)
-
-    def takes(self, shape: Shape) -> bool:
-        """Whether it is to be judged by inputs of this shape."""
-        return len(shape) - 2 in self.axes and shape[-1] in self.classes
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """Of ordinary inputs."""
-        found = loss_cases.shapes(self.takes)
-        return found or ((2, 4, 5, self.classes[0]),)
-
-    @property
-    def ascending(self) -> tuple[Shape, ...]:
-        """The same, from one pixel on."""
-        return loss_cases.shapes(self.takes, smallest=True) or self.shapes
 
 
 def gives_a_number(loss: Loss) -> str:
@@ -105,7 +62,7 @@ def has_a_gradient(loss: Loss) -> None:
             why = _dead(loss.function, smallest)
             raise Broken(
                 f"its gradient is {why}: compute it from the probabilities, not from argmax or a threshold",
-                **_named(loss_cases.every_class(smallest)),
+                **named(loss_cases.every_class(smallest)),
             )
 
 
@@ -113,7 +70,7 @@ def goes_down(loss: Loss) -> None:
     """A small step against the gradient makes it smaller."""
     if any(_goes_up(loss.function, shape) for shape in loss.shapes):
         smallest = next(small for small in loss.ascending if _goes_up(loss.function, small))
-        raise Broken(_goes_up(loss.function, smallest), **_named(loss_cases.every_class(smallest)))
+        raise Broken(_goes_up(loss.function, smallest), **named(loss_cases.every_class(smallest)))
 
 
 def finite_at_0_and_1(loss: Loss) -> None:
@@ -231,9 +188,9 @@ def speed(loss: Loss) -> str:
     from dmf_cli import losses
 
     y_true, y_pred = map(ops.convert_to_tensor, loss_cases.every_class((*TIMED, loss.classes[-1])))
-    steps = [_step(function) for function in (loss.function, losses.get("ce"))]
+    steps = [step(function) for function in (loss.function, losses.get("ce"))]
     # In turns, so that what else the machine does slows both.
-    rounds = [[_seconds(step, y_true, y_pred) for step in steps] for _ in range(ROUNDS)]
+    rounds = [[seconds(each, y_true, y_pred) for each in steps] for _ in range(ROUNDS)]
     own, ce = (min(column) for column in zip(*rounds[1:], strict=True))  # the first compiles
     images, height, width = TIMED
     return f"{own / ce:.1f} times the time of ce ({1e3 * own:.1f} ms for {images} images of {height}x{width})"
@@ -256,51 +213,6 @@ PROPERTIES = (
     Property("scale with image size", scale_with_image_size),
 )
 MEASURED = (Property("speed", speed),)
-
-
-def value(function: Function, y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """The loss as a number; :class:`Broken` if it gives none, or one that is not finite."""
-    example = _named((y_true, y_pred))
-    result = called(function, ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred), **example)
-    return _number(result, example)
-
-
-def gradient(function: Function, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, np.ndarray | None]:
-    """The value, and the gradient at the probabilities; :class:`Broken` if either is not finite."""
-    example = _named((y_true, y_pred))
-    truth, prediction = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-
-    def both() -> tuple[Any, Any]:
-        (result,), gradients = values_and_gradients([partial(function, truth)], prediction)
-        number = _number(result, example)
-        return number, gradients()[0]
-
-    number, slope = called(both, **example)
-    found = None if slope is None else ops.convert_to_numpy(slope)
-    if found is not None and not np.isfinite(found).all():
-        raise Broken(f"its gradient is {_odd(found)} where the value is {number:.4g}", **example)
-    return number, found
-
-
-def _number(result: Any, example: dict[str, np.ndarray]) -> float:
-    shape = tuple(getattr(result, "shape", ()))
-    if shape:
-        raise Broken(f"gives shape {shape}: return one number, as keras.ops.mean(...)", **example)
-    try:
-        number = float(ops.convert_to_numpy(result)) if hasattr(result, "dtype") else float(result)
-    except (TypeError, ValueError):
-        raise Broken(f"gives {result!r}: return one number", **example) from None
-    if not np.isfinite(number):
-        raise Broken(f"gives {number}", **example)
-    return number
-
-
-def _is_taken(function: Function, shape: Shape) -> bool:
-    try:
-        value(function, *random_case(shape))
-    except Broken:
-        return False
-    return True
 
 
 def _dead(function: Function, shape: Shape) -> str:
@@ -336,30 +248,5 @@ def _perfect_is_least(function: Function, y_true: np.ndarray, others: Iterable[n
             )
 
 
-def _named(case: Arrays) -> dict[str, np.ndarray]:
-    return dict(zip(("y_true", "y_pred"), case, strict=True))
-
-
-def _odd(array: np.ndarray) -> str:
-    return "NaN" if np.isnan(array).any() else "infinite"
-
-
 def _close(one: float, other: float, tolerance: float = ROUNDING) -> bool:
     return abs(one - other) <= tolerance * max(abs(one), abs(other)) + 1e-6
-
-
-def _step(function: Function) -> Callable[..., Any]:
-    """Value and gradient, compiled."""
-
-    def step(y_true: Any, y_pred: Any) -> Any:
-        values, gradients = values_and_gradients([partial(function, y_true)], y_pred)
-        slope = gradients()[0]
-        return values[0], values[0] if slope is None else slope
-
-    return compiled(step)
-
-
-def _seconds(step: Callable[..., Any], y_true: Any, y_pred: Any) -> float:
-    begin = time.perf_counter()
-    ops.convert_to_numpy(step(y_true, y_pred)[1])
-    return time.perf_counter() - begin

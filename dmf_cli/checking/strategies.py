@@ -1,104 +1,25 @@
 """What every weighting strategy has to do, whatever its formula: guards, order of the terms, replay."""
 
-import dataclasses
-import functools
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
 
 from dmf_cli import weighting
 from dmf_cli.checking.findings import Broken, Noted, Property, Skipped, called
-from dmf_cli.ops.backend import compiled
-from dmf_cli.weighting import Strategy
+from dmf_cli.checking.strategy_trial import (
+    EVENTS,
+    STEPS,
+    Subject,
+    event,
+    falling,
+    gradients,
+    random_losses,
+    sizes_of,
+)
 
-STEPS = 14
 BAD = (float("nan"), float("inf"), float("-inf"))
-EVENTS: dict[str, Callable[[np.ndarray], Any]] = {
-    "constant": lambda x: np.full_like(x, [0.5, 2.0, 7.0]),
-    "one constant": lambda x: _at(x, np.s_[:, 1], 0.7),
-    "one at 0": lambda x: _at(x, np.s_[:, 1], 0.0),
-    "falls to 0": lambda x: _at(x, np.s_[6:, 1], 0.0),
-    "all 0": lambda x: 0.0 * x,
-    "first row 0": lambda x: _at(x, 0, 0.0),
-    "scales": lambda x: x * [1e-8, 1.0, 1e8],
-    "tiny": lambda x: x * 1e-8,
-    "huge": lambda x: x * 1e8,
-    "signs": lambda x: _at(x, np.s_[::2], -x[::2]),
-    "negative": lambda x: -x,
-    "spikes": lambda x: _at(x, np.s_[5::4, 0], x[5::4, 0] * 1000.0),
-    "spike of 1e15": lambda x: _at(x, np.s_[6, 2], x[6, 2] * 1e15),
-}
-
-
-@dataclasses.dataclass
-class Subject:
-    """A strategy to check, with a step that is compiled once for each number of terms.
-
-    Args:
-        make: gives it, ready to use.
-    """
-
-    make: Callable[[], Strategy]
-
-    @functools.cached_property
-    def strategy(self) -> Strategy:
-        """The strategy."""
-        return self.make()
-
-    @functools.cached_property
-    def step(self) -> Callable[..., Any]:
-        """Its ``update``, compiled."""
-        return compiled(self.strategy.update)
-
-    def run(self, losses: np.ndarray, extra: Sequence[Any] = ()) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """The last state and the weights of each step, ``(steps, terms)``.
-
-        Args:
-            losses: ``(steps, terms)``.
-            extra: arguments of each step beside its losses; default: those of :func:`gradients`.
-        """
-        losses = np.asarray(losses, "float32")
-        state, weights = self.strategy.init(losses.shape[1]), []
-        for row, more in zip(losses, extra or gradients(self.strategy, losses), strict=True):
-            state, current = self.step(state, ops.convert_to_tensor(row), *more)
-            weights.append(np.array(ops.convert_to_numpy(current)))
-        return {key: np.array(ops.convert_to_numpy(value)) for key, value in state.items()}, np.array(weights)
-
-
-def gradients(
-    strategy: Strategy, losses: np.ndarray, sizes: np.ndarray | None = None
-) -> list[tuple[Any, ...]]:
-    """Statistics that go with the losses, where the strategy needs them.
-
-    Args:
-        strategy: which may need none.
-        losses: ``(steps, terms)``.
-        sizes: of the gradients; default: above 0, in another order than the losses.
-    """
-    if not strategy.needs_gradients:
-        return [()] * len(losses)
-    sizes = _sizes(losses[:, ::-1]) if sizes is None else sizes
-    return [({key: ops.convert_to_tensor(row) for key in ("norm", "mean_abs", "max_abs")},) for row in sizes]
-
-
-def random_losses(steps: int = 12, terms: int = 3, seed: int = 0) -> np.ndarray:
-    """``(steps, terms)`` from 0.1 to 2."""
-    return np.random.default_rng(seed).uniform(0.1, 2.0, (steps, terms)).astype("float32").round(3)
-
-
-def falling(steps: int = STEPS, terms: int = 3) -> np.ndarray:
-    """``(steps, terms)`` as a training has them."""
-    fading = np.exp(-0.1 * np.arange(steps, dtype="float32"))[:, None]
-    losses: np.ndarray = (random_losses(steps, terms) * fading + 0.05).round(3)
-    return losses
-
-
-def event(kind: str) -> np.ndarray:
-    """Rows of three losses in which something happens."""
-    return np.asarray(EVENTS[kind](falling()), "float32")
 
 
 def gives_weights(subject: Subject) -> str:
@@ -152,8 +73,8 @@ def order_of_the_terms(subject: Subject) -> None:
         raise Skipped("its terms are not alike (symmetric = False)")
     losses, order = falling(), [2, 0, 1]
     other = losses[:, order]
-    _, weights = subject.run(losses, gradients(strategy, losses, _sizes(losses)))
-    _, exchanged = subject.run(other, gradients(strategy, other, _sizes(other)))
+    _, weights = subject.run(losses, gradients(strategy, losses, sizes_of(losses)))
+    _, exchanged = subject.run(other, gradients(strategy, other, sizes_of(other)))
     for step, (here, there) in enumerate(zip(weights, exchanged, strict=True)):
         if not np.allclose(here[order], there, rtol=1e-4, atol=1e-6):
             what = f"{_list(here)}, and {_list(there)} for the losses in the order {order}"
@@ -163,7 +84,7 @@ def order_of_the_terms(subject: Subject) -> None:
 def replay_is_step_by_step(subject: Subject) -> None:
     """A replay of recorded losses gives the weights that a training had."""
     losses = falling()
-    recorded = {name: _sizes(losses[:, ::-1]) for name in subject.strategy.statistics}
+    recorded = {name: sizes_of(losses[:, ::-1]) for name in subject.strategy.statistics}
     _, weights = subject.run(losses)
     replayed = weighting.replay(subject.strategy, losses, gradients=recorded or None)
     for step, (here, there) in enumerate(zip(weights, replayed, strict=True)):
@@ -286,18 +207,6 @@ def _wrong(row: np.ndarray, total: float | None) -> str:
     if total is not None and abs(row.sum() - total) > 1e-5 * total:
         return f"weights {_list(row)} sum to {row.sum():.6g} and not to {total:g}"
     return ""
-
-
-def _sizes(losses: np.ndarray) -> np.ndarray:
-    """Of gradients: of some order, and above 0."""
-    sizes: np.ndarray = np.abs(losses) + np.float32(0.01)
-    return sizes
-
-
-def _at(array: np.ndarray, place: Any, value: Any) -> np.ndarray:
-    changed = array.copy()
-    changed[place] = value
-    return changed
 
 
 def _list(values: Sequence[float] | np.ndarray) -> str:

@@ -83,16 +83,12 @@ def chosen(words: Sequence[str]) -> list[Part]:
 
     plugin_options.activate(words)
     pairs = [word.partition("=") for word in words]
-    wanted = [
-        (group, name)
-        for group, _, text in pairs
-        if group in GROUPS
-        for name in (
-            text.split(",") if group != "loss" else [text.replace(",", "+")]
-        )  # one config for all terms
-    ]
+    wanted = [(group, name) for group, _, text in pairs if group in GROUPS for name in text.split(",")]
+    wanted = wanted or _of_plugins()
+    terms = "+".join(name for group, name in wanted if group == "loss")  # whose parameters are of one config
+    chosen = dict.fromkeys(("loss", terms) if group == "loss" else (group, name) for group, name in wanted)
     rest = [word for word, (group, *_) in zip(words, pairs, strict=True) if group not in GROUPS]
-    return [part for group, name in wanted or _of_plugins() for part in _parts(group, name, rest)]
+    return [part for group, name in chosen for part in _parts(group, name, rest)]
 
 
 def _of_plugins() -> list[tuple[str, str]]:
@@ -115,12 +111,12 @@ def _parts(group: str, name: str, rest: Sequence[str]) -> Iterator[Part]:
     from dmf_cli.parts import plugins, registry
 
     kind = GROUPS[group]
-    known = {key for key in GROUPS if key != group}
-    rest = [word for word in rest if word.partition(".")[0] not in known]
+    others = {*GROUPS, "metrics"} - {group, "metrics" if kind == "metric" else ""}
+    rest = [word for word in rest if word.partition(".")[0] not in others]
     if kind == "metric":
-        own = plugins.of_part(registry.definition(kind, name)) is not None
-        composed = config.compose([f"metrics=default+{name}" if own else "metrics=full", *rest]).plain
-        params = {name: (composed["metrics"].get("own") or {}).get(name, {})}
+        params: dict[str, Any] = {name: {}}
+        if plugins.of_part(registry.definition(kind, name)) is not None:  # those of dmf have none to choose
+            params = config.compose([f"metrics=default+{name}", *rest]).plain["metrics"]["own"]
     else:
         composed = config.compose([f"{group}={name}", *rest]).plain
         values = composed[group]

@@ -5,7 +5,8 @@ import pytest
 from keras import ops
 
 from dmf_cli.checking.findings import FAILED, NOTED, PASSED, outcomes
-from dmf_cli.checking.losses import PROPERTIES, Loss, speed
+from dmf_cli.checking.loss_trial import Loss
+from dmf_cli.checking.losses import PROPERTIES, speed
 
 
 def dead(y_true, y_pred):

@@ -5,7 +5,8 @@ import pytest
 from keras import ops
 
 from dmf_cli.checking.findings import FAILED, NOTED, PASSED, SKIPPED, outcomes
-from dmf_cli.checking.strategies import PROPERTIES, Subject
+from dmf_cli.checking.strategies import PROPERTIES
+from dmf_cli.checking.strategy_trial import Subject
 from dmf_cli.weighting import Strategy
 
 

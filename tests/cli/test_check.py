@@ -30,6 +30,12 @@ def dead(y_true, y_pred):
     return ops.mean(ops.abs(y_true - ops.round(y_pred)))
 
 
+@dmf_cli.metric(better="low")
+def area(truth, prediction, *, tolerance=0.0):
+    \"\"\"Error of the area.\"\"\"
+    return max(0.0, abs(int(truth.sum()) - int(prediction.sum())) - tolerance)
+
+
 @dmf_cli.loss
 def wrong(y_true, y_pred):
     \"\"\"A misspelt function.\"\"\"
@@ -95,7 +101,23 @@ def test_a_preset_is_its_strategy_with_its_parameters(outcomes) -> None:
 
 def test_without_a_choice_all_parts_of_the_plugins(mine, outcomes) -> None:
     assert main(["check", mine]) == 1
-    assert outcomes == [("loss", "square", {"alpha": 0.3}), ("loss", "dead", {}), ("loss", "wrong", {})]
+    losses = [("loss", "square", {"alpha": 0.3}), ("loss", "dead", {}), ("loss", "wrong", {})]
+    assert outcomes == [*losses, ("metric", "area", {"tolerance": 0.0})]
+
+
+def test_each_part_takes_the_words_that_are_for_it(mine, outcomes) -> None:
+    words = ["loss.terms.square.alpha=0.5", "metrics.own.area.tolerance=3", "model=unet", "model.filters=2"]
+    assert main(["check", mine, "loss=square", "loss=dice", "metric=area,dice", *words]) == 0
+    assert [(kind, name) for kind, name, _ in outcomes] == [
+        ("loss", "square"),
+        ("loss", "dice"),
+        ("metric", "area"),
+        ("metric", "dice"),
+        ("model", "unet"),
+    ]
+    assert outcomes[0][2] == {"alpha": 0.5}
+    assert outcomes[2][2] == {"tolerance": 3.0}
+    assert outcomes[3][2] == {}
 
 
 def test_a_table_then_the_smallest_input_of_each_failure(mine, outcomes, capsys) -> None:
@@ -191,7 +213,7 @@ def test_a_plugin_of_data_alone_is_told_of_its_own_check(tmp_path, monkeypatch) 
 def test_parts_are_really_tried(mine, capsys) -> None:
     assert main(["check", mine]) == 1
     out = capsys.readouterr().out
-    assert "'keras.ops' has no attribute 'meen' (my.py, line 20)" in out
+    assert "'keras.ops' has no attribute 'meen' (my.py, line 26)" in out
     failed = [line for line in out.splitlines() if line.startswith("FAILED loss")]
     assert failed == [
         "FAILED loss dead: a gradient",

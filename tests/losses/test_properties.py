@@ -9,7 +9,8 @@ from keras import ops
 
 from dmf_cli import losses
 from dmf_cli.checking.findings import NOTED, PASSED
-from dmf_cli.checking.losses import PROPERTIES, Loss
+from dmf_cli.checking.loss_trial import Loss
+from dmf_cli.checking.losses import PROPERTIES
 from dmf_cli.ops.backend import compiled
 from tests.losses.cases import (
     NAMES,

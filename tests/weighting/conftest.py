@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dmf_cli import lookup, weighting
-from dmf_cli.checking.strategies import Subject, gradients
+from dmf_cli.checking.strategy_trial import Subject, gradients
 
 
 def _small(name: str, **params) -> weighting.Strategy:

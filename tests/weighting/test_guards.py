@@ -14,7 +14,8 @@ from keras import ops
 
 from dmf_cli import lookup, weighting
 from dmf_cli.checking.findings import PASSED, SKIPPED
-from dmf_cli.checking.strategies import PROPERTIES, event, falling, random_losses
+from dmf_cli.checking.strategies import PROPERTIES
+from dmf_cli.checking.strategy_trial import event, falling, random_losses
 from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.raised import raises
 
