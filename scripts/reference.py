@@ -42,6 +42,7 @@ API = {
     "Models": ("dmf_cli.models", ()),
     "Metrics": ("dmf_cli.metrics", ("Counts",)),
     "Augmentations": ("dmf_cli.augmentations", ()),
+    "Cases": ("dmf_cli.datasets.case", ("Case",)),
 }
 # Names of dmf_cli that do what the commands do.
 RUNS = ("train", "load", "sweep", "compare", "replay", "tune")

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from dmf_cli.errors import DmfError, debugging
-from dmf_cli.parts import plugins
+from dmf_cli.parts import failures
 
 PASSED, NOTED, FAILED, SKIPPED = "ok", "note", "FAILED", "-"
 WIDTH = 100  # up to which an array stands in one line
@@ -113,7 +113,7 @@ def explained(error: Exception) -> str:
         lines = lines[1:]
     text = lines[0].strip() if lines else ""
     what = text if isinstance(error, DmfError) else f"{type(error).__name__}: {text}".removesuffix(": ")
-    place = plugins.where(error)
+    place = failures.where(error)
     return f"{what} ({place})" if place else what
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import hints, machine
 from dmf_cli.errors import CheckpointError
-from dmf_cli.parts import plugins
+from dmf_cli.parts import loading, plugins
 from dmf_cli.run_folder.folder import RunFolder
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -91,7 +91,7 @@ def _register_layers(plugin: plugins.Plugin) -> None:
     """Make the layers of a plugin known to Keras, which asks for a decorator of its own otherwise."""
     import keras
 
-    plugins.run_file(plugin)
+    loading.run_file(plugin)
     module = sys.modules.get(plugin.module)  # an object of this process is in no module
     for name, value in vars(module).items() if module else ():
         if isinstance(value, type) and issubclass(value, keras.Layer) and value.__module__ in sys.modules:

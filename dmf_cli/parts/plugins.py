@@ -8,16 +8,13 @@ part of it is used, and that of a run folder only if the user trusts it.
 import contextlib
 import dataclasses
 import functools
-import importlib
-import importlib.util
 import re
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from dmf_cli.errors import DmfError, PluginError
+from dmf_cli.errors import PluginError
 from dmf_cli.parts import decorators, sources
 from dmf_cli.parts.definitions import Definition, in_file, of_package
 
@@ -68,6 +65,11 @@ class Plugin:
     def is_module(self) -> bool:
         """Whether it is part of a package, and not a file by itself."""
         return "." in self.name or self.file.name == "__init__.py"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is the copy in a run folder."""
+        return self.root.parent.name == "plugins" and (self.root.parent.parent / "config.yaml").is_file()
 
     @property
     def module(self) -> str:
@@ -123,10 +125,13 @@ def add(plugin: Plugin) -> Plugin:
         PluginError: as :func:`activate`.
     """
     there = {one.name: one for one in active()}.get(plugin.name)
-    if there is not None and (there.file == plugin.file or there.hash == plugin.hash):
+    if there is not None and there.hash == plugin.hash:
         if there.untrusted and not plugin.untrusted:
             _active[plugin.name] = plugin
         return _active[plugin.name]
+    if there is not None and there.file == plugin.file:  # it was edited meanwhile, as in a notebook
+        remove(there)
+        there = None
     if there is not None:
         raise PluginError(
             f"there are two plugins called {plugin.name!r}, {there.file} and {plugin.file}",
@@ -136,17 +141,21 @@ def add(plugin: Plugin) -> Plugin:
         )
     _check(plugin, list(_active.values()))
     _active[plugin.name] = plugin
-    if plugin.is_module and not plugin.untrusted and str(plugin.root) not in sys.path:
+    if plugin.is_module and not plugin.is_kept and str(plugin.root) not in sys.path:
         sys.path.append(str(plugin.root))  # jobs in other processes find it there
     return plugin
 
 
 def remove(plugin: Plugin) -> None:
-    """Forget a plugin; what it has registered too."""
+    """Forget a plugin, what it has registered, and its modules: its file is imported anew when it is used."""
     _active.pop(plugin.name, None)
-    for one in plugin.definitions:
-        decorators.registered.pop((one.kind, one.name), None)
-    sys.modules.pop(plugin.module, None)
+    files = {str(file) for file in plugin.files.values()}
+    for key, part in list(decorators.registered.items()):
+        if str(decorators.file_of(part)) in files:
+            del decorators.registered[key]
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in files:
+            del sys.modules[name]
 
 
 def definitions(kind: str) -> list[Definition]:
@@ -157,73 +166,6 @@ def definitions(kind: str) -> list[Definition]:
 def of_part(definition: Definition) -> Plugin | None:
     """The active plugin that defines a part; None for one of dmf."""
     return next((one for one in active() if one.file == definition.file), None)
-
-
-def load(definition: Definition) -> None:
-    """Import the plugin of a part.
-
-    Raises:
-        PluginError: it fails, with the line in which it does; or it is that of a run folder, untrusted.
-    """
-    plugin = of_part(definition)
-    assert plugin is not None
-    run_file(plugin)
-    if (definition.kind, definition.name) not in decorators.registered:
-        raise PluginError(
-            f"{definition.place}: {definition.kind} {definition.name!r} was not registered when the file ran",
-            path=definition.file,
-            hint=f"does something replace the decorator @{definition.kind}?",
-        )
-
-
-def run_file(plugin: Plugin) -> None:
-    """Import ``plugin``, once."""
-    if plugin.untrusted is not None:
-        raise plugin.refusal()
-    if plugin.module in sys.modules or not plugin.files:
-        return
-    if str(plugin.root) not in sys.path:
-        sys.path.append(str(plugin.root))  # at the end: a file called keras.py hides nothing
-    try:
-        if plugin.module.startswith(PREFIX):
-            _run(plugin)
-        else:
-            importlib.import_module(plugin.module)
-    except DmfError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _failed(error, where(error, plugin.file) or plugin.file.name, plugin.file) from error
-
-
-def where(error: BaseException, *files: Path) -> str:
-    """``my.py, line 12``: the last place in ``files`` (default: all plugins) that an error came through."""
-    wanted = {str(file) for file in files} or {str(f) for one in active() for f in one.files.values()}
-    if isinstance(error, SyntaxError) and error.filename in wanted:
-        return f"{Path(error.filename).name}, line {error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in wanted]
-    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-
-
-@contextlib.contextmanager
-def located_errors() -> Iterator[None]:
-    """Whatever the code of a plugin raises inside the block becomes one line that names the place in it.
-
-    Raises:
-        PluginError: an exception that is none of dmf came through a plugin.
-    """
-    try:
-        yield
-    except DmfError:
-        raise
-    except Exception as error:
-        if place := where(error):
-            raise _failed(error, place) from error
-        raise
-
-
-def _failed(error: BaseException, place: str, file: Path | None = None) -> PluginError:
-    what = f"{place}: {type(error).__name__}: {_first_line(error)}"
-    return PluginError(what, path=file, hint=_advice(error))
 
 
 @contextlib.contextmanager
@@ -327,26 +269,3 @@ def _check(plugin: Plugin, others: Sequence[Plugin]) -> None:
                 hint="give yours another name",
             )
         taken[one.kind, one.name] = one
-
-
-def _run(plugin: Plugin) -> None:
-    spec = importlib.util.spec_from_file_location(plugin.module, plugin.file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[plugin.module] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[plugin.module]
-        raise
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "it says no more")
-
-
-def _advice(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"install {error.name.partition('.')[0]}, or put {error.name}.py beside the file"
-    return "mend that line; DMF_DEBUG=1 shows the traceback"

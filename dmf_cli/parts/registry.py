@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 from dmf_cli.errors import UnknownNameError
-from dmf_cli.parts import decorators, plugins
+from dmf_cli.parts import decorators, loading, plugins
 from dmf_cli.parts.definitions import Definition, of_package
 from dmf_cli.parts.kinds import KINDS
 
@@ -37,5 +37,5 @@ def find(kind: str, name: str) -> Any:
         if name in of_package(kind):
             importlib.import_module(KINDS[kind].module)
         else:
-            plugins.load(definition(kind, name))
+            loading.load(definition(kind, name))
     return decorators.registered[kind, name]

@@ -13,7 +13,7 @@ from typing import Any
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import PluginError, RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
-from dmf_cli.parts import given, plugins
+from dmf_cli.parts import given, plugins, sources
 from dmf_cli.parts.plugins import Plugin
 
 FOLDER = "plugins"
@@ -33,6 +33,9 @@ def store(run: Path, config: Config) -> None:
             with disk_errors(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(target, file.read_bytes())
+        copies = {place: run / FOLDER / name / place for place in known[name].files}
+        if copies and sources.content(copies) != config.plugins[name]["hash"]:
+            raise _changed(known[name], config.plugins[name]["hash"], sources.content(copies))
 
 
 def use(run: Path, config: Config, *, trust: bool = False) -> None:
@@ -78,12 +81,15 @@ def activate(config: Config) -> None:
     for name, entry in config.plugins.items():
         plugin = plugins.add(Plugin.at(Path(entry["path"]), name))
         if plugin.hash != entry["hash"]:
-            raise PluginError(
-                f"{plugin.file} has changed since the command was given (hash {entry['hash']}, now "
-                f"{plugin.hash})",
-                path=plugin.file,
-                hint="give the command again",
-            )
+            raise _changed(plugin, entry["hash"], plugin.hash)
+
+
+def _changed(plugin: Plugin, before: str, now: str) -> PluginError:
+    return PluginError(
+        f"{plugin.file} has changed since the command was given (hash {before}, now {now})",
+        path=plugin.file,
+        hint="give the command again",
+    )
 
 
 def _copy(run: Path, name: str, hash: str, untrusted: Path | None) -> Plugin:

@@ -3,7 +3,7 @@
 import sys
 
 from dmf_cli.errors import DmfError, debugging
-from dmf_cli.parts import plugins
+from dmf_cli.parts import failures
 
 
 def report(error: Exception, prefix: str = "") -> int:
@@ -13,7 +13,7 @@ def report(error: Exception, prefix: str = "") -> int:
 
         traceback.print_exception(error)
     text = " ".join(str(error).split())
-    if not isinstance(error, DmfError) and (place := plugins.where(error)):
+    if not isinstance(error, DmfError) and (place := failures.where(error)):
         print(f"error: {prefix}{place}: {type(error).__name__}: {text or 'no message'}", file=sys.stderr)
         return 1
     if isinstance(error, DmfError):

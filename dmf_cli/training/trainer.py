@@ -15,7 +15,7 @@ from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.inference import tables
-from dmf_cli.parts import plugins
+from dmf_cli.parts import failures
 from dmf_cli.run_folder import config_hash, identity, moved, places, run_plugins, stored_config, weights
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
@@ -136,7 +136,7 @@ class Session:
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
-        with plugins.located_errors():
+        with failures.located_errors():
             self.model = build.fused_model(config, self.data, self.steps)
         self.weights = ""
         if config.model.weights and origin is None and not resumed:
@@ -333,7 +333,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
         return error.but(where)
-    place = plugins.where(error)  # of a part of the user's own
+    place = failures.where(error)  # of a part of the user's own
     what = f"the run failed with {type(error).__name__}" + (f" in {place}" if place else "")
     return RunError(what, hint=f"{first_line(error)}; {where}")
 

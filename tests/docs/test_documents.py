@@ -14,6 +14,7 @@ import yaml
 import dmf_cli
 from dmf_cli import config as configs
 from dmf_cli import losses, weighting
+from dmf_cli.cli import new
 
 ROOT = Path(__file__).parents[2]
 DMF = Path(sysconfig.get_path("scripts")) / "dmf"
@@ -68,7 +69,10 @@ def test_every_command_of_the_documents_exists() -> None:
 
 
 @pytest.mark.parametrize("line", sorted({line for line in shell(TOUR) if line.startswith("dmf train")}))
-def test_every_override_of_the_documents_composes(line: str) -> None:
+def test_every_override_of_the_documents_composes(line: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)  # where the files of the reader are
+    for name in re.findall(r"plugins=(\w+\.py)", line):
+        (tmp_path / name).write_text(new.text("loss", "mine"))
     words = shlex.split(line, comments=True)[2:]
     overrides = [word for word in words if re.match(r"(?!hydra)[^=]+=(?!range)", word)]
     # Of a sweep the first job: its commas are those outside of brackets.

@@ -1,12 +1,14 @@
 """Plugins: how they are found, what they consist of, when they run, and what goes wrong."""
 
+import os
+import py_compile
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from dmf_cli.errors import PluginError, UnknownNameError
-from dmf_cli.parts import decorators, plugins, registry
+from dmf_cli.parts import decorators, failures, plugins, registry
 from dmf_cli.parts.plugins import Plugin
 from tests.raised import raises
 
@@ -71,6 +73,45 @@ def test_the_same_again_or_a_copy_is_no_second_plugin(write):
     write("my.py"), write("copy/my.py")
     first, again = (plugins.activate([path])[0] for path in ("my.py", "copy/my.py"))
     assert first == again
+
+
+def test_a_file_that_is_edited_is_imported_anew(write):
+    write("helper.py", "VALUE = 1.0\n")
+    file = write("my.py", f"import helper\n{LOSS.format(name='mine', value='helper.VALUE')}")
+    first = plugins.activate(["my.py"])[0].hash
+    assert registry.find("loss", "mine")(0, 0) == 1.0
+    write("helper.py", "VALUE = 2.0\n")
+    file.write_text(file.read_text() + "# edited\n")
+    assert plugins.activate(["my.py"])[0].hash != first
+    assert registry.find("loss", "mine")(0, 0) == 2.0
+    del sys.modules["helper"]
+
+
+def test_the_source_runs_and_no_compiled_copy_of_it(write):
+    helper = write("helper.py", "VALUE = 1.0\n")
+    file = write("my.py", f"import helper\n{LOSS.format(name='mine', value='helper.VALUE')}")
+    for one in (helper, file):
+        stat, text = one.stat(), one.read_text()
+        one.write_text(text.replace("1.0", "6.6").replace("helper.VALUE", "66666666.660"))
+        os.utime(one, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        py_compile.compile(str(one))
+        one.write_text(text)
+        os.utime(one, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    plugins.activate(["my.py"])
+    assert registry.find("loss", "mine")(0, 0) == 1.0
+    del sys.modules["helper"]
+
+
+def test_a_module_that_python_finds_elsewhere_is_refused(write, tmp_path, monkeypatch):
+    for folder in ("site", "mine"):
+        write(f"{folder}/mylab/__init__.py", "x = 1\n")
+        write(f"{folder}/mylab/losses.py")
+    plugins.add(Plugin.at(tmp_path / "mine/mylab/losses.py", "mylab.losses"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    with raises(PluginError, path=tmp_path / "mine/mylab/losses.py", hint="only one is found"):
+        registry.find("loss", "mine")
+    for name in ("mylab", "mylab.losses"):
+        del sys.modules[name]
 
 
 def test_two_plugins_of_one_name_that_differ(write):
@@ -138,10 +179,10 @@ def test_an_untrusted_plugin_is_known_and_does_not_run(write, tmp_path):
 def test_errors_of_a_part_are_located(write):
     write("my.py", LOSS.format(name="mine", value="undefined"))
     plugins.activate(["my.py"])
-    with raises(PluginError) as caught, plugins.located_errors():
+    with raises(PluginError) as caught, failures.located_errors():
         registry.find("loss", "mine")(0, 0)
     assert str(caught.value).startswith("my.py, line 4: NameError: name 'undefined' is not defined")
-    with pytest.raises(ZeroDivisionError), plugins.located_errors():
+    with pytest.raises(ZeroDivisionError), failures.located_errors():
         1 / 0  # noqa: B018 - none of a plugin's
 
 

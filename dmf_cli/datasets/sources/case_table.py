@@ -1,7 +1,6 @@
 """A table of images: a CSV file whose rows name an image, its mask, its patient, its class and its part."""
 
 import dataclasses
-import difflib
 import math
 import os
 import re
@@ -11,18 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dmf_cli import lookup
-from dmf_cli.config.inputs import COLUMNS, check_columns
+from dmf_cli.config.inputs import check_columns
 from dmf_cli.config.schema import Table
 from dmf_cli.datasets.case import PARTS
-from dmf_cli.datasets.sources.accents import known, plain, twin
+from dmf_cli.datasets.sources.accents import plain, twin
 from dmf_cli.datasets.sources.csv_rows import Row, read_rows
 from dmf_cli.datasets.sources.folder_place import check_place, existing, existing_table
 from dmf_cli.datasets.sources.paired import PairedDataset
 from dmf_cli.datasets.sources.pairing import Pair, check_ids, of_strata
 from dmf_cli.datasets.sources.patterns import identity
-from dmf_cli.errors import ConfigError, DatasetError, UnreadableError
-
-NEAR = 0.8  # how alike a column must be to a name that is looked for, to be taken for a slip
+from dmf_cli.datasets.sources.table_columns import found_columns
+from dmf_cli.errors import DatasetError, UnreadableError
 
 
 @dataclasses.dataclass
@@ -88,7 +86,7 @@ class TableDataset(PairedDataset):
     def _read(self, file: Path, folder: Path) -> Iterable[Listed]:
         """The images of all rows."""
         header, rows = read_rows(file)
-        columns = _columns(file, header, self._columns)
+        columns = found_columns(file, header, self._columns)
         cases: dict[Path, Listed] = {}
         for row in rows:
             if any(row.cells.values()):
@@ -122,43 +120,6 @@ def open_table(dataset: Table) -> TableDataset:
     """The dataset of a ``dataset`` group with ``kind: table``; raises as :class:`TableDataset`."""
     check_place(dataset)
     return TableDataset(**{key: getattr(dataset, key) for key in lookup.keywords(TableDataset)})
-
-
-def _columns(file: Path, header: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
-    """Field -> its column."""
-    forms, folded = known(header), {column.lower(): column for column in reversed(header)}
-    found: dict[str, str] = {}
-    for field in COLUMNS:
-        wanted = given.get(field, "auto")
-        column = folded.get(field) if wanted == "auto" else forms.get(plain(wanted or ""))
-        if column is not None:
-            found[field] = column
-        elif wanted not in (None, "auto") or field in COLUMNS[:2]:
-            raise ConfigError(
-                key=f"dataset.columns.{field}",
-                value=field if wanted == "auto" else wanted,
-                reason=f"which is no column of {file}",
-                allowed=header,
-            )
-    twice = next((column for column in found.values() if header.count(column) > 1), None)
-    if twice is not None:
-        raise DatasetError(path=file, reason=f"has two columns {twice!r}", hint="rename one of them")
-    for field in COLUMNS:
-        if field not in found and given.get(field, "auto") == "auto":
-            _check_slip(file, field, [column for column in header if column not in found.values()])
-    return found
-
-
-def _check_slip(file: Path, field: str, others: Sequence[str]) -> None:
-    """Patients in a column that nobody reads would be on several sides of a split."""
-    for column in others:
-        name = column.lower()
-        if field in re.split(r"[^a-z]+", name) or difflib.SequenceMatcher(None, field, name).ratio() >= NEAR:
-            raise ConfigError(
-                f"{file} has no column {field!r}, and {column!r}, which may be it",
-                key=f"dataset.columns.{field}",
-                hint=f"set 'dataset.columns.{field}={column}', or null if it is something else",
-            )
 
 
 def _add(file: Path, cases: dict[Path, Listed], row: Row, columns: Mapping[str, str], folder: Path) -> None:

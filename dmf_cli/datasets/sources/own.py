@@ -2,7 +2,6 @@
 
 import functools
 import math
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +15,12 @@ from dmf_cli.config.schema import Own
 from dmf_cli.datasets.case import FIELDS, PARTS, Case, as_case
 from dmf_cli.datasets.sources import content
 from dmf_cli.datasets.sources.accents import plain
-from dmf_cli.datasets.sources.content import Pixels, Source
+from dmf_cli.datasets.sources.case_sources import sources
+from dmf_cli.datasets.sources.content import Source
 from dmf_cli.datasets.sources.paired import PairedDataset
 from dmf_cli.datasets.sources.pairing import Pair, of_strata
-from dmf_cli.errors import DatasetError, DmfError, PluginError, UnreadableError
-from dmf_cli.parts import plugins, registry
+from dmf_cli.errors import DatasetError, DmfError, PluginError
+from dmf_cli.parts import failures, registry
 from dmf_cli.parts.definitions import Definition
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class OwnDataset(PairedDataset):
         except DmfError:
             raise
         except (Exception, SystemExit) as error:
-            place = plugins.where(error, self._part.file) or self._part.place
+            place = failures.where(error, self._part.file) or self._part.place
             said = next((line.strip() for line in str(error).splitlines() if line.strip()), "it says no more")
             raise PluginError(
                 f"{place}: dataset {self._part.name!r}: {type(error).__name__}: {said}",
@@ -164,42 +164,11 @@ class OwnDataset(PairedDataset):
             DatasetError: it cannot be used.
             PluginError: what it says beside its pixels makes no sense.
         """
-        image = self._source(case.image, f"{name} (image)")
-        given = case.mask if _is_several(case.mask) else [] if case.mask is None else [case.mask]
-        numbers = [f" {number}" if number else "" for number in range(len(given))]
-        masks = [self._source(m, f"{name} (mask{n})", True) for m, n in zip(given, numbers, strict=True)]
+        image, masks = sources(case, name, self._where)
         folder = PurePosixPath(name).parent.as_posix()
         stratum = _text(case.stratum) or plain(self.name if folder == "." else folder)
         part = self._split(case) if self._parts == "own" else ""
-        return Pair(name, stratum, image, tuple(masks), _text(case.patient), part, self._spacing(case))
-
-    def _source(self, value: Any, name: str, is_mask: bool = False) -> Source:
-        """A file or pixels; raises ``DatasetError`` for what is neither, and for a file that is not there."""
-        if isinstance(value, str | os.PathLike):
-            file = Path(value).expanduser()
-            if not file.is_file():
-                raise UnreadableError(
-                    path=f"{file} ({name})",
-                    reason="is not there",
-                    hint=f"correct its path in {self._part.place}",
-                )
-            return file
-        try:
-            pixels = np.array(value)  # a copy: a generator may use one array again and again
-        except (ValueError, TypeError):
-            pixels = np.array(None)
-        if not (_is_mask if is_mask else _is_picture)(pixels):
-            numbers = f"{pixels.dtype} {pixels.shape}"
-            made = f"a {type(value).__name__}" if pixels.dtype.kind == "O" else numbers
-            shape = "a label map (H, W)" if is_mask else "numbers (H, W), (H, W, 1) or (H, W, 3)"
-            raise UnreadableError(
-                f"{name} of {self._where} is {made}", path=name, allowed=f"the path of a file, or {shape}"
-            )
-        if not np.isfinite(pixels).all():
-            raise UnreadableError(
-                f"{name} of {self._where} holds NaN or infinity", path=name, hint="give numbers"
-            )
-        return Pixels.of(name, pixels)
+        return Pair(name, stratum, image, masks, _text(case.patient), part, self._spacing(case))
 
     def _split(self, case: Case) -> str:
         if case.split is None:
@@ -253,25 +222,6 @@ def open_own(dataset: Own) -> OwnDataset:
 def _text(given: Any) -> str:
     """A name; empty for None, and for NaN, which is what pandas makes of an empty cell."""
     return "" if given is None or given != given else plain(str(given))
-
-
-def _is_picture(pixels: np.ndarray) -> bool:
-    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
-    return shaped and pixels.dtype.kind in "iuf" and pixels.size > 0
-
-
-def _is_mask(pixels: np.ndarray) -> bool:
-    """Labels, or colours."""
-    flat = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 1)
-    coloured = pixels.ndim == 3 and pixels.shape[2] in (3, 4) and pixels.dtype == np.uint8
-    return (flat or coloured) and pixels.dtype.kind in "biuf" and pixels.size > 0
-
-
-def _is_several(mask: Any) -> bool:
-    """Whether a mask is a list of masks, and not rows of numbers."""
-    return isinstance(mask, list | tuple) and all(
-        isinstance(one, str | os.PathLike) or hasattr(one, "__array__") for one in mask
-    )
 
 
 def _without_pixels(pair: Pair) -> Pair:

@@ -243,7 +243,7 @@ def test_what_is_no_case_is_one_line_with_its_place(case, says):
         ("'a', i * np.nan, m", r"a \(image\) of .* holds NaN or infinity"),
         (
             "'a', 'gone.png', m",
-            r"gone.png \(a \(image\)\) is not there: correct its path in mine.py, line 16",
+            r"gone.png \(a \(image\)\) is not there: correct the path, which mine.py, line 16",
         ),
     ],
 )
