@@ -18,7 +18,7 @@ Table = Sequence[Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class ImageCase:
     """One image as one network saw it.
 
     Args:
@@ -45,7 +45,7 @@ def by_truth(metric: str, settings: Mapping[str, Any]) -> bool:
     return leaf in DISTANCES or (leaf in OVERLAP and undefined)
 
 
-def read(table: Table, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
+def read(table: Table, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, ImageCase]]:
     """Image id -> score, and image id -> case.
 
     Args:
@@ -56,7 +56,7 @@ def read(table: Table, metric: str, truth: bool) -> tuple[dict[str, float], dict
     scope, leaf = metric.rsplit(".", 1)
     scopes = _classes(table[0]) if scope == "mean" else [scope]
     known = [{one: _structure(row, one) for one in scopes} for row in table]
-    score: Callable[[Mapping[str, Any], Mapping[str, Case]], float]
+    score: Callable[[Mapping[str, Any], Mapping[str, ImageCase]], float]
     if scope == "mean" and truth and all(f"{one}.{leaf}" in table[0] for one in scopes) and scopes:
         score = lambda row, cases: _mean(row, leaf, cases)  # noqa: E731
     else:
@@ -68,27 +68,27 @@ def read(table: Table, metric: str, truth: bool) -> tuple[dict[str, float], dict
     )
 
 
-def _structure(row: Mapping[str, Any], scope: str) -> Case:
+def _structure(row: Mapping[str, Any], scope: str) -> ImageCase:
     """By recall, which is undefined without a structure, and the false positive rate."""
     if f"{scope}.recall" not in row or f"{scope}.fpr" not in row:
-        return Case()
+        return ImageCase()
     recall, fpr = _number(row, f"{scope}.recall"), _number(row, f"{scope}.fpr")
     predicted = recall > 0 or fpr > 0
     if math.isnan(recall):
-        return Case(there=False, false_alarms=float(predicted))
-    return Case(there=True, missed=float(not predicted))
+        return ImageCase(there=False, false_alarms=float(predicted))
+    return ImageCase(there=True, missed=float(not predicted))
 
 
-def _together(cases: Sequence[Case]) -> Case:
+def _together(cases: Sequence[ImageCase]) -> ImageCase:
     """Of several classes: there if one is."""
     if not cases or any(case.there is None for case in cases):
-        return Case()
+        return ImageCase()
     false = [case.false_alarms for case in cases if not case.there]
     missed = [case.missed for case in cases if case.there]
-    return Case(bool(missed), sum(false) if false else math.nan, sum(missed) if missed else math.nan)
+    return ImageCase(bool(missed), sum(false) if false else math.nan, sum(missed) if missed else math.nan)
 
 
-def _mean(row: Mapping[str, Any], leaf: str, cases: Mapping[str, Case]) -> float:
+def _mean(row: Mapping[str, Any], leaf: str, cases: Mapping[str, ImageCase]) -> float:
     """Over the classes that are there, NaN if one of them is undefined: no class leaves for being missed."""
     if any(case.there is None for case in cases.values()):
         return _number(row, f"mean.{leaf}")

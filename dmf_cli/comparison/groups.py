@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dmf_cli.comparison.cases import Case
+from dmf_cli.comparison.cases import ImageCase
 from dmf_cli.comparison.loading import Run
 from dmf_cli.comparison.settings import Label, Placed, text, words
 from dmf_cli.errors import ConfigError
@@ -259,7 +259,7 @@ def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> 
     for folds in parts.values():
         scores = {k: v for run in folds.values() for k, v in run.scores.items()}
         cases = {k: v for run in folds.values() for k, v in run.cases.items()}
-        each = [cases.get(image, Case()) for image in images]
+        each = [cases.get(image, ImageCase()) for image in images]
         made.append(
             [
                 [scores.get(image, math.nan) for image in images],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints, metrics
-from dmf_cli.comparison.cases import Case, by_truth, read
+from dmf_cli.comparison.cases import ImageCase, by_truth, read
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, identity, index, places
@@ -49,7 +49,7 @@ class Run:
     described: str
     fold: int = 0
     folds: int = 1
-    cases: Mapping[str, Case] = dataclasses.field(default_factory=dict)
+    cases: Mapping[str, ImageCase] = dataclasses.field(default_factory=dict)
     by_truth: bool = False
     parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     divided: str = ""
@@ -207,7 +207,7 @@ def config_of(path: Path) -> dict[str, Any]:
         raise RunFolderError(path=path / places.CONFIG, reason=reason) from None
 
 
-def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, Case]]:
+def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, ImageCase]]:
     with _readable(file), file.open(newline="", encoding="utf-8") as stream:
         rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dmf_cli.comparison import cases, tables
-from dmf_cli.comparison.cases import Case
+from dmf_cli.comparison.cases import ImageCase
 from dmf_cli.comparison.compare import compare
 from dmf_cli.errors import RunFolderError
 from tests.raised import raises
@@ -184,7 +184,7 @@ def test_a_mean_over_classes_is_of_those_that_are_there():
     }  # fmt: skip
     scores, found = cases.read([row], "mean.dice", True)
     assert scores == {"x": 0.8}
-    assert found == {"x": Case(True, 1.0, 0.0)}
+    assert found == {"x": ImageCase(True, 1.0, 0.0)}
     assert cases.read([row], "mean.dice", False)[0] == {"x": 0.4}
     _, alone = cases.read([row], "class.b.dice", True)
     assert (alone["x"].there, alone["x"].false_alarms) == (False, 1.0)

@@ -14,7 +14,7 @@ from dmf_cli.config.inputs import check_columns
 from dmf_cli.config.schema import Table
 from dmf_cli.datasets.case import PARTS
 from dmf_cli.datasets.sources.accents import plain, twin
-from dmf_cli.datasets.sources.csv_rows import Row, read_rows
+from dmf_cli.datasets.sources.csv_rows import CsvRow, read_rows
 from dmf_cli.datasets.sources.folder_place import check_place, existing, existing_table
 from dmf_cli.datasets.sources.paired import PairedDataset
 from dmf_cli.datasets.sources.pairing import Pair, check_ids, of_strata
@@ -122,7 +122,9 @@ def open_table(dataset: Table) -> TableDataset:
     return TableDataset(**{key: getattr(dataset, key) for key in lookup.keywords(TableDataset)})
 
 
-def _add(file: Path, cases: dict[Path, Listed], row: Row, columns: Mapping[str, str], folder: Path) -> None:
+def _add(
+    file: Path, cases: dict[Path, Listed], row: CsvRow, columns: Mapping[str, str], folder: Path
+) -> None:
     """What ``row`` says of its image."""
     said = {field: row.cells[column] for field, column in columns.items()}
     name, masks = said.pop("image"), said.pop("mask")

@@ -9,14 +9,14 @@ from dmf_cli.errors import DatasetError
 DELIMITERS = ",;\t"
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """The line of a row, from 1, and its cells by column, without spaces around them."""
 
     line: int
     cells: dict[str, str]
 
 
-def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[Row]]:
+def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[CsvRow]]:
     """Columns and rows; the delimiter is the one that the first line has most of.
 
     Args:
@@ -36,7 +36,7 @@ def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[Row]]:
     try:
         columns = [column.strip() for column in reader.fieldnames or ()]
         reader.fieldnames = columns
-        return columns, [Row(reader.line_num, _stripped(row)) for row in reader]
+        return columns, [CsvRow(reader.line_num, _stripped(row)) for row in reader]
     except csv.Error as error:
         raise _unreadable(file, error) from None
 
