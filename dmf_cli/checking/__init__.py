@@ -11,7 +11,7 @@ from typing import Any
 
 from dmf_cli import parameters
 from dmf_cli.checking.findings import FAILED as FAILED
-from dmf_cli.checking.findings import Outcome as Outcome
+from dmf_cli.checking.findings import PropertyResult as PropertyResult
 from dmf_cli.checking.findings import outcomes
 from dmf_cli.errors import UsageError
 from dmf_cli.parts import plugins, registry
@@ -32,7 +32,7 @@ SOON = {
 }  # of a strategy, where nothing else is asked for: it is to adapt soon
 
 
-def check(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[Outcome]:
+def check(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[PropertyResult]:
     """Each property of a part as soon as it is checked.
 
     Args:
@@ -58,9 +58,9 @@ def _subject(kind: str, name: str, function: Any, params: Mapping[str, Any]) -> 
     """What the properties of ``kind`` are functions of."""
     if kind == "loss":
         from dmf_cli import losses
-        from dmf_cli.checking.loss_trial import Loss
+        from dmf_cli.checking.loss_trial import TriedLoss
 
-        return Loss.of(losses.get(name, **params))
+        return TriedLoss.of(losses.get(name, **params))
     if kind == "strategy":
         from dmf_cli import weighting
         from dmf_cli.checking.strategy_trial import Subject

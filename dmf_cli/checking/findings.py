@@ -18,7 +18,7 @@ Part = TypeVar("Part")
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class PropertyResult:
     """What a check found.
 
     Args:
@@ -34,7 +34,7 @@ class Outcome:
     example: str = ""
 
 
-class Finding(Exception):  # noqa: N818 - what is found may be no error
+class NotPassed(Exception):  # noqa: N818 - what is found may be no error
     """What a property found, where it is not simply there."""
 
     state = FAILED
@@ -44,17 +44,17 @@ class Finding(Exception):  # noqa: N818 - what is found may be no error
         self.detail, self.example = detail, as_python(**example)
 
 
-class Broken(Finding):
+class Broken(NotPassed):
     """The part does not have the property; ``example`` is an input that shows it, by argument."""
 
 
-class Noted(Finding):
+class Noted(NotPassed):
     """The part does not have the property, which may be meant."""
 
     state = NOTED
 
 
-class Skipped(Finding):
+class Skipped(NotPassed):
     """The property does not apply to the part."""
 
     state = SKIPPED
@@ -66,25 +66,25 @@ class Property(Generic[Part]):
 
     Args:
         name: in a few words.
-        check: returns what it measured, in a line or None; raises a :class:`Finding`.
+        check: returns what it measured, in a line or None; raises a :class:`NotPassed`.
     """
 
     name: str
     check: Callable[[Part], str | None]
 
-    def of(self, part: Part) -> Outcome:
+    def of(self, part: Part) -> PropertyResult:
         """Check it. Whatever else the part raises is a failure too."""
         try:
-            return Outcome(self.name, PASSED, self.check(part) or "")
-        except Finding as finding:
-            return Outcome(self.name, finding.state, finding.detail, finding.example)
+            return PropertyResult(self.name, PASSED, self.check(part) or "")
+        except NotPassed as finding:
+            return PropertyResult(self.name, finding.state, finding.detail, finding.example)
         except Exception as error:
             if debugging():
                 raise
-            return Outcome(self.name, FAILED, explained(error))
+            return PropertyResult(self.name, FAILED, explained(error))
 
 
-def outcomes(part: Part, properties: Sequence[Property[Part]]) -> Iterator[Outcome]:
+def outcomes(part: Part, properties: Sequence[Property[Part]]) -> Iterator[PropertyResult]:
     """Each property as soon as it is checked; without the first, that it can be used, there are no others."""
     first, *others = properties
     yield (found := first.of(part))
@@ -98,7 +98,7 @@ def called(function: Callable[..., Any], *arguments: Any, **example: Any) -> Any
     """What ``function`` returns; :class:`Broken` with ``example`` if it raises."""
     try:
         return function(*arguments)
-    except Finding:
+    except NotPassed:
         raise
     except Exception as error:
         if debugging():

@@ -19,7 +19,7 @@ CLASSES, AXES = (1, 2, 3), (1, 2, 3)
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
+class TriedLoss:
     """A loss with its parameters fixed, and which shapes it takes at all.
 
     Args:
@@ -33,7 +33,7 @@ class Loss:
     classes: tuple[int, ...] = CLASSES
 
     @classmethod
-    def of(cls, function: Function) -> "Loss":
+    def of(cls, function: Function) -> "TriedLoss":
         """Tries which axes and classes it takes; it is judged by these."""
         classes = tuple(n for n in CLASSES if _is_taken(function, (2, 4, 5, n)))
         axes = [n for n in AXES if any(_is_taken(function, (*(2, 4, 3, 2)[: n + 1], c)) for c in classes)]

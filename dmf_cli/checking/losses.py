@@ -13,7 +13,7 @@ from keras import ops
 from dmf_cli.checking import loss_cases
 from dmf_cli.checking.findings import Broken, Noted, Property
 from dmf_cli.checking.loss_cases import Shape, random_case, smeared
-from dmf_cli.checking.loss_trial import AXES, Function, Loss, gradient, named, seconds, step, value
+from dmf_cli.checking.loss_trial import AXES, Function, TriedLoss, gradient, named, seconds, step, value
 from dmf_cli.ops.backend import compiled_for_any_batch
 
 ROUNDING = 1e-5  # of sums in another order, relative
@@ -23,7 +23,7 @@ TIMED = (8, 64, 64)  # images, height, width
 ROUNDS = 11
 
 
-def gives_a_number(loss: Loss) -> str:
+def gives_a_number(loss: TriedLoss) -> str:
     """One finite number of any probabilities."""
     if not (loss.classes and loss.axes):
         for shape in loss_cases.ASCENDING:
@@ -33,19 +33,19 @@ def gives_a_number(loss: Loss) -> str:
     return f"{found:.4g} of random probabilities"
 
 
-def one_class(loss: Loss) -> None:
+def one_class(loss: TriedLoss) -> None:
     """A sigmoid foreground."""
     for shape in ((1, 1, 1, 1), (2, 4, 5, 1)):
         gradient(loss.function, *random_case(shape))
 
 
-def three_classes(loss: Loss) -> None:
+def three_classes(loss: TriedLoss) -> None:
     """A softmax over three classes."""
     for shape in ((1, 1, 1, 3), (2, 4, 5, 3)):
         gradient(loss.function, *random_case(shape))
 
 
-def one_axis_to_three(loss: Loss) -> None:
+def one_axis_to_three(loss: TriedLoss) -> None:
     """Signals and volumes beside images, which are all that ``dmf train`` has."""
     if loss.axes != AXES:
         missing = [f"{n} axis" if n == 1 else f"{n} axes" for n in AXES if n not in loss.axes]
@@ -54,7 +54,7 @@ def one_axis_to_three(loss: Loss) -> None:
         gradient(loss.function, *random_case(shape))
 
 
-def has_a_gradient(loss: Loss) -> None:
+def has_a_gradient(loss: TriedLoss) -> None:
     """Where every class is there, the network can be trained by it."""
     for shape in loss.shapes:
         if _dead(loss.function, shape):
@@ -66,14 +66,14 @@ def has_a_gradient(loss: Loss) -> None:
             )
 
 
-def goes_down(loss: Loss) -> None:
+def goes_down(loss: TriedLoss) -> None:
     """A small step against the gradient makes it smaller."""
     if any(_goes_up(loss.function, shape) for shape in loss.shapes):
         smallest = next(small for small in loss.ascending if _goes_up(loss.function, small))
         raise Broken(_goes_up(loss.function, smallest), **named(loss_cases.every_class(smallest)))
 
 
-def finite_at_0_and_1(loss: Loss) -> None:
+def finite_at_0_and_1(loss: TriedLoss) -> None:
     """A network that is sure, right or wrong."""
     for shape in loss.ascending:
         y_true = loss_cases.masks(shape)["mixed"]
@@ -81,7 +81,7 @@ def finite_at_0_and_1(loss: Loss) -> None:
             gradient(loss.function, y_true, y_pred)
 
 
-def empty_and_full(loss: Loss) -> None:
+def empty_and_full(loss: TriedLoss) -> None:
     """A mask of background alone, or of one structure alone, whatever is predicted."""
     for shape in loss.ascending:
         empty, full, mixed = loss_cases.masks(shape).values()
@@ -90,7 +90,7 @@ def empty_and_full(loss: Loss) -> None:
                 gradient(loss.function, y_true, y_pred)
 
 
-def absent_classes(loss: Loss) -> str | None:
+def absent_classes(loss: TriedLoss) -> str | None:
     """A class that nobody shows or predicts."""
     if 3 not in loss.classes:
         return "of 2 classes at most"
@@ -101,7 +101,7 @@ def absent_classes(loss: Loss) -> str | None:
     return None
 
 
-def least_at_a_perfect_match(loss: Loss) -> None:
+def least_at_a_perfect_match(loss: TriedLoss) -> None:
     """No prediction is better than the truth, and a worse one costs more."""
     for shape in loss.ascending:
         y_true, y_pred = random_case(shape)
@@ -121,7 +121,7 @@ def least_at_a_perfect_match(loss: Loss) -> None:
             )
 
 
-def any_order_of_the_batch(loss: Loss) -> None:
+def any_order_of_the_batch(loss: TriedLoss) -> None:
     """The mean over a batch, or a ratio of sums, does not know which image comes first."""
     for shape in loss.ascending:
         for seed in range(3 if shape[0] > 1 else 0):
@@ -133,7 +133,7 @@ def any_order_of_the_batch(loss: Loss) -> None:
                 )
 
 
-def scale_with_image_size(loss: Loss) -> str:
+def scale_with_image_size(loss: TriedLoss) -> str:
     """An image that repeats itself has the same value: else its weight depends on the size of the images.
 
     Distances in pixels do change, so this is no failure.
@@ -151,7 +151,7 @@ def scale_with_image_size(loss: Loss) -> str:
     )
 
 
-def half_precision(loss: Loss) -> None:
+def half_precision(loss: TriedLoss) -> None:
     """float16 comes in only from a network that does not end in float32, so this is no failure."""
     advice = "cast y_true and y_pred to float32 first"
     for shape in loss.ascending:
@@ -171,7 +171,7 @@ def half_precision(loss: Loss) -> None:
         raise Noted(f"gives {dtype}: {advice}")
 
 
-def compiled_it_is_the_same(loss: Loss) -> str:
+def compiled_it_is_the_same(loss: TriedLoss) -> str:
     """Inside the compiled training step, where the size of a batch is not known."""
     shape = loss.shapes[-1] if 2 not in loss.axes else (2, 4, 5, loss.classes[-1])
     function = compiled_for_any_batch(loss.function, shape)
@@ -183,7 +183,7 @@ def compiled_it_is_the_same(loss: Loss) -> str:
     return f"on {keras.backend.backend()}"
 
 
-def speed(loss: Loss) -> str:
+def speed(loss: TriedLoss) -> str:
     """Value and gradient of a compiled batch, compared with those of cross-entropy."""
     from dmf_cli import losses
 

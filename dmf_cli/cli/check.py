@@ -12,7 +12,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from dmf_cli.checking import Outcome
+    from dmf_cli.checking import PropertyResult
 
 # What is chosen by which word -> kind of part.
 GROUPS = {
@@ -134,7 +134,7 @@ def _params(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in fields}
 
 
-Result = tuple[dict[str, str], "Outcome"]
+Result = tuple[dict[str, str], "PropertyResult"]
 
 
 def _checked(words: Sequence[str], parts: Sequence[Part], *, quiet: bool) -> Iterator[Result]:
@@ -174,7 +174,7 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     """The same on each other backend that is installed, in a process of its own."""
     import keras
 
-    from dmf_cli.checking import Outcome
+    from dmf_cli.checking import PropertyResult
     from dmf_cli.cli import _plugins
     from dmf_cli.cli.doctor import BACKENDS, package
     from dmf_cli.parts import plugins
@@ -197,9 +197,9 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
             )
             raise RunError(f"dmf check on {backend} ended with code {done.returncode}: {last}")
         found = json.loads(done.stdout)
-        fields = [field.name for field in dataclasses.fields(Outcome)]
+        fields = [field.name for field in dataclasses.fields(PropertyResult)]
         results = [
-            ({k: v for k, v in one.items() if k not in fields}, Outcome(**{k: one[k] for k in fields}))
+            ({k: v for k, v in one.items() if k not in fields}, PropertyResult(**{k: one[k] for k in fields}))
             for one in found
         ]
         with outcomes.shown(f"on {backend}", quiet=quiet) as show:

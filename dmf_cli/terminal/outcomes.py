@@ -10,14 +10,14 @@ from dmf_cli.terminal.formats import count
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dmf_cli.checking import Outcome
+    from dmf_cli.checking import PropertyResult
 
 STYLES = {"ok": "green", "note": "yellow", "FAILED": "bold red", "-": "dim"}
 WIDTHS = (6, 30)  # of a state and of a property
 
 
 @contextlib.contextmanager
-def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[Outcome], None]]":
+def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[PropertyResult], None]]":
     """Gives a function that shows each outcome of a part as soon as it is there.
 
     Args:
@@ -36,7 +36,7 @@ def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[Outcome], N
         table = _table(escape(title))
         with Live(table, auto_refresh=False) as live:
 
-            def add(outcome: "Outcome") -> None:
+            def add(outcome: "PropertyResult") -> None:
                 style = STYLES[outcome.state]
                 table.add_row(f"[{style}]{outcome.state}[/]", escape(outcome.name), escape(outcome.detail))
                 live.refresh()
@@ -44,14 +44,14 @@ def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[Outcome], N
             yield add
 
 
-def example(title: str, outcome: "Outcome") -> None:
+def example(title: str, outcome: "PropertyResult") -> None:
     """The smallest input that shows a failure, to be pasted into Python."""
     print(f"\n{outcome.state} {title}")
     for line in outcome.example.splitlines():
         print(f"    {line}")
 
 
-def summary(outcomes: "Sequence[Outcome]") -> str:
+def summary(outcomes: "Sequence[PropertyResult]") -> str:
     """``12 hold, 1 note, 2 FAILED``."""
     states = [one.state for one in outcomes]
     parts = [f"{states.count('ok')} hold"]
@@ -60,7 +60,7 @@ def summary(outcomes: "Sequence[Outcome]") -> str:
     return ", ".join([*parts, f"{states.count('FAILED')} FAILED" if "FAILED" in states else "none failed"])
 
 
-def _line(outcome: "Outcome") -> str:
+def _line(outcome: "PropertyResult") -> str:
     return f"{outcome.state:<{WIDTHS[0]}}  {outcome.name:<{WIDTHS[1]}}  {outcome.detail}".rstrip()
 
 

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from dmf_cli.checking.findings import FAILED, NOTED, PASSED, outcomes
-from dmf_cli.checking.loss_trial import Loss
+from dmf_cli.checking.loss_trial import TriedLoss
 from dmf_cli.checking.losses import PROPERTIES, speed
 
 
@@ -65,7 +65,7 @@ def of_known_batches(y_true, y_pred):
 
 def found(function, state=FAILED):
     """Property -> outcome of those in this state."""
-    return {one.name: one for one in outcomes(Loss.of(function), PROPERTIES) if one.state == state}
+    return {one.name: one for one in outcomes(TriedLoss.of(function), PROPERTIES) if one.state == state}
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_what_holds_is_not_reported(function) -> None:
 
 
 def test_a_loss_that_gives_nothing_usable_is_asked_no_more() -> None:
-    assert [one.state for one in outcomes(Loss.of(per_sample), PROPERTIES)] == [FAILED]
-    (only,) = outcomes(Loss.of(lambda y, p: ops.meen(y)), PROPERTIES)
+    assert [one.state for one in outcomes(TriedLoss.of(per_sample), PROPERTIES)] == [FAILED]
+    (only,) = outcomes(TriedLoss.of(lambda y, p: ops.meen(y)), PROPERTIES)
     assert "has no attribute 'meen'" in only.detail
 
 
@@ -125,7 +125,7 @@ def test_notes_are_what_may_be_meant() -> None:
 
 
 def test_a_loss_for_softmax_alone_is_judged_by_softmax() -> None:
-    assert Loss.of(softmax_only).classes == (2, 3)
+    assert TriedLoss.of(softmax_only).classes == (2, 3)
     assert "empty and full masks" not in found(softmax_only)
 
 
@@ -137,11 +137,11 @@ def test_a_batch_of_unknown_size_is_compiled() -> None:
 
 
 def test_speed_is_a_figure_and_no_failure() -> None:
-    assert "times the time of ce" in speed(Loss(half, (2,), (1,)))
+    assert "times the time of ce" in speed(TriedLoss(half, (2,), (1,)))
 
 
 def test_a_good_loss_has_every_property() -> None:
     def good(y_true, y_pred):
         return ops.mean((ops.cast(y_true, "float32") - ops.cast(y_pred, "float32")) ** 2)
 
-    assert {one.state for one in outcomes(Loss.of(good), PROPERTIES)} == {PASSED}
+    assert {one.state for one in outcomes(TriedLoss.of(good), PROPERTIES)} == {PASSED}

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from dmf_cli import checking
-from dmf_cli.checking.findings import FAILED, NOTED, PASSED, SKIPPED, Outcome
+from dmf_cli.checking.findings import FAILED, NOTED, PASSED, SKIPPED, PropertyResult
 from dmf_cli.cli import check
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, PluginError, UnknownNameError, UsageError
@@ -59,11 +59,11 @@ def outcomes(monkeypatch):
 
     def said(kind, name, params):
         asked.append((kind, name, params))
-        yield Outcome("a gradient", PASSED, "a figure")
-        yield Outcome("float16", NOTED, "cast first")
-        yield Outcome("odd sizes", SKIPPED)
+        yield PropertyResult("a gradient", PASSED, "a figure")
+        yield PropertyResult("float16", NOTED, "cast first")
+        yield PropertyResult("odd sizes", SKIPPED)
         if name == "dead":
-            yield Outcome("order", FAILED, "0.5, and 0.6", "y_true = np.array([0.0])\ny_pred = 1")
+            yield PropertyResult("order", FAILED, "0.5, and 0.6", "y_true = np.array([0.0])\ny_pred = 1")
 
     monkeypatch.setattr(checking, "check", said)
     monkeypatch.setattr(check, "_start", lambda words, parts: "tensorflow")
