@@ -91,6 +91,16 @@ def _with_plugins(names: set[str], *kinds: str) -> list[str]:
     return sorted(names.union(one.name for one in added))
 
 
+def check_plugins() -> None:
+    """Whether no part of a plugin has the name of a YAML file, which would be chosen in its place.
+
+    Raises:
+        PluginError: one has.
+    """
+    for group in {kind.group for kind in KINDS.values()} if plugins.active() else ():
+        options(group)
+
+
 def lineage(group: str, option: str) -> list[str]:
     """``option`` of a group after the options that it builds on by its defaults list, the first base first.
 

@@ -29,6 +29,12 @@ def gives_weights(subject: Subject) -> str:
     return f"from {weights.min():.3g} to {weights.max():.3g} in {len(losses)} steps"
 
 
+def weighs_itself(subject: Subject) -> None:
+    """The formula gives finite weights of 0 and above, which the guards need not replace."""
+    if wrong := called(weighting.fault, subject.strategy):
+        raise Broken(wrong)
+
+
 def sane_in_any_event(subject: Subject) -> str:
     """Whatever the losses do: constant, 0, negative, of other sizes, with spikes."""
     for kind in EVENTS:
@@ -175,6 +181,7 @@ PROPERTIES = (
     Property("warm-up", warm_up),
     Property("weights that move", moves),
     Property("made again", made_again),
+    Property("weights of its own", weighs_itself),
 )
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from dmf_cli import conf_files
+from dmf_cli.errors import UsageError
 from dmf_cli.parts import plugins, project
 
 # Commands that hand the words on to other processes; to the others it is enough that the parts are known.
@@ -20,10 +22,14 @@ def applied(command: str, words: Sequence[str]) -> list[str]:
     """
     if command in WITHOUT:
         return list(words)
+    if slip := next((word for word in words if word.startswith("plugin=")), None):
+        hint = f"did you mean plugins={slip.partition('=')[2]}?"
+        raise UsageError("unknown key 'plugin'", key="plugin", hint=hint)
     settings, typed = project.read(), [word for word in words if _is_plugins(word)]
     rest = [word for word in words if word not in typed]
     used = plugins.activate(settings.plugins, settings.file.parent) if settings.file else []
     used += plugins.activate([one for word in typed for one in plugins.written(word.partition("=")[2])])
+    conf_files.check_plugins()
     if used and command in COMPOSING:
         rest.append(word(used))
     if settings.config_dir and command in CONFIG_DIR and not {"--config-dir", "-cd"} & set(words):

@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     if kind is not None and kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
     if kind == "models":
-        _show_models()
+        _show_models(options.config_dir)
         return 0
     for number, name in enumerate([kind] if kind else KINDS):
         if number:
@@ -60,11 +60,11 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _show_models() -> None:
+def _show_models(own: Path | None) -> None:
     """The models with what they cost; each line as soon as it is measured, a table on a terminal."""
     from dmf_cli.cli import _model_costs
 
-    models, device = rows("models"), _model_costs.start()
+    models, device = rows("models", own), _model_costs.start()
     if sys.stdout.isatty():
         from rich.console import Console
 

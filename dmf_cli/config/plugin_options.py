@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dmf_cli import conf_files
 from dmf_cli.config import own_dataset, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, PluginError
@@ -51,6 +52,7 @@ def activate_listed(given: Any) -> None:
         allowed = "a file or a module, or a list of them, as [my.py,mylab.losses]"
         raise ConfigError(key="plugins", value=given, allowed=allowed)
     plugins.activate(listed)
+    conf_files.check_plugins()
 
 
 def with_used(config: Config) -> Config:
@@ -62,9 +64,11 @@ def with_used(config: Config) -> Config:
     before = plain.pop("plugins", None)
     known = before if isinstance(before, Mapping) else {}
     found: dict[str, Any] = {}
-    for part in used(plain):
-        plugin = plugins.of_part(part)
-        if plugin is not None and plugin.name not in found:
+    waiting = [plugin for part in used(plain) if (plugin := plugins.of_part(part))]
+    while waiting:
+        plugin = waiting.pop(0)
+        if plugin.name not in found:
+            waiting += plugins.needed(plugin)
             entry = {"path": str(plugin.file), "hash": plugin.hash}
             same = known.get(plugin.name, {}).get("hash") == plugin.hash
             found[plugin.name] = known[plugin.name] if same else entry

@@ -15,6 +15,7 @@ from annotated_types import Interval, Len, MinLen, Predicate
 
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit
+from dmf_cli.parts.annotations import is_text
 from dmf_cli.ranges import Text
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def _strict(hint: Any) -> Any:
     a sequence is a list of YAML, or a tuple.
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if is_text(hint) or any(map(is_text, arguments if origin is not Literal else ())):
+        return Any  # pydantic would evaluate it
     if origin is Annotated:
         texts = [rule for rule in arguments[1:] if isinstance(rule, Text)]
         if texts:

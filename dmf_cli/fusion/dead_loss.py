@@ -32,6 +32,13 @@ def check_alive(losses: Mapping[str, Loss], y_true: Tensor) -> None:
     targets = Targets.of(y_true)
     functions = [partial(term_value, name, loss, targets) for name, loss in losses.items()]
     for name, gradient in zip(losses, logit_gradients(functions, y_pred), strict=True):
+        if gradient is not None and not np.isfinite(ops.convert_to_numpy(gradient)).all():
+            raise ConfigError(
+                key="auxiliary" if name == "auxiliary" else f"loss term {name!r}",
+                reason="cannot train the network",
+                hint="its gradient is NaN or infinite for probabilities of .2 to .8; clip what it divides by "
+                "or takes the logarithm of",
+            )
         if gradient is None or not np.any(ops.convert_to_numpy(gradient)):
             raise ConfigError(
                 key="auxiliary" if name == "auxiliary" else f"loss term {name!r}",

@@ -148,7 +148,12 @@ def in_float32(network: Any) -> Any:
     plain = _float32(config)
     if plain == config:
         return network
-    copy = type(network).from_config(plain)
+    import keras
+
+    kinds = {type(one) for one in network._flatten_layers(include_self=False)}
+    own = {one.__name__: one for one in kinds if not one.__module__.startswith("keras.")}
+    with keras.saving.custom_object_scope(own):
+        copy = type(network).from_config(plain)
     copy.set_weights(network.get_weights())
     return copy
 

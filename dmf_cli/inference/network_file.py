@@ -3,15 +3,15 @@
 import contextlib
 import json
 import math
-import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints, machine
-from dmf_cli.errors import CheckpointError
+from dmf_cli.errors import CheckpointError, DmfError
 from dmf_cli.parts import loading, plugins
+from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -34,13 +34,15 @@ def load_network(path: Path) -> Any:
 
     if not path.exists():
         raise _missing(path)
-    untrusted = [one for one in plugins.active() if one.untrusted and _has_networks(one)]
-    for plugin in plugins.active():
-        if not plugin.untrusted and _has_networks(plugin):
-            _register_layers(plugin)
+    known = _plugins_of(path)
+    untrusted = [one for one in known if one.untrusted]
+    layers = {
+        name: one for plugin in known if not plugin.untrusted for name, one in _layers_of(plugin).items()
+    }
     try:
         _check_weights(path)
-        network = keras.models.load_model(path, compile=False)
+        with _known_to_keras(layers):
+            network = keras.models.load_model(path, compile=False)
     except CheckpointError:
         raise
     except MemoryError:
@@ -48,10 +50,10 @@ def load_network(path: Path) -> Any:
     except Exception as error:  # Keras raises whatever its layers do
         if isinstance(error, TypeError) and "keras_hub" in str(error):  # it cannot import a layer's class
             raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
-        if layers := own_layers(path):
+        if unknown := own_layers(path):
             if untrusted:
                 raise untrusted[0].refusal() from error
-            reason = f"has layers that are not known here ({', '.join(layers)})"
+            reason = f"has layers that are not known here ({', '.join(unknown)})"
             hint = "give the file that defines them, as plugins=PATH"
             raise CheckpointError(path=path, reason=reason, hint=hint) from error
         # Of a file that is cut off Keras says that there is none.
@@ -60,6 +62,19 @@ def load_network(path: Path) -> Any:
         raise CheckpointError(path=path, reason=reason, hint=DO) from error
     _check_network(path, network)
     return network
+
+
+@contextlib.contextmanager
+def _known_to_keras(layers: Mapping[str, type]) -> Iterator[None]:
+    """Keras knows ``layers`` inside the block only: another run may have others of these names."""
+    import keras
+
+    with keras.saving.custom_object_scope(dict(layers)):
+        yield
+    known = keras.saving.get_custom_objects()
+    for name, layer in layers.items():
+        if known.get(name) is layer:
+            del known[name]
 
 
 def own_layers(path: Path) -> list[str]:
@@ -83,21 +98,23 @@ def own_layers(path: Path) -> list[str]:
     return list(found)
 
 
-def _has_networks(plugin: plugins.Plugin) -> bool:
-    return any(part.kind == "model" for part in plugin.definitions)
+def _plugins_of(path: Path) -> list[plugins.Plugin]:
+    """The active plugins with networks that the run of the file was trained with; of no run: all."""
+    with_networks = [one for one in plugins.active() if any(part.kind == "model" for part in one.definitions)]
+    try:
+        named = stored_config.load_run(path.parents[1]).plugins
+    except (DmfError, IndexError):  # a file by itself
+        return with_networks
+    return [one for one in with_networks if one.name in named]
 
 
-def _register_layers(plugin: plugins.Plugin) -> None:
-    """Make the layers of a plugin known to Keras, which asks for a decorator of its own otherwise."""
+def _layers_of(plugin: plugins.Plugin) -> dict[str, type]:
+    """The layers of a plugin by name: Keras wants to be told of them, or asks for a decorator of its own."""
     import keras
 
     loading.run_file(plugin)
-    module = sys.modules.get(plugin.module)  # an object of this process is in no module
-    for name, value in vars(module).items() if module else ():
-        if isinstance(value, type) and issubclass(value, keras.Layer) and value.__module__ in sys.modules:
-            file = getattr(sys.modules[value.__module__], "__file__", None)
-            if file and Path(file) in plugin.files.values():
-                keras.saving.get_custom_objects()[name] = value
+    values = [one for module in loading.modules(plugin) for one in vars(module).values()]
+    return {one.__name__: one for one in values if isinstance(one, type) and issubclass(one, keras.Layer)}
 
 
 def _check_weights(path: Path) -> None:

@@ -19,6 +19,7 @@ from dmf_cli.parts.kinds import KINDS
 ROOT = Path(__file__).resolve().parent.parent.parent
 LARGEST = 2**22  # bytes of a file of source
 NUMBERS = ("nan", "inf", "infinity")  # words that are no names in expressions
+WORDS = ("true", "false", "null", "none", "yes", "no", "on", "off")  # nor in YAML
 Part = ast.FunctionDef | ast.ClassDef
 
 
@@ -87,17 +88,21 @@ def in_file(file: Path) -> tuple[Definition, ...]:
 
 @functools.lru_cache(maxsize=512)
 def _in_file(file: Path, changed: int, size: int) -> tuple[Definition, ...]:
-    tree = _tree(file)
+    try:
+        return tuple(_found(file, _tree(file)))
+    except RecursionError:
+        raise PluginError(path=file, reason="is nested too deeply to be read") from None
+
+
+def _found(file: Path, tree: ast.Module) -> Iterator[Definition]:
     marks = _marks(tree)
-    found = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             for decorator in node.decorator_list:
                 call = decorator if isinstance(decorator, ast.Call) else None
                 kind = marks.get(ast.unparse(call.func if call else decorator))
                 if kind is not None:
-                    found.append(_definition(file, tree, node, kind, call))
-    return tuple(found)
+                    yield _definition(file, tree, node, kind, call)
 
 
 @functools.cache
@@ -163,7 +168,7 @@ def _parsed(file: Path, text: bytes) -> ast.Module:
         return ast.parse(text)
     except SyntaxError as error:
         raise PluginError(
-            f"{file}, line {error.lineno}: {error.msg}", path=file, hint="it is not valid Python"
+            f"{file}, line {error.lineno or 1}: {error.msg}", path=file, hint="it is not valid Python"
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes; brackets without end
         raise PluginError(path=file, reason=f"is not valid Python ({error})") from None
@@ -197,7 +202,7 @@ def _definition(file: Path, tree: ast.Module, node: Part, kind: str, call: ast.C
     arguments = [one.arg for one in (*function.args.posonlyargs, *function.args.args)] if function else []
     if isinstance(node, ast.ClassDef):
         arguments = arguments[1:]  # self
-    options = {str(one.arg): _literal(one.value) for one in call.keywords} if call else {}
+    options = {str(one.arg): _constant(one.value, tree, node.lineno) for one in call.keywords} if call else {}
     made = Definition(
         kind,
         node.name,
@@ -220,9 +225,9 @@ def _check(made: Definition, node: ast.stmt, function: ast.FunctionDef | None) -
     is_class = isinstance(node, ast.ClassDef)
     if is_class != (made.kind == "strategy") and made.kind != "dataset":
         raise _wrong(made, f"@{made.kind} stands before a {'class' if is_class else 'function'}", kind.shape)
-    if made.kind == "loss" and made.name.lower() in NUMBERS:
-        raise _wrong(made, "expressions read that as a number", "another name")
-    if made.kind == "metric" and "better" not in made.options:
+    if made.name.lower() in (*NUMBERS, *WORDS):
+        raise _wrong(made, f"the command line reads {made.name} as a value", "another name")
+    if made.kind == "metric" and made.options.get("better") not in ("high", "low"):
         raise _wrong(
             made, "@metric does not say which values are good", "@dmf_cli.metric(better='high') or 'low'"
         )
@@ -257,9 +262,9 @@ def _parameters(file: Path, tree: ast.Module, node: Part) -> Mapping[str, Parame
     function = node if isinstance(node, ast.FunctionDef) else _initializer(node)
     found: dict[str, Parameter] = {}
     if function is not None:
-        known, meanings = annotations.names(tree), _meanings(ast.get_docstring(node) or "")
+        known, meanings = annotations.Names(tree), _meanings(ast.get_docstring(node) or "")
         for argument, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-            default = ... if value is None else _constant(value, tree)
+            default = ... if value is None else _constant(value, tree, node.lineno)
             hint = annotations.hint(argument.annotation, known, default)
             found[argument.arg] = Parameter(hint, default, meanings.get(argument.arg, ""))
     if isinstance(node, ast.ClassDef) and (function is None or function.args.kwarg):
@@ -298,13 +303,13 @@ def _initializer(node: ast.stmt) -> ast.FunctionDef | None:
     return next((one for one in body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
 
 
-def _constant(node: ast.expr, tree: ast.Module) -> Any:
-    """A literal, or a name of the file that stands for one; ``...`` for anything else."""
+def _constant(node: ast.expr, tree: ast.Module, line: int) -> Any:
+    """A literal, or a name that stands for one above ``line`` of the file; ``...`` for anything else."""
     if isinstance(node, ast.Name):
         values = [
             one.value
             for one in tree.body
-            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == node.id
+            if isinstance(one, ast.Assign) and one.lineno < line and ast.unparse(one.targets[0]) == node.id
         ]
         return _literal(values[-1]) if values else ...
     return _literal(node)

@@ -16,8 +16,12 @@ def where(error: BaseException, *files: Path) -> str:
     wanted = {str(file) for file in files} or {str(f) for one in plugins.active() for f in one.files.values()}
     if isinstance(error, SyntaxError) and error.filename in wanted:
         return f"{Path(error.filename).name}, line {error.lineno}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in wanted]
-    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    frames = [
+        (f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__) if f.filename in wanted
+    ]
+    # TensorFlow hands on the traceback of a Python function as text.
+    frames += [one for one in re.findall(r'File "(.+?)", line (\d+)', str(error)) if one[0] in wanted]
+    return f"{Path(frames[-1][0]).name}, line {frames[-1][1]}" if frames else ""
 
 
 @contextlib.contextmanager
@@ -42,14 +46,14 @@ def located(error: BaseException, place: str, file: Path | None = None) -> Plugi
     advice = "mend that line; DMF_DEBUG=1 shows the traceback"
     if isinstance(error, ModuleNotFoundError) and error.name:
         advice = f"install {error.name.partition('.')[0]}, or put {error.name}.py beside the file"
-    return PluginError(f"{place}: {_first_words(error)}", path=file, hint=advice)
+    return PluginError(f"{place}: {cause(error)}", path=file, hint=advice)
 
 
 def failed(definition: Definition, error: Exception, hint: str = "") -> PluginError:
     """The error for whatever the function of a part raised."""
     return PluginError(
         f"{where(error, definition.file) or definition.place}: {definition.kind} "
-        f"{definition.name!r} fails with {_first_words(error)}",
+        f"{definition.name!r} fails with {cause(error)}",
         path=definition.file,
         key=definition.name,
         hint="; ".join(filter(None, (hint, "DMF_DEBUG=1 shows the traceback"))),
@@ -66,7 +70,7 @@ def wrong(definition: Definition, what: str, allowed: str) -> PluginError:
     )
 
 
-def _first_words(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """``ValueError: oh``, one sentence; TensorFlow writes pages, and hides the error of a Python function."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     inner = next((line for line in lines if re.match(r"[A-Z]\w*Error: ", line)), None)

@@ -171,4 +171,4 @@ def _parameter(kind: str, name: str, one: inspect.Parameter) -> Parameter:
             allowed=f"a constant, as {one.name}=0.5",
         )
     untyped = one.annotation is one.empty or isinstance(one.annotation, str)
-    return Parameter(annotations.hint(None, {}, one.default) if untyped else one.annotation, one.default)
+    return Parameter(annotations.hint(None, None, one.default) if untyped else one.annotation, one.default)

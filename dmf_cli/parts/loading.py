@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -44,6 +44,7 @@ def run_file(plugin: Plugin) -> None:
         return
     if not any(isinstance(finder, _Beside) for finder in sys.meta_path):
         sys.meta_path.append(_Beside())  # at the end: a file called keras.py hides nothing
+    _check_others(plugin)
     try:
         if plugin.module.startswith(plugins.PREFIX):
             _run(plugin)
@@ -54,13 +55,37 @@ def run_file(plugin: Plugin) -> None:
     except (Exception, SystemExit) as error:
         place = failures.where(error, plugin.file) or plugin.file.name
         raise failures.located(error, place, plugin.file) from error
-    found = Path(str(sys.modules[plugin.module].__file__))
-    if found.resolve() != plugin.file.resolve():
-        raise PluginError(
-            f"the plugin {plugin.name} is {plugin.file}, and Python imports {found}",
-            path=plugin.file,
-            hint="remove one of them, or start where only one is found",
-        )
+    _check_others(plugin)
+
+
+def modules(plugin: Plugin) -> list[ModuleType]:
+    """What of ``plugin`` has been imported: its own module, and those beside it."""
+    files = {str(file) for file in plugin.files.values()}
+    return [one for one in list(sys.modules.values()) if getattr(one, "__file__", None) in files]
+
+
+def _check_others(plugin: Plugin) -> None:
+    """Whether Python imports, by the names of the files of ``plugin``, these files and no others.
+
+    Their content is what the hash is of, and what was shown to the user.
+
+    Raises:
+        PluginError: another module has such a name.
+    """
+    for place, file in plugin.files.items():
+        name = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        if file == plugin.file and not plugin.is_module:
+            continue
+        there = getattr(sys.modules.get(name), "__file__", None)
+        if there is None and "." not in name:
+            spec = PathFinder.find_spec(name)
+            there = spec.origin if spec else None
+        if there is not None and Path(there).resolve() != file.resolve():
+            raise PluginError(
+                f"the plugin {plugin.name} imports {name} from {file}, and Python finds {there}",
+                path=file,
+                hint="rename one of them, or start where only one is found",
+            )
 
 
 def _run(plugin: Plugin) -> None:
@@ -83,9 +108,11 @@ class _Beside(MetaPathFinder):
     ) -> ModuleSpec | None:
         place = fullname.replace(".", "/")
         for plugin in plugins.active():
-            for name in () if plugin.untrusted else (f"{place}.py", f"{place}/__init__.py"):
+            for name in () if plugin.untrusted else (f"{place}/__init__.py", f"{place}.py"):
                 if file := plugin.files.get(name):
                     return _spec(fullname, file)
+            if not plugin.untrusted and any(name.startswith(f"{place}/") for name in plugin.files):
+                return ModuleSpec(fullname, None, is_package=True)  # a folder without an __init__.py
         return None
 
 

@@ -43,6 +43,9 @@ class Plugin:
         """The plugin in ``file``; ``name`` is dotted if it is a module of a package."""
         file = file.expanduser().absolute()
         own = file.parent.name if file.name == "__init__.py" else file.stem
+        if not all(one.isidentifier() for one in (name or own).split(".")):
+            hint = "rename the file, as my_loss.py: letters, digits and _"
+            raise PluginError(path=file, reason="has a name that Python cannot import", hint=hint)
         depth = len((name or own).split(".")) - (file.name != "__init__.py")
         return cls(name or own, file, file.parents[depth], untrusted)
 
@@ -86,6 +89,7 @@ class Plugin:
 
 
 _active: dict[str, Plugin] = {}
+_earlier: set[str] = set()  # names of those that only an earlier call in this process was given
 
 
 def active() -> list[Plugin]:
@@ -112,10 +116,9 @@ def written(value: str) -> list[str]:
     """The plugins in the value of ``plugins=``: one, or several in brackets, quoted or not."""
     inner = value.strip()
     inner = inner[1:-1] if inner.startswith("[") and inner.endswith("]") else inner
-    found = re.findall(r"""\s*(?:'([^']*)'|"([^"]*)"|([^,]+))""", inner)
-    return [
-        text for text in (next(filter(None, one), "").strip() for one in found) if text not in ("", "null")
-    ]
+    found = re.findall(r"""\s*(?:'((?:\\.|[^'])*)'|"((?:\\.|[^"])*)"|([^,]+))""", inner)
+    texts = [re.sub(r"\\(.)", r"\1", one[0] or one[1]) or one[2].strip() for one in found]
+    return [text for text in texts if text not in ("", "null")]
 
 
 def add(plugin: Plugin) -> Plugin:
@@ -125,11 +128,13 @@ def add(plugin: Plugin) -> Plugin:
         PluginError: as :func:`activate`.
     """
     there = {one.name: one for one in active()}.get(plugin.name)
-    if there is not None and there.hash == plugin.hash:
+    if there is not None and _is_there(there) and there.hash == plugin.hash:
+        _earlier.discard(there.name)
         if there.untrusted and not plugin.untrusted:
             _active[plugin.name] = plugin
         return _active[plugin.name]
-    if there is not None and there.file == plugin.file:  # it was edited meanwhile, as in a notebook
+    # It was edited meanwhile, as in a notebook, or another call was given another one.
+    if there is not None and (there.file == plugin.file or there.name in _earlier):
         remove(there)
         there = None
     if there is not None:
@@ -139,6 +144,9 @@ def add(plugin: Plugin) -> Plugin:
             value=str(plugin.file),
             hint="rename one of the files",
         )
+    for other in [_active[name] for name in _earlier if name in _active]:
+        if _parts(other) & _parts(plugin):
+            remove(other)
     _check(plugin, list(_active.values()))
     _active[plugin.name] = plugin
     if plugin.is_module and not plugin.is_kept and str(plugin.root) not in sys.path:
@@ -146,9 +154,34 @@ def add(plugin: Plugin) -> Plugin:
     return plugin
 
 
+def begin() -> None:
+    """What is active is of earlier calls: it makes room for what is named now."""
+    _earlier.clear()
+    _earlier.update(name for name, one in _active.items() if one not in _installed())
+
+
+def needed(plugin: Plugin) -> list[Plugin]:
+    """The other active plugins that ``plugin`` imports by their names, as ``import base``."""
+    names = {name for file in plugin.files.values() for name in sources.imported(file)}
+    return [one for one in active() if one.name in names and one.name != plugin.name]
+
+
+def _parts(plugin: Plugin) -> set[tuple[str, str]]:
+    return {(one.kind, one.name) for one in plugin.definitions} if _is_there(plugin) else set()
+
+
+def _is_there(plugin: Plugin) -> bool:
+    """Whether its file can be read still; one that cannot says so when it is named again."""
+    try:
+        return bool(plugin.definitions)
+    except PluginError:
+        return False
+
+
 def remove(plugin: Plugin) -> None:
     """Forget a plugin, what it has registered, and its modules: its file is imported anew when it is used."""
     _active.pop(plugin.name, None)
+    _earlier.discard(plugin.name)
     files = {str(file) for file in plugin.files.values()}
     for key, part in list(decorators.registered.items()):
         if str(decorators.file_of(part)) in files:
@@ -160,7 +193,8 @@ def remove(plugin: Plugin) -> None:
 
 def definitions(kind: str) -> list[Definition]:
     """The parts of ``kind`` of all active plugins."""
-    return [one for plugin in active() for one in plugin.definitions if one.kind == kind]
+    there = [plugin for plugin in active() if _is_there(plugin)]
+    return [one for plugin in there for one in plugin.definitions if one.kind == kind]
 
 
 def of_part(definition: Definition) -> Plugin | None:
@@ -180,15 +214,24 @@ def isolated() -> Iterator[None]:
     try:
         yield
     finally:
+        files = {str(file) for one in _active.values() if one not in before.values() for file in _files(one)}
         _active.clear()
         _active.update(before)
+        _earlier.clear()
         for key, part in list(decorators.registered.items()):
             if key not in known and not part.__module__.startswith("dmf_cli."):
                 del decorators.registered[key]
         sys.path[:] = path
         for name in set(sys.modules) - modules:
-            if name.startswith(PREFIX):
+            if name.startswith(PREFIX) or getattr(sys.modules[name], "__file__", None) in files:
                 del sys.modules[name]
+
+
+def _files(plugin: Plugin) -> Iterable[Path]:
+    try:
+        return plugin.files.values()
+    except (PluginError, OSError):  # it is gone
+        return ()
 
 
 def located(text: str, base: Path) -> Plugin:

@@ -3,7 +3,8 @@
     plugins = ["my.py", "mylab.losses"]
     config_dir = "configs"
 
-Paths are relative to the file. The first such file in the current folder or above it counts.
+Paths are relative to the file. The first such file in the current folder or above it counts;
+those of a run folder do not.
 """
 
 import dataclasses
@@ -43,12 +44,22 @@ def read(folder: Path | None = None) -> Project:
         here = (folder or Path.cwd()).absolute()
     except OSError:  # it was deleted while the process runs
         return Project()
-    for place in (here, *here.parents):
+    places = [here, *here.parents]
+    runs = [number for number, place in enumerate(places) if _is_run(place)]
+    # What lies in a run folder came with the run, perhaps from a stranger.
+    for place in places[runs[-1] + 1 :] if runs else places:
         for name in (OWN, SHARED):
             settings = _settings(place / name)
             if settings is not None:
                 return _project(place / name, settings)
     return Project()
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.yaml").is_file() and (folder / "status.json").is_file()
+    except OSError:
+        return False
 
 
 def _settings(file: Path) -> Mapping[str, Any] | None:

@@ -48,23 +48,23 @@ def use(run: Path, config: Config, *, trust: bool = False) -> None:
             it raises ``PluginError``.
 
     Raises:
-        PluginError: an active plugin has changed since the run was made, or the copy has.
+        PluginError: the copy has changed since the run was made, or is not there.
         RunFolderError: the config does not say which plugins they are.
     """
-    known = {one.name: one for one in plugins.active()}
+    plugins.begin()
     for name, hash in _entries(run, config).items():
-        there = known.get(name)
-        if there is not None and there.hash == hash:
+        there = {one.name: one for one in plugins.active()}.get(name)
+        if there is not None and there.hash == hash and not (there.untrusted and trust):
+            plugins.add(there)
             continue
-        if given.is_given(name) and there is None:
+        if given.is_given(name):
             given.absent(run, name, hash, config.plain)
             continue
-        if there is not None and (given.is_given(name) or not trust):
-            or_else = "" if given.is_given(name) else ", or add --trust to use the copy that the run has"
+        if there is not None and not there.is_kept and not trust:
             raise PluginError(
                 f"{there.file} has changed since {run} was trained (hash {hash}, now {there.hash})",
                 path=there.file,
-                hint=f"undo the change{or_else}",
+                hint="undo the change, or add --trust to use the copy that the run has",
             )
         copy = _copy(run, name, hash, None if trust else run)
         if there is not None:
@@ -106,6 +106,8 @@ def _copy(run: Path, name: str, hash: str, untrusted: Path | None) -> Plugin:
             hint="put it back, or give your own, as plugins=PATH",
         )
     plugin = Plugin.at(file, name, untrusted)
+    if links := [one for one in plugin.files.values() if one.is_symlink()]:
+        raise PluginError(path=links[0], reason="is a link", hint=f"give your own {name}, as plugins=PATH")
     if plugin.hash != hash:
         raise PluginError(
             path=file,

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from dmf_cli import losses, weighting
-from dmf_cli.config import schema
+from dmf_cli.config import plugin_options, schema
 from dmf_cli.config.checks import check_params
 from dmf_cli.config.typed import Choice, Config, Model
 from dmf_cli.datasets.base import Dataset
@@ -18,7 +18,8 @@ from dmf_cli.fusion import Auxiliary, FusedModel
 from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
-from dmf_cli.parts import plugins, registry
+from dmf_cli.parts import failures, plugins, registry
+from dmf_cli.parts.definitions import Definition
 from dmf_cli.run_folder import headline
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
 from dmf_cli.training.own_network import check_network, know_layers
@@ -30,7 +31,11 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     """The network of ``config`` with its fused loss, not yet compiled."""
     total_steps = steps_per_epoch * config.epochs
     terms, helper = loss_terms(config.loss.terms), auxiliary(config.auxiliary)
-    check_alive({**terms, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
+    try:
+        check_alive({**terms, **({"auxiliary": resolve_loss(helper.loss)} if helper else {})}, data.probe())
+    except ConfigError as error:
+        places = {f"loss term {name!r}": part.place for name in terms if (part := plugin_options.term(name))}
+        raise error.within(places[error.key]) if error.key in places else error from None
     return FusedModel(
         network(config.model, data),
         terms,
@@ -141,6 +146,10 @@ def strategy(
     Parameters that are null or auto take the value of that name in ``known``, where there is one.
     """
     function, params = registry.find("strategy", chosen.name), dict(chosen.params)
+    part = registry.definition("strategy", chosen.name)
+    own = plugins.of_part(part) is not None
+    if own and not issubclass(function, weighting.Strategy):
+        raise failures.wrong(part, "is no strategy", "a subclass of dmf_cli.weighting.Strategy")
     for name, value in (known or {}).items():
         if name in params and params[name] in (None, "auto"):
             params[name] = value
@@ -148,6 +157,8 @@ def strategy(
         params["warmup"] = warmup(params["warmup"], total_steps)
     check_params(function, {**params, "prior": prior}, "weighting")
     found = weighting.get(chosen.name, prior=prior, **params)
+    if own:
+        _try(found, part, len(prior))
     if found.idle_steps >= total_steps:
         raise ConfigError(
             f"the run has {total_steps} steps and weighting {found.name} keeps its first weights for "
@@ -158,6 +169,16 @@ def strategy(
             "or use weighting=fixed",
         )
     return found
+
+
+def _try(strategy: weighting.Strategy, part: Definition, n_terms: int) -> None:
+    """A strategy of the user's before hours are spent on it."""
+    try:
+        wrong = weighting.fault(strategy, n_terms)
+    except Exception as error:  # whatever its code does
+        raise failures.failed(part, error) from error
+    if wrong:
+        raise failures.wrong(part, f"does not weigh: {wrong}", "(memory, weights >= 0 of shape (n_terms,))")
 
 
 def warmup(wanted: int | str, total_steps: int) -> int:

@@ -335,7 +335,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
         return error.but(where)
     place = failures.where(error)  # of a part of the user's own
     what = f"the run failed with {type(error).__name__}" + (f" in {place}" if place else "")
-    return RunError(what, hint=f"{first_line(error)}; {where}")
+    return RunError(what, hint=f"{failures.cause(error) if place else first_line(error)}; {where}")
 
 
 def first_line(error: BaseException) -> str:

@@ -27,6 +27,7 @@ from dmf_cli.weighting._softadapt import softadapt as softadapt
 from dmf_cli.weighting._stch import stch as stch
 from dmf_cli.weighting._strategy import Strategy as Strategy
 from dmf_cli.weighting._terms import check_terms as check_terms
+from dmf_cli.weighting._trial import fault as fault
 from dmf_cli.weighting._uncertainty import uncertainty as uncertainty
 from dmf_cli.weighting._var import var as var
 

@@ -1,6 +1,5 @@
 """A loss and a network of one's own in the commands, and what of a run's code is run by whom."""
 
-import contextlib
 import json
 import shutil
 import sys
@@ -53,12 +52,8 @@ OWN = ("loss=mine+ce", "loss.terms.mine.alpha=0.5", "model=net")
 
 def call(*words):
     """A command as another process would run it: it knows no plugin that it is not given."""
-    import keras
-
     with plugins.isolated():
         code = main([str(word) for word in words])
-    with contextlib.suppress(KeyError):
-        del keras.saving.get_custom_objects()["Scale"]
     return code
 
 

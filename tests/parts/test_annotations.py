@@ -17,7 +17,9 @@ from annotated_types import Interval
 from dmf_cli import ranges
 from dmf_cli.ranges import Share, Count as Whole
 HOW = Literal["a", "b"]
-"""
+from typing import NamedTuple as Ge, get_type_hints as Gt, _eval_type as ANY, sys
+Deep0 = Literal[1]
+""" + "".join(f"Deep{i + 1} = Deep{i} | Deep{i} | Deep{i} | Deep{i}\n" for i in range(9))
 
 
 @pytest.mark.parametrize(
@@ -37,18 +39,36 @@ HOW = Literal["a", "b"]
     ],
 )
 def test_what_is_known(text, value):
-    known = annotations.names(ast.parse(MODULE))
+    known = annotations.Names(ast.parse(MODULE))
     assert annotations.hint(ast.parse(text, mode="eval").body, known, None) == value
 
 
 @pytest.mark.parametrize(
     "text",
-    ["open('x', 'w')", "__import__('os').system('touch x')", "np.ndarray", "Unknown", "typing.__builtins__",
-     "(lambda: 1)()", "HOW.__class__", "Share.__args__[0]", "int if 1 else 2", "2**10**10", "[int][5]"],
-)  # fmt: skip
+    [
+        "Gt(Ge('X', [('a', \"open('x', 'w')\")]))",
+        "Annotated[\"open('x', 'w')\", Interval(ge=0)]",
+        "'open(1)'",
+        "ANY",
+        "list['int']",
+        "Deep9",
+        "Literal[10**1000]",
+        "open('x', 'w')",
+        "__import__('os').system('touch x')",
+        "np.ndarray",
+        "Unknown",
+        "typing.__builtins__",
+        "(lambda: 1)()",
+        "HOW.__class__",
+        "Share.__args__[0]",
+        "int if 1 else 2",
+        "Literal[2**10**10]",
+        "[int][5]",
+    ],
+)
 def test_everything_else_says_nothing_and_is_not_run(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    known = annotations.names(ast.parse(MODULE))
+    known = annotations.Names(ast.parse(MODULE))
     assert annotations.hint(ast.parse(text, mode="eval").body, known, None) is Any
     assert list(tmp_path.iterdir()) == []
 
@@ -58,4 +78,4 @@ def test_everything_else_says_nothing_and_is_not_run(text, tmp_path, monkeypatch
     [(True, bool), (1, float), (0.5, float), ("a", str), ([1], list), ((1,), list), (None, Any), (..., Any)],
 )
 def test_without_one_the_default_says_it(default, value):
-    assert annotations.hint(None, {}, default) is value
+    assert annotations.hint(None, None, default) is value

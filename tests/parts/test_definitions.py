@@ -122,7 +122,7 @@ def test_a_changed_file_is_read_again(write):
         ("@dmf_cli.loss\ndef a(y_true, y_pred, *, b): ...", "b has no default"),
         ("@dmf_cli.loss\ndef a(y_true, y_pred, *, b=object()): ...", "b has no default"),
         ("@dmf_cli.loss\nclass a: ...", "@loss stands before a class"),
-        ("@dmf_cli.loss\ndef nan(y_true, y_pred): ...", "expressions read that as a number"),
+        ("@dmf_cli.loss\ndef nan(y_true, y_pred): ...", "the command line reads nan as a value"),
         ("@dmf_cli.strategy\ndef a(): ...", "@strategy stands before a function"),
         ("@dmf_cli.metric\ndef a(truth, prediction): ...", "@metric does not say which values are good"),
         ("@dmf_cli.model\ndef a(shape): ...", "model 'a': it takes (shape)"),

@@ -20,6 +20,15 @@ def test_the_first_file_from_here_upwards_counts(tmp_path):
     assert found.config_dir == (tmp_path / "a/configs").resolve()
 
 
+def test_the_settings_in_a_run_folder_are_nobodys(tmp_path):
+    (tmp_path / "run/plugins").mkdir(parents=True)
+    for name in ("config.yaml", "status.json", "dmf.toml", "plugins/dmf.toml"):
+        (tmp_path / "run" / name).write_text("")
+    (tmp_path / "dmf.toml").write_text('plugins = ["mine.py"]\n')
+    for folder in ("run", "run/plugins"):
+        assert project.read(tmp_path / folder).file == tmp_path / "dmf.toml"
+
+
 def test_there_need_be_none(tmp_path):
     assert project.read(tmp_path) == project.Project()
 

@@ -151,9 +151,10 @@ def _look(
         description = None if wanted is None else describe(wanted)
         return seen._replace(image=None, label=None), image_facts(seen, spec), description
 
-    for index, (seen, facts, description) in zip(
-        indices, bad_files.attempts(look, indices, progress), strict=True
-    ):
+    for index, one in zip(indices, bad_files.attempts(look, indices, progress), strict=True):
+        if isinstance(one, DatasetError):  # of no image alone, as of a dataset that changes
+            raise one
+        seen, facts, description = one
         found.facts[index], found.values[index] = facts, seen.values
         if seen.error is not None:
             found.errors[index] = seen.error.with_traceback(None)  # its frames hold decoded pixels
