@@ -22,6 +22,7 @@ GROUPS = {
     "metric": "metric",
     "augment": "augmentation",
 }
+WORDS = (*GROUPS, "metrics", "dataset")  # they choose a part, and are no parameters of others
 BACKEND = "trainer.backend"
 
 _ABOUT = """\
@@ -83,12 +84,26 @@ def chosen(words: Sequence[str]) -> list[Part]:
 
     plugin_options.activate(words)
     pairs = [word.partition("=") for word in words]
-    wanted = [(group, name) for group, _, text in pairs if group in GROUPS for name in text.split(",")]
-    wanted = wanted or _of_plugins()
+    wanted = [one for group, _, text in pairs for one in _named(group, text)] or _of_plugins()
     terms = "+".join(name for group, name in wanted if group == "loss")  # whose parameters are of one config
     chosen = dict.fromkeys(("loss", terms) if group == "loss" else (group, name) for group, name in wanted)
-    rest = [word for word, (group, *_) in zip(words, pairs, strict=True) if group not in GROUPS]
+    rest = [word for word, (group, *_) in zip(words, pairs, strict=True) if group not in WORDS]
     return [part for group, name in chosen for part in _parts(group, name, rest)]
+
+
+def _named(group: str, text: str) -> list[tuple[str, str]]:
+    """Group and name of the parts that ``GROUP=TEXT`` names, as ``metrics=default+mine`` does ``mine``."""
+    if group == "dataset":
+        raise UsageError(f"dmf check tries no dataset: {group}={text}", hint=f"dmf data check {group}={text}")
+    names = text.split(",")
+    if group != "metrics":
+        return [(group, name) for name in names] if group in GROUPS else []
+    from dmf_cli.config import own_metrics
+
+    own = [name for choice in names for name in own_metrics.parse(choice)[1]]
+    if not own:
+        raise UsageError(f"metrics={text} names no metric of yours", hint="name those of dmf as metric=dice")
+    return [("metric", name) for name in own]
 
 
 def _of_plugins() -> list[tuple[str, str]]:

@@ -9,10 +9,11 @@ import numpy as np
 from scipy import stats
 
 from dmf_cli.comparison import conditions, events, intervals, loading, movement, settings, verdict
+from dmf_cli.comparison.comparable import same_images
 from dmf_cli.comparison.counting import Counted, count
 from dmf_cli.comparison.equivalence import Equivalence, check, equivalence
 from dmf_cli.comparison.events import Events
-from dmf_cli.comparison.groups import Group, collect, same_images
+from dmf_cli.comparison.groups import Group, collect
 from dmf_cli.comparison.intervals import Interval
 from dmf_cli.comparison.loading import Run
 from dmf_cli.comparison.settings import Label
@@ -147,7 +148,7 @@ def compare(
         raise RunFolderError(f"one run is left, and two or more are needed ({skipped[-1]})", hint=MORE)
     pairs, name = ([], "") if alone else _baselines(groups, baseline)
     against = versus(pairs)
-    lower = runs[0].lower
+    lower = any(run.lower for run in runs)  # a damaged summary does not say it
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
     contrasts = [verdict.Contrast(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
     used = {path for group in groups for paths in group.runs for path in paths}

@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf_cli.comparison.cases import ImageCase
 from dmf_cli.comparison.loading import Run
-from dmf_cli.comparison.settings import Label, Placed, text, words
+from dmf_cli.comparison.settings import Label, Placed, words
 from dmf_cli.errors import ConfigError
 
 
@@ -87,34 +87,6 @@ def means_of_defined(scores: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.nansum(scores, axis=1) / np.maximum(counts, 1), math.nan)
 
 
-def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """The largest set of runs that were scored on the same images in the same way; a line for each other.
-
-    The folds of one split are one set.
-
-    Raises:
-        ConfigError: two such sets of one size.
-    """
-    parts: dict[str, list[Run]] = {}
-    for run in runs:
-        parts.setdefault(run.images, []).append(run)
-    sizes = sorted((len(part) for part in parts.values()), reverse=True)
-    if len(sizes) > 1 and sizes[0] == sizes[1]:
-        largest = [part for part in parts.values() if len(part) == sizes[0]][:3]
-        kinds = "; ".join(f"{part[0].described} ({part[0].path})" for part in largest)
-        raise ConfigError(
-            f"the runs were scored on different test images, or in different ways; there are {kinds}",
-            hint=f"compare each separately, as with --only {_choice(largest)}",
-        )
-    kept = max(parts.values(), key=len)
-    others = [run for part in parts.values() if part is not kept for run in part]
-    where = f"than the other runs ({kept[0].described})"
-    return kept, [
-        f"{run.path}: scored on other test images or in another way ({run.described}) {where}"
-        for run in others
-    ]
-
-
 @dataclasses.dataclass(frozen=True)
 class Collected:
     """What :func:`collect` made of the runs.
@@ -134,17 +106,6 @@ class Collected:
 
 # setting -> seed -> what else differs -> fold -> run
 _Tree = dict[Label, dict[str, dict[Label, dict[int, Run]]]]
-
-
-def _choice(parts: Sequence[Sequence[Run]]) -> str:
-    """``KEY=VALUE`` that chooses the first of ``parts``: what it shares and none of the others has."""
-    first, *rest = parts
-    for prefix in ("dataset.", "split.", "metrics.", "eval."):
-        for key, value in first[0].config.items():
-            own = key.startswith(prefix) and all(run.config.get(key) == value for run in first)
-            if own and not any(run.config.get(key) == value for part in rest for run in part):
-                return f"{key.removesuffix('.name')}={text(value)}"
-    return "dataset=NAME"
 
 
 def collect(placed: Sequence[Placed]) -> Collected:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints, metrics
+from dmf_cli.comparison import own_metrics
 from dmf_cli.comparison.cases import ImageCase, by_truth, read
+from dmf_cli.comparison.own_metrics import OwnMetric
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, identity, index, places
@@ -40,6 +42,7 @@ class Run:
         parts: how many images each part of the split has, ``{"train": 300, ...}``.
         divided: a hash of which image is in which part; empty where that is not known.
         lower: whether small values of the metric are good.
+        own: what defines the metric, if it is one of the user's.
     """
 
     path: Path
@@ -54,12 +57,13 @@ class Run:
     parts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     divided: str = ""
     lower: bool = False
+    own: OwnMetric = dataclasses.field(default_factory=OwnMetric)
 
 
 def lower_is_better(metric: str, settings: Mapping[str, Any]) -> bool:
     """Whether small values of ``metric`` are good; ``settings`` of a summary say it of the user's metrics."""
     leaf = metric.rsplit(".", 1)[-1]
-    if own := _own(settings, leaf):
+    if own := own_metrics.entry(settings, leaf):
         return own.get("better") == "low"
     return leaf.removesuffix("_mm") in metrics.LOWER_IS_BETTER
 
@@ -117,8 +121,9 @@ def load(path: Path, metric: str) -> Run:
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     leaf = metric.rsplit(".", 1)[-1]
     keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
-    if own := _own(settings, leaf):
-        settings = {**settings, f"{leaf} with": _parameters(own)}
+    own = OwnMetric.of(settings, leaf)
+    if own.name:
+        settings = {**settings, f"{leaf} with": own.parameters}
         keys = (*SCORED_AS, "spacing", f"{leaf} with")
     how = [str(split.get("fingerprint")), *(str(settings.get(key)) for key in keys)]
     # A saved split is the whole division: folds that the config has beside it were not made.
@@ -140,20 +145,7 @@ def load(path: Path, metric: str) -> Run:
     )
     images = digest("\0".join([*how, *which]))
     lower = lower_is_better(metric, settings)
-    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided, lower)
-
-
-def _own(settings: Mapping[str, Any], leaf: str) -> Mapping[str, Any]:
-    """What the settings of a summary say of a metric of the user's; empty for those of dmf."""
-    every = settings.get("own_metrics")
-    one = every.get(leaf) if isinstance(every, Mapping) else None
-    return one if isinstance(one, Mapping) else {}
-
-
-def _parameters(own: Mapping[str, Any]) -> str | None:
-    """Those of a metric of the user's: with others it is another metric."""
-    given = own.get("params")
-    return ", ".join(f"{k}={v}" for k, v in given.items()) or None if isinstance(given, Mapping) else None
+    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided, lower, own)
 
 
 def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:

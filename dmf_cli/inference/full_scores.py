@@ -115,9 +115,7 @@ class OwnScores:
         if several:
             above = [figures["classes"][name] for name in self.classes[1:]]
             figures["mean"] |= summary.mean_scores(above, _columns(self.rows, "mean"), self.empty)
-        figures["settings"]["own_metrics"] = {
-            one.name: {"better": one.better, "params": dict(one.params)} for one in self.own
-        }
+        figures["settings"]["own_metrics"] = {one.name: one.described for one in self.own}
         if any(one.takes_spacing for one in self.own):
             figures["settings"]["spacing"] = _said(self.spacing)
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from dmf_cli.errors import DmfError, PluginError
 from dmf_cli.metrics._counts import Counts, confusion, foreground_counts
-from dmf_cli.parts import failures, registry
+from dmf_cli.parts import failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
+from dmf_cli.parts.kinds import FILLED
 
-SPACING = "spacing"  # the keyword that dmf fills in
-TAKEN = ("counts", "lesions", "lesions_found")  # columns of tables that are no metrics
 SIDE = 32  # pixels of the masks on which a metric is tried
 NUMBER = "a real number, or NaN where it is undefined"
 
@@ -28,11 +27,13 @@ class Own:
         definition: what its source says.
         function: the function itself.
         params: its keyword parameters but ``spacing``.
+        hash: of the plugin that defines it.
     """
 
     definition: Definition
     function: Callable[..., Any]
     params: Mapping[str, Any]
+    hash: str = ""
 
     @property
     def name(self) -> str:
@@ -42,7 +43,8 @@ class Own:
     @property
     def better(self) -> str:
         """``high`` or ``low``."""
-        return str(self.definition.options["better"])
+        better: str = self.definition.options["better"]
+        return better
 
     @property
     def of_counts(self) -> bool:
@@ -52,7 +54,12 @@ class Own:
     @property
     def takes_spacing(self) -> bool:
         """Whether dmf gives it the millimetres per pixel."""
-        return SPACING in self.definition.parameters
+        return any(name in self.definition.parameters for name in FILLED)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a summary says of it: ``dmf compare`` reads there which metrics are the same."""
+        return {"better": self.better, "params": dict(self.params), "hash": self.hash}
 
     def masks(self, truth: np.ndarray, prediction: np.ndarray, spacing: Spacing | None = None) -> float:
         """The value for two boolean masks ``(H, W)`` of one image, NaN where it is undefined.
@@ -60,7 +67,7 @@ class Own:
         Raises:
             PluginError: it fails, or gives anything but a finite number or NaN.
         """
-        filled = {SPACING: spacing} if self.takes_spacing else {}
+        filled = dict.fromkeys(FILLED, spacing) if self.takes_spacing else {}
         return self._value(_read_only(truth), _read_only(prediction), **filled)
 
     def counts(self, counts: Counts) -> float:
@@ -88,18 +95,16 @@ def of(chosen: Mapping[str, Mapping[str, Any]]) -> tuple[Own, ...]:
     Raises:
         PluginError: one cannot be imported, fails, or gives no number.
     """
-    found = tuple(
-        Own(registry.definition("metric", name), registry.find("metric", name), dict(params))
-        for name, params in chosen.items()
-    )
+    found = tuple(_own(name, params) for name, params in chosen.items())
     for one in found:
         _try(one)
     return found
 
 
-def parameters(definition: Definition) -> dict[str, Any]:
-    """Parameter -> annotation, of those that the user sets."""
-    return {name: hint for name, hint in definition.hints.items() if name != SPACING}
+def _own(name: str, params: Mapping[str, Any]) -> Own:
+    definition, function = registry.definition("metric", name), registry.find("metric", name)
+    plugin = plugins.of_part(definition)
+    return Own(definition, function, dict(params), plugin.hash if plugin else "")
 
 
 def _try(one: Own) -> None:

@@ -120,6 +120,22 @@ def test_each_part_takes_the_words_that_are_for_it(mine, outcomes) -> None:
     assert outcomes[3][2] == {}
 
 
+def test_metrics_are_chosen_as_for_train_too(mine, outcomes) -> None:
+    words = ["metrics=default+area", "metrics=full+area", "metrics.own.area.tolerance=3", "loss=square"]
+    assert main(["check", mine, *words]) == 0
+    assert outcomes == [("metric", "area", {"tolerance": 3.0}), ("loss", "square", {"alpha": 0.3})]
+
+
+def test_a_word_that_names_nothing_to_check_is_an_error(mine, outcomes) -> None:
+    with raises(UsageError, what="metrics=full names no metric of yours", hint="metric=dice"):
+        check.run([mine, "metrics=full"])
+    with raises(UnknownNameError, key="metric", value="aera"):
+        check.run([mine, "metrics=default+aera"])
+    with raises(UsageError, what="dataset=busi", hint="dmf data check dataset=busi"):
+        check.run([mine, "loss=square", "dataset=busi"])
+    assert outcomes == []
+
+
 def test_a_table_then_the_smallest_input_of_each_failure(mine, outcomes, capsys) -> None:
     assert main(["check", mine, "loss=square,dead", "loss.terms.square.alpha=0.5"]) == 1
     out = capsys.readouterr().out

@@ -66,9 +66,10 @@ def test_each_image_and_the_summary(chosen):
     # By another way the same numbers, pooled over the pixels of all images too.
     assert jsonable(figures["my_dice"]) == pytest.approx(jsonable(figures["dice"]))
     assert result.summary["classes"]["lesion"]["my_dice"] == figures["my_dice"]
+    (plugin,) = (one for one in plugins.active() if one.name == "lab")
     assert result.summary["settings"]["own_metrics"] == {
-        "area_error": {"better": "low", "params": {"tolerance": 1.0}},
-        "my_dice": {"better": "high", "params": {}},
+        "area_error": {"better": "low", "params": {"tolerance": 1.0}, "hash": plugin.hash},
+        "my_dice": {"better": "high", "params": {}, "hash": plugin.hash},
     }
 
 

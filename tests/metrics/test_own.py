@@ -10,7 +10,7 @@ from dmf_cli import metrics
 from dmf_cli.errors import PluginError
 from dmf_cli.metrics import Counts, own
 from dmf_cli.parts import plugins, registry
-from dmf_cli.parts.definitions import of_package
+from dmf_cli.parts.definitions import Definition, of_package
 
 AREAS = "abs(float(truth.sum()) - prediction.sum())"
 
@@ -105,6 +105,18 @@ def test_what_is_no_number_is_an_error_of_one_line(made, body, line, says, tried
     assert error.key == "mine"
     assert tried in error.hint
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("better", ["high", "low", ...])
+def test_its_direction_is_that_of_the_definition_and_no_text_of_it(better):
+    definition = Definition("metric", "mine", Path("lab.py"), 1, {}, options={"better": better})
+    assert own.Own(definition, lambda: 1.0, {}).better is better
+
+
+def test_a_summary_says_which_plugin_defines_it(made):
+    metric = made("return 1.0", tolerance=1.0)
+    (plugin,) = (one for one in plugins.active() if one.name == "lab")
+    assert metric.described == {"better": "low", "params": {"tolerance": 1.0}, "hash": plugin.hash}
 
 
 def test_a_file_that_cannot_be_imported_is_named_with_its_line(tmp_path):

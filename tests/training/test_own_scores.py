@@ -63,7 +63,9 @@ def test_a_run_of_both_is_trained_scored_and_scored_again(tiny, lab, capsys):
         rows = list(csv.DictReader(file))
     assert [row["foreground.my_dice"] for row in rows] == [row["foreground.dice"] for row in rows]
     summary = json.loads((run / "metrics" / "test_summary.json").read_text())
-    assert summary["settings"]["own_metrics"]["area_error"] == {"better": "low", "params": {"tolerance": 3}}
+    hash = stored_config.load_run(run).plugins["lab"]["hash"]
+    said = {"better": "low", "params": {"tolerance": 3}, "hash": hash}
+    assert summary["settings"]["own_metrics"]["area_error"] == said
     assert summary["foreground"]["area_error"]["n"] == sum(row["foreground.area_error"] != "" for row in rows)
     assert stored_config.load_run(run).augment.params == {"sigma": 0.05}
 
