@@ -43,7 +43,7 @@ class Plugin:
         """The plugin in ``file``; ``name`` is dotted if it is a module of a package."""
         file = file.expanduser().absolute()
         own = file.parent.name if file.name == "__init__.py" else file.stem
-        if not all(one.isidentifier() for one in (name or own).split(".")):
+        if not all(one.isidentifier() for one in (name.split(".") if name else [own])):
             hint = "rename the file, as my_loss.py: letters, digits and _"
             raise PluginError(path=file, reason="has a name that Python cannot import", hint=hint)
         depth = len((name or own).split(".")) - (file.name != "__init__.py")
@@ -96,7 +96,7 @@ def active() -> list[Plugin]:
     """The plugins that this process knows, with those of installed packages."""
     for one in _installed():
         _active.setdefault(one.name, one)
-    return list(_active.values())
+    return [one for one in _active.values() if _is_there(one)]
 
 
 def activate(given: Iterable[str], base: Path | None = None) -> list[Plugin]:
@@ -128,7 +128,7 @@ def add(plugin: Plugin) -> Plugin:
         PluginError: as :func:`activate`.
     """
     there = {one.name: one for one in active()}.get(plugin.name)
-    if there is not None and _is_there(there) and there.hash == plugin.hash:
+    if there is not None and there.hash == plugin.hash:
         _earlier.discard(there.name)
         if there.untrusted and not plugin.untrusted:
             _active[plugin.name] = plugin
@@ -144,10 +144,10 @@ def add(plugin: Plugin) -> Plugin:
             value=str(plugin.file),
             hint="rename one of the files",
         )
-    for other in [_active[name] for name in _earlier if name in _active]:
+    for other in [one for one in active() if one.name in _earlier]:
         if _parts(other) & _parts(plugin):
             remove(other)
-    _check(plugin, list(_active.values()))
+    _check(plugin, active())
     _active[plugin.name] = plugin
     if plugin.is_module and not plugin.is_kept and str(plugin.root) not in sys.path:
         sys.path.append(str(plugin.root))  # jobs in other processes find it there
@@ -167,7 +167,7 @@ def needed(plugin: Plugin) -> list[Plugin]:
 
 
 def _parts(plugin: Plugin) -> set[tuple[str, str]]:
-    return {(one.kind, one.name) for one in plugin.definitions} if _is_there(plugin) else set()
+    return {(one.kind, one.name) for one in plugin.definitions}
 
 
 def _is_there(plugin: Plugin) -> bool:
@@ -193,8 +193,7 @@ def remove(plugin: Plugin) -> None:
 
 def definitions(kind: str) -> list[Definition]:
     """The parts of ``kind`` of all active plugins."""
-    there = [plugin for plugin in active() if _is_there(plugin)]
-    return [one for plugin in there for one in plugin.definitions if one.kind == kind]
+    return [one for plugin in active() for one in plugin.definitions if one.kind == kind]
 
 
 def of_part(definition: Definition) -> Plugin | None:
