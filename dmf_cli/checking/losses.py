@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from dmf_cli.checking import loss_cases
-from dmf_cli.checking.findings import Broken, Noted, Property
+from dmf_cli.checking.findings import Broken, Noted, Property, Skipped
 from dmf_cli.checking.loss_cases import Shape, random_case, smeared
 from dmf_cli.checking.loss_trial import AXES, Function, TriedLoss, gradient, named, seconds, step, value
 from dmf_cli.ops.backend import compiled_for_any_batch
@@ -68,6 +68,10 @@ def has_a_gradient(loss: TriedLoss) -> None:
 
 def goes_down(loss: TriedLoss) -> None:
     """A small step against the gradient makes it smaller."""
+    try:
+        has_a_gradient(loss)
+    except Broken:
+        raise Skipped("it has no gradient") from None
     if any(_goes_up(loss.function, shape) for shape in loss.shapes):
         smallest = next(small for small in loss.ascending if _goes_up(loss.function, small))
         raise Broken(_goes_up(loss.function, smallest), **named(loss_cases.every_class(smallest)))

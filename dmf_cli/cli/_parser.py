@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 def add_run(parser: Parser, overrides: str = "") -> None:
     """``RUN [KEY=VALUE ...] [--trust]``; ``overrides`` says which keys the command takes, empty: none."""
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of the run")
-    text = "run the code in RUN/plugins, of a run that was trained with parts of somebody's own"
+    text = "run the code in RUN/plugins, of a run with parts of somebody's own; plugins=FILE gives your copy"
     parser.add_argument("--trust", action="store_true", help=text)
     if overrides:
         parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=overrides)
