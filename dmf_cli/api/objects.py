@@ -4,7 +4,6 @@ They are registered by a name, which the config has as any other (:mod:`dmf_cli.
 report say what it is called, and a hash of it is part of the run's id.
 """
 
-import contextlib
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.api import own_data, words
+from dmf_cli.api import object_hash, own_data, words
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, PluginError
 from dmf_cli.parts import decorators, given, plugins, project
+from dmf_cli.parts.kinds import KINDS
 from dmf_cli.terminal.run_display import Display
 
 LOSS_KEYS = {"name", "expression", "terms", "coefficients"}  # of the group, in a mapping that is no terms
+# How to give two objects of a kind names of their own.
+DIFFERENT = {
+    "loss": "name them, as loss=[{'first': f}, {'second': g}]",
+    "model": "give one of them another __name__, or build it with name='other'",
+}
 Settings = Mapping[str, Any]
 
 
@@ -26,17 +31,19 @@ def named(settings: Settings) -> dict[str, Any]:
     """``settings`` with a name for each object in them; what a notebook has decorated is known by its name.
 
     Raises:
-        ConfigError: an object that cannot stand there.
+        ConfigError: an object that cannot stand there, or two that differ and have one name.
         PluginError: its name is taken.
     """
-    _know_decorated()
-    made = dict(settings)
+    known()
+    _know_modules()
+    made, names = dict(settings), _Names()
     for group, name_of in (("loss", _loss), ("model", _model), ("weighting", _strategy)):
         if group in made:
             value = made[group]
-            made[group] = list(map(name_of, value)) if isinstance(value, list) else name_of(value)
+            several = isinstance(value, list)
+            made[group] = [name_of(one, names) for one in value] if several else name_of(value, names)
     if "dataset" in made:
-        made = _with_data(made)
+        made = _with_data(made, names)
     return {**made, **_head(settings.get("model"), made)}
 
 
@@ -77,38 +84,84 @@ def of_process(config: Config) -> list[str]:
     return [name for name in config.plugins if given.is_given(name)]
 
 
-def _know_decorated() -> None:
-    """Parts that a cell or a script has decorated, and those of modules that it has imported."""
-    for (kind, name), part in list(decorators.registered.items()):
-        module = part.__module__
-        if module.startswith(("dmf_cli.", plugins.PREFIX)) or given.holds(kind, name, part):
-            continue
-        if module != "__main__" and decorators.file_of(part) is not None:
-            if any(one.name == name for one in plugins.definitions(kind)):
-                continue
-            with contextlib.suppress(PluginError):  # it makes its parts in another way than a file does
-                plugins.activate([module])
-                continue
-        given.put(kind, name, part, given.source(part))
+def known() -> None:
+    """Make objects known as they are now: those given before, and what a cell or a script has decorated."""
+    given.refresh()
+    for kind, name, part in _decorated():
+        if _is_in_no_module(part):
+            rehash = functools.partial(object_hash.of, part)
+            given.put(kind, name, part, rehash(), rehash)
 
 
-def _loss(value: Any) -> Any:
+def _know_modules() -> None:
+    """Parts of the modules that a cell or a script has imported."""
+    for kind, name, part in _decorated():
+        if not _is_in_no_module(part) and all(one.name != name for one in plugins.definitions(kind)):
+            try:
+                plugins.activate([part.__module__])
+            except PluginError:  # it makes its parts in another way than a file does
+                rehash = functools.partial(object_hash.of, part)
+                given.put(kind, name, part, rehash(), rehash)
+
+
+def _decorated() -> list[tuple[str, str, Any]]:
+    """Kind, name and part of what carries a decorator, and is neither of dmf nor of a plugin nor given."""
+    of_files = ("dmf_cli.", plugins.PREFIX)
+    return [
+        (kind, name, part)
+        for (kind, name), part in decorators.registered.items()
+        if not part.__module__.startswith(of_files) and not given.holds(kind, name, part)
+    ]
+
+
+def _is_in_no_module(part: Any) -> bool:
+    return part.__module__ == "__main__" or decorators.file_of(part) is None
+
+
+class _Names:
+    """The names of objects in one call: each may stand for one only."""
+
+    def __init__(self) -> None:
+        self._contents: dict[tuple[str, str], str] = {}
+
+    def put(self, kind: str, name: str, part: Callable[..., Any], content: str | Callable[[], str]) -> str:
+        """Make ``part`` known by ``name``, which is given back; see :func:`dmf_cli.parts.given.put`."""
+        if not name.isidentifier():
+            raise PluginError(key=kind, value=name, reason="is no name", allowed="letters, digits and _")
+        rehash = None if isinstance(content, str) else content
+        now = content if isinstance(content, str) else content()
+        if self._contents.setdefault((kind, name), now) != now:
+            raise ConfigError(
+                f"two different objects for {KINDS[kind].group} are called {name!r}",
+                key=KINDS[kind].group,
+                value=name,
+                hint=DIFFERENT.get(kind, "give one of them another __name__"),
+            )
+        given.put(kind, name, part, now, rehash)
+        return name
+
+    def code(self, kind: str, name: str, value: Callable[..., Any]) -> str:
+        """The same for what is called, whose code decides."""
+        return self.put(kind, name, _function(value), functools.partial(object_hash.of, value))
+
+
+def _loss(value: Any, names: _Names) -> Any:
     if callable(value):
-        return _put("loss", _name(value, "own_loss"), _function(value), given.source(value))
+        return names.code("loss", _name(value, "own_loss"), value)
     if not isinstance(value, Mapping) or set(value) <= LOSS_KEYS:
         return value
     for term, one in value.items():
         if callable(one):
-            _put("loss", term, _function(one), given.source(one))
+            names.code("loss", term, one)
         elif one != term:
             allowed = f"a function, or the term by its own name, as {{'{one}': '{one}'}}"
             raise ConfigError(key=f"loss[{term!r}]", value=one, allowed=allowed)
     return "+".join(value)
 
 
-def _model(value: Any) -> Any:
+def _model(value: Any, names: _Names) -> Any:
     if isinstance(value, Mapping):
-        return {**value, "name": _model(value["name"])} if "name" in value else value
+        return {**value, "name": _model(value["name"], names)} if "name" in value else value
     if not callable(value):
         return value
     keras = sys.modules.get("keras")
@@ -117,8 +170,8 @@ def _model(value: Any) -> Any:
             hint = "give a function (input_shape, classes) that builds it"
             raise ConfigError(key="model", value=value.name, reason="whose inputs are not known", hint=hint)
         name = value.name if value.name.isidentifier() else "own_model"
-        return _put("model", name, _copies(value), given.weights(value))
-    return _put("model", _name(value, "own_model"), _function(value), given.source(value))
+        return names.put("model", name, _copies(value), object_hash.of(value))
+    return names.code("model", _name(value, "own_model"), value)
 
 
 def _head(model: Any, settings: Settings) -> dict[str, Any]:
@@ -128,33 +181,28 @@ def _head(model: Any, settings: Settings) -> dict[str, Any]:
     return {"model.head": "sigmoid"} if one and "head" not in group and "model.head" not in settings else {}
 
 
-def _strategy(value: Any) -> Any:
+def _strategy(value: Any, names: _Names) -> Any:
     if isinstance(value, Mapping):
-        return {**value, "name": _strategy(value["name"])} if "name" in value else value
-    return _put("strategy", value.__name__, value, given.source(value)) if isinstance(value, type) else value
+        return {**value, "name": _strategy(value["name"], names)} if "name" in value else value
+    return names.code("strategy", value.__name__, value) if isinstance(value, type) else value
 
 
-def _with_data(settings: dict[str, Any]) -> dict[str, Any]:
+def _with_data(settings: dict[str, Any], names: _Names) -> dict[str, Any]:
     """``settings`` with a dataset that is arrays or a function as a group, and what follows from arrays."""
     value = settings["dataset"]
     keys = dict(value) if isinstance(value, Mapping) else {}
     data = keys.pop("name", None) if isinstance(value, Mapping) else value
     if own_data.is_data(data):
         pairs = own_data.pairs(data)
-        name, known = _put("dataset", "arrays", pairs, pairs.content), pairs.settings
-        known = {key: one for key, one in known.items() if f"dataset.{key}" not in settings}
-        return {**settings, "dataset": {"name": name, **known, **keys}}
+        if keys.get("range", settings.get("dataset.range")) is None:
+            pairs.check_values()
+        name = names.put("dataset", "arrays", pairs, pairs.content)
+        follows = {key: one for key, one in pairs.settings.items() if f"dataset.{key}" not in settings}
+        return {**settings, "dataset": {"name": name, **follows, **keys}}
     if callable(data):
-        keys["name"] = _put("dataset", _name(data, "own_dataset"), _function(data), given.source(data))
+        keys["name"] = names.code("dataset", _name(data, "own_dataset"), data)
         return {**settings, "dataset": keys}
     return settings
-
-
-def _put(kind: str, name: str, part: Callable[..., Any], content: str) -> str:
-    if not name.isidentifier():
-        raise PluginError(key=kind, value=name, reason="is no name", allowed="letters, digits and _")
-    given.put(kind, name, part, content)
-    return name
 
 
 def _name(value: Any, otherwise: str) -> str:

@@ -3,10 +3,13 @@
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dmf_cli.config import schema
+from dmf_cli.datasets.sources import content
 from dmf_cli.errors import DatasetError
 from dmf_cli.hashes import digest
 
@@ -15,6 +18,7 @@ ALLOWED = (
     "tf.data.Dataset of single images with their masks"
 )
 CHANNELS = (1, 3)
+DIM = 16  # fractions between 1 and this are no grey values up to 255 either: nearly all would be black
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Pairs:
     def content(self) -> str:
         """A hash of all of it."""
         arrays = [*self.images, *self.masks]
-        return digest("".join(digest(repr(one.shape).encode() + one.tobytes()) for one in arrays))
+        facts = [f"{one.dtype.str} {one.shape} ".encode() + one.tobytes() for one in arrays]
+        return digest("".join(map(digest, facts)))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,15 +62,37 @@ class Pairs:
         names = ["lesion"] if highest == 1 else [f"class_{number}" for number in range(1, highest + 1)]
         first = 255 if found == [255] else 1
         sizes = {image.shape[:2] for image in self.images}
-        brightest = max((float(one.max()) for one in self.images if one.dtype.kind == "f"), default=0.0)
         return {
             "channels": self.images[0].shape[-1],
             "classes": ("background", *names),
             "values": {0: 0, **{number + first: number + 1 for number in range(highest)}},
             **({"ignore": 255} if ignored else {}),
             **({"image_size": sizes.pop()} if len(sizes) == 1 else {}),
-            **({"range": (0, 255)} if brightest > 1.0 else {}),
+            **({"range": (0, 255)} if self._highest > 1.0 else {}),
         }
+
+    def check_values(self) -> None:
+        """Raise ``DatasetError`` for fractions of which nobody knows which is black and which white."""
+        floats = [image for image in self.images if image.dtype.kind == "f" and image.size]
+        low, high = min((float(one.min()) for one in floats), default=0.0), self._highest
+        whole = [float(one.max()) for one in self.images if one.dtype.kind != "f" and one.size]
+        finite = all(np.isfinite(image).all() for image in floats)
+        sure = high <= 1.0 or (high > DIM and max([high, *whole]) <= 255.0)
+        if not (finite and low >= 0.0 and sure):
+            reason = "" if finite else ", and some that are no numbers"
+            raise DatasetError(
+                f"the dataset has images with values from {low:g} to {max([high, *whole]):g}{reason}",
+                key="dataset",
+                allowed="0 (black) to 1 or to 255 (white), or say which they are, as "
+                "dataset={'name': (images, masks), 'range': (LOW, HIGH)}",
+            )
+
+    @property
+    def _highest(self) -> float:
+        """The brightest value of the images with fractions."""
+        return max(
+            (float(one.max()) for one in self.images if one.dtype.kind == "f" and one.size), default=0.0
+        )
 
 
 def is_data(value: Any) -> bool:
@@ -100,6 +127,22 @@ def pairs(value: Any) -> Pairs:
     return Pairs(images, masks)
 
 
+def as_trained(image: Any, dataset: schema.Dataset) -> Any:
+    """An array as ``dataset`` reads those that it yields; anything else as it is."""
+    if isinstance(image, str | Path) or not isinstance(dataset, schema.Own):
+        return image
+    pixels = np.asarray(image)
+    if (
+        not pixels.size
+        or pixels.ndim not in (2, 3)
+        or (pixels.ndim == 3 and pixels.shape[-1] not in CHANNELS)
+    ):
+        return image
+    fractions = pixels.dtype.kind == "f" and pixels.min() >= 0 and pixels.max() <= 1
+    read = dataset.range is not None or pixels.dtype == np.uint16 or fractions
+    return content.Pixels.of("the image", pixels) if read else image
+
+
 def _each(values: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
     for pair in values:
         if not isinstance(pair, tuple) or len(pair) != 2:
@@ -109,6 +152,8 @@ def _each(values: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
 
 def _image(number: int, image: np.ndarray) -> np.ndarray:
     image = image[..., None] if image.ndim == 2 else image
+    if image.dtype.kind not in "buif":
+        raise _wrong(f"image {number} of {image.dtype}, which are no grey values")
     if image.ndim != 3 or image.shape[-1] not in CHANNELS:
         raise _wrong(f"image {number} of the shape {image.shape}")
     return image

@@ -144,7 +144,8 @@ class Run:
 
         Args:
             image: a path, or an array ``(H, W)`` or ``(H, W, 1 or 3)``, uint8 or floats from 0 (black) to 255
-                (white), of any size; or a list of these.
+                (white), of any size; or a list of these. A run on arrays takes the values that it was trained
+                on.
             probabilities: give these in place of the mask.
             threshold: of the foreground's probability; None: that of the run (``metrics.threshold``).
 
@@ -157,6 +158,7 @@ class Run:
             ConfigError: a threshold outside of (0, 1).
             CheckpointError: see :attr:`network`.
         """
+        from dmf_cli.api import own_data
         from dmf_cli.inference import score
         from dmf_cli.inference.predict_images import predict_images
 
@@ -164,7 +166,8 @@ class Run:
         decision = score.decision_of(config, threshold)
         decision, batch = score.for_network(decision, self.network), config.trainer.batch_size
         predict: Predict = score.predictor(self.network)
-        made = predict_images(predict, list(image) if many else [image], decision, batch)
+        asked = [own_data.as_trained(one, config.dataset) for one in (image if many else [image])]
+        made = predict_images(predict, asked, decision, batch)
         found = [values if probabilities else mask for mask, values in made]
         return found if many else found[0]
 
@@ -275,8 +278,10 @@ class Run:
         return report.write([self.path], None if output is None else Path(output)).file
 
     def _use_plugins(self) -> None:
+        from dmf_cli.api import objects
         from dmf_cli.run_folder import run_plugins
 
+        objects.known()
         run_plugins.use(self.path, self.config, trust=self._trust)
 
     def _summary(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli.datasets.input_spec import InputSpec, restore
-from dmf_cli.datasets.sources import grey_depth
+from dmf_cli.datasets.sources import content, grey_depth
 from dmf_cli.datasets.sources.image_files import read_image
 from dmf_cli.errors import DatasetError
 from dmf_cli.inference.predictor import Decision, Predict
@@ -41,7 +41,7 @@ def as_image(image: Any, spec: InputSpec) -> np.ndarray:
 
     Args:
         image: a path, or an array ``(H, W)`` or ``(H, W, 1 or 3)``: uint8, or floats in which black is 0 and
-            white 255.
+            white 255; or pixels, which are read as those of a dataset.
         spec: of the network's inputs.
 
     Raises:
@@ -49,6 +49,8 @@ def as_image(image: Any, spec: InputSpec) -> np.ndarray:
     """
     if isinstance(image, str | Path):
         return read_image(Path(image), spec.channels, spec.reading)
+    if isinstance(image, content.Pixels):
+        return content.read_image(image, spec.channels, spec.reading)
     pixels = np.asarray(image)
     if (
         pixels.ndim not in (2, 3)

@@ -1,10 +1,11 @@
 """Parts that are objects of this process, as a function of a notebook: plugins without a file.
 
 A config names them as any part, and its ``plugins`` have their hash; nothing of them is in a run folder.
+Where a run was trained with another object of the same name, a placeholder (:func:`absent`) takes its place
+until the next call (:func:`refresh`).
 """
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,13 +14,11 @@ from typing import Any
 
 from dmf_cli import lookup
 from dmf_cli.errors import PluginError
-from dmf_cli.hashes import digest
 from dmf_cli.parts import annotations, decorators, plugins
 from dmf_cli.parts.definitions import Definition, Parameter
 from dmf_cli.parts.kinds import KINDS
 
 _PREFIX = "object"
-_parts: dict[tuple[str, str], Any] = {}
 _PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
 
 
@@ -30,10 +29,16 @@ class Given(plugins.Plugin):
     Args:
         part: what a source would say of it.
         content: its hash.
+        object: the object itself; None: this process lacks it.
+        rehash: gives the hash anew, of an object whose hash may change.
+        displaced: the object of this name in this process, where a run was trained with another one.
     """
 
     part: Definition | None = None
     content: str = ""
+    object: Any = dataclasses.field(default=None, compare=False, repr=False)
+    rehash: Callable[[], str] | None = dataclasses.field(default=None, compare=False, repr=False)
+    displaced: "Given | None" = None
 
     @property
     def definitions(self) -> tuple[Definition, ...]:
@@ -67,7 +72,9 @@ class Given(plugins.Plugin):
         )
 
 
-def put(kind: str, name: str, part: Callable[..., Any], content: str) -> None:
+def put(
+    kind: str, name: str, part: Callable[..., Any], content: str, rehash: Callable[[], str] | None = None
+) -> None:
     """Make ``part`` known by ``name`` until this process ends, in place of an earlier object of that name.
 
     Args:
@@ -75,37 +82,54 @@ def put(kind: str, name: str, part: Callable[..., Any], content: str) -> None:
         name: an identifier.
         part: a function or a class with the signature of its kind.
         content: a hash of all that decides what it does.
+        rehash: gives this hash anew: a global that a function uses may change. None: it never does.
 
     Raises:
         PluginError: a part of dmf or of a file has the name, or its signature is not that of its kind.
     """
     file = Path(f"<{kind} {name}>")
-    _add(Given(_label(kind, name), file, Path(), part=_definition(kind, name, part, file), content=content))
-    decorators.registered[kind, name] = _parts[kind, name] = part
+    definition = _definition(kind, name, part, file)
+    _add(Given(_label(kind, name), file, Path(), None, definition, content, part, rehash))
 
 
 def absent(run: Path, plugin: str, hash: str, config: Mapping[str, Any]) -> None:
     """Make an object known that the run in ``run`` was trained with and this process lacks.
 
-    Its parameters are those in the ``config``: that can be read, and what needs the object says so.
+    Its parameters are those in the ``config``, which came with the folder and may be anything: that can be
+    read, and what needs the object says so. Another object of its name is back after :func:`refresh`.
     """
     _, kind, name = plugin.split(".")
-    group = config.get(KINDS[kind].group) or {}
+    values: Any = config.get(KINDS[kind].group)
     several = {"loss": "terms", "metric": "own"}.get(kind)
-    values = (group.get(several) or {}).get(name, {}) if several else group
+    for key in (several, name) if several else ():
+        values = values.get(key) if isinstance(values, Mapping) else None
     file = Path(f"<{kind} {name}>")
-    keys = {key: Parameter(Any, value) for key, value in values.items() if key != "name"}
-    _add(Given(plugin, file, Path(), run, Definition(kind, name, file, 1, keys), hash))
+    items = values.items() if isinstance(values, Mapping) else ()
+    keys = {key: Parameter(Any, value) for key, value in items if isinstance(key, str) and key != "name"}
+    there = _active(plugin)
+    displaced = there.displaced or (there if there.untrusted is None else None) if there else None
+    part = Definition(kind, name, file, 1, keys)
+    _add(Given(plugin, file, Path(), run, part, hash, displaced=displaced))
+
+
+def refresh() -> None:
+    """Bring the objects back that :func:`absent` has displaced, and hash all anew."""
+    for one in [one for one in plugins.active() if isinstance(one, Given)]:
+        there = one.displaced or one
+        content = there.rehash() if there.rehash else there.content
+        if there is not one or content != one.content:
+            _add(dataclasses.replace(there, content=content))
 
 
 def holds(kind: str, name: str, part: Any) -> bool:
     """Whether the object ``name`` is ``part``; a cell that is run again makes another one of that name."""
-    return find(kind, name) and _parts.get((kind, name)) is part
+    there = _active(_label(kind, name))
+    return there is not None and there.object is part
 
 
 def find(kind: str, name: Any) -> bool:
     """Whether ``name`` is that of an object."""
-    return any(one.name == _label(kind, str(name)) for one in plugins.active())
+    return _active(_label(kind, str(name))) is not None
 
 
 def is_given(plugin: str) -> bool:
@@ -114,34 +138,19 @@ def is_given(plugin: str) -> bool:
     return prefix == _PREFIX and len(rest) == 2 and rest[0] in KINDS
 
 
+def _active(plugin: str) -> Given | None:
+    return next((one for one in plugins.active() if isinstance(one, Given) and one.name == plugin), None)
+
+
 def _add(one: Given) -> None:
-    before = next((other for other in plugins.active() if other.name == one.name), None)
-    if before is not None:
+    """Make ``one`` the object of its name; a placeholder leaves nothing that could be used in its place."""
+    assert one.part is not None
+    if (before := _active(one.name)) is not None:
         plugins.remove(before)
     plugins.add(one)
-
-
-def source(part: Any) -> str:
-    """A hash of a function or class: of its source, or else of its code, and of the values that it holds."""
-    if isinstance(part, functools.partial):
-        return digest(repr((source(part.func), part.args, sorted(part.keywords.items()))))
-    if not isinstance(part, type) and not hasattr(part, "__code__"):  # an object that can be called
-        settings = part.get_config() if hasattr(part, "get_config") else vars(part)
-        return digest(repr((source(type(part)), sorted(settings.items()))))
-    try:
-        text = inspect.getsource(part)
-    except (OSError, TypeError):  # typed into an interpreter
-        code = getattr(part, "__code__", None)
-        text = repr((code.co_code, code.co_consts)) if code else repr(part)
-    cells = [repr(cell.cell_contents) for cell in getattr(part, "__closure__", None) or ()]
-    defaults = [getattr(part, name, None) for name in ("__defaults__", "__kwdefaults__")]
-    return digest(repr((text, cells, defaults)))
-
-
-def weights(model: Any) -> str:
-    """A hash of a Keras model: of its layers and of its weights."""
-    values = b"".join(array.tobytes() for array in model.get_weights())
-    return digest(model.to_json().encode() + values)
+    decorators.registered.pop((one.part.kind, one.part.name), None)
+    if one.object is not None:
+        decorators.registered[one.part.kind, one.part.name] = one.object
 
 
 def _label(kind: str, name: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import dmf_cli
-from dmf_cli.api import objects
+from dmf_cli.api import object_hash, objects
 from dmf_cli.cli.main import main
 from dmf_cli.config import compose
 from dmf_cli.errors import ConfigError, PluginError
@@ -44,6 +44,113 @@ def test_what_an_object_does_decides_the_id():
     assert ids(one) == ids(functools.partial(squared, power=1.0)) != ids(other)
     soft, hard = (keras.losses.CategoricalFocalCrossentropy(gamma=gamma) for gamma in (1.0, 2.0))
     assert ids(soft) != ids(hard)
+
+
+def test_a_network_that_is_built_again_has_another_id_only_if_it_does_something_else():
+    def built(activation="relu", factor=2.0, order=1, dtype="float32"):
+        inputs = keras.Input((8, 8, 1))
+        paths = [
+            keras.layers.Conv2D(1, 3, padding="same", activation=activation, dtype=dtype, name="relu"),
+            keras.layers.Conv2D(1, 3, padding="same", dtype=dtype),
+        ]
+        first, second = (path(inputs) for path in paths)
+        made = (first - second) if order == 1 else (second - first)
+        model = keras.Model(inputs, keras.layers.Lambda(lambda x: factor * x)(made))
+        model.set_weights([np.full(one.shape, 0.5) for one in model.get_weights()])
+        return model
+
+    same = object_hash.of(built())
+    compiled, weighed = built(), built()
+    compiled.compile("adam", "mse")
+    assert same == object_hash.of(built()) == object_hash.of(compiled)
+    weighed.set_weights([one + 1 for one in weighed.get_weights()])
+    others = [built("tanh"), built(factor=3.0), built(order=2), built(dtype="mixed_float16"), weighed]
+    assert len({same, *map(object_hash.of, others)}) == 6
+
+    def using(model):
+        return lambda y_true, y_pred: model(y_pred) - model(y_true)
+
+    assert object_hash.of(using(built())) == object_hash.of(using(built()))
+    assert object_hash.of(using(built())) != object_hash.of(using(weighed))
+
+
+def test_a_loss_of_keras_is_known_by_its_values_and_not_by_its_number():
+    class Mine(keras.losses.Loss):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+    assert object_hash.of(Mine(1)) == object_hash.of(Mine(1)) != object_hash.of(Mine(2))
+
+
+def test_a_changed_global_is_another_part_wherever_its_function_is_named():
+    namespace = {"__name__": "__main__", "K": 1}
+    exec("import dmf_cli\n@dmf_cli.loss\ndef celled(y_true, y_pred):\n    return K", namespace)
+    exec("def plain(y_true, y_pred):\n    return K", namespace)
+
+    def hashes(settings):
+        objects.named(settings)
+        config = compose(["loss=celled+plain"])
+        return [config.plugins[f"object.loss.{name}"]["hash"] for name in ("celled", "plain")]
+
+    before = hashes({"loss": {"plain": namespace["plain"]}})
+    assert hashes({}) == before
+    namespace["K"] = 2
+    assert not set(hashes({})) & set(before)
+
+
+@pytest.mark.parametrize(
+    ("group", "values"),
+    [
+        ("loss", [lambda y_true, y_pred: 1, lambda y_true, y_pred: 2]),
+        ("loss", [{"mine": squared}, {"mine": lambda y_true, y_pred: 2, "ce": "ce"}]),
+        ("model", [lambda input_shape, classes: 1, lambda input_shape, classes: 2]),
+        ("weighting", [type("Mine", (dmf_cli.weighting.Strategy,), {"k": k}) for k in (1, 2)]),
+    ],
+)
+def test_one_name_is_that_of_one_object(group, values):
+    with raises(ConfigError, key=group) as caught:
+        objects.named({group: values})
+    assert "\n" not in str(caught.value)
+    assert len(objects.named({group: values[:1] * 2})[group]) == 2
+
+
+def test_an_object_gives_way_to_the_lost_one_of_a_run_and_is_back_in_the_next_call(tmp_path):
+    config = {"loss": {"terms": {"mine": {"old": 3}}}}
+    objects.named({"loss": {"mine": squared}})
+    plugin = plugins.active()[-1]
+    for hash in ("of a run", "of another run"):
+        given.absent(tmp_path, plugin.name, hash, config)
+        assert plugins.active()[-1].hash == hash
+        assert registry.definition("loss", "mine").defaults == {"old": 3}
+        with raises(PluginError, key="loss", value="mine"):
+            registry.find("loss", "mine")
+    objects.named({})
+    assert registry.find("loss", "mine") is squared
+    assert plugins.active()[-1].hash == plugin.hash
+    assert registry.definition("loss", "mine").defaults == {"power": 2.0}
+    objects.named({"loss": {"mine": lambda y_true, y_pred: 1}})
+    assert registry.find("loss", "mine") is not squared
+
+
+MANGLED = [
+    None,
+    "text",
+    3,
+    ["text"],
+    {"terms": "text"},
+    {"terms": {"mine": 1}},
+    {"own": {"mine": [1]}},
+    {2: 3},
+]
+
+
+@pytest.mark.parametrize("kind", ["loss", "metric", "model"])
+@pytest.mark.parametrize("values", MANGLED)
+def test_a_mangled_config_has_objects_without_parameters(kind, values, tmp_path):
+    given.absent(tmp_path, f"object.{kind}.mine", "hash", {})
+    given.absent(tmp_path, f"object.{kind}.mine", "hash", dict.fromkeys(("loss", "metrics", "model"), values))
+    assert set(registry.definition(kind, "mine").parameters) <= {"terms", "own"}
 
 
 def test_a_keras_model_is_trained_as_a_copy(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import dmf_cli
+from dmf_cli.api import object_hash, objects
 from dmf_cli.cli.main import main
 from dmf_cli.errors import (
     CheckpointError,
@@ -21,7 +22,7 @@ from dmf_cli.errors import (
     RunFolderError,
     UnknownNameError,
 )
-from dmf_cli.parts import given
+from dmf_cli.parts import given, registry
 from dmf_cli.terminal.run_display import Display
 from tests.api.conftest import TINY, squared
 from tests.raised import raises
@@ -30,7 +31,7 @@ from tests.raised import raises
 @pytest.fixture
 def loss():
     """The object that the run was trained with, known again."""
-    given.put("loss", "squared", squared, given.source(squared))
+    given.put("loss", "squared", squared, object_hash.of(squared))
 
 
 def test_a_run_shows_its_files(run):
@@ -163,13 +164,18 @@ def test_a_command_reads_a_run_with_an_object_and_says_what_it_lacks(run, capsys
         run.extend(3, schedule="continue")
 
 
-def test_another_object_of_the_name_is_not_the_one_of_the_run(run):
+def test_another_object_of_the_name_is_not_the_one_of_the_run(run, image):
     def squared(y_true, y_pred):
         return (y_true - y_pred).mean()
 
-    given.put("loss", "squared", squared, given.source(squared))
-    with raises(PluginError, hint="undo the change"):
-        run.evaluate()
+    given.put("loss", "squared", squared, object_hash.of(squared))
+    again = dmf_cli.load(run.path)
+    np.testing.assert_array_equal(again.predict(image), run.predict(image))
+    assert again.evaluate("val").dice >= 0
+    with raises(PluginError, key="loss", value="squared"):
+        again.extend(3, schedule="continue")
+    objects.named({})
+    assert registry.find("loss", "squared") is squared
 
 
 def test_a_run_without_an_epoch_has_no_network_and_no_scores(run, tmp_path):
