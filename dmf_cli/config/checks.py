@@ -59,6 +59,8 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_free(checked[group], group)
     _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
+    if not checked.get("plugins"):
+        checked.pop("plugins", None)  # where none is used, a config has no such key
     made = Config(checked)
     lengths.check(made)
     return made
