@@ -34,6 +34,7 @@ def named(settings: Settings) -> dict[str, Any]:
         ConfigError: an object that cannot stand there, or two that differ and have one name.
         PluginError: its name is taken.
     """
+    plugins.begin()
     known()
     _know_modules()
     made, names = dict(settings), _Names()

@@ -217,9 +217,9 @@ def isolated() -> Iterator[None]:
         _active.clear()
         _active.update(before)
         _earlier.clear()
-        for key, part in list(decorators.registered.items()):
-            if key not in known and not part.__module__.startswith("dmf_cli."):
-                del decorators.registered[key]
+        for kind, name in set(decorators.registered) - set(known):
+            if name not in of_package(kind):  # that of dmf is imported once
+                del decorators.registered[kind, name]
         sys.path[:] = path
         for name in set(sys.modules) - modules:
             if name.startswith(PREFIX) or getattr(sys.modules[name], "__file__", None) in files:

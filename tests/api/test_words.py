@@ -94,6 +94,18 @@ def test_an_unknown_key_names_the_closest():
 # --- parts and configs of a project ---
 
 
+def test_each_call_has_the_plugins_that_it_is_given(tmp_path):
+    """Of two projects with a file of one name, in one notebook."""
+    for folder, default in (("a", 0.25), ("b", 0.75)):
+        (tmp_path / folder).mkdir()
+        head = "import dmf_cli\n\n\n@dmf_cli.loss\n"
+        text = f"{head}def mine(y_true, y_pred, *, a={default}):\n    return a\n"
+        (tmp_path / folder / "my.py").write_text(text)
+        asked = words.of(objects.named({"loss": "mine"}))
+        config = composer.compose([*asked, *objects.own_words(tmp_path / folder / "my.py", None)])
+        assert config.loss.terms["mine"] == {"a": default}
+
+
 def test_plugins_and_configs_of_the_call_and_of_the_project_are_known(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("mine", "theirs"):
