@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dmf_cli import hints
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import RunError, UsageError
 
@@ -94,7 +95,10 @@ def chosen(words: Sequence[str]) -> list[Part]:
 def _named(group: str, text: str) -> list[tuple[str, str]]:
     """Group and name of the parts that ``GROUP=TEXT`` names, as ``metrics=default+mine`` does ``mine``."""
     if group == "dataset":
-        raise UsageError(f"dmf check tries no dataset: {group}={text}", hint=f"dmf data check {group}={text}")
+        raise UsageError(
+            f"dmf check tries no dataset: {group}={text}",
+            hint=hints.command("data", "check", f"{group}={text}"),
+        )
     names = text.split(",")
     if group != "metrics":
         return [(group, name) for name in names] if group in GROUPS else []
@@ -114,7 +118,11 @@ def _of_plugins() -> list[tuple[str, str]]:
     definitions = [one for plugin in plugins.active() for one in plugin.definitions]
     found = [(groups[one.kind], one.name) for one in definitions if one.kind in groups]
     if not found:
-        other = [f"dmf data check dataset={one.name}" for one in definitions if one.kind == "dataset"]
+        other = [
+            hints.command("data", "check", f"dataset={one.name}")
+            for one in definitions
+            if one.kind == "dataset"
+        ]
         hint = f"of datasets: {other[0]}" if other else "give loss=NAME, model=NAME, ..., or plugins=my.py"
         raise UsageError("dmf check has nothing to check", hint=hint)
     return found
