@@ -9,7 +9,7 @@ from keras import ops
 
 from dmf_cli import losses
 from dmf_cli.checking.findings import NOTED, PASSED
-from dmf_cli.checking.loss_trial import Loss
+from dmf_cli.checking.loss_trial import TriedLoss
 from dmf_cli.checking.losses import PROPERTIES
 from dmf_cli.ops.backend import compiled
 from tests.losses.cases import (
@@ -36,7 +36,7 @@ few, some = settings(max_examples=3), settings(max_examples=6)
 @each_loss
 @pytest.mark.parametrize("wanted", PROPERTIES, ids=lambda wanted: wanted.name)
 def test_what_dmf_check_looks_for(name: str, wanted) -> None:
-    found = wanted.of(Loss.of(losses.get(name)))
+    found = wanted.of(TriedLoss.of(losses.get(name)))
     expected = NOTED if name in OF_SIZE and wanted.name == "scale with image size" else PASSED
     assert (found.state, found.example) == (expected, ""), found.detail
 
