@@ -11,6 +11,7 @@ from dmf_cli.parts import plugins
 from dmf_cli.parts.kinds import KINDS
 
 ROOT_CONFIG = "train"
+PRESETS = ("recipe", "experiment")  # groups whose options set keys of other groups
 _BASE = re.compile(r"^  - (?!_self_)(\w+)\s*$", re.MULTILINE)
 # Option of hydra/launcher -> the extra that brings its plugin.
 LAUNCHERS = {

@@ -178,6 +178,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "models": lambda: listed("models", "model"),
     "datasets": lambda: listed("datasets"),
     "experiments": lambda: listed("experiments"),
+    "recipes": lambda: listed("recipes"),
     "metrics": lambda: listed("metrics"),
     "augmentations": augmentations,
     "errors": tree,
@@ -204,7 +205,7 @@ def _said(*words: str) -> str:
 def _keys() -> Mapping[tuple[str, str], Mapping[str, Key]]:
     """(group, option) -> its keys; options of several groups share a call, for each takes half a second."""
     groups = {folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONF.iterdir()}
-    groups = {name: options for name, options in groups.items() if options and name != "experiment"}
+    groups = {name: options for name, options in groups.items() if options and name not in conf_files.PRESETS}
     terms = [name for name, *_ in listing.rows("losses")]
     found: dict[tuple[str, str], dict[str, Key]] = {}
     for number in range(max(map(len, groups.values()))):

@@ -55,7 +55,7 @@ def composed(overrides: Sequence[str], *, missing: bool = False) -> Config:
     Raises:
         ConfigError: for a wrong override.
     """
-    from dmf_cli.cli._experiment import note_excluded
+    from dmf_cli.cli._presets import note_excluded
     from dmf_cli.config import composer
 
     note_excluded(overrides)

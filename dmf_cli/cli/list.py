@@ -17,6 +17,7 @@ FOLDERS = {
     "weightings": "weighting",
     "models": "model",
     "datasets": "dataset",
+    "recipes": "recipe",
     "experiments": "experiment",
 }
 KINDS = (*FOLDERS, "metrics")
@@ -25,6 +26,7 @@ PARTS = {
     "weightings": "strategy",
     "models": "model",
     "datasets": "dataset",
+    "recipes": "",
     "experiments": "",
 }
 
@@ -35,6 +37,7 @@ Name, one line and source of everything there is to choose from.
   weightings  dmf train weighting=NAME
   models      dmf train model=NAME; asked for alone, with the number of weights and the time of a forward pass
   datasets    dmf train dataset=NAME
+  recipes     dmf train recipe=NAME: network, augmentation, optimizer, length that go together
   experiments dmf train experiment=NAME; those called reproduce_... are sweeps: dmf train -m experiment=NAME
   metrics     what the tables of a run hold
 """
@@ -95,7 +98,7 @@ def rows(kind: str, own: Path | None = None) -> list[Row]:
 
 
 def _titled(header: Header) -> str:
-    """The title, of an experiment with the time that it takes."""
+    """The title, with the time that it takes where the file says it."""
     return header.title.rstrip(".") + (f"; {header.time}" if header.time else "")
 
 

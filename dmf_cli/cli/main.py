@@ -24,7 +24,7 @@ COMMANDS = {
     "tune": "search fixed weights, or any settings, by the validation split",
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",
-    "list": "losses, weightings, models, datasets, experiments, metrics",
+    "list": "losses, weightings, models, datasets, recipes, experiments, metrics",
     "check": "test your own loss, network, strategy, metric or augmentation",
     "new": "a file with a loss, network, strategy, ... of your own to start from",
     "doctor": "check versions, backend, devices and paths, and say what to do",

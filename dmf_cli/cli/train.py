@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.cli._experiment import note_excluded
+from dmf_cli.cli._presets import note_excluded
 from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.errors import UsageError
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,8 @@ def loaded(overrides: Sequence[str]) -> Iterator[tuple[Any, Any]]:
 
 
 def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Experiment -> its keys that are not used, as an option of their group is typed; without typed keys.
+    """``experiment=NAME`` or ``recipe=NAME`` -> its keys that are not used, as an option of their group is typed;
+    without typed keys.
 
     Raises:
         ConfigError: an override is wrong.
@@ -172,17 +174,18 @@ def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
 
     words = _as_hydra(overrides)
     typed = {word.partition("=")[0] for word in words}
-    if loader.EXPERIMENT not in typed or not loader.typed_groups(words):
+    presets = {key: word for word in words if (key := word.partition("=")[0]) in conf_files.PRESETS}
+    if not presets or not loader.typed_groups(words):
         return {}
-    rest = [word for word in words if word.partition("=")[0] != loader.EXPERIMENT]
+    rest = [word for word in words if word.partition("=")[0] not in presets]
     found = {}
     try:
-        for experiment in _each([word for word in words if word not in rest][-1]):
-            with loaded([*rest, experiment]) as (used, _):
-                found[experiment] = {key: v for key, v in used.left_out.items() if key not in typed}
+        for preset in itertools.chain.from_iterable(map(_each, presets.values())):
+            with loaded([*rest, preset]) as (used, _):
+                found[preset] = {key: v for key, v in used.left_out.items() if key not in typed}
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides, base(overrides)) from error
-    return {experiment: gone for experiment, gone in found.items() if gone}
+    return {preset: gone for preset, gone in found.items() if gone}
 
 
 def _each(word: str) -> list[str]:

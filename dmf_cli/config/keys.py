@@ -39,7 +39,7 @@ def types(choices: Mapping[str, str]) -> dict[str, Any]:
     choices, own = _with_own(choices)
     found = dict(fields.of_class(schema.Root)) | own_metrics.hints(own)
     for group, option in choices.items():
-        if group not in ("experiment", "loss", "auxiliary") and option in conf_files.options(group):
+        if group not in (*conf_files.PRESETS, "loss", "auxiliary") and option in conf_files.options(group):
             found |= {f"{group}.{key}": hint for key, hint in fields.of_option(group, option).items()}
     for group, kind in (("auxiliary", schema.Auxiliary), ("eval", schema.Eval)):
         found |= {f"{group}.{key}": hint for key, hint in fields.of_class(kind).items()}
@@ -71,7 +71,7 @@ def _comments(choices: Mapping[str, str]) -> dict[str, str]:
     files = [
         (f"{group}.", conf / group / f"{name}.yaml")
         for group, option in choices.items()
-        if group != "experiment"
+        if group not in conf_files.PRESETS
         for name in conf_files.lineage(group, option)
     ]
     helper = conf_files.lineage("auxiliary", choices.get("auxiliary", "none"))[0]
@@ -111,7 +111,7 @@ def of_options() -> Mapping[str, tuple[str, ...]]:
     files = [
         (f"{group}.", f"{group}={option}", conf_files.conf_dir() / group / f"{name}.yaml")
         for group in conf_files.groups()
-        if group != "experiment"
+        if group not in conf_files.PRESETS
         for option in conf_files.options(group)
         for name in conf_files.lineage(group, option)
     ]

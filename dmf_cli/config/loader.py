@@ -1,9 +1,10 @@
-"""Hydra's config loader with two rules of ours: what is typed beats an experiment, and ``+GROUP=OPTION`` is
-``GROUP=OPTION``.
+"""Hydra's config loader with two rules of ours: what is typed beats an experiment or a recipe, and
+``+GROUP=OPTION`` is ``GROUP=OPTION``.
 
 The body of an experiment is merged after the options of all groups, whoever chose them. Without the first
 rule ``experiment=quick model=unet_wide`` would build ``unet_wide`` with ``model.filters`` of the experiment,
-which are meant for ``unet``. So the experiment's keys of a group whose option is typed are skipped.
+which are meant for ``unet``. So the experiment's keys of a group whose option is typed are skipped. A recipe is a
+preset of several groups as well.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,6 @@ from dmf_cli import conf_files
 from dmf_cli.config import plugin_options
 from dmf_cli.errors import ConfigError
 
-EXPERIMENT = "experiment"
 # What Hydra's documents teach and dmf does by keys of its own: Hydra's folders hold no results here.
 OURS = {
     "hydra.run.dir": "run_dir",
@@ -33,7 +33,7 @@ class Loader(ConfigLoaderImpl):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.left_out: dict[str, Any] = {}  # of experiments, by the last call: dotted keys and values
+        self.left_out: dict[str, Any] = {}  # of presets, by the last call: dotted keys and values
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
@@ -45,7 +45,8 @@ class Loader(ConfigLoaderImpl):
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
-        if str(default.config_path).startswith(f"{EXPERIMENT}/") and isinstance(found.config, DictConfig):
+        preset = str(default.config_path).partition("/")[0] in conf_files.PRESETS
+        if preset and isinstance(found.config, DictConfig):
             self.left_out |= _leave_out(found.config, self._typed)
         return found
 
@@ -73,9 +74,9 @@ def as_hydra(word: str) -> str:
 
 
 def typed_groups(words: Sequence[str]) -> list[str]:
-    """The groups of ``GROUP=OPTION`` among ``words``, without experiments."""
+    """The groups of ``GROUP=OPTION`` among ``words``, without those of :data:`conf_files.PRESETS`."""
     keys = [word.partition("=")[0] for word in words if "=" in word]
-    return [group for group in conf_files.groups() if group in keys and group != EXPERIMENT]
+    return [group for group in conf_files.groups() if group in keys and group not in conf_files.PRESETS]
 
 
 def _leave_out(body: DictConfig, groups: frozenset[str]) -> dict[str, Any]:

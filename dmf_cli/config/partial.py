@@ -70,7 +70,7 @@ def _choice(key: str, job: Sequence[str]) -> Words:
     if group not in conf_files.groups():
         return ()
     words = [loader.as_hydra(word) for word in job]
-    return tuple(word for word in words if _key(word) in (group, loader.EXPERIMENT))
+    return tuple(word for word in words if _key(word) in (group, *conf_files.PRESETS))
 
 
 def _group(group: str, choice: Words, shared: Sequence[str]) -> Any:
@@ -107,7 +107,7 @@ def _note(key: str, has: Mapping[Words, bool]) -> str:
 
 
 def _shortest(key: str, has: Mapping[Words, bool]) -> Mapping[Words, bool]:
-    """By the option of the group alone, unless the experiment decides too."""
+    """By the option of the group alone, unless a preset decides too."""
     group, found = key.partition(".")[0], dict[Words, bool]()
     for choice, there in has.items():
         own = tuple(word for word in choice if _key(word) == group)

@@ -47,7 +47,11 @@ class Root:
     run_dir: PathName | None = None
     output_root: PathName = "outputs"
     report: bool = True
+    recipe: str | None = None
     plugins: str | list[str] | dict[str, Any] | None = None
+
+
+OPTIONAL = ("recipe", "plugins")  # of these a config has only those that say something
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 from dmf_cli.config import schema
 from dmf_cli.hashes import digest
 
-# Top-level keys that say where a run is, and what is made of its results.
-ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra")
+# Top-level keys that say where a run is, what is made of its results, and what its keys are called together.
+ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra", "recipe")
 
 
 def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:

@@ -112,6 +112,12 @@ def test_what_an_experiment_yields(words, without):
     assert found.get("experiment=reproduce_quick", {}) == without
 
 
+def test_a_recipe_and_an_experiment_each_say_what_they_yield():
+    found = composer.left_out(["recipe=strong", "experiment=reproduce_quick", "trainer=default"])
+    assert found["recipe=strong"] == {"trainer.epochs": 120}
+    assert found["experiment=reproduce_quick"] == {"trainer.epochs": 25}
+
+
 def test_a_sweep_over_experiments_says_it_of_each():
     found = composer.left_out(["experiment=reproduce_quick,notebook", "model=unetpp", "optimizer=sgd"])
     assert found["experiment=reproduce_quick"] == {"model.filters": 8}

@@ -1,4 +1,4 @@
-"""What is typed wins over ``experiment=...``, whatever the group; and what people type first."""
+"""What is typed wins over ``experiment=...`` and ``recipe=...``, whatever the group; and what people type first."""
 
 import pytest
 
@@ -8,25 +8,26 @@ from dmf_cli.config import composer, keys, messages
 from dmf_cli.errors import ConfigError
 
 GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
-GROUPS = [group for group in conf_files.groups() if group != "experiment"]
+GROUPS = [group for group in conf_files.groups() if group not in conf_files.PRESETS]
+CHOICES = [f"{group}={name}" for group in conf_files.PRESETS for name in conf_files.options(group)]
 
 
 TYPED = {"loss": "ce:1/3+iou", "model": "unet_wide", "optimizer": "sgd", "dataset": "folder"}
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_an_option_that_is_typed_wins_over_every_experiment(group):
-    option = TYPED.get(group, conf_files.options(group)[0])
-    words = [f"{group}={option}", *GIVEN.get(option, [])]
-    plain = composer.compose_raw(words)[group]
-    for experiment in conf_files.options("experiment"):
-        assert composer.compose_raw([f"experiment={experiment}", *words])[group] == plain, experiment
+@pytest.mark.parametrize("preset", CHOICES)
+def test_an_option_that_is_typed_wins_over_every_preset(preset):
+    options = {group: TYPED.get(group, conf_files.options(group)[0]) for group in GROUPS}
+    words = [f"{group}={option}" for group, option in options.items()] + GIVEN[options["dataset"]]
+    plain, found = composer.compose_raw(words), composer.compose_raw([preset, *words])
+    for group in GROUPS:
+        assert found[group] == plain[group], group
 
 
-@pytest.mark.parametrize("name", conf_files.options("experiment"))
-def test_the_rest_of_an_experiment_stays(name):
+@pytest.mark.parametrize("preset", CHOICES)
+def test_the_rest_of_a_preset_stays(preset):
     alone, with_model = (
-        composer.compose_raw([f"experiment={name}", *more]) for more in ([], ["model=unetpp"])
+        composer.compose_raw([preset, *more]) for more in ([], ["model=unetpp"])
     )
     assert {k: v for k, v in alone.items() if k != "model"} == {
         k: v for k, v in with_model.items() if k != "model"

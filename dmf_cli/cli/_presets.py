@@ -1,28 +1,29 @@
-"""What a command says of ``experiment=NAME`` where it is not used as it stands."""
+"""What a command says of ``experiment=NAME`` or ``recipe=NAME`` where it is not used as it stands."""
 
 import sys
 from collections.abc import Sequence
 
+from dmf_cli import conf_files
 from dmf_cli.errors import show
 
 
 def note_excluded(overrides: Sequence[str]) -> None:
-    """One line for each experiment if an option that is typed takes the place of its keys of that group.
+    """One line for each preset if an option that is typed takes the place of its keys of that group.
 
     Raises:
         ConfigError: an override is wrong.
     """
-    if not any(word.lstrip("+").startswith("experiment=") for word in overrides):
+    words = [word.lstrip("+") for word in overrides]
+    if not any(word.partition("=")[0] in conf_files.PRESETS for word in words):
         return
     from dmf_cli.config import composer
 
-    words = [word.lstrip("+") for word in overrides]
-    for experiment, gone in composer.left_out(overrides).items():
+    for preset, gone in composer.left_out(overrides).items():
         groups = {key.partition(".")[0] for key in gone}
         typed = " ".join(word for word in words if word.partition("=")[0] in groups)
         keys = ", ".join(f"{key}={_shown(value)}" for key, value in gone.items())
         print(
-            f"note: as {typed} is typed, {experiment} is used without {keys}; type what you want to keep",
+            f"note: as {typed} is typed, {preset} is used without {keys}; type what you want to keep",
             file=sys.stderr,
         )
 
