@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dmf_cli import errors
+from dmf_cli import conf_files, errors
 from dmf_cli.cli import list as listing
 from dmf_cli.cli import main as dmf
 from dmf_cli.config.headers import read_header

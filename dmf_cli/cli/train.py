@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.cli._presets import note_excluded
 from dmf_cli.cli._parser import own_configs, wrong_arguments
+from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
 
 ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what is to be done

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import interrupts
-from dmf_cli.cli._presets import note_excluded
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.cli._presets import note_excluded
 
 if TYPE_CHECKING:
     from dmf_cli.tuning.study import SearchPlan

@@ -69,7 +69,10 @@ def validate(config: Mapping[str, Any]) -> Config:
 def _check_top(config: Plain) -> None:
     """All groups are there, nothing else is, and the keys beside them are right."""
     groups = [*schema.PLAIN, *schema.NAMED, *schema.FREE]
-    root = {**dict.fromkeys(schema.OPTIONAL), **{key: value for key, value in config.items() if key not in groups}}
+    root = {
+        **dict.fromkeys(schema.OPTIONAL),
+        **{key: value for key, value in config.items() if key not in groups},
+    }
     check_values(root, fields.of_class(schema.Root), "", complete=True, others=groups)
     for group in groups:
         if group not in config:

@@ -164,8 +164,8 @@ def loaded(overrides: Sequence[str]) -> Iterator[tuple[Any, Any]]:
 
 
 def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """``experiment=NAME`` or ``recipe=NAME`` -> its keys that are not used, as an option of their group is typed;
-    without typed keys.
+    """``experiment=NAME`` or ``recipe=NAME`` -> its keys that are not used, as an option of their group is
+    typed; without typed keys.
 
     Raises:
         ConfigError: an override is wrong.

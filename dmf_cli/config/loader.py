@@ -3,8 +3,8 @@
 
 The body of an experiment is merged after the options of all groups, whoever chose them. Without the first
 rule ``experiment=quick model=unet_wide`` would build ``unet_wide`` with ``model.filters`` of the experiment,
-which are meant for ``unet``. So the experiment's keys of a group whose option is typed are skipped. A recipe is a
-preset of several groups as well.
+which are meant for ``unet``. So the experiment's keys of a group whose option is typed are skipped. Recipes
+are treated alike.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is typed wins over ``experiment=...`` and ``recipe=...``, whatever the group; and what people type first."""
+"""What is typed wins over ``experiment=...`` and ``recipe=...``; and what people type first."""
 
 import pytest
 
@@ -26,9 +26,7 @@ def test_an_option_that_is_typed_wins_over_every_preset(preset):
 
 @pytest.mark.parametrize("preset", CHOICES)
 def test_the_rest_of_a_preset_stays(preset):
-    alone, with_model = (
-        composer.compose_raw([preset, *more]) for more in ([], ["model=unetpp"])
-    )
+    alone, with_model = (composer.compose_raw([preset, *more]) for more in ([], ["model=unetpp"]))
     assert {k: v for k, v in alone.items() if k != "model"} == {
         k: v for k, v in with_model.items() if k != "model"
     }
