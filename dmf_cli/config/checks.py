@@ -59,6 +59,7 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_free(checked[group], group)
     _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
+    _check_pretrained(checked["model"], checked["dataset"]["normalize"])
     if not checked.get("plugins"):
         checked.pop("plugins", None)  # where none is used, a config has no such key
     made = Config(checked)
@@ -157,6 +158,14 @@ def _check_bending(augment: Plain) -> None:
             reason=f"with {cells} cells, which would fold the image",
             allowed=f"less than {1 / (4 * cells):.4g} (1 / (4 augment.elastic_cells))",
         )
+
+
+def _check_pretrained(model: Plain, normalize: str) -> None:
+    """Published weights were trained on images of one scale, which is made of [0, 1] in the network."""
+    if model["name"] in ("hub", "unet_encoder") and model.get("pretrained") and normalize != "unit":
+        reason = "and the weights of model.pretrained=true expect images in [0, 1]"
+        hint = "use dataset.normalize=unit, or model.pretrained=false"
+        raise ConfigError(key="dataset.normalize", value=normalize, reason=reason, hint=hint)
 
 
 def _check_term(name: str, params: Plain, where: str) -> None:

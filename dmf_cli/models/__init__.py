@@ -10,6 +10,7 @@ from dmf_cli.models._hub import hub as hub
 from dmf_cli.models._resunet import resunet as resunet
 from dmf_cli.models._segformer import segformer as segformer
 from dmf_cli.models._unet import unet as unet
+from dmf_cli.models._unet_encoder import unet_encoder as unet_encoder
 from dmf_cli.models._unetpp import unetpp as unetpp
 from dmf_cli.parts.definitions import of_package
 
