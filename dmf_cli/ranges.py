@@ -40,6 +40,7 @@ Channels = Annotated[int, Interval(ge=1, le=4096)]
 Blocks = Annotated[int, Interval(ge=1, le=64)]
 Depth = Annotated[int, Interval(ge=1, le=16)] | Literal["auto"]
 Norm = Literal["batch", "group", "instance", "none"]
+Activation = Literal["relu", "leaky_relu"]
 
 # Of losses.
 Pool = Literal["batch", "sample"]

@@ -8,7 +8,7 @@ from dmf_cli.models import _encoders
 from dmf_cli.models._blocks import Options, Tensor, convolve, fit_size, head, upsample
 from dmf_cli.models._parameters import check_options
 from dmf_cli.parts import model
-from dmf_cli.ranges import Blocks, Channels, Fraction, Norm, Part
+from dmf_cli.ranges import Activation, Blocks, Channels, Fraction, Norm, Part
 
 DEEPEST = 32  # stride of the encoder's last map
 WIDEST = 8  # filters of a coarse level, in those of the finest
@@ -27,6 +27,7 @@ def unet_encoder(
     norm: Norm = "batch",
     momentum: Part = 0.9,
     groups: Channels = 4,
+    activation: Activation = "relu",
 ) -> keras.Model:
     """U-Net decoder on an encoder that was trained on ImageNet.
 
@@ -50,6 +51,7 @@ def unet_encoder(
         norm: of the decoder: ``batch``, ``group``, ``instance`` or ``none``.
         momentum: of batch normalisation, also in the encoder, in (0, 1).
         groups: of group normalisation.
+        activation: ``relu``, or ``leaky_relu`` with a slope of .01.
 
     Returns:
         A model from float32 images ``(batch, height, width, channels)`` to float32 probabilities
@@ -62,7 +64,7 @@ def unet_encoder(
     if input_shape[2] not in (1, 3):
         reason = f"whose encoders are for 1 or 3 channels, and the images have {input_shape[2]}"
         raise ConfigError(key="model", value="unet_encoder", reason=reason, hint="use model=unet")
-    options = {"norm": norm, "momentum": momentum, "groups": groups}
+    options = Options(norm, momentum, groups, activation)
     images = keras.Input(input_shape, name="image")
     maps = _encoded(images, encoder, pretrained, momentum)
     x = layers.Dropout(dropout)(maps[DEEPEST]) if dropout else maps[DEEPEST]
