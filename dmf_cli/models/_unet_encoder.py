@@ -35,7 +35,9 @@ def unet_encoder(
     transposed convolution with stride 2, normalisation, ReLU, concatenation of the skip (first brought to
     the level's filters by a 1x1 convolution where it has more), ``convs`` more convolutions. Images are
     padded with zeros to multiples of 32 and scaled as the encoder expects; grey images are repeated three
-    times. The encoder is a network in the network, ``get_layer("encoder")``.
+    times. The encoder is a network in the network, ``get_layer("encoder")``. With EfficientNet-Lite0, for
+    128x128 grey images and two classes: 4.15 million weights, 3.00 of them in the encoder; 405 million
+    multiplications a forward pass, where the default ``unet`` has 363.
 
     Args:
         input_shape: (height, width, channels); any size, 1 or 3 channels.
