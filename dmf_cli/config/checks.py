@@ -15,6 +15,7 @@ from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.parts import registry
 from dmf_cli.parts.kinds import KINDS
+from dmf_cli.ranges import ENCODERS
 
 Plain = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
@@ -161,7 +162,10 @@ def _check_bending(augment: Plain) -> None:
 
 
 def _check_pretrained(model: Plain, normalize: str) -> None:
-    """Published weights were trained on images of one scale, which is made of [0, 1] in the network."""
+    """The encoder is one that there is, and its weights get images of the scale that they were trained on."""
+    encoder = model.get("encoder", ENCODERS[0]) if model["name"] == "unet_encoder" else ENCODERS[0]
+    if encoder.lower() not in map(str.lower, ENCODERS):
+        raise UnknownNameError("model.encoder", encoder, ENCODERS)
     if model["name"] in ("hub", "unet_encoder") and model.get("pretrained") and normalize != "unit":
         reason = "and the weights of model.pretrained=true expect images in [0, 1]"
         hint = "use dataset.normalize=unit, or model.pretrained=false"

@@ -10,6 +10,7 @@ from keras import layers
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models._blocks import Tensor
 from dmf_cli.models._efficientnet_lite import OFFSET, SCALE, efficientnet_lite0
+from dmf_cli.ranges import ENCODERS
 
 LITE0 = "efficientnet_lite0"
 STRIDES = (2, 4, 8, 16, 32)
@@ -28,7 +29,6 @@ APPLICATIONS: dict[str, Scaling] = {
     "DenseNet121": "standard",
     "ConvNeXtTiny": "asked",
 }
-NAMES = [LITE0, *APPLICATIONS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +62,9 @@ def encoder(name: str, input_shape: tuple[int, int, int], pretrained: bool, mome
     Raises:
         ConfigError: an unknown name, or weights that cannot be had.
     """
-    found = {one.lower(): one for one in NAMES}.get(name.lower())
+    found = {one.lower(): one for one in ENCODERS}.get(name.lower())
     if found is None:
-        raise UnknownNameError("model.encoder", name, NAMES)
+        raise UnknownNameError("model.encoder", name, ENCODERS)
     made = _lite0(input_shape, pretrained) if found == LITE0 else _application(found, input_shape, pretrained)
     for layer in made.network.layers:
         if isinstance(layer, layers.BatchNormalization):

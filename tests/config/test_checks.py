@@ -5,7 +5,7 @@ import pytest
 
 from dmf_cli import config
 from dmf_cli.config import checks, schema
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.raised import raises
 
 
@@ -115,3 +115,9 @@ def test_published_weights_take_images_of_one_scale(name):
     config.compose([*words[:1], "model.pretrained=false", "dataset.normalize=zscore"])
     with raises(ConfigError, key="dataset.normalize", value="zscore", hint="dataset.normalize=unit"):
         config.compose([*words, "dataset.normalize=zscore"])
+
+
+def test_an_encoder_is_looked_up_before_any_image_is_read_whatever_its_capitals():
+    config.compose(["model=unet_encoder", "model.encoder=efficientnetb0"])
+    with raises(UnknownNameError, key="model.encoder", value="resnet5", allowed="ResNet50"):
+        config.compose(["model=unet_encoder", "model.encoder=resnet5"])

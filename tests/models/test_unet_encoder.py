@@ -12,6 +12,7 @@ from dmf_cli.checking.findings import PASSED
 from dmf_cli.checking.models import PROPERTIES, Network
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.models import _efficientnet_lite, _encoders
+from dmf_cli.ranges import ENCODERS
 from tests.raised import raises
 
 STAGES = tuple((1, kernel, stride, 4, 2) for _, kernel, stride, _, _ in _efficientnet_lite.STAGES)
@@ -141,6 +142,11 @@ def test_a_file_of_other_weights_is_one_line(content, monkeypatch, tmp_path):
 def test_weights_of_other_shapes_are_refused():
     with raises(ConfigError, reason="no file of weights"):  # the layers here are smaller than the real ones
         models.unet_encoder((32, 32, 1), 2)
+
+
+def test_each_encoder_has_its_scaling():
+    assert {*ENCODERS} == {_encoders.LITE0, *_encoders.APPLICATIONS}
+    assert all(hasattr(keras.applications, name) for name in _encoders.APPLICATIONS)
 
 
 def test_wrong_choices_are_reported():
