@@ -102,7 +102,6 @@ SLOW = (
     "losses/test_properties.py::test_xla_gives_the_same_values",
     "losses/test_void.py::test_a_fused_model_trains_and_validates_without_them",
     "models/test_hub.py",
-    "models/test_golden.py",
     "models/test_models.py",
     "models/test_nnunet.py",
     "models/test_unet.py",
