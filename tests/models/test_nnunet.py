@@ -16,19 +16,6 @@ def of(model, kind):
     return [layer for layer in model.layers if isinstance(layer, kind)]
 
 
-def plain_weights(widths, classes):
-    """Counted by hand: convolutions without bias, normalisations of two vectors."""
-    down = sum(9 * (a + b) * b + 4 * b for a, b in zip([1, *widths], widths, strict=False))
-    up = sum(
-        4 * a * b + b + 9 * 2 * b * b + 9 * b * b + 4 * b for a, b in zip(widths[1:], widths, strict=False)
-    )
-    return down + up + widths[0] * classes + classes
-
-
-def test_plain_has_the_weights_counted_by_hand():
-    assert models.nnunet((128, 128, 1), 2).count_params() == plain_weights([32, 64, 128, 256, 512, 512], 2)
-
-
 @pytest.mark.parametrize(("side", "halvings"), [(16, 2), (33, 3), (64, 4), (128, 5), (256, 6)])
 def test_it_halves_while_sides_stay_at_four_or_more(side, halvings):
     ups = of(models.nnunet((side, side, 1), 2, filters=1, widest=2), layers.Conv2DTranspose)
