@@ -40,6 +40,16 @@ Channels = Annotated[int, Interval(ge=1, le=4096)]
 Blocks = Annotated[int, Interval(ge=1, le=64)]
 Depth = Annotated[int, Interval(ge=1, le=16)] | Literal["auto"]
 Norm = Literal["batch", "group", "instance", "none"]
+Activation = Literal["relu", "leaky_relu"]
+
+# Encoders of networks, as keras.applications spells them; capitals do not matter.
+ENCODERS = (
+    "efficientnet_lite0",
+    *(f"EfficientNetB{size}" for size in range(8)),
+    *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S")),
+    *("MobileNetV2", "MobileNetV3Small", "MobileNetV3Large"),
+    *("ResNet50", "ResNet50V2", "DenseNet121", "ConvNeXtTiny"),
+)
 
 # Of losses.
 Pool = Literal["batch", "sample"]

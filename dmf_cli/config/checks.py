@@ -15,6 +15,7 @@ from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.parts import registry
 from dmf_cli.parts.kinds import KINDS
+from dmf_cli.ranges import ENCODERS
 
 Plain = dict[str, Any]
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
@@ -59,6 +60,7 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_free(checked[group], group)
     _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
+    _check_pretrained(checked["model"], checked["dataset"]["normalize"])
     if not checked.get("plugins"):
         checked.pop("plugins", None)  # where none is used, a config has no such key
     made = Config(checked)
@@ -160,6 +162,17 @@ def _check_bending(augment: Plain) -> None:
             reason=f"with {cells} cells, which would fold the image",
             allowed=f"less than {1 / (4 * cells):.4g} (1 / (4 augment.elastic_cells))",
         )
+
+
+def _check_pretrained(model: Plain, normalize: str) -> None:
+    """The encoder is one that there is, and its weights get images of the scale that they were trained on."""
+    encoder = model.get("encoder", ENCODERS[0]) if model["name"] == "unet_encoder" else ENCODERS[0]
+    if encoder.lower() not in map(str.lower, ENCODERS):
+        raise UnknownNameError("model.encoder", encoder, ENCODERS)
+    if model["name"] in ("hub", "unet_encoder") and model.get("pretrained") and normalize != "unit":
+        reason = "and the weights of model.pretrained=true expect images in [0, 1]"
+        hint = "use dataset.normalize=unit, or model.pretrained=false"
+        raise ConfigError(key="dataset.normalize", value=normalize, reason=reason, hint=hint)
 
 
 def _check_term(name: str, params: Plain, where: str) -> None:

@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import Tensor, convolve, encode, enlarge, head, upsample
+from dmf_cli.models._blocks import Options, Tensor, convolve, encode, enlarge, head, upsample
 from dmf_cli.models._parameters import check_options, checked_depth
 from dmf_cli.parts import model
-from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
+from dmf_cli.ranges import Activation, Blocks, Channels, Depth, Fraction, Norm, Part
 
 
 @model
@@ -21,6 +21,7 @@ def attention_unet(
     norm: Norm = "batch",
     momentum: Part = 0.9,
     groups: Channels = 4,
+    activation: Activation = "relu",
 ) -> keras.Model:
     """Attention U-Net (Oktay et al., MIDL 2018, arXiv 1804.03999).
 
@@ -38,6 +39,7 @@ def attention_unet(
         norm: ``batch``, ``group``, ``instance`` or ``none``.
         momentum: of batch normalisation, in (0, 1).
         groups: of group normalisation.
+        activation: ``relu``, or ``leaky_relu`` with a slope of .01.
 
     Returns:
         A model from float32 images ``(batch, height, width, channels)`` to float32 probabilities
@@ -48,7 +50,7 @@ def attention_unet(
     """
     depth = checked_depth(input_shape, depth)
     check_options(filters=filters, convs=convs, dropout=dropout, momentum=momentum)
-    options = {"norm": norm, "momentum": momentum, "groups": groups}
+    options = Options(norm, momentum, groups, activation)
     images = keras.Input(input_shape, name="image")
     x, skips = encode(images, filters, options, depth=depth, times=convs, dropout=dropout)
     for level in reversed(range(depth)):

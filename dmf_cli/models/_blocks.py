@@ -1,54 +1,73 @@
 """Blocks that the architectures share; stock Keras layers only, so that any Keras can load a model."""
 
+import dataclasses
 from typing import Any
 
 from keras import layers
 
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.ranges import Norm
+from dmf_cli.ranges import Activation, Norm
 
 Tensor = Any
-Options = dict[str, Any]  # norm, momentum, groups: the keywords of `normalization`
+SLOPE = 0.01  # of a leaky ReLU below zero, as in nnU-Net
 
 
-def normalization(norm: Norm, filters: int, *, momentum: float, groups: int) -> layers.Layer | None:
-    """A normalisation layer for ``filters`` channels, or None.
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What all blocks of a network share.
 
     Args:
-        norm: ``batch`` (running statistics with ``momentum``), ``group``, ``instance`` (a group a channel).
-        filters: number of channels.
+        norm: ``batch`` (running statistics with ``momentum``), ``group``, ``instance`` (a group a channel)
+            or ``none``.
         momentum: of the running statistics; Keras's own default .99 lags hundreds of steps behind.
-        groups: of group normalisation; must divide ``filters``.
+        groups: of group normalisation; must divide the filters of each level.
+        activation: ``relu`` or ``leaky_relu``.
+        epsilon: added to variances; the default is Keras's own.
     """
-    if norm == "batch":
-        return layers.BatchNormalization(momentum=momentum)
-    if norm == "instance":
-        return layers.GroupNormalization(groups=-1)
-    if norm == "group":
-        if filters % groups:
-            reason = f"and a level has {filters} filters"
-            raise ConfigError(key="model.groups", value=groups, reason=reason, allowed="a divisor of them")
-        return layers.GroupNormalization(groups=groups)
-    if norm == "none":
-        return None
-    raise UnknownNameError("model.norm", norm, ["batch", "group", "instance", "none"])
 
+    norm: Norm
+    momentum: float
+    groups: int
+    activation: Activation = "relu"
+    epsilon: float = 1e-3
 
-def normalized(convolution: layers.Layer, norm: layers.Layer | None, x: Tensor) -> Tensor:
-    """Convolution, normalisation, ReLU."""
-    x = convolution(x)
-    return layers.ReLU()(x if norm is None else norm(x))
+    @property
+    def bias(self) -> bool:
+        """Whether convolutions have a bias, which a normalisation would take away."""
+        return self.norm == "none"
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """``x`` after a normalisation layer, if there is to be one."""
+        filters = x.shape[-1]
+        if self.norm == "batch":
+            return layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon)(x)
+        if self.norm == "instance":
+            return layers.GroupNormalization(groups=-1, epsilon=self.epsilon)(x)
+        if self.norm == "group":
+            if filters % self.groups:
+                reason, allowed = f"and a level has {filters} filters", "a divisor of them"
+                raise ConfigError(key="model.groups", value=self.groups, reason=reason, allowed=allowed)
+            return layers.GroupNormalization(groups=self.groups, epsilon=self.epsilon)(x)
+        if self.norm == "none":
+            return x
+        raise UnknownNameError("model.norm", self.norm, ["batch", "group", "instance", "none"])
+
+    def activate(self, x: Tensor) -> Tensor:
+        """``x`` after the activation."""
+        if self.activation == "relu":
+            return layers.ReLU()(x)
+        if self.activation == "leaky_relu":
+            return layers.LeakyReLU(SLOPE)(x)
+        raise UnknownNameError("model.activation", self.activation, ["relu", "leaky_relu"])
 
 
 def convolve(
     x: Tensor, filters: int, options: Options, *, size: int = 3, times: int = 1, dilation: int = 1
 ) -> Tensor:
-    """``times`` convolutions of the same size, each with normalisation and ReLU."""
+    """``times`` convolutions of the same size, each with normalisation and activation."""
     for _ in range(times):
-        layer = layers.Conv2D(
-            filters, size, padding="same", dilation_rate=dilation, use_bias=options["norm"] == "none"
-        )
-        x = normalized(layer, normalization(filters=filters, **options), x)
+        layer = layers.Conv2D(filters, size, padding="same", dilation_rate=dilation, use_bias=options.bias)
+        x = activated(layer(x), options)
     return x
 
 
@@ -71,28 +90,27 @@ def encode(
 
 def upsample(x: Tensor, like: Tensor, filters: int, options: Options) -> Tensor:
     """3x3 transposed convolution to twice the size, cut to that of ``like``."""
-    layer = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")
-    return fit_size(normalized(layer, normalization(filters=filters, **options), x), like)
+    layer = layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=options.bias)
+    return fit_size(activated(layer(x), options), like)
 
 
 def residual(
     x: Tensor, filters: int, options: Options, *, strides: int = 1, dilation: int = 1, first: bool = False
 ) -> Tensor:
-    """Two 3x3 convolutions, each after normalisation and ReLU, beside a shortcut.
+    """Two 3x3 convolutions, each after normalisation and activation, beside a shortcut.
 
     Args:
         x: ``(batch, height, width, channels)``.
         filters: of the result.
-        options: of the normalisation.
+        options: of normalisation and activation.
         strides: of the first convolution.
         dilation: of both.
         first: the block sees images, which need no normalisation before its first convolution.
     """
-    bias, shortcut = options["norm"] == "none", x
+    bias, shortcut = options.bias, x
     if strides > 1 or x.shape[-1] != filters:
         shortcut = layers.Conv2D(filters, 1, strides=strides, padding="same", use_bias=bias)(x)
-        norm = normalization(filters=filters, **options)
-        shortcut = shortcut if norm is None else norm(shortcut)
+        shortcut = options.normalize(shortcut)
     y = x if first else activated(x, options)
     y = layers.Conv2D(
         filters,
@@ -108,9 +126,8 @@ def residual(
 
 
 def activated(x: Tensor, options: Options) -> Tensor:
-    """Normalisation and ReLU."""
-    norm = normalization(filters=x.shape[-1], **options)
-    return layers.ReLU()(x if norm is None else norm(x))
+    """Normalisation and activation."""
+    return options.activate(options.normalize(x))
 
 
 def head(x: Tensor, classes: int, *, scale: int = 1, like: Tensor = None) -> Tensor:

@@ -58,7 +58,7 @@ def deeplabv3plus(
     """
     _check(output_stride, rates)
     check_options(filters=filters, blocks=blocks, dropout=dropout, momentum=momentum)
-    options = {"norm": norm, "momentum": momentum, "groups": groups}
+    options = Options(norm, momentum, groups)
     images = keras.Input(input_shape, name="image")
     fine, coarse = _encoder(images, filters, blocks, output_stride, options)
     width = 4 * filters
@@ -74,7 +74,7 @@ def _encoder(
     images: Tensor, filters: int, blocks: int, output_stride: int, options: Options
 ) -> tuple[Tensor, Tensor]:
     """Features at stride 4, and at ``output_stride``."""
-    x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=options["norm"] == "none")(images)
+    x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=options.bias)(images)
     maps = []
     for stage in (1, 2, 3):
         dilated = stage == 3 and output_stride == 8

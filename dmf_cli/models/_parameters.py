@@ -5,15 +5,15 @@ from dmf_cli.errors import ConfigError
 SMALLEST = 8  # the notebook pools down to 8x8
 
 
-def checked_depth(input_shape: tuple[int, int, int], depth: int | str) -> int:
-    """The number of halvings; ``auto``: while both sides stay at 8 or more.
+def checked_depth(input_shape: tuple[int, int, int], depth: int | str, smallest: int = SMALLEST) -> int:
+    """The number of halvings; ``auto``: while both sides stay at ``smallest`` or more.
 
     Raises:
         ConfigError: not a whole number of 1 or above, or more than the image has pixels for.
     """
     shortest = min(input_shape[:2])
     if depth == "auto":
-        return max(1, (shortest // SMALLEST).bit_length() - 1)
+        return max(1, (shortest // smallest).bit_length() - 1)
     if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
         allowed = "a whole number of 1 or above, or auto"
         raise ConfigError(key="model.depth", value=depth, allowed=allowed)

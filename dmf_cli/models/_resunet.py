@@ -3,10 +3,10 @@
 import keras
 from keras import layers
 
-from dmf_cli.models._blocks import activated, fit_size, head, residual
+from dmf_cli.models._blocks import Options, activated, fit_size, head, residual
 from dmf_cli.models._parameters import check_options, checked_depth
 from dmf_cli.parts import model
-from dmf_cli.ranges import Blocks, Channels, Depth, Fraction, Norm, Part
+from dmf_cli.ranges import Activation, Blocks, Channels, Depth, Fraction, Norm, Part
 
 
 @model
@@ -21,6 +21,7 @@ def resunet(
     norm: Norm = "batch",
     momentum: Part = 0.9,
     groups: Channels = 4,
+    activation: Activation = "relu",
 ) -> keras.Model:
     """Deep residual U-Net (Zhang, Liu & Wang, GRSL 2018, arXiv 1711.10684).
 
@@ -39,6 +40,7 @@ def resunet(
         norm: ``batch``, ``group``, ``instance`` or ``none``.
         momentum: of batch normalisation, in (0, 1).
         groups: of group normalisation.
+        activation: ``relu``, or ``leaky_relu`` with a slope of .01.
 
     Returns:
         A model from float32 images ``(batch, height, width, channels)`` to float32 probabilities
@@ -49,7 +51,7 @@ def resunet(
     """
     depth = checked_depth(input_shape, depth)
     check_options(filters=filters, blocks=blocks, dropout=dropout, momentum=momentum)
-    options = {"norm": norm, "momentum": momentum, "groups": groups}
+    options = Options(norm, momentum, groups, activation)
     images = keras.Input(input_shape, name="image")
     x, skips = images, []
     for level in range(depth + 1):

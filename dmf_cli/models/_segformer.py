@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.models._blocks import Tensor, convolve, enlarge, head
+from dmf_cli.models._blocks import Options, Tensor, convolve, enlarge, head
 from dmf_cli.models._parameters import check_options
 from dmf_cli.parts import model
 from dmf_cli.ranges import Blocks, Channels, Fraction, Norm, Part
@@ -61,7 +61,7 @@ def segformer(
     if norm == "group" and decoder % groups:
         reason = f"and model.decoder is {decoder}"
         raise ConfigError(key="model.groups", value=groups, reason=reason, allowed="a divisor of it")
-    options = {"norm": norm, "momentum": momentum, "groups": groups}
+    options = Options(norm, momentum, groups)
     images = keras.Input(input_shape, name="image")
     x, stages = images, []
     for stage, (stride, heads, reduction) in enumerate(zip(STRIDES, HEADS, REDUCTIONS, strict=True)):

@@ -27,6 +27,7 @@ AS_BEFORE = {
 }
 # Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
 ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
+RELU = {"activation": "relu"}  # of models, which had no other before
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:
@@ -51,9 +52,9 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
-    source = plain.get("model", {}).get("weights")
-    if source:
-        settings["model"] = {**plain["model"], "weights": weights.content(source)}
+    settings["model"] = {k: v for k, v in plain.get("model", {}).items() if RELU.get(k) != v}
+    if source := settings["model"].get("weights"):
+        settings["model"]["weights"] = weights.content(source)
     settings["split"] = {**plain["split"], "file": _split_content(plain["split"].get("file"))}
     content = ""
     if has_folder(config):

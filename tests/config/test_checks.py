@@ -5,7 +5,8 @@ import pytest
 
 from dmf_cli import config
 from dmf_cli.config import checks, schema
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, UnknownNameError
+from tests.raised import raises
 
 
 def loss(
@@ -105,3 +106,18 @@ def test_a_missing_group_is_reported(composed):
 def test_null_list_and_auto_are_left_to_the_function():
     found = config.compose(["weighting.total=null", "weighting.warmup=20", "dataset.image_size=[64,96]"])
     assert (found.weighting.params["total"], found.weighting.params["warmup"]) == (None, 20)
+
+
+@pytest.mark.parametrize("name", ["hub", "unet_encoder"])
+def test_published_weights_take_images_of_one_scale(name):
+    words = [f"model={name}", "model.pretrained=true"]
+    config.compose(words)
+    config.compose([*words[:1], "model.pretrained=false", "dataset.normalize=zscore"])
+    with raises(ConfigError, key="dataset.normalize", value="zscore", hint="dataset.normalize=unit"):
+        config.compose([*words, "dataset.normalize=zscore"])
+
+
+def test_an_encoder_is_looked_up_before_any_image_is_read_whatever_its_capitals():
+    config.compose(["model=unet_encoder", "model.encoder=efficientnetb0"])
+    with raises(UnknownNameError, key="model.encoder", value="resnet5", allowed="ResNet50"):
+        config.compose(["model=unet_encoder", "model.encoder=resnet5"])

@@ -19,6 +19,7 @@ PRESETS = {
     **{("weighting", f"{name}_reference"): name for name in ("bayes", "mad", "softadapt", "var")},
     ("weighting", "var_reference_pets"): "var",
     **{("auxiliary", f"cbdice_{kind}"): "cbdice" for kind in ("fading", "light")},
+    ("model", "resenc"): "nnunet",
     ("model", "unet_wide"): "unet",
 }
 

@@ -17,6 +17,7 @@ from tests.raised import raises
 TINY = {
     "attention_unet": {"filters": 4, "depth": 2, "convs": 1},
     "deeplabv3plus": {"filters": 4, "blocks": 1},
+    "nnunet": {"filters": 4, "widest": 8, "depth": 2},
     "resunet": {"filters": 4, "depth": 2},
     "segformer": {"filters": 4, "blocks": 1, "decoder": 8},
     "unet": {"filters": 4, "depth": 2, "convs": 1},
@@ -40,7 +41,8 @@ def noise(shape, n=2):
 
 
 def test_every_architecture_is_tested_here():
-    assert {*TINY, "hub"} == set(models.__registry__)  # test_hub.py
+    elsewhere = {"hub", "unet_encoder"}  # test_hub.py, test_unet_encoder.py
+    assert {*TINY} | elsewhere == set(models.__registry__)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +92,7 @@ def test_a_gate_trains_compiled_in_mixed_precision():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_stock_keras(name):
-    model = build(name)
+    model = build(name, norm="batch")
     assert [type(layer) for layer in model.layers if not type(layer).__module__.startswith("keras.")] == []
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert {layer.momentum for layer in norms} == {0.9}  # Keras's own lags behind on small data
@@ -102,6 +104,18 @@ def test_other_normalisations(name, norm):
     assert keras.layers.BatchNormalization not in kinds
     assert (keras.layers.GroupNormalization in kinds) == (norm != "none")
     assert keras.layers.Dropout in kinds
+
+
+@pytest.mark.parametrize("name", ["attention_unet", "nnunet", "resunet", "unet", "unetpp"])
+def test_a_leaky_relu_takes_the_place_of_each_relu(name):
+    plain, leaky = (
+        [type(layer) for layer in build(name, activation=activation).layers]
+        for activation in ("relu", "leaky_relu")
+    )
+    gates = plain.count(keras.layers.ReLU) - leaky.count(keras.layers.LeakyReLU)
+    assert leaky.count(keras.layers.ReLU) == gates == (2 if name == "attention_unet" else 0)
+    with raises(UnknownNameError, key="model.activation", value="leaky"):
+        build(name, activation="leaky")
 
 
 def layers(name, kind, **options):

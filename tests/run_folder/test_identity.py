@@ -109,6 +109,9 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))
     trainer = {k: v for k, v in phantom.plain["trainer"].items() if k not in ("cache", "oversample")}
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
+    model = {k: v for k, v in phantom.plain["model"].items() if k != "activation"}
+    assert identity.run_id(phantom) == identity.run_id(phantom.with_group("model", model))
+    assert identity.run_id(phantom) != identity.run_id(configs.compose(["model.activation=leaky_relu"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))
 

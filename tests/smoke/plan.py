@@ -27,6 +27,8 @@ TINY = [
 ]  # fmt: skip
 SMALL = {
     "unet": ["model.filters=2", "model.depth=1", "model.convs=1"],
+    "nnunet": ["model.filters=2", "model.depth=1"],
+    "resenc": ["model.filters=2", "model.depth=1"],
     "segformer": ["model.filters=4", "model.blocks=1", "model.decoder=4"],
     "deeplabv3plus": ["model.filters=4", "model.blocks=1"],
 }
