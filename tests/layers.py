@@ -119,6 +119,7 @@ SLOW = (
     "training/test_repeatable.py",
     "training/test_trackers.py",
     "training/test_trainer.py",
+    "training/test_weight_average.py",
     "tuning/test_real.py",
     "tuning/test_search.py",
     "weighting/test_generator.py::test_each_counter_gives_another_pair_of_halves",

@@ -213,8 +213,11 @@ def auxiliary(group: schema.Auxiliary) -> Auxiliary | None:
 def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
     params = {**dataclasses.asdict(chosen), "learning_rate": learning_rate}
-    if "clipnorm" in params:
-        params["global_clipnorm"] = params.pop("clipnorm")
+    params["global_clipnorm"] = params.pop("clipnorm")
+    if ema := params.pop("ema"):
+        params |= {"use_ema": True, "ema_momentum": ema}
+    if isinstance(chosen, schema.SGD) and not chosen.weight_decay:
+        params.pop("weight_decay")  # Keras would multiply by 1 in every step
     return getattr(keras.optimizers, type(chosen).__name__)(**params)
 
 
@@ -253,6 +256,10 @@ class Skipping(keras.optimizers.LossScaleOptimizer):
 
 def learning_rate(schedule: schema.Option, peak: float, total_steps: int) -> Any:
     """A number, or a Keras schedule over the steps of the run."""
+    if isinstance(schedule, schema.Poly):
+        return keras.optimizers.schedules.PolynomialDecay(
+            peak, total_steps, end_learning_rate=0.0, power=schedule.exponent
+        )
     if not isinstance(schedule, schema.Warmup | schema.Cosine):
         return peak
     warm = round(schedule.warmup * total_steps)
