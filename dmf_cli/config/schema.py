@@ -82,6 +82,7 @@ class Trainer:
     insight_every: Whole = 0
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
+    deep_supervision: Annotated[int, Interval(ge=0, le=10)] | Literal["auto"] = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,8 @@ class Optimizer(Option):
     learning_rate: Rate
     clipnorm: Positive | None
     ema: Fraction = 0.0
+    encoder_rate: Share = 1.0
+    frozen: Share = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -27,8 +27,8 @@ AS_BEFORE = {
 }
 # Where images are kept decides nothing, and an option that is off is as if it were not there.
 OFF: dict[str, dict[str, tuple[Any, ...]]] = {
-    "trainer": {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)},
-    "optimizer": {"ema": (0,)},
+    "trainer": {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,), "deep_supervision": (0,)},
+    "optimizer": {"ema": (0,), "encoder_rate": (1,), "frozen": (0,)},
 }
 
 

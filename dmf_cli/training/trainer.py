@@ -143,8 +143,11 @@ class Session:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config.epochs, self.data.dataset.classes
+        # The start of the parent, which no further epoch makes longer.
+        begun = self.steps * (origin.epochs if origin else config.epochs)
+        frozen = round(config.optimizer.frozen * begun)
         self.mean = build.compile_model(
-            self.model, config, total - first, self.runtime.jit, len(classes), first
+            self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
         )
         interrupts.check()  # noted while modules were imported; nothing is written yet
 

@@ -59,7 +59,10 @@ def test_what_does_not_change_the_result_does_not_change_the_id(overrides):
         "weighting.window=151",
         "trainer.precision=mixed_bfloat16",
         "trainer.oversample=1",
+        "trainer.deep_supervision=auto",
         "optimizer.ema=0.9",
+        "optimizer.encoder_rate=0.1",
+        "optimizer.frozen=0.1",
     ],
 )
 def test_what_changes_the_result_changes_the_id(override):
@@ -108,7 +111,11 @@ def without(settings, *keys):
 def test_options_that_came_later_leave_earlier_runs_what_they_are():
     phantom = configs.compose([])
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))
-    trainer = {k: v for k, v in phantom.plain["trainer"].items() if k not in ("cache", "oversample")}
+    trainer = {
+        k: v
+        for k, v in phantom.plain["trainer"].items()
+        if k not in ("cache", "oversample", "deep_supervision")
+    }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     descent = configs.compose(["optimizer=sgd"])
     kept = {

@@ -93,7 +93,8 @@ def test_poly_schedule_falls_to_nothing():
 
 @pytest.mark.parametrize("name", conf_files.options("optimizer"))
 def test_an_optimizer_is_the_class_of_keras_with_its_name(name):
-    made = build.optimizer(configs.compose([f"optimizer={name}"]).optimizer, 1e-3)
+    kind, params = build.optimizer(configs.compose([f"optimizer={name}"]).optimizer, 1e-3)
+    made = kind(**params)
     assert isinstance(made, keras.optimizers.Optimizer)
     assert type(made).__name__.lower() == name
 

@@ -73,7 +73,11 @@ def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
 
 
 @pytest.mark.parametrize(
-    "parts", [("weighting=var",), ("weighting=bayes", "optimizer.ema=0.8", "schedule=poly")]
+    "parts",
+    [
+        ("weighting=var",),
+        ("weighting=bayes", "optimizer.ema=0.8", "trainer.deep_supervision=1", "schedule=poly"),
+    ],
 )
 def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, parts):
     options = (*parts, "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
