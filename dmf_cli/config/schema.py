@@ -86,17 +86,21 @@ class Trainer:
     insight_every: Whole = 0
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
+    deep_supervision: Annotated[int, Interval(ge=0, le=10)] | Literal["auto"] = 0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimizer(Option):
     """``optimizer``: the class of Keras that has the same name, with the keys that all of them have."""
 
     learning_rate: Rate
     clipnorm: Positive | None
+    ema: Fraction = 0.0
+    encoder_rate: Share = 1.0
+    frozen: Share = 0.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Adam(Optimizer):
     """``optimizer=adam``."""
 
@@ -106,7 +110,7 @@ class Adam(Optimizer):
     epsilon: Positive
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AdamW(Adam):
     """``optimizer=adamw``."""
 
@@ -114,13 +118,14 @@ class AdamW(Adam):
     weight_decay: NotNegative
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SGD(Optimizer):
     """``optimizer=sgd``."""
 
     name = "sgd"
     momentum: Fraction
     nesterov: bool
+    weight_decay: NotNegative = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +150,14 @@ class Cosine(Option):
     name = "cosine"
     warmup: Share
     final: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Poly(Option):
+    """``schedule=poly``: down to 0 along a power of what is left of the run."""
+
+    name = "poly"
+    exponent: Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -376,7 +389,7 @@ NAMED: dict[str, dict[str, type[Option]]] = {
     group: {kind.name: kind for kind in kinds}
     for group, kinds in {
         "optimizer": (Adam, AdamW, SGD),
-        "schedule": (Constant, Cosine, Warmup, Plateau),
+        "schedule": (Constant, Cosine, Warmup, Poly, Plateau),
         "tracker": (NoTracker, TensorBoard, MLflow),
         "metrics": (Metrics, FullMetrics),
     }.items()

@@ -8,7 +8,7 @@ of the model, so that it is updated on the device, saved with the weights and re
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -27,6 +27,7 @@ from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
 from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights, steps_of_epoch
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
+from dmf_cli.fusion.scales import Scales, at_scale
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
@@ -40,6 +41,7 @@ def fuse(
     terms: str | Sequence[str] | Mapping[str, str | Loss],
     weighting: "str | weighting.Strategy" = "var",
     auxiliary: Auxiliary | None = None,
+    scales: int | Literal["auto"] = 0,
 ) -> "FusedModel":
     """``model`` with a fused loss: ``fuse(unet, ["cbdice", "bce"], "var")``, then compile and fit.
 
@@ -51,6 +53,10 @@ def fuse(
         weighting: a strategy, or any name of ``dmf list weightings``. The coefficients of an expression
             multiply its weights; ``"fixed"`` takes them as they are.
         auxiliary: the fading auxiliary loss, or None.
+        scales: deep supervision: the loss is computed at so many coarser scales too, on maps of the network
+            of half its size, a quarter, ... through 1x1 heads that only the training has. ``"auto"``: all of
+            the decoder but its coarsest. Weighting, records, logs of terms and metrics see the full scale
+            only; ``loss`` is over all scales while training.
 
     Returns:
         A model to compile with an optimizer only; ``fit`` logs ``loss``, ``loss.TERM``, ``weight.TERM``,
@@ -68,7 +74,7 @@ def fuse(
         >>> fuse(net, ["dice", "bce"], "fixed").terms
         ('dice', 'bce')
     """
-    return FusedModel(model, terms, weighting, auxiliary)
+    return FusedModel(model, terms, weighting, auxiliary, scales=scales)
 
 
 @keras.saving.register_keras_serializable(package="dmf")
@@ -80,6 +86,8 @@ class FusedModel(keras.Model):
         terms: see :func:`fuse`.
         weighting: see :func:`fuse`.
         auxiliary: see :func:`fuse`.
+        scales: see :func:`fuse`. With some of them a call with ``training=True`` gives a list, the full scale
+            first.
         record_steps: steps of an epoch whose per-step values are kept (see :attr:`recorder`); 0 keeps none.
         insight_every: every so many of these steps the norms of the terms' gradients at the logits and the
             cosines between them are kept too (see :attr:`insight`); 0 never.
@@ -101,6 +109,7 @@ class FusedModel(keras.Model):
         weighting: "str | weighting.Strategy" = "var",
         auxiliary: Auxiliary | None = None,
         *,
+        scales: int | Literal["auto"] = 0,
         record_steps: int = 0,
         insight_every: int = 0,
         check: bool = True,
@@ -119,6 +128,9 @@ class FusedModel(keras.Model):
         self._means = TermMeans(self.terms, auxiliary is not None)
         self.insight_every = insight_every
         self.recorder, self.insight = recorders(self.terms, record_steps, insight_every)
+        self.scales = scales
+        self._scales = Scales(network, scales) if scales else None
+        self._heads = self._scales.heads(network.outputs[0].shape[-1]) if self._scales else []
         # Everything has its variables already: weights can be saved and loaded before the first batch.
         self.built = network.built
 
@@ -142,8 +154,11 @@ class FusedModel(keras.Model):
         return {name: to_numpy(variable) for name, variable in self._memory.items()}
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        """Probabilities of the network."""
-        return self.network(inputs, training=training)
+        """Probabilities of the network; see ``scales``."""
+        if self._scales is None or not training:
+            return self.network(inputs, training=training)
+        full, *maps = self._scales.trunk(inputs, training=True)
+        return [full, *(head(values) for head, values in zip(self._heads, maps, strict=True))]
 
     def fit(self, x: Any = None, y: Any = None, *rest: Any, **options: Any) -> Any:
         """Like that of Keras, after a look at the data; see :func:`fuse`.
@@ -173,6 +188,7 @@ class FusedModel(keras.Model):
     ) -> Tensor:
         """The fused objective (a scalar); while training it also advances the strategy's memory."""
         refuse_weights(sample_weight=sample_weight)
+        y_pred, coarse = self._split(y_pred)
         check_one_output(y_pred)
         if training and not self._steps_are_known:
             raise ConfigError(
@@ -195,6 +211,7 @@ class FusedModel(keras.Model):
             gamma = self.auxiliary.gamma(step)
             aux = term_value("auxiliary", self._auxiliary_loss, targets, y_pred)
             total = total + gamma * aux if training else total
+        trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
         raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
         self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
         if training and self.recorder is not None:
@@ -202,12 +219,33 @@ class FusedModel(keras.Model):
             n = len(self._terms)
             self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
         # The optimizer adds the gradients of the replicas up.
-        return (total + sum(self.losses)) / replicas()
+        return (trained + sum(self.losses)) / replicas()
+
+    def _split(self, y_pred: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Probabilities of the full scale, and of the coarser ones where there are any."""
+        if self._scales is None or not isinstance(y_pred, list | tuple):
+            return y_pred, []
+        return y_pred[0], list(y_pred[1:])
+
+    def _over_scales(
+        self, full: Tensor, targets: Targets, coarse: Sequence[Tensor], weights: Tensor, gamma: Tensor
+    ) -> Tensor:
+        """What is trained on: ``full`` and the same sum at each coarser scale, weighted."""
+        shares = self._scales.weights if self._scales else []
+        sums = [full]
+        for scale, y_pred in enumerate(coarse, start=1):
+            there, y_pred = at_scale(targets, scale), as_float32(y_pred)
+            raw, _ = term_values(self._terms, there, y_pred, gradients=False)
+            sums.append(ops.sum(weights * raw))
+            if self._auxiliary_loss is not None:
+                sums[-1] += gamma * term_value("auxiliary", self._auxiliary_loss, there, y_pred)
+        return sum(share * one for share, one in zip(shares, sums, strict=True))
 
     def compute_metrics(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
         """Metrics of the labels alone; pixels that do not count are background in both."""
+        y_pred, _ = self._split(y_pred)
         results: dict[str, Any] = super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
         return results
 
@@ -242,6 +280,7 @@ class FusedModel(keras.Model):
             **saving.to_config(self.network, self._terms, self.strategy, auxiliary),
             "record_steps": self.recorder.capacity if self.recorder is not None else 0,
             "insight_every": self.insight_every,
+            "scales": self.scales,
             "check": self.check,
             "steps_are_known": self._steps_are_known,
         }

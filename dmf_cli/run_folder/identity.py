@@ -25,9 +25,18 @@ AS_BEFORE = {
     "on_bad": "error",
     "max_pixels": 178_956_970,
 }
-# Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
-ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
-RELU = {"activation": "relu"}  # of models, which had no other before
+# Where images are kept decides nothing, and an option that is off is as if it were not there.
+OFF: dict[str, dict[str, tuple[Any, ...]]] = {
+    "trainer": {
+        "cache": ("auto", "memory", "disk", "none"),
+        "oversample": (0,),
+        "foreground": (0,),
+        "deep_supervision": (0,),
+    },
+    "optimizer": {"ema": (0,), "encoder_rate": (1,), "frozen": (0,)},
+    "augment": {"cutmix": (0,)},
+    "model": {"activation": ("relu",)},
+}
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:
@@ -48,11 +57,13 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     places = schema.places(plain["dataset"])
     images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
-    trainer = plain.get("trainer", {})
-    settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
-    if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
+    for group, off in OFF.items():
+        settings[group] = {k: v for k, v in plain.get(group, {}).items() if v not in off.get(k, ())}
+    if settings["optimizer"].get("name") == "sgd" and not settings["optimizer"].get("weight_decay"):
+        settings["optimizer"].pop("weight_decay", None)
+    if "monitor" in settings["trainer"]:
+        # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
-    settings["model"] = {k: v for k, v in plain.get("model", {}).items() if RELU.get(k) != v}
     if source := settings["model"].get("weights"):
         settings["model"]["weights"] = weights.content(source)
     settings["split"] = {**plain["split"], "file": _split_content(plain["split"].get("file"))}

@@ -21,6 +21,7 @@ from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.parts import failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
 from dmf_cli.run_folder import headline
+from dmf_cli.training import encoder_rate
 from dmf_cli.training.best_epoch import BETTER, CLEARLY_BETTER, Standing
 from dmf_cli.training.own_network import check_network, know_layers
 
@@ -36,20 +37,26 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
     except ConfigError as error:
         places = {f"loss term {name!r}": part.place for name in terms if (part := plugin_options.term(name))}
         raise error.within(places[error.key]) if error.key in places else error from None
-    return FusedModel(
-        network(config.model, data),
-        terms,
-        strategy(
-            config.weighting,
-            [config.loss.coefficients[name] for name in config.loss.terms],
-            total_steps,
-            {"steps_per_epoch": steps_per_epoch, "seed": config.seed},
-        ),
-        helper,
-        record_steps=steps_per_epoch,
-        insight_every=config.trainer.insight_every,
-        check=False,  # the datasets are checked where they are read
-    )
+    prior = [config.loss.coefficients[name] for name in config.loss.terms]
+    known = {"steps_per_epoch": steps_per_epoch, "seed": config.seed}
+    made = network(config.model, data)
+    weights = strategy(config.weighting, prior, total_steps, known)
+    try:
+        return FusedModel(
+            made,
+            terms,
+            weights,
+            helper,
+            scales=config.trainer.deep_supervision,
+            record_steps=steps_per_epoch,
+            insight_every=config.trainer.insight_every,
+            check=False,  # the datasets are checked where they are read
+        )
+    except ConfigError as error:
+        if error.key != "scales":
+            raise
+        said = {name: getattr(error, name) for name in ("value", "reason", "allowed", "hint")}
+        raise ConfigError(key="trainer.deep_supervision", **said) from None
 
 
 def with_epochs(config: Config, steps_per_epoch: int) -> Config:
@@ -88,7 +95,13 @@ def with_monitor(config: Config, dataset: Dataset) -> Config:
 
 
 def compile_model(
-    model: FusedModel, config: Config, total_steps: int, jit: bool, classes: int = 2, first_step: int = 0
+    model: FusedModel,
+    config: Config,
+    total_steps: int,
+    jit: bool,
+    classes: int = 2,
+    first_step: int = 0,
+    frozen_steps: int | None = None,
 ) -> MeanDice | None:
     """Optimizer, schedule and validation metrics; the optimizer's variables exist afterwards.
 
@@ -99,6 +112,7 @@ def compile_model(
         jit: compile the step with XLA.
         classes: of the dataset, background included; with several above 0 their mean Dice is a metric too.
         first_step: of the optimizer with which the schedule begins.
+        frozen_steps: of the encoder; None: the share ``optimizer.frozen`` of all steps.
 
     Returns:
         The metric of several classes, which knows which of them was never predicted; None for one class.
@@ -108,7 +122,10 @@ def compile_model(
         schedule = Later(schedule, first_step)
     union = ForegroundDice(config.metrics.threshold, config.metrics.empty)
     mean = MeanDice(classes, config.metrics.empty) if classes > 2 else None
-    steps = optimizer(config.optimizer, schedule)
+    if frozen_steps is None:
+        frozen_steps = round(config.optimizer.frozen * total_steps)
+    kind, params = optimizer(config.optimizer, schedule)
+    steps = encoder_rate.slowed(kind, params, model, config.optimizer, frozen_steps)
     if config.trainer.on_nonfinite == "skip" and config.trainer.precision != "mixed_float16":
         steps = Skipping(steps)
     model.compile(steps, metrics=[union, *([mean] if mean else [])], jit_compile=jit)
@@ -210,12 +227,17 @@ def auxiliary(group: schema.Auxiliary) -> Auxiliary | None:
     return Auxiliary(function, group.gamma0, group.decay, group.every)
 
 
-def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> keras.optimizers.Optimizer:
-    """The Keras optimizer of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
+def optimizer(chosen: schema.Optimizer, learning_rate: Any) -> tuple[type, dict[str, Any]]:
+    """Class and parameters of the ``optimizer`` group; ``clipnorm`` is that of the whole gradient."""
     params = {**dataclasses.asdict(chosen), "learning_rate": learning_rate}
-    if "clipnorm" in params:
-        params["global_clipnorm"] = params.pop("clipnorm")
-    return getattr(keras.optimizers, type(chosen).__name__)(**params)
+    params["global_clipnorm"] = params.pop("clipnorm")
+    if ema := params.pop("ema"):
+        params |= {"use_ema": True, "ema_momentum": ema}
+    if isinstance(chosen, schema.SGD) and not chosen.weight_decay:
+        params.pop("weight_decay")  # Keras would multiply by 1 in every step
+    for key in ("encoder_rate", "frozen"):
+        params.pop(key)
+    return getattr(keras.optimizers, type(chosen).__name__), params
 
 
 class Later(keras.optimizers.schedules.LearningRateSchedule):
@@ -253,6 +275,10 @@ class Skipping(keras.optimizers.LossScaleOptimizer):
 
 def learning_rate(schedule: schema.Option, peak: float, total_steps: int) -> Any:
     """A number, or a Keras schedule over the steps of the run."""
+    if isinstance(schedule, schema.Poly):
+        return keras.optimizers.schedules.PolynomialDecay(
+            peak, total_steps, end_learning_rate=0.0, power=schedule.exponent
+        )
     if not isinstance(schedule, schema.Warmup | schema.Cosine):
         return peak
     warm = round(schedule.warmup * total_steps)

@@ -1,5 +1,6 @@
 """What happens around an epoch: one row of values, the checkpoints, the state of other callbacks."""
 
+import contextlib
 import logging
 import math
 import time
@@ -15,6 +16,7 @@ from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
 from dmf_cli.training import checkpoint
 from dmf_cli.training.best_epoch import Standing
+from dmf_cli.training.weight_average import WeightAverage
 
 log = logging.getLogger("dmf")
 
@@ -57,6 +59,7 @@ class EpochWriter(keras.callbacks.Callback):
         stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
         unpredicted: the classes that the last validation held and never predicted.
         of_classes: more columns of a row, with the values of the last validation.
+        average: what the validation saw in place of the weights; the best network has it.
 
     Attributes:
         best: value of ``monitor`` in the best epoch; None where it is undefined, and before the first.
@@ -74,8 +77,10 @@ class EpochWriter(keras.callbacks.Callback):
         track: Callable[[dict[str, Any], list[dict[str, float]]], None] | None = None,
         unpredicted: Callable[[], list[str]] = list,
         of_classes: Callable[[], dict[str, float]] = dict,
+        average: WeightAverage | None = None,
     ) -> None:
         super().__init__()
+        self.average = average
         self.unpredicted, self.missing = unpredicted, list[str]()
         self.of_classes = of_classes
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
@@ -188,7 +193,8 @@ class EpochWriter(keras.callbacks.Callback):
         return best
 
     def _save_best(self) -> None:
-        self.model.network.save(self.run.unfinished_model)
+        with self.average.applied() if self.average else contextlib.nullcontext():
+            self.model.network.save(self.run.unfinished_model)
         self.run.unfinished_model.replace(self.run.best_model)
 
     def _save(self, epoch: int) -> None:

@@ -143,8 +143,11 @@ class Session:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config.epochs, self.data.dataset.classes
+        # The start of the parent, which no further epoch makes longer.
+        begun = self.steps * (origin.epochs if origin else config.epochs)
+        frozen = round(config.optimizer.frozen * begun)
         self.mean = build.compile_model(
-            self.model, config, total - first, self.runtime.jit, len(classes), first
+            self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
         )
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
@@ -206,10 +209,18 @@ class Session:
     ) -> None:
         """The training itself."""
         from dmf_cli.datasets.input import augment, pipeline
-        from dmf_cli.training import build, callbacks
+        from dmf_cli.training import build, callbacks, weight_average
 
         trainer = self.config.trainer
-        others = build.callbacks(self.config)
+        batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
+        changes = augment.make(self.config.augment, self.config.seed)
+        order: dict[str, Any] = {"seed": self.config.seed, "augment": changes}
+        order["weights"] = self.data.weights(trainer.oversample)
+        others, average = build.callbacks(self.config), None
+        if self.config.optimizer.ema:
+            count = min(weight_average.CALIBRATION_BATCHES, self.steps)
+            first_batches = pipeline.training_batches(self.data.train, **order, **batches).take(count)
+            average = weight_average.WeightAverage(first_batches)
         writer = callbacks.EpochWriter(
             run,
             trainer.monitor,
@@ -219,25 +230,23 @@ class Session:
             track=tracking.epoch,
             unpredicted=self.unpredicted,
             of_classes=self.of_classes,
+            average=average,
         )
         writer.note = note
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):
             return  # early: the run was cut off after its last epoch
-        batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
         batches["distance"] = "distance" in self.model.needs
         batches["ignores"] = self.data.dataset.ignores
-        changes = augment.make(self.config.augment, self.config.seed)
-        order: dict[str, Any] = {"seed": self.config.seed, "first_epoch": first, "augment": changes}
-        order["weights"] = self.data.weights(trainer.oversample)
+        beat = callbacks.Heartbeat(display.batch, self.stop.check)
         self.model.fit(
-            pipeline.training_batches(self.data.train, **order, **batches),
+            pipeline.training_batches(self.data.train, first_epoch=first, **order, **batches),
             validation_data=pipeline.evaluation_batches(self.data.val, **batches),
             steps_per_epoch=self.steps,
             initial_epoch=first,
             epochs=self.config.epochs,
             shuffle=False,  # the pipeline does
-            callbacks=[*others, callbacks.Heartbeat(display.batch, self.stop.check), writer],
+            callbacks=[*others, beat, *([average] if average else []), writer],
             verbose=0,
         )
         for name in writer.missing:

@@ -35,8 +35,11 @@ CHOSEN = [
     "fusion/test_auxiliary.py::test_gamma_is_exactly_the_formula",
     "fusion/test_logs.py::test_logs_of_an_epoch",
     "fusion/test_logs.py::test_reading_the_steps_between_epochs_changes_nothing",
+    "fusion/test_scales.py::test_memory_records_and_metrics_see_the_full_scale_only",
     "fusion/test_saving.py::test_a_keras_file_carries_everything_and_training_goes_on",
     "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
+    "training/test_encoder_rate.py",
+    "training/test_weight_average.py::test_training_goes_on_with_the_weights_themselves",
 ]
 PARTS = 2  # which two workers of pytest share
 

@@ -59,6 +59,10 @@ def test_what_does_not_change_the_result_does_not_change_the_id(overrides):
         "weighting.window=151",
         "trainer.precision=mixed_bfloat16",
         "trainer.oversample=1",
+        "trainer.deep_supervision=auto",
+        "optimizer.ema=0.9",
+        "optimizer.encoder_rate=0.1",
+        "optimizer.frozen=0.1",
     ],
 )
 def test_what_changes_the_result_changes_the_id(override):
@@ -107,11 +111,21 @@ def without(settings, *keys):
 def test_options_that_came_later_leave_earlier_runs_what_they_are():
     phantom = configs.compose([])
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))
-    trainer = {k: v for k, v in phantom.plain["trainer"].items() if k not in ("cache", "oversample")}
+    trainer = {
+        k: v
+        for k, v in phantom.plain["trainer"].items()
+        if k not in ("cache", "oversample", "deep_supervision")
+    }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     model = {k: v for k, v in phantom.plain["model"].items() if k != "activation"}
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("model", model))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["model.activation=leaky_relu"]))
+    descent = configs.compose(["optimizer=sgd"])
+    kept = {
+        k: descent.plain["optimizer"][k]
+        for k in ("name", "learning_rate", "clipnorm", "momentum", "nesterov")
+    }
+    assert identity.run_id(descent) == identity.run_id(descent.with_group("optimizer", kept))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))
 

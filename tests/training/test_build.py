@@ -86,9 +86,15 @@ def test_cosine_schedule_falls_to_its_final_share():
     assert values == pytest.approx([0.01, 0.0055, 0.001], rel=1e-4)
 
 
+def test_poly_schedule_falls_to_nothing():
+    values = rates({"name": "poly", "exponent": 0.9}, 0.01, 100, [0, 50, 99, 100])
+    assert values == pytest.approx([0.01, 0.01 * 0.5**0.9, 0.01 * 0.01**0.9, 0.0], rel=1e-4)
+
+
 @pytest.mark.parametrize("name", conf_files.options("optimizer"))
 def test_an_optimizer_is_the_class_of_keras_with_its_name(name):
-    made = build.optimizer(configs.compose([f"optimizer={name}"]).optimizer, 1e-3)
+    kind, params = build.optimizer(configs.compose([f"optimizer={name}"]).optimizer, 1e-3)
+    made = kind(**params)
     assert isinstance(made, keras.optimizers.Optimizer)
     assert type(made).__name__.lower() == name
 

@@ -72,9 +72,15 @@ def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
     np.testing.assert_allclose([float(s["loss"]) for s in steps], total, rtol=1e-5)
 
 
-@pytest.mark.parametrize("weighting", ["var", "bayes"])
-def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, weighting):
-    options = (f"weighting={weighting}", "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("weighting=var",),
+        ("weighting=bayes", "optimizer.ema=0.8", "trainer.deep_supervision=1", "schedule=poly"),
+    ],
+)
+def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, parts):
+    options = (*parts, "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
     whole = trainer.train(tiny(*options, run="whole"))
     monkeypatch.setattr(trainer.Display, "epoch", stop_after(2))
     part = whole.with_name("part")

@@ -1,0 +1,122 @@
+"""Deep supervision: the fused loss at coarser scales too, on maps that the network has anyway.
+
+The map of scale i is the one nearest to the end of the network's graph whose sides are ceil(side / 2^i). A
+1x1 head of its own makes probabilities of it, while training only: the network stays as it is. Labels are
+those of the pixel in the middle of each cell of 2^i pixels. The losses of the scales are summed with weights
+1 / 2^i that sum to 1 (nnU-Net; Isensee et al., Nat. Methods 18 (2021) 203).
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from dmf_cli.errors import ConfigError
+from dmf_cli.fusion.targets import Targets
+
+Tensor = Any
+MAPS = "maps of half its size, a quarter, and so on: one of a U-Net's kind"
+
+
+class Scales:
+    """The coarser scales of a network. It is no layer, so that nothing of the network is saved twice.
+
+    Args:
+        network: a functional model with known sides.
+        wanted: how many coarser scales; ``"auto"``: all of the decoder but its coarsest, as nnU-Net does, and
+            at least one.
+
+    Attributes:
+        trunk: the network with its maps as further outputs, the largest first.
+        weights: of the full scale, then of each coarser one.
+
+    Raises:
+        ConfigError: the network has fewer such maps.
+    """
+
+    def __init__(self, network: keras.Model, wanted: int | Literal["auto"]) -> None:
+        maps = _maps(network)
+        # The last one is the bottom, and the one before it the coarsest of the decoder.
+        count = max(1, len(maps) - 2) if wanted == "auto" else wanted
+        if count > len(maps):
+            most = f"at most {len(maps)}" if maps else "0"
+            has = f"{len(maps)} scales" if maps else "no scale"
+            raise ConfigError(
+                key="scales",
+                value=wanted,
+                reason=f"and the network has {has} below its output",
+                allowed=most,
+                hint=f"or use a network with {MAPS}",
+            )
+        self.maps = maps[:count]
+        self.trunk = keras.Model(network.inputs, [*network.outputs, *self.maps])
+        shares = [0.5**i for i in range(count + 1)]
+        self.weights = [share / sum(shares) for share in shares]
+
+    def heads(self, channels: int) -> list[keras.layers.Layer]:
+        """For each coarser scale what makes probabilities of its map: a 1x1 convolution in float32."""
+        activation = "sigmoid" if channels == 1 else "softmax"
+        made = []
+        for i, values in enumerate(self.maps, start=1):
+            head = keras.layers.Dense(channels, activation=activation, dtype="float32", name=f"scale_{i}")
+            head.build(tuple(values.shape))
+            made.append(head)
+        return made
+
+
+def at_scale(targets: Targets, scale: int) -> Targets:
+    """``targets`` at 1 / 2^scale of their size; distances in pixels of that size."""
+    shape = tuple(targets.labels.shape)
+    maps = {}
+    for name, values in targets.maps.items():
+        same = tuple(values.shape[:-1]) == shape[:-1]
+        maps[name] = _sampled(values, scale) if same else values
+        if name == "distance":
+            maps[name] = ops.cast(maps[name], "float32") / 2**scale
+    valid = None if targets.valid is None else _sampled(targets.valid, scale)
+    return dataclasses.replace(targets, labels=_sampled(targets.labels, scale), valid=valid, maps=maps)
+
+
+def _sampled(values: Tensor, scale: int) -> Tensor:
+    """The values of the pixel in the middle of each cell; of a cell that is cut off, of its last pixel."""
+    size = 2**scale
+    for axis, side in enumerate(values.shape[1:-1], start=1):
+        middles = np.arange(0, side, size) + size // 2
+        values = ops.take(values, np.minimum(middles, side - 1), axis=axis)
+    return values
+
+
+def _maps(network: keras.Model) -> list[Tensor]:
+    """The map of each coarser scale, as long as there is one and it is farther from the end than the last."""
+    sides = _sides(network)
+    found: list[Tensor] = []
+    depth = 0
+    by_depth = getattr(getattr(network, "_functional", None) or network, "_nodes_by_depth", {})
+    while sides and max(sides) > 1:
+        sides = [math.ceil(side / 2) for side in sides]
+        near = _nearest(by_depth, sides, depth)
+        if near is None:
+            break
+        depth = near[0]
+        found.append(near[1])
+    return found
+
+
+def _sides(network: keras.Model) -> list[int]:
+    outputs = getattr(network, "outputs", None) or []
+    sides = list(outputs[0].shape[1:-1]) if outputs else []
+    return [] if None in sides else sides
+
+
+def _nearest(by_depth: dict[int, Any], sides: Sequence[int], beyond: int) -> tuple[int, Tensor] | None:
+    """The tensor with these sides in the smallest depth above ``beyond``, and its depth."""
+    for depth in sorted(by_depth):
+        for node in by_depth[depth] if depth > beyond else ():
+            for tensor in node.output_tensors:
+                if list(tensor.shape[1:-1]) == list(sides):
+                    return depth, tensor
+    return None
