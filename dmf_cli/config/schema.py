@@ -87,6 +87,7 @@ class Trainer:
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
     deep_supervision: Annotated[int, Interval(ge=0, le=10)] | Literal["auto"] = 0
+    foreground: Share = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -257,6 +258,7 @@ class Dataset:
     image_size: Count | tuple[Count, Count]
     resize: Literal["stretch", "letterbox"]
     normalize: Literal["unit", "minmax", "zscore"]
+    patch: Count | tuple[Count, Count] | None = None
     channels: Literal[1, 3] = 1
 
 
