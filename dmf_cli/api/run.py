@@ -17,7 +17,7 @@ from dmf_cli.run_folder import headline, index, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
-    from dmf_cli.inference.predictor import Predict
+    from dmf_cli.inference.prediction import Predict
 
 
 class Scores:
@@ -163,11 +163,11 @@ class Run:
         from dmf_cli.inference.predict_images import predict_images
 
         config, many = self.config, isinstance(image, list | tuple)
-        decision = score.decision_of(config, threshold)
-        decision, batch = score.for_network(decision, self.network), config.trainer.batch_size
+        config = score.with_threshold(config, threshold)
+        prediction, batch = score.prediction_of(self._folder, config, self.network), config.trainer.batch_size
         predict: Predict = score.predictor(self.network)
         asked = [own_data.as_trained(one, config.dataset) for one in (image if many else [image])]
-        made = predict_images(predict, asked, decision, batch)
+        made = predict_images(predict, asked, prediction, batch)
         found = [values if probabilities else mask for mask, values in made]
         return found if many else found[0]
 

@@ -13,7 +13,7 @@ from dmf_cli.terminal import progress
 
 if TYPE_CHECKING:
     from dmf_cli.inference.predict_files import Outcome
-    from dmf_cli.inference.predictor import Decision
+    from dmf_cli.inference.prediction import Prediction
 
 SHOWN = 10  # images unlike those of the training that are named
 _ABOUT = """\
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.spacing:
         settings["spacing"] = options.spacing
     if options.max_pixels is not None:
-        settings["decision"] = _with_limit(settings["decision"], options.max_pixels)
+        settings["prediction"] = _with_limit(settings["prediction"], options.max_pixels)
     start = time.monotonic()
     with progress.count("predicting", len(jobs)) as advance:
         more = {"probabilities": options.probabilities, "progress": advance}
@@ -90,10 +90,10 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _with_limit(decision: "Decision", max_pixels: int) -> "Decision":
-    """``decision``, with images of more pixels refused."""
-    reading = dataclasses.replace(decision.spec.reading, max_pixels=max_pixels)
-    return dataclasses.replace(decision, spec=dataclasses.replace(decision.spec, reading=reading))
+def _with_limit(prediction: "Prediction", max_pixels: int) -> "Prediction":
+    """``prediction``, with images of more pixels refused."""
+    reading = dataclasses.replace(prediction.spec.reading, max_pixels=max_pixels)
+    return dataclasses.replace(prediction, spec=dataclasses.replace(prediction.spec, reading=reading))
 
 
 def _remarks(outcome: "Outcome", done: int) -> Iterator[str]:

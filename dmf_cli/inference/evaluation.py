@@ -16,7 +16,8 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
 from dmf_cli.errors import ConfigError, DatasetError, PluginError
 from dmf_cli.inference.full_scores import FullScores, OwnScores
-from dmf_cli.inference.predictor import Decision, Predict, Predicted, predictions
+from dmf_cli.inference.prediction import Predict, Prediction
+from dmf_cli.inference.predictor import Predicted, predictions
 from dmf_cli.metrics import summary
 from dmf_cli.metrics.own import Own
 from dmf_cli.run_folder import headline
@@ -53,7 +54,7 @@ def evaluate(
     dataset: Dataset,
     indices: Sequence[int],
     *,
-    decision: Decision,
+    prediction: Prediction,
     batch_size: int = 32,
     empty: str = "nan",
     full: metrics.Full | None = None,
@@ -68,7 +69,7 @@ def evaluate(
             foreground, else the number of classes.
         dataset: images and truth at their original size.
         indices: which images, at least one.
-        decision: how network inputs are made, and probabilities become masks.
+        prediction: how network inputs are made, and probabilities become masks.
         batch_size: images predicted at once; no figure depends on it.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
         full: surface distances, calibration and detection as well, with these options; None: not.
@@ -89,26 +90,26 @@ def evaluate(
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
     pictures: dict[int, Picture] = {}
-    for one in predictions(predict, dataset, indices, decision, batch_size):
+    for one in predictions(predict, dataset, indices, prediction, batch_size):
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
         for scores in more:
             _add(scores, dataset, one)
         if len(pictures) * DISPLAY**2 < KEPT:
-            pictures[len(pictures)] = _picture(one, decision)
+            pictures[len(pictures)] = _picture(one, prediction)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
     figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty, lesions=lesions)
-    figures["settings"] = _settings(dataset, decision, empty, split)
+    figures["settings"] = _settings(dataset, prediction, empty, split)
     for scores in more:
         rows = [{**row, **others} for row, others in zip(rows, scores.rows, strict=True)]
         scores.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
     wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
-    again = predictions(predict, dataset, [indices[row] for row in wanted], decision, batch_size)
-    pictures |= {row: _picture(one, decision) for row, one in zip(wanted, again, strict=True)}
+    again = predictions(predict, dataset, [indices[row] for row in wanted], prediction, batch_size)
+    pictures |= {row: _picture(one, prediction) for row, one in zip(wanted, again, strict=True)}
     examples, cases = (
         [_example(rows[row], kind, pictures[row]) for row, kind in kinds.items()] for kinds in (chosen, outer)
     )
@@ -220,10 +221,10 @@ def _rows(
     return [{**head, **{k: v[i].item() for k, v in columns.items()}} for i, head in enumerate(heads)]
 
 
-def _picture(one: Predicted, decision: Decision) -> Picture:
+def _picture(one: Predicted, prediction: Prediction) -> Picture:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = shown(one.image) if decision.resolution == "original" else shown(one.network)
+    image = shown(one.image) if prediction.resolution == "original" else shown(one.network)
     thin = [np.ascontiguousarray(part[::step, ::step]) for part in (image, one.truth, one.prediction)]
     return thin[0], thin[1], thin[2]
 
@@ -232,20 +233,27 @@ def _example(row: dict[str, Any], kind: str, picture: Picture) -> Example:
     return Example(row["id"], kind, row[headline.metric(row)], *picture)
 
 
-def _settings(dataset: Dataset, decision: Decision, empty: str, split: str | None) -> dict[str, Any]:
+def _settings(dataset: Dataset, prediction: Prediction, empty: str, split: str | None) -> dict[str, Any]:
     """What the figures depend on, for the header of every table."""
-    spec = decision.spec
+    spec = prediction.spec
     return {
         "dataset": dataset.name,
         "split": split,
         "image_size": spec.size,
         "resize": spec.resize,
         "normalize": spec.normalize,
-        "threshold": decision.threshold,
-        "resolution": decision.resolution,
+        "threshold": prediction.threshold,
+        "resolution": prediction.resolution,
+        **_prediction(prediction, len(dataset.classes)),
         "empty": empty,
         "rules": metrics.rules(empty),
     }
+
+
+def _prediction(prediction: Prediction, classes: int) -> dict[str, Any]:
+    """What masks depend on beside the threshold; nothing where that is all."""
+    options = prediction.options
+    return {"rule": prediction.rule(classes), "predict": options} if options else {}
 
 
 def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:

@@ -16,7 +16,7 @@ INPUT_KEYS = ("image_size", "channels", "resize", "normalize", "range")
 SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
 READ = (
-    *("dataset.", "metrics.", "eval.", "split."),
+    *("dataset.", "metrics.", "predict.", "eval.", "split."),
     *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "deterministic")),
 )
 
@@ -83,7 +83,7 @@ def _changes_nothing(key: str) -> ConfigError:
     return ConfigError(
         key=key,
         reason="changes no score of a trained network",
-        hint="omit it; dmf eval takes split=, dataset=, metrics=, eval.resolution, trainer.batch_size, "
+        hint="omit it; dmf eval takes split=, dataset=, metrics=, predict keys, eval.resolution, trainer.batch_size, "
         "trainer.device, and split keys for other images",
     )
 

@@ -27,7 +27,7 @@ from dmf_cli.datasets.sources.suffixes import is_dicom
 from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.figures import palette
 from dmf_cli.inference.find_files import TABLE, Job
-from dmf_cli.inference.predictor import Decision, Predict
+from dmf_cli.inference.prediction import Predict, Prediction
 from dmf_cli.machine import processors
 
 PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
@@ -64,7 +64,7 @@ def predict_files(
     jobs: Sequence[Job],
     output: Path,
     *,
-    decision: Decision,
+    prediction: Prediction,
     classes: Sequence[str],
     batch_size: int,
     spacing: Sequence[float] | None = None,
@@ -85,7 +85,7 @@ def predict_files(
         predict: ``(batch, h, w, C)`` to probabilities ``(batch, h, w, K)``.
         jobs: images, see :func:`find`.
         output: made if it is not there; files of the same names are replaced.
-        decision: how images are read and become inputs, and how masks are decided.
+        prediction: how images are read and become inputs, and how masks are decided.
         classes: names, background first.
         batch_size: images predicted at once.
         spacing: millimetres per pixel (row, column) for areas in mm2; None: what DICOM files say.
@@ -100,8 +100,9 @@ def predict_files(
     """
     outcome = Outcome([], 0, [])
     measured = spacing is not None or any(is_dicom(job.file) for job in jobs)
-    write = _Writer(output, decision, classes, measured, probabilities)
-    read = functools.partial(_read, spec=decision.spec, spacing=spacing)
+    write = _Writer(output, prediction, classes, measured, probabilities)
+    read = functools.partial(_read, spec=prediction.spec, spacing=spacing)
+    apply = prediction.applied(predict)
     add = None
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(processors()))
@@ -118,7 +119,7 @@ def predict_files(
                 stacked = [one.network for one in good]
                 # Filled up: a smaller batch would be compiled once more.
                 filled = np.stack([*stacked, *[stacked[-1]] * (batch_size - len(good))])
-                output_of = np.asarray(predict(filled), np.float32)[: len(good)]
+                output_of = np.asarray(apply(filled), np.float32)[: len(good)]
                 for row in pool.map(write, good, output_of):
                     add(row)
                     progress()
@@ -211,24 +212,20 @@ class _Writer:
     def __init__(
         self,
         output: Path,
-        decision: Decision,
+        prediction: Prediction,
         classes: Sequence[str],
         measured: bool,
         probabilities: bool,
     ) -> None:
-        self.output, self.decision, self.classes, self.probabilities = (
-            output,
-            decision,
-            classes,
-            probabilities,
-        )
+        self.output, self.prediction = output, prediction
+        self.classes, self.probabilities = classes, probabilities
         self.measured, self.empty, self._lock = measured, 0, threading.Lock()
         what = ("pixels", "share", *(["mm2"] if measured else []))
         self.columns = ["image", "height", "width", *(f"{name}_{w}" for name in classes[1:] for w in what)]
 
     def __call__(self, one: _Read, output: np.ndarray) -> list[Any]:
         job, where = one.job, one.where
-        mask, foreground = self.decision.decide(output, where)
+        mask, foreground = self.prediction.decide(output, where)
         with self._lock:
             self.empty += not mask.any()
         several = len(self.classes) > 2

@@ -18,14 +18,15 @@ from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input.run_data import output_channels
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
-from dmf_cli.inference import tables
+from dmf_cli.inference import choosing, tables
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.network_file import load_network as load_network
 from dmf_cli.inference.predict_files import check_channels
-from dmf_cli.inference.predictor import Decision, Predict
+from dmf_cli.inference.prediction import Predict, Prediction
 from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved, stored_config
@@ -74,6 +75,7 @@ def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
             dataset,
             scored.indices,
             name=scored.name,
+            validation=lambda: validation_images(run, own),
             settings=scored.settings,
             progress=stop.check,
         )
@@ -86,6 +88,8 @@ def score(
     indices: Sequence[int],
     *,
     name: str,
+    validation: Callable[[], choosing.Images],
+    fresh: bool = False,
     settings: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -97,6 +101,8 @@ def score(
         dataset: that of ``config``, opened.
         indices: which images.
         name: of the files.
+        validation: opens the validation images of the run, for what the prediction leaves to them (``auto``).
+        fresh: the network is new: what was chosen before is forgotten.
         settings: what the summary says of the score beside its own settings.
         progress: called with (images done, images) after each image; an exception of it ends the scoring,
             and nothing is written.
@@ -108,11 +114,12 @@ def score(
     network = load_network(run.best_model)
     spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(network, config, dataset, spec)
+    predict = predictor(network)
     result = evaluate(
-        predictor(network),
+        predict,
         dataset,
         indices,
-        decision=Decision(spec, metrics.threshold, config.eval.resolution),
+        prediction=choosing.of_run(run, config, spec, predict, validation, fresh=fresh),
         batch_size=config.trainer.batch_size,
         empty=metrics.empty,
         full=full_options(metrics),
@@ -125,6 +132,22 @@ def score(
     examples.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(run.predictions / f"{name}_cases", result.cases)
     return result
+
+
+def validation_images(run: RunFolder, config: Config) -> choosing.Images:
+    """The validation images of a run.
+
+    Args:
+        run: the run.
+        config: its own config.
+
+    Raises:
+        DatasetError: its images or its ``split.json`` are gone, or not as they were.
+    """
+    from dmf_cli import datasets
+
+    dataset = datasets.open_dataset(config.dataset)
+    return dataset, division.load_split(run.split_file, dataset).val
 
 
 def full_options(metrics: schema.Metrics) -> Full | None:
@@ -144,12 +167,12 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
         threshold: of the foreground's probability, or None for that of the run.
     """
     run = RunFolder.open(path)
-    decision = decision_of(config, threshold)  # what is wrong with it is said before Keras is imported
+    config = with_threshold(config, threshold)  # what is wrong with it is said before Keras is imported
     runtime.start(config.trainer)
     network = load_network(run.best_model)
     check_channels(network.input_shape[-1])
     return predictor(network), {
-        "decision": for_network(decision, network),
+        "prediction": prediction_of(run, config, network),
         "classes": class_names(run, config, max(2, network.output_shape[-1])),
         "batch_size": config.trainer.batch_size,
         "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
@@ -157,17 +180,23 @@ def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Pre
     }
 
 
-def decision_of(config: Config, threshold: float | None = None) -> Decision:
-    """How probabilities become masks at the size of the images; by the threshold of the run if it is None."""
-    wanted = config.metrics.threshold if threshold is None else threshold
-    return Decision(InputSpec.of(config.dataset), wanted)
+def with_threshold(config: Config, threshold: float | None = None) -> Config:
+    """``config`` with another threshold unless it is None; masks have the size of the images.
+
+    Raises:
+        ConfigError: it is not between 0 and 1.
+    """
+    changed = config if threshold is None else config.changed("metrics", threshold=threshold)
+    changed = changed.changed("eval", resolution="original")
+    choosing.plain(changed, InputSpec.of(changed.dataset))
+    return changed
 
 
-def for_network(decision: Decision, network: Any) -> Decision:
-    """``decision`` with the channels that the ``network`` takes."""
-    return dataclasses.replace(
-        decision, spec=dataclasses.replace(decision.spec, channels=network.input_shape[-1])
-    )
+def prediction_of(run: RunFolder, config: Config, network: Any) -> Prediction:
+    """How the ``network`` of a run predicts images that belong to no dataset, by ``config``."""
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    own = configs.with_absolute_paths(configs.completed(stored_config.load_run(run.path)))
+    return choosing.of_run(run, config, spec, predictor(network), lambda: validation_images(run, own))
 
 
 def class_names(run: RunFolder, config: Config, count: int) -> list[str]:

@@ -4,6 +4,7 @@ A score on images that the network was trained on is no test, and it is labelled
 settings than the run's own never takes the place of the run's own.
 """
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -112,6 +113,8 @@ class Scored:
         changes |= {f"split.{key}": value for key, value in again.items()}
         changes |= _other_scores(trained["metrics"], config["metrics"])
         changes |= _changed(trained["eval"], config["eval"])
+        before = {**dataclasses.asdict(schema.Predict()), **trained.get("predict", {})}
+        changes |= _changed(before, config["predict"])
         return "_".join([split, *([_short(changes)] if changes else [])])
 
     def _whose(self) -> str:
@@ -166,4 +169,6 @@ def _short(changes: Group) -> str:
 
 def _plain(value: Any) -> str:
     """A value as a part of a file's name."""
-    return "null" if value is None else re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")
+    if value is None or isinstance(value, bool):
+        return {None: "null", False: "false", True: "true"}[value]
+    return re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")

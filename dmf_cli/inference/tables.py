@@ -80,7 +80,8 @@ def title(summary: dict[str, Any]) -> str:
         if settings["resolution"] == "original"
         else f"at network size {height}x{width}"
     )
-    rule = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
+    plain = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
+    rule = settings.get("rule", plain)
     name = ", ".join(text for text in (settings["dataset"], settings["split"]) if text)
     if "missed" in settings:  # only metrics=full has figures that depend on it
         rule += f", missed={settings['missed']}"

@@ -47,6 +47,7 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     places = schema.places(plain["dataset"])
     images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
+    settings["predict"] = _different(plain.get("predict", {}), schema.Predict()) or None
     trainer = plain.get("trainer", {})
     settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
     if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
@@ -60,6 +61,11 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
         content = dataset.fingerprint() if dataset else _fingerprint(frozen(plain["dataset"]))
     text = json.dumps([without_null(settings), content, __version__], sort_keys=True)
     return digest(text)
+
+
+def _different(group: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    """The keys of ``group`` that are not as in ``default``: what is off is as if it were not there."""
+    return {key: value for key, value in group.items() if getattr(default, key, None) != value}
 
 
 def as_asked(config: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:

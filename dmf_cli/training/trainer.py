@@ -271,7 +271,15 @@ class Session:
         from dmf_cli.inference import score
 
         images = self.data.dataset, self.data.split.test
-        result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
+        result = score.score(
+            run,
+            self.config,
+            *images,
+            name="test",
+            validation=lambda: (self.data.dataset, self.data.split.val),
+            fresh=True,
+            progress=self.stop.check,
+        )
         run_figures.plot_run(run)
         return result
 

@@ -11,7 +11,7 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.inference import score
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run(tmp_path, monkeypatch):
     def prediction(path, config, threshold):
         wanted = threshold or config.metrics.threshold
         return lambda x: x, {
-            "decision": Decision(InputSpec((8, 8)), wanted),
+            "prediction": Prediction(InputSpec((8, 8)), wanted),
             "classes": ("background", "lesion"),
             "batch_size": 4,
         }

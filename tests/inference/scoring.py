@@ -2,7 +2,7 @@
 
 from dmf_cli.datasets.input_spec import InputSpec, as_size
 from dmf_cli.inference.evaluation import evaluate
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
 
 
 def evaluated(
@@ -19,4 +19,4 @@ def evaluated(
 ):
     """What :func:`evaluate` gives."""
     spec = InputSpec(as_size(image_size), resize, normalize)
-    return evaluate(predict, dataset, indices, decision=Decision(spec, threshold, resolution), **options)
+    return evaluate(predict, dataset, indices, prediction=Prediction(spec, threshold, resolution), **options)

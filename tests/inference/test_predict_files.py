@@ -16,11 +16,11 @@ from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.figures import palette
 from dmf_cli.inference import predict_files, score
 from dmf_cli.inference.find_files import find
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
 from tests.datasets.sources.test_dicom import frame
 from tests.raised import raises
 
-DECISION = Decision(InputSpec((8, 8)))
+PREDICTION = Prediction(InputSpec((8, 8)))
 
 
 def bright(inputs):
@@ -43,7 +43,7 @@ def photos(tmp_path):
 
 
 def predict(jobs, output, predict=bright, **options):
-    common = {"decision": DECISION, "classes": ("background", "lesion"), "batch_size": 2}
+    common = {"prediction": PREDICTION, "classes": ("background", "lesion"), "batch_size": 2}
     return predict_files.predict_files(predict, jobs, output, **{**common, **options})
 
 
@@ -299,22 +299,22 @@ def test_deep_images_are_predicted_with_their_depth_and_shown_in_eight_bits(tmp_
     levels = np.arange(64, dtype=np.uint16).reshape(8, 8)
     Image.fromarray(levels).save(tmp_path / "a.png")
     seen = []
-    decision = Decision(InputSpec((8, 8), normalize="minmax"))
+    prediction = Prediction(InputSpec((8, 8), normalize="minmax"))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        decision=decision,
+        prediction=prediction,
     )
     assert len(np.unique(seen[0][0])) == 64
     assert np.ptp(opened(tmp_path / "o/overlays/a.png")[..., 1].astype(int)) > 200
     seen.clear()
-    decision = Decision(InputSpec((8, 8), reading=Reading([0, 63])))
+    prediction = Prediction(InputSpec((8, 8), reading=Reading([0, 63])))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        decision=decision,
+        prediction=prediction,
     )
     np.testing.assert_allclose(seen[0][0, ..., 0], levels / 63, atol=1e-6)
 
