@@ -1,10 +1,13 @@
 """The Dice-optimal mask against every mask there is."""
 
+import doctest
 import itertools
 
 import numpy as np
 import pytest
 
+from dmf_cli.inference import calibration, cleaning, expected
+from dmf_cli.inference import dice_optimal as module
 from dmf_cli.inference.dice_optimal import cutoff, dice_optimal
 
 
@@ -112,3 +115,10 @@ def test_a_pixel_that_two_classes_claim_goes_to_the_small_one():
     assert not labels[54:].any()
     p[53] = [0.1, 0.9, 0.0]
     assert dice_optimal(p)[53] == 1
+
+
+@pytest.mark.parametrize("module", [calibration, cleaning, module, expected])
+def test_examples_of_what_decides_are_true(module):
+    found = doctest.testmod(module)
+    assert found.attempted >= 1
+    assert not found.failed
