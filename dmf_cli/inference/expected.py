@@ -20,7 +20,8 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     if both.shape[-1] == 1:
         both = np.concatenate([1 - both, both], axis=-1)
     bits = np.sum(both * np.log2(1 / np.where(both > 0, both, 1.0)), axis=-1)
-    return np.clip(bits / np.log2(both.shape[-1]), 0, 1).astype(np.float32)
+    share: np.ndarray = np.clip(bits / np.log2(both.shape[-1]), 0, 1).astype(np.float32)
+    return share
 
 
 def disagreement(members: np.ndarray) -> np.ndarray:
@@ -42,7 +43,8 @@ def disagreement(members: np.ndarray) -> np.ndarray:
         [1.0]
     """
     each = np.mean([uncertainty(one) for one in members], axis=0)
-    return (uncertainty(members.mean(axis=0)) - each).clip(0, 1).astype(np.float32)
+    shared: np.ndarray = (uncertainty(members.mean(axis=0)) - each).clip(0, 1).astype(np.float32)
+    return shared
 
 
 def expected_dice(probabilities: np.ndarray, labels: np.ndarray) -> float:
