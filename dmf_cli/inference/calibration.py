@@ -43,7 +43,8 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     # Relative to the likeliest class, so that no power underflows in all classes at once.
     powers = (both / both.max(axis=-1, keepdims=True)) ** (1 / temperature)
     shares = powers / powers.sum(axis=-1, keepdims=True)
-    return shares[..., -probabilities.shape[-1] :].astype(probabilities.dtype)
+    changed: np.ndarray = shares[..., -probabilities.shape[-1] :].astype(probabilities.dtype)
+    return changed
 
 
 class Calibration:
