@@ -1,4 +1,4 @@
-"""What ``auto`` stands for in a prediction: chosen on the validation images of a run, never on its test images.
+"""What ``auto`` stands for in a prediction: chosen on the validation images of a run, never on others.
 
 What was chosen is kept in ``prediction.json`` of the run, under the settings that asked for it.
 """
@@ -6,10 +6,8 @@ What was chosen is kept in ``prediction.json`` of the run, under the settings th
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from dmf_cli import metrics
 from dmf_cli.config.typed import Config
@@ -17,6 +15,8 @@ from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
 from dmf_cli.files import write_atomic
+from dmf_cli.inference.calibration import Calibration, ThresholdChoice
+from dmf_cli.inference.cleaning import is_better
 from dmf_cli.inference.prediction import Predict, Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
 from dmf_cli.run_folder.folder import RunFolder
@@ -24,7 +24,6 @@ from dmf_cli.run_folder.folder import RunFolder
 log = logging.getLogger("dmf")
 
 AUTO = "auto"
-THRESHOLDS = np.arange(5, 100, 5) / 100
 Images = tuple[Dataset, Sequence[int]]
 
 
@@ -107,37 +106,53 @@ def choose(
     config: Config, prediction: Prediction, predict: Predict, dataset: Dataset, indices: Sequence[int]
 ) -> dict[str, Any]:
     """``values`` of the fields of ``prediction`` that are ``auto``, and what they were chosen by."""
+    wanted = automatic(config)
     if not len(indices):
-        wanted = " and ".join(automatic(config))
-        what = f"there is no validation image of {dataset.name} to choose the {wanted} by"
+        what = f"there is no validation image of {dataset.name} to choose {' and '.join(wanted)} by"
         raise ConfigError(what, key="predict", hint="give a value in place of auto")
-    values: dict[str, Any] = {}
-    for name in automatic(config):
-        if name == "threshold" and len(dataset.classes) > 2:
-            continue  # the likeliest class decides
 
-        def predicted(prediction: Prediction = prediction) -> Any:
-            return predictions(predict, dataset, indices, prediction, config.trainer.batch_size)
+    def predicted(**changes: Any) -> Iterator[Predicted]:
+        changed = dataclasses.replace(prediction, **changes)
+        return predictions(predict, dataset, indices, changed, config.trainer.batch_size)
 
-        values[name] = _CHOICES[name](predicted, config.metrics.empty)
-        prediction = dataclasses.replace(prediction, **{name: values[name]})
-    return {"images": len(indices), "values": values}
-
-
-def _threshold(predicted: Callable[[], Any], empty: str) -> float:
-    """The one with the highest mean Dice over the images; of equals the closest to one half."""
-    dice = np.array([_dice_by_threshold(one, empty) for one in predicted()])
-    means = np.nanmean(dice, axis=0) if not np.isnan(dice).all() else np.zeros(len(THRESHOLDS))
-    best = np.flatnonzero(means >= means.max() - 1e-9)
-    return float(min(THRESHOLDS[best], key=lambda value: abs(value - 0.5)))
-
-
-def _dice_by_threshold(one: Predicted, empty: str) -> np.ndarray:
-    truth, foreground = one.scored(one.truth > 0), one.scored(one.foreground)
-    matrices = [metrics.confusion(truth, foreground >= level, 2) for level in THRESHOLDS]
-    counts = metrics.foreground_counts(np.stack(matrices))
-    found: np.ndarray = metrics.values(counts, empty=metrics.empty_name(empty))["dice"]
-    return found
+    chosen: dict[str, Any] = {"images": len(indices), "values": {}}
+    values, empty = chosen["values"], config.metrics.empty
+    if "temperature" in wanted:
+        pixels = _pixels(predicted(resolution="network"))
+        values["temperature"] = pixels.temperature()
+        chosen["ece"] = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
+    if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
+        values["threshold"] = _threshold(predicted(**values), empty)
+    for name, step in (("component", "largest"), ("holes", "fill")):
+        if name in wanted:
+            plain, cleaned = (
+                [_dice(one, len(dataset.classes), empty) for one in predicted(**values | change)]
+                for change in ({}, {name: step})
+            )
+            values[name] = step if is_better(plain, cleaned) else getattr(prediction, name)
+    return chosen
 
 
-_CHOICES: Mapping[str, Callable[[Callable[[], Any], str], Any]] = {"threshold": _threshold}
+def _pixels(images: Iterable[Predicted]) -> Calibration:
+    """What is predicted of pixels, as the network sees them, and what they are; not the padding."""
+    pixels = Calibration()
+    for one in images:
+        top, left, height, width = one.box
+        inside = slice(top, top + height), slice(left, left + width)
+        counted = None if one.counted is None else one.counted[inside]
+        pixels.add(one.probabilities[inside], one.truth[inside], counted)
+    return pixels
+
+
+def _threshold(images: Iterable[Predicted], empty: str) -> float:
+    choice = ThresholdChoice(empty)
+    for one in images:
+        choice.add(one.scored(one.foreground), one.scored(one.truth))
+    return choice.best()
+
+
+def _dice(one: Predicted, classes: int, empty: str) -> float:
+    """Of an image: the mean over its classes above 0, by the rule for empty masks."""
+    matrix = metrics.confusion(one.scored(one.truth), one.scored(one.prediction), classes)
+    dice = metrics.values(metrics.class_counts(matrix[None]), empty=metrics.empty_name(empty))["dice"]
+    return float(metrics.mean_over_classes(dice[0, 1:]))

@@ -83,8 +83,8 @@ def _changes_nothing(key: str) -> ConfigError:
     return ConfigError(
         key=key,
         reason="changes no score of a trained network",
-        hint="omit it; dmf eval takes split=, dataset=, metrics=, predict keys, eval.resolution, trainer.batch_size, "
-        "trainer.device, and split keys for other images",
+        hint="omit it; dmf eval takes split=, dataset=, metrics=, keys of predict, eval.resolution, "
+        "trainer.batch_size, trainer.device, and split keys for other images",
     )
 
 

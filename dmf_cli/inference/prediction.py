@@ -12,6 +12,8 @@ import numpy as np
 
 from dmf_cli.datasets.input_spec import Geometry, InputSpec, restore
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.inference.calibration import tempered
+from dmf_cli.inference.cleaning import fill_holes, keep_largest
 from dmf_cli.inference.dice_optimal import dice_optimal
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -80,13 +82,15 @@ class Prediction:
         if self.resolution == "original":
             chosen = restore(chosen, where)
         foreground = chosen[..., 0] if binary else 1.0 - chosen[..., 0]
-        return self._mask(chosen), foreground
+        mask = self._mask(chosen)
+        if self.component == "largest":
+            mask = keep_largest(mask)
+        return (fill_holes(mask) if self.holes == "fill" else mask), foreground
 
     def _mask(self, chosen: np.ndarray) -> np.ndarray:
         """Labels of the probabilities ``(H, W, K)``, of one foreground class ``(H, W, 1)``."""
         if self.decision == "dice":
-            best: np.ndarray = dice_optimal(chosen)
-            return best
+            return dice_optimal(chosen)
         if chosen.shape[-1] == 1:
             return (chosen[..., 0] >= self.threshold).astype(np.uint8)
         return np.argmax(chosen, axis=-1).astype(np.uint8)
@@ -125,14 +129,3 @@ def mirrored(predict: Predict, images: np.ndarray, mirror: Mirror) -> np.ndarray
         total = total + np.flip(np.asarray(predict(np.flip(images, axes)), np.float32), axes)
     mean: np.ndarray = np.asarray(total) / np.float32(len(MIRRORS[mirror]))
     return mean
-
-
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities ``(..., K)`` whose logarithms were divided by ``temperature``; K = 1 is a sigmoid."""
-    if temperature == 1.0:
-        return probabilities
-    both = probabilities.shape[-1] == 1
-    known = np.concatenate([1 - probabilities, probabilities], axis=-1) if both else probabilities
-    powers = np.clip(known, np.float32(1e-7), 1) ** np.float32(1 / temperature)
-    scaled: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return scaled[..., 1:] if both else scaled

@@ -25,6 +25,8 @@ class Predicted:
         truth: uint8 labels at the resolution of the decision.
         prediction: uint8 labels of the same shape.
         foreground: probability of the union of all classes above 0, float32 of the same shape.
+        probabilities: ``(h, w, K)`` float32, of the network input, with mirrors and temperature.
+        box: (top, left, height, width) of the image inside the network input.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
@@ -36,6 +38,8 @@ class Predicted:
     truth: np.ndarray
     prediction: np.ndarray
     foreground: np.ndarray
+    probabilities: np.ndarray
+    box: tuple[int, int, int, int]
     pixel: tuple[float, float] = (1.0, 1.0)
     counted: np.ndarray | None = None
 
@@ -74,7 +78,7 @@ def predictions(
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
-            seen = sample.image, network, truth, mask, foreground
+            seen = sample.image, network, truth, mask, foreground, values, where.box
             yield Predicted(i, *seen, pixel=prediction.pixel(where), counted=counted)
 
 
