@@ -50,6 +50,10 @@ ClassWeights = Sequence[NotNegative] | None
 Angle = Annotated[float, Interval(ge=0, le=180)]
 Bend = Annotated[float, Interval(ge=0, lt=0.25)]
 Cells = Annotated[int, Interval(ge=1, le=32)]
+# Ends between which a factor, a share of what there is or a number of pixels is drawn.
+Factors = tuple[Annotated[float, Interval(gt=0, le=10)], Annotated[float, Interval(gt=0, le=10)]]
+Shares = tuple[Annotated[float, Interval(gt=0, le=1)], Annotated[float, Interval(gt=0, le=1)]]
+Widths = tuple[Annotated[float, Interval(ge=0, le=2)], Annotated[float, Interval(ge=0, le=2)]]
 
 # Of strategies: steps that are remembered.
 Window = Annotated[int, Interval(ge=2, le=1_000_000)]

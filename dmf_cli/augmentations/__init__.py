@@ -8,5 +8,6 @@ call these.
 
 from dmf_cli.augmentations._affine import affine as affine
 from dmf_cli.augmentations._elastic import elastic as elastic
+from dmf_cli.augmentations._nnunet import nnunet as nnunet
 from dmf_cli.augmentations._strong import strong as strong
 from dmf_cli.augmentations._ultrasound import ultrasound as ultrasound

@@ -39,10 +39,28 @@ def move(
     numbers = _coefficients(draws, (flip, rotate, scale, shift), height, width)
     if bend is None:
         matrix = _matrix(numbers)
-        moved = _transform(images, matrix, "BILINEAR")
-        return moved, _transform(labels[..., None], matrix, "NEAREST")[..., 0]
+        return transformed(images, matrix), transformed_labels(labels, matrix)
     rows, columns = _places(numbers, bend, height, width)
     return _bilinear(images, rows, columns), _nearest(labels, rows, columns)
+
+
+def around_centre(radians: Any, size: Any, height: int, width: int) -> Any:
+    """``(batch, 8)`` projective parameters of rotations and scales, ``(batch,)``, around the centre."""
+    import tensorflow as tf
+
+    cos, sin = tf.cos(radians) / size, tf.sin(radians) / size
+    cx, cy = (width - 1) / 2.0, (height - 1) / 2.0
+    return _matrix((cos, -sin, cx - cos * cx + sin * cy, sin, cos, cy - sin * cx - cos * cy))
+
+
+def transformed(images: Any, matrix: Any) -> Any:
+    """``images`` ``(batch, H, W, C)`` at the places that ``matrix`` ``(batch, 8)`` says, interpolated."""
+    return _transform(images, matrix, "BILINEAR")
+
+
+def transformed_labels(labels: Any, matrix: Any) -> Any:
+    """``labels`` ``(batch, H, W)`` there, by the nearest pixel."""
+    return _transform(labels[..., None], matrix, "NEAREST")[..., 0]
 
 
 def _coefficients(

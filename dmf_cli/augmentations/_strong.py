@@ -4,6 +4,7 @@ from typing import Any
 
 from dmf_cli.augmentations import _elastic, _ultrasound
 from dmf_cli.augmentations._affine import Draw
+from dmf_cli.augmentations._cutmix import cutmix as mixed
 from dmf_cli.parts import augmentation
 from dmf_cli.ranges import Angle, Bend, Cells, Fraction, Share
 
@@ -27,13 +28,14 @@ def strong(
     shadow: Share = 0.0,
     shadow_width: Share = 0.0,
     shadow_strength: Share = 0.0,
+    cutmix: Share = 0.0,
 ) -> tuple[Any, Any]:
-    """Affine, bending, speckle, depth gain and shadows.
+    """Affine, bending, speckle, depth gain and shadows; a region of another image.
 
     Args:
         images: see :func:`dmf_cli.augmentations.affine`.
         labels: see ``images``.
-        draw: see ``images``; streams 0 to 5.
+        draw: see ``images``; streams 0 to 5 and 9.
         flip: see :func:`dmf_cli.augmentations.elastic`; so are the next seven.
         rotate: see ``flip``.
         scale: see ``flip``.
@@ -47,6 +49,7 @@ def strong(
         shadow: see ``speckle``.
         shadow_width: see ``speckle``.
         shadow_strength: see ``speckle``.
+        cutmix: probability of a region of another image of the batch, with its labels.
 
     Source: as ``elastic`` and ``ultrasound``.
     """
@@ -55,4 +58,4 @@ def strong(
         elastic=elastic, elastic_cells=elastic_cells,
     )  # fmt: skip
     dark = (shadow, shadow_width, shadow_strength)
-    return _ultrasound.scanned(images, draw, speckle, tgc, dark), labels
+    return mixed(_ultrasound.scanned(images, draw, speckle, tgc, dark), labels, draw, cutmix)

@@ -70,6 +70,7 @@ _FACTS: tuple[tuple[str, Callable[[Run], str]], ...] = (
     ("dataset", _key("dataset.name")),
     ("images", _images),
     ("image size", _key("dataset.image_size")),
+    ("patch", _key("dataset.patch")),
     ("network", _model),
     ("loss", _key("loss.expression")),
     ("epochs", _key("trainer.epochs")),

@@ -59,6 +59,7 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_free(checked[group], group)
     _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
+    _check_foreground(checked["trainer"].get("foreground", 0.0), checked["dataset"])
     if not checked.get("plugins"):
         checked.pop("plugins", None)  # where none is used, a config has no such key
     made = Config(checked)
@@ -183,6 +184,8 @@ def _check_dataset(values: Plain) -> None:
         inputs.check_classes(given["classes"])
     if "image_size" in given:
         inputs.as_size(given["image_size"])
+    if "image_size" in given and given.get("patch") is not None:
+        inputs.check_patch(given["patch"], given["image_size"])
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in schema.DATASETS:
         raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
@@ -194,6 +197,17 @@ def _check_dataset(values: Plain) -> None:
     if given.get("name") not in conf_files.options("dataset"):
         given = {key: value for key, value in given.items() if key in hints}
     check_values(given, hints, "dataset.")
+
+
+def _check_foreground(share: float, dataset: Plain) -> None:
+    """It chooses patches, and a whole image holds its foreground anyhow."""
+    if share and dataset.get("patch") is None:
+        raise ConfigError(
+            key="trainer.foreground",
+            value=share,
+            reason="and dataset.patch is null: the network sees whole images",
+            hint="set dataset.patch too, or leave trainer.foreground at 0",
+        )
 
 
 def _check_monitor(monitor: str, terms: Plain) -> None:

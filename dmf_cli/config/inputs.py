@@ -38,7 +38,7 @@ def check_classes(classes: Any) -> None:
         )
 
 
-def as_size(image_size: Any) -> tuple[int, int]:
+def as_size(image_size: Any, key: str = "dataset.image_size") -> tuple[int, int]:
     """``128`` or ``[height, width]`` as (height, width); raises ``ConfigError`` for anything else."""
     several = isinstance(image_size, Sequence) and not isinstance(image_size, str)
     sides = tuple(image_size) if several else (image_size, image_size)
@@ -47,11 +47,28 @@ def as_size(image_size: Any) -> tuple[int, int]:
     )
     if len(sides) != 2 or not whole:
         raise ConfigError(
-            key="dataset.image_size",
+            key=key,
             value=image_size,
             allowed=f"one side in pixels, as 128, or [height,width], as [96,128], {MAX_SIDE} at most",
         )
     return sides[0], sides[1]
+
+
+def check_patch(patch: Any, image_size: Any) -> None:
+    """Whether ``dataset.patch`` is a size, and not larger than ``dataset.image_size``.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    small, large = as_size(patch, "dataset.patch"), as_size(image_size)
+    if small[0] > large[0] or small[1] > large[1]:
+        height, width = large
+        raise ConfigError(
+            key="dataset.patch",
+            value=patch,
+            reason=f"and dataset.image_size is {height}x{width}",
+            allowed=f"a part of the image, [{height},{width}] at most, or null for all of it",
+        )
 
 
 def shared(own: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class Trainer:
     insight_every: Whole = 0
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
+    foreground: Share = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,6 +252,7 @@ class Dataset:
     image_size: Count | tuple[Count, Count]
     resize: Literal["stretch", "letterbox"]
     normalize: Literal["unit", "minmax", "zscore"]
+    patch: Count | tuple[Count, Count] | None = None
     channels: Literal[1, 3] = 1
 
 

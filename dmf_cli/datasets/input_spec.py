@@ -69,12 +69,13 @@ class InputSpec:
     """How an image file becomes a network input: the same in training, scoring, prediction and export.
 
     Args:
-        size: (height, width) of the network input.
+        size: (height, width) of the network input: of the whole image, however large the network's is.
         resize: ``stretch`` fills the input; ``letterbox`` keeps the aspect ratio and pads around it.
         normalize: ``unit`` is /255; ``minmax`` maps the image's own range to [0, 1]; ``zscore`` gives it
             mean 0 and standard deviation 1.
         channels: 1 (grey) or 3 (RGB).
         reading: how files are read.
+        patch: (height, width) of the part of the input that the network takes at once; None: all of it.
     """
 
     size: tuple[int, int]
@@ -82,6 +83,7 @@ class InputSpec:
     normalize: Normalize = "unit"
     channels: int = 1
     reading: Reading = Reading()
+    patch: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.resize not in RESIZE:
@@ -95,7 +97,13 @@ class InputSpec:
         values = dataset.range if isinstance(dataset, schema.Labelled) else None
         most = dataset.max_pixels if isinstance(dataset, schema.Paired) else MAX_PIXELS
         size, reading = as_size(dataset.image_size), Reading(values, most)
-        return cls(size, dataset.resize, dataset.normalize, dataset.channels, reading)
+        patch = None if dataset.patch is None else as_size(dataset.patch, "dataset.patch")
+        return cls(size, dataset.resize, dataset.normalize, dataset.channels, reading, patch)
+
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """(height, width) of what the network takes: a patch, or the whole input."""
+        return self.patch or self.size
 
     def geometry(self, original: tuple[int, int]) -> Geometry:
         """Where an image of (height, width) ``original`` lies inside its network input."""

@@ -12,7 +12,7 @@ from dmf_cli.run_folder import stored_config
 
 SPLITS = ("train", "val", "test", "all")
 # What the network was trained on: kept when it is scored on other images, unless said otherwise.
-INPUT_KEYS = ("image_size", "channels", "resize", "normalize", "range")
+INPUT_KEYS = ("image_size", "patch", "channels", "resize", "normalize", "range")
 SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
 READ = (

@@ -93,7 +93,8 @@ class Prediction:
             return dice_optimal(chosen)
         if chosen.shape[-1] == 1:
             return (chosen[..., 0] >= self.threshold).astype(np.uint8)
-        return np.argmax(chosen, axis=-1).astype(np.uint8)
+        likeliest: np.ndarray = np.argmax(chosen, axis=-1).astype(np.uint8)
+        return likeliest
 
     def pixel(self, where: Geometry) -> tuple[float, float]:
         """(height, width) of a pixel of the masks, in pixels of the image as it was."""

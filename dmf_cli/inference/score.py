@@ -226,11 +226,12 @@ def _check_fit(network: Any, config: Config, dataset: Dataset, spec: InputSpec) 
         reason = f"and the network was trained on images with {channels} channel(s)"
         hint = f"use dataset.channels={channels}"
         raise ConfigError(key="dataset.channels", value=dataset.channels, reason=reason, hint=hint)
-    if None not in (height, width) and (height, width) != spec.size:
-        size = config.dataset.image_size
+    if None not in (height, width) and (height, width) != spec.network_size:
+        key = "image_size" if spec.patch is None else "patch"
+        size = getattr(config.dataset, key)
         reason = f"and the network was trained at {height}x{width}"
-        hint = f"use dataset.image_size=[{height},{width}]"
-        raise ConfigError(key="dataset.image_size", value=size, reason=reason, hint=hint)
+        hint = f"use dataset.{key}=[{height},{width}]"
+        raise ConfigError(key=f"dataset.{key}", value=size, reason=reason, hint=hint)
     classes = output_channels(config.model.head, dataset)
     if network.output_shape[-1] != classes:
         what = f"the network predicts {network.output_shape[-1]} classes and {dataset.name} has {classes}"

@@ -122,7 +122,7 @@ class Scored:
         group = self._config.dataset
         given = group.table if isinstance(group, schema.Table) else getattr(group, "dir", None)
         place = _plain(Path(given).name.removesuffix(".csv"))[:24] if given else ""
-        inputs = [group.image_size, group.resize, group.normalize]
+        inputs = [group.image_size, group.resize, group.normalize, *([group.patch] if group.patch else [])]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
         return "-".join(filter(None, [place, digest(repr(facts), 6)]))
 

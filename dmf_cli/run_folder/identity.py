@@ -25,8 +25,11 @@ AS_BEFORE = {
     "on_bad": "error",
     "max_pixels": 178_956_970,
 }
-# Of the trainer: where images are kept decides nothing, and an option that is off is as if it were not there.
-ASIDE_IN_TRAINER = {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,)}
+# Where images are kept decides nothing, and an option that is off is as if it were not there.
+OFF: dict[str, dict[str, tuple[Any, ...]]] = {
+    "trainer": {"cache": ("auto", "memory", "disk", "none"), "oversample": (0,), "foreground": (0,)},
+    "augment": {"cutmix": (0,)},
+}
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:
@@ -42,15 +45,17 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     """
     plain = config.plain
     settings = {key: value for key, value in plain.items() if key not in ASIDE}
+    settings["predict"] = _different(plain.get("predict", {}), schema.Predict()) or None
     if "plugins" in settings:
         settings["plugins"] = contents(settings["plugins"])
     places = schema.places(plain["dataset"])
     images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
-    settings["predict"] = _different(plain.get("predict", {}), schema.Predict()) or None
-    trainer = plain.get("trainer", {})
-    settings["trainer"] = {k: v for k, v in trainer.items() if v not in ASIDE_IN_TRAINER.get(k, ())}
-    if "monitor" in trainer:  # `auto` is what it stands for, which for one class is what it was before
+    for group, off in OFF.items():
+        settings[group] = {k: v for k, v in plain.get(group, {}).items() if v not in off.get(k, ())}
+    if (
+        "monitor" in settings["trainer"]
+    ):  # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)
     source = plain.get("model", {}).get("weights")
     if source:

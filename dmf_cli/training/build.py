@@ -121,9 +121,9 @@ def network(model: Model, data: Data) -> keras.Model:
     """The architecture ``model.name`` for the images and classes of ``data``."""
     function = registry.find("model", model.name)
     check_params(function, model.params, "model")
-    made = function(data.train.shape, data.channels, **model.params)
+    made = function(data.shape, data.channels, **model.params)
     if plugins.of_part(part := registry.definition("model", model.name)):
-        check_network(made, part, data.train.shape, data.channels)
+        check_network(made, part, data.shape, data.channels)
         know_layers(made)
     return made
 

@@ -120,14 +120,15 @@ class Session:
         # Keras may be imported from here on.
         import keras
 
-        from dmf_cli.datasets.input import pipeline, run_data
+        from dmf_cli.datasets.input import patches, pipeline, run_data
         from dmf_cli.metrics import own
         from dmf_cli.training import build
 
         own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file)
         batch, n_classes = config.trainer.batch_size, len(self.data.dataset.classes)
-        pipeline.check_augment(config.augment, config.seed, self.data.train, batch, n_classes)
+        inputs = patches.tiled(self.data.train, self.data.patch)
+        pipeline.check_augment(config.augment, config.seed, inputs, batch, n_classes)
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config.seed)
         self.steps = pipeline.steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
@@ -205,7 +206,7 @@ class Session:
         self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
     ) -> None:
         """The training itself."""
-        from dmf_cli.datasets.input import augment, pipeline
+        from dmf_cli.datasets.input import augment, patches, pipeline
         from dmf_cli.training import build, callbacks
 
         trainer = self.config.trainer
@@ -230,9 +231,11 @@ class Session:
         changes = augment.make(self.config.augment, self.config.seed)
         order: dict[str, Any] = {"seed": self.config.seed, "first_epoch": first, "augment": changes}
         order["weights"] = self.data.weights(trainer.oversample)
+        order |= {"patch": self.data.patch, "foreground": trainer.foreground}
+        validation = patches.tiled(self.data.val, self.data.patch)
         self.model.fit(
             pipeline.training_batches(self.data.train, **order, **batches),
-            validation_data=pipeline.evaluation_batches(self.data.val, **batches),
+            validation_data=pipeline.evaluation_batches(validation, **batches),
             steps_per_epoch=self.steps,
             initial_epoch=first,
             epochs=self.config.epochs,

@@ -126,8 +126,16 @@ def _change(
     return changed
 
 
-def draw(seed: int, epoch: Any, index: Any, stream: int, shape: tuple[int, ...], normal: bool = False) -> Any:
-    """``(batch, *shape)`` numbers, uniform in [-1, 1) or normal.
+def draw(
+    seed: int,
+    epoch: Any,
+    index: Any,
+    stream: int,
+    shape: tuple[int, ...],
+    normal: bool = False,
+    rows: Any = None,
+) -> Any:
+    """``(batch, *shape)`` numbers, uniform in [-1, 1) or normal; of ``rows`` of the batch alone if given.
 
     One stateless sequence for each (seed, stream, epoch, sample), whatever else is in the batch.
     """
@@ -140,4 +148,5 @@ def draw(seed: int, epoch: Any, index: Any, stream: int, shape: tuple[int, ...],
             return tf.random.stateless_normal(shape, key)
         return tf.random.stateless_uniform(shape, key, -1.0, 1.0)
 
-    return tf.map_fn(one, index, fn_output_signature=tf.float32)
+    chosen = index if rows is None else tf.gather(index, rows)
+    return tf.map_fn(one, chosen, fn_output_signature=tf.TensorSpec(shape, tf.float32))

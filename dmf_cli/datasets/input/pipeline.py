@@ -9,6 +9,7 @@ import numpy as np
 
 from dmf_cli.config.typed import Choice
 from dmf_cli.datasets.base import IGNORED
+from dmf_cli.datasets.input import patches
 from dmf_cli.datasets.input.augment import Augment, check, is_of_plugin
 from dmf_cli.datasets.input.order import epoch_order, weighted_order
 from dmf_cli.datasets.input.order import steps_per_epoch as steps_per_epoch
@@ -29,6 +30,8 @@ def training_batches(
     weights: np.ndarray | None = None,
     distance: bool = False,
     ignores: bool = False,
+    patch: patches.Size | None = None,
+    foreground: float = 0.0,
 ) -> Any:
     """Endless ``(x, y)`` batches, epoch after epoch from ``first_epoch``; a ``tf.data.Dataset``.
 
@@ -48,6 +51,9 @@ def training_batches(
             None: once an epoch.
         distance: make ``y`` ``{"labels": one-hot, "distance": signed distances}``, see :func:`_target`.
         ignores: labels may be ``IGNORED``: ``y`` is a mapping with ``valid`` too.
+        patch: (height, width) of the random patch of each image that is taken; None: all of it.
+        foreground: share of the patches that hold foreground, see
+            :func:`dmf_cli.datasets.input.patches.sampled`.
     """
     tf = _tensorflow()
     n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
@@ -63,9 +69,10 @@ def training_batches(
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((batch_size,), tf.int32))
     gather = _gather(tf, prepared)
+    crop = _cropped(tf, prepared, patch, seed, foreground) if patch else None
 
     def batch(epoch: Any, index: Any) -> tuple[Any, Any]:
-        images, labels = gather(index % n)
+        images, labels = crop(epoch, index) if crop else gather(index % n)
         if augment is not None:
             images, labels = augment(images, labels, epoch, index)
         return images, _target(tf, labels, channels_out, distance, ignores)
@@ -117,6 +124,20 @@ def _gather(tf: Any, prepared: InputPart) -> Callable[[Any], tuple[Any, Any]]:
         return tf.ensure_shape(images, (count, *shape)), tf.ensure_shape(labels, (count, *shape[:2]))
 
     return gather
+
+
+def _cropped(
+    tf: Any, prepared: InputPart, patch: patches.Size, seed: int, foreground: float
+) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """Random patches of rows, which NumPy takes too."""
+    rows, shape = patches.sampled(prepared, patch, seed, foreground), (*patch, *prepared.shape[2:])
+
+    def crop(epoch: Any, index: Any) -> tuple[Any, Any]:
+        taken = tf.numpy_function(rows, [epoch, index], (tf.float32, tf.uint8), stateful=False)
+        count = index.shape[0]
+        return tf.ensure_shape(taken[0], (count, *shape)), tf.ensure_shape(taken[1], (count, *patch))
+
+    return crop
 
 
 def _target(tf: Any, labels: Any, channels_out: int, distance: bool, ignores: bool) -> Any:

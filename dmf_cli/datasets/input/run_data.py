@@ -1,7 +1,7 @@
 """The data of a run: an opened dataset, its split, and the decoded training and validation images."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, lesion_share
 from dmf_cli.datasets.finding import Finding
-from dmf_cli.datasets.input import input_profile, keeping
+from dmf_cli.datasets.input import input_profile, keeping, patches
 from dmf_cli.datasets.input.order import lesion_weights, steps_per_epoch
 from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
@@ -34,6 +34,12 @@ class Data:
     train: InputPart
     val: InputPart
     note: str = ""  # for the log: where the decoded images are kept, and what is doubtful about files
+    patch: tuple[int, int] | None = None  # (height, width) that the network takes of them; None: all
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(h, w, C)`` of what the network takes."""
+        return (*(self.patch or self.train.shape[:2]), *self.train.shape[2:])
 
     def part(self, name: str) -> tuple[int, ...]:
         """Indices of ``train``, ``val``, ``test`` or ``all``."""
@@ -62,11 +68,20 @@ class Data:
                 hint="look at them by `dmf data show`; check dataset.masks, dataset.threshold and "
                 "dataset.values",
             )
-        _, chosen = self.train.rows(np.array(sorted(set(rows.values()))))
+        chosen = self._holding(rows)
         chosen = np.where(chosen == IGNORED, 0, chosen)  # labels that losses can be tried with
         if self.channels == 1:
             return (chosen > 0).astype("float32")[..., None]
         return np.take(np.eye(self.channels, dtype="float32"), chosen, axis=0)
+
+    def _holding(self, rows: Mapping[int, int]) -> np.ndarray:
+        """Labels of the images ``rows``, by the class for which they were chosen; or patches that hold it."""
+        if self.patch is None:
+            return self.train.rows(np.array(sorted(set(rows.values()))))[1]
+        labels = {value: self.train.rows(np.array([row]))[1][0] for value, row in rows.items()}
+        places = {value: int(np.argmax(label == value)) for value, label in labels.items()}
+        corners = {value: patches.around(places[value], labels[value].shape, self.patch) for value in rows}
+        return np.stack([patches.cut(labels[value], corners[value], self.patch) for value in rows])
 
     def warnings(self, monitor: str) -> list[str]:
         """What each part of the images lacks of the classes, and what follows from that, in words."""
@@ -134,7 +149,8 @@ def open_data(config: Config, split_file: Path | None = None) -> Data:
     indices = {"train": split.train, "val": split.val, "test": split.test}
     parts, note = keeping.open_parts(dataset, indices, config.trainer.cache, spec, config.dataset)
     said += image_report.warn(input_profile.dark(parts["train"], spec.normalize))
-    return Data(dataset, split, channels, parts["train"], parts["val"], "\n".join([note, *said]))
+    lines = "\n".join([note, *said])
+    return Data(dataset, split, channels, parts["train"], parts["val"], lines, spec.patch)
 
 
 def _warn_of_groups(dataset: Dataset, split: division.Split) -> list[str]:

@@ -77,9 +77,9 @@ def records(dataset: Dataset, spec: InputSpec, group: schema.Dataset, folder: Pa
 def file_name(dataset: Dataset, spec: InputSpec, group: schema.Dataset) -> str:
     """``busi_128x128_0123456789abcdef.npy``; the hash is that of everything in the file."""
     height, width = spec.size
-    # Where the files lie says nothing about them: the fingerprint is that of their bytes.
+    # Where the files lie says nothing about them: the fingerprint is that of their bytes. Patches come later.
     keys = {**vars(group), **vars(group).get("params", {})}
-    hidden = {*schema.places(keys), "params"} - {"download"}
+    hidden = {*schema.places(keys), "params", "patch"} - {"download"}
     settings = {key: value for key, value in keys.items() if key not in hidden}
     parts = [FORMAT, PIL.__version__, dataset.fingerprint(), settings]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
