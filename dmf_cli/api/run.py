@@ -1,10 +1,11 @@
 """A run as an object: what its folder holds, its network, and what can be done with it."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,6 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import RunFolderError
 from dmf_cli.run_folder import headline, index, stored_config
 from dmf_cli.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from dmf_cli.inference.prediction import Predict
 
 
 class Scores:
@@ -159,13 +157,14 @@ class Run:
             CheckpointError: see :attr:`network`.
         """
         from dmf_cli.api import own_data
-        from dmf_cli.inference import score
+        from dmf_cli.inference import ensemble
         from dmf_cli.inference.predict_images import predict_images
 
         config, many = self.config, isinstance(image, list | tuple)
-        config = score.with_threshold(config, threshold)
-        prediction, batch = score.prediction_of(self._folder, config, self.network), config.trainer.batch_size
-        predict: Predict = score.predictor(self.network)
+        config, batch = ensemble.for_images(config, threshold), config.trainer.batch_size
+        member = dataclasses.replace(ensemble.Member.of(self.path), network=self.network)
+        used = ensemble.Ensemble((member,))
+        predict, prediction = used.predict, used.prediction(config)
         asked = [own_data.as_trained(one, config.dataset) for one in (image if many else [image])]
         made = predict_images(predict, asked, prediction, batch)
         found = [values if probabilities else mask for mask, values in made]
@@ -268,7 +267,7 @@ class Run:
         export.check(format, place)
         self._use_plugins()
         with process.borrowed():
-            export.export_run(self.path, self.config, format, place)
+            export.export_runs([self.path], self.config, format, place)
         return place
 
     def report(self, output: str | Path | None = None) -> Path:

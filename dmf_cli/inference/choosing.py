@@ -17,8 +17,9 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference.calibration import Calibration, ThresholdChoice
 from dmf_cli.inference.cleaning import is_better
-from dmf_cli.inference.prediction import Predict, Prediction
+from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
+from dmf_cli.inference.tiles import Predict
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")

@@ -14,10 +14,10 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
-from dmf_cli.errors import ConfigError, DatasetError, PluginError
+from dmf_cli.errors import DatasetError, PluginError
 from dmf_cli.inference.full_scores import FullScores, OwnScores
-from dmf_cli.inference.prediction import Predict, Prediction
-from dmf_cli.inference.predictor import Predicted, predictions
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import Predicted, Source
 from dmf_cli.metrics import summary
 from dmf_cli.metrics.own import Own
 from dmf_cli.run_folder import headline
@@ -35,7 +35,7 @@ class Evaluation:
     """What :func:`evaluate` returns.
 
     Args:
-        rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
+        rows: one an image, in the order of the source: ``id stratum height width outcome``, pixel counts,
             then ``foreground.METRIC``, with several classes ``mean.METRIC``, and ``class.NAME.METRIC`` (NaN
             where undefined), of ``full`` and ``own`` last.
         summary: of :func:`dmf_cli.metrics.summary.summarize`, and ``settings``.
@@ -50,12 +50,11 @@ class Evaluation:
 
 
 def evaluate(
-    predict: Predict,
+    source: Source,
     dataset: Dataset,
     indices: Sequence[int],
     *,
     prediction: Prediction,
-    batch_size: int = 32,
     empty: str = "nan",
     full: metrics.Full | None = None,
     own: Sequence[Own] = (),
@@ -65,12 +64,11 @@ def evaluate(
     """Predict and score images ``indices`` of ``dataset``.
 
     Args:
-        predict: ``(batch, h, w, C)`` float32 to probabilities ``(batch, h, w, K)``; K = 1 is a sigmoid
-            foreground, else the number of classes.
+        source: gives the images of some indices with their masks, in any order, such as
+            :func:`dmf_cli.inference.predictor.predictions`.
         dataset: images and truth at their original size.
         indices: which images, at least one.
         prediction: how network inputs are made, and probabilities become masks.
-        batch_size: images predicted at once; no figure depends on it.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
         full: surface distances, calibration and detection as well, with these options; None: not.
         own: metrics of the user's.
@@ -84,13 +82,16 @@ def evaluate(
         PluginError: a metric of the user's fails.
     """
     empty = metrics.empty_name(empty)
-    _check(dataset, indices, batch_size)
+    if not len(indices):
+        raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")
     more = _more(dataset, indices, empty, full, own)
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
     pictures: dict[int, Picture] = {}
-    for one in predictions(predict, dataset, indices, prediction, batch_size):
+    order: list[int] = []
+    for one in source(indices):
+        order.append(one.index)
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
@@ -108,8 +109,8 @@ def evaluate(
         scores.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
     wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
-    again = predictions(predict, dataset, [indices[row] for row in wanted], prediction, batch_size)
-    pictures |= {row: _picture(one, prediction) for row, one in zip(wanted, again, strict=True)}
+    again = source([order[row] for row in wanted]) if wanted else ()
+    pictures |= {order.index(one.index): _picture(one, prediction) for one in again}
     examples, cases = (
         [_example(rows[row], kind, pictures[row]) for row, kind in kinds.items()] for kinds in (chosen, outer)
     )
@@ -254,11 +255,3 @@ def _prediction(prediction: Prediction, classes: int) -> dict[str, Any]:
     """What masks depend on beside the threshold; nothing where that is all."""
     options = prediction.options
     return {"rule": prediction.rule(classes), "predict": options} if options else {}
-
-
-def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:
-    if batch_size < 1:
-        allowed = "a whole number of 1 or above"
-        raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
-    if not len(indices):
-        raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")

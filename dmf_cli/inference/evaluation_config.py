@@ -20,6 +20,8 @@ READ = (
     *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "deterministic")),
 )
 
+MASK_KEYS = ("predict.", "metrics.threshold", "trainer.batch_size", "trainer.device")
+
 
 def evaluation_config(run: Path, overrides: Sequence[str], own: Sequence[str] = ()) -> tuple[Config, str]:
     """The config of the run with ``overrides``, and the split to score.
@@ -62,6 +64,23 @@ def evaluation_config(run: Path, overrides: Sequence[str], own: Sequence[str] = 
         if key.startswith("split.") and not other_data:
             raise _changes_nothing(key)
     return changed, split
+
+
+def prediction_config(run: Path, overrides: Sequence[str]) -> Config:
+    """The config of the run with other settings of how masks are made, for images that belong to no dataset.
+
+    Raises:
+        UsageError: not a run, a wrong override, or one that changes no mask.
+    """
+    config = stored_config.load_run(run)
+    if not overrides:
+        return config
+    config = configs.completed(config)
+    for key in (override.partition("=")[0] for override in overrides):
+        if not key.startswith(MASK_KEYS):
+            allowed = ", ".join(f"{name}KEY" if name.endswith(".") else name for name in MASK_KEYS)
+            raise ConfigError(key=key, reason="changes no mask of a trained network", allowed=allowed)
+    return configs.override(config, overrides)
 
 
 def _check_known(override: str, config: Config) -> None:

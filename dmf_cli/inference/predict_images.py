@@ -10,7 +10,8 @@ from dmf_cli.datasets.input_spec import InputSpec, restore
 from dmf_cli.datasets.sources import content, grey_depth
 from dmf_cli.datasets.sources.image_files import read_image
 from dmf_cli.errors import DatasetError
-from dmf_cli.inference.prediction import Predict, Prediction
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.tiles import Predict
 
 CHANNELS = (1, 3)
 

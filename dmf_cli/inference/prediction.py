@@ -5,7 +5,7 @@ the decision, cleaning. NumPy only: networks are functions that are passed in.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.inference.calibration import tempered
 from dmf_cli.inference.cleaning import fill_holes, keep_largest
 from dmf_cli.inference.dice_optimal import dice_optimal
+from dmf_cli.inference.tiles import Predict, tiled
 
-Predict = Callable[[np.ndarray], np.ndarray]
 Resolution = Literal["original", "network"]
 Mirror = Literal["both"] | bool
 # Axes of (batch, height, width, channels) that are reversed together, for each value of predict.mirror.
@@ -61,14 +61,14 @@ class Prediction:
             raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
 
     def applied(self, predict: Predict) -> Predict:
-        """``predict`` with mirrors and temperature."""
-        if self.mirror is False and self.temperature == 1.0:
-            return predict
+        """``predict`` with mirrors and temperature; one that takes patches then takes whole images."""
+        plain = self.mirror is False and self.temperature == 1.0
 
         def averaged(images: np.ndarray) -> np.ndarray:
             return tempered(mirrored(predict, images, self.mirror), self.temperature)
 
-        return averaged
+        used = predict if plain else averaged
+        return used if self.spec.patch is None else tiled(used, self.spec.patch)
 
     def truth(self, label: np.ndarray) -> np.ndarray:
         """The label map ``(H, W)`` that a mask is compared with."""
@@ -76,24 +76,30 @@ class Prediction:
 
     def decide(self, probabilities: np.ndarray, where: Geometry) -> tuple[np.ndarray, np.ndarray]:
         """Labels, uint8, and foreground probability from the probabilities ``(h, w, K)`` of one input."""
-        binary = probabilities.shape[-1] <= 2
+        resized = self.resized(probabilities, where)
+        binary = resized.shape[-1] == 1
+        return self.mask(resized), (resized[..., 0] if binary else 1.0 - resized[..., 0])
+
+    def resized(self, probabilities: np.ndarray, where: Geometry) -> np.ndarray:
+        """Probabilities ``(H, W, K)`` at the resolution of the masks; of two channels the foreground."""
         # Of two channels one says it all, and resizing is what takes time here.
-        chosen = probabilities[..., -1:] if binary else probabilities
-        if self.resolution == "original":
-            chosen = restore(chosen, where)
-        foreground = chosen[..., 0] if binary else 1.0 - chosen[..., 0]
-        mask = self._mask(chosen)
+        chosen = probabilities[..., -1:] if probabilities.shape[-1] == 2 else probabilities
+        return restore(chosen, where) if self.resolution == "original" else chosen
+
+    def mask(self, resized: np.ndarray) -> np.ndarray:
+        """Labels, uint8, of what :meth:`resized` gave."""
+        mask = self._decided(resized)
         if self.component == "largest":
             mask = keep_largest(mask)
-        return (fill_holes(mask) if self.holes == "fill" else mask), foreground
+        return fill_holes(mask) if self.holes == "fill" else mask
 
-    def _mask(self, chosen: np.ndarray) -> np.ndarray:
-        """Labels of the probabilities ``(H, W, K)``, of one foreground class ``(H, W, 1)``."""
+    def _decided(self, resized: np.ndarray) -> np.ndarray:
         if self.decision == "dice":
-            return dice_optimal(chosen)
-        if chosen.shape[-1] == 1:
-            return (chosen[..., 0] >= self.threshold).astype(np.uint8)
-        likeliest: np.ndarray = np.argmax(chosen, axis=-1).astype(np.uint8)
+            return dice_optimal(resized)
+        if resized.shape[-1] == 1:
+            above: np.ndarray = (resized[..., 0] >= self.threshold).astype(np.uint8)
+            return above
+        likeliest: np.ndarray = np.argmax(resized, axis=-1).astype(np.uint8)
         return likeliest
 
     def pixel(self, where: Geometry) -> tuple[float, float]:

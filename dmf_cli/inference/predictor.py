@@ -5,13 +5,14 @@ memory does not grow with their number.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset
 from dmf_cli.errors import ConfigError, NonFiniteError
-from dmf_cli.inference.prediction import Predict, Prediction
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.tiles import Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Predicted:
         return part if self.counted is None else part[self.counted]
 
 
+Source = Callable[[Sequence[int]], Iterator[Predicted]]  # of the images of a dataset, by their indices
+
+
 def predictions(
     predict: Predict, dataset: Dataset, indices: Sequence[int], prediction: Prediction, batch_size: int
 ) -> Iterator[Predicted]:
@@ -63,9 +67,12 @@ def predictions(
 
     Raises:
         DatasetError: a bad file.
-        ConfigError: the network does not give probabilities of the classes of ``dataset``.
+        ConfigError: no image at once, or the network does not give probabilities of the dataset's classes.
         NonFiniteError: it gives NaN or infinity.
     """
+    if batch_size < 1:
+        allowed = "a whole number of 1 or above"
+        raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
     probabilities = prediction.applied(predict)
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size]

@@ -36,6 +36,7 @@ class Scored:
 
     Attributes:
         indices: which images.
+        own: whether they are those that the run was trained with.
         settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
             and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
         name: of the files: the split for the run's own images and settings, and what differs after it.
@@ -48,11 +49,11 @@ class Scored:
     def __init__(self, run: RunFolder, trained: Config, config: Config, dataset: Dataset, split: str) -> None:
         self._trained, self._config, self._dataset, self._split = trained, config, dataset, split
         self._saved = division.read_split(run.split_file) if run.split_file.exists() else None
-        own = config.dataset == trained.dataset
+        self.own = own = config.dataset == trained.dataset
         if own:
             self._check_split_stays(len(dataset))
         self.indices = self._indices(run.split_file if own else None)
-        parts = Counter(self._parts(self.indices).values())
+        parts = Counter(self.parts(self.indices).values())
         seen = {part: parts[part] for part in ("train", "val")}
         self.settings: dict[str, Any] = {"seen": seen} if any(seen.values()) else {}
         if self._saved is None:
@@ -65,7 +66,7 @@ class Scored:
         if saved:
             indices: Sequence[int] = getattr(division.load_split(saved, self._dataset), self._split)
             return indices
-        parts = self._parts(range(len(self._dataset)))
+        parts = self.parts(range(len(self._dataset)))
         if not parts:
             indices = getattr(make_split(self._config.split, self._dataset), self._split)
             return indices
@@ -81,7 +82,7 @@ class Scored:
             hint = "do not set it, or give other images"
             raise ConfigError(key=f"split.{key}", value=value, reason=reason, hint=hint)
 
-    def _parts(self, indices: Sequence[int]) -> dict[int, str]:
+    def parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
         if self._saved is None:
             return {}

@@ -108,7 +108,8 @@ def test_an_unknown_key_lists_what_is_taken_alone(run):
 def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     asked, result = [], types.SimpleNamespace(summary={"settings": {"split": "val_threshold=0.3"}})
     score, tables = types.ModuleType("score"), types.ModuleType("tables")
-    score.evaluate_run = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
+    score.evaluate_runs = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
+    score.place = lambda paths: paths[0]  # type: ignore[attr-defined]
     tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
     import dmf_cli.inference
 
@@ -116,7 +117,7 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, f"dmf_cli.inference.{name}", stub)
         monkeypatch.setattr(dmf_cli.inference, name, stub, raising=False)
     assert main(["eval", str(run), "split=val"]) == 0
-    assert asked == [(run, stored_config.load_run(run), "val")]
+    assert asked == [([run], stored_config.load_run(run), "val", None)]
     out = capsys.readouterr().out
     assert "THE TABLE" in out
     assert f"written to {run}/metrics/val_threshold=0.3_*" in out
@@ -130,7 +131,7 @@ def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsy
 
     (run / "status.json").write_text(f'{{"state": "{state}"}}')
     result = types.SimpleNamespace(summary={"settings": {"split": "test"}})
-    monkeypatch.setattr(score, "evaluate_run", lambda *arguments: result)
+    monkeypatch.setattr(score, "evaluate_runs", lambda *arguments: result)
     monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
     assert main(["eval", str(run)]) == 0
     assert capsys.readouterr().err == (

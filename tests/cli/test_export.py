@@ -1,5 +1,6 @@
 """``dmf export``: what is written predicts what the run's network predicts, in each format."""
 
+import dataclasses
 import json
 import re
 import types
@@ -15,8 +16,11 @@ from PIL import Image
 from dmf_cli import config as configs
 from dmf_cli import models
 from dmf_cli.cli.main import main
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import export, score
+from dmf_cli.inference import choosing, export
+from dmf_cli.inference.ensemble import class_names
+from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 
 SHAPE = (19, 26, 1)
@@ -55,7 +59,7 @@ def run(tmp_path):
 
 
 def expected(run):
-    return score.predictor(score.load_network(run.best_model))(IMAGES)
+    return np.asarray(load_network(run.best_model).predict_on_batch(IMAGES))
 
 
 def from_keras(path):
@@ -225,17 +229,25 @@ def test_the_lines_in_the_documents_read_deep_files_and_ranges_as_predict_does(t
     assert int((theirs != ours).sum()) == 0
 
 
+def usage(network, words=()):
+    """The note of a run with this network and these words."""
+    config = configs.compose(list(words))
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    names = class_names(RunFolder(Path("nowhere")), config, max(2, network.output_shape[-1]))
+    return export.usage(network, choosing.plain(config, spec), names)
+
+
 def test_the_note_names_everything_that_decides_a_pixel(run):
     network = models.unet((8, 8, 3), 3, filters=2)
     words = ["dataset=folder", "dataset.dir=.", "dataset.resize=letterbox", "dataset.range=[0,4095]"]
-    note = export.usage(network, configs.compose(words))
+    note = usage(network, words)
     assert note["input"]["colours"] == "RGB, in this order"
     assert note["input"]["order"] == ["orient", "scale", "colours", "resize", "normalize", "pad"]
     for part in note.values():
         assert (part["interpolation"], part["antialias"], part["align_corners"]) == ("bilinear", True, False)
     assert (note["input"]["range"], note["input"]["padding"]) == ([0, 4095], 0.0)
     assert note["output"]["order"] == ["crop", "resize", "decide"]
-    grey = export.usage(models.unet((8, 8, 1), 2, filters=2), configs.compose([]))
+    grey = usage(models.unet((8, 8, 1), 2, filters=2))
     assert grey["input"]["grey_weights"] == [0.299, 0.587, 0.114]
     assert any("19595 R + 38470 G + 7471 B" in step for step in grey["input"]["steps"])
     assert grey["output"]["order"] == ["resize", "decide"]
@@ -246,7 +258,7 @@ def test_the_note_names_everything_that_decides_a_pixel(run):
 
 def test_classes_without_names_are_numbered():
     network = models.unet((8, 8, 1), 4, filters=2)
-    output = export.usage(network, configs.compose([]))["output"]
+    output = usage(network)["output"]
     assert output["classes"] == ["class_0", "class_1", "class_2", "class_3"]
     assert output["threshold"] is None
 

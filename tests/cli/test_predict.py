@@ -10,7 +10,7 @@ from PIL import Image
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.inference import score
+from dmf_cli.inference import ensemble
 from dmf_cli.inference.prediction import Prediction
 
 
@@ -19,15 +19,14 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/config.yaml").write_text(configs.to_yaml(configs.compose([])))
 
-    def prediction(path, config, threshold):
-        wanted = threshold or config.metrics.threshold
+    def for_files(paths, config):
         return lambda x: x, {
-            "prediction": Prediction(InputSpec((8, 8)), wanted),
+            "prediction": Prediction(InputSpec((8, 8)), config.metrics.threshold),
             "classes": ("background", "lesion"),
             "batch_size": 4,
         }
 
-    monkeypatch.setattr(score, "prediction", prediction)
+    monkeypatch.setattr(ensemble, "for_files", for_files)
     Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / "grey.png")
     (tmp_path / "text.png").write_text("no image")
     return tmp_path / "run"
@@ -94,7 +93,7 @@ def test_spacing_gives_areas_in_square_millimetres(run, tmp_path):
 def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, monkeypatch):
     for number in range(6):
         Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / f"{number}.png")
-    known, calls = score.prediction, []
+    known, calls = ensemble.for_files, []
 
     def interrupting(*given):
         predict, settings = known(*given)
@@ -107,7 +106,7 @@ def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, mo
 
         return twice, settings
 
-    monkeypatch.setattr(score, "prediction", interrupting)
+    monkeypatch.setattr(ensemble, "for_files", interrupting)
     paths = [str(tmp_path / f"{number}.png") for number in range(6)]
     assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o")]) == 130
     assert len(list((tmp_path / "o/masks").iterdir())) == 4

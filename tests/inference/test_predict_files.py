@@ -14,7 +14,7 @@ from dmf_cli.datasets.input import input_profile as inputs
 from dmf_cli.datasets.input_spec import InputSpec, Reading
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.figures import palette
-from dmf_cli.inference import predict_files, score
+from dmf_cli.inference import ensemble, mask_files, predict_files
 from dmf_cli.inference.find_files import find
 from dmf_cli.inference.prediction import Prediction
 from tests.datasets.sources.test_dicom import frame
@@ -86,12 +86,12 @@ def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
 
 def test_of_several_classes_overlays_have_the_colours_of_a_legend():
     mask = np.array([[1, 1, 0, 2, 2]], np.uint8)
-    made = predict_files.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
+    made = mask_files.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
     assert [tuple(pixel) for pixel in made[0, [0, 3]]] == [palette.rgb(c) for c in palette.CLASSES[:2]]
-    legend = predict_files.legend(("background", "benign", "malignant"))
+    legend = mask_files.legend(("background", "benign", "malignant"))
     drawn = {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
     assert {palette.rgb(colour) for colour in palette.CLASSES[:2]} <= drawn
-    assert predict_files.legend(("background", "lesion")) is None
+    assert mask_files.legend(("background", "lesion")) is None
 
 
 def test_a_batch_never_changes_its_size_and_memory_holds_one(photos, tmp_path):
@@ -262,13 +262,13 @@ def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
 def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path):
     run, phantom = SimpleNamespace(metrics=tmp_path), configs.compose([])
     given = configs.compose(["dataset=busi", "dataset.classes=[background,a,b]"])
-    assert score.class_names(run, given, 3) == ["background", "a", "b"]
-    assert score.class_names(run, phantom, 3) == ["class_0", "class_1", "class_2"]
-    assert score.class_names(run, phantom, 2) == ["background", "lesion"]
+    assert ensemble.class_names(run, given, 3) == ["background", "a", "b"]
+    assert ensemble.class_names(run, phantom, 3) == ["class_0", "class_1", "class_2"]
+    assert ensemble.class_names(run, phantom, 2) == ["background", "lesion"]
     names = {"background": {}, "benign": {}, "malignant": {}}
     (tmp_path / "test_summary.json").write_text(json.dumps({"classes": names}))
-    assert score.class_names(run, phantom, 3) == list(names)
-    assert score.class_names(run, given, 3) == ["background", "a", "b"]
+    assert ensemble.class_names(run, phantom, 3) == list(names)
+    assert ensemble.class_names(run, given, 3) == ["background", "a", "b"]
 
 
 def test_the_mask_of_a_turned_photograph_lies_as_viewers_show_it(tmp_path):
