@@ -138,8 +138,7 @@ def _pixels(images: Iterable[Predicted]) -> Calibration:
     """What is predicted of pixels, as the network sees them, and what they are; not the padding."""
     pixels = Calibration()
     for one in images:
-        top, left, height, width = one.box
-        inside = slice(top, top + height), slice(left, left + width)
+        inside = one.inside
         counted = None if one.counted is None else one.counted[inside]
         pixels.add(one.probabilities[inside], one.truth[inside], counted)
     return pixels

@@ -15,7 +15,7 @@ from dmf_cli import metrics
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
 from dmf_cli.errors import DatasetError, PluginError
-from dmf_cli.inference.full_scores import FullScores, OwnScores
+from dmf_cli.inference.full_scores import CalibrationScores, FullScores, OwnScores
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, Source
 from dmf_cli.metrics import summary
@@ -25,6 +25,7 @@ from dmf_cli.run_folder.cases import Example as Example
 
 DISPLAY = 512  # longest side of an example, in pixels
 KEPT = 2**25  # pixels of pictures that are kept until it is known which are shown: 128 large ones
+More = FullScores | OwnScores | CalibrationScores
 Picture = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, truth, prediction
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 WORST, BEST = 12, 4  # cases that are kept to look at closely
@@ -85,6 +86,8 @@ def evaluate(
     if not len(indices):
         raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")
     more = _more(dataset, indices, empty, full, own)
+    if prediction.temperature != 1.0:
+        more.append(CalibrationScores(prediction))
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
@@ -157,12 +160,12 @@ def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
 
 def _more(
     dataset: Dataset, indices: Sequence[int], empty: str, full: metrics.Full | None, own: Sequence[Own]
-) -> list[FullScores | OwnScores]:
+) -> list[More]:
     """What is scored beside the counts."""
     if not full and not own:
         return []
     sizes = pixel_sizes(dataset, indices)
-    found: list[FullScores | OwnScores] = []
+    found: list[More] = []
     if full:
         found.append(FullScores(full, dataset.classes, sizes, empty))
     if own:
@@ -170,7 +173,7 @@ def _more(
     return found
 
 
-def _add(scores: FullScores | OwnScores, dataset: Dataset, one: Predicted) -> None:
+def _add(scores: More, dataset: Dataset, one: Predicted) -> None:
     try:
         scores.add(one)
     except PluginError as error:

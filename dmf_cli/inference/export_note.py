@@ -24,12 +24,12 @@ _NORMALISED = {
 
 ORDER = ("orient", "scale", "colours", "resize", "normalize", "pad")
 _LARGEST = (
-    "of each class keep the largest component (pixels with a common side or corner are neighbours), the first "
-    "from the top of equals; the rest is background"
+    "of each class keep the largest component (pixels with a common side or corner are neighbours), the "
+    "first from the top of equals; the rest is background"
 )
 _FILLED = (
-    "background that a class encloses (a path along the sides of pixels does not reach the edge) becomes this "
-    "class, of several the smallest with its holes filled"
+    "background that a class encloses (a path along the sides of pixels does not reach the edge) becomes "
+    "this class, of several the smallest with its holes filled"
 )
 
 
@@ -99,8 +99,8 @@ def _decided(dice: bool, classes: int) -> str:
         return f"the mask with the highest expected Dice: {one}; p: the last channel"
     return (
         f"a mask of each class above 0 with the highest expected Dice: {one}. A pixel in several masks goes "
-        "to the class with the largest (I + p) / (S + 1) - I / S, the first of equals, where I is the sum of p "
-        "and n the number of the pixels that are in this mask alone, and S = sum of p + n + 1"
+        "to the class with the largest (I + p) / (S + 1) - I / S, the first of equals, where I is the sum of "
+        "p and n the number of the pixels that are in this mask alone, and S = sum of p + n + 1"
     )
 
 

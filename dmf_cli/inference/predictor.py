@@ -29,6 +29,7 @@ class Predicted:
         probabilities: ``(h, w, K)`` float32, of the network input, with mirrors and temperature.
         box: (top, left, height, width) of the image inside the network input.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
+        temperature: of ``probabilities``.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
     """
@@ -42,7 +43,14 @@ class Predicted:
     probabilities: np.ndarray
     box: tuple[int, int, int, int]
     pixel: tuple[float, float] = (1.0, 1.0)
+    temperature: float = 1.0
     counted: np.ndarray | None = None
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """The rows and columns of the network input that hold the image."""
+        top, left, height, width = self.box
+        return slice(top, top + height), slice(left, left + width)
 
     def scored(self, part: np.ndarray) -> np.ndarray:
         """The pixels of ``part`` that are scored, ``(n,)``, or all of them as they are."""
@@ -86,7 +94,8 @@ def predictions(
             if counted is not None:
                 truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
             seen = sample.image, network, truth, mask, foreground, values, where.box
-            yield Predicted(i, *seen, pixel=prediction.pixel(where), counted=counted)
+            pixel, temperature = prediction.pixel(where), prediction.temperature
+            yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted)
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

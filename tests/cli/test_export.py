@@ -18,8 +18,7 @@ from dmf_cli import models
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import choosing, export
-from dmf_cli.inference.ensemble import class_names
+from dmf_cli.inference import choosing, ensemble, evaluation_config, export
 from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -178,6 +177,48 @@ def both_masks(file, channels, outputs, words):
     return ours, made["mask"] * (255 if outputs <= 2 else 1)
 
 
+DICE, CLEAN = "predict.decision=dice", ["predict.component=largest", "predict.holes=fill"]
+MASKS = {
+    "mirrored, Dice-optimal": (1, 2, ["predict.mirror=true", DICE]),
+    "both mirrors, cleaned": (3, 1, ["predict.mirror=both", "metrics.threshold=0.6", *CLEAN]),
+    "several classes": (1, 4, [DICE, *CLEAN, "dataset.resize=letterbox"]),
+    "tiles": (1, 2, ["dataset.image_size=[40,50]", "dataset.patch=[19,26]", "predict.mirror=true"]),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_the_lines_in_the_documents_make_masks_in_every_way(tmp_path, monkeypatch, kind):
+    channels, outputs, words = MASKS[kind]
+    photograph(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = both_masks("photo.jpg", channels, outputs, words)
+    assert int((theirs != ours).sum()) == 0
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, outputs):
+    networks = [models.unet(SHAPE, outputs, filters=2, depth=1, convs=1) for _ in range(2)]
+    for network in networks:
+        for weight in network.trainable_weights:
+            weight.assign(weight + 0.5)
+    runs = [make_run(tmp_path / f"r{n}", network) for n, network in enumerate(networks)]
+    chosen = {"values": {"temperature": 2.5}}
+    config = configs.compose(["predict.mirror=both", "predict.temperature=auto"])
+    for run in runs:
+        (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): chosen}))
+    words = ["predict.mirror=both", "predict.temperature=auto", "-o", str(tmp_path / "a.keras")]
+    assert main(["export", *(str(run.path) for run in runs), *words]) == 0
+    used = ensemble.Ensemble.of([run.path for run in runs]).loaded()
+    prediction = used.prediction(evaluation_config.prediction_config(runs[0].path, words[:2]))
+    assert prediction.temperature == 2.5
+    ours = prediction.applied(used.predict)(IMAGES)
+    np.testing.assert_allclose(from_keras(tmp_path / "a.keras"), ours, atol=1e-5)
+    assert np.abs(ours - used.predict(IMAGES)).max() > 0.01
+    note = json.loads((tmp_path / "a.keras.json").read_text())
+    assert note["inside"] == {"networks": 2, "mirror": "both", "temperature": pytest.approx(2.5)}
+    assert note["run"] == ["r0", "r1"]
+
+
 def frame(file, values, bits=12, **tags):
     """``values`` as a grey DICOM file with an intensity of twice the stored value, less 1000."""
     made = pydicom.Dataset()
@@ -233,7 +274,7 @@ def usage(network, words=()):
     """The note of a run with this network and these words."""
     config = configs.compose(list(words))
     spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
-    names = class_names(RunFolder(Path("nowhere")), config, max(2, network.output_shape[-1]))
+    names = ensemble.class_names(RunFolder(Path("nowhere")), config, max(2, network.output_shape[-1]))
     return export.usage(network, choosing.plain(config, spec), names)
 
 
