@@ -156,8 +156,11 @@ def test_the_lines_in_the_documents_give_the_masks_of_predict(
     assert int((theirs != ours).sum()) == 0
 
 
-def both_masks(file, channels, outputs, words):
-    """The mask of `dmf predict` and that of the lines in the documents, for ``file``."""
+def both_masks(file, channels, outputs, words, surer=1):
+    """The mask of `dmf predict` and that of the lines in the documents, for ``file``.
+
+    The logits of the network are ``surer`` times as large.
+    """
     classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
     words = ["dataset=folder", "dataset.dir=.", "trainer.device=cpu", f"dataset.classes={classes}", *words]
     words.append(f"dataset.channels={channels}")
@@ -165,6 +168,8 @@ def both_masks(file, channels, outputs, words):
     network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
     for weight in network.trainable_weights:  # far from the same probability everywhere
         weight.assign(weight + 0.5 * np.random.default_rng(0).standard_normal(weight.shape).astype("float32"))
+    for weight in network.trainable_weights[-2:]:
+        weight.assign(surer * weight)
     run = make_run(Path("run"), network)
     run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
     assert main(["predict", "run", file, "-o", "out"]) == 0
@@ -191,16 +196,17 @@ def test_the_lines_in_the_documents_make_masks_in_every_way(tmp_path, monkeypatc
     channels, outputs, words = MASKS[kind]
     photograph(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    ours, theirs = both_masks("photo.jpg", channels, outputs, words)
+    ours, theirs = both_masks("photo.jpg", channels, outputs, words, surer=20)
     assert int((theirs != ours).sum()) == 0
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, outputs):
     networks = [models.unet(SHAPE, outputs, filters=2, depth=1, convs=1) for _ in range(2)]
+    rng = np.random.default_rng(0)
     for network in networks:
-        for weight in network.trainable_weights:
-            weight.assign(weight + 0.5)
+        for weight in network.trainable_weights:  # far from the same probability everywhere
+            weight.assign(weight + 0.5 * rng.standard_normal(weight.shape).astype("float32"))
     runs = [make_run(tmp_path / f"r{n}", network) for n, network in enumerate(networks)]
     chosen = {"values": {"temperature": 2.5}}
     config = configs.compose(["predict.mirror=both", "predict.temperature=auto"])
