@@ -16,7 +16,7 @@ BEFORE = {
     "predict.temperature": "none",
 }
 DIFFERENT = "masks made in different ways"
-_WORDS = {
+_WORDS: dict[str, dict[Any, str]] = {
     "predict.mirror": {True: "mirrored", "both": "mirrored on both axes"},
     "predict.component": {"largest": "largest component", "auto": "largest component if better"},
     "predict.holes": {"fill": "holes filled", "auto": "holes filled if better"},
