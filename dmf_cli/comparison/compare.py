@@ -14,11 +14,10 @@ from dmf_cli.comparison import (
     intervals,
     loading,
     movement,
-    predictions,
     settings,
     verdict,
 )
-from dmf_cli.comparison.comparable import same_images
+from dmf_cli.comparison.comparable import described, same_images
 from dmf_cli.comparison.counting import Counted, count
 from dmf_cli.comparison.equivalence import Equivalence, check, equivalence
 from dmf_cli.comparison.events import Events
@@ -171,7 +170,7 @@ def compare(
         common=len(_common(groups)),
         within=collected.within,
         friedman=_friedman(groups),
-        described=predictions.described(used),
+        described=described(used),
         skipped=tuple(skipped),
         verdict=verdict.of(contrasts, metric, lower),
         excluded=verdict.excluded(contrasts, metric, lower),

@@ -1,10 +1,7 @@
 """How runs made masks of probabilities. It is a setting like any other: they may differ in it, and say so."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dmf_cli.comparison.loading import Run
+from collections.abc import Mapping
+from typing import Any
 
 THRESHOLD = "metrics.threshold"
 # What runs did before there was a choice; the keys are those of the group `predict`.
@@ -15,8 +12,7 @@ BEFORE = {
     "predict.holes": "keep",
     "predict.temperature": "none",
 }
-DIFFERENT = "masks made in different ways"
-_WORDS = {
+_WORDS: dict[str, dict[Any, str]] = {
     "predict.mirror": {True: "mirrored", "both": "mirrored on both axes"},
     "predict.component": {"largest": "largest component", "auto": "largest component if better"},
     "predict.holes": {"fill": "holes filled", "auto": "holes filled if better"},
@@ -54,9 +50,3 @@ def rule(config: Mapping[str, Any], threshold: float | None, classes: int) -> st
 def is_of_masks(key: str) -> bool:
     """Whether a key of a setting says how masks are made, and nothing of the training."""
     return key == THRESHOLD or key.startswith("predict.")
-
-
-def described(runs: Sequence["Run"]) -> str:
-    """What was scored and how, of runs whose masks may have been made in different ways."""
-    first, rules = runs[0], {run.rule for run in runs}
-    return first.described if len(rules) == 1 else first.described.replace(first.rule, DIFFERENT, 1)
