@@ -116,9 +116,8 @@ def _show_doubtful(outcome: "Outcome") -> None:
     """The masks that somebody should look at first."""
     doubtful = outcome.doubtful(DOUBTFUL)
     if doubtful:
-        print(
-            f"{len(doubtful)} masks are doubtful (expected Dice below {DOUBTFUL}; areas.csv has all), first"
-        )
+        count = "1 mask is" if len(doubtful) == 1 else f"{len(doubtful)} masks are"
+        print(f"{count} doubtful (expected Dice below {DOUBTFUL}; areas.csv has all):")
     for file, dice in doubtful[:SHOWN]:
         print(f"  {dice:.2f}  {file}")
 

@@ -175,8 +175,11 @@ def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: D
     if count == 1:
         return {}
     sizes = sorted({len(numbers) for numbers in groups})
-    which = "" if sizes == [count] else ", each image by those that never saw it"
-    rule = f"mean of {count} networks{which}, {prediction.rule(len(dataset.classes))}"
+    which = f"{count} networks, each image by the mean of those that never saw it"
+    if sizes in ([1], [count]):
+        alone = f"{count} networks, each image by the one that never saw it"
+        which = alone if sizes == [1] else f"mean of {count} networks"
+    rule = f"{which}, {prediction.rule(len(dataset.classes))}"
     return {"runs": [str(member.run.path) for member in ensemble.members], "rule": rule}
 
 

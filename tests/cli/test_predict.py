@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -80,6 +81,35 @@ def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_doubtful_masks_are_listed_the_most_doubtful_first(run, tmp_path, capsys):
+    for name, level in (("a", 100), ("b", 250), ("c", 120)):
+        Image.fromarray(np.full((9, 7), level, np.uint8)).save(tmp_path / f"{name}.png")
+    paths = [str(tmp_path / f"{name}.png") for name in "abc"]
+    assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o"), "--uncertainty"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    start = said.index("2 masks are doubtful (expected Dice below 0.7; areas.csv has all):")
+    assert [line.split()[1] for line in said[start + 1 :]] == [paths[2], paths[0]]
+    assert (tmp_path / "o/uncertainty/a.png").is_file()
+
+
+def test_several_runs_then_images_and_settings(run, tmp_path, monkeypatch, capsys):
+    known, asked = ensemble.for_files, []
+    monkeypatch.setattr(ensemble, "for_files", lambda *given: asked.append(given) or known(*given))
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    for folder in (run, other):
+        (folder / "status.json").write_text('{"state": "completed"}')
+    words = ["predict", str(run), str(other), "predict.mirror=true", str(tmp_path / "grey.png")]
+    assert main([*words, "-o", str(tmp_path / "o")]) == 0
+    ((runs, config),) = asked
+    assert runs == [run, other]
+    assert config.predict.mirror is True
+    assert main([*words[:3], "-o", str(tmp_path / "o")]) == 2
+    assert "required: PATH" in capsys.readouterr().err
+    assert main([*words, "predict.mirrors=true"]) == 2
+    assert "did you mean 'mirror'" in capsys.readouterr().err
 
 
 def test_spacing_gives_areas_in_square_millimetres(run, tmp_path):

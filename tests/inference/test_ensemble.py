@@ -166,6 +166,6 @@ def test_folds_are_scored_together_each_by_its_own_network(tmp_path):
     found = {row["id"]: row["outcome"] for row in result.rows}
     assert found == {"s/0": "found", "s/2": "found", "s/1": "missed", "s/3": "missed"}
     said = result.summary["settings"]
-    assert said["rule"] == "mean of 2 networks, each image by those that never saw it, threshold 0.5"
+    assert said["rule"] == "2 networks, each image by the one that never saw it, threshold 0.5"
     assert len(said["runs"]) == 2
     assert (tmp_path / "folds/metrics/test_summary.json").is_file()
