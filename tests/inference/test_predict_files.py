@@ -59,15 +59,15 @@ def opened(path):
 
 def test_the_expected_dice_and_a_map_of_the_uncertainty(photos, tmp_path):
     output = tmp_path / "out"
-    outcome = predict(find([photos], output), output, predict=lambda x: 0.2 + 0.7 * x, uncertain=True)
+    options = {"predict": lambda x: 0.2 + 0.7 * x, "uncertain": True, "probabilities": True}
+    outcome = predict(find([photos], output), output, **options)
     bits = opened(output / "uncertainty/a.png.png")
     assert bits[10, 5] < bits[10, 25] < 65535  # 0.9 is surer than 0.2
     assert bits[10, 25] == pytest.approx(65535 * 0.7219, rel=1e-3)  # entropy of 0.2
     row = next(r for r in rows(output) if r["image"].endswith("a.png"))
-    mask, p = opened(output / "masks/a.png.png") > 0, np.full((20, 30), 0.2)
-    p[5:15, :15] = 0.9
-    wanted = 2 * p[mask].sum() / (mask.sum() + p.sum())
-    assert float(row["expected_dice"]) == pytest.approx(wanted, abs=0.03)  # its edges are resized
+    mask, p = (opened(output / folder / "a.png.png") for folder in ("masks", "probabilities"))
+    wanted = 2 * (p[mask > 0] / 65535).sum() / ((mask > 0).sum() + (p / 65535).sum())
+    assert float(row["expected_dice"]) == pytest.approx(wanted, abs=1e-3)
     doubtful = outcome.doubtful(1.0)
     assert len(doubtful) == 3
     assert [dice for _, dice in doubtful] == sorted(outcome.expected.values())
