@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from dmf_cli import metrics
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
@@ -16,7 +18,7 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference.calibration import Calibration, ThresholdChoice
-from dmf_cli.inference.cleaning import is_better
+from dmf_cli.inference.cleaning import fill_holes, is_better, keep_largest
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
 from dmf_cli.inference.tiles import Predict
@@ -124,13 +126,8 @@ def choose(
         chosen["ece"] = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
     if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
         values["threshold"] = _threshold(predicted(**values), empty)
-    for name, step in (("component", "largest"), ("holes", "fill")):
-        if name in wanted:
-            plain, cleaned = (
-                [_dice(one, len(dataset.classes), empty) for one in predicted(**values | change)]
-                for change in ({}, {name: step})
-            )
-            values[name] = step if is_better(plain, cleaned) else getattr(prediction, name)
+    if {"component", "holes"} & set(wanted):
+        values |= _cleaning(predicted(**values), wanted, len(dataset.classes), empty)
     return chosen
 
 
@@ -151,8 +148,23 @@ def _threshold(images: Iterable[Predicted], empty: str) -> float:
     return choice.best()
 
 
-def _dice(one: Predicted, classes: int, empty: str) -> float:
-    """Of an image: the mean over its classes above 0, by the rule for empty masks."""
-    matrix = metrics.confusion(one.scored(one.truth), one.scored(one.prediction), classes)
+def _cleaning(images: Iterable[Predicted], wanted: Sequence[str], classes: int, empty: str) -> dict[str, str]:
+    """Whether to keep the largest component, and whether to fill the holes of what is kept then."""
+    dice: dict[tuple[bool, bool], list[float]] = {}
+    for one in images:
+        for largest in (False, True):
+            kept = keep_largest(one.prediction) if largest else one.prediction
+            for filled in (False, True):
+                mask = fill_holes(kept) if filled else kept
+                dice.setdefault((largest, filled), []).append(_dice(one, mask, classes, empty))
+    largest = "component" in wanted and is_better(dice[False, False], dice[True, False])
+    filled = is_better(dice[largest, False], dice[largest, True])
+    found = {"component": "largest" if largest else "all", "holes": "fill" if filled else "keep"}
+    return {name: value for name, value in found.items() if name in wanted}
+
+
+def _dice(one: Predicted, mask: np.ndarray, classes: int, empty: str) -> float:
+    """Of a mask of an image: the mean over the classes above 0, by the rule for empty masks."""
+    matrix = metrics.confusion(one.scored(one.truth), one.scored(mask), classes)
     dice = metrics.values(metrics.class_counts(matrix[None]), empty=metrics.empty_name(empty))["dice"]
     return float(metrics.mean_over_classes(dice[0, 1:]))

@@ -183,8 +183,12 @@ def for_images(config: Config, threshold: float | None = None) -> Config:
     """``config`` for masks of the size of the images, with another threshold unless it is None.
 
     Raises:
-        ConfigError: it is not between 0 and 1.
+        ConfigError: it is not between 0 and 1, or masks are made without one.
     """
+    if threshold is not None and config.predict.decision != "threshold":
+        reason = f"and predict.decision is {config.predict.decision}, which has no threshold"
+        hint = "omit it, or set predict.decision=threshold too"
+        raise ConfigError(key="metrics.threshold", value=threshold, reason=reason, hint=hint)
     changed = config if threshold is None else config.changed("metrics", threshold=threshold)
     changed = changed.changed("eval", resolution="original")
     choosing.plain(changed, InputSpec.of(changed.dataset))

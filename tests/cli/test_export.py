@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from PIL import Image
 
+import dmf_cli
 from dmf_cli import config as configs
 from dmf_cli import models
 from dmf_cli.cli.main import main
@@ -179,6 +180,7 @@ def both_masks(file, channels, outputs, words, surer=1):
     with Image.open(Path("out/masks", file).with_suffix(".png")) as image:
         ours = np.asarray(image)
     assert len(np.unique(ours)) > 1
+    np.testing.assert_array_equal(dmf_cli.load("run").predict(file) > 0, ours > 0)  # from Python
     return ours, made["mask"] * (255 if outputs <= 2 else 1)
 
 

@@ -10,7 +10,7 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
 from dmf_cli.inference import score
 from dmf_cli.inference.assignment import assign
-from dmf_cli.inference.ensemble import Ensemble, Member, combined
+from dmf_cli.inference.ensemble import Ensemble, Member, combined, for_images
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.run_folder.folder import RunFolder
 from tests.inference.test_evaluation import Squares
@@ -147,6 +147,14 @@ def test_scores_of_several_runs_go_to_a_folder_of_their_own(tmp_path):
     assert all(place.parent == tmp_path and place.name.startswith("a_and_1_more-") for place in places)
     assert places[0] != places[1]
     assert score.place([tmp_path / "a"]) == tmp_path / "a"
+
+
+def test_a_threshold_for_masks_that_are_made_without_one_is_an_error():
+    config = configs.compose(["predict.decision=dice"])
+    assert for_images(config).predict.decision == "dice"
+    with raises(ConfigError, key="metrics.threshold", value=0.4, hint="set predict.decision=threshold"):
+        for_images(config, 0.4)
+    assert for_images(configs.compose([]), 0.4).metrics.threshold == 0.4
 
 
 def test_folds_are_scored_together_each_by_its_own_network(tmp_path):
