@@ -56,6 +56,8 @@ class Member:
 
     def loaded(self) -> "Member":
         """The same with its network."""
+        if self.network is not None:
+            return self
         return dataclasses.replace(self, network=load_network(self.run.best_model))
 
     def predict(self, images: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def evaluate_runs(
     groups, settings = assign(scored)
     with interrupts.Deferred() as stop:
         return score(
-            Ensemble(tuple(members)).loaded(),
+            Ensemble(tuple(members)),
             config,
             dataset,
             groups,
@@ -123,7 +123,7 @@ def score(
     """Evaluate networks and write ``metrics/NAME_*``, ``predictions/NAME*``.
 
     Args:
-        ensemble: with its networks.
+        ensemble: its networks are loaded here, if they are not yet.
         config: of the images and the score.
         dataset: that of ``config``, opened.
         groups: which images, and which members predict them.
@@ -135,7 +135,9 @@ def score(
 
     Raises:
         UsageError: a dataset with other channels or classes.
+        CheckpointError: a network is missing or damaged.
     """
+    ensemble = ensemble.loaded()
     spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(ensemble.network, config, dataset, spec)
     own_way = [member.prediction(config, spec) for member in ensemble.members]

@@ -275,7 +275,7 @@ class Session:
         from dmf_cli.inference.ensemble import Ensemble, Member
 
         dataset, split = self.data.dataset, self.data.split
-        member = Member(run, self.config, fresh=True, images=(dataset, split.val)).loaded()
+        member = Member(run, self.config, fresh=True, images=(dataset, split.val))
         images: dict[str, Any] = {"groups": {(0,): list(split.test)}, "name": "test"}
         place: dict[str, Any] = {"output": run.path, "progress": self.stop.check}
         result = score.score(Ensemble((member,)), self.config, dataset, **images, **place)
