@@ -144,10 +144,11 @@ def score(
     prediction = combined(own_way)
 
     def source(chosen: Sequence[int]) -> Iterator[Predicted]:
+        wanted = set(chosen)
         for numbers, indices in groups.items():
             used = Ensemble(tuple(ensemble.members[n] for n in numbers)).predict
-            mine, how = sorted(set(indices) & set(chosen), key=indices.index), [own_way[n] for n in numbers]
-            yield from predictions(used, dataset, mine, combined(how), config.trainer.batch_size)
+            mine, how = [i for i in indices if i in wanted], combined([own_way[n] for n in numbers])
+            yield from predictions(used, dataset, mine, how, config.trainer.batch_size)
 
     result = evaluate(
         source,
