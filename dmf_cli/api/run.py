@@ -4,20 +4,18 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dmf_cli import conf_files, hints
+from dmf_cli import config as configs
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import RunFolderError
 from dmf_cli.run_folder import headline, index, stored_config
 from dmf_cli.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from dmf_cli.inference.predictor import Predict
 
 
 class Scores:
@@ -138,7 +136,13 @@ class Run:
             return load_network(self._folder.best_model)
 
     def predict(
-        self, image: Any, *, probabilities: bool = False, threshold: float | None = None
+        self,
+        image: Any,
+        *,
+        probabilities: bool = False,
+        threshold: float | None = None,
+        overrides: Sequence[str] = (),
+        **settings: Any,
     ) -> np.ndarray | list[np.ndarray]:
         """The mask of an image, or of each image of a list.
 
@@ -148,6 +152,8 @@ class Run:
                 on.
             probabilities: give these in place of the mask.
             threshold: of the foreground's probability; None: that of the run (``metrics.threshold``).
+            overrides: words as on the command line.
+            settings: how masks are made, if not as in the run: ``**{"predict.mirror": True}``, ...
 
         Returns:
             Class indices ``(H, W)`` uint8, at the image's own size; or probabilities ``(H, W, K)`` float32,
@@ -155,19 +161,21 @@ class Run:
 
         Raises:
             DatasetError: no image, or one that cannot be read.
-            ConfigError: a threshold outside of (0, 1).
+            ConfigError: a threshold outside of (0, 1), or a setting that changes no mask.
             CheckpointError: see :attr:`network`.
         """
         from dmf_cli.api import own_data
-        from dmf_cli.inference import score
+        from dmf_cli.inference import ensemble
+        from dmf_cli.inference.evaluation_config import prediction_config
         from dmf_cli.inference.predict_images import predict_images
 
-        config, many = self.config, isinstance(image, list | tuple)
-        decision = score.decision_of(config, threshold)
-        decision, batch = score.for_network(decision, self.network), config.trainer.batch_size
-        predict: Predict = score.predictor(self.network)
+        asked_for = prediction_config(self.path, words.of(settings, overrides))
+        config, many = ensemble.for_images(asked_for, threshold), isinstance(image, list | tuple)
+        own = configs.with_absolute_paths(self.config)
+        used = ensemble.Ensemble((ensemble.Member(self._folder, own, self.network),))
+        predict, prediction, batch = used.predict, used.prediction(config), config.trainer.batch_size
         asked = [own_data.as_trained(one, config.dataset) for one in (image if many else [image])]
-        made = predict_images(predict, asked, decision, batch)
+        made = predict_images(predict, asked, prediction, batch)
         found = [values if probabilities else mask for mask, values in made]
         return found if many else found[0]
 
@@ -248,12 +256,21 @@ class Run:
         with process.borrowed(["dmf", "extend", str(self.path), *asked, *policy]):
             return Run(extend.extend(self.path, config, schedule))
 
-    def export(self, format: str = "keras", output: str | Path | None = None) -> Path:
+    def export(
+        self,
+        format: str = "keras",
+        output: str | Path | None = None,
+        *,
+        overrides: Sequence[str] = (),
+        **settings: Any,
+    ) -> Path:
         """Write the best network for use elsewhere, as ``dmf export``.
 
         Args:
             format: ``keras``, ``onnx`` or ``savedmodel``.
             output: what to make; None: in the ``export/`` of the run.
+            overrides: words as on the command line.
+            settings: how masks are made, as in :meth:`predict`.
 
         Returns:
             Where it is; a JSON file beside it says how to use it.
@@ -263,12 +280,14 @@ class Run:
             CheckpointError: no epoch was finished.
         """
         from dmf_cli.inference import export
+        from dmf_cli.inference.evaluation_config import prediction_config
 
+        config = prediction_config(self.path, words.of(settings, overrides))
         place = export.place(self.path, format) if output is None else Path(output)
         export.check(format, place)
         self._use_plugins()
         with process.borrowed():
-            export.export_run(self.path, self.config, format, place)
+            export.export_runs([self.path], config, format, place)
         return place
 
     def report(self, output: str | Path | None = None) -> Path:

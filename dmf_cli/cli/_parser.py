@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,23 @@ def add_run(parser: Parser, overrides: str = "") -> None:
     parser.add_argument("--trust", action="store_true", help=text)
     if overrides:
         parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help=overrides)
+
+
+def add_runs(parser: Parser, more: str = "KEY=VALUE", text: str = "keys of predict and metrics") -> None:
+    """``RUN [RUN ...] [KEY=VALUE ...] [--trust]``, for :func:`runs_and_overrides`."""
+    several = f"the folder of the run; several are one ensemble; then {more}: {text}"
+    parser.add_argument("words", metavar="RUN", nargs="+", help=several)
+    text = "run the code in RUN/plugins, of a run with parts of somebody's own; plugins=FILE gives your copy"
+    parser.add_argument("--trust", action="store_true", help=text)
+
+
+def runs_and_overrides(parser: Parser, words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The runs among ``words``, at least one, and the others, which are ``KEY=VALUE``."""
+    overrides = [word for word in words if "=" in word and not Path(word).exists()]
+    runs = [Path(word) for word in words if word not in overrides]
+    if not runs:
+        parser.error("the following arguments are required: RUN")
+    return runs, overrides
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,16 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     return kept, [_reason(run, kept[0]) for run in others]
 
 
+def described(runs: Sequence[Run]) -> str:
+    """What was scored and how, of runs whose masks may have been made in different ways."""
+    first, rules = runs[0], {run.rule for run in runs}
+    return (
+        first.described
+        if len(rules) == 1
+        else first.described.replace(first.rule, "masks made in different ways", 1)
+    )
+
+
 def _reason(run: Run, kept: Run) -> str:
     """Why ``run`` cannot be compared with ``kept``, in one line."""
     if run.images == kept.images:

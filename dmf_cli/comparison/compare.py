@@ -8,8 +8,16 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from dmf_cli.comparison import conditions, events, intervals, loading, movement, settings, verdict
-from dmf_cli.comparison.comparable import same_images
+from dmf_cli.comparison import (
+    conditions,
+    events,
+    intervals,
+    loading,
+    movement,
+    settings,
+    verdict,
+)
+from dmf_cli.comparison.comparable import described, same_images
 from dmf_cli.comparison.counting import Counted, count
 from dmf_cli.comparison.equivalence import Equivalence, check, equivalence
 from dmf_cli.comparison.events import Events
@@ -151,7 +159,8 @@ def compare(
     lower = any(run.lower for run in runs)  # a damaged summary does not say it
     rows = _rows(groups, {one[0].label: v for one, v in zip(pairs, against, strict=True)}, lower, margin)
     contrasts = [verdict.Contrast(row.group.name, row.versus, row.equivalence) for row in rows if row.versus]
-    used = {path for group in groups for paths in group.runs for path in paths}
+    paths_used = {path for group in groups for paths in group.runs for path in paths}
+    used = [run for run in runs if run.path in paths_used]
     return Comparison(
         metric=metric,
         rows=rows,
@@ -161,12 +170,12 @@ def compare(
         common=len(_common(groups)),
         within=collected.within,
         friedman=_friedman(groups),
-        described=runs[0].described,
+        described=described(used),
         skipped=tuple(skipped),
         verdict=verdict.of(contrasts, metric, lower),
         excluded=verdict.excluded(contrasts, metric, lower),
         power=verdict.power(contrasts, metric, len(counted.images), differences),
-        kept=conditions.kept_equal([run for run in runs if run.path in used]),
+        kept=conditions.kept_equal(used),
         by_truth=runs[0].by_truth,
         lower=lower,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from dmf_cli.comparison.loading import Run
 from dmf_cli.comparison.settings import text
 
+MASKS = "masks"
 MOST = 4  # values that are named where something was not kept equal
 
 
@@ -33,7 +34,8 @@ def kept_equal(runs: Sequence[Run]) -> tuple[Fact, ...]:
         more = f" or {len(values) - MOST} more" if len(values) > MOST else ""
         if values:
             facts.append(Fact(name, " or ".join(values[:MOST]) + more, len(values) == 1))
-    return tuple(facts)
+    # Where all have one rule, the title says it.
+    return tuple(fact for fact in facts if fact.name != MASKS or not fact.same)
 
 
 def _images(run: Run) -> str:
@@ -75,4 +77,5 @@ _FACTS: tuple[tuple[str, Callable[[Run], str]], ...] = (
     ("batch size", _key("trainer.batch_size")),
     ("optimizer", _optimizer),
     ("augmentation", _key("augment.name")),
+    (MASKS, lambda run: run.rule),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints, metrics
-from dmf_cli.comparison import own_metrics
+from dmf_cli.comparison import own_metrics, predictions
 from dmf_cli.comparison.cases import ImageCase, by_truth, read
 from dmf_cli.comparison.own_metrics import OwnMetric
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
@@ -17,7 +17,7 @@ from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, identity, index, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
-SCORED_AS = ("rule", "resolution", "empty")  # settings that change what a score means
+SCORED_AS = ("resolution", "empty")  # settings that change what a score means
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
 FOLD, FILE = "split.fold", "split.file"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
@@ -43,6 +43,7 @@ class Run:
         divided: a hash of which image is in which part; empty where that is not known.
         lower: whether small values of the metric are good.
         own: what defines the metric, if it is one of the user's.
+        rule: how masks were made, in words, a part of ``described``; it may differ between runs.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Run:
     divided: str = ""
     lower: bool = False
     own: OwnMetric = dataclasses.field(default_factory=OwnMetric)
+    rule: str = ""
 
 
 def lower_is_better(metric: str, settings: Mapping[str, Any]) -> bool:
@@ -115,8 +117,10 @@ def load(path: Path, metric: str) -> Run:
         what = entry.said if status.get("state") else "is no run"
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
-    config = flat(identity.as_asked(config_of(path), status))
-    settings, split = _settings(_json(path / SUMMARY)), _json(path / "split.json")
+    summary, split = _json(path / SUMMARY), _json(path / "split.json")
+    settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
+    config = predictions.completed(flat(identity.as_asked(config_of(path), status)), classes)
+    rule = predictions.rule(config, settings.get("threshold"), classes)
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)
     leaf = metric.rsplit(".", 1)[-1]
@@ -133,11 +137,8 @@ def load(path: Path, metric: str) -> Run:
         raise RunFolderError(undefined, key="--metric", value=metric, path=path, hint="give another metric")
     which = _division(config) if folds > 1 else sorted(scores)
     what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
-    said = [
-        settings[key] if key == "rule" else f"{key} {settings[key]}"
-        for key in keys
-        if key != "full_rules" and settings.get(key) is not None
-    ]
+    shown = [key for key in keys if key != "full_rules" and settings.get(key) is not None]
+    said = [*([rule] if rule else []), *(f"{key} {settings[key]}" for key in shown)]
     described = ", ".join([str(split.get("dataset")), what, *said])
     parts = {name: len(split[name]) for name in PARTS if isinstance(split.get(name), list)}
     divided = digest(
@@ -145,15 +146,8 @@ def load(path: Path, metric: str) -> Run:
     )
     images = digest("\0".join([*how, *which]))
     lower = lower_is_better(metric, settings)
-    return Run(path, config, scores, images, described, fold, folds, cases, truth, parts, divided, lower, own)
-
-
-def _settings(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the scores; ``rule`` makes masks of probabilities, for several classes without a threshold."""
-    settings = summary.get("settings", {})
-    if len(summary.get("classes") or {}) > 2:
-        return {**settings, "rule": "likeliest class"}
-    return {**settings, "rule": f"threshold {settings['threshold']}"} if "threshold" in settings else settings
+    folded = (fold, folds, cases, truth, parts, divided)
+    return Run(path, config, scores, images, described, *folded, lower, own, rule)
 
 
 def _division(config: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from dmf_cli.comparison import significance
+from dmf_cli.comparison import predictions, significance
 from dmf_cli.comparison.compare import Comparison
 from dmf_cli.comparison.intervals import interval
 from dmf_cli.comparison.versus import Versus
@@ -26,6 +26,7 @@ def notes(comparison: Comparison) -> list[str]:
         f"Images: {comparison.counted.described}",
         *_of_classes(comparison),
         *conditions(comparison),
+        *_of_masks(comparison),
         f"n: repetitions{_within(comparison)}; intervals: for a new sample of {' or of '.join(over)}; rank: "
         f"mean over images; wins: best, or equal to the best, in so many of the repetitions that all have "
         f"({comparison.common})",
@@ -64,6 +65,18 @@ def conditions(comparison: Comparison) -> list[str]:
     ]
     mean = "Weights, mean over steps (lowest to highest)"
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
+
+
+def _of_masks(comparison: Comparison) -> list[str]:
+    """A warning where a difference may come from the training, from how masks were made, or from both."""
+    keys = {key for row in comparison.rows for key, _ in row.group.label}
+    masks = sorted(key for key in keys if predictions.is_of_masks(key))
+    if not masks or len(masks) == len(keys):
+        return []
+    return [
+        f"Settings differ in their training and in how masks are made of probabilities ({', '.join(masks)}): "
+        "a difference may come from either"
+    ]
 
 
 def _beyond(comparison: Comparison) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.comparison.loading import FILE, FOLD, Run
+from dmf_cli.comparison.predictions import THRESHOLD, completed
 from dmf_cli.config import schema
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -54,7 +55,7 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     Raises:
         ConfigError: a key of ``by`` that does not differ.
     """
-    runs = _with_one_file(runs)
+    runs = _with_one_file([dataclasses.replace(run, config=completed(run.config)) for run in runs])
     varying = _varying(runs)
     chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
@@ -109,7 +110,7 @@ def _varying(runs: Sequence[Run]) -> list[str]:
     keys = dict.fromkeys(key for run in runs for key in run.config)
     differing: dict[str, None] = {}
     for key in keys:
-        if key in ("seed", FOLD, TABLE) or any(_below(key, aside) for aside in ASIDE):
+        if key in ("seed", FOLD, TABLE) or (key != THRESHOLD and any(_below(key, one) for one in ASIDE)):
             continue
         group = key.split(".")[0]
         name = NAMES.get(group, f"{group}.name")
@@ -117,7 +118,7 @@ def _varying(runs: Sequence[Run]) -> list[str]:
             if _differs(runs, key):
                 differing[group] = None
         # A parameter of one strategy that another does not have is no difference of its own.
-        elif any(_differs(same, key) for same in _alike(runs, name)):
+        elif any(_differs(same, key) for same in ([runs] if key == THRESHOLD else _alike(runs, name))):
             differing[key] = None
     return sorted(differing, key=lambda key: (key.count("."), key))
 

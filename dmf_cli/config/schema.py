@@ -187,7 +187,7 @@ class Metrics(Option):
     """``metrics=default``: how predictions are scored; ``own``: metrics of the user with their parameters."""
 
     name = "default"
-    threshold: Part
+    threshold: Part | Literal["auto"]
     empty: Literal["nan", "zero", "one"]
     own: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -210,6 +210,17 @@ class Eval:
     """``eval``: at which resolution predictions are scored."""
 
     resolution: Literal["original", "network"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """``predict``: how probabilities become a mask; of runs before there was a choice, a plain threshold."""
+
+    mirror: bool | Literal["both"] = False
+    decision: Literal["threshold", "dice"] = "threshold"
+    component: Literal["all", "largest", "auto"] = "all"
+    holes: Literal["keep", "fill", "auto"] = "keep"
+    temperature: Literal["none", "auto"] = "none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -385,6 +396,7 @@ PLAIN: dict[str, type] = {
     "trainer": Trainer,
     "auxiliary": Auxiliary,
     "eval": Eval,
+    "predict": Predict,
     "sweep": Sweep,
 }
 NAMED: dict[str, dict[str, type[Option]]] = {

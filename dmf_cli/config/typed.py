@@ -118,6 +118,11 @@ class Config:
         return _made(schema.Eval, self.plain["eval"], "eval")
 
     @functools.cached_property
+    def predict(self) -> schema.Predict:
+        """How probabilities become a mask; runs of an earlier version have a plain threshold."""
+        return _made(schema.Predict, self.plain.get("predict", {}), "predict")
+
+    @functools.cached_property
     def sweep(self) -> schema.Sweep:
         """How the jobs of a sweep run."""
         return _made(schema.Sweep, self.plain["sweep"], "sweep")

@@ -14,9 +14,10 @@ import numpy as np
 from dmf_cli import metrics
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.grey_depth import shown
-from dmf_cli.errors import ConfigError, DatasetError, PluginError
-from dmf_cli.inference.full_scores import FullScores, OwnScores
-from dmf_cli.inference.predictor import Decision, Predict, Predicted, predictions
+from dmf_cli.errors import DatasetError, PluginError
+from dmf_cli.inference.full_scores import CalibrationScores, FullScores, OwnScores
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import Predicted, Source
 from dmf_cli.metrics import summary
 from dmf_cli.metrics.own import Own
 from dmf_cli.run_folder import headline
@@ -24,6 +25,7 @@ from dmf_cli.run_folder.cases import Example as Example
 
 DISPLAY = 512  # longest side of an example, in pixels
 KEPT = 2**25  # pixels of pictures that are kept until it is known which are shown: 128 large ones
+More = FullScores | OwnScores | CalibrationScores
 Picture = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, truth, prediction
 RANKS = ("best", "upper quartile", "median", "lower quartile", "worst")
 WORST, BEST = 12, 4  # cases that are kept to look at closely
@@ -34,7 +36,7 @@ class Evaluation:
     """What :func:`evaluate` returns.
 
     Args:
-        rows: one an image, in the order of ``indices``: ``id stratum height width outcome``, pixel counts,
+        rows: one an image, in the order of the source: ``id stratum height width outcome``, pixel counts,
             then ``foreground.METRIC``, with several classes ``mean.METRIC``, and ``class.NAME.METRIC`` (NaN
             where undefined), of ``full`` and ``own`` last.
         summary: of :func:`dmf_cli.metrics.summary.summarize`, and ``settings``.
@@ -49,12 +51,11 @@ class Evaluation:
 
 
 def evaluate(
-    predict: Predict,
+    source: Source,
     dataset: Dataset,
     indices: Sequence[int],
     *,
-    decision: Decision,
-    batch_size: int = 32,
+    prediction: Prediction,
     empty: str = "nan",
     full: metrics.Full | None = None,
     own: Sequence[Own] = (),
@@ -64,12 +65,11 @@ def evaluate(
     """Predict and score images ``indices`` of ``dataset``.
 
     Args:
-        predict: ``(batch, h, w, C)`` float32 to probabilities ``(batch, h, w, K)``; K = 1 is a sigmoid
-            foreground, else the number of classes.
+        source: gives the images of some indices with their masks, in any order, such as
+            :func:`dmf_cli.inference.predictor.predictions`.
         dataset: images and truth at their original size.
         indices: which images, at least one.
-        decision: how network inputs are made, and probabilities become masks.
-        batch_size: images predicted at once; no figure depends on it.
+        prediction: how network inputs are made, and probabilities become masks.
         empty: ``nan``, ``zero`` or ``one``, see :func:`dmf_cli.metrics.rules`.
         full: surface distances, calibration and detection as well, with these options; None: not.
         own: metrics of the user's.
@@ -83,32 +83,37 @@ def evaluate(
         PluginError: a metric of the user's fails.
     """
     empty = metrics.empty_name(empty)
-    _check(dataset, indices, batch_size)
+    if not len(indices):
+        raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")
     more = _more(dataset, indices, empty, full, own)
+    if prediction.temperature != 1.0:
+        more.append(CalibrationScores(prediction))
     heads: list[dict[str, Any]] = []
     matrices: list[np.ndarray] = []
     lesions = np.zeros((len(dataset.classes),) * 2, np.int64)
     pictures: dict[int, Picture] = {}
-    for one in predictions(predict, dataset, indices, decision, batch_size):
+    order: list[int] = []
+    for one in source(indices):
+        order.append(one.index)
         heads.append(_head(dataset, one))
         matrices.append(_confusion(dataset, one))
         lesions += _lesions(dataset, one, full)
         for scores in more:
             _add(scores, dataset, one)
         if len(pictures) * DISPLAY**2 < KEPT:
-            pictures[len(pictures)] = _picture(one, decision)
+            pictures[len(pictures)] = _picture(one, prediction)
         if progress:
             progress(len(heads), len(indices))
     rows = _rows(heads, np.stack(matrices), dataset.classes, empty)
     figures = summary.summarize(np.stack(matrices), dataset.classes, empty=empty, lesions=lesions)
-    figures["settings"] = _settings(dataset, decision, empty, split)
+    figures["settings"] = _settings(dataset, prediction, empty, split)
     for scores in more:
         rows = [{**row, **others} for row, others in zip(rows, scores.rows, strict=True)]
         scores.complete(figures)
     chosen, outer = choose(rows), extremes(rows)
     wanted = [row for row in dict.fromkeys((*chosen, *outer)) if row not in pictures]
-    again = predictions(predict, dataset, [indices[row] for row in wanted], decision, batch_size)
-    pictures |= {row: _picture(one, decision) for row, one in zip(wanted, again, strict=True)}
+    again = source([order[row] for row in wanted]) if wanted else ()
+    pictures |= {order.index(one.index): _picture(one, prediction) for one in again}
     examples, cases = (
         [_example(rows[row], kind, pictures[row]) for row, kind in kinds.items()] for kinds in (chosen, outer)
     )
@@ -155,12 +160,12 @@ def extremes(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
 
 def _more(
     dataset: Dataset, indices: Sequence[int], empty: str, full: metrics.Full | None, own: Sequence[Own]
-) -> list[FullScores | OwnScores]:
+) -> list[More]:
     """What is scored beside the counts."""
     if not full and not own:
         return []
     sizes = pixel_sizes(dataset, indices)
-    found: list[FullScores | OwnScores] = []
+    found: list[More] = []
     if full:
         found.append(FullScores(full, dataset.classes, sizes, empty))
     if own:
@@ -168,7 +173,7 @@ def _more(
     return found
 
 
-def _add(scores: FullScores | OwnScores, dataset: Dataset, one: Predicted) -> None:
+def _add(scores: More, dataset: Dataset, one: Predicted) -> None:
     try:
         scores.add(one)
     except PluginError as error:
@@ -220,10 +225,10 @@ def _rows(
     return [{**head, **{k: v[i].item() for k, v in columns.items()}} for i, head in enumerate(heads)]
 
 
-def _picture(one: Predicted, decision: Decision) -> Picture:
+def _picture(one: Predicted, prediction: Prediction) -> Picture:
     """Image and masks thinned out by one step, so that they stay on top of each other."""
     step = -(-max(one.truth.shape) // DISPLAY)
-    image = shown(one.image) if decision.resolution == "original" else shown(one.network)
+    image = shown(one.image) if prediction.resolution == "original" else shown(one.network)
     thin = [np.ascontiguousarray(part[::step, ::step]) for part in (image, one.truth, one.prediction)]
     return thin[0], thin[1], thin[2]
 
@@ -232,25 +237,24 @@ def _example(row: dict[str, Any], kind: str, picture: Picture) -> Example:
     return Example(row["id"], kind, row[headline.metric(row)], *picture)
 
 
-def _settings(dataset: Dataset, decision: Decision, empty: str, split: str | None) -> dict[str, Any]:
+def _settings(dataset: Dataset, prediction: Prediction, empty: str, split: str | None) -> dict[str, Any]:
     """What the figures depend on, for the header of every table."""
-    spec = decision.spec
+    spec = prediction.spec
     return {
         "dataset": dataset.name,
         "split": split,
         "image_size": spec.size,
         "resize": spec.resize,
         "normalize": spec.normalize,
-        "threshold": decision.threshold,
-        "resolution": decision.resolution,
+        "threshold": prediction.threshold,
+        "resolution": prediction.resolution,
+        **_prediction(prediction, len(dataset.classes)),
         "empty": empty,
         "rules": metrics.rules(empty),
     }
 
 
-def _check(dataset: Dataset, indices: Sequence[int], batch_size: int) -> None:
-    if batch_size < 1:
-        allowed = "a whole number of 1 or above"
-        raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
-    if not len(indices):
-        raise DatasetError(f"there are no images of {dataset.name} to score", hint="choose another split")
+def _prediction(prediction: Prediction, classes: int) -> dict[str, Any]:
+    """What masks depend on beside the threshold; nothing where that is all."""
+    options = prediction.options
+    return {"rule": prediction.rule(classes), "predict": options} if options else {}

@@ -16,9 +16,11 @@ INPUT_KEYS = ("image_size", "patch", "channels", "resize", "normalize", "range")
 SCORE_KEYS = ("threshold", "empty")
 # What a score depends on; the rest of a config is about the training, which is over.
 READ = (
-    *("dataset.", "metrics.", "eval.", "split."),
+    *("dataset.", "metrics.", "predict.", "eval.", "split."),
     *(f"trainer.{key}" for key in ("batch_size", "backend", "device", "deterministic")),
 )
+
+MASK_KEYS = ("predict.", "metrics.threshold", "trainer.batch_size", "trainer.device")
 
 
 def evaluation_config(run: Path, overrides: Sequence[str], own: Sequence[str] = ()) -> tuple[Config, str]:
@@ -64,6 +66,23 @@ def evaluation_config(run: Path, overrides: Sequence[str], own: Sequence[str] = 
     return changed, split
 
 
+def prediction_config(run: Path, overrides: Sequence[str]) -> Config:
+    """The config of the run with other settings of how masks are made, for images that belong to no dataset.
+
+    Raises:
+        UsageError: not a run, a wrong override, or one that changes no mask.
+    """
+    config = stored_config.load_run(run)
+    if not overrides:
+        return config
+    config = configs.completed(config)
+    for key in (override.partition("=")[0] for override in overrides):
+        if not key.startswith(MASK_KEYS):
+            allowed = ", ".join(f"{name}KEY" if name.endswith(".") else name for name in MASK_KEYS)
+            raise ConfigError(key=key, reason="changes no mask of a trained network", allowed=allowed)
+    return configs.override(config, overrides)
+
+
 def _check_known(override: str, config: Config) -> None:
     """An unknown key is compared with those of :data:`READ` alone; a known one must be one of them."""
     key, equals, _ = override.partition("=")
@@ -83,8 +102,8 @@ def _changes_nothing(key: str) -> ConfigError:
     return ConfigError(
         key=key,
         reason="changes no score of a trained network",
-        hint="omit it; dmf eval takes split=, dataset=, metrics=, eval.resolution, trainer.batch_size, "
-        "trainer.device, and split keys for other images",
+        hint="omit it; dmf eval takes split=, dataset=, metrics=, keys of predict, eval.resolution, "
+        "trainer.batch_size, trainer.device, and split keys for other images",
     )
 
 

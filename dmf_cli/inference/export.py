@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ import numpy as np
 
 import dmf_cli
 from dmf_cli import hints
-from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
-from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError, RunError, RunFolderError, UnknownNameError
 from dmf_cli.files import write_atomic
 from dmf_cli.inference import export_note
+from dmf_cli.inference.prediction import Prediction
 from dmf_cli.run_folder.folder import RunFolder
 
 SUFFIXES = {"keras": ".keras", "onnx": ".onnx", "savedmodel": ""}
@@ -81,12 +80,14 @@ def note_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.json")
 
 
-def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str, Any]:
-    """Write the best network of a run to ``output``, and beside it a note of how to use it.
+def export_runs(paths: Sequence[Path], config: Config, kind: str, output: Path) -> dict[str, Any]:
+    """Write the best network of a run, or the mean of several, to ``output``, and a note of how to use it.
+
+    Mirrors, the mean and the temperature are in the network; the rest of the prediction is in the note.
 
     Args:
-        path: the run folder.
-        config: its config.
+        paths: the run folders.
+        config: of the first run, possibly with other settings of the prediction.
         kind: ``keras``, ``onnx`` or ``savedmodel``.
         output: the file, or folder, to make.
 
@@ -95,20 +96,28 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
 
     Raises:
         UsageError: not a run, or ``output`` exists or cannot be written.
-        CheckpointError: no epoch of the run was finished.
+        CheckpointError: no epoch of a run was finished.
     """
     from dmf_cli import runtime
-    from dmf_cli.inference import score
+    from dmf_cli.inference.ensemble import Ensemble, for_images
+    from dmf_cli.inference.merged import merge
 
-    run = RunFolder.open(path)
+    ensemble, config = Ensemble.of(paths), for_images(config)
     # Converters read TensorFlow graphs, whatever the run was trained on; nothing here needs a GPU.
     trainer = dataclasses.replace(config.trainer, backend="tensorflow", device="cpu", precision="float32")
     runtime.start(dataclasses.replace(trainer, jit=False, deterministic=False))
-    network = score.load_network(run.best_model)
-    check_network(network, kind)
-    network = in_float32(network)
-    note = {"format": kind, **usage(network, config), **_origin(run)}
-    note["output"]["classes"] = score.class_names(run, config, len(note["output"]["classes"]))
+    ensemble = ensemble.loaded()
+    for member in ensemble.members:
+        check_network(member.network, kind)
+    prediction = ensemble.prediction(config)
+    network = merge([in_float32(member.network) for member in ensemble.members], prediction)
+    made_of = {"networks": len(paths), "mirror": prediction.mirror, "temperature": prediction.temperature}
+    note = {
+        "format": kind,
+        **usage(network, prediction, ensemble.class_names()),
+        "inside": made_of,
+        **_origin([member.run for member in ensemble.members]),
+    }
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(network, kind, output)
@@ -118,16 +127,18 @@ def export_run(path: Path, config: Config, kind: str, output: Path) -> dict[str,
     return note
 
 
-def usage(network: Any, config: Config) -> dict[str, Any]:
-    """What goes into ``network`` and what comes out, JSON-able."""
-    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
-    named = config.dataset.classes if isinstance(config.dataset, schema.Labelled) else []
-    classes = named or ["background", "lesion"]
-    channels = network.output_shape[-1]
-    expected = max(2, channels)
+def usage(network: Any, prediction: Prediction, classes: Sequence[str]) -> dict[str, Any]:
+    """What goes into ``network`` and what comes out, JSON-able.
+
+    Args:
+        network: that is exported.
+        prediction: how images become inputs and outputs become masks.
+        classes: of the masks, background first.
+    """
+    spec, channels = prediction.spec, network.output_shape[-1]
     return {
         "input": {
-            "shape": [None, *spec.size, spec.channels],
+            "shape": [None, *spec.network_size, spec.channels],
             "axes": "batch, height, width, channels",
             "dtype": "float32",
             **export_note.image_to_input(spec),
@@ -135,9 +146,8 @@ def usage(network: Any, config: Config) -> dict[str, Any]:
         "output": {
             "shape": [None, *network.output_shape[1:]],
             "values": "sigmoid: foreground probability" if channels == 1 else "softmax over classes",
-            "classes": list(classes) if len(classes) == expected else [f"class_{c}" for c in range(expected)],
-            "threshold": config.metrics.threshold if expected == 2 else None,
-            **export_note.output_to_mask(spec, expected),
+            "classes": list(classes),
+            **export_note.output_to_mask(prediction, len(classes)),
         },
     }
 
@@ -238,13 +248,18 @@ def _teach_erfc() -> None:
             )
 
 
-def _origin(run: RunFolder) -> dict[str, Any]:
+def _origin(runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """Which runs the networks are from; the state is that of the first that is not complete."""
     import keras
 
-    status = run.read_status()
+    statuses = [run.read_status() for run in runs]
+    best = [one.get("best") for one in statuses]
+    epochs = [one.get("epoch") if isinstance(one, dict) else None for one in best]
+    names = [run.path.absolute().name for run in runs]
+    states = [one.get("state") for one in statuses]
     return {
-        "run": run.path.absolute().name,
-        "state": status.get("state"),
-        "epoch": status.get("best", {}).get("epoch") if isinstance(status.get("best"), dict) else None,
+        "run": names[0] if len(runs) == 1 else names,
+        "state": next((state for state in states if state != "completed"), "completed"),
+        "epoch": epochs[0] if len(runs) == 1 else epochs,
         "versions": {"dmf": dmf_cli.__version__, "keras": keras.__version__},
     }

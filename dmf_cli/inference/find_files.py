@@ -13,7 +13,7 @@ from dmf_cli.errors import DatasetError, RunFolderError
 MASK = re.compile(r"(.+)_mask(?:_\d+)?")
 TABLE = "areas.csv"
 _HEAD = "image,height,width,"  # how a table of areas begins
-_RESULTS = re.compile(r"masks|overlays|probabilities(?:_.*)?")
+_RESULTS = re.compile(r"masks|overlays|uncertainty|probabilities(?:_.*)?")
 
 
 @dataclasses.dataclass(frozen=True)

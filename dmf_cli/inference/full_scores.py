@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from dmf_cli import metrics
+from dmf_cli.inference.calibration import Calibration, tempered
+from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted
 from dmf_cli.metrics import summary
 from dmf_cli.metrics.own import Own
@@ -73,6 +75,36 @@ class FullScores:
             "spacing": _said(self.spacing),
             "full_rules": self.options.rules(self.spacing is not None),
         }
+
+
+class CalibrationScores:
+    """The calibration error before and after the temperature, of pixels as the network sees them.
+
+    Attributes:
+        rows: one an image, empty: it is of all images together.
+    """
+
+    def __init__(self, prediction: Prediction) -> None:
+        self._prediction, self.rows = prediction, list[Row]()
+        self._before, self._after = Calibration(), Calibration()
+
+    def add(self, one: Predicted) -> None:
+        """Count the pixels of one more image."""
+        truth, counted = self._label(one.truth), one.counted
+        if counted is not None:
+            counted = self._label(counted.astype(np.uint8))[one.inside] > 0
+        after = one.probabilities[one.inside]
+        before = tempered(after, 1 / one.temperature)
+        for pixels, values in ((self._before, before), (self._after, after)):
+            pixels.add(values, truth[one.inside], counted)
+        self.rows.append({})
+
+    def complete(self, figures: dict[str, Any]) -> None:
+        """Add both to the settings, as :meth:`FullScores.complete`."""
+        figures["settings"]["ece"] = {"before": self._before.ece(), "after": self._after.ece()}
+
+    def _label(self, part: np.ndarray) -> np.ndarray:
+        return self._prediction.spec.label(part) if self._prediction.resolution == "original" else part
 
 
 class OwnScores:

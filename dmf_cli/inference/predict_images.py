@@ -10,30 +10,34 @@ from dmf_cli.datasets.input_spec import InputSpec, restore
 from dmf_cli.datasets.sources import content, grey_depth
 from dmf_cli.datasets.sources.image_files import read_image
 from dmf_cli.errors import DatasetError
-from dmf_cli.inference.predictor import Decision, Predict
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.tiles import Predict
 
 CHANNELS = (1, 3)
 
 
 def predict_images(
-    predict: Predict, images: Sequence[Any], decision: Decision, batch_size: int
+    predict: Predict, images: Sequence[Any], prediction: Prediction, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Mask ``(H, W)`` uint8 and probabilities ``(H, W, K)`` float32 of each of ``images``, in order.
 
     Args:
         predict: ``(batch, h, w, C)`` to probabilities ``(batch, h, w, K)``.
         images: see :func:`as_image`.
-        decision: how inputs are made, and masks are decided.
+        prediction: how inputs are made, and masks are decided.
         batch_size: images predicted at once, at most.
 
     Raises:
         DatasetError: something that is no image.
     """
+    probabilities = prediction.applied(predict)
     for start in range(0, len(images), batch_size):
-        chunk = [as_image(image, decision.spec) for image in images[start : start + batch_size]]
-        inputs, places = zip(*map(decision.spec.image, chunk), strict=True)
-        for values, where in zip(np.asarray(predict(np.stack(inputs)), np.float32), places, strict=True):
-            yield decision.decide(values, where)[0], restore(values, where)
+        chunk = [as_image(image, prediction.spec) for image in images[start : start + batch_size]]
+        inputs, places = zip(*map(prediction.spec.image, chunk), strict=True)
+        for values, where in zip(
+            np.asarray(probabilities(np.stack(inputs)), np.float32), places, strict=True
+        ):
+            yield prediction.decide(values, where)[0], restore(values, where)
 
 
 def as_image(image: Any, spec: InputSpec) -> np.ndarray:

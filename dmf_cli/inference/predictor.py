@@ -6,61 +6,13 @@ memory does not grow with their number.
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset
-from dmf_cli.datasets.input_spec import Geometry, InputSpec, restore
-from dmf_cli.errors import ConfigError, NonFiniteError, UnknownNameError
-
-Predict = Callable[[np.ndarray], np.ndarray]
-Resolution = Literal["original", "network"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """How the probabilities that a network gives for an input become a mask.
-
-    Args:
-        spec: of the network's inputs.
-        threshold: in (0, 1); one or two channels: foreground from this probability on. With more
-            channels the likeliest class decides.
-        resolution: ``original``: probabilities are resized back to the image before the decision.
-            ``network``: decided as they are, letterbox padding included.
-    """
-
-    spec: InputSpec
-    threshold: float = 0.5
-    resolution: Resolution = "original"
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.threshold < 1.0:
-            allowed = "a number above 0 and below 1"
-            raise ConfigError(key="metrics.threshold", value=self.threshold, allowed=allowed)
-        if self.resolution not in ("original", "network"):
-            raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
-
-    def truth(self, label: np.ndarray) -> np.ndarray:
-        """The label map ``(H, W)`` that a prediction is compared with."""
-        return label if self.resolution == "original" else self.spec.label(label)
-
-    def decide(self, probabilities: np.ndarray, where: Geometry) -> tuple[np.ndarray, np.ndarray]:
-        """Labels, uint8, and foreground probability from the probabilities ``(h, w, K)`` of one input."""
-        binary = probabilities.shape[-1] <= 2
-        # Of two channels one says it all, and resizing is what takes time here.
-        chosen = probabilities[..., -1:] if binary else probabilities
-        if self.resolution == "original":
-            chosen = restore(chosen, where)
-        if binary:
-            return (chosen[..., 0] >= self.threshold).astype(np.uint8), chosen[..., 0]
-        return np.argmax(chosen, axis=-1).astype(np.uint8), 1.0 - chosen[..., 0]
-
-    def pixel(self, where: Geometry) -> tuple[float, float]:
-        """(height, width) of a pixel of the masks, in pixels of the image as it was."""
-        if self.resolution == "original":
-            return 1.0, 1.0
-        return where.original[0] / where.box[2], where.original[1] / where.box[3]
+from dmf_cli.errors import ConfigError, NonFiniteError
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.tiles import Predict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +26,10 @@ class Predicted:
         truth: uint8 labels at the resolution of the decision.
         prediction: uint8 labels of the same shape.
         foreground: probability of the union of all classes above 0, float32 of the same shape.
+        probabilities: ``(h, w, K)`` float32, of the network input, with mirrors and temperature.
+        box: (top, left, height, width) of the image inside the network input.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
+        temperature: of ``probabilities``.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
     """
@@ -85,16 +40,28 @@ class Predicted:
     truth: np.ndarray
     prediction: np.ndarray
     foreground: np.ndarray
+    probabilities: np.ndarray
+    box: tuple[int, int, int, int]
     pixel: tuple[float, float] = (1.0, 1.0)
+    temperature: float = 1.0
     counted: np.ndarray | None = None
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """The rows and columns of the network input that hold the image."""
+        top, left, height, width = self.box
+        return slice(top, top + height), slice(left, left + width)
 
     def scored(self, part: np.ndarray) -> np.ndarray:
         """The pixels of ``part`` that are scored, ``(n,)``, or all of them as they are."""
         return part if self.counted is None else part[self.counted]
 
 
+Source = Callable[[Sequence[int]], Iterator[Predicted]]  # of the images of a dataset, by their indices
+
+
 def predictions(
-    predict: Predict, dataset: Dataset, indices: Sequence[int], decision: Decision, batch_size: int
+    predict: Predict, dataset: Dataset, indices: Sequence[int], prediction: Prediction, batch_size: int
 ) -> Iterator[Predicted]:
     """Images ``indices`` of ``dataset`` with truth and prediction, one by one, in order.
 
@@ -103,29 +70,32 @@ def predictions(
             foreground, else the number of classes.
         dataset: images and truth at their original size.
         indices: which images.
-        decision: how inputs are made, and probabilities become masks.
+        prediction: how inputs are made, and probabilities become masks.
         batch_size: images predicted at once, at least 1.
 
     Raises:
         DatasetError: a bad file.
-        ConfigError: the network does not give probabilities of the classes of ``dataset``.
+        ConfigError: no image at once, or the network does not give probabilities of the dataset's classes.
         NonFiniteError: it gives NaN or infinity.
     """
+    if batch_size < 1:
+        allowed = "a whole number of 1 or above"
+        raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
+    probabilities = prediction.applied(predict)
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size]
         samples = [dataset.load(i) for i in chunk]
-        inputs, places = zip(*(decision.spec.image(s.image) for s in samples), strict=True)
+        inputs, places = zip(*(prediction.spec.image(s.image) for s in samples), strict=True)
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
-        output = _checked(np.asarray(predict(stacked)), stacked.shape, dataset)
+        output = _checked(np.asarray(probabilities(stacked)), stacked.shape, dataset)
         for i, sample, network, where, values in zip(chunk, samples, inputs, places, output, strict=False):
-            truth, (prediction, foreground) = decision.truth(sample.label), decision.decide(values, where)
+            truth, (mask, foreground) = prediction.truth(sample.label), prediction.decide(values, where)
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
-                truth, prediction = (
-                    np.where(counted, part, 0).astype(np.uint8) for part in (truth, prediction)
-                )
-            masks = truth, prediction, foreground
-            yield Predicted(i, sample.image, network, *masks, pixel=decision.pixel(where), counted=counted)
+                truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
+            seen = sample.image, network, truth, mask, foreground, values, where.box
+            pixel, temperature = prediction.pixel(where), prediction.temperature
+            yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted)
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

@@ -1,13 +1,9 @@
-"""Scores of a run's best network, on its own test split or on images that it never saw."""
+"""Scores of the best networks of runs, on their own test split or on images that they never saw."""
 
-import contextlib
 import dataclasses
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dmf_cli import config as configs
 from dmf_cli import interrupts, runtime
@@ -20,111 +16,174 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
 from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
+from dmf_cli.files import disk_errors
+from dmf_cli.hashes import digest
 from dmf_cli.inference import tables
+from dmf_cli.inference.assignment import Groups, assign
 from dmf_cli.inference.class_order import as_trained, trained_classes
+from dmf_cli.inference.ensemble import Ensemble, Member, combined
 from dmf_cli.inference.evaluation import Evaluation, evaluate
-from dmf_cli.inference.network_file import load_network as load_network
-from dmf_cli.inference.predict_files import check_channels
-from dmf_cli.inference.predictor import Decision, Predict
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import Predicted, predictions
 from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full, own
-from dmf_cli.run_folder import cases, moved, stored_config
+from dmf_cli.run_folder import cases, moved
 from dmf_cli.run_folder.folder import RunFolder
 
 
 def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
-    """Score a run on ``split`` of the dataset in ``config``; tables go to its ``metrics/``.
+    """Score a run on ``split`` of the dataset in ``config``; see :func:`evaluate_runs`."""
+    return evaluate_runs([path], config, split)
+
+
+def evaluate_runs(
+    paths: Sequence[Path], config: Config, split: str, output: Path | None = None
+) -> Evaluation:
+    """Score a run, or several as one, on ``split`` of the dataset in ``config``.
 
     The name of the files is the ``split`` in the settings of the summary, see
     :class:`dmf_cli.inference.selection.Scored`; ``seen`` there counts the images that are no test of the
-    network.
+    networks. Several runs are one ensemble, and each image is scored by those that never saw it, see
+    :mod:`dmf_cli.inference.assignment`.
 
     Args:
-        path: the run folder.
-        config: the run's config, possibly with another ``dataset`` group or other ``eval`` settings.
+        paths: the run folders.
+        config: of the first run, possibly with another ``dataset`` group or other ``eval`` settings.
         split: ``train``, ``val``, ``test`` or ``all``.
+        output: where ``metrics/`` and ``predictions/`` are written; None: into the run, and of several runs
+            to :func:`place`.
 
     Raises:
         UsageError: not a run, unknown split, or a dataset with other channels or classes.
     """
     from dmf_cli import datasets
 
-    run = RunFolder.open(path)
-    trained, config = (
-        configs.with_absolute_paths(one)
-        for one in (configs.completed(stored_config.load_run(run.path)), config)
-    )
-    if config.dataset == trained.dataset:  # before anything slow is imported
-        moved.check_place(run, config, "eval")
+    ensemble, config = Ensemble.of(paths), configs.with_absolute_paths(config)
+    first = ensemble.members[0]
+    if config.dataset == first.config.dataset:  # before anything slow is imported
+        moved.check_place(first.run, config, "eval")
     datasets.check_place(config.dataset)
     runtime.start(config.trainer)
     dataset = datasets.open_dataset(config.dataset)
-    own = moved.at_new_places(run, trained, config, dataset)
-    if config.dataset != own.dataset:  # the run has seen its own
+    members = [_at_new_places(member, config, dataset) for member in ensemble.members]
+    if config.dataset != members[0].config.dataset:  # the run has seen its own
         spec = InputSpec.of(config.dataset)
         mask_report.check(dataset, spec)
-        dataset = as_trained(dataset, trained_classes(run, own))
-        if note := input_profile.read(run.inputs):
+        dataset = as_trained(dataset, trained_classes(first.run, members[0].config))
+        if note := input_profile.read(first.run.inputs):
             input_profile.warn_unlike(note, dataset, spec)
-    scored = Scored(run, own, config, dataset, split)
+    asked = [config, *(_divided(config, member) for member in members[1:])]
+    scored = [
+        Scored(one.run, one.config, how, dataset, split) for one, how in zip(members, asked, strict=True)
+    ]
+    groups, settings = assign(scored)
     with interrupts.Deferred() as stop:
         return score(
-            run,
+            Ensemble(tuple(members)),
             config,
             dataset,
-            scored.indices,
-            name=scored.name,
-            settings=scored.settings,
+            groups,
+            name=scored[0].name,
+            output=output or place(paths),
+            settings=settings,
             progress=stop.check,
         )
 
 
+def place(paths: Sequence[Path]) -> Path:
+    """Where scores go unless the user says: of several runs to a folder of their own beside the first."""
+    if len(paths) == 1:
+        return paths[0]
+    whose = digest("\0".join(path.absolute().name for path in paths), 6)
+    return paths[0].absolute().with_name(f"{paths[0].absolute().name}_and_{len(paths) - 1}_more-{whose}")
+
+
+def _at_new_places(member: Member, config: Config, dataset: Dataset) -> Member:
+    own = moved.at_new_places(member.run, member.config, config, dataset)
+    return dataclasses.replace(member, config=own)
+
+
+def _divided(config: Config, member: Member) -> Config:
+    """``config`` with the split of ``member``, if its images are those: each fold has one of its own."""
+    own = config.dataset == member.config.dataset
+    return config.with_group("split", member.config.plain["split"]) if own else config
+
+
 def score(
-    run: RunFolder,
+    ensemble: Ensemble,
     config: Config,
     dataset: Dataset,
-    indices: Sequence[int],
+    groups: Groups,
     *,
     name: str,
+    output: Path,
     settings: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Evaluate the best network of ``run`` and write ``metrics/NAME_*``, ``predictions/NAME*``.
+    """Evaluate networks and write ``metrics/NAME_*``, ``predictions/NAME*``.
 
     Args:
-        run: the run.
-        config: of the network, the images and the score.
+        ensemble: its networks are loaded here, if they are not yet.
+        config: of the images and the score.
         dataset: that of ``config``, opened.
-        indices: which images.
+        groups: which images, and which members predict them.
         name: of the files.
+        output: the run, or a folder for the scores of several.
         settings: what the summary says of the score beside its own settings.
         progress: called with (images done, images) after each image; an exception of it ends the scoring,
             and nothing is written.
 
     Raises:
         UsageError: a dataset with other channels or classes.
-        CheckpointError: there is no network, or a damaged one.
+        CheckpointError: a network is missing or damaged.
     """
-    network = load_network(run.best_model)
+    ensemble = ensemble.loaded()
     spec, metrics = InputSpec.of(config.dataset), config.metrics
-    _check_fit(network, config, dataset, spec)
+    _check_fit(ensemble.network, config, dataset, spec)
+    own_way = [member.prediction(config, spec) for member in ensemble.members]
+    prediction = combined(own_way)
+
+    def source(chosen: Sequence[int]) -> Iterator[Predicted]:
+        wanted = set(chosen)
+        for numbers, indices in groups.items():
+            used = Ensemble(tuple(ensemble.members[n] for n in numbers)).predict
+            mine, how = [i for i in indices if i in wanted], combined([own_way[n] for n in numbers])
+            yield from predictions(used, dataset, mine, how, config.trainer.batch_size)
+
     result = evaluate(
-        predictor(network),
+        source,
         dataset,
-        indices,
-        decision=Decision(spec, metrics.threshold, config.eval.resolution),
-        batch_size=config.trainer.batch_size,
+        [i for indices in groups.values() for i in indices],
+        prediction=prediction,
         empty=metrics.empty,
         full=full_options(metrics),
         own=own.of(metrics.own),
         split=name,
         progress=progress,
     )
-    result.summary["settings"] |= settings or {}
-    tables.write_metrics(run.metrics, name, result)
-    examples.plot_examples(run.predictions / f"{name}.png", result.examples, dataset.classes)
-    cases.write(run.predictions / f"{name}_cases", result.cases)
+    result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, prediction, dataset)
+    folder = RunFolder(output)
+    for made in (folder.metrics, folder.predictions):
+        with disk_errors(made):
+            made.mkdir(parents=True, exist_ok=True)
+    tables.write_metrics(folder.metrics, name, result)
+    examples.plot_examples(folder.predictions / f"{name}.png", result.examples, dataset.classes)
+    cases.write(folder.predictions / f"{name}_cases", result.cases)
     return result
+
+
+def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: Dataset) -> dict[str, Any]:
+    """The members of an ensemble, for the settings of a summary; nothing of a single run."""
+    count = len(ensemble.members)
+    if count == 1:
+        return {}
+    sizes = sorted({len(numbers) for numbers in groups})
+    which = f"{count} networks, each image by the mean of those that never saw it"
+    if sizes in ([1], [count]):
+        alone = f"{count} networks, each image by the one that never saw it"
+        which = alone if sizes == [1] else f"mean of {count} networks"
+    rule = f"{which}, {prediction.rule(len(dataset.classes))}"
+    return {"runs": [str(member.run.path) for member in ensemble.members], "rule": rule}
 
 
 def full_options(metrics: schema.Metrics) -> Full | None:
@@ -132,62 +191,6 @@ def full_options(metrics: schema.Metrics) -> Full | None:
     if not isinstance(metrics, schema.FullMetrics):
         return None
     return Full(**{field.name: getattr(metrics, field.name) for field in dataclasses.fields(Full)})
-
-
-def prediction(path: Path, config: Config, threshold: float | None) -> tuple[Predict, dict[str, Any]]:
-    """The best network of a run as a function, and how :func:`dmf_cli.inference.predict_files.predict_files`
-    uses it.
-
-    Args:
-        path: the run folder.
-        config: its config.
-        threshold: of the foreground's probability, or None for that of the run.
-    """
-    run = RunFolder.open(path)
-    decision = decision_of(config, threshold)  # what is wrong with it is said before Keras is imported
-    runtime.start(config.trainer)
-    network = load_network(run.best_model)
-    check_channels(network.input_shape[-1])
-    return predictor(network), {
-        "decision": for_network(decision, network),
-        "classes": class_names(run, config, max(2, network.output_shape[-1])),
-        "batch_size": config.trainer.batch_size,
-        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
-        "trained": input_profile.read(run.inputs),
-    }
-
-
-def decision_of(config: Config, threshold: float | None = None) -> Decision:
-    """How probabilities become masks at the size of the images; by the threshold of the run if it is None."""
-    wanted = config.metrics.threshold if threshold is None else threshold
-    return Decision(InputSpec.of(config.dataset), wanted)
-
-
-def for_network(decision: Decision, network: Any) -> Decision:
-    """``decision`` with the channels that the ``network`` takes."""
-    return dataclasses.replace(
-        decision, spec=dataclasses.replace(decision.spec, channels=network.input_shape[-1])
-    )
-
-
-def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
-    """Names of ``count`` classes: of the config, or of the run's scores where a dataset names its own."""
-    known = list(config.dataset.classes) if isinstance(config.dataset, schema.Labelled) else []
-    if len(known) != count:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            known = list(json.loads((run.metrics / "test_summary.json").read_text())["classes"])
-    if len(known) == count:
-        return known
-    return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]
-
-
-def predictor(network: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """``(batch, h, w, channels) -> probabilities``."""
-
-    def predict(images: np.ndarray) -> np.ndarray:
-        return np.asarray(network.predict_on_batch(images))
-
-    return predict
 
 
 def _check_fit(network: Any, config: Config, dataset: Dataset, spec: InputSpec) -> None:

@@ -4,6 +4,7 @@ A score on images that the network was trained on is no test, and it is labelled
 settings than the run's own never takes the place of the run's own.
 """
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ class Scored:
 
     Attributes:
         indices: which images.
+        own: whether they are those that the run was trained with.
         settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
             and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
         name: of the files: the split for the run's own images and settings, and what differs after it.
@@ -47,11 +49,11 @@ class Scored:
     def __init__(self, run: RunFolder, trained: Config, config: Config, dataset: Dataset, split: str) -> None:
         self._trained, self._config, self._dataset, self._split = trained, config, dataset, split
         self._saved = division.read_split(run.split_file) if run.split_file.exists() else None
-        own = config.dataset == trained.dataset
+        self.own = own = config.dataset == trained.dataset
         if own:
             self._check_split_stays(len(dataset))
         self.indices = self._indices(run.split_file if own else None)
-        parts = Counter(self._parts(self.indices).values())
+        parts = Counter(self.parts(self.indices).values())
         seen = {part: parts[part] for part in ("train", "val")}
         self.settings: dict[str, Any] = {"seen": seen} if any(seen.values()) else {}
         if self._saved is None:
@@ -64,7 +66,7 @@ class Scored:
         if saved:
             indices: Sequence[int] = getattr(division.load_split(saved, self._dataset), self._split)
             return indices
-        parts = self._parts(range(len(self._dataset)))
+        parts = self.parts(range(len(self._dataset)))
         if not parts:
             indices = getattr(make_split(self._config.split, self._dataset), self._split)
             return indices
@@ -80,7 +82,7 @@ class Scored:
             hint = "do not set it, or give other images"
             raise ConfigError(key=f"split.{key}", value=value, reason=reason, hint=hint)
 
-    def _parts(self, indices: Sequence[int]) -> dict[int, str]:
+    def parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
         if self._saved is None:
             return {}
@@ -112,6 +114,8 @@ class Scored:
         changes |= {f"split.{key}": value for key, value in again.items()}
         changes |= _other_scores(trained["metrics"], config["metrics"])
         changes |= _changed(trained["eval"], config["eval"])
+        before = {**dataclasses.asdict(schema.Predict()), **trained.get("predict", {})}
+        changes |= _changed(before, config["predict"])
         return "_".join([split, *([_short(changes)] if changes else [])])
 
     def _whose(self) -> str:
@@ -166,4 +170,6 @@ def _short(changes: Group) -> str:
 
 def _plain(value: Any) -> str:
     """A value as a part of a file's name."""
-    return "null" if value is None else re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")
+    if value is None or isinstance(value, bool):
+        return {None: "null", False: "false", True: "true"}[value]
+    return re.sub(r"[^\w.+-]+", "-", str(value)).strip("-")

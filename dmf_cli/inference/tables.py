@@ -80,7 +80,8 @@ def title(summary: dict[str, Any]) -> str:
         if settings["resolution"] == "original"
         else f"at network size {height}x{width}"
     )
-    rule = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
+    plain = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
+    rule = settings.get("rule", plain)
     name = ", ".join(text for text in (settings["dataset"], settings["split"]) if text)
     if "missed" in settings:  # only metrics=full has figures that depend on it
         rule += f", missed={settings['missed']}"
@@ -104,8 +105,17 @@ def notes(summary: dict[str, Any]) -> list[str]:
         *(full if "full_rules" in settings else []),
         *_own(settings.get("own_metrics", {})),
         *_of_classes(summary),
+        *_calibration(settings),
         LEGEND,
     ]
+
+
+def _calibration(settings: dict[str, Any]) -> list[str]:
+    """How far the probabilities of the network are from what happens, before and after the temperature."""
+    if "ece" not in settings:
+        return []
+    before, after = (score(settings["ece"][key]) for key in ("before", "after"))
+    return [f"Calibration error (ECE) of the foreground: {before} before the temperature, {after} after it"]
 
 
 def _own(metrics: dict[str, Any]) -> list[str]:

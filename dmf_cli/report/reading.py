@@ -33,6 +33,7 @@ class RunFacts:
         status: of ``status.json``.
         environment: of ``environment.json``.
         split: of ``split.json``: ids by part.
+        chosen: of ``prediction.json``: what stands for ``auto`` in predictions.
         epochs: columns of ``epochs.csv``.
         steps: columns of ``steps.csv``.
         insight: columns of ``insight.csv``.
@@ -48,6 +49,7 @@ class RunFacts:
     status: dict[str, Any] = dataclasses.field(default_factory=dict)
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
     split: dict[str, Any] = dataclasses.field(default_factory=dict)
+    chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
     epochs: Columns = dataclasses.field(default_factory=dict)
     steps: Columns = dataclasses.field(default_factory=dict)
     insight: Columns = dataclasses.field(default_factory=dict)
@@ -117,6 +119,8 @@ def read(path: Path, *, brief: bool = False) -> RunFacts:
         return facts
     facts.environment = facts.attempt(_json, run.environment_file) or {}
     facts.split = facts.attempt(_json, run.split_file) or {}
+    if (file := run.path / "prediction.json").is_file():
+        facts.chosen = facts.attempt(_json, file) or {}
     facts.steps = facts.attempt(partial(_columns, "step"), run.steps_file) or {}
     facts.insight = facts.attempt(partial(_columns, "step"), run.insight_file) or {}
     for name in _scored(run.metrics):

@@ -8,6 +8,7 @@ from dmf_cli import hints
 from dmf_cli.figures import bokeh_renderer, palette, run_figures, step_figures
 from dmf_cli.figures.bokeh_renderer import Chart
 from dmf_cli.inference import confusion, tables
+from dmf_cli.report import chosen
 from dmf_cli.report.differences import differences
 from dmf_cli.report.pictures import pictures
 from dmf_cli.report.reading import RunFacts, when
@@ -211,6 +212,7 @@ def _data(facts: RunFacts) -> list[tuple[str, str]]:
     auxiliary = facts.config.get("auxiliary")
     if isinstance(auxiliary, Mapping) and auxiliary.get("name") not in (None, "none"):
         pairs.append(("Auxiliary loss", _params(auxiliary)))
+    pairs.append(("Prediction", chosen.described(facts.chosen, facts.config)))
     return [(name, value) for name, value in pairs if value]
 
 

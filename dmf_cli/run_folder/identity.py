@@ -52,6 +52,7 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     """
     plain = config.plain
     settings = {key: value for key, value in plain.items() if key not in ASIDE}
+    settings["predict"] = _different(plain.get("predict", {}), schema.Predict()) or None
     if "plugins" in settings:
         settings["plugins"] = contents(settings["plugins"])
     places = schema.places(plain["dataset"])
@@ -72,6 +73,11 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
         content = dataset.fingerprint() if dataset else _fingerprint(frozen(plain["dataset"]))
     text = json.dumps([without_null(settings), content, __version__], sort_keys=True)
     return digest(text)
+
+
+def _different(group: Mapping[str, Any], default: Any) -> dict[str, Any]:
+    """The keys of ``group`` that are not as in ``default``: what is off is as if it were not there."""
+    return {key: value for key, value in group.items() if getattr(default, key, None) != value}
 
 
 def as_asked(config: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:

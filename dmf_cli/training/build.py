@@ -120,7 +120,8 @@ def compile_model(
     schedule = learning_rate(config.schedule, config.optimizer.learning_rate, total_steps)
     if first_step and callable(schedule):
         schedule = Later(schedule, first_step)
-    union = ForegroundDice(config.metrics.threshold, config.metrics.empty)
+    threshold = 0.5 if config.metrics.threshold == "auto" else config.metrics.threshold
+    union = ForegroundDice(threshold, config.metrics.empty)
     mean = MeanDice(classes, config.metrics.empty) if classes > 2 else None
     if frozen_steps is None:
         frozen_steps = round(config.optimizer.frozen * total_steps)

@@ -23,7 +23,7 @@ def start_from(network: Any, source: str | Path) -> str:
         ConfigError: there is nothing to load, or no layer fits.
         CheckpointError: the file cannot be read.
     """
-    from dmf_cli.inference.score import load_network
+    from dmf_cli.inference.network_file import load_network
 
     file = weights.weights_file(source)
     theirs, ours = _weighted(load_network(file)), _weighted(network)

@@ -281,9 +281,13 @@ class Session:
         """Score the best network on the test split; tables and plots into the run folder."""
         from dmf_cli.figures import run_figures
         from dmf_cli.inference import score
+        from dmf_cli.inference.ensemble import Ensemble, Member
 
-        images = self.data.dataset, self.data.split.test
-        result = score.score(run, self.config, *images, name="test", progress=self.stop.check)
+        dataset, split = self.data.dataset, self.data.split
+        member = Member(run, self.config, fresh=True, images=(dataset, split.val))
+        images: dict[str, Any] = {"groups": {(0,): list(split.test)}, "name": "test"}
+        place: dict[str, Any] = {"output": run.path, "progress": self.stop.check}
+        result = score.score(Ensemble((member,)), self.config, dataset, **images, **place)
         run_figures.plot_run(run)
         return result
 

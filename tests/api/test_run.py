@@ -14,6 +14,7 @@ from PIL import Image
 import dmf_cli
 from dmf_cli.api import object_hash, objects
 from dmf_cli.cli.main import main
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import (
     CheckpointError,
     ConfigError,
@@ -22,7 +23,9 @@ from dmf_cli.errors import (
     RunFolderError,
     UnknownNameError,
 )
+from dmf_cli.inference import choosing
 from dmf_cli.parts import given, registry
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.run_display import Display
 from tests.api.conftest import TINY, squared
 from tests.raised import raises
@@ -99,6 +102,25 @@ def test_evaluate_is_dmf_eval(run, loss):
         run.evaluate("vall")
     with raises(ConfigError, key="seed"):
         run.evaluate(seed=3)
+
+
+def test_masks_of_a_trained_run_are_made_in_another_way(run, image):
+    """What is auto is chosen on its own validation images, which are drawn again here, and kept."""
+    words = {"predict.mirror": True, "predict.temperature": "auto"}
+    found = run.evaluate(**words)
+    assert found.name == "test_mirror=true_temperature=auto"
+    said = found.summary["settings"]
+    (kept,) = choosing.read(RunFolder(run.path)).values()
+    assert said["predict"]["temperature"] == kept["values"]["temperature"]
+    assert said["rule"].startswith("mirrored, threshold 0.5, temperature")
+    assert said["ece"]["before"] != said["ece"]["after"]
+    assert kept["images"] == len(division.read_split(run.path / "split.json")["val"])
+    mirrored = run.predict(image, probabilities=True, **{"predict.mirror": True})
+    both = [run.predict(image, probabilities=True), run.predict(image[:, ::-1], probabilities=True)[:, ::-1]]
+    np.testing.assert_allclose(mirrored, np.mean(both, axis=0), atol=1e-5)
+    assert np.abs(mirrored - both[0]).max() > 1e-4
+    with raises(ConfigError, key="trainer.epochs", reason="changes no mask"):
+        run.predict(image, **{"trainer.epochs": 3})
 
 
 def test_export_and_report_say_where_they_are(run, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference.evaluation_config import evaluation_config
+from dmf_cli.inference.evaluation_config import evaluation_config, prediction_config
 from dmf_cli.run_folder import stored_config
 from tests.raised import raises
 
@@ -34,6 +34,19 @@ def test_a_run_of_a_version_with_fewer_options(run):
     config, _ = evaluation_config(run, ["metrics.threshold=0.4"])
     assert config.split == dataclasses.replace(whole.split, seed=7)
     assert config.metrics.threshold == 0.4
+
+
+def test_masks_of_a_finished_run_are_made_in_another_way(run):
+    whole = stored_config.load_run(run).plain
+    old = configs.Config({key: value for key, value in whole.items() if key != "predict"})
+    (run / "config.yaml").write_text(configs.to_yaml(old))
+    words = ["predict.mirror=true", "predict.decision=dice", "metrics.threshold=auto"]
+    for config in (evaluation_config(run, words)[0], prediction_config(run, words)):
+        assert (config.predict.mirror, config.predict.decision) == (True, "dice")
+        assert (config.predict.component, config.metrics.threshold) == ("all", "auto")
+    assert prediction_config(run, []).predict.decision == "threshold"
+    with raises(ConfigError, key="metrics.empty", reason="changes no mask"):
+        prediction_config(run, ["metrics.empty=one"])
 
 
 def test_split_is_not_the_config_group(run):
@@ -78,6 +91,9 @@ def test_full_metrics_of_a_run_that_was_trained_without(run):
         (["dataset=busy"], {"value": "busy"}),
         (["dataset=folder"], {"what": "dataset.dir is missing"}),
         (["metrics.threshold=2"], {"key": "metrics.threshold", "value": 2, "allowed": "below 1"}),
+        (["metrics.threshold=otto"], {"key": "metrics.threshold", "value": "otto"}),
+        (["predict.decision=dise"], {"key": "predict.decision", "value": "dise"}),
+        (["predict.mirors=true"], {"key": "predict.mirors"}),
         (["metrics=full", "metrics.missed=diagnal"], {"key": "metrics.missed", "value": "diagnal"}),
         (["metrics=full", "metrics.connectivity=3"], {"value": 3, "allowed": "1, 2"}),
         (["model=unet"], {"key": "model", "reason": "changes no score"}),
@@ -108,7 +124,8 @@ def test_an_unknown_key_lists_what_is_taken_alone(run):
 def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
     asked, result = [], types.SimpleNamespace(summary={"settings": {"split": "val_threshold=0.3"}})
     score, tables = types.ModuleType("score"), types.ModuleType("tables")
-    score.evaluate_run = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
+    score.evaluate_runs = lambda *arguments: asked.append(arguments) or result  # type: ignore[attr-defined]
+    score.place = lambda paths: paths[0]  # type: ignore[attr-defined]
     tables.render = lambda result: "THE TABLE"  # type: ignore[attr-defined]
     import dmf_cli.inference
 
@@ -116,7 +133,7 @@ def test_the_score_is_asked_for_and_shown(run, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, f"dmf_cli.inference.{name}", stub)
         monkeypatch.setattr(dmf_cli.inference, name, stub, raising=False)
     assert main(["eval", str(run), "split=val"]) == 0
-    assert asked == [(run, stored_config.load_run(run), "val")]
+    assert asked == [([run], stored_config.load_run(run), "val", None)]
     out = capsys.readouterr().out
     assert "THE TABLE" in out
     assert f"written to {run}/metrics/val_threshold=0.3_*" in out
@@ -130,7 +147,7 @@ def test_the_score_of_a_run_that_is_not_complete_says_so(run, monkeypatch, capsy
 
     (run / "status.json").write_text(f'{{"state": "{state}"}}')
     result = types.SimpleNamespace(summary={"settings": {"split": "test"}})
-    monkeypatch.setattr(score, "evaluate_run", lambda *arguments: result)
+    monkeypatch.setattr(score, "evaluate_runs", lambda *arguments: result)
     monkeypatch.setattr(tables, "render", lambda result: "THE TABLE")
     assert main(["eval", str(run)]) == 0
     assert capsys.readouterr().err == (

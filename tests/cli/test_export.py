@@ -1,5 +1,6 @@
 """``dmf export``: what is written predicts what the run's network predicts, in each format."""
 
+import dataclasses
 import json
 import re
 import types
@@ -12,11 +13,14 @@ import pydicom
 import pytest
 from PIL import Image
 
+import dmf_cli
 from dmf_cli import config as configs
 from dmf_cli import models
 from dmf_cli.cli.main import main
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import export, score
+from dmf_cli.inference import choosing, ensemble, evaluation_config, export
+from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 
 SHAPE = (19, 26, 1)
@@ -55,7 +59,7 @@ def run(tmp_path):
 
 
 def expected(run):
-    return score.predictor(score.load_network(run.best_model))(IMAGES)
+    return np.asarray(load_network(run.best_model).predict_on_batch(IMAGES))
 
 
 def from_keras(path):
@@ -153,8 +157,11 @@ def test_the_lines_in_the_documents_give_the_masks_of_predict(
     assert int((theirs != ours).sum()) == 0
 
 
-def both_masks(file, channels, outputs, words):
-    """The mask of `dmf predict` and that of the lines in the documents, for ``file``."""
+def both_masks(file, channels, outputs, words, surer=1):
+    """The mask of `dmf predict` and that of the lines in the documents, for ``file``.
+
+    The logits of the network are ``surer`` times as large.
+    """
     classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
     words = ["dataset=folder", "dataset.dir=.", "trainer.device=cpu", f"dataset.classes={classes}", *words]
     words.append(f"dataset.channels={channels}")
@@ -162,6 +169,8 @@ def both_masks(file, channels, outputs, words):
     network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
     for weight in network.trainable_weights:  # far from the same probability everywhere
         weight.assign(weight + 0.5 * np.random.default_rng(0).standard_normal(weight.shape).astype("float32"))
+    for weight in network.trainable_weights[-2:]:
+        weight.assign(surer * weight)
     run = make_run(Path("run"), network)
     run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
     assert main(["predict", "run", file, "-o", "out"]) == 0
@@ -171,7 +180,51 @@ def both_masks(file, channels, outputs, words):
     with Image.open(Path("out/masks", file).with_suffix(".png")) as image:
         ours = np.asarray(image)
     assert len(np.unique(ours)) > 1
+    np.testing.assert_array_equal(dmf_cli.load("run").predict(file) > 0, ours > 0)  # from Python
     return ours, made["mask"] * (255 if outputs <= 2 else 1)
+
+
+DICE, CLEAN = "predict.decision=dice", ["predict.component=largest", "predict.holes=fill"]
+MASKS = {
+    "mirrored, Dice-optimal": (1, 2, ["predict.mirror=true", DICE]),
+    "both mirrors, cleaned": (3, 1, ["predict.mirror=both", "metrics.threshold=0.6", *CLEAN]),
+    "several classes": (1, 4, [DICE, *CLEAN, "dataset.resize=letterbox"]),
+    "tiles": (1, 2, ["dataset.image_size=[40,50]", "dataset.patch=[19,26]", "predict.mirror=true"]),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_the_lines_in_the_documents_make_masks_in_every_way(tmp_path, monkeypatch, kind):
+    channels, outputs, words = MASKS[kind]
+    photograph(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = both_masks("photo.jpg", channels, outputs, words, surer=20)
+    assert int((theirs != ours).sum()) == 0
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, outputs):
+    networks = [models.unet(SHAPE, outputs, filters=2, depth=1, convs=1) for _ in range(2)]
+    rng = np.random.default_rng(0)
+    for network in networks:
+        for weight in network.trainable_weights:  # far from the same probability everywhere
+            weight.assign(weight + 0.5 * rng.standard_normal(weight.shape).astype("float32"))
+    runs = [make_run(tmp_path / f"r{n}", network) for n, network in enumerate(networks)]
+    chosen = {"values": {"temperature": 2.5}}
+    config = configs.compose(["predict.mirror=both", "predict.temperature=auto"])
+    for run in runs:
+        (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): chosen}))
+    words = ["predict.mirror=both", "predict.temperature=auto", "-o", str(tmp_path / "a.keras")]
+    assert main(["export", *(str(run.path) for run in runs), *words]) == 0
+    used = ensemble.Ensemble.of([run.path for run in runs]).loaded()
+    prediction = used.prediction(evaluation_config.prediction_config(runs[0].path, words[:2]))
+    assert prediction.temperature == 2.5
+    ours = prediction.applied(used.predict)(IMAGES)
+    np.testing.assert_allclose(from_keras(tmp_path / "a.keras"), ours, atol=1e-5)
+    assert np.abs(ours - used.predict(IMAGES)).max() > 0.01
+    note = json.loads((tmp_path / "a.keras.json").read_text())
+    assert note["inside"] == {"networks": 2, "mirror": "both", "temperature": pytest.approx(2.5)}
+    assert note["run"] == ["r0", "r1"]
 
 
 def frame(file, values, bits=12, **tags):
@@ -225,17 +278,25 @@ def test_the_lines_in_the_documents_read_deep_files_and_ranges_as_predict_does(t
     assert int((theirs != ours).sum()) == 0
 
 
+def usage(network, words=()):
+    """The note of a run with this network and these words."""
+    config = configs.compose(list(words))
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    names = ensemble.class_names(RunFolder(Path("nowhere")), config, max(2, network.output_shape[-1]))
+    return export.usage(network, choosing.plain(config, spec), names)
+
+
 def test_the_note_names_everything_that_decides_a_pixel(run):
     network = models.unet((8, 8, 3), 3, filters=2)
     words = ["dataset=folder", "dataset.dir=.", "dataset.resize=letterbox", "dataset.range=[0,4095]"]
-    note = export.usage(network, configs.compose(words))
+    note = usage(network, words)
     assert note["input"]["colours"] == "RGB, in this order"
     assert note["input"]["order"] == ["orient", "scale", "colours", "resize", "normalize", "pad"]
     for part in note.values():
         assert (part["interpolation"], part["antialias"], part["align_corners"]) == ("bilinear", True, False)
     assert (note["input"]["range"], note["input"]["padding"]) == ([0, 4095], 0.0)
     assert note["output"]["order"] == ["crop", "resize", "decide"]
-    grey = export.usage(models.unet((8, 8, 1), 2, filters=2), configs.compose([]))
+    grey = usage(models.unet((8, 8, 1), 2, filters=2))
     assert grey["input"]["grey_weights"] == [0.299, 0.587, 0.114]
     assert any("19595 R + 38470 G + 7471 B" in step for step in grey["input"]["steps"])
     assert grey["output"]["order"] == ["resize", "decide"]
@@ -246,7 +307,7 @@ def test_the_note_names_everything_that_decides_a_pixel(run):
 
 def test_classes_without_names_are_numbered():
     network = models.unet((8, 8, 1), 4, filters=2)
-    output = export.usage(network, configs.compose([]))["output"]
+    output = usage(network)["output"]
     assert output["classes"] == ["class_0", "class_1", "class_2", "class_3"]
     assert output["threshold"] is None
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from PIL import Image
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
-from dmf_cli.inference import score
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference import ensemble
+from dmf_cli.inference.prediction import Prediction
 
 
 @pytest.fixture
@@ -19,15 +20,14 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/config.yaml").write_text(configs.to_yaml(configs.compose([])))
 
-    def prediction(path, config, threshold):
-        wanted = threshold or config.metrics.threshold
+    def for_files(paths, config):
         return lambda x: x, {
-            "decision": Decision(InputSpec((8, 8)), wanted),
+            "prediction": Prediction(InputSpec((8, 8)), config.metrics.threshold),
             "classes": ("background", "lesion"),
             "batch_size": 4,
         }
 
-    monkeypatch.setattr(score, "prediction", prediction)
+    monkeypatch.setattr(ensemble, "for_files", for_files)
     Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / "grey.png")
     (tmp_path / "text.png").write_text("no image")
     return tmp_path / "run"
@@ -83,6 +83,35 @@ def test_wrong_input_is_one_line_and_code_2(run, capsys, arguments, says):
     assert error.count("\n") == 1
 
 
+def test_doubtful_masks_are_listed_the_most_doubtful_first(run, tmp_path, capsys):
+    for name, level in (("a", 100), ("b", 250), ("c", 120)):
+        Image.fromarray(np.full((9, 7), level, np.uint8)).save(tmp_path / f"{name}.png")
+    paths = [str(tmp_path / f"{name}.png") for name in "abc"]
+    assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o"), "--uncertainty"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    start = said.index("2 masks are doubtful (expected Dice below 0.7; areas.csv has all):")
+    assert [line.split()[1] for line in said[start + 1 :]] == [paths[2], paths[0]]
+    assert (tmp_path / "o/uncertainty/a.png").is_file()
+
+
+def test_several_runs_then_images_and_settings(run, tmp_path, monkeypatch, capsys):
+    known, asked = ensemble.for_files, []
+    monkeypatch.setattr(ensemble, "for_files", lambda *given: asked.append(given) or known(*given))
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    for folder in (run, other):
+        (folder / "status.json").write_text('{"state": "completed"}')
+    words = ["predict", str(run), str(other), "predict.mirror=true", str(tmp_path / "grey.png")]
+    assert main([*words, "-o", str(tmp_path / "o")]) == 0
+    ((runs, config),) = asked
+    assert runs == [run, other]
+    assert config.predict.mirror is True
+    assert main([*words[:3], "-o", str(tmp_path / "o")]) == 2
+    assert "required: PATH" in capsys.readouterr().err
+    assert main([*words, "predict.mirrors=true"]) == 2
+    assert "did you mean 'mirror'" in capsys.readouterr().err
+
+
 def test_spacing_gives_areas_in_square_millimetres(run, tmp_path):
     arguments = ["predict", str(run), str(tmp_path / "grey.png"), "-o", str(tmp_path / "o")]
     assert main([*arguments, "--spacing", "0.1,0.2"]) == 0
@@ -94,7 +123,7 @@ def test_spacing_gives_areas_in_square_millimetres(run, tmp_path):
 def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, monkeypatch):
     for number in range(6):
         Image.fromarray(np.full((9, 7), 150, np.uint8)).save(tmp_path / f"{number}.png")
-    known, calls = score.prediction, []
+    known, calls = ensemble.for_files, []
 
     def interrupting(*given):
         predict, settings = known(*given)
@@ -107,7 +136,7 @@ def test_an_interruption_is_code_130_and_keeps_what_is_written(run, tmp_path, mo
 
         return twice, settings
 
-    monkeypatch.setattr(score, "prediction", interrupting)
+    monkeypatch.setattr(ensemble, "for_files", interrupting)
     paths = [str(tmp_path / f"{number}.png") for number in range(6)]
     assert main(["predict", str(run), *paths, "-o", str(tmp_path / "o")]) == 130
     assert len(list((tmp_path / "o/masks").iterdir())) == 4

@@ -14,8 +14,7 @@ from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import image_files, mask_report
 from dmf_cli.datasets.sources.survey import survey
 from dmf_cli.datasets.splits.division import save_split
-from dmf_cli.inference.evaluation import evaluate
-from dmf_cli.inference.predictor import Decision
+from tests.inference.scoring import evaluated
 
 N = 12
 
@@ -131,7 +130,7 @@ def test_scores_decode_each_image_once(folder, decodes):
     config = compose(folder)
     opened, spec = run_data.open_data(config), InputSpec.of(config.dataset)
     decodes()
-    evaluate(lambda x: 0.5 * x + 0.25, opened.dataset, opened.split.test, decision=Decision(spec))
+    evaluated(lambda x: 0.5 * x + 0.25, opened.dataset, opened.split.test, image_size=spec.size)
     times = len(opened.split.test)
     assert decodes() == {"images": {1: times}, "masks": {1: times}}
 

@@ -1,8 +1,9 @@
-"""Scores with the settings of inputs and decisions by name."""
+"""Scores with the settings of inputs and masks by name."""
 
 from dmf_cli.datasets.input_spec import InputSpec, as_size
 from dmf_cli.inference.evaluation import evaluate
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import predictions
 
 
 def evaluated(
@@ -15,8 +16,13 @@ def evaluated(
     normalize="unit",
     threshold=0.5,
     resolution="original",
+    batch_size=32,
     **options,
 ):
     """What :func:`evaluate` gives."""
-    spec = InputSpec(as_size(image_size), resize, normalize)
-    return evaluate(predict, dataset, indices, decision=Decision(spec, threshold, resolution), **options)
+    prediction = Prediction(InputSpec(as_size(image_size), resize, normalize), threshold, resolution)
+
+    def source(chosen):
+        return predictions(predict, dataset, chosen, prediction, batch_size)
+
+    return evaluate(source, dataset, indices, prediction=prediction, **options)

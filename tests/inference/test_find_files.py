@@ -12,7 +12,7 @@ from dmf_cli.datasets.sources.suffixes import SUFFIXES
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.inference import predict_files
 from dmf_cli.inference.find_files import find, passed_over
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
 from tests.raised import raises
 
 
@@ -27,7 +27,11 @@ def names(*paths, output):
 
 
 def predict(paths, output):
-    options = {"decision": Decision(InputSpec((4, 4))), "classes": ("background", "lesion"), "batch_size": 2}
+    options = {
+        "prediction": Prediction(InputSpec((4, 4))),
+        "classes": ("background", "lesion"),
+        "batch_size": 2,
+    }
     return predict_files.predict_files(lambda x: x, find(paths, output), output, **options)
 
 

@@ -14,13 +14,13 @@ from dmf_cli.datasets.input import input_profile as inputs
 from dmf_cli.datasets.input_spec import InputSpec, Reading
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.figures import palette
-from dmf_cli.inference import predict_files, score
+from dmf_cli.inference import ensemble, mask_files, predict_files
 from dmf_cli.inference.find_files import find
-from dmf_cli.inference.predictor import Decision
+from dmf_cli.inference.prediction import Prediction
 from tests.datasets.sources.test_dicom import frame
 from tests.raised import raises
 
-DECISION = Decision(InputSpec((8, 8)))
+PREDICTION = Prediction(InputSpec((8, 8)))
 
 
 def bright(inputs):
@@ -43,7 +43,7 @@ def photos(tmp_path):
 
 
 def predict(jobs, output, predict=bright, **options):
-    common = {"decision": DECISION, "classes": ("background", "lesion"), "batch_size": 2}
+    common = {"prediction": PREDICTION, "classes": ("background", "lesion"), "batch_size": 2}
     return predict_files.predict_files(predict, jobs, output, **{**common, **options})
 
 
@@ -55,6 +55,23 @@ def rows(output):
 def opened(path):
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def test_the_expected_dice_and_a_map_of_the_uncertainty(photos, tmp_path):
+    output = tmp_path / "out"
+    options = {"predict": lambda x: 0.2 + 0.7 * x, "uncertain": True, "probabilities": True}
+    outcome = predict(find([photos], output), output, **options)
+    bits = opened(output / "uncertainty/a.png.png")
+    assert bits[10, 5] < bits[10, 25] < 65535  # 0.9 is surer than 0.2
+    assert bits[10, 25] == pytest.approx(65535 * 0.7219, rel=1e-3)  # entropy of 0.2
+    row = next(r for r in rows(output) if r["image"].endswith("a.png"))
+    mask, p = (opened(output / folder / "a.png.png") for folder in ("masks", "probabilities"))
+    wanted = 2 * (p[mask > 0] / 65535).sum() / ((mask > 0).sum() + (p / 65535).sum())
+    assert float(row["expected_dice"]) == pytest.approx(wanted, abs=1e-3)
+    doubtful = outcome.doubtful(1.0)
+    assert len(doubtful) == 3
+    assert [dice for _, dice in doubtful] == sorted(outcome.expected.values())
+    assert outcome.doubtful(0.1) == []
 
 
 def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
@@ -86,12 +103,12 @@ def test_masks_overlays_and_areas_at_the_images_own_size(photos, tmp_path):
 
 def test_of_several_classes_overlays_have_the_colours_of_a_legend():
     mask = np.array([[1, 1, 0, 2, 2]], np.uint8)
-    made = predict_files.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
+    made = mask_files.overlay(np.zeros((1, 5, 1), np.uint8), mask, 3)
     assert [tuple(pixel) for pixel in made[0, [0, 3]]] == [palette.rgb(c) for c in palette.CLASSES[:2]]
-    legend = predict_files.legend(("background", "benign", "malignant"))
+    legend = mask_files.legend(("background", "benign", "malignant"))
     drawn = {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
     assert {palette.rgb(colour) for colour in palette.CLASSES[:2]} <= drawn
-    assert predict_files.legend(("background", "lesion")) is None
+    assert mask_files.legend(("background", "lesion")) is None
 
 
 def test_a_batch_never_changes_its_size_and_memory_holds_one(photos, tmp_path):
@@ -262,13 +279,13 @@ def test_an_output_that_cannot_be_written_is_one_line(photos, tmp_path, way):
 def test_classes_have_the_names_of_the_config_else_those_of_the_scores(tmp_path):
     run, phantom = SimpleNamespace(metrics=tmp_path), configs.compose([])
     given = configs.compose(["dataset=busi", "dataset.classes=[background,a,b]"])
-    assert score.class_names(run, given, 3) == ["background", "a", "b"]
-    assert score.class_names(run, phantom, 3) == ["class_0", "class_1", "class_2"]
-    assert score.class_names(run, phantom, 2) == ["background", "lesion"]
+    assert ensemble.class_names(run, given, 3) == ["background", "a", "b"]
+    assert ensemble.class_names(run, phantom, 3) == ["class_0", "class_1", "class_2"]
+    assert ensemble.class_names(run, phantom, 2) == ["background", "lesion"]
     names = {"background": {}, "benign": {}, "malignant": {}}
     (tmp_path / "test_summary.json").write_text(json.dumps({"classes": names}))
-    assert score.class_names(run, phantom, 3) == list(names)
-    assert score.class_names(run, given, 3) == ["background", "a", "b"]
+    assert ensemble.class_names(run, phantom, 3) == list(names)
+    assert ensemble.class_names(run, given, 3) == ["background", "a", "b"]
 
 
 def test_the_mask_of_a_turned_photograph_lies_as_viewers_show_it(tmp_path):
@@ -299,22 +316,22 @@ def test_deep_images_are_predicted_with_their_depth_and_shown_in_eight_bits(tmp_
     levels = np.arange(64, dtype=np.uint16).reshape(8, 8)
     Image.fromarray(levels).save(tmp_path / "a.png")
     seen = []
-    decision = Decision(InputSpec((8, 8), normalize="minmax"))
+    prediction = Prediction(InputSpec((8, 8), normalize="minmax"))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        decision=decision,
+        prediction=prediction,
     )
     assert len(np.unique(seen[0][0])) == 64
     assert np.ptp(opened(tmp_path / "o/overlays/a.png")[..., 1].astype(int)) > 200
     seen.clear()
-    decision = Decision(InputSpec((8, 8), reading=Reading([0, 63])))
+    prediction = Prediction(InputSpec((8, 8), reading=Reading([0, 63])))
     predict(
         find([tmp_path / "a.png"], tmp_path / "o"),
         tmp_path / "o",
         lambda x: seen.append(x) or bright(x),
-        decision=decision,
+        prediction=prediction,
     )
     np.testing.assert_allclose(seen[0][0, ..., 0], levels / 63, atol=1e-6)
 

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from dmf_cli.errors import CheckpointError
-from dmf_cli.inference import score
+from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
 
@@ -28,7 +28,7 @@ def run(tmp_path):
 def test_a_missing_network(run, state, reason, hint):
     run.write_status(state)
     with raises(CheckpointError, path=run.best_model, reason=reason, hint=hint):
-        score.load_network(run.best_model)
+        load_network(run.best_model)
 
 
 def cut(file):
@@ -46,7 +46,7 @@ def other(file):
 def test_a_damaged_network_is_one_line_that_says_what_to_do(run, damage, reason):
     damage(run.best_model)
     with raises(CheckpointError, path=run.best_model, reason=reason) as caught:
-        score.load_network(run.best_model)
+        load_network(run.best_model)
     assert str(caught.value).endswith(": put a whole copy of it back, or train the run again")
     assert "File not found" not in str(caught.value)
 
@@ -77,7 +77,7 @@ def test_a_network_that_was_tampered_with_is_one_line(run, sound, old, new, says
         for name, content in sound.items():
             archive.writestr(name, content.replace(old, new) if name == "config.json" else content)
     with pytest.raises(CheckpointError, match=rf"best\.keras ({says})"):
-        score.load_network(run.best_model)
+        load_network(run.best_model)
 
 
 def test_a_network_that_was_refused_leaves_nothing_behind(run, sound):
@@ -89,7 +89,7 @@ def test_a_network_that_was_refused_leaves_nothing_behind(run, sound):
         for name, content in sound.items():
             archive.writestr(name, content.replace(b'"filters": 2', b'"filters": 20000000000'))
     with raises(CheckpointError, path=run.best_model, reason="describes a network"):
-        score.load_network(run.best_model)
+        load_network(run.best_model)
     assert Own()(keras.Input((8, 8, 1))).shape == (None, 8, 8, 1)  # gave all 80 GB of weights their values
 
 
@@ -98,10 +98,10 @@ def test_an_archive_that_unpacks_to_more_than_any_network(run, sound):
         archive.writestr("config.json", sound["config.json"])
         archive.writestr("model.weights.h5", bytes(2**27))
     with raises(CheckpointError, path=run.best_model, reason="unpacks to 134,"):
-        score.load_network(run.best_model)
+        load_network(run.best_model)
 
 
 def test_a_network_of_something_else_than_images(run):
     keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]).save(run.best_model)
     with raises(CheckpointError, reason="takes (None, 5) and gives (None, 2)"):
-        score.load_network(run.best_model)
+        load_network(run.best_model)

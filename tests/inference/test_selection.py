@@ -171,6 +171,8 @@ def test_two_folders_of_one_name_never_share_a_file(scored):
             {"metrics": {"empty": "one"}, "eval": {"resolution": "network"}},
             "test_empty=one_resolution=network",
         ),
+        ({"predict": {"mirror": True, "decision": "dice"}}, "test_mirror=true_decision=dice"),
+        ({"metrics": {"threshold": "auto"}}, "test_threshold=auto"),
         # More columns beside the same ones: what dmf compare reads.
         ({"metrics": {"name": "full", "missed": "nan", "tolerance": 2}}, "test"),
         ({"metrics": {"name": "full", "missed": "nan", "threshold": 0.3}}, "test_threshold=0.3"),

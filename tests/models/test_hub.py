@@ -9,7 +9,7 @@ import pytest
 
 from dmf_cli import models
 from dmf_cli.errors import CheckpointError, ConfigError, UnknownNameError
-from dmf_cli.inference import score
+from dmf_cli.inference.network_file import load_network
 from tests.raised import raises
 
 hub = pytest.mark.hub
@@ -30,7 +30,7 @@ def test_any_size_gives_probabilities_and_survives_saving(network, shape, classe
     assert found.shape == (2, *shape[:2], classes)
     assert ((found >= 0) & (found <= 1)).all()
     model.save(tmp_path / "model.keras")
-    np.testing.assert_array_equal(found, score.load_network(tmp_path / "model.keras")(images))
+    np.testing.assert_array_equal(found, load_network(tmp_path / "model.keras")(images))
 
 
 @hub
@@ -85,7 +85,7 @@ def test_a_saved_network_without_the_package_says_so(monkeypatch, tmp_path):
         archive.writestr("config.json", "{}")
     monkeypatch.setattr(keras.models, "load_model", refuse)
     with raises(CheckpointError, path=tmp_path / "best.keras", reason="needs keras-hub"):
-        score.load_network(tmp_path / "best.keras")
+        load_network(tmp_path / "best.keras")
 
 
 def test_wrong_choices_are_reported():

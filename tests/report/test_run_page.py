@@ -7,6 +7,7 @@ import pytest
 
 from dmf_cli import report
 from dmf_cli.cli.main import main
+from dmf_cli.report import chosen, reading
 from tests.report.conftest import NASTY
 from tests.report.parsed import Parsed, written
 
@@ -156,3 +157,29 @@ def test_a_run_without_a_finished_epoch_needs_no_charts(finished):
     file = report.write([path]).file
     assert "no finished epoch" in file.read_text()
     assert file.stat().st_size < 3e5  # without BokehJS
+
+
+def test_what_was_chosen_on_validation_stands_with_its_images(finished):
+    run = finished()
+    values = {"values": {"temperature": 1.3127}, "images": 58, "ece": {"before": 0.081, "after": 0.0225}}
+    asked = {"metrics.threshold=0.5 metrics.empty=nan": values, "metrics.threshold=0.4": {"values": {"x": 7}}}
+    (run / "prediction.json").write_text(json.dumps(asked))
+    said = "Prediction temperature 1.313 (ECE 0.081, then 0.022), by 58 validation images"
+    assert said in written(run).text
+    (run / "prediction.json").write_text("{")
+    assert "is damaged" in " ".join(reading.read(run).notes)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"a.b=1": 3},
+        {"": 3},
+        {"": {"values": {}}},
+        {"": {}},
+        {"predict.mirror=true": {"values": {"t": 1}}},
+    ],
+)
+def test_nothing_chosen_is_nothing_said(found):
+    assert chosen.described(found, {"predict": {"mirror": False}, "seed": 0}) == ""

@@ -108,6 +108,13 @@ def without(settings, *keys):
     return settings.with_group("dataset", kept)
 
 
+def test_a_plain_prediction_is_as_if_it_were_not_there():
+    new = configs.compose([])
+    old = configs.Config({key: value for key, value in new.plain.items() if key != "predict"})
+    assert identity.run_id(new) == identity.run_id(old)
+    assert identity.run_id(configs.compose(["predict.mirror=true"])) != identity.run_id(old)
+
+
 def test_options_that_came_later_leave_earlier_runs_what_they_are():
     phantom = configs.compose([])
     assert identity.run_id(phantom) == identity.run_id(without(phantom, "task", "lesion_area"))

@@ -49,15 +49,20 @@ def tiled(part: InputPart, patch: Size | None) -> InputPart:
     return part if patch is None else Tiles(part, patch)
 
 
-def grid(shape: tuple[int, ...], patch: Size) -> list[Size]:
+def grid(shape: tuple[int, ...], patch: Size, step: float = 1.0) -> list[Size]:
     """(top, left) of the fewest tiles that cover an image of ``shape``, evenly spread.
+
+    Args:
+        shape: of the image; sides after the first two do not matter.
+        patch: (height, width) of a tile.
+        step: from one tile to the next, at most, as a share of its side; below 1 tiles overlap.
 
     Example:
         >>> grid((10, 8), (4, 8))
         [(0, 0), (3, 0), (6, 0)]
     """
     ends = (
-        np.linspace(0, side - size, math.ceil(side / size)).round().astype(int).tolist()
+        np.linspace(0, side - size, math.ceil((side - size) / (size * step)) + 1).round().astype(int).tolist()
         for side, size in zip(shape, patch, strict=False)
     )
     rows, columns = ends

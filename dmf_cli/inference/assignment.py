@@ -1,0 +1,39 @@
+"""Which networks of an ensemble score which image: those that have not seen it in their training."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from dmf_cli.inference.selection import Scored
+
+SEEN = ("train", "val")
+Groups = dict[tuple[int, ...], list[int]]  # members -> the images that they score, none twice
+
+
+def assign(scored: Sequence[Scored]) -> tuple[Groups, dict[str, Any]]:
+    """The images of all members, each with those that never saw it; also settings for the summary.
+
+    Of runs of one split these are all of them; of the folds of a split, those that tested on the image. An
+    image that all have seen, of ``split=train``, is scored by all, and ``seen`` in the settings counts it.
+
+    Args:
+        scored: the images of each member, all of one dataset.
+    """
+    first = scored[0]
+    if len(scored) == 1:
+        return {(0,): list(first.indices)}, first.settings
+    indices = sorted({i for one in scored if one.own or one is first for i in one.indices})
+    parts = [one.parts(indices) for one in scored]
+    everyone = tuple(range(len(scored)))
+    groups, seen = defaultdict[tuple[int, ...], list[int]](list), Counter[str]()
+    for i in indices:
+        new_to = tuple(m for m in everyone if parts[m].get(i) not in SEEN)
+        groups[new_to or everyone].append(i)
+        if not new_to:
+            seen[min((parts[m][i] for m in everyone), key=SEEN.index)] += 1
+    settings: dict[str, Any] = {"members": sorted({len(members) for members in groups})}
+    if any(one.settings.get("seen", ...) is None for one in scored):
+        settings["seen"] = None
+    elif seen:
+        settings["seen"] = {part: seen[part] for part in SEEN}
+    return dict(groups), settings

@@ -1,0 +1,170 @@
+"""What ``auto`` stands for in a prediction: chosen on the validation images of a run, never on others.
+
+What was chosen is kept in ``prediction.json`` of the run, under the settings that asked for it.
+"""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dmf_cli import metrics
+from dmf_cli.config.typed import Config
+from dmf_cli.datasets.base import Dataset
+from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.errors import ConfigError
+from dmf_cli.files import write_atomic
+from dmf_cli.inference.calibration import Calibration, ThresholdChoice
+from dmf_cli.inference.cleaning import fill_holes, is_better, keep_largest
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import Predicted, predictions
+from dmf_cli.inference.tiles import Predict
+from dmf_cli.run_folder.folder import RunFolder
+
+log = logging.getLogger("dmf")
+
+AUTO = "auto"
+Images = tuple[Dataset, Sequence[int]]
+
+
+def plain(config: Config, spec: InputSpec) -> Prediction:
+    """The prediction that ``config`` asks for, with what is the default in place of each ``auto``."""
+    group, threshold = config.predict, config.metrics.threshold
+    return Prediction(
+        spec,
+        threshold if isinstance(threshold, float) else 0.5,
+        config.eval.resolution,
+        mirror=group.mirror,
+        decision=group.decision,
+        component="largest" if group.component == "largest" else "all",
+        holes="fill" if group.holes == "fill" else "keep",
+    )
+
+
+def automatic(config: Config) -> list[str]:
+    """The fields of a :class:`Prediction` that the validation images decide, in the order of their choice."""
+    asked = {
+        "temperature": config.predict.temperature,
+        "threshold": config.metrics.threshold if config.predict.decision == "threshold" else 0.5,
+        "component": config.predict.component,
+        "holes": config.predict.holes,
+    }
+    return [name for name, value in asked.items() if value == AUTO]
+
+
+def of_run(
+    run: RunFolder,
+    config: Config,
+    spec: InputSpec,
+    predict: Predict,
+    validation: Callable[[], Images],
+    *,
+    fresh: bool = False,
+) -> Prediction:
+    """The prediction that ``config`` asks for, with what was or is now chosen in place of ``auto``.
+
+    Args:
+        run: whose ``prediction.json`` is read and written.
+        config: of the run, possibly with other settings of the prediction.
+        spec: of the network's inputs.
+        predict: the network.
+        validation: opens the validation images of the run; called only if something is to be chosen.
+        fresh: the network is new: forget what was chosen before.
+    """
+    prediction, file = plain(config, spec), run.path / "prediction.json"
+    known = {} if fresh else read(run)
+    if not automatic(config):
+        if fresh:
+            file.unlink(missing_ok=True)
+        return prediction
+    key = asked(config)
+    if key not in known:
+        known[key] = choose(config, prediction, predict, *validation())
+        write_atomic(file, json.dumps(known, indent=2, allow_nan=False) + "\n")
+        log.info("chosen on the validation images: %s", known[key])
+    return dataclasses.replace(prediction, **known[key]["values"])
+
+
+def read(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """What was chosen for a run, by the settings that asked for it; nothing if it cannot be read."""
+    try:
+        found = json.loads((run.path / "prediction.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def asked(config: Config) -> str:
+    """The settings that a choice depends on, in the words of the command line."""
+    group = {f"predict.{key}": value for key, value in dataclasses.asdict(config.predict).items()}
+    scores = {"metrics.threshold": config.metrics.threshold, "metrics.empty": config.metrics.empty}
+    values = {**group, **scores, "eval.resolution": config.eval.resolution}
+    return " ".join(f"{key}={str(value).lower()}" for key, value in values.items())
+
+
+def choose(
+    config: Config, prediction: Prediction, predict: Predict, dataset: Dataset, indices: Sequence[int]
+) -> dict[str, Any]:
+    """``values`` of the fields of ``prediction`` that are ``auto``, and what they were chosen by."""
+    wanted = automatic(config)
+    if not len(indices):
+        what = f"there is no validation image of {dataset.name} to choose {' and '.join(wanted)} by"
+        raise ConfigError(what, key="predict", hint="give a value in place of auto")
+
+    def predicted(**changes: Any) -> Iterator[Predicted]:
+        changed = dataclasses.replace(prediction, **changes)
+        return predictions(predict, dataset, indices, changed, config.trainer.batch_size)
+
+    chosen: dict[str, Any] = {"images": len(indices), "values": {}}
+    values, empty = chosen["values"], config.metrics.empty
+    if "temperature" in wanted:
+        pixels = _pixels(predicted(resolution="network"))
+        values["temperature"] = pixels.temperature()
+        chosen["ece"] = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
+    if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
+        values["threshold"] = _threshold(predicted(**values), empty)
+    if {"component", "holes"} & set(wanted):
+        values |= _cleaning(predicted(**values), wanted, len(dataset.classes), empty)
+    return chosen
+
+
+def _pixels(images: Iterable[Predicted]) -> Calibration:
+    """What is predicted of pixels, as the network sees them, and what they are; not the padding."""
+    pixels = Calibration()
+    for one in images:
+        inside = one.inside
+        counted = None if one.counted is None else one.counted[inside]
+        pixels.add(one.probabilities[inside], one.truth[inside], counted)
+    return pixels
+
+
+def _threshold(images: Iterable[Predicted], empty: str) -> float:
+    choice = ThresholdChoice(empty)
+    for one in images:
+        choice.add(one.scored(one.foreground), one.scored(one.truth))
+    return choice.best()
+
+
+def _cleaning(images: Iterable[Predicted], wanted: Sequence[str], classes: int, empty: str) -> dict[str, str]:
+    """Whether to keep the largest component, and whether to fill the holes of what is kept then."""
+    dice: dict[tuple[bool, bool], list[float]] = {}
+    for one in images:
+        for largest in (False, True):
+            kept = keep_largest(one.prediction) if largest else one.prediction
+            for filled in (False, True):
+                mask = fill_holes(kept) if filled else kept
+                dice.setdefault((largest, filled), []).append(_dice(one, mask, classes, empty))
+    largest = "component" in wanted and is_better(dice[False, False], dice[True, False])
+    filled = is_better(dice[largest, False], dice[largest, True])
+    found = {"component": "largest" if largest else "all", "holes": "fill" if filled else "keep"}
+    return {name: value for name, value in found.items() if name in wanted}
+
+
+def _dice(one: Predicted, mask: np.ndarray, classes: int, empty: str) -> float:
+    """Of a mask of an image: the mean over the classes above 0, by the rule for empty masks."""
+    matrix = metrics.confusion(one.scored(one.truth), one.scored(mask), classes)
+    dice = metrics.values(metrics.class_counts(matrix[None]), empty=metrics.empty_name(empty))["dice"]
+    return float(metrics.mean_over_classes(dice[0, 1:]))

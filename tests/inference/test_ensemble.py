@@ -1,0 +1,179 @@
+"""Several runs as one network, and which of them score which image."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dmf_cli import config as configs
+from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.errors import ConfigError
+from dmf_cli.inference import score
+from dmf_cli.inference.assignment import assign
+from dmf_cli.inference.ensemble import Ensemble, Member, combined, for_images
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.run_folder.folder import RunFolder
+from tests.inference.test_evaluation import Squares
+from tests.raised import raises
+
+SPEC = InputSpec((8, 8))
+
+
+class Network:
+    """What is asked of Keras, and a function."""
+
+    input_shape, output_shape = (None, 8, 8, 1), (None, 8, 8, 1)
+
+    def __init__(self, function):
+        self.predict_on_batch = function
+
+
+def make_run(path, *words):
+    run = RunFolder.claim(path)
+    run.write_config(configs.to_yaml(configs.compose(list(words))))
+    run.write_status("completed")
+    run.release()
+    return path
+
+
+def scored(parts, own=True, split="test", saved=True):
+    """The images of a run: index -> the part that each had."""
+    indices = [i for i, part in parts.items() if part == split]
+    known = {i: part for i, part in parts.items() if part}
+    return SimpleNamespace(
+        own=own,
+        indices=indices,
+        settings={} if saved else {"seen": None},
+        parts=lambda asked: {i: known[i] for i in asked if i in known},
+    )
+
+
+def fold(number, folds=3):
+    """Two images a fold; the validation images of a fold are the test images of the next one."""
+    parts = ["train"] * (2 * folds)
+    for i in range(2 * folds):
+        if i // 2 == number:
+            parts[i] = "test"
+        elif i // 2 == (number + 1) % folds:
+            parts[i] = "val"
+    return dict(enumerate(parts))
+
+
+def test_each_image_of_all_folds_is_scored_by_the_network_that_never_saw_it():
+    groups, settings = assign([scored(fold(n)) for n in range(3)])
+    assert groups == {(0,): [0, 1], (1,): [2, 3], (2,): [4, 5]}
+    assert settings == {"members": [1]}
+
+
+def test_two_seeds_of_each_fold_are_averaged():
+    groups, settings = assign([scored(fold(n)) for n in (0, 0, 1, 1)])
+    assert groups == {(0, 1): [0, 1], (2, 3): [2, 3]}
+    assert settings == {"members": [2]}
+
+
+def test_seeds_of_one_split_are_one_ensemble_on_its_test_images():
+    groups, settings = assign([scored(fold(1)) for _ in range(3)])
+    assert groups == {(0, 1, 2): [2, 3]}
+    assert "seen" not in settings
+
+
+def test_a_member_that_was_trained_on_a_test_image_of_another_does_not_score_it():
+    other = {0: "test", 1: "train", 2: "test"}
+    groups, settings = assign([scored({0: "test", 1: "test", 2: "train"}), scored(other)])
+    assert groups == {(0, 1): [0], (0,): [1], (1,): [2]}
+    assert settings == {"members": [1, 2]}
+
+
+def test_images_that_all_have_seen_are_scored_by_all_and_counted():
+    groups, settings = assign([scored(fold(0), split="train") for _ in range(2)])
+    assert groups == {(0, 1): [4, 5]}
+    assert settings["seen"] == {"train": 2, "val": 0}
+    assert assign([scored(fold(0)), scored(fold(0), saved=False)])[1]["seen"] is None
+
+
+def test_other_images_are_those_of_the_first_and_new_to_all():
+    images = {0: None, 1: None}
+    runs = [scored(images, own=False, split=None) for _ in range(2)]
+    assert assign(runs)[0] == {(0, 1): [0, 1]}
+
+
+def test_the_mean_of_the_members_is_predicted():
+    functions = (lambda x: x * 0.2, lambda x: x * 0.6)
+    made = Ensemble(tuple(Member(None, None, Network(f)) for f in functions))
+    images = np.ones((2, 8, 8, 1), np.float32)
+    np.testing.assert_allclose(made.predict(images), 0.4 * images)
+    assert made.predict(images).dtype == np.float32
+
+
+def test_what_auto_chose_of_each_network_becomes_one_choice():
+    common = {"resolution": "original", "mirror": True}
+    one = Prediction(SPEC, 0.3, temperature=1.0, component="largest", holes="fill", **common)
+    two = Prediction(SPEC, 0.5, temperature=4.0, component="largest", **common)
+    found = combined([one, two])
+    assert (found.threshold, found.temperature) == (pytest.approx(0.4), pytest.approx(2.0))
+    assert (found.component, found.holes) == ("largest", "keep")  # one of two is not most
+    assert found.mirror is True
+    assert combined([one]) is one
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["dataset.image_size=32"], "dataset.image_size"),
+        (["dataset.resize=letterbox"], "dataset.resize"),
+        (["dataset.normalize=zscore"], "dataset.normalize"),
+    ],
+)
+def test_runs_of_other_inputs_are_one_line(tmp_path, words, key):
+    paths = [make_run(tmp_path / "a"), make_run(tmp_path / "b", *words)]
+    with raises(ConfigError, key=key, hint="need the same inputs and classes"):
+        Ensemble.of(paths)
+
+
+def test_runs_of_other_classes_or_the_same_run_twice_are_one_line(tmp_path):
+    folder = ["dataset=folder", f"dataset.dir={tmp_path}"]
+    one, other = (
+        make_run(tmp_path / name, *folder, f"dataset.classes=[background,{name}]")
+        for name in ("benign", "cyst")
+    )
+    with raises(ConfigError, key="dataset.classes"):
+        Ensemble.of([one, other])
+    with raises(ConfigError, what="is given twice"):
+        Ensemble.of([one, one])
+
+
+def test_scores_of_several_runs_go_to_a_folder_of_their_own(tmp_path):
+    places = [score.place([tmp_path / "a", tmp_path / name]) for name in ("b", "c")]
+    assert all(place.parent == tmp_path and place.name.startswith("a_and_1_more-") for place in places)
+    assert places[0] != places[1]
+    assert score.place([tmp_path / "a"]) == tmp_path / "a"
+
+
+def test_a_threshold_for_masks_that_are_made_without_one_is_an_error():
+    config = configs.compose(["predict.decision=dice"])
+    assert for_images(config).predict.decision == "dice"
+    with raises(ConfigError, key="metrics.threshold", value=0.4, hint="set predict.decision=threshold"):
+        for_images(config, 0.4)
+    assert for_images(configs.compose([]), 0.4).metrics.threshold == 0.4
+
+
+def test_folds_are_scored_together_each_by_its_own_network(tmp_path):
+    """One network is right and the other blind: only the images of the first are found."""
+    config = configs.compose(["dataset.image_size=8", "model.head=sigmoid", "trainer.batch_size=2"])
+    run = RunFolder(make_run(tmp_path / "a"))
+    members = [Member(run, config, Network(f)) for f in (lambda x: x, lambda x: x * 0.1)]
+    images = Squares([8, 4, 12, 6])
+    result = score.score(
+        Ensemble(tuple(members)),
+        config,
+        images,
+        {(0,): [0, 2], (1,): [1, 3]},
+        name="test",
+        output=tmp_path / "folds",
+    )
+    found = {row["id"]: row["outcome"] for row in result.rows}
+    assert found == {"s/0": "found", "s/2": "found", "s/1": "missed", "s/3": "missed"}
+    said = result.summary["settings"]
+    assert said["rule"] == "2 networks, each image by the one that never saw it, threshold 0.5"
+    assert len(said["runs"]) == 2
+    assert (tmp_path / "folds/metrics/test_summary.json").is_file()

@@ -1,0 +1,62 @@
+"""Whole images by networks that take patches, which are NumPy functions here."""
+
+import numpy as np
+import pytest
+
+from dmf_cli.datasets.input.patches import grid
+from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.tiles import tiled, weights
+
+IMAGES = np.random.default_rng(0).random((3, 13, 20, 1)).astype(np.float32)
+
+
+def identity(patches):
+    assert patches.shape == (3, 5, 8, 1)  # always as many as there are images: nothing is compiled again
+    return patches
+
+
+def test_a_network_that_gives_its_input_gives_the_whole_image():
+    np.testing.assert_allclose(tiled(identity, (5, 8))(IMAGES), IMAGES, atol=1e-6)
+
+
+def test_tiles_overlap_by_half_at_least_and_reach_every_edge():
+    corners = grid((13, 20), (5, 8), 0.5)
+    for side, (length, size) in enumerate(((13, 5), (20, 8))):
+        places = sorted({corner[side] for corner in corners})
+        assert (places[0], places[-1]) == (0, length - size)
+        assert np.diff(places).max() <= size / 2
+    assert grid((5, 8), (5, 8), 0.5) == [(0, 0)]
+
+
+def test_the_middle_of_a_tile_counts_most_and_nothing_is_lost_at_its_edge():
+    found = weights((16, 32))
+    assert (found.max(), found[8, 16]) == (1, 1)
+    assert found.min() > 0
+    assert found[0, 16] == pytest.approx(np.exp(-(4**2) / 2))  # half a side is four times its eighth
+
+
+def test_a_tile_that_is_wrong_at_its_edges_does_little_harm():
+    def framed(patches):
+        found = patches.copy()
+        found[:, [0, -1]], found[:, :, [0, -1]] = 1, 1
+        return found
+
+    images = np.zeros((2, 24, 24, 1), np.float32)
+    found = tiled(framed, (8, 8))(images)
+    assert found[:, 4:-4, 4:-4].max() < 0.2
+
+
+def test_mirrors_and_the_temperature_are_of_each_tile_as_in_an_exported_network():
+    asked = []
+
+    def network(patches):
+        asked.append(patches.shape)
+        return patches * np.linspace(0.2, 1, 8, dtype=np.float32)[:, None]
+
+    spec = InputSpec((13, 20), patch=(5, 8))
+    prediction = Prediction(spec, mirror=True, temperature=2.0)
+    found = prediction.applied(network)(IMAGES)
+    one = Prediction(InputSpec((5, 8)), mirror=True, temperature=2.0).applied(network)
+    np.testing.assert_array_equal(found, tiled(one, (5, 8))(IMAGES))
+    assert set(asked) == {(3, 5, 8, 1)}
