@@ -252,6 +252,17 @@ def wrong(made: Definition, what: str, allowed: str) -> PluginError:
     )
 
 
+def name_taken(part: Definition, sentence: str) -> PluginError:
+    """The error for a part of a plugin whose name another part has; ``sentence`` says which."""
+    return PluginError(
+        f"{part.place}: {sentence}",
+        path=part.file,
+        key=part.kind,
+        value=part.name,
+        hint="give yours another name",
+    )
+
+
 def _defaults_before_star(function: ast.FunctionDef) -> list[str]:
     arguments = [*function.args.posonlyargs, *function.args.args]
     count = len(function.args.defaults)
