@@ -13,6 +13,13 @@ ELSEWHERE = {
     "model/hub": "needs keras-hub: tests/models/test_hub.py",
     "tracker/mlflow": "needs MLflow: tests/training/test_trackers.py",
 }
+# Other values of a strategy that is trained with: tests/config/test_yaml_files.py builds them.
+PRESETS = {
+    f"weighting/{file.stem}": "is trained with as the strategy that it sets"
+    for file in (CONF / "weighting").glob("*.yaml")
+    if "\ndefaults:\n" in file.read_text()
+}
+ELSEWHERE |= PRESETS
 # What has to be given for an option to be complete.
 GIVEN = {
     "dataset": ["dataset.dir=."],
