@@ -92,9 +92,10 @@ def test_a_preset_of_a_strategy_can_be_trained_with(name):
 
     given = config.compose([f"weighting={name}"]).weighting
     strategy = build.strategy(given, [1.0, 1.0], 1000, {"steps_per_epoch": 50, "seed": 0})
-    assert strategy.get_config().items() >= {
-        key: value for key, value in given.params.items() if value not in (None, "auto")
-    }.items()
+    assert (
+        strategy.get_config().items()
+        >= {key: value for key, value in given.params.items() if value not in (None, "auto")}.items()
+    )
 
 
 @pytest.mark.parametrize(
