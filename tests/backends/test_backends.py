@@ -40,11 +40,14 @@ CHOSEN = [
     "fusion/test_saving.py::test_a_keras_file_carries_everything_and_training_goes_on",
     "training/test_build.py::test_skipped_steps_leave_no_trace_however_many_they_are",
 ]
+# A third less of time: each function is compiled for one call, and optimised code would gain nothing.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 PARTS = 2  # which two workers of pytest share
 
 
 def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
     env = {
+        "XLA_FLAGS": QUICK,
         **os.environ,
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "2",
