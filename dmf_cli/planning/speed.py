@@ -66,9 +66,9 @@ def measure(config: Config) -> Speed:
     Raises:
         UsageError: what ``dmf train`` would raise for this config.
     """
-    import keras
-
     imports = imported(config)
+    import keras  # with the backend that the config chooses
+
     with tempfile.TemporaryDirectory(prefix="dmf-plan-") as folder, environment("DMF_DISPLAY", "quiet"):
         try:
             return _measured(config, Path(folder), imports)
