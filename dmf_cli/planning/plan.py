@@ -7,9 +7,9 @@ from typing import Any
 from dmf_cli import conf_files, config, hints, machine
 from dmf_cli.config import inputs
 from dmf_cli.config.typed import Config
-from dmf_cli.planning import decide, fingerprint, units
-from dmf_cli.planning.decide import Choice, Limits, Setting, Speed
+from dmf_cli.planning import decide, fingerprint, reasons, units
 from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.settings import Choice, Limits, Setting, Speed
 
 BUDGET = "30m"
 SHARE = 0.8  # of the memory of this machine, where the user names no limit
@@ -46,6 +46,7 @@ class Plan:
         return {
             "budget": self.limits.budget,
             "seconds": round(self.choice.seconds, 1),
+            "training": round(self.choice.training, 1),
             "memory": round(self.choice.speed.memory),
             "overrides": list(self.words),
             "command": self.command,
@@ -72,16 +73,16 @@ def make(
     base = config.compose(given)
     limits = _limits(base, given, budget, memory)
     facts = fingerprint.of(base)
-    resize = None if _has(given, "dataset.resize") or limits.size is not None else decide.resize_for(facts)
+    resize = None if _has(given, "dataset.resize") or limits.size is not None else reasons.resize_for(facts)
     recipes = conf_files.options("recipe") if "recipe" in conf_files.groups() else []
     if measure is None:
         from dmf_cli.planning import speed
 
         measure = speed.measure
     choice = _search(facts, limits, given, recipes, measure, say)
-    rows = decide.reasons(choice, facts, limits)
+    rows = reasons.reasons(choice, facts, limits)
     rows += [("resize", *resize)] if resize else []
-    made = decide.words(choice, limits, recipes, resize[0] if resize else None)
+    made = reasons.words(choice, limits, recipes, resize[0] if resize else None)
     return Plan(facts, limits, choice, tuple(given), tuple(made), tuple(rows))
 
 
@@ -103,7 +104,7 @@ def _search(
 ) -> Choice:
     measured: dict[Setting, Speed] = {}
     while not isinstance(found := decide.decide(facts, limits, measured), Choice):
-        words = decide.setting_words(found, limits, recipes)
+        words = reasons.setting_words(found, limits, recipes)
         say(f"timing    {' '.join(words) or 'the config'}")
         chosen = config.compose([*words, *given])
         measured[found] = measure(chosen if limits.epochs else chosen.changed("trainer", epochs=100))

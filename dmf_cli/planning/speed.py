@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import config as configs
 from dmf_cli.config.typed import Config
 from dmf_cli.machine import environment
-from dmf_cli.planning.decide import Speed
+from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import itertools
 import pytest
 
 from dmf_cli.errors import UsageError
-from dmf_cli.planning import decide
-from dmf_cli.planning.decide import QUICK, STRONG, Choice, Limits, Setting, Speed
+from dmf_cli.planning import decide, reasons
 from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
 from tests.raised import raises
 
 BUSI = Fingerprint(
@@ -58,13 +58,13 @@ def test_more_time_is_first_more_epochs_then_a_larger_network():
     costs = [one.setting.cost for one in choices]
     assert costs == sorted(costs)
     assert costs[0] < costs[2] < costs[-1]
-    assert all(one.epochs <= decide.MOST[one.setting.recipe] for one in choices[2:])
+    assert all(one.epochs <= MOST[one.setting.kind] for one in choices[2:])
 
 
 def test_a_recipe_is_chosen_only_where_it_has_its_epochs():
     for minutes in (5, 15, 40, 100):
         choice, _ = planned(Limits(60.0 * minutes))
-        epochs, _ = decide.ENOUGH[choice.setting.recipe]
+        epochs, _ = ENOUGH[choice.setting.kind]
         assert choice.epochs >= epochs
 
 
@@ -91,8 +91,8 @@ def test_what_the_user_has_chosen_stays():
     choice, measured = planned(limits)
     assert measured == [Setting(None, 64, 20, 4)]
     assert choice.epochs == 33
-    assert decide.words(choice, limits, [], None) == []
-    assert decide.reasons(choice, BUSI, limits) == [("depth", "auto", "3 poolings, down to 8 pixels")]
+    assert reasons.words(choice, limits, [], None) == []
+    assert reasons.reasons(choice, BUSI, limits) == [("depth", "auto", "3 poolings, down to 8 pixels")]
     with raises(UsageError, key="budget"):
         planned(dataclasses.replace(limits, epochs=3000))
 
@@ -101,7 +101,7 @@ def test_a_network_without_filters_has_none():
     limits = Limits(3600.0, filters=0)
     choice, _ = planned(limits)
     assert choice.setting.filters is None
-    assert not any(word.startswith("model.") for word in decide.words(choice, limits, [], None))
+    assert not any(word.startswith("model.") for word in reasons.words(choice, limits, [], None))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_network_without_filters_has_none():
 def test_a_recipe_is_named_where_there_is_such_a_group(recipes, said):
     choice, _ = planned(Limits(3600.0))
     assert choice.setting.recipe == STRONG
-    words = decide.words(choice, Limits(3600.0), recipes, "letterbox")
+    words = reasons.words(choice, Limits(3600.0), recipes, "letterbox")
     assert words[: len(said)] == said
     assert words[-2:] == ["dataset.resize=letterbox", f"trainer.epochs={choice.epochs}"]
 
@@ -132,13 +132,13 @@ def test_few_images_have_small_batches(train, batch):
 
 
 def test_images_of_many_shapes_keep_theirs():
-    assert decide.resize_for(BUSI)[0] == "stretch"
-    assert decide.resize_for(dataclasses.replace(BUSI, aspect=(0.7, 1.4)))[0] == "letterbox"
+    assert reasons.resize_for(BUSI)[0] == "stretch"
+    assert reasons.resize_for(dataclasses.replace(BUSI, aspect=(0.7, 1.4)))[0] == "letterbox"
 
 
 def test_each_thing_that_is_decided_has_a_reason():
     limits = Limits(3600.0)
     choice, _ = planned(limits)
-    rows = decide.reasons(choice, BUSI, limits)
+    rows = reasons.reasons(choice, BUSI, limits)
     assert [row[0] for row in rows] == ["recipe", "image size", "filters", "depth", "batch size", "epochs"]
     assert all(value and why for _, value, why in rows)

@@ -11,7 +11,7 @@ from dmf_cli.cli.plan import lines
 from dmf_cli.errors import DatasetError
 from dmf_cli.jobs import child
 from dmf_cli.planning import plan
-from dmf_cli.planning.decide import Speed
+from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
 
