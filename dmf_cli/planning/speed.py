@@ -24,7 +24,7 @@ from dmf_cli.run_folder.folder import RunFolder
 if TYPE_CHECKING:
     from dmf_cli.training.trainer import Session
 
-STEPS = 12  # of an epoch that is timed
+EPOCHS, STEPS = 3, 12  # that are timed, the steps of each epoch; the first of them compiles
 SCORED = 6  # test images whose scores are timed
 _imported = 0.0  # seconds: later measurements of this process find everything imported
 
@@ -53,15 +53,16 @@ class Watch:
 
     def read(self, steps: int) -> tuple[float, float, float]:
         """Seconds of a step, of an epoch beside its ``steps``, and of all compilation."""
-        second = self.began[1]
-        gaps = [after - before for before, after in itertools.pairwise(second)]
-        step = statistics.median(gaps or [self.ended[1] - second[0]])
-        rest = max(0.0, self.ended[1] - self.ended[0] - (second[-1] - second[0]) - step)
+        later = list(zip(self.began[1:], itertools.pairwise(self.ended), strict=False))
+        gaps = [after - before for began, _ in later for before, after in itertools.pairwise(began)]
+        step = statistics.median(gaps or [end - began[0] for began, (_, end) in later])
+        rests = [end - start - (began[-1] - began[0]) - step for began, (start, end) in later]
+        rest = max(0.0, statistics.mean(rests))
         return step, rest, max(0.0, self.ended[0] - self.made - steps * step - rest)
 
 
 def measure(config: Config) -> Speed:
-    """Train two short epochs of ``config`` and score a few images; nothing of it is kept.
+    """Train a few short epochs of ``config`` and score a few images; nothing of it is kept.
 
     Raises:
         UsageError: what ``dmf train`` would raise for this config.
@@ -99,11 +100,11 @@ def _measured(config: Config, folder: Path, imports: float) -> Speed:
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(folder / "run")
     run.write_config(configs.to_yaml(session.config))
-    run.write_status("running", epochs=2)
+    run.write_status("running", epochs=EPOCHS)
     session.save_split(run)
     start = time.perf_counter() - began
     session.steps = min(session.steps, STEPS)
-    session.config = session.config.changed("trainer", epochs=2)
+    session.config = session.config.changed("trainer", epochs=EPOCHS)
     watch = Watch()
     with run.logging():
         session.fit(run, watch, None, Tracking(session.config, run))  # type: ignore[arg-type]

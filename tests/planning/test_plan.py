@@ -129,9 +129,10 @@ def test_the_speed_of_an_epoch_is_read_from_its_steps():
 
     watch = Watch()
     watch.made = -1.0
-    watch.began, watch.ended = [[0.0, 9.0, 10.0], [14.0, 15.0, 16.0], []], [13.0, 19.0]
+    watch.began = [[0.0, 9.0, 10.0], [14.0, 15.0, 16.0], [20.0, 21.0, 22.0], []]
+    watch.ended = [13.0, 19.0, 25.0]
     step, epoch, compiling = watch.read(steps=3)
     assert (step, epoch, compiling) == (1.0, 3.0, 8.0)
     found = Speed(1.0, 1.0, compiling, step, epoch, 3.0, 0.0)
-    assert found.seconds(2, 3) == 1.0 + 1.0 + 20.0 + 3.0  # as it was, whatever belongs to what
+    assert found.seconds(3, 3) == 1.0 + 1.0 + 26.0 + 3.0  # as it was, whatever belongs to what
     assert dataclasses.replace(found, step=2.0).epochs(100.0, 3) == 9

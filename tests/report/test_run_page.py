@@ -7,6 +7,7 @@ import pytest
 
 from dmf_cli import report
 from dmf_cli.cli.main import main
+from dmf_cli.report import reading, run_page
 from tests.report.conftest import NASTY
 from tests.report.parsed import Parsed, written
 
@@ -156,3 +157,11 @@ def test_a_run_without_a_finished_epoch_needs_no_charts(finished):
     file = report.write([path]).file
     assert "no finished epoch" in file.read_text()
     assert file.stat().st_size < 3e5  # without BokehJS
+
+
+def test_a_run_that_follows_a_plan_says_what_was_planned(finished):
+    run = finished()
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "plan": {"training": 90.0}}))
+    tiles = {name: of for name, _, of in run_page.context(reading.read(run))["tiles"]}
+    assert tiles["Training"] == "on cpu, 1:30 min planned"
