@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hints
-from dmf_cli.errors import ConfigError, PluginError, UsageError
+from dmf_cli.errors import ConfigError, UsageError
 from dmf_cli.parts import plugins
+from dmf_cli.parts.definitions import name_taken
 from dmf_cli.parts.kinds import KINDS
 
 ROOT_CONFIG = "train"
@@ -82,13 +83,7 @@ def _with_plugins(names: set[str], *kinds: str) -> list[str]:
     added = [one for kind in kinds for one in plugins.definitions(kind)]
     for one in added:
         if one.name in names:
-            raise PluginError(
-                f"{one.place}: {KINDS[one.kind].group}={one.name} is there already, in dmf",
-                path=one.file,
-                key=one.kind,
-                value=one.name,
-                hint="give yours another name",
-            )
+            raise name_taken(one, f"{KINDS[one.kind].group}={one.name} is there already, in dmf")
     return sorted(names.union(one.name for one in added))
 
 

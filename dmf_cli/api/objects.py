@@ -228,7 +228,7 @@ def _copies(model: Any) -> Callable[..., Any]:
     weights = model.get_weights()
 
     def build(input_shape: tuple[int, int, int], classes: int) -> Any:
-        """A Keras model that was given as it is."""
+        """A copy of the Keras model that was given."""
         import keras
 
         _check_shapes(model, input_shape, classes)

@@ -128,7 +128,7 @@ def pairs(value: Any) -> Pairs:
 
 
 def as_trained(image: Any, dataset: schema.Dataset) -> Any:
-    """An array as ``dataset`` reads those that it yields; anything else as it is."""
+    """An array as ``dataset`` reads those that it yields; anything else unchanged."""
     if isinstance(image, str | Path) or not isinstance(dataset, schema.Own):
         return image
     pixels = np.asarray(image)

@@ -33,7 +33,7 @@ SOON = {
 
 
 def check(kind: str, name: str, params: Mapping[str, Any]) -> Iterator[PropertyResult]:
-    """Each property of a part as soon as it is checked.
+    """Yield the result of each property of a part right after its check.
 
     Args:
         kind: a key of :data:`KINDS`.

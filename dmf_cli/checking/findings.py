@@ -85,7 +85,7 @@ class Property(Generic[Part]):
 
 
 def outcomes(part: Part, properties: Sequence[Property[Part]]) -> Iterator[PropertyResult]:
-    """Each property as soon as it is checked; without the first, that it can be used, there are no others."""
+    """Yield the result of each property; a part that fails the first, that it can be used, has no others."""
     first, *others = properties
     yield (found := first.of(part))
     if found.state == FAILED:

@@ -99,7 +99,7 @@ def replay_is_step_by_step(subject: Subject) -> None:
 
 
 def pure(subject: Subject) -> None:
-    """A step gives a new state of the same arrays, twice the same, and leaves the old one as it is."""
+    """A step gives a new state of the same arrays, twice the same, and does not change the old one."""
     strategy = subject.strategy
     rows = random_losses(strategy.idle_steps + 2)  # the weights change in the last of them
     *earlier, second = gradients(strategy, rows)

@@ -7,10 +7,10 @@ from dmf_cli import conf_files
 from dmf_cli.errors import UsageError
 from dmf_cli.parts import plugins, project
 
-# Commands that hand the words on to other processes; to the others it is enough that the parts are known.
-COMPOSING = ("train", "tune")
+# Commands that hand the words on to other processes, or print them; the others need the parts alone.
+COMPOSING = ("train", "tune", "plan")
 WITHOUT = ("compare", "report", "doctor", "completion", "new")
-CONFIG_DIR = ("train", "tune", "eval", "list", "replay", "data", "check")
+CONFIG_DIR = ("train", "tune", "plan", "eval", "list", "replay", "data", "check")
 
 
 def applied(command: str, words: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ BACKEND = "trainer.backend"
 _ABOUT = """\
 Tries losses, networks, weighting strategies, metrics and augmentations, of yours or of dmf, with the tests
 that dmf has for its own: small inputs, from one pixel on. Shows what holds, and for what does not the
-smallest input that shows it. Exit code 1 if something does not hold; a note may be as it is meant.
+smallest input that shows it. Exit code 1 if something does not hold; a note may describe what is intended.
 
   GROUP=NAME   loss, model, weighting, metric or augment; several: loss=dice,bce model=unet
   KEY=VALUE    parameters and plugins, as of dmf train

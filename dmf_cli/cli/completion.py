@@ -30,6 +30,7 @@ OPTIONS = {
     "export": ("format", "output", "trust"),
     "report": ("output", "metric", "by", "baseline"),
     "compare": ("by", "baseline", "metric", "only", "difference", "margin", "output"),
+    "plan": ("json", "config-dir"),
     "tune": ("config-dir",),
     "replay": ("output", "config-dir"),
     "data prepare": ("archive", "config-dir"),
@@ -133,7 +134,7 @@ def complete(line: str) -> list[str]:
         from dmf_cli.parts import registry
 
         candidates = registry.names("metric")
-    elif words[0] in ("train", "eval", "replay", "data", "tune", "check"):
+    elif words[0] in ("train", "eval", "replay", "data", "tune", "check", "plan"):
         candidates = _overrides(words, word)
     elif words[0] in ("resume", "extend") and len(words) > 1:
         candidates = _changes(words)
@@ -194,6 +195,8 @@ def _overrides(words: list[str], word: str) -> list[str]:
 
         known |= {key: [] for key in study.OWN}
         known |= {"pruner": list(study.PRUNERS), "weights": ["true", "false"]}
+    if words[0] in ("plan", "train"):
+        known |= {"budget": [], "memory": []} | ({"plan": ["auto"]} if words[0] == "train" else {})
     if words[0] == "replay":
         known = keys.values({"weighting": given.get("weighting", "var").rpartition(",")[2]})
         known = {key: names for key, names in known.items() if key.startswith("weighting.")}

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "the best network as Keras, ONNX or SavedModel, with a note of how to use it",
     "report": "one HTML file that shows a run, or compares many",
     "compare": "compare runs with a baseline: differences, intervals, tests, plots",
+    "plan": "what to train with on these images, here, in a given time",
     "tune": "search fixed weights, or any settings, by the validation split",
     "replay": "the weights that other strategies would have given on recorded losses",
     "data": "get, show and check the images of a dataset",

@@ -1,4 +1,4 @@
-"""``dmf new``: a file with a part of your own, documented, which passes ``dmf check`` as it is."""
+"""``dmf new``: a file with a part of your own, documented, which passes ``dmf check`` unchanged."""
 
 import keyword
 import os
@@ -28,7 +28,7 @@ USES = {
 }
 
 _ABOUT = """\
-Writes a file with a part of your own to start from: documented, and complete as it is. The file is a plugin
+Writes a file with a part of your own to start from: documented and complete. The file is a plugin
 (plugins=NAME.py); an experiment is a YAML file in the folder of your configs.
 
   loss, model, strategy, metric, augmentation, dataset, experiment

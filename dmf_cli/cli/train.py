@@ -1,7 +1,9 @@
 """``dmf train``: compose the config, check it, hand it to the trainer, as each job of a sweep does."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
@@ -44,6 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     from dmf_cli.cli import _sweep
 
+    if any(word.startswith("plan=") for word in composed):
+        _plan(composed, alone=not (options.multirun or options.dry_run))
+        return 0
     if options.multirun or options.dry_run:
         return _sweep.run(composed, dry=options.dry_run, multirun=options.multirun)
     _sweep.note_sweep(composed)
@@ -108,10 +113,33 @@ def _is_foreign(options: Any) -> bool:
     return bool(sweeper or options.config_path or options.config_name)
 
 
-def _train(overrides: Sequence[str]) -> None:
+def _train(overrides: Sequence[str], plan: Mapping[str, Any] | None = None) -> Path:
     from dmf_cli.config import composer, hydra_settings
     from dmf_cli.jobs import child
 
     config = composer.compose_raw(overrides, hydra=True)
     hydra_settings.check(hydra_settings.detached(config))
-    child.run(composer.finish(config, overrides), None)
+    return child.run(composer.finish(config, overrides), None, plan)
+
+
+def _plan(composed: Sequence[str], *, alone: bool) -> None:
+    """``plan=auto``: plan, train so, and say how long it took beside what was expected."""
+    asked = [word.partition("=")[2] for word in composed if word.startswith("plan=")]
+    if asked != ["auto"]:
+        raise UsageError(key="plan", value=asked[-1], allowed=["auto"], hint="or see dmf plan --help")
+    if not alone:
+        reason = "which plans one run, not a sweep"
+        raise UsageError(key="plan", value="auto", reason=reason, hint="train alone, or use dmf plan before")
+    from dmf_cli.cli import plan as command
+    from dmf_cli.planning import plan
+    from dmf_cli.run_folder.folder import RunFolder
+    from dmf_cli.terminal.formats import duration
+
+    made = plan.make([word for word in composed if not word.startswith("plan=")])
+    print("\n".join(command.lines(made)), end="\n\n")
+    began, expected = time.monotonic(), made.choice.seconds
+    run = _train([*made.words, *made.given], made.as_json())
+    # What the timing had imported already is a part of every run that is started on its own.
+    took = time.monotonic() - began + made.choice.speed.imports
+    RunFolder.open(run).write_status("completed", plan={**made.as_json(), "took": round(took, 1)})
+    print(f"plan      expected {duration(expected)}, took {duration(took)} ({took / expected:.0%})")

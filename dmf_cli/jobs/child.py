@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dmf_cli import interrupts
 from dmf_cli.config.typed import Config
@@ -45,12 +47,15 @@ def main() -> int:
     return 0
 
 
-def run(config: Config, resume: str | Path | None) -> Path:
-    """The job itself, in this process: a new run, or the rest of the one in the folder ``resume``."""
+def run(config: Config, resume: str | Path | None, plan: Mapping[str, Any] | None = None) -> Path:
+    """The job itself, in this process: a new run, or the rest of the one in the folder ``resume``.
+
+    A new one keeps the ``plan`` that it follows in its status.
+    """
     from dmf_cli.training import trainer
 
     if not resume:
-        return trainer.train(config)
+        return trainer.train(config, **({"plan": plan} if plan else {}))
     from dmf_cli.config import moving
     from dmf_cli.run_folder import stored_config
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dmf_cli.errors import DmfError, PluginError
 from dmf_cli.metrics._counts import Counts, confusion, foreground_counts
-from dmf_cli.parts import failures, plugins, registry
+from dmf_cli.parts import definitions, failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
 from dmf_cli.parts.kinds import FILLED
 
@@ -85,7 +85,7 @@ class Own:
             raise failures.failed(self.definition, error) from error
         real = array.shape == () and array.dtype.kind in "biuf"
         if not real or math.isinf(array):
-            raise failures.wrong(self.definition, f"gives {_shown(value, array)}", NUMBER)
+            raise definitions.wrong(self.definition, f"gives {_shown(value, array)}", NUMBER)
         return float(array)
 
 

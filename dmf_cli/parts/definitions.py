@@ -224,30 +224,42 @@ def _check(made: Definition, node: ast.stmt, function: ast.FunctionDef | None) -
     kind = KINDS[made.kind]
     is_class = isinstance(node, ast.ClassDef)
     if is_class != (made.kind == "strategy") and made.kind != "dataset":
-        raise _wrong(made, f"@{made.kind} stands before a {'class' if is_class else 'function'}", kind.shape)
+        raise wrong(made, f"@{made.kind} stands before a {'class' if is_class else 'function'}", kind.shape)
     if made.name.lower() in (*NUMBERS, *WORDS):
-        raise _wrong(made, f"the command line reads {made.name} as a value", "another name")
+        raise wrong(made, f"the command line reads {made.name} as a value", "another name")
     if made.kind == "metric" and made.options.get("better") not in ("high", "low"):
-        raise _wrong(
+        raise wrong(
             made, "@metric does not say which values are good", "@dmf_cli.metric(better='high') or 'low'"
         )
     early = [one for one in _defaults_before_star(function) if one != "distance"] if function else []
     if early:
         names = ", ".join(early)
-        raise _wrong(made, f"{names} can be set only after a *", f"(..., *, {names}=...)")
+        raise wrong(made, f"{names} can be set only after a *", f"(..., *, {names}=...)")
     several = kind.arguments
     if len(made.arguments) not in [len(one) for one in several] and not (function and function.args.vararg):
-        raise _wrong(made, f"it takes ({', '.join(made.arguments)})", kind.shape)
+        raise wrong(made, f"it takes ({', '.join(made.arguments)})", kind.shape)
     for name, parameter in made.parameters.items():
         if parameter.default is ...:
-            raise _wrong(
+            raise wrong(
                 made, f"{name} has no default that can be read from the source", f"a constant, as {name}=0.5"
             )
 
 
-def _wrong(made: Definition, what: str, allowed: str) -> PluginError:
+def wrong(made: Definition, what: str, allowed: str) -> PluginError:
+    """The error for a part that is not, or does not return, what it has to: ``gives 'abc' (str)``."""
     return PluginError(
         f"{made.place}: {made.kind} {made.name!r}: {what}", path=made.file, key=made.kind, allowed=allowed
+    )
+
+
+def name_taken(part: Definition, sentence: str) -> PluginError:
+    """The error for a part of a plugin whose name another part has; ``sentence`` says which."""
+    return PluginError(
+        f"{part.place}: {sentence}",
+        path=part.file,
+        key=part.kind,
+        value=part.name,
+        hint="give yours another name",
     )
 
 

@@ -60,16 +60,6 @@ def failed(definition: Definition, error: Exception, hint: str = "") -> PluginEr
     )
 
 
-def wrong(definition: Definition, what: str, allowed: str) -> PluginError:
-    """The error for what the function of a part returned, such as ``gives 'abc' (str)``."""
-    return PluginError(
-        f"{definition.place}: {definition.kind} {definition.name!r} {what}",
-        path=definition.file,
-        key=definition.name,
-        allowed=allowed,
-    )
-
-
 def cause(error: BaseException) -> str:
     """``ValueError: oh``, one sentence; TensorFlow writes pages, and hides the error of a Python function."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dmf_cli.errors import PluginError
 from dmf_cli.parts import decorators, sources
-from dmf_cli.parts.definitions import Definition, in_file, of_package
+from dmf_cli.parts.definitions import Definition, in_file, name_taken, of_package
 
 GROUP = "dmf.plugins"  # of entry points
 PREFIX = "dmf_plugin_"  # of the module that a file becomes: no file of a user's hides a package
@@ -300,14 +300,6 @@ def _check(plugin: Plugin, others: Sequence[Plugin]) -> None:
     for one in plugin.definitions:
         theirs = of_package(one.kind).get(one.name) or taken.get((one.kind, one.name))
         if theirs is not None:
-            where_it_is = (
-                "in dmf" if theirs.file.is_relative_to(Path(__file__).parents[1]) else f"in {theirs.file}"
-            )
-            raise PluginError(
-                f"{one.place}: there is a {one.kind} {one.name!r} already, {where_it_is}",
-                path=one.file,
-                key=one.kind,
-                value=one.name,
-                hint="give yours another name",
-            )
+            place = "dmf" if theirs.file.is_relative_to(Path(__file__).parents[1]) else theirs.file
+            raise name_taken(one, f"there is a {one.kind} {one.name!r} already, in {place}")
         taken[one.kind, one.name] = one

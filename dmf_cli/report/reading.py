@@ -180,7 +180,8 @@ def _columns(needed: str, file: Path) -> Columns:
 def _status(file: Path) -> dict[str, Any]:
     """What ``status.json`` says; a part of it that makes no sense is skipped."""
     status = _json(file)
-    kinds = {"best": dict, "epochs": int, "skipped_steps": int, "message": str, "never_predicted": list}
+    kinds: dict[str, type] = {"best": dict, "epochs": int, "skipped_steps": int, "message": str}
+    kinds |= {"never_predicted": list, "plan": dict}
     return {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
 
 

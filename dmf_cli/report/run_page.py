@@ -150,8 +150,14 @@ def _tiles(facts: RunFacts) -> list[tuple[str, str, str]]:
         on = (
             f"on {device.get('device')}" if isinstance(device, dict) and device.get("device") else "in epochs"
         )
-        tiles.append(("Training", duration(facts.seconds), on))
+        tiles.append(("Training", duration(facts.seconds), ", ".join([on, *_planned(facts.status)])))
     return tiles
+
+
+def _planned(status: Mapping[str, Any]) -> list[str]:
+    """What `dmf plan` had expected of a run that follows a plan."""
+    seconds = status.get("plan", {}).get("training")
+    return [f"{duration(seconds)} planned"] if isinstance(seconds, int | float) else []
 
 
 def _without(counts: Mapping[str, int]) -> str:

@@ -18,7 +18,7 @@ from dmf_cli.fusion import Auxiliary, FusedModel
 from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
-from dmf_cli.parts import failures, plugins, registry
+from dmf_cli.parts import definitions, failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
 from dmf_cli.run_folder import headline
 from dmf_cli.training import encoder_rate
@@ -167,7 +167,7 @@ def strategy(
     part = registry.definition("strategy", chosen.name)
     own = plugins.of_part(part) is not None
     if own and not issubclass(function, weighting.Strategy):
-        raise failures.wrong(part, "is no strategy", "a subclass of dmf_cli.weighting.Strategy")
+        raise definitions.wrong(part, "is no strategy", "a subclass of dmf_cli.weighting.Strategy")
     for name, value in (known or {}).items():
         if name in params and params[name] in (None, "auto"):
             params[name] = value
@@ -196,7 +196,9 @@ def _try(strategy: weighting.Strategy, part: Definition, n_terms: int) -> None:
     except Exception as error:  # whatever its code does
         raise failures.failed(part, error) from error
     if wrong:
-        raise failures.wrong(part, f"does not weigh: {wrong}", "(memory, weights >= 0 of shape (n_terms,))")
+        raise definitions.wrong(
+            part, f"does not weigh: {wrong}", "(memory, weights >= 0 of shape (n_terms,))"
+        )
 
 
 def warmup(wanted: int | str, total_steps: int) -> int:

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from dmf_cli.errors import PluginError
-from dmf_cli.parts.definitions import Definition
+from dmf_cli.parts.definitions import Definition, wrong
 
 TOLERANCE = 1e-3  # of sums over the classes
 
@@ -24,24 +23,24 @@ def check_network(network: Any, part: Definition, shape: tuple[int, ...], classe
         PluginError: it does not; the line names the function.
     """
     if not isinstance(network, keras.Model):
-        raise _wrong(part, f"it returns {type(network).__name__}", "a keras.Model")
+        raise wrong(part, f"it returns {type(network).__name__}", "a keras.Model")
     expected = (None, *shape[:2], classes)
     given = tuple(network.output_shape) if isinstance(network.output_shape, tuple) else network.output_shape
     if given != expected and tuple(given[1:]) != (None, None, classes):
         what = f"it gives {given} for images {(None, *shape)}"
-        raise _wrong(part, what, f"probabilities {expected}")
+        raise wrong(part, what, f"probabilities {expected}")
     images = np.random.default_rng(0).normal(0.5, 1.0, (2, *shape)).astype("float32")
     output = keras.ops.convert_to_numpy(network(images, training=False))
     if output.dtype != np.float32:
-        raise _wrong(part, f"it gives {output.dtype}", 'float32: the last layer needs dtype="float32"')
+        raise wrong(part, f"it gives {output.dtype}", 'float32: the last layer needs dtype="float32"')
     if not np.isfinite(output).all():
-        raise _wrong(part, "it gives NaN or infinity for noise", "finite probabilities")
+        raise wrong(part, "it gives NaN or infinity for noise", "finite probabilities")
     if output.min() < 0.0 or output.max() > 1.0:
         what = f"it gives values from {output.min():.3g} to {output.max():.3g}, which look like logits"
-        raise _wrong(part, what, "probabilities: end in a softmax, or a sigmoid where classes is 1")
+        raise wrong(part, what, "probabilities: end in a softmax, or a sigmoid where classes is 1")
     if classes > 1 and np.abs(output.sum(axis=-1) - 1.0).max() > TOLERANCE:
         what = "its probabilities do not sum to 1 over the classes"
-        raise _wrong(part, what, "a softmax over the last axis")
+        raise wrong(part, what, "a softmax over the last axis")
 
 
 def know_layers(network: Any) -> None:
@@ -50,9 +49,3 @@ def know_layers(network: Any) -> None:
     for layer in network._flatten_layers(include_self=False):
         if not type(layer).__module__.startswith(("keras", "dmf_cli")):
             known[type(layer).__name__] = type(layer)
-
-
-def _wrong(part: Definition, what: str, allowed: str) -> PluginError:
-    return PluginError(
-        f"{part.place}: model {part.name!r}: {what}", path=part.file, key="model", allowed=allowed
-    )

@@ -7,6 +7,7 @@ one on any split or dataset. Nothing is written before config, data and model ar
 import dataclasses
 import logging
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("dmf")
 
 
-def train(config: Config) -> Path:
+def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
     """Train, evaluate and plot the run of ``config``, as it was composed; returns its folder.
+
+    Args:
+        config: of the run.
+        plan: what it follows, for its status: see ``dmf plan``.
 
     Raises:
         UsageError: something is wrong with config or data; nothing was written.
@@ -51,6 +56,7 @@ def train(config: Config) -> Path:
             id=identity.run_id(config, session.data.dataset),
             config=config_hash.group_hashes(session.config.plain),
             auto=session.auto,
+            **({"plan": dict(plan)} if plan else {}),
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)

@@ -5,6 +5,7 @@ import pytest
 
 import dmf_cli
 from dmf_cli.parts import plugins
+from tests.undrawn import undrawn
 
 TINY = {
     "dataset": {"count": 24, "size": 32, "image_size": 32},
@@ -25,14 +26,14 @@ def squared(y_true, y_pred, *, power: float = 2.0):
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     monkeypatch.setenv("DMF_DISPLAY", "quiet")
-    with plugins.isolated():
+    with plugins.isolated(), undrawn():
         yield
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """Trained with the function above, which is in no file that a config could name."""
-    with pytest.MonkeyPatch.context() as patch, plugins.isolated():
+    with pytest.MonkeyPatch.context() as patch, plugins.isolated(), undrawn():
         patch.setenv("DMF_DISPLAY", "quiet")
         place = tmp_path_factory.mktemp("api") / "run"
         terms = {"squared": squared, "ce": "ce"}

@@ -87,6 +87,18 @@ def test_a_preset_has_the_keys_of_what_it_sets_and_other_values(group, option):
         config.compose([f"{group}={option}", f"{group}.{number}=many"])
 
 
+@pytest.mark.parametrize("name", [option for group, option in PRESETS if group == "weighting"])
+def test_a_preset_of_a_strategy_can_be_trained_with(name):
+    from dmf_cli.training import build
+
+    given = config.compose([f"weighting={name}"]).weighting
+    strategy = build.strategy(given, [1.0, 1.0], 1000, {"steps_per_epoch": 50, "seed": 0})
+    assert (
+        strategy.get_config().items()
+        >= {key: value for key, value in given.params.items() if value not in (None, "auto")}.items()
+    )
+
+
 @pytest.mark.parametrize(
     "name", [n for n in conf_files.options("weighting") if ("weighting", n) not in PRESETS]
 )

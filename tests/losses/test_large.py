@@ -14,6 +14,7 @@ from keras import ops
 
 from dmf_cli import losses, metrics
 from dmf_cli.fusion import logit_gradients
+from dmf_cli.lookup import keywords
 from dmf_cli.losses._lovasz import _jaccard_increments
 from dmf_cli.ops import reduce
 from tests.losses.cases import NAMES
@@ -116,13 +117,21 @@ def repeated(classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
     )
 
 
+def pooled() -> list[tuple[str, dict[str, str]]]:
+    """Each loss, once for each way of pooling that it has."""
+    names = sorted(set(NAMES) - set(OWN_SIZE))
+    ways = {name: ("batch", "sample") if "pool" in keywords(getattr(losses, name)) else () for name in names}
+    return [(name, {"pool": way} if way else {}) for name in names for way in ways[name] or ("",)]
+
+
 @pytest.mark.parametrize("classes", [1, 2])
-@pytest.mark.parametrize("pool", ["batch", "sample"])
-@pytest.mark.parametrize("name", sorted(set(NAMES) - set(OWN_SIZE)))
-def test_a_loss_of_millions_of_pixels_is_that_of_one_small_image(name: str, pool: str, classes: int) -> None:
-    loss = losses.get(name)
-    if "pool" in inspect.signature(loss).parameters:
-        loss = losses.get(name, pool=pool)
+@pytest.mark.parametrize(
+    ("name", "params"), pooled(), ids=lambda v: v if isinstance(v, str) else "".join(v.values())
+)
+def test_a_loss_of_millions_of_pixels_is_that_of_one_small_image(
+    name: str, params: dict[str, str], classes: int
+) -> None:
+    loss = losses.get(name, **params)
     small_y, small_p, y, p = repeated(classes)
     near, far = {}, {}
     if "distance" in inspect.signature(loss).parameters:

@@ -7,7 +7,7 @@ import pytest
 
 from dmf_cli import report
 from dmf_cli.cli.main import main
-from dmf_cli.report import chosen, reading
+from dmf_cli.report import chosen, reading, run_page
 from tests.report.conftest import NASTY
 from tests.report.parsed import Parsed, written
 
@@ -183,3 +183,11 @@ def test_what_was_chosen_on_validation_stands_with_its_images(finished):
 )
 def test_nothing_chosen_is_nothing_said(found):
     assert chosen.described(found, {"predict": {"mirror": False}, "seed": 0}) == ""
+
+
+def test_a_run_that_follows_a_plan_says_what_was_planned(finished):
+    run = finished()
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "plan": {"training": 90.0}}))
+    tiles = {name: of for name, _, of in run_page.context(reading.read(run))["tiles"]}
+    assert tiles["Training"] == "on cpu, 1:30 min planned"

@@ -66,15 +66,17 @@ def dmf(installed: Path, environment: dict[str, str], tmp_path: Path) -> Callabl
 
 
 @pytest.fixture
-def drive(environment: dict[str, str], tmp_path: Path) -> Callable[[Sequence[Sequence[str]]], list[dict]]:
-    """``drive(commands)``: what each did, all in one process of the installed package; none may be odd."""
+def drive(environment: dict[str, str], tmp_path: Path) -> Callable[..., list[dict]]:
+    """``drive(commands, *options)``: what each did, all in one process of the installed package, with options
+    of the driver; none may be odd.
+    """
 
-    def run(commands: Sequence[Sequence[str]]) -> list[dict]:
+    def run(commands: Sequence[Sequence[str]], *options: str) -> list[dict]:
         asked, given = tmp_path / "commands.json", tmp_path / "results.json"
         asked.write_text(json.dumps(commands))
         driver = Path(__file__).with_name("driver.py")
         done = subprocess.run(
-            [sys.executable, "-P", str(driver), str(asked), str(given)],
+            [sys.executable, "-P", str(driver), str(asked), str(given), *options],
             cwd=tmp_path,
             env=environment,
             capture_output=True,

@@ -45,6 +45,7 @@ CHAIN: list[tuple[int, list[str]]] = [
     (0, ["predict", "runs/a", "photos", "-o", "masks", "--probabilities", "--spacing", "0.1,0.1"]),
     (0, ["export", "runs/a"]),
     (0, ["export", "runs/a", "--format", "savedmodel", "-o", "saved"]),
+    (0, ["plan", *PHANTOM, "budget=1h", "augment=none", "model.filters=2", "trainer.epochs=9", "--json"]),
     (0, ["replay", "runs/a", "weighting=mad,gradnorm", "weighting.warmup=2"]),
     (0, ["compare", "runs", "--baseline", "weighting=fixed", "-o", "compared"]),
     (0, ["report", "runs/a"]),
@@ -102,19 +103,25 @@ def test_every_option_is_trained_or_named_with_the_reason() -> None:
     files = set(plan.every_file())
     assert set(plan.ELSEWHERE) <= files
     groups = {file.rpartition("/")[0] for file in files}
-    assert groups - set(plan.TRAINED) == {"dataset", "experiment"}, "a group without smoke: add it to TRAINED"
+    assert groups - set(plan.TRAINED) <= {"dataset", "experiment", "recipe"}, (
+        "a group without smoke: add it to TRAINED"
+    )
 
 
-def test_every_file_of_conf_composes(drive) -> None:
+def test_every_file_of_conf_is_in_the_wheel_and_composes(drive, installed) -> None:
+    there = {
+        file.relative_to(installed / "dmf_cli/conf") for file in installed.glob("dmf_cli/conf/**/*.yaml")
+    }
+    assert there == {file.relative_to(plan.CONF) for file in plan.CONF.rglob("*.yaml")}
     commands = plan.compositions()
-    assert len(commands) == len(plan.every_file()) > 80
+    assert len(commands) > 20  # those that are not trained with
     assert [(one["words"], one["err"]) for one in drive(commands) if one["code"] != 0] == []
 
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_every_option_trains(drive, tmp_path, part) -> None:
     commands = TRAININGS[part::2]
-    assert [(one["words"], one["err"]) for one in drive(commands) if one["code"] != 0] == []
+    assert [(one["words"], one["err"]) for one in drive(commands, "--undrawn") if one["code"] != 0] == []
     for words in commands:
         run = tmp_path / words[-1].partition("=")[2]
         assert json.loads((run / "status.json").read_text())["state"] == "completed"

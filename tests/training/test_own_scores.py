@@ -93,8 +93,8 @@ def test_a_run_without_any_is_scored_with_them_afterwards(tiny, lab, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["metrics=default+wordy"], "lab.py, line 26: metric 'wordy' gives 'good' (str)"),
-        (["augment=broken"], "lab.py, line 32: augmentation 'broken' gives images float32 (4, 32, 31, 1)"),
+        (["metrics=default+wordy"], "lab.py, line 26: metric 'wordy': gives 'good' (str)"),
+        (["augment=broken"], "lab.py, line 32: augmentation 'broken': gives images float32 (4, 32, 31, 1)"),
     ],
 )
 def test_what_cannot_work_fails_before_there_is_a_folder(tiny, lab, words, says):

@@ -14,7 +14,7 @@ import numpy as np
 from dmf_cli.config.typed import Choice
 from dmf_cli.datasets.base import IGNORED
 from dmf_cli.errors import DmfError
-from dmf_cli.parts import failures, registry
+from dmf_cli.parts import definitions, failures, registry
 from dmf_cli.parts.definitions import Definition, of_package
 
 # (images, labels, epoch, indices) -> (images, labels), all tensors of one batch
@@ -70,7 +70,7 @@ def check(augment: Choice, seed: int, images: np.ndarray, labels: np.ndarray, cl
     changed = [np.asarray(part) for part in found]
     for name, before, after in zip(("images", "labels"), (images, labels), changed, strict=True):
         if before.shape != after.shape:  # in the graph it had the shape that it said
-            raise failures.wrong(definition, f"gives {name} {_spec(after)}", f"{name} {_spec(before)}")
+            raise definitions.wrong(definition, f"gives {name} {_spec(after)}", f"{name} {_spec(before)}")
     _check_values(definition, changed[0], changed[1], classes)
 
 
@@ -81,10 +81,10 @@ def _checked(change: Augment, definition: Definition) -> Augment:
         found = change(images, labels, epoch, index)
         allowed = f"the pair (images {_spec(images)}, labels {_spec(labels)}), as it gets them"
         if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise failures.wrong(definition, f"gives {_said(found)}", allowed)
+            raise definitions.wrong(definition, f"gives {_said(found)}", allowed)
         for name, got, part in zip(("images", "labels"), (images, labels), found, strict=True):
             if _spec(part) != _spec(got):
-                raise failures.wrong(definition, f"gives {name} {_spec(part)}", allowed)
+                raise definitions.wrong(definition, f"gives {name} {_spec(part)}", allowed)
         return found[0], found[1]
 
     return checked
@@ -106,11 +106,11 @@ def _said(found: Any) -> str:
 
 def _check_values(definition: Definition, images: np.ndarray, labels: np.ndarray, classes: int) -> None:
     if not np.isfinite(images).all():
-        raise failures.wrong(definition, "gives NaN or infinite values", "finite images")
+        raise definitions.wrong(definition, "gives NaN or infinite values", "finite images")
     bad = [int(v) for v in np.unique(labels) if v >= classes and v != IGNORED]
     if bad:
         allowed = f"labels from 0 to {classes - 1}: move them by the nearest pixel, without interpolation"
-        raise failures.wrong(definition, f"gives the label {bad[0]}", allowed)
+        raise definitions.wrong(definition, f"gives the label {bad[0]}", allowed)
 
 
 def _change(

@@ -1,0 +1,64 @@
+"""``dmf plan``: what to train with on these images, on this machine, in a given time."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+
+if TYPE_CHECKING:
+    from dmf_cli.planning.plan import Plan
+
+_ABOUT = """\
+Looks at the images of a dataset, times a few steps on this machine, and proposes what to train with: recipe,
+image size, width and depth of the network, batch size and epochs, each with its reason, the expected time and
+memory, and the command. What you set yourself stays as you set it.
+
+  budget=TIME     for the whole run, as 30m (the default), 90s or 1h30m
+  memory=AMOUNT   at most, as 800M or 4G; default: four fifths of this machine's
+  KEY=VALUE       as for dmf train
+
+examples:
+  dmf plan dataset=busi dataset.dir=PATH
+  dmf plan dataset=busi dataset.dir=PATH budget=2h memory=4G
+  dmf train plan=auto budget=30m dataset=busi dataset.dir=PATH
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """``dmf plan [KEY=VALUE ...] [budget=TIME] [memory=AMOUNT] [--json]``."""
+    parser = Parser(prog="dmf plan", description=_ABOUT)
+    parser.add_argument(
+        "words", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., budget=..., keys"
+    )
+    parser.add_argument("--json", action="store_true", help="an object for programs")
+    add_config_dir(parser)
+    options = parser.parse_intermixed_args(list(arguments))
+    from dmf_cli.planning import plan
+
+    made = plan.make([*options.words, *own_configs(options.config_dir)], say=_note)
+    print(json.dumps(made.as_json(), indent=2) if options.json else "\n".join(lines(made)))
+    return 0
+
+
+def lines(plan: "Plan") -> list[str]:
+    """The plan in words."""
+    from dmf_cli.planning.units import in_words
+    from dmf_cli.terminal.formats import duration
+
+    width = [max(len(row[column]) for row in plan.reasons) for column in (0, 1)] if plan.reasons else [0, 0]
+    rows = [f"  {what:<{width[0]}}  {value:<{width[1]}}  {why}" for what, value, why in plan.reasons]
+    expected = f"{duration(plan.choice.seconds)} of {duration(plan.limits.budget)}"
+    return [
+        *plan.facts.lines(),
+        "",
+        *rows,
+        "",
+        f"expected  {expected}, {in_words(plan.choice.speed.memory)} of memory",
+        f"run       {plan.command}",
+    ]
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,160 @@
+"""From facts, measured speeds and a budget to settings: pure functions, which know no TensorFlow.
+
+:func:`decide` names the setting whose speed has to be measured next, until it knows enough for a choice. What
+it does not know it estimates from the nearest setting that was measured: the time of a step grows with the
+pixels and, where channels are few, with their number to the power of 1.5.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+
+from dmf_cli.errors import UsageError
+from dmf_cli.planning import units
+from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.settings import ENOUGH, FILTERS, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
+from dmf_cli.terminal.formats import duration
+
+LEAST_EPOCHS = 5  # below, nothing is learned that would say anything about the losses
+RESERVE = 0.95  # of the budget is planned with: no run is as fast as its fastest steps
+SMALL_LESION = 12  # pixels of its diameter in the network input
+SIZES = (32, 48, 64, 96, 128, 160, 192, 256)
+
+Measured = Mapping[Setting, Speed]
+
+
+def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | Choice:
+    """The setting to be measured next, or the choice.
+
+    Raises:
+        UsageError: the budget or the memory is too small for anything; says what is the least.
+    """
+    if not measured:
+        return _first(facts, limits)
+    chosen = next(_fitting(facts, limits, measured), None) or _smallest(facts, limits, measured)
+    if chosen not in measured:
+        return chosen
+    epochs, steps = _epochs(chosen, facts, limits, measured[chosen]), steps_of(facts, chosen)
+    choice = Choice(chosen, measured[chosen], epochs, steps)
+    _refuse_too_small(choice, facts, limits)
+    return choice
+
+
+def steps_of(facts: Fingerprint, setting: Setting) -> int:
+    """Steps of an epoch: a last batch that is not full is not trained on."""
+    return max(1, facts.train // setting.batch)
+
+
+def size_for(facts: Fingerprint) -> int:
+    """The smallest side at which small lesions have some pixels, and no larger than the images."""
+    allowed = [size for size in SIZES if size <= max(facts.side, SIZES[0])]
+    if not facts.small:
+        return min(128, allowed[-1])
+    return next((size for size in allowed if size * facts.small >= SMALL_LESION), allowed[-1])
+
+
+def batch_for(facts: Fingerprint) -> int:
+    """16, or less where an epoch would have fewer than eight steps."""
+    return next((batch for batch in (16, 8, 4) if facts.train >= 8 * batch), 2)
+
+
+def estimate(setting: Setting, measured: Measured) -> Speed:
+    """Of ``setting``, from the nearest one that was measured; itself, if it was."""
+    if setting in measured:
+        return measured[setting]
+    known = min(measured, key=lambda one: abs(math.log(_work(one) / _work(setting))))
+    ratio, speed = _work(setting) / _work(known), measured[known]
+    images = setting.cost / known.cost
+    return dataclasses.replace(
+        speed, step=speed.step * ratio, epoch=speed.epoch * images, memory=speed.memory * max(1.0, ratio**0.5)
+    )
+
+
+def _work(setting: Setting) -> float:
+    """Cost of a step."""
+    return setting.cost * setting.batch
+
+
+def _first(facts: Fingerprint, limits: Limits) -> Setting:
+    recipe = limits.recipe if limits.recipe is not None else STRONG
+    return _setting(facts, limits, recipe, size_for(facts), FILTERS, limits.batch or batch_for(facts))
+
+
+def _setting(facts: Fingerprint, limits: Limits, recipe: str, size: int, filters: int, batch: int) -> Setting:
+    size = size if limits.size is None else limits.size
+    filters = filters if limits.filters is None else limits.filters
+    return Setting(recipe or None, size or None, filters or None, batch)
+
+
+def _ladder(facts: Fingerprint, limits: Limits, recipe: str) -> list[tuple[int, int]]:
+    """(size, filters) that a recipe may have, the cheapest first."""
+    middle = size_for(facts)
+    top = [size for size in SIZES if middle <= size <= facts.side] or [middle]
+    low = [size for size in SIZES if size < middle][-2:]
+    wide = [(middle, 16), (middle, 24), *((size, 24) for size in top[1:]), (top[-1], 32)]
+    rungs = (
+        [(middle, FILTERS), *wide]
+        if recipe == STRONG
+        else [*((size, 8) for size in low), (middle, 8), (middle, 12)]
+    )
+    return sorted(set(rungs), key=lambda rung: Setting(None, rung[0], rung[1], 1).cost)
+
+
+def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:
+    """All that may be chosen, the best first: the better recipe, then the larger network."""
+    most = limits.batch or batch_for(facts)
+    batches = [limits.batch] if limits.batch else [b for b in (16, 8, 4, 2) if b <= most]
+    for recipe in (STRONG, QUICK) if limits.recipe is None else (limits.recipe,):
+        for size, filters in reversed(_ladder(facts, limits, recipe)):
+            sized = [_setting(facts, limits, recipe, size, filters, batch) for batch in batches]
+            light = next((one for one in sized if _has_room(one, limits, measured)), None)
+            if light is not None:
+                yield light
+
+
+def _has_room(setting: Setting, limits: Limits, measured: Measured) -> bool:
+    return limits.memory is None or estimate(setting, measured).memory <= limits.memory
+
+
+def _fitting(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:
+    """Settings with enough epochs within the budget, the best first."""
+    for setting in _settings(facts, limits, measured):
+        recipe, steps = setting.kind, steps_of(facts, setting)
+        needed = min(MOST[recipe], max(ENOUGH[recipe][0], math.ceil(ENOUGH[recipe][1] / steps)))
+        within = estimate(setting, measured).epochs(RESERVE * limits.budget, steps)
+        if within >= (limits.epochs or needed):
+            yield setting
+
+
+def _smallest(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting:
+    """What is left where nothing fits."""
+    every = list(_settings(facts, limits, measured))
+    if not every:
+        least = min(speed.memory for speed in measured.values())
+        raise _too_small("memory", limits.memory or 0, least)
+    return every[-1]
+
+
+def _epochs(setting: Setting, facts: Fingerprint, limits: Limits, speed: Speed) -> int:
+    if limits.epochs:
+        return limits.epochs
+    fit = speed.epochs(RESERVE * limits.budget, steps_of(facts, setting))
+    return min(fit, MOST[setting.kind])
+
+
+def _refuse_too_small(choice: Choice, facts: Fingerprint, limits: Limits) -> None:
+    if limits.memory is not None and choice.speed.memory > limits.memory:
+        raise _too_small("memory", limits.memory, choice.speed.memory)
+    least = choice.speed.seconds(limits.epochs or LEAST_EPOCHS, choice.steps)
+    if (choice.epochs < LEAST_EPOCHS and not limits.epochs) or RESERVE * limits.budget < least:
+        raise _too_small("budget", limits.budget, least / RESERVE)
+
+
+def _too_small(key: str, given: float, least: float) -> UsageError:
+    if key == "memory":
+        said, least_said = units.in_words(given), f"memory={math.ceil(least / 2**20)}M"
+    else:
+        said, least_said = duration(given), f"budget={math.ceil(least)}s"
+    return UsageError(
+        f"{key} is {said}, and the smallest run here needs more", key=key, hint=f"give {least_said} or more"
+    )

@@ -1,0 +1,88 @@
+"""A choice in words: the reason of each thing that was decided, and the overrides."""
+
+import math
+from collections.abc import Sequence
+
+from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting
+
+
+def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
+    """(what, value, why) of each thing that was decided and not given by the user."""
+    setting, rows = choice.setting, list[tuple[str, str, str]]()
+    if limits.recipe is None:
+        rows.append(("recipe", str(setting.recipe), _why_recipe(setting)))
+    if limits.size is None:
+        pixels = (
+            f"a small lesion is {setting.size * facts.small:.0f} pixels wide"
+            if facts.small and setting.size
+            else ""
+        )
+        side = "" if setting.size and setting.size < facts.side else "no larger than the images"
+        rows.append(("image size", str(setting.size), ", ".join(filter(None, (pixels, side))) or "the usual"))
+    if setting.filters and limits.filters is None:
+        rows.append(("filters", str(setting.filters), "the widest network that leaves enough epochs"))
+    if setting.filters and setting.size:
+        depth = int(math.log2(max(setting.size, 8) / 8))
+        rows.append(("depth", "auto", f"{depth} poolings, down to {setting.size // 2**depth} pixels"))
+    if limits.batch is None:
+        rows.append(
+            ("batch size", str(setting.batch), f"{choice.steps} steps an epoch of {facts.train} images")
+        )
+    if limits.epochs is None:
+        total = choice.epochs * choice.steps
+        rows.append(
+            (
+                "epochs",
+                str(choice.epochs),
+                f"{total} steps; what the budget allows, {MOST[setting.kind]} at most",
+            )
+        )
+    return rows
+
+
+def _why_recipe(setting: Setting) -> str:
+    if setting.recipe == STRONG:
+        return f"there is time for {ENOUGH[STRONG][0]} epochs, which strong augmentation needs to pay"
+    return "too little time for strong augmentation to pay"
+
+
+def resize_for(facts: Fingerprint) -> tuple[str, str]:
+    """How images are brought to a square, and why."""
+    low, high = facts.aspect
+    if high > 1.5 * low:
+        return (
+            "letterbox",
+            f"width / height goes from {low:.2f} to {high:.2f}: stretching would bend shapes unlike",
+        )
+    return "stretch", f"all images have about one shape (width / height {low:.2f} to {high:.2f})"
+
+
+def words(choice: Choice, limits: Limits, recipes: Sequence[str], resize: str | None) -> list[str]:
+    """The overrides of the plan.
+
+    Args:
+        choice: what was decided.
+        limits: what the user has chosen is no word of the plan.
+        recipes: options of the group ``recipe``; none: the groups that a recipe sets are named.
+        resize: of the dataset; None: as the user says.
+    """
+    found = setting_words(choice.setting, limits, recipes)
+    if resize:
+        found.append(f"dataset.resize={resize}")
+    return [*found, *([] if limits.epochs else [f"trainer.epochs={choice.epochs}"])]
+
+
+def setting_words(setting: Setting, limits: Limits, recipes: Sequence[str]) -> list[str]:
+    """The overrides of a setting, of what the user has not chosen."""
+    found = []
+    if limits.recipe is None and setting.recipe:
+        plain = {STRONG: ["augment=strong", "optimizer=adamw"], QUICK: []}
+        found += [f"recipe={setting.recipe}"] if setting.recipe in recipes else plain[setting.recipe]
+    if limits.size is None:
+        found.append(f"dataset.image_size={setting.size}")
+    if limits.filters is None and setting.filters:
+        found.append(f"model.filters={setting.filters}")
+    if limits.batch is None:
+        found.append(f"trainer.batch_size={setting.batch}")
+    return found

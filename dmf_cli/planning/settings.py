@@ -1,0 +1,110 @@
+"""What a plan is made of: settings, how fast they are, what they must keep to, and which was chosen."""
+
+import dataclasses
+import math
+
+QUICK, STRONG = "quick", "strong"
+# Epochs that a recipe needs to be worth its name, and steps likewise; and what is never exceeded.
+ENOUGH = {STRONG: (100, 2000), QUICK: (18, 600)}
+MOST = {STRONG: 240, QUICK: 400}
+CHANNELS = 1.5  # power with which the cost grows with the filters
+FILTERS = 12  # what dmf has by default
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a speed is measured of; None: the user has chosen, or the network has no such parameter."""
+
+    recipe: str | None
+    size: int | None
+    filters: int | None
+    batch: int
+
+    @property
+    def kind(self) -> str:
+        """The recipe, or the one whose needs are those of a config of the user's."""
+        return self.recipe if self.recipe in ENOUGH else QUICK
+
+    @property
+    def cost(self) -> float:
+        """Of an image in a step, in units of no meaning."""
+        return float((self.size or 128) ** 2 * (self.filters or FILTERS) ** CHANNELS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Seconds on this machine.
+
+    Args:
+        imports: of the backend, once a process.
+        start: from there until the first step: images, network.
+        compiling: what the first step and the first validation take longer than others.
+        step: of training.
+        epoch: of an epoch beside its steps: validation and checkpoints.
+        end: scores, figures and report.
+        memory: bytes, at most.
+    """
+
+    imports: float
+    start: float
+    compiling: float
+    step: float
+    epoch: float
+    end: float
+    memory: float
+
+    @property
+    def once(self) -> float:
+        """What does not depend on the number of epochs."""
+        return self.imports + self.start + self.compiling + self.end
+
+    def seconds(self, epochs: int, steps: int) -> float:
+        """Of a whole run."""
+        return self.once + epochs * (steps * self.step + self.epoch)
+
+    def epochs(self, budget: float, steps: int) -> int:
+        """How many fit into ``budget``."""
+        return max(0, math.floor((budget - self.once) / (steps * self.step + self.epoch)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a plan must keep to, and what the user has chosen already.
+
+    Args:
+        budget: seconds.
+        memory: bytes; None: no limit.
+        recipe: the only one that may be chosen; "" for none.
+        size: likewise of the side of the network input; 0: the user has chosen one that is no square.
+        filters: likewise; 0: the network has no such parameter.
+        batch: likewise.
+        epochs: likewise.
+    """
+
+    budget: float
+    memory: float | None = None
+    recipe: str | None = None
+    size: int | None = None
+    filters: int | None = None
+    batch: int | None = None
+    epochs: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What was decided, of a setting that was measured."""
+
+    setting: Setting
+    speed: Speed
+    epochs: int
+    steps: int  # of an epoch
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole run, as expected."""
+        return self.speed.seconds(self.epochs, self.steps)
+
+    @property
+    def training(self) -> float:
+        """Of its epochs, likewise."""
+        return self.seconds - self.speed.once + self.speed.compiling

@@ -1,0 +1,144 @@
+"""Plans of made-up datasets on made-up machines: the decision keeps to the limits on each of them."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from dmf_cli.errors import UsageError
+from dmf_cli.planning import decide, reasons
+from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
+from tests.raised import raises
+
+BUSI = Fingerprint(
+    "busi", 297, 75, 96, (300, 470, 700), (300, 560, 1000), (1.0, 1.4), (5.0, 200.0),
+    ("background", "lesion"), 0.1, 0.25, 0, None, None,
+)  # fmt: skip
+
+
+def machine(speed: float = 1.0, power: float = 1.5, memory: float = 1e6):
+    """``measure(setting)`` of a machine whose steps take ``speed`` times what those of a laptop take."""
+
+    def measure(one: Setting) -> Speed:
+        work = ((one.size or 128) / 128) ** 2 * ((one.filters or 12) / 12) ** power * one.batch / 16
+        return Speed(6.0, 4.0, 8.0, speed * 0.25 * work, speed * 1.5 * work, 10.0, 5e8 + memory * 500 * work)
+
+    return measure
+
+
+def planned(limits: Limits, measure=None, facts: Fingerprint = BUSI) -> tuple[Choice, list[Setting]]:
+    """The choice, and the settings that were measured for it."""
+    measured: dict[Setting, Speed] = {}
+    for _ in range(20):
+        found = decide.decide(facts, limits, measured)
+        if isinstance(found, Choice):
+            return found, list(measured)
+        assert found not in measured
+        measured[found] = (measure or machine())(found)
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("minutes", [10, 30, 120, 1000])
+@pytest.mark.parametrize("memory", [None, 1.5e9])
+def test_a_plan_keeps_to_time_and_memory_whatever_the_machine(minutes, memory):
+    limits = Limits(60.0 * minutes, memory)
+    for speed, power in itertools.product([0.02, 0.3, 1.0, 2.0], [0.5, 1.5, 2.0]):
+        choice, measured = planned(limits, machine(speed, power))
+        assert choice.setting in measured
+        assert len(measured) <= 6
+        assert choice.seconds <= 0.951 * limits.budget
+        assert choice.epochs >= decide.LEAST_EPOCHS
+        assert memory is None or choice.speed.memory <= memory
+
+
+def test_more_time_is_first_more_epochs_then_a_larger_network():
+    choices = [planned(Limits(60.0 * minutes))[0] for minutes in (4, 8, 20, 60, 200)]
+    assert [one.setting.recipe for one in choices] == [QUICK, QUICK, STRONG, STRONG, STRONG]
+    costs = [one.setting.cost for one in choices]
+    assert costs == sorted(costs)
+    assert costs[0] < costs[2] < costs[-1]
+    assert all(one.epochs <= MOST[one.setting.kind] for one in choices[2:])
+
+
+def test_a_recipe_is_chosen_only_where_it_has_its_epochs():
+    for minutes in (5, 15, 40, 100):
+        choice, _ = planned(Limits(60.0 * minutes))
+        epochs, _ = ENOUGH[choice.setting.kind]
+        assert choice.epochs >= epochs
+
+
+def test_too_small_a_budget_says_what_is_the_least_and_that_is_enough():
+    with raises(UsageError, key="budget", hint="give budget=") as caught:
+        planned(Limits(20.0))
+    least = float(caught.value.hint.partition("=")[2].partition("s")[0])
+    assert planned(Limits(least))[0].epochs == decide.LEAST_EPOCHS
+    with raises(UsageError, key="budget"):
+        planned(Limits(least - 2))
+
+
+def test_too_little_memory_halves_the_batch_and_says_what_is_the_least():
+    slow = machine(1.0, memory=4e6)
+    free = planned(Limits(3600.0), slow)[0]
+    tight = planned(Limits(3600.0, 0.9 * free.speed.memory), slow)[0]
+    assert tight.setting.batch * tight.setting.cost < free.setting.batch * free.setting.cost
+    with raises(UsageError, key="memory", hint="give memory="):
+        planned(Limits(3600.0, 1e8), slow)
+
+
+def test_what_the_user_has_chosen_stays():
+    limits = Limits(3600.0, None, "", 64, 20, 4, 33)
+    choice, measured = planned(limits)
+    assert measured == [Setting(None, 64, 20, 4)]
+    assert choice.epochs == 33
+    assert reasons.words(choice, limits, [], None) == []
+    assert reasons.reasons(choice, BUSI, limits) == [("depth", "auto", "3 poolings, down to 8 pixels")]
+    with raises(UsageError, key="budget"):
+        planned(dataclasses.replace(limits, epochs=3000))
+
+
+def test_a_network_without_filters_has_none():
+    limits = Limits(3600.0, filters=0)
+    choice, _ = planned(limits)
+    assert choice.setting.filters is None
+    assert not any(word.startswith("model.") for word in reasons.words(choice, limits, [], None))
+
+
+@pytest.mark.parametrize(
+    ("recipes", "said"), [([], ["augment=strong", "optimizer=adamw"]), ([STRONG], ["recipe=strong"])]
+)
+def test_a_recipe_is_named_where_there_is_such_a_group(recipes, said):
+    choice, _ = planned(Limits(3600.0))
+    assert choice.setting.recipe == STRONG
+    words = reasons.words(choice, Limits(3600.0), recipes, "letterbox")
+    assert words[: len(said)] == said
+    assert words[-2:] == ["dataset.resize=letterbox", f"trainer.epochs={choice.epochs}"]
+
+
+@pytest.mark.parametrize(
+    ("small", "side", "size"),
+    [(0.1, 470, 128), (0.02, 470, 256), (0.02, 100, 96), (0.4, 470, 32), (0.0, 60, 48)],
+)
+def test_the_size_shows_small_lesions_and_is_no_larger_than_the_images(small, side, size):
+    facts = dataclasses.replace(BUSI, small=small, height=(side, side, side), width=(side, side, side))
+    assert decide.size_for(facts) == size
+
+
+@pytest.mark.parametrize(("train", "batch"), [(400, 16), (100, 8), (40, 4), (9, 2), (1, 2)])
+def test_few_images_have_small_batches(train, batch):
+    facts = dataclasses.replace(BUSI, train=train)
+    assert decide.batch_for(facts) == batch
+    assert decide.steps_of(facts, Setting(None, 128, 12, batch)) >= 1
+
+
+def test_images_of_many_shapes_keep_theirs():
+    assert reasons.resize_for(BUSI)[0] == "stretch"
+    assert reasons.resize_for(dataclasses.replace(BUSI, aspect=(0.7, 1.4)))[0] == "letterbox"
+
+
+def test_each_thing_that_is_decided_has_a_reason():
+    limits = Limits(3600.0)
+    choice, _ = planned(limits)
+    rows = reasons.reasons(choice, BUSI, limits)
+    assert [row[0] for row in rows] == ["recipe", "image size", "filters", "depth", "batch size", "epochs"]
+    assert all(value and why for _, value, why in rows)

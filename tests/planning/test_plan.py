@@ -1,0 +1,138 @@
+"""``dmf plan`` and ``plan=auto`` with a machine that is made up: nothing is trained."""
+
+import dataclasses
+import json
+
+import pytest
+
+from dmf_cli import config
+from dmf_cli.cli.main import main
+from dmf_cli.cli.plan import lines
+from dmf_cli.errors import DatasetError
+from dmf_cli.jobs import child
+from dmf_cli.planning import plan
+from dmf_cli.planning.settings import Speed
+from dmf_cli.run_folder.folder import RunFolder
+from tests.raised import raises
+
+PHANTOM = ["dataset=phantom", "dataset.count=60", "dataset.size=64"]
+
+
+def speed(chosen) -> Speed:
+    """Of a machine that needs 2 ms for each image of 64x64."""
+    size = config.inputs.as_size(chosen.dataset.image_size)[0]
+    step = 0.002 * chosen.trainer.batch_size * (size / 64) ** 2
+    return Speed(5.0, 2.0, 4.0, step, 0.5, 6.0, 6e8)
+
+
+@pytest.fixture(scope="module")
+def made():
+    asked = []
+    found = plan.make(
+        [*PHANTOM, "budget=5m"], lambda chosen: asked.append(chosen) or speed(chosen), lambda line: None
+    )
+    return found, asked
+
+
+def test_a_plan_composes_and_is_what_was_timed(made):
+    found, asked = made
+    composed = config.compose([*found.words, *found.given])
+    assert composed.trainer.epochs == found.choice.epochs
+    for group in ("dataset", "model", "augment", "optimizer"):
+        assert composed.plain[group].keys() == asked[-1].plain[group].keys()
+    assert composed.trainer.batch_size == asked[-1].trainer.batch_size
+    assert found.command.startswith("dmf train dataset=phantom ")
+    assert json.loads(json.dumps(found.as_json()))["overrides"] == list(found.words)
+
+
+def test_a_plan_says_the_facts_the_reasons_and_the_command(made):
+    text = lines(made[0])
+    assert [line.split()[0] for line in text[:4]] == ["images", "size", "lesions", "classes"]
+    assert "42 train" in text[0]
+    assert text[-1] == f"run       {made[0].command}"
+    assert text[-2].startswith("expected  ")
+    assert "of 5:00 min, 572 MB of memory" in text[-2]
+    assert all(len(row) == 3 and all(row) for row in made[0].reasons)
+
+
+def test_what_the_user_sets_is_no_word_of_the_plan():
+    given = [
+        "dataset.image_size=48",
+        "model.filters=6",
+        "trainer.epochs=40",
+        "augment=none",
+        "trainer.batch_size=8",
+    ]
+    found = plan.make([*PHANTOM, *given], speed, lambda line: None)
+    assert found.words == ()
+    assert found.choice.epochs == 40
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["budget=half"], "budget is 'half': give a time with its unit, as 90s, 30m, 2h or 1h30m"),
+        (["memory=4"], "memory is '4': give an amount with its unit, as 800M or 4G"),
+        (["modle=unet"], "modle"),
+        (["dataset=folder", "dataset.dir=nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_one_line(words, said, capsys):
+    assert main(["plan", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_folder_without_images_is_no_dataset(tmp_path):
+    (tmp_path / "images").mkdir()
+    with raises(DatasetError):
+        plan.make(["dataset=folder", f"dataset.dir={tmp_path}"], speed, lambda line: None)
+
+
+def test_a_run_follows_its_plan_and_keeps_it_beside_the_time_it_took(tmp_path, monkeypatch, capsys):
+    trained = {}
+
+    def run(chosen, resume, kept=None):
+        trained.update(config=chosen, plan=kept)
+        folder = RunFolder.claim(tmp_path / "run")
+        folder.write_config(config.to_yaml(chosen))
+        folder.write_status("completed", plan=kept)
+        folder.release()
+        return folder.path
+
+    monkeypatch.setattr(child, "run", run)
+    monkeypatch.setattr(plan, "make", _made(plan.make))
+    assert main(["train", "plan=auto", "budget=5m", *PHANTOM, "seed=3"]) == 0
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["plan"] == {**json.loads(json.dumps(trained["plan"])), "took": status["plan"]["took"]}
+    assert status["plan"]["took"] >= 5.0
+    assert trained["config"].seed == 3
+    assert f"trainer.epochs={trained['config'].trainer.epochs}" in status["plan"]["overrides"]
+    assert "plan      expected" in capsys.readouterr().out.splitlines()[-1]
+
+
+def _made(original):
+    return lambda words: original(words, speed, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["plan=none"], "auto"), (["-m", "plan=auto", "seed=0,1"], "not a sweep")]
+)
+def test_a_plan_is_auto_and_of_one_run(words, said, capsys):
+    assert main(["train", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_the_speed_of_an_epoch_is_read_from_its_steps():
+    from dmf_cli.planning.speed import Watch
+
+    watch = Watch()
+    watch.made = -1.0
+    watch.began = [[0.0, 9.0, 10.0], [14.0, 15.0, 16.0], [20.0, 21.0, 22.0], []]
+    watch.ended = [13.0, 19.0, 25.0]
+    step, epoch, compiling = watch.read(steps=3)
+    assert (step, epoch, compiling) == (1.0, 3.0, 8.0)
+    found = Speed(1.0, 1.0, compiling, step, epoch, 3.0, 0.0)
+    assert found.seconds(3, 3) == 1.0 + 1.0 + 26.0 + 3.0  # as it was, whatever belongs to what
+    assert dataclasses.replace(found, step=2.0).epochs(100.0, 3) == 9
