@@ -217,3 +217,17 @@ def test_one_image_has_no_deviation():
     assert result.summary["foreground"]["dice"]["n"] == 1
     line = next(line for line in printed(result, 80).splitlines() if line.strip().startswith("Dice"))
     assert line.split()[:3] == ["Dice", "1.000", "1.000"]
+
+
+def test_every_table_says_how_masks_were_made_and_how_far_probabilities_were_off():
+    result = evaluation()
+    result.summary["settings"] |= {
+        "rule": "mirrored, Dice-optimal, temperature 1.31",
+        "ece": {"before": 0.0214, "after": 0.0092},
+    }
+    error = "Calibration error (ECE) of the foreground: 0.021 before the temperature, 0.009 after it"
+    for text in (tables.markdown(result.summary), tables.latex(result.summary, "test")):
+        assert "mirrored, Dice-optimal, temperature 1.31" in text
+        assert error in text
+        assert "threshold 0.5" not in text
+    assert "threshold 0.5" in tables.markdown(evaluation().summary)
