@@ -60,7 +60,7 @@ def test_each_level_has_the_size_that_deep_supervision_looks_for():
 
 def test_an_encoder_that_begins_with_stride_4_loads_without_dmf(tmp_path, monkeypatch):
     convnext = keras.src.applications.convnext.ConvNeXt
-    small = functools.partial(convnext, name="tiny", depths=[1, 1, 1, 1], projection_dims=[4, 8, 8, 8])
+    small = functools.partial(convnext, depths=[1, 1, 1, 1], projection_dims=[4, 8, 8, 8])
     monkeypatch.setattr(keras.applications, "ConvNeXtTiny", small)
     model, images = build((40, 64, 1), 1, encoder="convnexttiny"), np.ones((1, 40, 64, 1), "float32")
     encoder = model.get_layer("encoder")
