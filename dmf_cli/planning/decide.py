@@ -12,13 +12,23 @@ from collections.abc import Iterator, Mapping
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, FILTERS, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
+from dmf_cli.planning.settings import (
+    ENOUGH,
+    FILTERS,
+    MOST,
+    QUICK,
+    SIZES,
+    SMALL_LESION,
+    STRONG,
+    Choice,
+    Limits,
+    Setting,
+    Speed,
+)
 from dmf_cli.terminal.formats import duration
 
 LEAST_EPOCHS = 5  # below, nothing is learned that would say anything about the losses
 RESERVE = 0.95  # of the budget is planned with: no run is as fast as its fastest steps
-SMALL_LESION = 12  # pixels of its diameter in the network input
-SIZES = (32, 48, 64, 96, 128, 160, 192, 256)
 
 Measured = Mapping[Setting, Speed]
 

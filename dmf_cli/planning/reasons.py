@@ -4,7 +4,17 @@ import math
 from collections.abc import Sequence
 
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting
+from dmf_cli.planning.settings import (
+    ENOUGH,
+    MOST,
+    QUICK,
+    SIZES,
+    SMALL_LESION,
+    STRONG,
+    Choice,
+    Limits,
+    Setting,
+)
 
 
 def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
@@ -13,15 +23,11 @@ def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[st
     if limits.recipe is None:
         rows.append(("recipe", str(setting.recipe), _why_recipe(setting)))
     if limits.size is None:
-        pixels = (
-            f"a small lesion is {setting.size * facts.small:.0f} pixels wide"
-            if facts.small and setting.size
-            else ""
-        )
-        side = "" if setting.size and setting.size < facts.side else "no larger than the images"
-        rows.append(("image size", str(setting.size), ", ".join(filter(None, (pixels, side))) or "the usual"))
+        rows.append(("image size", str(setting.size), _why_size(setting, facts)))
     if setting.filters and limits.filters is None:
-        rows.append(("filters", str(setting.filters), "the widest network that leaves enough epochs"))
+        enough = choice.epochs >= ENOUGH[setting.kind][0]
+        why = "the widest network that leaves enough epochs" if enough else "a narrow network: time is short"
+        rows.append(("filters", str(setting.filters), why))
     if setting.filters and setting.size:
         depth = int(math.log2(max(setting.size, 8) / 8))
         rows.append(("depth", "auto", f"{depth} poolings, down to {setting.size // 2**depth} pixels"))
@@ -39,6 +45,18 @@ def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[st
             )
         )
     return rows
+
+
+def _why_size(setting: Setting, facts: Fingerprint) -> str:
+    """By the lesions and the images; a size below what small lesions need is the price of little time."""
+    size, said = setting.size or 0, []
+    if facts.small:
+        said.append(f"a small lesion is {size * facts.small:.0f} pixels wide")
+    if size * facts.small < SMALL_LESION and size < min(facts.side, SIZES[-1]):
+        said.append("which is little, but time is short")
+    return (
+        ", ".join([*said, *([] if size < facts.side else ["no larger than the images"])]) or "the usual size"
+    )
 
 
 def _why_recipe(setting: Setting) -> str:

@@ -142,3 +142,12 @@ def test_each_thing_that_is_decided_has_a_reason():
     rows = reasons.reasons(choice, BUSI, limits)
     assert [row[0] for row in rows] == ["recipe", "image size", "filters", "depth", "batch size", "epochs"]
     assert all(value and why for _, value, why in rows)
+
+
+def test_where_time_is_short_the_reasons_say_so():
+    said = {}
+    for minutes in (1.2, 60):
+        limits = Limits(60.0 * minutes)
+        said[minutes] = " ".join(" ".join(row) for row in reasons.reasons(planned(limits)[0], BUSI, limits))
+    assert "time is short" in said[1.2]
+    assert "time is short" not in said[60]
