@@ -11,13 +11,13 @@ from dmf_cli.planning.settings import (
     SIZES,
     SMALL_LESION,
     STRONG,
-    Choice,
+    Chosen,
     Limits,
     Setting,
 )
 
 
-def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
+def reasons(choice: Chosen, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
     """(what, value, why) of each thing that was decided and not given by the user."""
     setting, rows = choice.setting, list[tuple[str, str, str]]()
     if limits.recipe is None:
@@ -76,7 +76,7 @@ def resize_for(facts: Fingerprint) -> tuple[str, str]:
     return "stretch", f"all images have about one shape (width / height {low:.2f} to {high:.2f})"
 
 
-def words(choice: Choice, limits: Limits, recipes: Sequence[str], resize: str | None) -> list[str]:
+def words(choice: Chosen, limits: Limits, recipes: Sequence[str], resize: str | None) -> list[str]:
     """The overrides of the plan.
 
     Args:

@@ -93,7 +93,7 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Chosen:
     """What was decided, of a setting that was measured."""
 
     setting: Setting
