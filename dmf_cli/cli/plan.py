@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 
 if TYPE_CHECKING:
-    from dmf_cli.planning.plan import Plan
+    from dmf_cli.planning.plan import TrainingPlan
 
 _ABOUT = """\
 Looks at the images of a dataset, times a few steps on this machine, and proposes what to train with: recipe,
@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def lines(plan: "Plan") -> list[str]:
+def lines(plan: "TrainingPlan") -> list[str]:
     """The plan in words."""
     from dmf_cli.planning.units import in_words
     from dmf_cli.terminal.formats import duration

@@ -12,18 +12,28 @@ from collections.abc import Iterator, Mapping
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, FILTERS, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
+from dmf_cli.planning.settings import (
+    ENOUGH,
+    FILTERS,
+    MOST,
+    QUICK,
+    SIZES,
+    SMALL_LESION,
+    STRONG,
+    Chosen,
+    Limits,
+    Setting,
+    Speed,
+)
 from dmf_cli.terminal.formats import duration
 
 LEAST_EPOCHS = 5  # below, nothing is learned that would say anything about the losses
 RESERVE = 0.95  # of the budget is planned with: no run is as fast as its fastest steps
-SMALL_LESION = 12  # pixels of its diameter in the network input
-SIZES = (32, 48, 64, 96, 128, 160, 192, 256)
 
 Measured = Mapping[Setting, Speed]
 
 
-def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | Choice:
+def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | Chosen:
     """The setting to be measured next, or the choice.
 
     Raises:
@@ -35,7 +45,7 @@ def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | 
     if chosen not in measured:
         return chosen
     epochs, steps = _epochs(chosen, facts, limits, measured[chosen]), steps_of(facts, chosen)
-    choice = Choice(chosen, measured[chosen], epochs, steps)
+    choice = Chosen(chosen, measured[chosen], epochs, steps)
     _refuse_too_small(choice, facts, limits)
     return choice
 
@@ -142,7 +152,7 @@ def _epochs(setting: Setting, facts: Fingerprint, limits: Limits, speed: Speed) 
     return min(fit, MOST[setting.kind])
 
 
-def _refuse_too_small(choice: Choice, facts: Fingerprint, limits: Limits) -> None:
+def _refuse_too_small(choice: Chosen, facts: Fingerprint, limits: Limits) -> None:
     if limits.memory is not None and choice.speed.memory > limits.memory:
         raise _too_small("memory", limits.memory, choice.speed.memory)
     least = choice.speed.seconds(limits.epochs or LEAST_EPOCHS, choice.steps)

@@ -9,7 +9,7 @@ from dmf_cli.config import inputs
 from dmf_cli.config.typed import Config
 from dmf_cli.planning import decide, fingerprint, reasons, units
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import Choice, Limits, Setting, Speed
+from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
 
 BUDGET = "30m"
 SHARE = 0.8  # of the memory of this machine, where the user names no limit
@@ -17,7 +17,7 @@ OWN = ("budget", "memory")  # words that are no overrides
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What to train with.
 
     Args:
@@ -31,7 +31,7 @@ class Plan:
 
     facts: Fingerprint
     limits: Limits
-    choice: Choice
+    choice: Chosen
     given: tuple[str, ...]
     words: tuple[str, ...]
     reasons: tuple[tuple[str, str, str], ...]
@@ -58,7 +58,7 @@ class Plan:
 
 def make(
     words: Sequence[str], measure: Callable[[Config], Speed] | None = None, say: Callable[[str], None] = print
-) -> Plan:
+) -> TrainingPlan:
     """The plan for overrides of ``dmf train``, with ``budget=`` and ``memory=`` among them.
 
     Args:
@@ -83,7 +83,7 @@ def make(
     rows = reasons.reasons(choice, facts, limits)
     rows += [("resize", *resize)] if resize else []
     made = reasons.words(choice, limits, recipes, resize[0] if resize else None)
-    return Plan(facts, limits, choice, tuple(given), tuple(made), tuple(rows))
+    return TrainingPlan(facts, limits, choice, tuple(given), tuple(made), tuple(rows))
 
 
 def own_words(words: Sequence[str]) -> tuple[float, int | None, list[str]]:
@@ -101,9 +101,9 @@ def _search(
     recipes: Sequence[str],
     measure: Callable[[Config], Speed],
     say: Callable[[str], None],
-) -> Choice:
+) -> Chosen:
     measured: dict[Setting, Speed] = {}
-    while not isinstance(found := decide.decide(facts, limits, measured), Choice):
+    while not isinstance(found := decide.decide(facts, limits, measured), Chosen):
         words = reasons.setting_words(found, limits, recipes)
         say(f"timing    {' '.join(words) or 'the config'}")
         chosen = config.compose([*words, *given])

@@ -4,24 +4,30 @@ import math
 from collections.abc import Sequence
 
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting
+from dmf_cli.planning.settings import (
+    ENOUGH,
+    MOST,
+    QUICK,
+    SIZES,
+    SMALL_LESION,
+    STRONG,
+    Chosen,
+    Limits,
+    Setting,
+)
 
 
-def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
+def reasons(choice: Chosen, facts: Fingerprint, limits: Limits) -> list[tuple[str, str, str]]:
     """(what, value, why) of each thing that was decided and not given by the user."""
     setting, rows = choice.setting, list[tuple[str, str, str]]()
     if limits.recipe is None:
         rows.append(("recipe", str(setting.recipe), _why_recipe(setting)))
     if limits.size is None:
-        pixels = (
-            f"a small lesion is {setting.size * facts.small:.0f} pixels wide"
-            if facts.small and setting.size
-            else ""
-        )
-        side = "" if setting.size and setting.size < facts.side else "no larger than the images"
-        rows.append(("image size", str(setting.size), ", ".join(filter(None, (pixels, side))) or "the usual"))
+        rows.append(("image size", str(setting.size), _why_size(setting, facts)))
     if setting.filters and limits.filters is None:
-        rows.append(("filters", str(setting.filters), "the widest network that leaves enough epochs"))
+        enough = choice.epochs >= ENOUGH[setting.kind][0]
+        why = "the widest network that leaves enough epochs" if enough else "a narrow network: time is short"
+        rows.append(("filters", str(setting.filters), why))
     if setting.filters and setting.size:
         depth = int(math.log2(max(setting.size, 8) / 8))
         rows.append(("depth", "auto", f"{depth} poolings, down to {setting.size // 2**depth} pixels"))
@@ -41,6 +47,18 @@ def reasons(choice: Choice, facts: Fingerprint, limits: Limits) -> list[tuple[st
     return rows
 
 
+def _why_size(setting: Setting, facts: Fingerprint) -> str:
+    """By the lesions and the images; a size below what small lesions need is the price of little time."""
+    size, said = setting.size or 0, []
+    if facts.small:
+        said.append(f"a small lesion is {size * facts.small:.0f} pixels wide")
+    if size * facts.small < SMALL_LESION and size < min(facts.side, SIZES[-1]):
+        said.append("which is little, but time is short")
+    return (
+        ", ".join([*said, *([] if size < facts.side else ["no larger than the images"])]) or "the usual size"
+    )
+
+
 def _why_recipe(setting: Setting) -> str:
     if setting.recipe == STRONG:
         return f"there is time for {ENOUGH[STRONG][0]} epochs, which strong augmentation needs to pay"
@@ -58,7 +76,7 @@ def resize_for(facts: Fingerprint) -> tuple[str, str]:
     return "stretch", f"all images have about one shape (width / height {low:.2f} to {high:.2f})"
 
 
-def words(choice: Choice, limits: Limits, recipes: Sequence[str], resize: str | None) -> list[str]:
+def words(choice: Chosen, limits: Limits, recipes: Sequence[str], resize: str | None) -> list[str]:
     """The overrides of the plan.
 
     Args:

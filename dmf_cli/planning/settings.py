@@ -9,6 +9,8 @@ ENOUGH = {STRONG: (100, 2000), QUICK: (18, 600)}
 MOST = {STRONG: 240, QUICK: 400}
 CHANNELS = 1.5  # power with which the cost grows with the filters
 FILTERS = 12  # what dmf has by default
+SIZES = (32, 48, 64, 96, 128, 160, 192, 256)  # sides of the network input
+SMALL_LESION = 12  # pixels that a small lesion should be wide in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Chosen:
     """What was decided, of a setting that was measured."""
 
     setting: Setting

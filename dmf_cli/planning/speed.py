@@ -57,7 +57,7 @@ class Watch:
         gaps = [after - before for began, _ in later for before, after in itertools.pairwise(began)]
         step = statistics.median(gaps or [end - began[0] for began, (_, end) in later])
         rests = [end - start - (began[-1] - began[0]) - step for began, (start, end) in later]
-        rest = max(0.0, statistics.mean(rests))
+        rest = max(0.0, min(rests))  # of an epoch that is not the best so far, as most are not
         return step, rest, max(0.0, self.ended[0] - self.made - steps * step - rest)
 
 

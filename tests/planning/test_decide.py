@@ -8,7 +8,7 @@ import pytest
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import decide, reasons
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Choice, Limits, Setting, Speed
+from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Chosen, Limits, Setting, Speed
 from tests.raised import raises
 
 BUSI = Fingerprint(
@@ -27,12 +27,12 @@ def machine(speed: float = 1.0, power: float = 1.5, memory: float = 1e6):
     return measure
 
 
-def planned(limits: Limits, measure=None, facts: Fingerprint = BUSI) -> tuple[Choice, list[Setting]]:
+def planned(limits: Limits, measure=None, facts: Fingerprint = BUSI) -> tuple[Chosen, list[Setting]]:
     """The choice, and the settings that were measured for it."""
     measured: dict[Setting, Speed] = {}
     for _ in range(20):
         found = decide.decide(facts, limits, measured)
-        if isinstance(found, Choice):
+        if isinstance(found, Chosen):
             return found, list(measured)
         assert found not in measured
         measured[found] = (measure or machine())(found)
@@ -142,3 +142,12 @@ def test_each_thing_that_is_decided_has_a_reason():
     rows = reasons.reasons(choice, BUSI, limits)
     assert [row[0] for row in rows] == ["recipe", "image size", "filters", "depth", "batch size", "epochs"]
     assert all(value and why for _, value, why in rows)
+
+
+def test_where_time_is_short_the_reasons_say_so():
+    said = {}
+    for minutes in (1.2, 60):
+        limits = Limits(60.0 * minutes)
+        said[minutes] = " ".join(" ".join(row) for row in reasons.reasons(planned(limits)[0], BUSI, limits))
+    assert "time is short" in said[1.2]
+    assert "time is short" not in said[60]
