@@ -117,9 +117,10 @@ def load(path: Path, metric: str) -> Run:
         what = entry.said if status.get("state") else "is no run"
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
+    plain = config_of(path)
     summary, split = _json(path / SUMMARY), _json(path / "split.json")
     settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
-    config = predictions.completed(flat(identity.as_asked(config_of(path), status)), classes)
+    config = predictions.completed(flat(identity.as_asked(plain, status)), classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)

@@ -30,7 +30,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.batches = batches
         self._raw: list[Any] = []
         self._averaged: list[Any] = []
-        self._statistics: Statistics | None = None
+        self._statistics: BatchStatistics | None = None
 
     @property
     def _variables(self) -> list[keras.Variable]:
@@ -44,7 +44,7 @@ class WeightAverage(keras.callbacks.Callback):
         # Copies: JAX would share one buffer with the optimizer, and a compiled step takes it over.
         _assign(self.model.trainable_variables, _values(self.model.trainable_variables))
         if self._statistics is None:
-            self._statistics = Statistics(self.model.network)
+            self._statistics = BatchStatistics(self.model.network)
         self._statistics.measure(self.batches)
 
     def on_test_end(self, logs: Any = None) -> None:
@@ -63,7 +63,7 @@ class WeightAverage(keras.callbacks.Callback):
             _assign(self._variables, raw)
 
 
-class Statistics:
+class BatchStatistics:
     """The running means and variances of the batch normalisation of ``network``, measured anew.
 
     They become the means over batches, as the running ones are, but without their memory of other weights.

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from dmf_cli.cli.main import COMMANDS
+from dmf_cli.conf_files import PRESETS
 from tests.docs.scripts import load
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def test_every_command_and_every_group_has_its_section() -> None:
     assert {"dmf", *(f"dmf {name}" for name in COMMANDS)} <= set(
         re.findall("^## (.*)", PAGES["commands"], re.M)
     )
-    groups = {folder.name for folder in (ROOT / "conf").iterdir() if folder.is_dir()} - {"experiment"}
+    groups = {folder.name for folder in (ROOT / "conf").iterdir() if folder.is_dir()} - {*PRESETS}
     assert {*groups, "run"} == set(re.findall("^## (.*)", PAGES["config"], re.M))
 
 

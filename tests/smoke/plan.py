@@ -6,7 +6,7 @@ CONF = Path(__file__).parent.parent.parent / "conf"
 # Groups whose options are all trained with, several in one run. The others are composed.
 TRAINED = (
     "weighting", "model", "loss/term", "augment", "optimizer", "schedule", "metrics", "tracker", "auxiliary",
-    "split", "trainer", "sweep",
+    "split", "trainer", "sweep", "predict",
 )  # fmt: skip
 # Options that cannot be trained with here; each is composed all the same.
 ELSEWHERE = {

@@ -6,7 +6,7 @@ import numpy as np
 from dmf_cli.fusion import FusedModel
 from dmf_cli.ops.backend import to_numpy
 from dmf_cli.training import build
-from dmf_cli.training.weight_average import Statistics, WeightAverage
+from dmf_cli.training.weight_average import BatchStatistics, WeightAverage
 from tests.fusion.toys import BATCH, X, Y
 
 BATCHES = [(X[i : i + BATCH], Y[i : i + BATCH]) for i in range(0, len(X), BATCH)]
@@ -56,7 +56,7 @@ def test_batch_statistics_are_means_over_the_batches_and_a_still_layer_keeps_its
     network = fused(0.0).network
     network.get_layer("dropout").rate = 0.0
     still = [to_numpy(v) for v in network.get_layer("still").variables]
-    Statistics(network).measure(BATCHES[:3])
+    BatchStatistics(network).measure(BATCHES[:3])
     reached = keras.Model(network.inputs, network.get_layer("conv").output)
     values = np.stack([reached.predict_on_batch(x) for x, _ in BATCHES[:3]])
     layer = network.get_layer("moving")
