@@ -248,7 +248,7 @@ def _check(made: Definition, node: ast.stmt, function: ast.FunctionDef | None) -
 def wrong(made: Definition, what: str, allowed: str) -> PluginError:
     """The error for a part that is not, or does not return, what it has to: ``gives 'abc' (str)``."""
     return PluginError(
-        f"{made.place}: {made.kind} {made.name!r}: {what}", path=made.file, key=made.kind, allowed=allowed
+        f"{made.place}: {made.kind} {made.name!r}: {what}", path=made.file, key=made.name, allowed=allowed
     )
 
 

@@ -36,6 +36,8 @@ def network() -> keras.Model:
             layers.Conv2D(4, 3, padding="same"),
             layers.BatchNormalization(momentum=0.9, **synchronized),
             layers.ReLU(),
+            layers.MaxPooling2D(),
+            layers.UpSampling2D(),
             layers.Conv2D(2, 1, kernel_regularizer=keras.regularizers.L2(0.01)),
             layers.Softmax(),
         ]
@@ -53,7 +55,9 @@ def run(terms: str, name: str, scope: Any) -> dict[str, Any]:
     with scope:
         strategy = weighting.get(name, **({} if name == "fixed" else {"warmup": 2}))
         auxiliary = Auxiliary("bce", gamma0=0.5, decay=0.5, every=3)
-        model = FusedModel(network(), terms, strategy, auxiliary, record_steps=STEPS, insight_every=2)
+        scales = 1 if name == "lr_annealing" else 0
+        records = {"record_steps": STEPS, "insight_every": 2}
+        model = FusedModel(network(), terms, strategy, auxiliary, scales=scales, **records)
         model.compile(keras.optimizers.SGD(0.3))
     logs = model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0).history
     return {

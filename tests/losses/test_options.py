@@ -95,6 +95,13 @@ def test_tversky_weighs_false_positives_by_alpha(pool: str) -> None:
     assert value("focal_tversky", alpha=0.2, beta=0.9, gamma=2.0, pool=pool) == pytest.approx(focal, rel=1e-5)
 
 
+def test_batch_dice_is_that_of_nnunet_and_one() -> None:
+    """MemoryEfficientSoftDiceLoss(batch_dice=True, do_bg=False, smooth=1e-5) of nnU-Net v2, which is -Dice."""
+    both, truth, guess = (part.sum((0, 1, 2))[1:] for part in (P * Y, Y, P))
+    theirs = -np.mean((2 * both + 1e-5) / np.clip(truth + guess + 1e-5, 1e-8, None))
+    assert value("dice", pool="batch", background=False) == pytest.approx(1 + theirs, rel=1e-5)
+
+
 def test_tversky_contains_dice_iou_and_the_asymmetric_similarity() -> None:
     assert value("tversky", alpha=0.5, beta=0.5, smooth=5e-6) == pytest.approx(value("dice"), rel=1e-5)
     assert value("tversky", alpha=1.0, beta=1.0) == pytest.approx(value("iou"), rel=1e-5)

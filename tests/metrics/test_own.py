@@ -85,23 +85,23 @@ def test_every_kind_of_number_is_one(made, value):
 @pytest.mark.parametrize(
     ("body", "line", "says", "tried"),
     [
-        ("return 'good'", 5, "gives 'good' (str)", "two overlapping squares"),
-        ("return 1j", 5, "gives 1j (complex)", "two overlapping squares"),
-        ("pass", 5, "gives None (NoneType)", "two overlapping squares"),
-        ("return truth.mean(axis=0)", 5, "gives an array of shape (32,)", "two overlapping squares"),
-        ("return [0.5]", 5, "gives an array of shape (1,)", "two overlapping squares"),
-        ("return 1.0 / truth.sum()", 5, "gives ", "an empty truth"),
-        ("return 1.0 / int(prediction.sum())", 6, "fails with ZeroDivisionError", "nothing was predicted"),
-        ("raise RuntimeError('oh\\nno')", 6, "fails with RuntimeError: oh", "two overlapping squares"),
-        ("truth[0, 0] = True; return 1.0", 6, "fails with ValueError: assignment", "two"),
-        ("return tolerance.value", 6, "fails with AttributeError: 'float' object has no attribute", "two"),
+        ("return 'good'", 5, ": gives 'good' (str)", "two overlapping squares"),
+        ("return 1j", 5, ": gives 1j (complex)", "two overlapping squares"),
+        ("pass", 5, ": gives None (NoneType)", "two overlapping squares"),
+        ("return truth.mean(axis=0)", 5, ": gives an array of shape (32,)", "two overlapping squares"),
+        ("return [0.5]", 5, ": gives an array of shape (1,)", "two overlapping squares"),
+        ("return 1.0 / truth.sum()", 5, ": gives ", "an empty truth"),
+        ("return 1.0 / int(prediction.sum())", 6, " fails with ZeroDivisionError", "nothing was predicted"),
+        ("raise RuntimeError('oh\\nno')", 6, " fails with RuntimeError: oh", "two overlapping squares"),
+        ("truth[0, 0] = True; return 1.0", 6, " fails with ValueError: assignment", "two"),
+        ("return tolerance.value", 6, " fails with AttributeError: 'float' object has no attribute", "two"),
     ],
 )  # fmt: skip
 def test_what_is_no_number_is_an_error_of_one_line(made, body, line, says, tried):
     with pytest.raises(PluginError) as caught:
         made(body)
     error = caught.value
-    assert error.what.startswith(f"lab.py, line {line}: metric 'mine' {says}")
+    assert error.what.startswith(f"lab.py, line {line}: metric 'mine'{says}")
     assert error.key == "mine"
     assert tried in error.hint
     assert "\n" not in str(error)
