@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     """``dmf eval RUN [RUN ...] [split=...] [overrides] [-o DIR]``."""
     parser = Parser(prog="dmf eval", description=_ABOUT)
     add_runs(parser, text="split=train|val|test|all, dataset=..., keys of metrics, predict and eval")
-    text = "where scores go; default: into the run, of several runs RUN_and_N_more beside the first"
+    text = "where scores go; default: into the run, of several runs ensembles/RUN_and_N_more beside the first"
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help=text)
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))

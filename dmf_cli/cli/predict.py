@@ -70,6 +70,9 @@ def run(arguments: Sequence[str]) -> int:
     words, overrides = runs_and_overrides(parser, options.words)
     runs = [words[0], *itertools.takewhile(places.is_run, words[1:])]
     paths = words[len(runs) :]
+    if late := next(filter(places.is_run, paths), None):
+        hint = f"give all runs first, then images; {paths[0]} is no run"
+        raise UsageError(key="RUN", value=late, reason="is a run after the first path of images", hint=hint)
     config = _config(runs, overrides, trust=options.trust)
     if not paths:
         parser.error("the following arguments are required: PATH")

@@ -11,6 +11,7 @@ from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
 
+PLANNED = ("plan", "budget", "memory")  # words of `dmf train plan=auto`, which are no keys
 ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what is to be done
 # Options of Hydra's that do nothing for dmf, and what is there instead.
 INSTEAD = {
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         hint = "with another sweeper or config use --cfg job"
         raise UsageError(key="--dry-run", reason="plans the sweeps of dmf only", hint=hint)
     if not foreign:
-        note_excluded(composed)
+        note_excluded([word for word in composed if word.partition("=")[0] not in PLANNED])
     if foreign or options.info:
         from dmf_cli.cli import _hydra
 

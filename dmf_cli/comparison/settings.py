@@ -137,7 +137,9 @@ def _differs(runs: Sequence[Run], key: str) -> bool:
 
 
 def _values(run: Run, keys: Sequence[str]) -> Label:
-    return tuple((key, text(_value(run.config, key))) for key in keys)
+    # Where masks are Dice-optimal no threshold decides, so there is none to name.
+    said = [key for key in keys if key != THRESHOLD or key in run.config]
+    return tuple((key, text(_value(run.config, key))) for key in said)
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:

@@ -35,7 +35,7 @@ def plain(config: Config, spec: InputSpec) -> Prediction:
     group, threshold = config.predict, config.metrics.threshold
     return Prediction(
         spec,
-        threshold if isinstance(threshold, float) else 0.5,
+        0.5 if threshold == AUTO else float(threshold),
         config.eval.resolution,
         mirror=group.mirror,
         decision=group.decision,

@@ -72,14 +72,16 @@ def dice_optimal(probabilities: np.ndarray, *, least: float = LEAST) -> np.ndarr
         return (probabilities[..., -1] > cutoff(probabilities[..., -1], least=least)).astype(np.uint8)
     classes = np.moveaxis(probabilities[..., 1:], -1, 0)
     claims = np.stack([p > cutoff(p, least=least) for p in classes])
-    gains = np.stack([_gains(p, m, claims) for p, m in zip(classes, claims, strict=True)])
-    chosen = np.argmax(np.where(claims, gains, -np.inf), axis=0) + 1
-    return np.where(claims.any(axis=0), chosen, 0).astype(np.uint8)
+    claimed = claims.sum(axis=0)
+    labels = np.where(claimed, np.argmax(claims, axis=0) + 1, 0).astype(np.uint8)
+    several = claimed > 1
+    gains = [_gains(p, mask & (claimed == 1), several) for p, mask in zip(classes, claims, strict=True)]
+    labels[several] = np.argmax(np.where(claims[:, several], gains, -np.inf), axis=0) + 1
+    return labels
 
 
-def _gains(p: np.ndarray, mask: np.ndarray, claims: np.ndarray) -> np.ndarray:
-    """What each pixel adds to half the expected Dice of a class beside the pixels that only it claims."""
-    alone = mask & (claims.sum(axis=0) == 1)
+def _gains(p: np.ndarray, alone: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """What each of ``pixels`` adds to half the expected Dice of a class that has the pixels ``alone``."""
     inside, size = p[alone].sum(dtype=np.float64), p.sum(dtype=np.float64) + alone.sum() + 1
-    gains: np.ndarray = (inside + p) / (size + 1) - inside / size
+    gains: np.ndarray = (inside + p[pixels]) / (size + 1) - inside / size
     return gains

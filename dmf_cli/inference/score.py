@@ -91,11 +91,14 @@ def evaluate_runs(
 
 
 def place(paths: Sequence[Path]) -> Path:
-    """Where scores go unless the user says: of several runs to a folder of their own beside the first."""
+    """Where scores go unless the user says: of several runs to a folder of their own in ``ensembles`` beside
+    the first, where `outputs/fold_*` does not find it.
+    """
     if len(paths) == 1:
         return paths[0]
-    whose = digest("\0".join(path.absolute().name for path in paths), 6)
-    return paths[0].absolute().with_name(f"{paths[0].absolute().name}_and_{len(paths) - 1}_more-{whose}")
+    runs = [path.resolve() for path in paths]
+    whose = digest("\0".join(map(str, runs)), 6)
+    return runs[0].parent / "ensembles" / f"{runs[0].name}_and_{len(runs) - 1}_more-{whose}"
 
 
 def _at_new_places(member: Member, config: Config, dataset: Dataset) -> Member:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """Facts of a dataset.
+    """Facts of a dataset, those of the test images left out of all but their number.
 
     Args:
         name: of the dataset.
@@ -87,8 +87,10 @@ def of(config: "Config") -> Fingerprint:
     found = survey(dataset, InputSpec.of(config.dataset), alike=config.split.similarity is not None)
     found.refuse()
     split = run_data.make_split(config.split, dataset, found=found)
-    heights, widths = np.array([facts.grey[:2] for facts in found.facts]).T
-    diameters = np.sqrt(4 / np.pi * np.array([label.area for label in found.labels if label.area] or [0.0]))
+    known = sorted({*split.train, *split.val})  # what the network is chosen by, so no test image
+    facts, labels = ([part[i] for i in known] for part in (found.facts, found.labels))
+    heights, widths = np.array([one.grey[:2] for one in facts]).T
+    diameters = np.sqrt(4 / np.pi * np.array([label.area for label in labels if label.area] or [0.0]))
     return Fingerprint(
         dataset.name,
         len(split.train),
@@ -97,11 +99,11 @@ def of(config: "Config") -> Fingerprint:
         _spread(heights),
         _spread(widths),
         tuple(np.percentile(widths / heights, (10, 90)).round(3).tolist()),
-        tuple(np.median([facts.ends for facts in found.facts], axis=0).tolist()),
+        tuple(np.median([one.ends for one in facts], axis=0).tolist()),
         tuple(dataset.classes),
         float(np.percentile(diameters, 10).round(4)),
         float(np.median(diameters).round(4)),
-        sum(label.area == 0 for label in found.labels),
+        sum(label.area == 0 for label in labels),
         len(set(dataset.groups)) if dataset.groups else None,
         dataset.spacing,
     )

@@ -211,7 +211,7 @@ def test_it_is_listed_helped_and_completed(folder, capsys):
     assert "that of my.py, line " in text
     with plugins.isolated():
         assert completion.complete(f"dmf train {word} loss=ce+mi") == ["loss=ce+mine"]
-        assert completion.complete(f"dmf train {word} model=n") == ["model=net"]
+        assert completion.complete(f"dmf train {word} model=ne") == ["model=net"]
         assert completion.complete(f"dmf train {word} loss=mine loss.terms.mine.") == [
             "loss.terms.mine.alpha="
         ]

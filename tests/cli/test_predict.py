@@ -106,6 +106,8 @@ def test_several_runs_then_images_and_settings(run, tmp_path, monkeypatch, capsy
     ((runs, config),) = asked
     assert runs == [run, other]
     assert config.predict.mirror is True
+    assert main(["predict", str(run), str(tmp_path / "grey.png"), str(other)]) == 2
+    assert "is a run after the first path of images" in capsys.readouterr().err
     assert main([*words[:3], "-o", str(tmp_path / "o")]) == 2
     assert "required: PATH" in capsys.readouterr().err
     assert main([*words, "predict.mirrors=true"]) == 2

@@ -76,6 +76,11 @@ def test_a_threshold_is_a_setting_where_it_decides_only():
     ]
     assert [one.setting for one in place([_run(3), _run(3, **other)])] == [(), ()]
     dice = {"predict.decision": "dice"}
+    assert [words(one.setting) for one in place([_run(), _run(**dice), _run(**other)])] == [
+        "metrics.threshold=0.5, predict.decision=threshold",
+        "predict.decision=dice",
+        "metrics.threshold=0.3, predict.decision=threshold",
+    ]
     assert [one.setting for one in place([_run(**dice), _run(**dice, **other)])] == [(), ()]
 
 

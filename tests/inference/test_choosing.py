@@ -54,6 +54,19 @@ def test_the_threshold_is_chosen_by_the_images_of_the_validation_and_kept(run):
     assert (len(asked), len(choosing.read(run))) == (3, 1)
 
 
+@pytest.mark.parametrize("threshold", [0.3, np.float32(0.25)])
+def test_a_threshold_is_any_number(threshold):
+    config = configs.compose([])
+    config = config.changed("metrics", threshold=threshold)
+    assert choosing.plain(config, SPEC).threshold == float(threshold)
+
+
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_a_threshold_that_is_none_is_an_error(threshold):
+    with raises(ConfigError, key="metrics.threshold"):
+        choosing.plain(configs.compose([]).changed("metrics", threshold=threshold), SPEC)
+
+
 def test_nothing_is_opened_or_written_where_nothing_is_auto(run):
     found = chosen(run, "predict.decision=dice", "metrics.threshold=0.4", images=lambda: 1 / 0)
     assert (found.decision, found.threshold) == ("dice", 0.4)

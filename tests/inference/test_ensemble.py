@@ -144,7 +144,9 @@ def test_runs_of_other_classes_or_the_same_run_twice_are_one_line(tmp_path):
 
 def test_scores_of_several_runs_go_to_a_folder_of_their_own(tmp_path):
     places = [score.place([tmp_path / "a", tmp_path / name]) for name in ("b", "c")]
-    assert all(place.parent == tmp_path and place.name.startswith("a_and_1_more-") for place in places)
+    assert all(
+        place.parent == tmp_path / "ensembles" and place.name.startswith("a_and_1_more-") for place in places
+    )
     assert places[0] != places[1]
     assert score.place([tmp_path / "a"]) == tmp_path / "a"
 

@@ -96,7 +96,7 @@ def test_tversky_weighs_false_positives_by_alpha(pool: str) -> None:
 
 
 def test_batch_dice_is_that_of_nnunet_and_one() -> None:
-    """MemoryEfficientSoftDiceLoss(batch_dice=True, do_bg=False, smooth=1e-5) of nnU-Net v2, which is -Dice."""
+    """MemoryEfficientSoftDiceLoss(batch_dice=True, do_bg=False, smooth=1e-5) of nnU-Net v2, i.e. -Dice."""
     both, truth, guess = (part.sum((0, 1, 2))[1:] for part in (P * Y, Y, P))
     theirs = -np.mean((2 * both + 1e-5) / np.clip(truth + guess + 1e-5, 1e-8, None))
     assert value("dice", pool="batch", background=False) == pytest.approx(1 + theirs, rel=1e-5)

@@ -124,6 +124,32 @@ def test_a_plan_is_auto_and_of_one_run(words, said, capsys):
     assert said in line
 
 
+def test_a_plan_goes_with_a_preset_and_an_option_that_is_typed(capsys):
+    # Composed and noted, up to the planning.
+    assert main(["train", "plan=auto", "budget=never", "recipe=strong", "trainer=default"]) == 2
+    said = capsys.readouterr().err
+    assert "recipe=strong is used without trainer.epochs=120" in said
+    assert "budget is 'never'" in said
+
+
+def test_test_images_do_not_decide(monkeypatch):
+    from dmf_cli.datasets.input import run_data
+    from dmf_cli.planning import fingerprint
+
+    chosen, known = config.compose(PHANTOM), run_data.make_split
+    found = fingerprint.of(chosen)
+
+    def only(part):
+        def split(*given, **options):
+            made = known(*given, **options)
+            return dataclasses.replace(made, **{part: made.train[:2], "val": (), "test": made.test})
+
+        return split
+
+    monkeypatch.setattr(run_data, "make_split", only("train"))
+    assert fingerprint.of(chosen).lesion != found.lesion
+
+
 def test_the_speed_of_an_epoch_is_read_from_its_steps():
     from dmf_cli.planning.speed import Watch
 
