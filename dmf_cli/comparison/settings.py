@@ -17,6 +17,7 @@ ASIDE = (
     *(f"dataset.{key}" for key in schema.places({})),
 )  # fmt: skip
 TABLE = "dataset.table"  # the path of a CSV file; of folders it is a mapping, whose keys are below it
+RECIPE = "recipe"  # a name for keys of several groups
 NAMES = {"loss": "loss.expression"}  # of a group; else GROUP.name
 
 Label = tuple[tuple[str, str], ...]
@@ -50,14 +51,17 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     Args:
         runs: at least one.
         by: groups or keys that make a setting (``weighting``, ``weighting.window``); what else differs is
-            averaged within each seed. None: all that differs but the seed.
+            averaged within each seed. None: all that differs but the seed. A recipe stands for the keys that
+            it decides.
 
     Raises:
         ConfigError: a key of ``by`` that does not differ.
     """
     runs = _with_one_file([dataclasses.replace(run, config=completed(run.config)) for run in runs])
     varying = _varying(runs)
-    chosen = varying if by is None else [key for key in varying if any(_below(key, b) for b in by)]
+    told = _told_by_recipe(runs, varying)
+    apart = [key for key in varying if key not in (told or [RECIPE])]
+    chosen = apart if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
         if wanted == "seed":
             reason = "and seeds repeat a setting, they do not make one"
@@ -68,10 +72,18 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
                 raise UnknownNameError("key of --by", wanted, varying or known)
             reason, differs = "which is the same in all runs", ", ".join(varying) or "the seed only"
             raise ConfigError(key="--by", value=wanted, reason=reason, hint=f"what differs is {differs}")
-    rest = [key for key in varying if key not in chosen]
+    rest = [key for key in (apart if RECIPE in chosen else varying) if key not in (*chosen, RECIPE)]
     return [
         Placed(run, _values(run, chosen), text(run.config.get("seed")), _values(run, rest)) for run in runs
     ]
+
+
+def _told_by_recipe(runs: Sequence[Run], varying: Sequence[str]) -> list[str]:
+    """The keys that differ because the recipe does; none unless all runs name one."""
+    if RECIPE not in varying or any(RECIPE not in run.config for run in runs):
+        return []
+    alike = [[run for run in runs if run.config[RECIPE] == name] for name in {r.config[RECIPE] for r in runs}]
+    return [key for key in varying if key != RECIPE and not any(_differs(same, key) for same in alike)]
 
 
 def _with_one_file(runs: Sequence[Run]) -> list[Run]:

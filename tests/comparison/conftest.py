@@ -49,7 +49,7 @@ def finished(tmp_path, composed):
         config = composed[weighting].with_root(seed=seed)
         for key, value in changes.items():
             group, _, leaf = key.partition("__")
-            config = config.changed(group, **{leaf: value})
+            config = config.changed(group, **{leaf: value}) if leaf else config.with_root(**{key: value})
         (folder / "config.yaml").write_text(configs.to_yaml(config))
         (folder / "status.json").write_text(json.dumps({"state": "completed", "auto": list(auto)}))
         if not isinstance(scores, dict):

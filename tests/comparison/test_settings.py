@@ -25,6 +25,25 @@ def test_a_parameter_and_a_group_make_settings_by_their_names(finished):
     ]
 
 
+def test_a_recipe_stands_for_the_keys_that_it_decides(finished):
+    for recipe, epochs, filters in (("quick", 4, 8), ("strong", 8, 16)):
+        for seed in range(2):
+            changes = {"recipe": recipe, "trainer__epochs": epochs, "model__filters": filters}
+            folder = finished(f"{recipe}{seed}", [0.5, 0.6], "fixed", seed, **changes).parent
+    for by in (None, ["recipe"]):
+        assert sorted(by_name(compare([folder], metric=DICE, by=by))) == ["recipe=quick", "recipe=strong"]
+    finished("longer", [0.5, 0.6], "fixed", 0, **{**changes, "trainer__epochs": 9})
+    assert sorted(by_name(compare([folder], metric=DICE))) == [
+        "recipe=quick, trainer.epochs=4",
+        "recipe=strong, trainer.epochs=8",
+        "recipe=strong, trainer.epochs=9",
+    ]
+    finished("plain", [0.5, 0.6], "fixed", 0, trainer__epochs=4, model__filters=8)
+    names = by_name(compare([folder], metric=DICE))
+    assert "model.filters=8, trainer.epochs=4" in names
+    assert not any("recipe" in name for name in names)
+
+
 def test_runs_of_one_seed_are_one_repetition(finished):
     """Six runs of a seed share its chance: with two seeds no p is below one half, however many runs."""
     rng = np.random.default_rng(0)
