@@ -43,7 +43,7 @@ SMALL = {
 LIGHT = {
     "model": "unet", "loss/term": "dice", "augment": "none", "optimizer": "sgd", "schedule": "constant",
     "metrics": "default", "tracker": "none", "auxiliary": "none", "split": "holdout", "trainer": "default",
-    "sweep": "default",
+    "sweep": "default", "predict": "default",
 }  # fmt: skip
 # A strategy that adapts only after whole epochs would never do so here.
 SOON = {"dwa": ["weighting.steps_per_epoch=1"]}

@@ -408,7 +408,7 @@ def test_the_first_batch_shows_what_is_wrong_with_it(prepared, own, body, line, 
     with pytest.raises(PluginError) as caught:
         pipeline.check_augment(own(body), 0, prepared, 4, 2)
     error = caught.value
-    assert error.what.startswith(f"lab.py, line {line}: augmentation 'mine' ")
+    assert error.what.startswith(f"lab.py, line {line}: augmentation 'mine'")
     assert says in error.what
     assert "\n" not in str(error)
     assert (allowed in error.allowed) if allowed else "tf.where" in error.hint
