@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,22 +65,30 @@ class Member:
         """``(batch, h, w, C) -> probabilities``."""
         return np.asarray(self.network.predict_on_batch(images))
 
-    def validation(self) -> choosing.Images:
+    def validation(self, spec: InputSpec | None = None) -> choosing.Images:
         """Its validation images.
+
+        Args:
+            spec: values in its ``range`` are black and white; None: those of the run.
 
         Raises:
             DatasetError: its images or its ``split.json`` are gone, or not as they were.
         """
-        if self.images is not None:
-            return self.images
         from dmf_cli import datasets
 
-        dataset = datasets.open_dataset(self.config.dataset)
+        group = self.config.dataset
+        limits = spec.reading.limits if spec else InputSpec.of(group).reading.limits
+        if isinstance(group, schema.Labelled) and InputSpec.of(group).reading.limits != limits:
+            group = dataclasses.replace(group, range=limits)
+        elif self.images is not None:
+            return self.images
+        dataset = datasets.open_dataset(group)
         return dataset, division.load_split(self.run.split_file, dataset).val
 
     def prediction(self, config: Config, spec: InputSpec) -> Prediction:
         """How it predicts by the settings of ``config``; what is ``auto`` is chosen on its own images."""
-        return choosing.of_run(self.run, config, spec, self.predict, self.validation, fresh=self.fresh)
+        own, images = InputSpec.of(self.config.dataset), functools.partial(self.validation, spec)
+        return choosing.of_run(self.run, config, spec, self.predict, images, own=own, fresh=self.fresh)
 
 
 @dataclasses.dataclass(frozen=True)
