@@ -181,7 +181,10 @@ def choose(
     if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
         values["threshold"] = _threshold(predicted(**values), empty)
     if {"component", "holes"} & set(wanted):
-        values |= _cleaning(predicted(**values), wanted, len(dataset.classes), empty)
+        # Not cleaned yet: holes are filled in what is kept, also where only one of the two is to be chosen.
+        steps = {name: values.get(name, getattr(config.predict, name)) for name in ("component", "holes")}
+        raw = predicted(**{**values, "component": "all", "holes": "keep"})
+        values |= _cleaning(raw, steps, len(dataset.classes), empty)
     return chosen
 
 
@@ -202,19 +205,36 @@ def _threshold(images: Iterable[Predicted], empty: str) -> float:
     return choice.best()
 
 
-def _cleaning(images: Iterable[Predicted], wanted: Sequence[str], classes: int, empty: str) -> dict[str, str]:
-    """Whether to keep the largest component, and whether to fill the holes of what is kept then."""
+def _cleaning(
+    images: Iterable[Predicted], steps: Mapping[str, str], classes: int, empty: str
+) -> dict[str, str]:
+    """Whether to keep the largest component, and whether to fill the holes of what is kept then.
+
+    Args:
+        images: with masks that are not cleaned.
+        steps: ``component`` and ``holes``: ``auto`` where it is to be chosen, else how it is.
+        classes: background included.
+        empty: the rule for empty masks.
+    """
     dice: dict[tuple[bool, bool], list[float]] = {}
     for one in images:
-        for largest in (False, True):
-            kept = keep_largest(one.prediction) if largest else one.prediction
-            for filled in (False, True):
-                mask = fill_holes(kept) if filled else kept
-                dice.setdefault((largest, filled), []).append(_dice(one, mask, classes, empty))
-    largest = "component" in wanted and is_better(dice[False, False], dice[True, False])
-    filled = is_better(dice[largest, False], dice[largest, True])
+        mask = one.prediction if one.made is None else one.made
+        for largest in _options(steps["component"], "largest"):
+            kept = keep_largest(mask) if largest else mask
+            for filled in _options(steps["holes"], "fill"):
+                made = fill_holes(kept) if filled else kept
+                dice.setdefault((largest, filled), []).append(_dice(one, made, classes, empty))
+    largest, filled = steps["component"] == "largest", steps["holes"] == "fill"
+    if steps["component"] == AUTO:
+        largest = is_better(dice[False, filled], dice[True, filled])
+    if steps["holes"] == AUTO:
+        filled = is_better(dice[largest, False], dice[largest, True])
     found = {"component": "largest" if largest else "all", "holes": "fill" if filled else "keep"}
-    return {name: value for name, value in found.items() if name in wanted}
+    return {name: value for name, value in found.items() if steps[name] == AUTO}
+
+
+def _options(value: str, yes: str) -> tuple[bool, ...]:
+    return (False, True) if value == AUTO else (value == yes,)
 
 
 def _dice(one: Predicted, mask: np.ndarray, classes: int, empty: str) -> float:

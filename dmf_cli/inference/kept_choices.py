@@ -1,7 +1,7 @@
 """``prediction.json``: what validation images chose, by the settings that asked for it.
 
-Beside each choice are the network (a hash of its file) and the input that it was made for. A choice for another
-network or input, or one that somebody has damaged by hand, does not count.
+Beside each choice are the network (a hash of its file) and the input that it was made for. A choice for
+another network or input, or one that somebody has damaged by hand, does not count.
 """
 
 import json
@@ -48,7 +48,7 @@ def write(folder: Path, entries: Mapping[str, Entry]) -> None:
 
 
 def network_hash(files: Iterable[Path]) -> str | None:
-    """Of one network the first 12 hex digits of its file's SHA-256, of several that of these; None: no file."""
+    """The first 12 hex digits of the SHA-256 of a network's file, of several that of these; None: no file."""
     try:
         hashes = [digest(file.read_bytes(), 12) for file in files]
     except OSError:

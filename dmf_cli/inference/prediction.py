@@ -1,7 +1,7 @@
 """From an image to its mask: one object, the same in training's own scores, `eval`, `predict` and `export`.
 
-In this order: probabilities of each network and mirror, their mean, the temperature, the size of the image,
-the decision, cleaning. NumPy only: networks are functions that are passed in.
+In this order: probabilities of each network and mirror, their mean, tiles joined, the temperature, the size
+of the image, the decision, cleaning. NumPy only: networks are functions that are passed in.
 """
 
 import dataclasses
@@ -62,12 +62,18 @@ class Prediction:
 
     def applied(self, predict: Predict) -> Predict:
         """``predict`` with mirrors and temperature; one that takes patches then takes whole images."""
-        plain = self.mirror is False and self.temperature == 1.0
+        whole = self.joined(predict)
+        if self.temperature == 1.0:
+            return whole
+        return lambda images: tempered(np.asarray(whole(images), np.float32), self.temperature)
+
+    def joined(self, predict: Predict) -> Predict:
+        """``predict`` with mirrors, for whole images: what the temperature is chosen for and comes after."""
 
         def averaged(images: np.ndarray) -> np.ndarray:
-            return tempered(mirrored(predict, images, self.mirror), self.temperature)
+            return mirrored(predict, images, self.mirror)
 
-        used = predict if plain else averaged
+        used = predict if self.mirror is False else averaged
         return used if self.spec.patch is None else tiled(used, self.spec.patch)
 
     def truth(self, label: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from dmf_cli import models
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import choosing, ensemble, evaluation_config, export
+from dmf_cli.inference import choosing, ensemble, evaluation_config, export, kept_choices
 from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -157,6 +157,15 @@ def test_the_lines_in_the_documents_give_the_masks_of_predict(
     assert int((theirs != ours).sum()) == 0
 
 
+def chose(run, config, temperature):
+    """As if the validation images had chosen it."""
+    network = load_network(run.best_model)
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    whose = {"network": kept_choices.network_hash([run.best_model]), "input": kept_choices.input_of(spec)}
+    entry = {"images": 3, "values": {"temperature": temperature}, **whose}
+    (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): entry}))
+
+
 def both_masks(file, channels, outputs, words, surer=1):
     """The mask of `dmf predict` and that of the lines in the documents, for ``file``.
 
@@ -172,7 +181,9 @@ def both_masks(file, channels, outputs, words, surer=1):
     for weight in network.trainable_weights[-2:]:
         weight.assign(surer * weight)
     run = make_run(Path("run"), network)
-    run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
+    config = configs.compose(["dataset.image_size=[19,26]", *words])
+    run.config_file.write_text(configs.to_yaml(config))
+    chose(run, config, temperature=2.5)
     assert main(["predict", "run", file, "-o", "out"]) == 0
     assert main(["export", "run", "-o", "model.keras"]) == 0
     made: dict[str, Any] = {}
@@ -185,11 +196,13 @@ def both_masks(file, channels, outputs, words, surer=1):
 
 
 DICE, CLEAN = "predict.decision=dice", ["predict.component=largest", "predict.holes=fill"]
+TILES = ["dataset.image_size=[40,50]", "dataset.patch=[19,26]"]
 MASKS = {
     "mirrored, Dice-optimal": (1, 2, ["predict.mirror=true", DICE]),
     "both mirrors, cleaned": (3, 1, ["predict.mirror=both", "metrics.threshold=0.6", *CLEAN]),
     "several classes": (1, 4, [DICE, *CLEAN, "dataset.resize=letterbox"]),
     "tiles": (1, 2, ["dataset.image_size=[40,50]", "dataset.patch=[19,26]", "predict.mirror=true"]),
+    "tiles, tempered": (1, 1, [*TILES, "predict.temperature=auto", DICE]),
 }
 
 

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli.datasets.base import IGNORED, Sample
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.inference import choosing, kept_choices
+from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.predictor import predictions
 from dmf_cli.run_folder.folder import RunFolder
 from tests.inference.test_evaluation import Squares
 from tests.raised import raises
@@ -154,7 +157,8 @@ def test_what_was_chosen_for_other_inputs_is_chosen_again_and_both_are_kept(run,
     first, second = choosing.read(run)
     assert first == choosing.asked(configs.compose([word]))  # the page of the run looks for these words
     assert second == f"{first} dataset.normalize=minmax"
-    assert chosen(run, word, images=images, spec=other).spec == other  # an entry is of one input
+    (run.path / "prediction.json").write_text(json.dumps({first: choosing.read(run)[first]}))
+    chosen(run, word, images=images, spec=other)  # whatever the key says, an entry is of one input
     assert images.times == 3
 
 
@@ -215,3 +219,57 @@ def test_a_calibration_error_of_no_pixel_is_null(run):
     assert found.temperature == 1.0
     (entry,) = choosing.read(run).values()
     assert entry["ece"] == {"before": None, "after": None}
+
+
+def test_the_output_of_the_network_is_checked_before_the_temperature():
+    prediction = Prediction(SPEC, temperature=2.0)
+    with raises(ConfigError, what="the network predicts values from"):
+        list(predictions(lambda images: 2 * images[..., :1] + 1, Squares([8]), [0], prediction, 1))
+
+
+class HalfIgnored(Squares):
+    """The right part of each image counts nowhere."""
+
+    ignores = True
+
+    def load(self, index):
+        sample = super().load(index)
+        label = sample.label.copy()
+        label[:, 13:] = IGNORED
+        return dataclasses.replace(sample, label=label)
+
+
+def test_cleaning_is_judged_by_the_masks_that_are_made_also_of_ignored_pixels():
+    """The largest component is the one that counts nowhere: to keep it loses every lesion."""
+
+    def large_and_ignored(images):
+        found = images[..., :1].copy()
+        found[:, :, 7] = 1
+        found[:, 7, 0] = 1  # a spot that speaks for the largest component
+        return found
+
+    config = configs.compose(["predict.component=auto"])
+    images, prediction = HalfIgnored([4] * 9), choosing.plain(config, SPEC)
+    chosen = choosing.choose(config, prediction, large_and_ignored, images, range(9))
+    assert chosen["values"] == {"component": "all"}
+
+
+def test_the_component_is_judged_before_holes_are_filled_as_masks_are_made():
+    """A ring is smaller than the blob beside it and, when filled, larger: only the former order is used."""
+    label = np.zeros((16, 16), np.uint8)
+    label[1:8, 1:8] = 1  # a ring of 24 pixels, filled 49
+    ring = label.copy()
+    ring[2:7, 2:7] = 0
+    blob = np.zeros((16, 16), np.uint8)
+    blob[10:15, 10:15] = 1  # 25 pixels that are no lesion
+
+    class Rings(Squares):
+        def load(self, index):
+            return Sample(((ring | blob)[..., None] * 255).astype(np.uint8), label)
+
+    config = configs.compose(["predict.component=auto", "predict.holes=fill"])
+    spec = InputSpec((16, 16))
+    chosen = choosing.choose(
+        config, choosing.plain(config, spec), lambda x: x[..., :1], Rings([1] * 9), range(9)
+    )
+    assert chosen["values"] == {"component": "all"}
