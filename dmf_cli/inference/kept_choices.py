@@ -13,7 +13,7 @@ from typing import Any
 
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import write_atomic
+from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.hashes import digest
 
 log = logging.getLogger("dmf")
@@ -42,6 +42,8 @@ def read(folder: Path) -> dict[str, Entry]:
 def write(folder: Path, entries: Mapping[str, Entry]) -> None:
     """Keep ``entries``; where nothing can be written, say so and go on."""
     try:
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / NAME, json.dumps(entries, indent=2, allow_nan=False) + "\n")
     except RunFolderError as error:
         log.warning("%s; what the validation images chose is not kept", error)

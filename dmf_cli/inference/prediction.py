@@ -5,7 +5,7 @@ of the image, the decision, cleaning. NumPy only: networks are functions that ar
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -114,16 +114,22 @@ class Prediction:
             return 1.0, 1.0
         return where.original[0] / where.box[2], where.original[1] / where.box[3]
 
-    def rule(self, classes: int) -> str:
-        """In words, for the header of tables: ``mirrored, Dice-optimal, temperature 1.31``."""
+    def rule(self, classes: int, own: Sequence[str] = ()) -> str:
+        """In words, for the header of tables: ``mirrored, Dice-optimal, temperature 1.31``.
+
+        Args:
+            classes: background included.
+            own: fields that are another for each network of several.
+        """
         by = "likeliest class" if classes > 2 else f"threshold {self.threshold:g}"
         said = {
             "mirrored": self.mirror is True,
             "mirrored on both axes": self.mirror == "both",
-            "Dice-optimal" if self.decision == "dice" else by: True,
-            "largest component": self.component == "largest",
-            "holes filled": self.holes == "fill",
-            f"temperature {self.temperature:.3g}": self.temperature != 1.0,
+            "Dice-optimal" if self.decision == "dice" else by: "threshold" not in own,
+            "largest component": self.component == "largest" and "component" not in own,
+            "holes filled": self.holes == "fill" and "holes" not in own,
+            f"temperature {self.temperature:.3g}": self.temperature != 1.0 and "temperature" not in own,
+            f"each network's own {' and '.join(own)}": bool(own),
         }
         return ", ".join(text for text, holds in said.items() if holds)
 

@@ -18,10 +18,10 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
 from dmf_cli.files import disk_errors
 from dmf_cli.hashes import digest
-from dmf_cli.inference import tables
+from dmf_cli.inference import choosing, tables
 from dmf_cli.inference.assignment import Groups, assign
 from dmf_cli.inference.class_order import as_trained, trained_classes
-from dmf_cli.inference.ensemble import Ensemble, Member, combined
+from dmf_cli.inference.ensemble import Ensemble, Member
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
@@ -143,15 +143,18 @@ def score(
     ensemble = ensemble.loaded()
     spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(ensemble.network, config, dataset, spec)
-    own_way = [member.prediction(config, spec) for member in ensemble.members]
-    prediction = combined(own_way)
+    parts = {numbers: Ensemble(tuple(ensemble.members[n] for n in numbers)) for numbers in groups}
+    # What is chosen for the mean of all is kept beside its scores; of fewer it would be another each time.
+    everyone = tuple(range(len(ensemble.members)))
+    ways = {n: one.prediction(config, spec, output if n == everyone else None) for n, one in parts.items()}
+    prediction = next((way for way in ways.values() if way.temperature != 1.0), next(iter(ways.values())))
 
     def source(chosen: Sequence[int]) -> Iterator[Predicted]:
         wanted = set(chosen)
         for numbers, indices in groups.items():
-            used = Ensemble(tuple(ensemble.members[n] for n in numbers)).predict
-            mine, how = [i for i in indices if i in wanted], combined([own_way[n] for n in numbers])
-            yield from predictions(used, dataset, mine, how, config.trainer.batch_size)
+            mine = [i for i in indices if i in wanted]
+            way, size = ways[numbers], config.trainer.batch_size
+            yield from predictions(parts[numbers].predict, dataset, mine, way, size)
 
     result = evaluate(
         source,
@@ -164,7 +167,10 @@ def score(
         split=name,
         progress=progress,
     )
-    result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, prediction, dataset)
+    own_fields = [name for name in choosing.automatic(config) if _differs(name, list(ways.values()))]
+    _say_own(result.summary["settings"], own_fields)
+    rule = prediction.rule(len(dataset.classes), own_fields)
+    result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, rule)
     folder = RunFolder(output)
     for made in (folder.metrics, folder.predictions):
         with disk_errors(made):
@@ -175,7 +181,20 @@ def score(
     return result
 
 
-def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: Dataset) -> dict[str, Any]:
+def _differs(name: str, ways: Sequence[Prediction]) -> bool:
+    return len({getattr(way, name) for way in ways}) > 1
+
+
+def _say_own(settings: dict[str, Any], fields: Sequence[str]) -> None:
+    """In place of values of ``fields``, of which each is that of some images only."""
+    for name in fields:
+        if name in settings.get("predict", {}):
+            settings["predict"][name] = "each network's own"
+        elif name == "threshold":
+            settings["threshold"] = None
+
+
+def _said(ensemble: Ensemble, groups: Groups, rule: str) -> dict[str, Any]:
     """The members of an ensemble, for the settings of a summary; nothing of a single run."""
     count = len(ensemble.members)
     if count == 1:
@@ -185,8 +204,7 @@ def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: D
     if sizes in ([1], [count]):
         alone = f"{count} networks, each image by the one that never saw it"
         which = alone if sizes == [1] else f"mean of {count} networks"
-    rule = f"{which}, {prediction.rule(len(dataset.classes))}"
-    return {"runs": [str(member.run.path) for member in ensemble.members], "rule": rule}
+    return {"runs": [str(member.run.path) for member in ensemble.members], "rule": f"{which}, {rule}"}
 
 
 def full_options(metrics: schema.Metrics) -> Full | None:

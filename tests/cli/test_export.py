@@ -216,17 +216,16 @@ def test_the_lines_in_the_documents_make_masks_in_every_way(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, outputs):
+def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, monkeypatch, outputs):
     networks = [models.unet(SHAPE, outputs, filters=2, depth=1, convs=1) for _ in range(2)]
     rng = np.random.default_rng(0)
     for network in networks:
         for weight in network.trainable_weights:  # far from the same probability everywhere
             weight.assign(weight + 0.5 * rng.standard_normal(weight.shape).astype("float32"))
     runs = [make_run(tmp_path / f"r{n}", network) for n, network in enumerate(networks)]
-    chosen = {"values": {"temperature": 2.5}}
-    config = configs.compose(["predict.mirror=both", "predict.temperature=auto"])
-    for run in runs:
-        (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): chosen}))
+    # As if the images that are validation images of both had chosen it.
+    monkeypatch.setattr(ensemble.Ensemble, "_validation", lambda self, spec: (None, [0]))
+    monkeypatch.setattr(choosing, "choose", lambda *a, **k: {"images": 1, "values": {"temperature": 2.5}})
     words = ["predict.mirror=both", "predict.temperature=auto", "-o", str(tmp_path / "a.keras")]
     assert main(["export", *(str(run.path) for run in runs), *words]) == 0
     used = ensemble.Ensemble.of([run.path for run in runs]).loaded()

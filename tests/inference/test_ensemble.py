@@ -1,5 +1,6 @@
 """Several runs as one network, and which of them score which image."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from dmf_cli import config as configs
 from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import score
+from dmf_cli.inference import choosing, kept_choices, score
 from dmf_cli.inference.assignment import assign
 from dmf_cli.inference.ensemble import Ensemble, Member, combined, for_images
 from dmf_cli.inference.prediction import Prediction
@@ -107,10 +109,10 @@ def test_the_mean_of_the_members_is_predicted():
 
 def test_what_auto_chose_of_each_network_becomes_one_choice():
     common = {"resolution": "original", "mirror": True}
-    one = Prediction(SPEC, 0.3, temperature=1.0, component="largest", holes="fill", **common)
+    one = Prediction(SPEC, 0.3, temperature=2.0, component="largest", holes="fill", **common)
     two = Prediction(SPEC, 0.5, temperature=4.0, component="largest", **common)
     found = combined([one, two])
-    assert (found.threshold, found.temperature) == (pytest.approx(0.4), pytest.approx(2.0))
+    assert (found.threshold, found.temperature) == (pytest.approx(0.4), 1.0)  # the mean is less sure already
     assert (found.component, found.holes) == ("largest", "keep")  # one of two is not most
     assert found.mirror is True
     assert combined([one]) is one
@@ -179,3 +181,81 @@ def test_folds_are_scored_together_each_by_its_own_network(tmp_path):
     assert said["rule"] == "2 networks, each image by the one that never saw it, threshold 0.5"
     assert len(said["runs"]) == 2
     assert (tmp_path / "folds/metrics/test_summary.json").is_file()
+
+
+CONTENT = Squares([8, 4, 12, 6, 10])
+
+
+def noisy(number):
+    """A network that is sure and, in places of its own, wrong: the mean of several is less sure."""
+
+    def predict(images):
+        rng = np.random.default_rng(number)
+        wrong = rng.random(images.shape[1:]) < 0.2
+        return np.where(wrong, 1 - images, images) * 0.98 + 0.01
+
+    return predict
+
+
+def seeds(path, *vals, words=("predict.temperature=auto",)):
+    """An ensemble with a member for each of ``vals``: the images of its validation, trained on the others."""
+    members = []
+    for number, val in enumerate(vals):
+        run = RunFolder(make_run(path / f"r{number}"))
+        run.best_model.write_bytes(bytes([number]))
+        train = tuple(i for i in range(5) if i not in val)
+        division.save_split(run.split_file, CONTENT, division.Split(train, tuple(val), ()))
+        config = configs.compose(["dataset.image_size=8", "model.head=sigmoid", *words])
+        members.append(Member(run, config, Network(noisy(number)), images=(CONTENT, val)))
+    return Ensemble(tuple(members))
+
+
+def test_the_temperature_of_an_ensemble_is_that_of_its_mean(tmp_path):
+    made = seeds(tmp_path, [0, 1, 3, 4], [0, 1, 3], [1, 3, 0])
+    config = made.members[0].config
+    found = made.prediction(config, SPEC, tmp_path / "scores/all")
+    (entry,) = kept_choices.read(tmp_path / "scores/all").values()
+    assert entry["images"] == 3  # 4 was trained on by two
+    assert entry["values"]["temperature"] == found.temperature
+    assert entry["ece"]["after"] != entry["ece"]["before"]
+    each = [member.prediction(config, SPEC).temperature for member in made.members]
+    assert found.temperature < 1 < min(each)
+    again = made.prediction(config, SPEC, tmp_path / "scores/all")
+    assert again == found == made.prediction(config, SPEC)  # `dmf predict` keeps nothing
+    assert kept_choices.read(tmp_path / "scores/all") == {choosing.asked(config): entry}
+
+
+def test_folds_have_no_temperature_together_and_each_its_own_alone(tmp_path):
+    made = seeds(tmp_path, [0, 1], [2, 3])
+    config = made.members[0].config
+    assert made.prediction(config, SPEC).temperature == 1.0
+    own = [member.prediction(config, SPEC).temperature for member in made.members]
+    assert 1.0 not in own
+    groups = {(0,): [2, 3], (1,): [0, 1]}
+    result = score.score(made, config, CONTENT, groups, name="test", output=tmp_path / "folds")
+    said = result.summary["settings"]
+    assert said["rule"].endswith("one that never saw it, threshold 0.5, each network's own temperature")
+    assert said["predict"]["temperature"] == "each network's own"
+    assert said["ece"]["after"] != said["ece"]["before"]
+    assert "each network's own temperature" in (tmp_path / "folds/metrics/test_summary.md").read_text()
+
+
+def test_thresholds_of_several_networks_are_no_threshold_of_the_table(tmp_path):
+    made = seeds(tmp_path, [0, 1], [2, 3], words=["metrics.threshold=auto"])
+    faint = dataclasses.replace(made.members[1], network=Network(lambda x: 0.1 + 0.2 * x))
+    made = Ensemble((made.members[0], faint))
+    config, groups = made.members[0].config, {(0,): [2, 3], (1,): [0, 1]}
+    result = score.score(made, config, CONTENT, groups, name="test", output=tmp_path / "folds")
+    said = result.summary["settings"]
+    assert said["threshold"] is None
+    assert said["rule"].endswith("it, each network's own threshold")
+
+
+def test_an_ensemble_whose_validation_images_are_gone_predicts_as_it_is(tmp_path, caplog):
+    made = seeds(tmp_path, [0, 1], [0, 1])
+    config = made.members[0].config
+    for member in made.members:
+        member.prediction(config, SPEC)  # known
+    made.members[1].run.split_file.unlink()
+    assert made.prediction(config, SPEC).temperature == 1.0
+    assert "so nothing is chosen for the mean of the networks" in caplog.text
