@@ -1,6 +1,7 @@
 """Scores of the best networks of runs, on their own test split or on images that they never saw."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input.run_data import output_channels
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
 from dmf_cli.files import disk_errors
@@ -25,10 +27,12 @@ from dmf_cli.inference.ensemble import Ensemble, Member
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
-from dmf_cli.inference.selection import Scored
+from dmf_cli.inference.selection import Scored, known_parts
 from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved
 from dmf_cli.run_folder.folder import RunFolder
+
+log = logging.getLogger("dmf")
 
 
 def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
@@ -72,11 +76,12 @@ def evaluate_runs(
         dataset = as_trained(dataset, trained_classes(first.run, members[0].config))
         if note := input_profile.read(first.run.inputs):
             input_profile.warn_unlike(note, dataset, spec)
-    asked = [config, *(_divided(config, member) for member in members[1:])]
+    members, lost = _with_split(members)
+    asked = [_divided(config, member, dataset, first) for member in members]
     scored = [
         Scored(one.run, one.config, how, dataset, split) for one, how in zip(members, asked, strict=True)
     ]
-    groups, settings = assign(scored)
+    groups, settings = assign(scored, lost)
     with interrupts.Deferred() as stop:
         return score(
             Ensemble(tuple(members)),
@@ -106,10 +111,34 @@ def _at_new_places(member: Member, config: Config, dataset: Dataset) -> Member:
     return dataclasses.replace(member, config=own)
 
 
-def _divided(config: Config, member: Member) -> Config:
-    """``config`` with the split of ``member``, if its images are those: each fold has one of its own."""
-    own = config.dataset == member.config.dataset
-    return config.with_group("split", member.config.plain["split"]) if own else config
+def _with_split(members: Sequence[Member]) -> tuple[list[Member], list[Path]]:
+    """Those whose ``split.json`` says what they have seen, and the runs of the others; all if none has."""
+    known = [member for member in members if member.run.split_file.exists()]
+    if not known:
+        return list(members), []
+    lost = [member.run.path for member in members if member not in known]
+    for path in lost:
+        log.warning("%s is left out: its split.json is gone, and it may have seen any image", path)
+    return known, lost
+
+
+def _divided(config: Config, member: Member, dataset: Dataset, first: Member) -> Config:
+    """``config`` with the split of ``member``, if it knows its images: each fold has one of its own.
+
+    Args:
+        config: of the images; its split is that of the first run, or one that the user asks for.
+        member: of the ensemble.
+        dataset: that of ``config``, opened.
+        first: the first run.
+    """
+    if member.run.path == first.run.path or not member.run.split_file.exists():
+        return config
+    saved, indices = division.read_split(member.run.split_file), range(len(dataset))
+    if config.dataset != member.config.dataset and not known_parts(
+        saved, member.config, config, dataset, indices
+    ):
+        return config
+    return config.with_group("split", member.config.plain["split"])
 
 
 def score(

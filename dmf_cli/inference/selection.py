@@ -37,6 +37,7 @@ class Scored:
     Attributes:
         indices: which images.
         own: whether they are those that the run was trained with.
+        knows: whether it was trained with any of them, however the dataset is read now.
         settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
             and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
         name: of the files: the split for the run's own images and settings, and what differs after it.
@@ -52,6 +53,7 @@ class Scored:
         self.own = own = config.dataset == trained.dataset
         if own:
             self._check_split_stays(len(dataset))
+        self.knows = own or bool(self.parts(range(len(dataset))))
         self.indices = self._indices(run.split_file if own else None)
         parts = Counter(self.parts(self.indices).values())
         seen = {part: parts[part] for part in ("train", "val")}

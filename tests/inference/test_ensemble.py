@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli import config as configs
+from dmf_cli import datasets
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
@@ -44,6 +46,7 @@ def scored(parts, own=True, split="test", saved=True):
     known = {i: part for i, part in parts.items() if part}
     return SimpleNamespace(
         own=own,
+        knows=own,
         indices=indices,
         settings={} if saved else {"seen": None},
         parts=lambda asked: {i: known[i] for i in asked if i in known},
@@ -219,7 +222,7 @@ def test_the_temperature_of_an_ensemble_is_that_of_its_mean(tmp_path):
     assert entry["values"]["temperature"] == found.temperature
     assert entry["ece"]["after"] != entry["ece"]["before"]
     each = [member.prediction(config, SPEC).temperature for member in made.members]
-    assert found.temperature < 1 < min(each)
+    assert found.temperature < min(each)  # the mean is less sure already
     again = made.prediction(config, SPEC, tmp_path / "scores/all")
     assert again == found == made.prediction(config, SPEC)  # `dmf predict` keeps nothing
     assert kept_choices.read(tmp_path / "scores/all") == {choosing.asked(config): entry}
@@ -259,3 +262,44 @@ def test_an_ensemble_whose_validation_images_are_gone_predicts_as_it_is(tmp_path
     made.members[1].run.split_file.unlink()
     assert made.prediction(config, SPEC).temperature == 1.0
     assert "so nothing is chosen for the mean of the networks" in caplog.text
+
+
+@pytest.fixture
+def folds(tmp_path, monkeypatch):
+    """Two folds of four images, and what of them is scored by whom, without networks."""
+    for number in range(4):
+        label = np.zeros((8, 8), np.uint8)
+        label[number:, 2:] = 255
+        for part, pixels in (("images", label + number), ("masks", label)):
+            (tmp_path / part).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / part / f"{number}.png")
+    words = ["dataset=folder", f"dataset.dir={tmp_path}", "dataset.images=images/*", "split.folds=2"]
+    words += ['dataset.masks="masks/{stem}.*"', "dataset.image_size=8"]
+    paths = []
+    for fold, parts in enumerate((((2,), (3,), (0, 1)), ((0,), (1,), (2, 3)))):
+        paths.append(make_run(tmp_path / f"fold_{fold}", *words, f"split.fold={fold}"))
+        run = RunFolder(paths[-1])
+        config = Member.of(run.path).config
+        division.save_split(run.split_file, datasets.open_dataset(config.dataset), division.Split(*parts))
+    monkeypatch.setattr(score.runtime, "start", lambda trainer: None)
+    monkeypatch.setattr(score, "score", lambda ensemble, config, dataset, groups, **rest: groups)
+    return paths
+
+
+def test_folds_are_scored_in_another_way_each_by_its_own_split(folds):
+    """Millimetres per pixel change no image, and the split of each member stays its own."""
+    config = Member.of(folds[0]).config
+    assert score.evaluate_runs(folds, config, "test") == {(0,): [0, 1], (1,): [2, 3]}
+    changed = config.changed("dataset", spacing=(0.1, 0.1))
+    assert score.evaluate_runs(folds, changed, "test") == {(0,): [0, 1], (1,): [2, 3]}
+    with raises(ConfigError, key="split.seed", hint="do not set it"):
+        score.evaluate_runs(folds, changed.changed("split", seed=7), "test")
+
+
+def test_a_run_whose_split_is_gone_scores_nothing(folds, caplog):
+    config = Member.of(folds[0]).config
+    RunFolder(folds[1]).split_file.unlink()
+    assert score.evaluate_runs(folds, config, "test") == {(0,): [0, 1]}
+    assert f"{folds[1]} is left out: its split.json is gone" in caplog.text
+    with raises(ConfigError, key="RUN", value=folds[1], hint="put it back"):
+        score.evaluate_runs(folds, config, "all")  # nobody else is new to images 2 and 3
