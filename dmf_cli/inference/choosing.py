@@ -114,8 +114,7 @@ def of_networks(
     entries = {} if fresh or folder is None else kept_choices.read(folder)
     whose = {"network": kept_choices.network_hash(networks), "input": kept_choices.input_of(spec)}
     known = kept_choices.known(entries, key, whose, wanted)
-    # Of several classes there is no threshold to choose, and an entry has none.
-    unknown = set(wanted) - set(known["values"]) - ({"threshold"} if "images" in known else set())
+    unknown = set(wanted) - set(known["values"]) - ({"threshold"} if "decided" in known else set())
     if unknown:
         known = choose(config, prediction, predict, *validation(), known=known)
         log.info("chosen on the validation images: %s", known)
@@ -178,8 +177,10 @@ def choose(
         ece = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
         # Without a pixel that counts there is none, and JSON has no NaN.
         chosen["ece"] = {when: value if math.isfinite(value) else None for when, value in ece.items()}
-    if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
+    if "threshold" in wanted and len(dataset.classes) == 2:
         values["threshold"] = _threshold(predicted(**values), empty)
+    elif "threshold" in wanted:  # there is none to choose
+        chosen["decided"] = "likeliest class"
     if {"component", "holes"} & set(wanted):
         # Not cleaned yet: holes are filled in what is kept, also where only one of the two is to be chosen.
         steps = {name: values.get(name, getattr(config.predict, name)) for name in ("component", "holes")}

@@ -71,7 +71,7 @@ def input_of(spec: InputSpec) -> dict[str, Any]:
 
 
 def known(entries: Mapping[str, Any], key: str, whose: Entry, wanted: Iterable[str]) -> Entry:
-    """``values`` of those fields ``wanted`` that were chosen before, and the ``ece`` of the temperature.
+    """``values`` of the fields ``wanted`` that were chosen before, and what was kept beside them.
 
     Args:
         entries: of :func:`read`.
@@ -94,8 +94,8 @@ def known(entries: Mapping[str, Any], key: str, whose: Entry, wanted: Iterable[s
                 if name == "temperature" and "ece" in entry:
                     found["ece"] = entry["ece"]
                 break
-    if key in fitting and "images" in fitting[key]:
-        found["images"] = fitting[key]["images"]
+    if "decided" in fitting.get(key, {}):  # in place of a threshold
+        found["decided"] = fitting[key]["decided"]
     return found
 
 

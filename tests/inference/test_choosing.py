@@ -124,6 +124,7 @@ def test_of_several_classes_the_likeliest_decides_and_no_threshold_is_chosen(run
         return np.concatenate([1 - lesion, 0.1 * lesion, 0.9 * lesion], axis=-1)
 
     found = chosen(run, *AUTO, predict=softmax, images=lambda: (images, [0, 1]))
+    assert chosen(run, *AUTO, predict=softmax, images=lambda: 1 / 0) == found  # known, without any
     (entry,) = choosing.read(run).values()
     assert "threshold" not in entry["values"]
     assert found.threshold == 0.5
@@ -168,6 +169,7 @@ DAMAGE = {
     "no number": lambda entry: {**entry, "values": {"threshold": "high"}},
     "out of range": lambda entry: {**entry, "values": {"threshold": 1.5}},
     "NaN": lambda entry: {**entry, "values": {"threshold": float("nan")}},
+    "a field less": lambda entry: {**entry, "values": {}},
     "no such field": lambda entry: {**entry, "values": {**entry["values"], "colour": 1}},
     "no network": lambda entry: {k: v for k, v in entry.items() if k != "network"},
 }
