@@ -39,12 +39,11 @@ def same_images(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
 
 def described(runs: Sequence[Run]) -> str:
     """What was scored and how, of runs whose masks may have been made in different ways."""
-    first, rules = runs[0], {run.rule for run in runs}
-    return (
-        first.described
-        if len(rules) == 1
-        else first.described.replace(first.rule, "masks made in different ways", 1)
-    )
+    first, rules, ways = runs[0], {run.rule for run in runs}, "masks made in different ways"
+    if len(rules) == 1:
+        return first.described
+    # A rule of nothing is nowhere in the text, and would be found before all of it.
+    return first.described.replace(first.rule, ways, 1) if first.rule else f"{first.described}, {ways}"
 
 
 def _reason(run: Run, kept: Run) -> str:

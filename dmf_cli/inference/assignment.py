@@ -2,15 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from dmf_cli.errors import ConfigError
 from dmf_cli.inference.selection import Scored
 
 SEEN = ("train", "val")
 Groups = dict[tuple[int, ...], list[int]]  # members -> the images that they score, none twice
 
 
-def assign(scored: Sequence[Scored]) -> tuple[Groups, dict[str, Any]]:
+def assign(scored: Sequence[Scored], lost: Sequence[Path] = ()) -> tuple[Groups, dict[str, Any]]:
     """The images of all members, each with those that never saw it; also settings for the summary.
 
     Of runs of one split these are all of them; of the folds of a split, those that tested on the image. An
@@ -18,16 +20,22 @@ def assign(scored: Sequence[Scored]) -> tuple[Groups, dict[str, Any]]:
 
     Args:
         scored: the images of each member, all of one dataset.
+        lost: runs that score nothing, because nobody knows what they have seen.
+
+    Raises:
+        ConfigError: an image that all have seen, but perhaps one that is lost.
     """
     first = scored[0]
-    if len(scored) == 1:
+    if len(scored) == 1 and not lost:
         return {(0,): list(first.indices)}, first.settings
-    indices = sorted({i for one in scored if one.own or one is first for i in one.indices})
+    indices = sorted({i for one in scored if one.knows or one is first for i in one.indices})
     parts = [one.parts(indices) for one in scored]
     everyone = tuple(range(len(scored)))
     groups, seen = defaultdict[tuple[int, ...], list[int]](list), Counter[str]()
     for i in indices:
         new_to = tuple(m for m in everyone if parts[m].get(i) not in SEEN)
+        if lost and not new_to:
+            raise _only_lost(lost[0])
         groups[new_to or everyone].append(i)
         if not new_to:
             seen[min((parts[m][i] for m in everyone), key=SEEN.index)] += 1
@@ -37,3 +45,8 @@ def assign(scored: Sequence[Scored]) -> tuple[Groups, dict[str, Any]]:
     elif seen:
         settings["seen"] = {part: seen[part] for part in SEEN}
     return dict(groups), settings
+
+
+def _only_lost(run: Path) -> ConfigError:
+    what = f"no other run scores some of these images, and the split.json of {run} is gone"
+    return ConfigError(what, key="RUN", value=run, hint="put it back, or choose another split")

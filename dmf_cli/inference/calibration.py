@@ -27,7 +27,8 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     they are.
 
     Args:
-        probabilities: ``(..., K)`` in [0, 1]; K = 1 is a sigmoid foreground, else they sum to 1.
+        probabilities: ``(..., K)``; K = 1 is a sigmoid foreground, else they sum to 1. What rounding has
+            left below 0 or above 1 counts as 0 or 1.
         temperature: above 0; 1 changes nothing, not even a bit.
 
     Returns:
@@ -39,7 +40,7 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """
     if temperature == 1:
         return probabilities
-    both = _channels(probabilities)
+    both = _channels(probabilities).clip(0, 1)
     # Relative to the likeliest class, so that no power underflows in all classes at once.
     powers = (both / both.max(axis=-1, keepdims=True)) ** (1 / temperature)
     shares = powers / powers.sum(axis=-1, keepdims=True)

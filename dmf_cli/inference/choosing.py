@@ -4,9 +4,10 @@ What was chosen is kept in ``prediction.json`` of the run, under the settings th
 """
 
 import dataclasses
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.files import write_atomic
+from dmf_cli.inference import kept_choices
 from dmf_cli.inference.calibration import Calibration, ThresholdChoice
 from dmf_cli.inference.cleaning import fill_holes, is_better, keep_largest
 from dmf_cli.inference.prediction import Prediction
@@ -62,6 +63,7 @@ def of_run(
     predict: Predict,
     validation: Callable[[], Images],
     *,
+    own: InputSpec | None = None,
     fresh: bool = False,
 ) -> Prediction:
     """The prediction that ``config`` asks for, with what was or is now chosen in place of ``auto``.
@@ -72,29 +74,66 @@ def of_run(
         spec: of the network's inputs.
         predict: the network.
         validation: opens the validation images of the run; called only if something is to be chosen.
+        own: of the inputs that the run was trained with; None: ``spec``.
         fresh: the network is new: forget what was chosen before.
     """
-    prediction, file = plain(config, spec), run.path / "prediction.json"
-    known = {} if fresh else read(run)
     if not automatic(config):
         if fresh:
-            file.unlink(missing_ok=True)
-        return prediction
-    key = asked(config)
-    if key not in known:
-        known[key] = choose(config, prediction, predict, *validation())
-        write_atomic(file, json.dumps(known, indent=2, allow_nan=False) + "\n")
-        log.info("chosen on the validation images: %s", known[key])
-    return dataclasses.replace(prediction, **known[key]["values"])
+            (run.path / kept_choices.NAME).unlink(missing_ok=True)
+        return plain(config, spec)
+    return of_networks([run.best_model], run.path, config, spec, predict, validation, own=own, fresh=fresh)
+
+
+def of_networks(
+    networks: Sequence[Path],
+    folder: Path | None,
+    config: Config,
+    spec: InputSpec,
+    predict: Predict,
+    validation: Callable[[], Images],
+    *,
+    own: InputSpec | None = None,
+    fresh: bool = False,
+) -> Prediction:
+    """As :func:`of_run`, of one network or of several that predict as one.
+
+    What depends on nothing that has changed is taken from other settings: the temperature of an image is the
+    same at every threshold.
+
+    Args:
+        networks: their files.
+        folder: where ``prediction.json`` is; None: nothing is read or written.
+        config: with something ``auto``.
+        spec: see :func:`of_run`; so are ``predict``, ``validation``, ``own`` and ``fresh``.
+        predict: see ``spec``.
+        validation: see ``spec``.
+        own: see ``spec``.
+        fresh: see ``spec``.
+    """
+    prediction, key, wanted = plain(config, spec), _key(config, spec, own or spec), automatic(config)
+    entries = {} if fresh or folder is None else kept_choices.read(folder)
+    whose = {"network": kept_choices.network_hash(networks), "input": kept_choices.input_of(spec)}
+    known = kept_choices.known(entries, key, whose, wanted)
+    unknown = set(wanted) - set(known["values"]) - ({"threshold"} if "decided" in known else set())
+    if unknown:
+        known = choose(config, prediction, predict, *validation(), known=known)
+        log.info("chosen on the validation images: %s", known)
+        if folder is not None:
+            kept_choices.write(folder, {**entries, key: {**known, **whose}})
+    return dataclasses.replace(prediction, **known["values"])
 
 
 def read(run: RunFolder) -> dict[str, dict[str, Any]]:
     """What was chosen for a run, by the settings that asked for it; nothing if it cannot be read."""
-    try:
-        found = json.loads((run.path / "prediction.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return kept_choices.read(run.path)
+
+
+def _key(config: Config, spec: InputSpec, own: InputSpec) -> str:
+    """:func:`asked`, and what differs in the inputs from those of the training."""
+    theirs = kept_choices.input_of(own)
+    other = {name: value for name, value in kept_choices.input_of(spec).items() if value != theirs[name]}
+    words = [f"dataset.{name}={str(value).replace(' ', '').lower()}" for name, value in other.items()]
+    return " ".join([asked(config), *words])
 
 
 def asked(config: Config) -> str:
@@ -106,9 +145,17 @@ def asked(config: Config) -> str:
 
 
 def choose(
-    config: Config, prediction: Prediction, predict: Predict, dataset: Dataset, indices: Sequence[int]
+    config: Config,
+    prediction: Prediction,
+    predict: Predict,
+    dataset: Dataset,
+    indices: Sequence[int],
+    known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """``values`` of the fields of ``prediction`` that are ``auto``, and what they were chosen by."""
+    """``values`` of the fields of ``prediction`` that are ``auto``, and what they were chosen by.
+
+    Those in ``values`` of ``known`` stay as they are.
+    """
     wanted = automatic(config)
     if not len(indices):
         what = f"there is no validation image of {dataset.name} to choose {' and '.join(wanted)} by"
@@ -118,16 +165,27 @@ def choose(
         changed = dataclasses.replace(prediction, **changes)
         return predictions(predict, dataset, indices, changed, config.trainer.batch_size)
 
-    chosen: dict[str, Any] = {"images": len(indices), "values": {}}
+    before = known or {"values": {}}
+    chosen: dict[str, Any] = {"images": len(indices), "values": dict(before["values"])}
+    if "ece" in before:
+        chosen["ece"] = before["ece"]
     values, empty = chosen["values"], config.metrics.empty
+    wanted = [name for name in wanted if name not in values]
     if "temperature" in wanted:
         pixels = _pixels(predicted(resolution="network"))
         values["temperature"] = pixels.temperature()
-        chosen["ece"] = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
-    if "threshold" in wanted and len(dataset.classes) == 2:  # else the likeliest class decides
+        ece = {"before": pixels.ece(), "after": pixels.ece(values["temperature"])}
+        # Without a pixel that counts there is none, and JSON has no NaN.
+        chosen["ece"] = {when: value if math.isfinite(value) else None for when, value in ece.items()}
+    if "threshold" in wanted and len(dataset.classes) == 2:
         values["threshold"] = _threshold(predicted(**values), empty)
+    elif "threshold" in wanted:  # there is none to choose
+        chosen["decided"] = "likeliest class"
     if {"component", "holes"} & set(wanted):
-        values |= _cleaning(predicted(**values), wanted, len(dataset.classes), empty)
+        # Not cleaned yet: holes are filled in what is kept, also where only one of the two is to be chosen.
+        steps = {name: values.get(name, getattr(config.predict, name)) for name in ("component", "holes")}
+        raw = predicted(**{**values, "component": "all", "holes": "keep"})
+        values |= _cleaning(raw, steps, len(dataset.classes), empty)
     return chosen
 
 
@@ -148,19 +206,36 @@ def _threshold(images: Iterable[Predicted], empty: str) -> float:
     return choice.best()
 
 
-def _cleaning(images: Iterable[Predicted], wanted: Sequence[str], classes: int, empty: str) -> dict[str, str]:
-    """Whether to keep the largest component, and whether to fill the holes of what is kept then."""
+def _cleaning(
+    images: Iterable[Predicted], steps: Mapping[str, str], classes: int, empty: str
+) -> dict[str, str]:
+    """Whether to keep the largest component, and whether to fill the holes of what is kept then.
+
+    Args:
+        images: with masks that are not cleaned.
+        steps: ``component`` and ``holes``: ``auto`` where it is to be chosen, else how it is.
+        classes: background included.
+        empty: the rule for empty masks.
+    """
     dice: dict[tuple[bool, bool], list[float]] = {}
     for one in images:
-        for largest in (False, True):
-            kept = keep_largest(one.prediction) if largest else one.prediction
-            for filled in (False, True):
-                mask = fill_holes(kept) if filled else kept
-                dice.setdefault((largest, filled), []).append(_dice(one, mask, classes, empty))
-    largest = "component" in wanted and is_better(dice[False, False], dice[True, False])
-    filled = is_better(dice[largest, False], dice[largest, True])
+        mask = one.prediction if one.made is None else one.made
+        for largest in _options(steps["component"], "largest"):
+            kept = keep_largest(mask) if largest else mask
+            for filled in _options(steps["holes"], "fill"):
+                made = fill_holes(kept) if filled else kept
+                dice.setdefault((largest, filled), []).append(_dice(one, made, classes, empty))
+    largest, filled = steps["component"] == "largest", steps["holes"] == "fill"
+    if steps["component"] == AUTO:
+        largest = is_better(dice[False, filled], dice[True, filled])
+    if steps["holes"] == AUTO:
+        filled = is_better(dice[largest, False], dice[largest, True])
     found = {"component": "largest" if largest else "all", "holes": "fill" if filled else "keep"}
-    return {name: value for name, value in found.items() if name in wanted}
+    return {name: value for name, value in found.items() if steps[name] == AUTO}
+
+
+def _options(value: str, yes: str) -> tuple[bool, ...]:
+    return (False, True) if value == AUTO else (value == yes,)
 
 
 def _dice(one: Predicted, mask: np.ndarray, classes: int, empty: str) -> float:

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,18 @@ from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.splits import division
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.inference import choosing
 from dmf_cli.inference.class_order import trained_classes
 from dmf_cli.inference.network_file import load_network
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.prediction import Prediction
+from dmf_cli.inference.selection import known_parts
 from dmf_cli.inference.tiles import Predict
 from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.folder import RunFolder
+
+log = logging.getLogger("dmf")
 
 AGREE = "the networks of an ensemble need the same inputs and classes"
 
@@ -64,22 +69,30 @@ class Member:
         """``(batch, h, w, C) -> probabilities``."""
         return np.asarray(self.network.predict_on_batch(images))
 
-    def validation(self) -> choosing.Images:
+    def validation(self, spec: InputSpec | None = None) -> choosing.Images:
         """Its validation images.
+
+        Args:
+            spec: values in its ``range`` are black and white; None: those of the run.
 
         Raises:
             DatasetError: its images or its ``split.json`` are gone, or not as they were.
         """
-        if self.images is not None:
-            return self.images
         from dmf_cli import datasets
 
-        dataset = datasets.open_dataset(self.config.dataset)
+        group = self.config.dataset
+        limits = spec.reading.limits if spec else InputSpec.of(group).reading.limits
+        if isinstance(group, schema.Labelled) and InputSpec.of(group).reading.limits != limits:
+            group = dataclasses.replace(group, range=limits)
+        elif self.images is not None:
+            return self.images
+        dataset = datasets.open_dataset(group)
         return dataset, division.load_split(self.run.split_file, dataset).val
 
     def prediction(self, config: Config, spec: InputSpec) -> Prediction:
         """How it predicts by the settings of ``config``; what is ``auto`` is chosen on its own images."""
-        return choosing.of_run(self.run, config, spec, self.predict, self.validation, fresh=self.fresh)
+        own, images = InputSpec.of(self.config.dataset), functools.partial(self.validation, spec)
+        return choosing.of_run(self.run, config, spec, self.predict, images, own=own, fresh=self.fresh)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,17 +157,44 @@ class Ensemble:
 
         return mean
 
-    def prediction(self, config: Config, spec: InputSpec | None = None) -> Prediction:
+    def prediction(
+        self, config: Config, spec: InputSpec | None = None, folder: Path | None = None
+    ) -> Prediction:
         """How it predicts by the settings of ``config``.
+
+        The mean of networks is less sure than each of them, so what is ``auto`` is chosen for the mean: on
+        images that are validation images of all. Where there are none, see :func:`combined`.
 
         Args:
             config: with settings of the prediction.
             spec: of the inputs; None: of images that belong to no dataset, as the first run reads them.
+            folder: where that of several networks is kept; None: nowhere. That of one is kept in its run.
         """
-        if spec is None:
-            channels = self.network.input_shape[-1]
-            spec = dataclasses.replace(InputSpec.of(self.members[0].config.dataset), channels=channels)
-        return combined([member.prediction(config, spec) for member in self.members])
+        own = InputSpec.of(self.members[0].config.dataset)
+        spec = spec or dataclasses.replace(own, channels=self.network.input_shape[-1])
+        if len(self.members) == 1:
+            return self.members[0].prediction(config, spec)
+        if not choosing.automatic(config):
+            return choosing.plain(config, spec)
+        images = self._validation(spec)
+        if images is None or not images[1]:
+            return combined([member.prediction(config, spec) for member in self.members])
+        files = [member.run.best_model for member in self.members]
+        return choosing.of_networks(files, folder, config, spec, self.predict, lambda: images, own=own)
+
+    def _validation(self, spec: InputSpec) -> choosing.Images | None:
+        """The images that are validation images of all members; None if it cannot be known."""
+        first, *others = self.members
+        try:
+            dataset, indices = first.validation(spec)
+            for one in others:
+                saved = division.read_split(one.run.split_file)
+                parts = known_parts(saved, one.config, first.config, dataset, indices)
+                indices = [i for i in indices if parts.get(i) == "val"]
+        except DatasetError as error:
+            log.warning("%s; so nothing is chosen for the mean of the networks", error)
+            return None
+        return dataset, indices
 
     def class_names(self) -> list[str]:
         """Of the masks, background first."""
@@ -165,7 +205,8 @@ class Ensemble:
 def combined(predictions: Sequence[Prediction]) -> Prediction:
     """One prediction of those of several networks, which differ in what ``auto`` has chosen at most.
 
-    The mean of the thresholds, the geometric mean of the temperatures, and cleaning that most have chosen.
+    The mean of the thresholds, and cleaning that most have chosen. There is no temperature: each is that of
+    one network, and the mean of several is less sure already.
     """
     first, *others = predictions
     if not others:
@@ -177,8 +218,7 @@ def combined(predictions: Sequence[Prediction]) -> Prediction:
         other = next((value for value in found if value != plain), plain)
         most[name] = other if 2 * found.count(other) > len(found) else plain
     threshold = float(np.mean([one.threshold for one in predictions]))
-    temperature = float(np.exp(np.mean(np.log([one.temperature for one in predictions]))))
-    return dataclasses.replace(first, threshold=threshold, temperature=temperature, **most)
+    return dataclasses.replace(first, threshold=threshold, temperature=1.0, **most)
 
 
 def for_images(config: Config, threshold: float | None = None) -> Config:

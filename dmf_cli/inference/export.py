@@ -83,7 +83,8 @@ def note_path(output: Path) -> Path:
 def export_runs(paths: Sequence[Path], config: Config, kind: str, output: Path) -> dict[str, Any]:
     """Write the best network of a run, or the mean of several, to ``output``, and a note of how to use it.
 
-    Mirrors, the mean and the temperature are in the network; the rest of the prediction is in the note.
+    Mirrors, the mean and the temperature are in the network; the rest of the prediction is in the note. Of a
+    network of patches so is the temperature, which comes after the tiles are joined.
 
     Args:
         paths: the run folders.
@@ -100,7 +101,7 @@ def export_runs(paths: Sequence[Path], config: Config, kind: str, output: Path) 
     """
     from dmf_cli import runtime
     from dmf_cli.inference.ensemble import Ensemble, for_images
-    from dmf_cli.inference.merged import merge
+    from dmf_cli.inference.merged import inside, merge
 
     ensemble, config = Ensemble.of(paths), for_images(config)
     # Converters read TensorFlow graphs, whatever the run was trained on; nothing here needs a GPU.
@@ -111,7 +112,7 @@ def export_runs(paths: Sequence[Path], config: Config, kind: str, output: Path) 
         check_network(member.network, kind)
     prediction = ensemble.prediction(config)
     network = merge([in_float32(member.network) for member in ensemble.members], prediction)
-    made_of = {"networks": len(paths), "mirror": prediction.mirror, "temperature": prediction.temperature}
+    made_of = {"networks": len(paths), "mirror": prediction.mirror, "temperature": inside(prediction)}
     note = {
         "format": kind,
         **usage(network, prediction, ensemble.class_names()),

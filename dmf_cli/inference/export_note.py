@@ -63,6 +63,9 @@ def output_to_mask(prediction: Prediction, classes: int) -> dict[str, Any]:
     """The part of the note that says how outputs become masks of the image's own size."""
     spec = prediction.spec
     joined = [_joined(spec)] if spec.patch else []
+    # Without tiles the temperature is in the network.
+    temperature = prediction.temperature if spec.patch and prediction.temperature != 1.0 else None
+    temper = [_tempered(temperature)] if temperature else []
     crop = ["cut the padding off"] if spec.resize == "letterbox" else []
     size = "resize the probabilities of each class, float32, to the size of the oriented image: " + _RESIZED
     component, holes = prediction.component == "largest", prediction.holes == "fill"
@@ -70,6 +73,7 @@ def output_to_mask(prediction: Prediction, classes: int) -> dict[str, Any]:
     dice = prediction.decision == "dice"
     return {
         **RESAMPLING,
+        "temperature": temperature,
         "decision": "dice" if dice else "threshold" if classes == 2 else "likeliest",
         "threshold": prediction.threshold if classes == 2 and not dice else None,
         "least": LEAST if dice else None,
@@ -77,12 +81,13 @@ def output_to_mask(prediction: Prediction, classes: int) -> dict[str, Any]:
         "holes": prediction.holes,
         "order": [
             *(["join"] if joined else []),
+            *(["temper"] if temper else []),
             *(["crop"] if crop else []),
             *("resize", "decide"),
             *(["largest component"] if component else []),
             *(["fill holes"] if holes else []),
         ],
-        "steps": [*joined, *crop, size, _decided(dice, classes), *clean],
+        "steps": [*joined, *temper, *crop, size, _decided(dice, classes), *clean],
     }
 
 
@@ -111,6 +116,13 @@ def _joined(spec: InputSpec) -> str:
         "spread from edge to edge, their corners rounded (halves to even). The probabilities of a pixel are "
         "the mean of those in its tiles, weighted by exp(-(u^2 + v^2) / 2), u = (row - height // 2) / "
         "(height / 8) and v likewise of the column in the tile"
+    )
+
+
+def _tempered(temperature: float) -> str:
+    return (
+        f"raise the probabilities of the classes (of a single channel p: 1 - p and p) to the power of 1 / "
+        f"{temperature:g} and divide them by their sum; of a single channel keep the latter"
     )
 
 

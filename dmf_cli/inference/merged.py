@@ -9,14 +9,16 @@ from dmf_cli.inference.prediction import MIRRORS, Prediction
 def merge(networks: Sequence[Any], prediction: Prediction) -> Any:
     """One network whose output is the mean over ``networks`` and mirrors, at the temperature.
 
-    It gives what :meth:`Prediction.applied` gives of a patch, or of an image that is not cut into tiles.
+    It gives what :meth:`Prediction.applied` gives of an image that is not cut into tiles. Of a patch it gives
+    what is joined, without the temperature, which comes after.
 
     Args:
         networks: with the same inputs and outputs; they get new names.
         prediction: the mirrors and the temperature.
     """
     mirrors = MIRRORS[prediction.mirror]
-    if len(networks) * len(mirrors) == 1 and prediction.temperature == 1.0:
+    temperature = inside(prediction)
+    if len(networks) * len(mirrors) == 1 and temperature == 1.0:
         return networks[0]
     import keras
 
@@ -26,7 +28,12 @@ def merge(networks: Sequence[Any], prediction: Prediction) -> Any:
         network.name = f"network_{number}"  # two layers of one name cannot be saved
         maps += [_turned(network, images, axes) for axes in mirrors]
     mean = keras.layers.Average()(maps) if len(maps) > 1 else maps[0]
-    return keras.Model(images, _tempered(mean, prediction.temperature))
+    return keras.Model(images, _tempered(mean, temperature))
+
+
+def inside(prediction: Prediction) -> float:
+    """The temperature that is in the network: 1 where tiles are joined before it."""
+    return prediction.temperature if prediction.spec.patch is None else 1.0
 
 
 def _turned(network: Any, images: Any, axes: tuple[int, ...]) -> Any:
@@ -43,6 +50,6 @@ def _tempered(mean: Any, temperature: float) -> Any:
     from keras import ops
 
     channels = mean.shape[-1]
-    both = ops.concatenate([1.0 - mean, mean], axis=-1) if channels == 1 else mean
+    both = ops.clip(ops.concatenate([1.0 - mean, mean], axis=-1) if channels == 1 else mean, 0.0, 1.0)
     powers = ops.power(both / ops.max(both, axis=-1, keepdims=True), 1.0 / temperature)
     return (powers / ops.sum(powers, axis=-1, keepdims=True))[..., -channels:]

@@ -1,11 +1,11 @@
 """From an image to its mask: one object, the same in training's own scores, `eval`, `predict` and `export`.
 
-In this order: probabilities of each network and mirror, their mean, the temperature, the size of the image,
-the decision, cleaning. NumPy only: networks are functions that are passed in.
+In this order: probabilities of each network and mirror, their mean, tiles joined, the temperature, the size
+of the image, the decision, cleaning. NumPy only: networks are functions that are passed in.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -62,12 +62,18 @@ class Prediction:
 
     def applied(self, predict: Predict) -> Predict:
         """``predict`` with mirrors and temperature; one that takes patches then takes whole images."""
-        plain = self.mirror is False and self.temperature == 1.0
+        whole = self.joined(predict)
+        if self.temperature == 1.0:
+            return whole
+        return lambda images: tempered(np.asarray(whole(images), np.float32), self.temperature)
+
+    def joined(self, predict: Predict) -> Predict:
+        """``predict`` with mirrors, for whole images: what the temperature is chosen for and comes after."""
 
         def averaged(images: np.ndarray) -> np.ndarray:
-            return tempered(mirrored(predict, images, self.mirror), self.temperature)
+            return mirrored(predict, images, self.mirror)
 
-        used = predict if plain else averaged
+        used = predict if self.mirror is False else averaged
         return used if self.spec.patch is None else tiled(used, self.spec.patch)
 
     def truth(self, label: np.ndarray) -> np.ndarray:
@@ -108,16 +114,22 @@ class Prediction:
             return 1.0, 1.0
         return where.original[0] / where.box[2], where.original[1] / where.box[3]
 
-    def rule(self, classes: int) -> str:
-        """In words, for the header of tables: ``mirrored, Dice-optimal, temperature 1.31``."""
+    def rule(self, classes: int, own: Sequence[str] = ()) -> str:
+        """In words, for the header of tables: ``mirrored, Dice-optimal, temperature 1.31``.
+
+        Args:
+            classes: background included.
+            own: fields that are another for each network of several.
+        """
         by = "likeliest class" if classes > 2 else f"threshold {self.threshold:g}"
         said = {
             "mirrored": self.mirror is True,
             "mirrored on both axes": self.mirror == "both",
-            "Dice-optimal" if self.decision == "dice" else by: True,
-            "largest component": self.component == "largest",
-            "holes filled": self.holes == "fill",
-            f"temperature {self.temperature:.3g}": self.temperature != 1.0,
+            "Dice-optimal" if self.decision == "dice" else by: "threshold" not in own,
+            "largest component": self.component == "largest" and "component" not in own,
+            "holes filled": self.holes == "fill" and "holes" not in own,
+            f"temperature {self.temperature:.3g}": self.temperature != 1.0 and "temperature" not in own,
+            f"each network's own {' and '.join(own)}": bool(own),
         }
         return ", ".join(text for text, holds in said.items() if holds)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from dmf_cli.datasets.base import IGNORED, Dataset
 from dmf_cli.errors import ConfigError, NonFiniteError
+from dmf_cli.inference.calibration import tempered
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.tiles import Predict
 
@@ -32,6 +33,7 @@ class Predicted:
         temperature: of ``probabilities``.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
+        made: the mask as it is made, which knows of no pixels that are not scored; None: ``prediction``.
     """
 
     index: int
@@ -45,6 +47,7 @@ class Predicted:
     pixel: tuple[float, float] = (1.0, 1.0)
     temperature: float = 1.0
     counted: np.ndarray | None = None
+    made: np.ndarray | None = None
 
     @property
     def inside(self) -> tuple[slice, slice]:
@@ -81,21 +84,24 @@ def predictions(
     if batch_size < 1:
         allowed = "a whole number of 1 or above"
         raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
-    probabilities = prediction.applied(predict)
+    joined = prediction.joined(predict)
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size]
         samples = [dataset.load(i) for i in chunk]
         inputs, places = zip(*(prediction.spec.image(s.image) for s in samples), strict=True)
         stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
-        output = _checked(np.asarray(probabilities(stacked)), stacked.shape, dataset)
+        # Checked before the temperature, which would hide what the network gives.
+        given = _checked(np.asarray(joined(stacked)), stacked.shape, dataset)
+        output = tempered(given, prediction.temperature)
         for i, sample, network, where, values in zip(chunk, samples, inputs, places, output, strict=False):
-            truth, (mask, foreground) = prediction.truth(sample.label), prediction.decide(values, where)
+            truth, (made, foreground) = prediction.truth(sample.label), prediction.decide(values, where)
+            mask = made
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
             seen = sample.image, network, truth, mask, foreground, values, where.box
             pixel, temperature = prediction.pixel(where), prediction.temperature
-            yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted)
+            yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted, made=made)
 
 
 def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Scores of the best networks of runs, on their own test split or on images that they never saw."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,24 @@ from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input.run_data import output_channels
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import mask_report
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
 from dmf_cli.files import disk_errors
 from dmf_cli.hashes import digest
-from dmf_cli.inference import tables
+from dmf_cli.inference import choosing, tables
 from dmf_cli.inference.assignment import Groups, assign
 from dmf_cli.inference.class_order import as_trained, trained_classes
-from dmf_cli.inference.ensemble import Ensemble, Member, combined
+from dmf_cli.inference.ensemble import Ensemble, Member
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
-from dmf_cli.inference.selection import Scored
+from dmf_cli.inference.selection import Scored, known_parts
 from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved
 from dmf_cli.run_folder.folder import RunFolder
+
+log = logging.getLogger("dmf")
 
 
 def evaluate_run(path: Path, config: Config, split: str) -> Evaluation:
@@ -72,11 +76,12 @@ def evaluate_runs(
         dataset = as_trained(dataset, trained_classes(first.run, members[0].config))
         if note := input_profile.read(first.run.inputs):
             input_profile.warn_unlike(note, dataset, spec)
-    asked = [config, *(_divided(config, member) for member in members[1:])]
+    members, lost = _with_split(members)
+    asked = [_divided(config, member, dataset, first) for member in members]
     scored = [
         Scored(one.run, one.config, how, dataset, split) for one, how in zip(members, asked, strict=True)
     ]
-    groups, settings = assign(scored)
+    groups, settings = assign(scored, lost)
     with interrupts.Deferred() as stop:
         return score(
             Ensemble(tuple(members)),
@@ -106,10 +111,34 @@ def _at_new_places(member: Member, config: Config, dataset: Dataset) -> Member:
     return dataclasses.replace(member, config=own)
 
 
-def _divided(config: Config, member: Member) -> Config:
-    """``config`` with the split of ``member``, if its images are those: each fold has one of its own."""
-    own = config.dataset == member.config.dataset
-    return config.with_group("split", member.config.plain["split"]) if own else config
+def _with_split(members: Sequence[Member]) -> tuple[list[Member], list[Path]]:
+    """Those whose ``split.json`` says what they have seen, and the runs of the others; all if none has."""
+    known = [member for member in members if member.run.split_file.exists()]
+    if not known:
+        return list(members), []
+    lost = [member.run.path for member in members if member not in known]
+    for path in lost:
+        log.warning("%s is left out: its split.json is gone, and it may have seen any image", path)
+    return known, lost
+
+
+def _divided(config: Config, member: Member, dataset: Dataset, first: Member) -> Config:
+    """``config`` with the split of ``member``, if it knows its images: each fold has one of its own.
+
+    Args:
+        config: of the images; its split is that of the first run, or one that the user asks for.
+        member: of the ensemble.
+        dataset: that of ``config``, opened.
+        first: the first run.
+    """
+    if member.run.path == first.run.path or not member.run.split_file.exists():
+        return config
+    saved, indices = division.read_split(member.run.split_file), range(len(dataset))
+    if config.dataset != member.config.dataset and not known_parts(
+        saved, member.config, config, dataset, indices
+    ):
+        return config
+    return config.with_group("split", member.config.plain["split"])
 
 
 def score(
@@ -143,15 +172,18 @@ def score(
     ensemble = ensemble.loaded()
     spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(ensemble.network, config, dataset, spec)
-    own_way = [member.prediction(config, spec) for member in ensemble.members]
-    prediction = combined(own_way)
+    parts = {numbers: Ensemble(tuple(ensemble.members[n] for n in numbers)) for numbers in groups}
+    # What is chosen for the mean of all is kept beside its scores; of fewer it would be another each time.
+    everyone = tuple(range(len(ensemble.members)))
+    ways = {n: one.prediction(config, spec, output if n == everyone else None) for n, one in parts.items()}
+    prediction = next((way for way in ways.values() if way.temperature != 1.0), next(iter(ways.values())))
 
     def source(chosen: Sequence[int]) -> Iterator[Predicted]:
         wanted = set(chosen)
         for numbers, indices in groups.items():
-            used = Ensemble(tuple(ensemble.members[n] for n in numbers)).predict
-            mine, how = [i for i in indices if i in wanted], combined([own_way[n] for n in numbers])
-            yield from predictions(used, dataset, mine, how, config.trainer.batch_size)
+            mine = [i for i in indices if i in wanted]
+            way, size = ways[numbers], config.trainer.batch_size
+            yield from predictions(parts[numbers].predict, dataset, mine, way, size)
 
     result = evaluate(
         source,
@@ -164,7 +196,10 @@ def score(
         split=name,
         progress=progress,
     )
-    result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, prediction, dataset)
+    own_fields = [name for name in choosing.automatic(config) if _differs(name, list(ways.values()))]
+    _say_own(result.summary["settings"], own_fields)
+    rule = prediction.rule(len(dataset.classes), own_fields)
+    result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, rule)
     folder = RunFolder(output)
     for made in (folder.metrics, folder.predictions):
         with disk_errors(made):
@@ -175,7 +210,20 @@ def score(
     return result
 
 
-def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: Dataset) -> dict[str, Any]:
+def _differs(name: str, ways: Sequence[Prediction]) -> bool:
+    return len({getattr(way, name) for way in ways}) > 1
+
+
+def _say_own(settings: dict[str, Any], fields: Sequence[str]) -> None:
+    """In place of values of ``fields``, of which each is that of some images only."""
+    for name in fields:
+        if name in settings.get("predict", {}):
+            settings["predict"][name] = "each network's own"
+        elif name == "threshold":
+            settings["threshold"] = None
+
+
+def _said(ensemble: Ensemble, groups: Groups, rule: str) -> dict[str, Any]:
     """The members of an ensemble, for the settings of a summary; nothing of a single run."""
     count = len(ensemble.members)
     if count == 1:
@@ -185,8 +233,7 @@ def _said(ensemble: Ensemble, groups: Groups, prediction: Prediction, dataset: D
     if sizes in ([1], [count]):
         alone = f"{count} networks, each image by the one that never saw it"
         which = alone if sizes == [1] else f"mean of {count} networks"
-    rule = f"{which}, {prediction.rule(len(dataset.classes))}"
-    return {"runs": [str(member.run.path) for member in ensemble.members], "rule": rule}
+    return {"runs": [str(member.run.path) for member in ensemble.members], "rule": f"{which}, {rule}"}
 
 
 def full_options(metrics: schema.Metrics) -> Full | None:

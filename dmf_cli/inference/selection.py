@@ -37,6 +37,7 @@ class Scored:
     Attributes:
         indices: which images.
         own: whether they are those that the run was trained with.
+        knows: whether it was trained with any of them, however the dataset is read now.
         settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
             and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
         name: of the files: the split for the run's own images and settings, and what differs after it.
@@ -52,6 +53,7 @@ class Scored:
         self.own = own = config.dataset == trained.dataset
         if own:
             self._check_split_stays(len(dataset))
+        self.knows = own or bool(self.parts(range(len(dataset))))
         self.indices = self._indices(run.split_file if own else None)
         parts = Counter(self.parts(self.indices).values())
         seen = {part: parts[part] for part in ("train", "val")}
@@ -84,23 +86,7 @@ class Scored:
 
     def parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
-        if self._saved is None:
-            return {}
-        by_id = {str(name): part for part in reversed(division.PARTS) for name in self._saved[part]}
-        hashes = self._saved.get("hashes")
-        if hashes:
-            order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
-            known = {hashes[name]: by_id[name] for name in order if name in hashes}
-            parts = {i: known.get(self._dataset.content(i)) for i in indices}
-        elif self._same_draw():  # what is made from a seed has no hashes: its number says as much
-            parts = {i: by_id.get(self._dataset.ids[i]) for i in indices}
-        else:
-            parts = {}
-        return {i: part for i, part in parts.items() if part}
-
-    def _same_draw(self) -> bool:
-        one, other = self._trained.plain["dataset"], self._config.plain["dataset"]
-        return all(one.get(key) == other.get(key) for key in ("seed", *_images(other)))
+        return known_parts(self._saved, self._trained, self._config, self._dataset, indices)
 
     def _name(self) -> str:
         trained, config = self._trained.plain, self._config.plain
@@ -126,6 +112,38 @@ class Scored:
         inputs = [group.image_size, group.resize, group.normalize, *([group.patch] if group.patch else [])]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
         return "-".join(filter(None, [place, digest(repr(facts), 6)]))
+
+
+def known_parts(
+    saved: Group | None, trained: Config, config: Config, dataset: Dataset, indices: Sequence[int]
+) -> dict[int, str]:
+    """The part that images had in a run, for those that it knows; of equal ones the worst.
+
+    Args:
+        saved: the content of its ``split.json``; None: it is gone.
+        trained: its config.
+        config: of the images.
+        dataset: that of ``config``, opened.
+        indices: which of them.
+    """
+    if saved is None:
+        return {}
+    by_id = {str(name): part for part in reversed(division.PARTS) for name in saved[part]}
+    hashes = saved.get("hashes")
+    if hashes:
+        order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
+        known = {hashes[name]: by_id[name] for name in order if name in hashes}
+        parts = {i: known.get(dataset.content(i)) for i in indices}
+    elif _same_draw(trained, config):  # what is made from a seed has no hashes: its number says as much
+        parts = {i: by_id.get(dataset.ids[i]) for i in indices}
+    else:
+        parts = {}
+    return {i: part for i, part in parts.items() if part}
+
+
+def _same_draw(trained: Config, config: Config) -> bool:
+    one, other = trained.plain["dataset"], config.plain["dataset"]
+    return all(one.get(key) == other.get(key) for key in ("seed", *_images(other)))
 
 
 def _images(dataset: Group) -> tuple[str, ...]:

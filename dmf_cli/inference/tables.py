@@ -80,8 +80,10 @@ def title(summary: dict[str, Any]) -> str:
         if settings["resolution"] == "original"
         else f"at network size {height}x{width}"
     )
-    plain = "likeliest class" if len(summary["classes"]) > 2 else f"threshold {settings['threshold']:g}"
-    rule = settings.get("rule", plain)
+    rule = settings.get("rule")
+    if rule is None:
+        likeliest = len(summary["classes"]) > 2
+        rule = "likeliest class" if likeliest else f"threshold {settings['threshold']:g}"
     name = ", ".join(text for text in (settings["dataset"], settings["split"]) if text)
     if "missed" in settings:  # only metrics=full has figures that depend on it
         rule += f", missed={settings['missed']}"

@@ -19,7 +19,7 @@ from dmf_cli import models
 from dmf_cli.cli.main import main
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import choosing, ensemble, evaluation_config, export
+from dmf_cli.inference import choosing, ensemble, evaluation_config, export, kept_choices
 from dmf_cli.inference.network_file import load_network
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -157,6 +157,15 @@ def test_the_lines_in_the_documents_give_the_masks_of_predict(
     assert int((theirs != ours).sum()) == 0
 
 
+def chose(run, config, temperature):
+    """As if the validation images had chosen it."""
+    network = load_network(run.best_model)
+    spec = dataclasses.replace(InputSpec.of(config.dataset), channels=network.input_shape[-1])
+    whose = {"network": kept_choices.network_hash([run.best_model]), "input": kept_choices.input_of(spec)}
+    entry = {"images": 3, "values": {"temperature": temperature}, **whose}
+    (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): entry}))
+
+
 def both_masks(file, channels, outputs, words, surer=1):
     """The mask of `dmf predict` and that of the lines in the documents, for ``file``.
 
@@ -172,7 +181,9 @@ def both_masks(file, channels, outputs, words, surer=1):
     for weight in network.trainable_weights[-2:]:
         weight.assign(surer * weight)
     run = make_run(Path("run"), network)
-    run.config_file.write_text(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *words])))
+    config = configs.compose(["dataset.image_size=[19,26]", *words])
+    run.config_file.write_text(configs.to_yaml(config))
+    chose(run, config, temperature=2.5)
     assert main(["predict", "run", file, "-o", "out"]) == 0
     assert main(["export", "run", "-o", "model.keras"]) == 0
     made: dict[str, Any] = {}
@@ -185,11 +196,13 @@ def both_masks(file, channels, outputs, words, surer=1):
 
 
 DICE, CLEAN = "predict.decision=dice", ["predict.component=largest", "predict.holes=fill"]
+TILES = ["dataset.image_size=[40,50]", "dataset.patch=[19,26]"]
 MASKS = {
     "mirrored, Dice-optimal": (1, 2, ["predict.mirror=true", DICE]),
     "both mirrors, cleaned": (3, 1, ["predict.mirror=both", "metrics.threshold=0.6", *CLEAN]),
     "several classes": (1, 4, [DICE, *CLEAN, "dataset.resize=letterbox"]),
     "tiles": (1, 2, ["dataset.image_size=[40,50]", "dataset.patch=[19,26]", "predict.mirror=true"]),
+    "tiles, tempered": (1, 1, [*TILES, "predict.temperature=auto", DICE]),
 }
 
 
@@ -203,17 +216,16 @@ def test_the_lines_in_the_documents_make_masks_in_every_way(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, outputs):
+def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, monkeypatch, outputs):
     networks = [models.unet(SHAPE, outputs, filters=2, depth=1, convs=1) for _ in range(2)]
     rng = np.random.default_rng(0)
     for network in networks:
         for weight in network.trainable_weights:  # far from the same probability everywhere
             weight.assign(weight + 0.5 * rng.standard_normal(weight.shape).astype("float32"))
     runs = [make_run(tmp_path / f"r{n}", network) for n, network in enumerate(networks)]
-    chosen = {"values": {"temperature": 2.5}}
-    config = configs.compose(["predict.mirror=both", "predict.temperature=auto"])
-    for run in runs:
-        (run.path / "prediction.json").write_text(json.dumps({choosing.asked(config): chosen}))
+    # As if the images that are validation images of both had chosen it.
+    monkeypatch.setattr(ensemble.Ensemble, "_validation", lambda self, spec: (None, [0]))
+    monkeypatch.setattr(choosing, "choose", lambda *a, **k: {"images": 1, "values": {"temperature": 2.5}})
     words = ["predict.mirror=both", "predict.temperature=auto", "-o", str(tmp_path / "a.keras")]
     assert main(["export", *(str(run.path) for run in runs), *words]) == 0
     used = ensemble.Ensemble.of([run.path for run in runs]).loaded()

@@ -1,10 +1,11 @@
 """Runs whose masks were made of probabilities in different ways."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dmf_cli.comparison import loading, notes, predictions
+from dmf_cli.comparison import comparable, loading, notes, predictions
 from dmf_cli.comparison.compare import compare
 from dmf_cli.comparison.settings import place, words
 from tests.comparison.conftest import by_name
@@ -101,3 +102,8 @@ def test_a_threshold_is_a_setting_where_it_decides_only():
 )
 def test_how_masks_were_made_in_words(config, classes, said):
     assert predictions.rule(predictions.completed(config, classes), 0.5, classes) == said
+
+
+def test_a_run_of_no_rule_does_not_put_the_other_s_first():
+    runs = [SimpleNamespace(rule=rule, described="busi, 9 test images") for rule in ("", "threshold 0.4")]
+    assert comparable.described(runs) == "busi, 9 test images, masks made in different ways"

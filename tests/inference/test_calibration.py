@@ -116,6 +116,12 @@ def test_tempering_is_division_of_the_logits_and_keeps_certainty():
     assert changed[2] == pytest.approx(1 / (1 + np.exp(-logit[0] / 2)))
 
 
+@pytest.mark.parametrize("p", [[[1.0005]], [[-0.0005]], [[-0.0004, 1.0004]]])
+def test_what_is_slightly_out_of_range_counts_as_0_or_1(p):
+    changed = tempered(np.array(p), 2.0)[:, -1]
+    assert changed.tolist() == [1.0 if p[0][-1] > 0.5 else 0.0]
+
+
 @pytest.mark.parametrize("empty", ["nan", "zero", "one"])
 def test_means_are_those_of_scoring_at_each_threshold(empty):
     rng, choice, images = np.random.default_rng(0), ThresholdChoice(empty), []

@@ -1,14 +1,18 @@
 """Several runs as one network, and which of them score which image."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli import config as configs
+from dmf_cli import datasets
 from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
-from dmf_cli.inference import score
+from dmf_cli.inference import choosing, kept_choices, score
 from dmf_cli.inference.assignment import assign
 from dmf_cli.inference.ensemble import Ensemble, Member, combined, for_images
 from dmf_cli.inference.prediction import Prediction
@@ -42,6 +46,7 @@ def scored(parts, own=True, split="test", saved=True):
     known = {i: part for i, part in parts.items() if part}
     return SimpleNamespace(
         own=own,
+        knows=own,
         indices=indices,
         settings={} if saved else {"seen": None},
         parts=lambda asked: {i: known[i] for i in asked if i in known},
@@ -107,10 +112,10 @@ def test_the_mean_of_the_members_is_predicted():
 
 def test_what_auto_chose_of_each_network_becomes_one_choice():
     common = {"resolution": "original", "mirror": True}
-    one = Prediction(SPEC, 0.3, temperature=1.0, component="largest", holes="fill", **common)
+    one = Prediction(SPEC, 0.3, temperature=2.0, component="largest", holes="fill", **common)
     two = Prediction(SPEC, 0.5, temperature=4.0, component="largest", **common)
     found = combined([one, two])
-    assert (found.threshold, found.temperature) == (pytest.approx(0.4), pytest.approx(2.0))
+    assert (found.threshold, found.temperature) == (pytest.approx(0.4), 1.0)  # the mean is less sure already
     assert (found.component, found.holes) == ("largest", "keep")  # one of two is not most
     assert found.mirror is True
     assert combined([one]) is one
@@ -179,3 +184,122 @@ def test_folds_are_scored_together_each_by_its_own_network(tmp_path):
     assert said["rule"] == "2 networks, each image by the one that never saw it, threshold 0.5"
     assert len(said["runs"]) == 2
     assert (tmp_path / "folds/metrics/test_summary.json").is_file()
+
+
+CONTENT = Squares([8, 4, 12, 6, 10])
+
+
+def noisy(number):
+    """A network that is sure and, in places of its own, wrong: the mean of several is less sure."""
+
+    def predict(images):
+        rng = np.random.default_rng(number)
+        wrong = rng.random(images.shape[1:]) < 0.2
+        return np.where(wrong, 1 - images, images) * 0.98 + 0.01
+
+    return predict
+
+
+def seeds(path, *vals, words=("predict.temperature=auto",)):
+    """An ensemble with a member for each of ``vals``: the images of its validation, trained on the others."""
+    members = []
+    for number, val in enumerate(vals):
+        run = RunFolder(make_run(path / f"r{number}"))
+        run.best_model.write_bytes(bytes([number]))
+        train = tuple(i for i in range(5) if i not in val)
+        division.save_split(run.split_file, CONTENT, division.Split(train, tuple(val), ()))
+        config = configs.compose(["dataset.image_size=8", "model.head=sigmoid", *words])
+        members.append(Member(run, config, Network(noisy(number)), images=(CONTENT, val)))
+    return Ensemble(tuple(members))
+
+
+def test_the_temperature_of_an_ensemble_is_that_of_its_mean(tmp_path):
+    made = seeds(tmp_path, [0, 1, 3, 4], [0, 1, 3], [1, 3, 0])
+    config = made.members[0].config
+    found = made.prediction(config, SPEC, tmp_path / "scores/all")
+    (entry,) = kept_choices.read(tmp_path / "scores/all").values()
+    assert entry["images"] == 3  # 4 was trained on by two
+    assert entry["values"]["temperature"] == found.temperature
+    assert entry["ece"]["after"] != entry["ece"]["before"]
+    each = [member.prediction(config, SPEC).temperature for member in made.members]
+    assert found.temperature < min(each)  # the mean is less sure already
+    again = made.prediction(config, SPEC, tmp_path / "scores/all")
+    assert again == found == made.prediction(config, SPEC)  # `dmf predict` keeps nothing
+    assert kept_choices.read(tmp_path / "scores/all") == {choosing.asked(config): entry}
+
+
+def test_folds_have_no_temperature_together_and_each_its_own_alone(tmp_path):
+    made = seeds(tmp_path, [0, 1], [2, 3])
+    config = made.members[0].config
+    assert made.prediction(config, SPEC).temperature == 1.0
+    own = [member.prediction(config, SPEC).temperature for member in made.members]
+    assert 1.0 not in own
+    groups = {(0,): [2, 3], (1,): [0, 1]}
+    result = score.score(made, config, CONTENT, groups, name="test", output=tmp_path / "folds")
+    said = result.summary["settings"]
+    assert said["rule"].endswith("one that never saw it, threshold 0.5, each network's own temperature")
+    assert said["predict"]["temperature"] == "each network's own"
+    assert said["ece"]["after"] != said["ece"]["before"]
+    assert "each network's own temperature" in (tmp_path / "folds/metrics/test_summary.md").read_text()
+
+
+def test_thresholds_of_several_networks_are_no_threshold_of_the_table(tmp_path):
+    made = seeds(tmp_path, [0, 1], [2, 3], words=["metrics.threshold=auto"])
+    faint = dataclasses.replace(made.members[1], network=Network(lambda x: 0.1 + 0.2 * x))
+    made = Ensemble((made.members[0], faint))
+    config, groups = made.members[0].config, {(0,): [2, 3], (1,): [0, 1]}
+    result = score.score(made, config, CONTENT, groups, name="test", output=tmp_path / "folds")
+    said = result.summary["settings"]
+    assert said["threshold"] is None
+    assert said["rule"].endswith("it, each network's own threshold")
+
+
+def test_an_ensemble_whose_validation_images_are_gone_predicts_as_it_is(tmp_path, caplog):
+    made = seeds(tmp_path, [0, 1], [0, 1])
+    config = made.members[0].config
+    for member in made.members:
+        member.prediction(config, SPEC)  # known
+    made.members[1].run.split_file.unlink()
+    assert made.prediction(config, SPEC).temperature == 1.0
+    assert "so nothing is chosen for the mean of the networks" in caplog.text
+
+
+@pytest.fixture
+def folds(tmp_path, monkeypatch):
+    """Two folds of four images, and what of them is scored by whom, without networks."""
+    for number in range(4):
+        label = np.zeros((8, 8), np.uint8)
+        label[number:, 2:] = 255
+        for part, pixels in (("images", label + number), ("masks", label)):
+            (tmp_path / part).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / part / f"{number}.png")
+    words = ["dataset=folder", f"dataset.dir={tmp_path}", "dataset.images=images/*", "split.folds=2"]
+    words += ['dataset.masks="masks/{stem}.*"', "dataset.image_size=8"]
+    paths = []
+    for fold, parts in enumerate((((2,), (3,), (0, 1)), ((0,), (1,), (2, 3)))):
+        paths.append(make_run(tmp_path / f"fold_{fold}", *words, f"split.fold={fold}"))
+        run = RunFolder(paths[-1])
+        config = Member.of(run.path).config
+        division.save_split(run.split_file, datasets.open_dataset(config.dataset), division.Split(*parts))
+    monkeypatch.setattr(score.runtime, "start", lambda trainer: None)
+    monkeypatch.setattr(score, "score", lambda ensemble, config, dataset, groups, **rest: groups)
+    return paths
+
+
+def test_folds_are_scored_in_another_way_each_by_its_own_split(folds):
+    """Millimetres per pixel change no image, and the split of each member stays its own."""
+    config = Member.of(folds[0]).config
+    assert score.evaluate_runs(folds, config, "test") == {(0,): [0, 1], (1,): [2, 3]}
+    changed = config.changed("dataset", spacing=(0.1, 0.1))
+    assert score.evaluate_runs(folds, changed, "test") == {(0,): [0, 1], (1,): [2, 3]}
+    with raises(ConfigError, key="split.seed", hint="do not set it"):
+        score.evaluate_runs(folds, changed.changed("split", seed=7), "test")
+
+
+def test_a_run_whose_split_is_gone_scores_nothing(folds, caplog):
+    config = Member.of(folds[0]).config
+    RunFolder(folds[1]).split_file.unlink()
+    assert score.evaluate_runs(folds, config, "test") == {(0,): [0, 1]}
+    assert f"{folds[1]} is left out: its split.json is gone" in caplog.text
+    with raises(ConfigError, key="RUN", value=folds[1], hint="put it back"):
+        score.evaluate_runs(folds, config, "all")  # nobody else is new to images 2 and 3

@@ -5,6 +5,7 @@ import pytest
 
 from dmf_cli.datasets.input.patches import grid
 from dmf_cli.datasets.input_spec import InputSpec
+from dmf_cli.inference.calibration import tempered
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.tiles import tiled, weights
 
@@ -47,7 +48,7 @@ def test_a_tile_that_is_wrong_at_its_edges_does_little_harm():
     assert found[:, 4:-4, 4:-4].max() < 0.2
 
 
-def test_mirrors_and_the_temperature_are_of_each_tile_as_in_an_exported_network():
+def test_mirrors_are_of_each_tile_and_the_temperature_of_the_joined_image():
     asked = []
 
     def network(patches):
@@ -57,6 +58,6 @@ def test_mirrors_and_the_temperature_are_of_each_tile_as_in_an_exported_network(
     spec = InputSpec((13, 20), patch=(5, 8))
     prediction = Prediction(spec, mirror=True, temperature=2.0)
     found = prediction.applied(network)(IMAGES)
-    one = Prediction(InputSpec((5, 8)), mirror=True, temperature=2.0).applied(network)
-    np.testing.assert_array_equal(found, tiled(one, (5, 8))(IMAGES))
+    one = Prediction(InputSpec((5, 8)), mirror=True).applied(network)
+    np.testing.assert_array_equal(found, tempered(tiled(one, (5, 8))(IMAGES), 2.0))
     assert set(asked) == {(3, 5, 8, 1)}
