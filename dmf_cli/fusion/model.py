@@ -27,7 +27,7 @@ from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
 from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights, steps_of_epoch
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
-from dmf_cli.fusion.scales import Scales, at_scale
+from dmf_cli.fusion.scales import Scales, at_scale, check_labels
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
@@ -233,6 +233,7 @@ class FusedModel(keras.Model):
         """What is trained on: ``full`` and the same sum at each coarser scale, weighted."""
         shares = self._scales.weights if self._scales else []
         sums = [full]
+        check_labels(targets.labels, coarse[0])
         for scale, y_pred in enumerate(coarse, start=1):
             there, y_pred = at_scale(targets, scale), as_float32(y_pred)
             raw, _ = term_values(self._terms, there, y_pred, gradients=False)
