@@ -212,14 +212,17 @@ class FusedModel(keras.Model):
             aux = term_value("auxiliary", self._auxiliary_loss, targets, y_pred)
             total = total + gamma * aux if training else total
         trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
+        whole = trained + sum(self.losses)
         raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
         self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
         if training and self.recorder is not None:
-            seen = replica_mean(ops.concatenate([raw, ops.stack([total, aux])]))
+            # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
+            shown = ops.where(ops.isfinite(whole), total, whole)
+            seen = replica_mean(ops.concatenate([raw, ops.stack([shown, aux])]))
             n = len(self._terms)
             self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
         # The optimizer adds the gradients of the replicas up.
-        return (trained + sum(self.losses)) / replicas()
+        return whole / replicas()
 
     def _split(self, y_pred: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Probabilities of the full scale, and of the coarser ones where there are any."""

@@ -6,15 +6,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from dmf_cli import Auxiliary, fuse, losses, models, weighting
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import FusedModel
 from dmf_cli.fusion.scales import Scales, at_scale
-from dmf_cli.fusion.targets import Targets
+from dmf_cli.fusion.targets import Targets, Tensor
 from dmf_cli.ops.backend import to_numpy
 from dmf_cli.parts.definitions import of_package
+from dmf_cli.training.callbacks import _nonfinite
 from tests.fusion.toys import BATCH, X, Y, network
 from tests.raised import raises
 
@@ -91,7 +92,7 @@ def test_sizes_that_are_not_known_are_an_error() -> None:
     inputs = keras.Input((None, None, 1))
     with raises(ConfigError, key="scales", value=1, allowed="known size"):
         fuse(keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(inputs)), "dice", scales=1)
-    model = fuse(small(), {"dice": lambda y_true, y_pred: keras.ops.mean(y_pred)}, "fixed", scales=1)
+    model = fuse(small(), {"dice": lambda y_true, y_pred: ops.mean(y_pred)}, "fixed", scales=1)
     model.compile(keras.optimizers.SGD(0.0))
     x = X[:BATCH]
     with raises(ConfigError, key="scales", what=f"shape {(BATCH, 8, 8)}", allowed="channels"):
@@ -155,6 +156,22 @@ def test_memory_records_and_metrics_see_the_full_scale_only(name: str) -> None:
     assert found[0][1] == {key: pytest.approx(value, rel=1e-4) for key, value in found[1][1].items()}
     np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-4)
     assert found[0][3] != pytest.approx(found[1][3], rel=1e-3)
+
+
+def test_a_step_that_is_not_finite_at_a_coarse_scale_only_is_recorded_as_such() -> None:
+    def fails_when_small(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        wrong = float("nan") if y_pred.shape[1] == 2 else 1.0
+        return wrong * ops.mean(y_true * y_pred)
+
+    records = []
+    for scales in (1, 2):
+        model = FusedModel(small(), {"own": fails_when_small}, "fixed", scales=scales, record_steps=9)
+        model.compile(keras.optimizers.SGD(0.0))
+        model.fit(X[:BATCH], Y[:BATCH], batch_size=BATCH, verbose=0)
+        records += model.recorder.take()
+    fine, broken = records
+    assert fine["loss"] == pytest.approx(broken["loss.own"])
+    assert (_nonfinite([fine], ["own"]), _nonfinite([broken], ["own"])) == ([], [(0, "the total loss")])
 
 
 def test_heads_are_trained_and_kept_with_the_model_and_not_with_the_network(tmp_path: Path) -> None:
