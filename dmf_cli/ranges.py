@@ -63,7 +63,7 @@ Cells = Annotated[int, Interval(ge=1, le=32)]
 # Ends between which a factor, a share of what there is or a number of pixels is drawn.
 Factors = tuple[Annotated[float, Interval(gt=0, le=10)], Annotated[float, Interval(gt=0, le=10)]]
 Shares = tuple[Annotated[float, Interval(gt=0, le=1)], Annotated[float, Interval(gt=0, le=1)]]
-Widths = tuple[Annotated[float, Interval(ge=0, le=2)], Annotated[float, Interval(ge=0, le=2)]]
+Widths = tuple[Annotated[float, Interval(ge=0, le=1)], Annotated[float, Interval(ge=0, le=1)]]
 
 # Of strategies: steps that are remembered.
 Window = Annotated[int, Interval(ge=2, le=1_000_000)]

@@ -8,7 +8,7 @@ with ``zscore``, which is nnU-Net's own.
 from typing import Any
 
 EPSILON = 1e-7
-TAPS = 7  # of the blur: three standard deviations of the widest to either side
+TAPS = 7  # of the blur: to either side three standard deviations of the widest, 1 pixel (`ranges.Widths`)
 
 
 def deviation(batch: Any) -> Any:

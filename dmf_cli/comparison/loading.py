@@ -14,7 +14,7 @@ from dmf_cli.comparison.cases import ImageCase, by_truth, read
 from dmf_cli.comparison.own_metrics import OwnMetric
 from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.hashes import digest
-from dmf_cli.run_folder import headline, identity, index, places
+from dmf_cli.run_folder import headline, identity, index, off_values, places
 
 PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
 SCORED_AS = ("resolution", "empty")  # settings that change what a score means
@@ -120,7 +120,8 @@ def load(path: Path, metric: str) -> Run:
     plain = config_of(path)
     summary, split = _json(path / SUMMARY), _json(path / "split.json")
     settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
-    config = predictions.completed(flat(identity.as_asked(plain, status)), classes)
+    config = off_values.completed(flat(identity.as_asked(plain, status)))
+    config = predictions.completed(config, classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
     truth = by_truth(metric, settings)
     scores, cases = _scores(path / PER_IMAGE, metric, truth)

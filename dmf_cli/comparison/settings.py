@@ -144,7 +144,7 @@ def _alike(runs: Sequence[Run], name: str) -> list[list[Run]]:
 
 
 def _differs(runs: Sequence[Run], key: str) -> bool:
-    """A key that some runs do not have yet, being of an older version, is no difference."""
+    """A key that some runs do not have is no difference; later options they all have, see `loading`."""
     return len({text(run.config[key]) for run in runs if key in run.config}) > 1
 
 

@@ -36,8 +36,13 @@ def check_params(function: Callable[..., Any], params: Mapping[str, Any], where:
     check_values(params, hints, f"{where}.")
 
 
-def validate(config: Mapping[str, Any]) -> Config:
+def validate(config: Mapping[str, Any], *, stored: bool = False) -> Config:
     """``config`` with its loss expression and ``metrics.empty`` made canonical, or a one-line error.
+
+    Args:
+        config: as composed.
+        stored: it is of a run that is trained already, and is not refused for what a new one is advised
+            against.
 
     Raises:
         ConfigError: for the first thing that is wrong.
@@ -60,7 +65,9 @@ def validate(config: Mapping[str, Any]) -> Config:
         _check_free(checked[group], group)
     _check_bending(checked["augment"])
     _check_dataset(checked["dataset"])
-    _check_pretrained(checked["model"], checked["dataset"]["normalize"])
+    _check_encoder(checked["model"])
+    if not stored:
+        _check_pretrained(checked["model"], checked["dataset"]["normalize"])
     _check_foreground(checked["trainer"].get("foreground", 0.0), checked["dataset"])
     if not checked.get("plugins"):
         checked.pop("plugins", None)  # where none is used, a config has no such key
@@ -165,14 +172,18 @@ def _check_bending(augment: Plain) -> None:
         )
 
 
-def _check_pretrained(model: Plain, normalize: str) -> None:
-    """The encoder is one that there is, and its weights get images of the scale that they were trained on."""
+def _check_encoder(model: Plain) -> None:
+    """The encoder is one that there is."""
     encoder = model.get("encoder", ENCODERS[0]) if model["name"] == "unet_encoder" else ENCODERS[0]
     if encoder.lower() not in map(str.lower, ENCODERS):
         raise UnknownNameError("model.encoder", encoder, ENCODERS)
-    if model["name"] in ("hub", "unet_encoder") and model.get("pretrained") and normalize != "unit":
+
+
+def _check_pretrained(model: Plain, normalize: str) -> None:
+    """Published weights get images in [0, 1], which ``unit`` and ``minmax`` give."""
+    if model["name"] in ("hub", "unet_encoder") and model.get("pretrained") and normalize == "zscore":
         reason = "and the weights of model.pretrained=true expect images in [0, 1]"
-        hint = "use dataset.normalize=unit, or model.pretrained=false"
+        hint = "use dataset.normalize=unit, dataset.normalize=minmax or model.pretrained=false"
         raise ConfigError(key="dataset.normalize", value=normalize, reason=reason, hint=hint)
 
 

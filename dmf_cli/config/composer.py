@@ -36,8 +36,13 @@ def compose_raw(overrides: Sequence[str], *, hydra: bool = False) -> Any:
         raise messages.explain(error, overrides, base(overrides)) from error
 
 
-def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False) -> Config:
-    """An OmegaConf config as a checked object: interpolations resolved, nothing missing unless allowed."""
+def finish(
+    config: Any, overrides: Sequence[str] = (), *, missing: bool = False, stored: bool = False
+) -> Config:
+    """An OmegaConf config as a checked object: interpolations resolved, nothing missing unless allowed.
+
+    ``stored``: it is of a run that is trained already.
+    """
     from omegaconf import OmegaConf
 
     from dmf_cli.config import messages
@@ -48,11 +53,12 @@ def finish(config: Any, overrides: Sequence[str] = (), *, missing: bool = False)
         raise messages.explain(error, overrides) from error
     assert isinstance(plain, dict)
     plugin_options.activate_listed(plain.setdefault("plugins", []))
-    return plugin_options.with_used(checks.validate({str(key): value for key, value in plain.items()}))
+    settings = {str(key): value for key, value in plain.items()}
+    return plugin_options.with_used(checks.validate(settings, stored=stored))
 
 
 def override(config: Config, overrides: Sequence[str]) -> Config:
-    """``config`` with ``KEY=VALUE`` overrides of existing keys (no groups), checked again.
+    """The ``config`` of a run with ``KEY=VALUE`` overrides of existing keys (no groups), checked again.
 
     Raises:
         ConfigError: for an unknown key (closest match) or a wrong value.
@@ -79,7 +85,7 @@ def override(config: Config, overrides: Sequence[str]) -> Config:
                 raise messages.no_such_key(key, config.plain) from error
     except messages.COMPOSE_ERRORS as error:
         raise messages.explain(error, overrides, config.plain) from error
-    return finish(changed, overrides)
+    return finish(changed, overrides, stored=True)
 
 
 def completed(config: Config) -> Config:

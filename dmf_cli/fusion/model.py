@@ -27,7 +27,7 @@ from dmf_cli.fusion.auxiliary import Auxiliary as Auxiliary
 from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights, steps_of_epoch
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
-from dmf_cli.fusion.scales import Scales, at_scale
+from dmf_cli.fusion.scales import Scales, at_scale, check_labels
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
@@ -212,14 +212,17 @@ class FusedModel(keras.Model):
             aux = term_value("auxiliary", self._auxiliary_loss, targets, y_pred)
             total = total + gamma * aux if training else total
         trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
+        whole = trained + sum(self.losses)
         raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
         self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
         if training and self.recorder is not None:
-            seen = replica_mean(ops.concatenate([raw, ops.stack([total, aux])]))
+            # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
+            shown = ops.where(ops.isfinite(whole), total, whole)
+            seen = replica_mean(ops.concatenate([raw, ops.stack([shown, aux])]))
             n = len(self._terms)
             self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
         # The optimizer adds the gradients of the replicas up.
-        return (trained + sum(self.losses)) / replicas()
+        return whole / replicas()
 
     def _split(self, y_pred: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Probabilities of the full scale, and of the coarser ones where there are any."""
@@ -233,6 +236,7 @@ class FusedModel(keras.Model):
         """What is trained on: ``full`` and the same sum at each coarser scale, weighted."""
         shares = self._scales.weights if self._scales else []
         sums = [full]
+        check_labels(targets.labels, coarse[0])
         for scale, y_pred in enumerate(coarse, start=1):
             there, y_pred = at_scale(targets, scale), as_float32(y_pred)
             raw, _ = term_values(self._terms, there, y_pred, gradients=False)

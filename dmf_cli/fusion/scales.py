@@ -1,25 +1,27 @@
 """Deep supervision: the fused loss at coarser scales too, on maps that the network has anyway.
 
-The map of scale i is the one nearest to the end of the network's graph whose sides are ceil(side / 2^i). A
-1x1 head of its own makes probabilities of it, while training only: the network stays as it is. Labels are
-those of the pixel in the middle of each cell of 2^i pixels. The losses of the scales are summed with weights
-1 / 2^i that sum to 1 (nnU-Net; Isensee et al., Nat. Methods 18 (2021) 203).
+The map of scale i is the one nearest to the end of the network's graph whose sides are ceil(side / 2^i),
+among those of the decoder: maps of several channels that a layer enlarges, so no skip and no gate of
+attention. A 1x1 head of its own makes probabilities of it, while training only: the network stays as it is.
+Labels are those of the pixel in the middle of each cell of 2^i pixels. The losses of the
+scales are summed with weights 1 / 2^i that sum to 1 (nnU-Net; Isensee et al., Nat. Methods 18 (2021) 203).
 """
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion.targets import Targets
 
 Tensor = Any
-MAPS = "maps of half its size, a quarter, and so on: one of a U-Net's kind"
+PADDINGS = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)  # larger, and no finer
+MAPS = "decoder maps of half its size, a quarter, and so on: one of a U-Net's kind"
 
 
 class Scales:
@@ -35,16 +37,16 @@ class Scales:
         weights: of the full scale, then of each coarser one.
 
     Raises:
-        ConfigError: the network has fewer such maps.
+        ConfigError: the network has fewer such maps, or no known size.
     """
 
     def __init__(self, network: keras.Model, wanted: int | Literal["auto"]) -> None:
-        maps = _maps(network)
+        maps = _maps(network, wanted)
         # The last one is the bottom, and the one before it the coarsest of the decoder.
         count = max(1, len(maps) - 2) if wanted == "auto" else wanted
         if count > len(maps):
             most = f"at most {len(maps)}" if maps else "0"
-            has = f"{len(maps)} scales" if maps else "no scale"
+            has = f"{len(maps)} scale{'s' * (len(maps) > 1)}" if maps else "no scale"
             raise ConfigError(
                 key="scales",
                 value=wanted,
@@ -90,33 +92,60 @@ def _sampled(values: Tensor, scale: int) -> Tensor:
     return values
 
 
-def _maps(network: keras.Model) -> list[Tensor]:
+def check_labels(labels: Tensor, y_pred: Tensor) -> None:
+    """Raise ``ConfigError`` for labels that :func:`at_scale` cannot sample."""
+    shape = tuple(labels.shape)
+    if len(shape) != len(y_pred.shape):
+        reason = f"and labels have the shape {shape}"
+        hint = "one-hot, or with one channel: y[..., None]"
+        raise ConfigError(
+            key="scales", reason=reason, allowed="labels (batch, *spatial, channels)", hint=hint
+        )
+    if None in shape[1:-1]:
+        reason, hint = f"and labels have the shape {shape}", "give batches of one known size"
+        raise ConfigError(key="scales", reason=reason, allowed="labels of known height and width", hint=hint)
+
+
+def _maps(network: keras.Model, wanted: int | Literal["auto"]) -> list[Tensor]:
     """The map of each coarser scale, as long as there is one and it is farther from the end than the last."""
-    sides = _sides(network)
+    outputs = getattr(network, "outputs", None)
+    if not outputs:  # a network that is no graph of layers
+        return []
+    sides = list(outputs[0].shape[1:-1])
+    if None in sides:
+        reason, hint = f"and the network's output has the shape {outputs[0].shape}", "give keras.Input a size"
+        raise ConfigError(
+            key="scales", value=wanted, reason=reason, allowed="a network of known size", hint=hint
+        )
+    graph = network._functional if isinstance(network, keras.Sequential) else network
+    nodes = [(depth, node) for depth, level in sorted(graph._nodes_by_depth.items()) for node in level]
+    enlarged = {id(tensor) for _, node in nodes for tensor in node.input_tensors if _enlarges(node, tensor)}
     found: list[Tensor] = []
-    depth = 0
-    by_depth = getattr(getattr(network, "_functional", None) or network, "_nodes_by_depth", {})
-    while sides and max(sides) > 1:
+    beyond = 0
+    while max(sides) > 1:
         sides = [math.ceil(side / 2) for side in sides]
-        near = _nearest(by_depth, sides, depth)
+        near = next((one for one in _of_size(nodes, sides, enlarged) if one[0] > beyond), None)
         if near is None:
             break
-        depth = near[0]
+        beyond = near[0]
         found.append(near[1])
     return found
 
 
-def _sides(network: keras.Model) -> list[int]:
-    outputs = getattr(network, "outputs", None) or []
-    sides = list(outputs[0].shape[1:-1]) if outputs else []
-    return [] if None in sides else sides
+def _enlarges(node: Any, tensor: Tensor) -> bool:
+    """Whether the layer of ``node`` makes a larger map of ``tensor``."""
+    if isinstance(node.operation, PADDINGS):
+        return False
+    before = tuple(tensor.shape[1:-1])
+    sizes = [tuple(one.shape[1:-1]) for one in node.output_tensors if len(one.shape) == len(tensor.shape)]
+    return any(None not in (*before, *after) and math.prod(after) > math.prod(before) for after in sizes)
 
 
-def _nearest(by_depth: dict[int, Any], sides: Sequence[int], beyond: int) -> tuple[int, Tensor] | None:
-    """The tensor with these sides in the smallest depth above ``beyond``, and its depth."""
-    for depth in sorted(by_depth):
-        for node in by_depth[depth] if depth > beyond else ():
-            for tensor in node.output_tensors:
-                if list(tensor.shape[1:-1]) == list(sides):
-                    return depth, tensor
-    return None
+def _of_size(
+    nodes: Sequence[tuple[int, Any]], sides: Sequence[int], enlarged: Collection[int]
+) -> Iterator[tuple[int, Tensor]]:
+    """The maps with these sides and several channels that are ``enlarged``, with their depths."""
+    for depth, node in nodes:
+        for tensor in node.output_tensors:
+            if list(tensor.shape[1:-1]) == list(sides) and tensor.shape[-1] > 1 and id(tensor) in enlarged:
+                yield depth, tensor

@@ -89,7 +89,10 @@ class Ring(keras.metrics.Metric):
 
 
 class StepRecorder(Ring):
-    """Every step: ``step loss gamma aux loss.TERM weight.TERM``; a NaN loss is written as it is."""
+    """Every step: ``step loss gamma aux loss.TERM weight.TERM``, all of the full scale.
+
+    A NaN loss is written as it is, also where only a coarser scale or a penalty of the network is NaN.
+    """
 
     def __init__(self, terms: Sequence[str], capacity: int, name: str = "steps") -> None:
         names = [f"loss.{term}" for term in terms] + [f"weight.{term}" for term in terms]

@@ -1,7 +1,7 @@
 """Blocks that the architectures share; stock Keras layers only, so that any Keras can load a model."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from keras import layers
 
@@ -36,18 +36,19 @@ class Options:
         """Whether convolutions have a bias, which a normalisation would take away."""
         return self.norm == "none"
 
-    def normalize(self, x: Tensor) -> Tensor:
-        """``x`` after a normalisation layer, if there is to be one."""
+    def normalize(self, x: Tensor, scale: Literal["ones", "zeros"] = "ones") -> Tensor:
+        """``x`` after a normalisation layer, if there is to be one, which first multiplies with ``scale``."""
         filters = x.shape[-1]
+        shared: dict[str, Any] = {"epsilon": self.epsilon, "gamma_initializer": scale}
         if self.norm == "batch":
-            return layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon)(x)
+            return layers.BatchNormalization(momentum=self.momentum, **shared)(x)
         if self.norm == "instance":
-            return layers.GroupNormalization(groups=-1, epsilon=self.epsilon)(x)
+            return layers.GroupNormalization(groups=-1, **shared)(x)
         if self.norm == "group":
             if filters % self.groups:
                 reason, allowed = f"and a level has {filters} filters", "a divisor of them"
                 raise ConfigError(key="model.groups", value=self.groups, reason=reason, allowed=allowed)
-            return layers.GroupNormalization(groups=self.groups, epsilon=self.epsilon)(x)
+            return layers.GroupNormalization(groups=self.groups, **shared)(x)
         if self.norm == "none":
             return x
         raise UnknownNameError("model.norm", self.norm, ["batch", "group", "instance", "none"])

@@ -35,7 +35,8 @@ def nnunet(
     Plain: two convolutions a stage on both ways. Residual: 1, 3, 4, 6, 6, ... blocks of two convolutions on
     the way down, whose shortcut is an average and a 1x1 convolution where size or filters change, and one
     convolution a stage on the way up. Up: 2x2 transposed convolution, concatenation of the skip. Each
-    convolution is followed by normalisation (epsilon 1e-5) and activation, and starts with He's values.
+    convolution is followed by normalisation (epsilon 1e-5) and activation, and starts with He's values; a
+    residual block starts as its shortcut, for the scale of its last normalisation is 0.
     For 128x128 grey images and two classes: 20.6 million weights plain, 71.8 residual.
 
     Args:
@@ -86,8 +87,12 @@ def _stage(x: Tensor, filters: int, options: Options, stage: int, residual: bool
 
 
 def _block(x: Tensor, filters: int, options: Options, strides: int) -> Tensor:
-    """Two convolutions beside a shortcut, the activation after their sum (block D of ResNet)."""
-    y = options.normalize(_convolution(filters, options)(_convolved(x, filters, options, strides)))
+    """Two convolutions beside a shortcut, the activation after their sum (block D of ResNet).
+
+    The scale of the last normalisation starts at 0, and with it what the convolutions add to the shortcut.
+    """
+    y = _convolution(filters, options)(_convolved(x, filters, options, strides))
+    y = options.normalize(y, scale="zeros")
     x = layers.AveragePooling2D(2, padding="same")(x) if strides > 1 else x
     if x.shape[-1] != filters:
         x = options.normalize(_convolution(filters, options, size=1)(x))

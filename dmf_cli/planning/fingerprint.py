@@ -88,7 +88,7 @@ def of(config: "Config") -> Fingerprint:
     found.refuse()
     split = run_data.make_split(config.split, dataset, found=found)
     known = sorted({*split.train, *split.val})  # what the network is chosen by, so no test image
-    facts, labels = ([part[i] for i in known] for part in (found.facts, found.labels))
+    facts, labels = [found.facts[i] for i in known], [found.labels[i] for i in known]
     heights, widths = np.array([one.grey[:2] for one in facts]).T
     diameters = np.sqrt(4 / np.pi * np.array([label.area for label in labels if label.area] or [0.0]))
     return Fingerprint(

@@ -14,7 +14,7 @@ from dmf_cli.config import schema, typed
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.hashes import digest
-from dmf_cli.run_folder import headline, weights
+from dmf_cli.run_folder import headline, off_values, weights
 from dmf_cli.run_folder.config_hash import ASIDE, contents, frozen, without_null
 
 # Options of datasets that came later, with the values that leave everything as it was before them.
@@ -24,18 +24,6 @@ AS_BEFORE = {
     "folders": "strata",
     "on_bad": "error",
     "max_pixels": 178_956_970,
-}
-# Where images are kept decides nothing, and an option that is off is as if it were not there.
-OFF: dict[str, dict[str, tuple[Any, ...]]] = {
-    "trainer": {
-        "cache": ("auto", "memory", "disk", "none"),
-        "oversample": (0,),
-        "foreground": (0,),
-        "deep_supervision": (0,),
-    },
-    "optimizer": {"ema": (0,), "encoder_rate": (1,), "frozen": (0,)},
-    "augment": {"cutmix": (0,)},
-    "model": {"activation": ("relu",)},
 }
 
 
@@ -58,10 +46,11 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     places = schema.places(plain["dataset"])
     images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
-    for group, off in OFF.items():
-        settings[group] = {k: v for k, v in plain.get(group, {}).items() if v not in off.get(k, ())}
-    if settings["optimizer"].get("name") == "sgd" and not settings["optimizer"].get("weight_decay"):
-        settings["optimizer"].pop("weight_decay", None)
+    # An option that is off is as if it were not there.
+    names = {group: values.get("name") for group, values in plain.items() if isinstance(values, Mapping)}
+    for group, off in off_values.of(names).items():
+        settings[group] = {k: v for k, v in settings.get(group, {}).items() if k not in off or v != off[k]}
+    settings["trainer"].pop("cache", None)  # where images are kept decides nothing
     if "monitor" in settings["trainer"]:
         # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)

@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from dmf_cli.comparison import plots, tables
+from dmf_cli import config as configs
+from dmf_cli.comparison import loading, plots, settings, tables
 from dmf_cli.comparison.compare import compare
 from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.comparison.conftest import DICE, by_name
@@ -42,6 +43,36 @@ def test_a_recipe_stands_for_the_keys_that_it_decides(finished):
     names = by_name(compare([folder], metric=DICE))
     assert "model.filters=8, trainer.epochs=4" in names
     assert not any("recipe" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value", "off"),
+    [
+        ([], "trainer.foreground", 0.5, "0.0"),
+        ([], "trainer.deep_supervision", 1, "0"),
+        ([], "trainer.oversample", 1.0, "0.0"),
+        ([], "optimizer.ema", 0.9, "0.0"),
+        ([], "optimizer.encoder_rate", 0.1, "1.0"),
+        ([], "optimizer.frozen", 0.5, "0.0"),
+        (["optimizer=sgd"], "optimizer.weight_decay", 0.1, "0.0"),
+        ([], "dataset.patch", 32, "null"),
+        (["augment=strong"], "augment.cutmix", 0.5, "0.0"),
+        (["augment=nnunet"], "augment.cutmix", 0.5, "0.0"),
+        (["model=unet"], "model.activation", "leaky_relu", "relu"),
+    ],
+)
+def test_an_option_that_came_later_makes_a_setting(finished, words, key, value, off):
+    """Runs from before it have no such key, and are as if it were off."""
+    group, leaf = key.split(".")
+    config = configs.compose(words)
+    old = {k: v for k, v in config.plain[group].items() if k != leaf}
+    for name, values in {"old": old, "off": config.plain[group], "on": {**old, leaf: value}}.items():
+        folder = finished(name, [0.5, 0.6], seed=int(name == "off"))
+        (folder / "config.yaml").write_text(
+            configs.to_yaml(config.with_group(group, values).with_root(seed=int(name == "off")))
+        )
+    placed = settings.place([loading.load(folder.parent / name, DICE) for name in ("old", "off", "on")])
+    assert [one.setting for one in placed] == [((key, off),), ((key, off),), ((key, str(value)),)]
 
 
 def test_runs_of_one_seed_are_one_repetition(finished):

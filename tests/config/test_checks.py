@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from dmf_cli import config
-from dmf_cli.config import checks, schema
+from dmf_cli.config import checks, moving, schema
 from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.raised import raises
 
@@ -112,9 +112,24 @@ def test_null_list_and_auto_are_left_to_the_function():
 def test_published_weights_take_images_of_one_scale(name):
     words = [f"model={name}", "model.pretrained=true"]
     config.compose(words)
+    config.compose([*words, "dataset.normalize=minmax"])
     config.compose([*words[:1], "model.pretrained=false", "dataset.normalize=zscore"])
     with raises(ConfigError, key="dataset.normalize", value="zscore", hint="dataset.normalize=unit"):
         config.compose([*words, "dataset.normalize=zscore"])
+
+
+def test_a_run_that_was_trained_on_images_of_another_scale_is_still_read():
+    """It is scored with other places: `dmf eval RUN dataset.dir=...`."""
+    words = ["dataset=folder", "dataset.dir=a", "model=unet_encoder", "model.pretrained=true"]
+    stored = config.compose(words).changed("dataset", normalize="zscore")
+    moved = moving.changed(stored, ["dataset.dir=b"], moving.PLACES, "")
+    assert (moved.dataset.dir, moved.dataset.normalize) == ("b", "zscore")
+
+
+def test_the_taps_of_the_blur_hold_its_widest():
+    config.compose(["augment=nnunet", "augment.sigmas=[0,1]"])
+    with raises(ConfigError, key="augment.sigmas", value=[0.5, 1.5], allowed="0 to 1"):
+        config.compose(["augment=nnunet", "augment.sigmas=[0.5,1.5]"])
 
 
 def test_an_encoder_is_looked_up_before_any_image_is_read_whatever_its_capitals():

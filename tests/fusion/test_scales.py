@@ -6,14 +6,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from dmf_cli import Auxiliary, fuse, losses, models, weighting
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import FusedModel
 from dmf_cli.fusion.scales import Scales, at_scale
-from dmf_cli.fusion.targets import Targets
+from dmf_cli.fusion.targets import Targets, Tensor
 from dmf_cli.ops.backend import to_numpy
+from dmf_cli.parts.definitions import of_package
+from dmf_cli.training.callbacks import _nonfinite
 from tests.fusion.toys import BATCH, X, Y, network
 from tests.raised import raises
 
@@ -43,6 +45,60 @@ def test_a_network_without_such_maps_is_an_error() -> None:
         fuse(network(), "dice", scales=1)
     with raises(ConfigError, key="scales", value=4, allowed="at most 3"):
         fuse(small(), "dice", scales=4)
+
+
+SHIPPED = {
+    name: {} if name == "segformer" else {"filters": 4} for name in of_package("model") if name != "hub"
+}
+SHIPPED["unet_encoder"] |= {"pretrained": False}
+KEPT = ["unet", "resunet", "unetpp", "nnunet", "unet_encoder"]
+
+
+@pytest.fixture(scope="module", params=list(SHIPPED))
+def shipped(request: pytest.FixtureRequest) -> keras.Model:
+    """A small network of each kind; ``hub``, whose package is another, has none of its own."""
+    return getattr(models, request.param)((64, 50, 1), 2, **SHIPPED[request.param])
+
+
+def test_maps_are_those_of_the_decoder(shipped: keras.Model) -> None:
+    if shipped.name in ("segformer", "deeplabv3plus"):
+        with raises(ConfigError, key="scales", what="no scale below its output"):
+            Scales(shipped, 1)
+        return
+    maps = Scales(shipped, 2).maps
+    assert [tuple(one.shape[1:3]) for one in maps] == [(32, 25), (16, 13)]
+    assert all(one.shape[-1] > 1 for one in maps)
+    # The layer that a map enters makes it larger.
+    for one in maps:
+        users = [node for layer in shipped.layers for node in layer._inbound_nodes]
+        users = [node for node in users if any(one is tensor for tensor in node.input_tensors)]
+        assert any(node.output_tensors[0].shape[1] > one.shape[1] for node in users)
+    if shipped.name in KEPT:  # there it is also the last of its size, whatever it is for
+        by_size = {}
+        for _, level in sorted(shipped._nodes_by_depth.items(), reverse=True):
+            by_size |= {tuple(t.shape[1:3]): t for node in level for t in node.output_tensors}
+        assert all(one is by_size[tuple(one.shape[1:3])] for one in maps)
+
+
+def test_a_padded_map_is_not_a_finer_one() -> None:
+    x = inputs = keras.Input((8, 8, 1))
+    x = layers.ZeroPadding2D()(layers.Conv2D(3, 3, strides=2, padding="same")(x))
+    x = layers.UpSampling2D(4)(layers.Conv2D(3, 3, strides=3)(x))
+    with raises(ConfigError, key="scales", value=1, allowed="0"):
+        fuse(keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(x)), "dice", scales=1)
+
+
+def test_sizes_that_are_not_known_are_an_error() -> None:
+    inputs = keras.Input((None, None, 1))
+    with raises(ConfigError, key="scales", value=1, allowed="known size"):
+        fuse(keras.Model(inputs, layers.Conv2D(2, 1, activation="softmax")(inputs)), "dice", scales=1)
+    model = fuse(small(), {"dice": lambda y_true, y_pred: ops.mean(y_pred)}, "fixed", scales=1)
+    model.compile(keras.optimizers.SGD(0.0))
+    x = X[:BATCH]
+    with raises(ConfigError, key="scales", what=f"shape {(BATCH, 8, 8)}", allowed="channels"):
+        model.compute_loss(x, np.argmax(Y[:BATCH], -1).astype("float32"), model(x, training=True))
+    with raises(ConfigError, key="scales", allowed="known height"):
+        model.compute_loss(x, keras.KerasTensor((None, None, 8, 2)), model(x, training=True))
 
 
 def test_labels_are_those_in_the_middle_of_each_cell() -> None:
@@ -100,6 +156,22 @@ def test_memory_records_and_metrics_see_the_full_scale_only(name: str) -> None:
     assert found[0][1] == {key: pytest.approx(value, rel=1e-4) for key, value in found[1][1].items()}
     np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-4)
     assert found[0][3] != pytest.approx(found[1][3], rel=1e-3)
+
+
+def test_a_step_that_is_not_finite_at_a_coarse_scale_only_is_recorded_as_such() -> None:
+    def fails_when_small(y_true: Tensor, y_pred: Tensor) -> Tensor:
+        wrong = float("nan") if y_pred.shape[1] == 2 else 1.0
+        return wrong * ops.mean(y_true * y_pred)
+
+    records = []
+    for scales in (1, 2):
+        model = FusedModel(small(), {"own": fails_when_small}, "fixed", scales=scales, record_steps=9)
+        model.compile(keras.optimizers.SGD(0.0))
+        model.fit(X[:BATCH], Y[:BATCH], batch_size=BATCH, verbose=0)
+        records += model.recorder.take()
+    fine, broken = records
+    assert fine["loss"] == pytest.approx(broken["loss.own"])
+    assert (_nonfinite([fine], ["own"]), _nonfinite([broken], ["own"])) == ([], [(0, "the total loss")])
 
 
 def test_heads_are_trained_and_kept_with_the_model_and_not_with_the_network(tmp_path: Path) -> None:

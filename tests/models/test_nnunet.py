@@ -34,6 +34,17 @@ def test_residual_has_its_blocks_and_a_thin_decoder():
     assert [one.filters for one in convolutions if one.strides == (2, 2)] == [4, 8, 8, 8]
 
 
+@pytest.mark.parametrize("norm", ["instance", "batch", "group"])
+def test_a_residual_block_starts_as_its_shortcut(norm):
+    """As nnU-Net's ResidualEncoderUNet does by `init_last_bn_before_add_to_0`."""
+    model = build(filters=4, depth=2, residual=True, norm=norm)
+    kinds = (layers.GroupNormalization, layers.BatchNormalization)
+    last = [one.input[1]._keras_history.operation for one in of(model, layers.Add)]
+    zero = [one for one in of(model, kinds) if not keras.ops.convert_to_numpy(one.gamma).any()]
+    assert len(last) == 1 + 3 + 4
+    assert {one.name for one in zero} == {one.name for one in last}
+
+
 @pytest.mark.parametrize("residual", [False, True])
 def test_norm_and_activation_are_those_of_nnunet(residual):
     model = build(filters=2, depth=1, residual=residual)

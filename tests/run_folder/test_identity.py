@@ -137,6 +137,23 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))
 
 
+@pytest.mark.parametrize(
+    ("group", "option", "own"),
+    [("model", {"activation": "relu"}, "mine"), ("augment", {"cutmix": 0.0}, "mine")],
+)
+def test_a_parameter_of_a_part_of_ones_own_is_no_option_that_came_later(group, option, own):
+    (key,) = option
+    config = configs.compose(["augment=strong"])
+
+    def id_of(name, values):
+        kept = {k: v for k, v in config.plain[group].items() if k != key}
+        return identity.run_id(config.with_group(group, {**kept, **values, "name": name}))
+
+    assert id_of(own, option) != id_of(own, {})
+    name = config.plain[group]["name"]
+    assert id_of(name, option) == id_of(name, {})
+
+
 def test_images_are_the_same_wherever_they_are_and_come_from(tmp_path):
     class Images:
         def fingerprint(self):
