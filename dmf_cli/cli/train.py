@@ -25,6 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     """``dmf train ARGUMENTS``: Hydra overrides and Hydra's own options."""
     options, overrides = parse(arguments)
     composed = [*overrides, *own_configs(options.config_dir)]
+    _check_planned(options, composed)
     if options.help:
         from dmf_cli.cli import _train_help
 
@@ -93,6 +94,18 @@ def _check_options(options: Any) -> None:
     if options.resolve and not (options.cfg or options.help):
         reason = "works with --cfg or --help only"
         raise UsageError(key="--resolve", reason=reason, hint="see dmf train --help")
+
+
+def _check_planned(options: Any, words: Sequence[str]) -> None:
+    """Words of ``plan=auto`` that stand where nothing is planned."""
+    own = [key for word in words if (key := word.partition("=")[0]) in PLANNED]
+    if own and "plan" not in own:
+        hint = f"add plan=auto, or use dmf plan {own[0]}=..."
+        raise UsageError(key=own[0], reason="belongs to plan=auto", hint=hint)
+    if own and (options.help or options.cfg or options.info):
+        raise UsageError(
+            key="plan", reason="plans and trains", hint="dmf plan shows what it would train with"
+        )
 
 
 def _check_dashes(message: str) -> None:

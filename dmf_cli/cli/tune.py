@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import interrupts
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.cli._presets import note_excluded
+from dmf_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from dmf_cli.tuning.study import SearchPlan
@@ -44,6 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="options and overrides, see above")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))
+    _refuse_planned(options.overrides)
     from dmf_cli.tuning import study as studies
 
     plan = studies.plan([*options.overrides, *own_configs(options.config_dir)])
@@ -51,6 +53,13 @@ def run(arguments: Sequence[str]) -> int:
     note_excluded([*plan.words, *choices])
     with studies.opened(plan) as study:
         return search(plan, study)
+
+
+def _refuse_planned(words: Sequence[str]) -> None:
+    own = [key for word in words if (key := word.partition("=")[0]) in ("plan", "budget", "memory")]
+    if own:
+        hint = "dmf plan shows settings for a budget, which dmf tune takes"
+        raise UsageError(key=own[0], reason="belongs to dmf train plan=auto", hint=hint)
 
 
 def search(plan: "SearchPlan", study: Any, **options: Any) -> int:

@@ -76,7 +76,7 @@ def estimate(setting: Setting, measured: Measured) -> Speed:
     ratio, speed = _work(setting) / _work(known), measured[known]
     images = setting.cost / known.cost
     return dataclasses.replace(
-        speed, step=speed.step * ratio, epoch=speed.epoch * images, memory=speed.memory * max(1.0, ratio**0.5)
+        speed, step=speed.step * ratio, epoch=speed.epoch * images, memory=speed.memory * ratio**0.5
     )
 
 
@@ -139,10 +139,14 @@ def _fitting(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator
 def _smallest(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting:
     """What is left where nothing fits."""
     every = list(_settings(facts, limits, measured))
-    if not every:
-        least = min(speed.memory for speed in measured.values())
-        raise _too_small("memory", limits.memory or 0, least)
-    return every[-1]
+    return every[-1] if every else _cheapest(facts, limits)
+
+
+def _cheapest(facts: Fingerprint, limits: Limits) -> Setting:
+    """The least of all: an estimate alone is no reason to refuse it."""
+    recipe = QUICK if limits.recipe is None else limits.recipe
+    size, filters = _ladder(facts, limits, recipe)[0]
+    return _setting(facts, limits, recipe, size, filters, limits.batch or 2)
 
 
 def _epochs(setting: Setting, facts: Fingerprint, limits: Limits, speed: Speed) -> int:

@@ -81,6 +81,8 @@ def make(
         measure = speed.measure
     choice = _search(facts, limits, given, recipes, measure, say)
     rows = reasons.reasons(choice, facts, limits)
+    if base.model.params.get("depth") != "auto":  # the user's, or a network that has none
+        rows = [row for row in rows if row[0] != "depth"]
     rows += [("resize", *resize)] if resize else []
     made = reasons.words(choice, limits, recipes, resize[0] if resize else None)
     return TrainingPlan(facts, limits, choice, tuple(given), tuple(made), tuple(rows))

@@ -117,7 +117,8 @@ def _measured(config: Config, folder: Path, imports: float) -> Speed:
 def _end(session: "Session", run: RunFolder) -> float:
     """Scores, figures and report: of a few images, and what each of the others costs more."""
     whole = session.data.split.test
-    counts = [SCORED, 3 * SCORED] if len(whole) > 3 * SCORED else [len(whole)]
+    # The first scoring imports what scores need, so the slope is that of the two after it.
+    counts = [SCORED, SCORED, 3 * SCORED] if len(whole) > 3 * SCORED else [len(whole)]
     seconds = [_scored(session, run, whole[:count]) for count in counts]
     began = time.perf_counter()
     session.report(run)
@@ -129,8 +130,9 @@ def _extended(counts: Sequence[int], seconds: Sequence[float], whole: int) -> fl
     """The line through what was measured."""
     if len(counts) == 1:
         return seconds[0]
-    slope = max(0.0, (seconds[1] - seconds[0]) / (counts[1] - counts[0]))
-    return seconds[1] + slope * (whole - counts[1])
+    slope = max(0.0, (seconds[-1] - seconds[-2]) / (counts[-1] - counts[-2]))
+    importing = max(0.0, seconds[0] - seconds[-2])  # each run imports once too
+    return importing + seconds[-1] + slope * (whole - counts[-1])
 
 
 def _scored(session: "Session", run: RunFolder, indices: tuple[int, ...]) -> float:

@@ -86,6 +86,27 @@ def test_too_little_memory_halves_the_batch_and_says_what_is_the_least():
         planned(Limits(3600.0, 1e8), slow)
 
 
+def test_memory_below_the_first_measurement_finds_a_smaller_setting():
+    slow = machine(1.0, memory=4e6)
+    first = slow(decide.decide(BUSI, Limits(3600.0), {}))
+    for share in (0.9, 0.4, 0.25):
+        choice, _ = planned(Limits(3600.0, share * first.memory), slow)
+        assert choice.speed.memory <= share * first.memory
+
+
+def test_no_memory_is_refused_before_the_cheapest_setting_was_measured():
+    measured: list[Setting] = []
+
+    def measure(one: Setting) -> Speed:
+        measured.append(one)
+        return machine(1.0, memory=4e6)(one)
+
+    with raises(UsageError, key="memory", hint="give memory="):
+        planned(Limits(3600.0, 1e8), measure)
+    assert min(one.cost * one.batch for one in measured) == measured[-1].cost * measured[-1].batch
+    assert measured[-1].batch == 2
+
+
 def test_what_the_user_has_chosen_stays():
     limits = Limits(3600.0, None, "", 64, 20, 4, 33)
     choice, measured = planned(limits)

@@ -162,3 +162,9 @@ def test_the_speed_of_an_epoch_is_read_from_its_steps():
     found = Speed(1.0, 1.0, compiling, step, epoch, 3.0, 0.0)
     assert found.seconds(3, 3) == 1.0 + 1.0 + 26.0 + 3.0  # as it was, whatever belongs to what
     assert dataclasses.replace(found, step=2.0).epochs(100.0, 3) == 9
+
+
+def test_a_depth_of_the_user_is_not_called_auto(made):
+    found = plan.make([*PHANTOM, "model.depth=2", "budget=5m"], speed, lambda line: None)
+    assert "depth" in [row[0] for row in made[0].reasons]
+    assert "depth" not in [row[0] for row in found.reasons]
