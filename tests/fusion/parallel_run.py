@@ -30,7 +30,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 def network() -> keras.Model:
     layers, synchronized = keras.layers, {"synchronized": True} if BACKEND == "tensorflow" else {}
-    net = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((8, 8, 1)),
             layers.Conv2D(4, 3, padding="same"),
@@ -42,11 +42,14 @@ def network() -> keras.Model:
             layers.Softmax(),
         ]
     )
+
+
+def start_alike(model: FusedModel) -> None:
+    """Kernels of the network, and of the heads of its coarser scales, that are the same in every run."""
     rng = np.random.default_rng(1)
-    for variable in net.trainable_variables:
+    for variable in model.trainable_variables:
         if variable.path.endswith("kernel"):
             variable.assign(rng.normal(0, 0.3, variable.shape).astype("float32"))
-    return net
 
 
 def run(terms: str, name: str, scope: Any) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def run(terms: str, name: str, scope: Any) -> dict[str, Any]:
         scales = 1 if name == "lr_annealing" else 0
         records = {"record_steps": STEPS, "insight_every": 2}
         model = FusedModel(network(), terms, strategy, auxiliary, scales=scales, **records)
+        start_alike(model)
         model.compile(keras.optimizers.SGD(0.3))
     logs = model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0).history
     return {
