@@ -8,10 +8,9 @@ from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.cli._parser import own_configs, wrong_arguments
-from dmf_cli.cli._presets import note_excluded
+from dmf_cli.cli._presets import PLANNED, note_excluded
 from dmf_cli.errors import UsageError
 
-PLANNED = ("plan", "budget", "memory")  # words of `dmf train plan=auto`, which are no keys
 ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what is to be done
 # Options of Hydra's that do nothing for dmf, and what is there instead.
 INSTEAD = {

@@ -59,9 +59,9 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
     """
     runs = _with_one_file([dataclasses.replace(run, config=completed(run.config)) for run in runs])
     varying = _varying(runs)
-    told = _told_by_recipe(runs, varying)
-    apart = [key for key in varying if key not in (told or [RECIPE])]
-    chosen = apart if by is None else [key for key in varying if any(_below(key, b) for b in by)]
+    decided = _decided_by_recipe(runs, varying)
+    others = [key for key in varying if key not in (decided or [RECIPE])]
+    chosen = others if by is None else [key for key in varying if any(_below(key, b) for b in by)]
     for wanted in by or ():
         if wanted == "seed":
             reason = "and seeds repeat a setting, they do not make one"
@@ -72,13 +72,13 @@ def place(runs: Sequence[Run], by: Sequence[str] | None = None) -> list[Placed]:
                 raise UnknownNameError("key of --by", wanted, varying or known)
             reason, differs = "which is the same in all runs", ", ".join(varying) or "the seed only"
             raise ConfigError(key="--by", value=wanted, reason=reason, hint=f"what differs is {differs}")
-    rest = [key for key in (apart if RECIPE in chosen else varying) if key not in (*chosen, RECIPE)]
+    rest = [key for key in (others if RECIPE in chosen else varying) if key not in (*chosen, RECIPE)]
     return [
         Placed(run, _values(run, chosen), text(run.config.get("seed")), _values(run, rest)) for run in runs
     ]
 
 
-def _told_by_recipe(runs: Sequence[Run], varying: Sequence[str]) -> list[str]:
+def _decided_by_recipe(runs: Sequence[Run], varying: Sequence[str]) -> list[str]:
     """The keys that differ because the recipe does; none unless all runs name one."""
     if RECIPE not in varying or any(RECIPE not in run.config for run in runs):
         return []

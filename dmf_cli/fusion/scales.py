@@ -2,7 +2,7 @@
 
 The map of scale i is the one nearest to the end of the network's graph whose sides are ceil(side / 2^i),
 among those of the decoder: maps of several channels that a layer enlarges, so no skip and no gate of
-attention. A 1x1 head of its own makes probabilities of it, while training only: the network stays as it is.
+attention. Its own 1x1 head makes probabilities of it, in training only: the network does not change.
 Labels are those of the pixel in the middle of each cell of 2^i pixels. The losses of the
 scales are summed with weights 1 / 2^i that sum to 1 (nnU-Net; Isensee et al., Nat. Methods 18 (2021) 203).
 """

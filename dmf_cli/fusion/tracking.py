@@ -91,7 +91,7 @@ class Ring(keras.metrics.Metric):
 class StepRecorder(Ring):
     """Every step: ``step loss gamma aux loss.TERM weight.TERM``, all of the full scale.
 
-    A NaN loss is written as it is, also where only a coarser scale or a penalty of the network is NaN.
+    A NaN loss is written as NaN, also where only a coarser scale or a penalty of the network is NaN.
     """
 
     def __init__(self, terms: Sequence[str], capacity: int, name: str = "steps") -> None:

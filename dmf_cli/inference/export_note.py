@@ -46,15 +46,7 @@ def image_to_input(spec: InputSpec) -> dict[str, Any]:
         "normalize": spec.normalize,
         "padding": 0.0 if spec.resize == "letterbox" else None,
         "tiles": {"step": tiles.STEP, "sigma": tiles.SIGMA} if spec.patch else None,
-        "order": [
-            "orient",
-            "scale",
-            "colours",
-            "resize",
-            "normalize",
-            "pad",
-            *(["cut"] if spec.patch else []),
-        ],
+        "order": [*ORDER, *(["cut"] if spec.patch else [])],
         "steps": list(_steps(spec, grey)),
     }
 

@@ -33,7 +33,7 @@ class Predicted:
         temperature: of ``probabilities``.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
-        made: the mask as it is made, which knows of no pixels that are not scored; None: ``prediction``.
+        made: the mask before pixels that are not scored become background; None: ``prediction``.
     """
 
     index: int

@@ -13,7 +13,6 @@ from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
 
 BUDGET = "30m"
 SHARE = 0.8  # of the memory of this machine, where the user names no limit
-OWN = ("budget", "memory")  # words that are no overrides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +89,8 @@ def make(
 
 def own_words(words: Sequence[str]) -> tuple[float, int | None, list[str]]:
     """Seconds of ``budget=``, bytes of ``memory=``, and the other words."""
-    own = dict(word.split("=", 1) for word in words if word.partition("=")[0] in OWN and "=" in word)
-    rest = [word for word in words if word.partition("=")[0] not in OWN]
+    own = dict(word.split("=", 1) for word in words if word.partition("=")[0] in units.WORDS and "=" in word)
+    rest = [word for word in words if word.partition("=")[0] not in units.WORDS]
     budget = units.seconds(own.get("budget", BUDGET))
     return budget, units.memory(own["memory"]) if "memory" in own else None, rest
 

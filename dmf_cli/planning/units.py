@@ -8,6 +8,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _BYTES = {"M": 2**20, "G": 2**30, "T": 2**40}
 
 
+WORDS = ("budget", "memory")  # of `dmf plan`: what is no key of a config
+
+
 def seconds(text: str, key: str = "budget") -> float:
     """The seconds of a time.
 
