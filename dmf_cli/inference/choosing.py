@@ -22,7 +22,7 @@ from dmf_cli.inference.calibration import Calibration, ThresholdChoice
 from dmf_cli.inference.cleaning import fill_holes, is_better, keep_largest
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
-from dmf_cli.inference.tiles import Predict
+from dmf_cli.inference.tiles import ProbabilitiesOf
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
@@ -60,7 +60,7 @@ def of_run(
     run: RunFolder,
     config: Config,
     spec: InputSpec,
-    predict: Predict,
+    predict: ProbabilitiesOf,
     validation: Callable[[], Images],
     *,
     own: InputSpec | None = None,
@@ -89,7 +89,7 @@ def of_networks(
     folder: Path | None,
     config: Config,
     spec: InputSpec,
-    predict: Predict,
+    predict: ProbabilitiesOf,
     validation: Callable[[], Images],
     *,
     own: InputSpec | None = None,
@@ -147,7 +147,7 @@ def asked(config: Config) -> str:
 def choose(
     config: Config,
     prediction: Prediction,
-    predict: Predict,
+    predict: ProbabilitiesOf,
     dataset: Dataset,
     indices: Sequence[int],
     known: Mapping[str, Any] | None = None,

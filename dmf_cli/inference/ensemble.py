@@ -25,7 +25,7 @@ from dmf_cli.inference.network_file import load_network
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.selection import known_parts
-from dmf_cli.inference.tiles import Predict
+from dmf_cli.inference.tiles import ProbabilitiesOf
 from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -146,7 +146,7 @@ class Ensemble:
         return self.members[0].network
 
     @property
-    def predict(self) -> Predict:
+    def predict(self) -> ProbabilitiesOf:
         """The mean of what the members give."""
         if len(self.members) == 1:
             return self.members[0].predict
@@ -237,7 +237,7 @@ def for_images(config: Config, threshold: float | None = None) -> Config:
     return changed
 
 
-def for_files(paths: Sequence[Path], config: Config) -> tuple[Predict, dict[str, Any]]:
+def for_files(paths: Sequence[Path], config: Config) -> tuple[ProbabilitiesOf, dict[str, Any]]:
     """The networks as one function, and how :func:`dmf_cli.inference.predict_files.predict_files` uses it.
 
     Args:

@@ -24,29 +24,6 @@ def uncertainty(probabilities: np.ndarray) -> np.ndarray:
     return share
 
 
-def disagreement(members: np.ndarray) -> np.ndarray:
-    """Mutual information of each pixel and the choice of a network, on the scale of :func:`uncertainty`.
-
-    It is the part of the uncertainty of the mean that comes from the networks' contradicting each other; the
-    rest is what each of them is unsure of by itself.
-
-    Args:
-        members: probabilities ``(M, ..., K)`` of M networks.
-
-    Returns:
-        ``(...)`` float32 in [0, 1]: 0 where all agree.
-
-    Source: Depeweg et al., ICML 2018.
-
-    Example:
-        >>> disagreement(np.array([[[0.0]], [[1.0]]])).tolist()
-        [1.0]
-    """
-    each = np.mean([uncertainty(one) for one in members], axis=0)
-    shared: np.ndarray = (uncertainty(members.mean(axis=0)) - each).clip(0, 1).astype(np.float32)
-    return shared
-
-
 def expected_dice(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """The Dice to expect of a mask, from the probabilities alone: 2 (sum of p in the mask) / (size + sum p).
 

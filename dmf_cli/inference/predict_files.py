@@ -22,7 +22,7 @@ from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.inference.find_files import TABLE, Job
 from dmf_cli.inference.mask_files import Read, Writer, table
 from dmf_cli.inference.prediction import Prediction
-from dmf_cli.inference.tiles import Predict
+from dmf_cli.inference.tiles import ProbabilitiesOf
 from dmf_cli.machine import processors
 
 PIXELS = 2**26  # of all images that are in memory at once; a larger one is alone
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def predict_files(
-    predict: Predict,
+    predict: ProbabilitiesOf,
     jobs: Sequence[Job],
     output: Path,
     *,

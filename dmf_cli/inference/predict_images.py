@@ -11,13 +11,13 @@ from dmf_cli.datasets.sources import content, grey_depth
 from dmf_cli.datasets.sources.image_files import read_image
 from dmf_cli.errors import DatasetError
 from dmf_cli.inference.prediction import Prediction
-from dmf_cli.inference.tiles import Predict
+from dmf_cli.inference.tiles import ProbabilitiesOf
 
 CHANNELS = (1, 3)
 
 
 def predict_images(
-    predict: Predict, images: Sequence[Any], prediction: Prediction, batch_size: int
+    predict: ProbabilitiesOf, images: Sequence[Any], prediction: Prediction, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Mask ``(H, W)`` uint8 and probabilities ``(H, W, K)`` float32 of each of ``images``, in order.
 

@@ -15,7 +15,7 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.inference.calibration import tempered
 from dmf_cli.inference.cleaning import fill_holes, keep_largest
 from dmf_cli.inference.dice_optimal import dice_optimal
-from dmf_cli.inference.tiles import Predict, tiled
+from dmf_cli.inference.tiles import ProbabilitiesOf, tiled
 
 Resolution = Literal["original", "network"]
 Mirror = Literal["both"] | bool
@@ -60,14 +60,14 @@ class Prediction:
         if self.resolution not in ("original", "network"):
             raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
 
-    def applied(self, predict: Predict) -> Predict:
+    def applied(self, predict: ProbabilitiesOf) -> ProbabilitiesOf:
         """``predict`` with mirrors and temperature; one that takes patches then takes whole images."""
         whole = self.joined(predict)
         if self.temperature == 1.0:
             return whole
         return lambda images: tempered(np.asarray(whole(images), np.float32), self.temperature)
 
-    def joined(self, predict: Predict) -> Predict:
+    def joined(self, predict: ProbabilitiesOf) -> ProbabilitiesOf:
         """``predict`` with mirrors, for whole images: what the temperature is chosen for and comes after."""
 
         def averaged(images: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ class Prediction:
         return values if values != plain else {}
 
 
-def mirrored(predict: Predict, images: np.ndarray, mirror: Mirror) -> np.ndarray:
+def mirrored(predict: ProbabilitiesOf, images: np.ndarray, mirror: Mirror) -> np.ndarray:
     """The mean of what ``predict`` gives for ``images`` and for each of their mirrors, turned back."""
     total: np.ndarray | float = 0.0
     for axes in MIRRORS[mirror]:

@@ -13,7 +13,7 @@ from dmf_cli.datasets.base import IGNORED, Dataset
 from dmf_cli.errors import ConfigError, NonFiniteError
 from dmf_cli.inference.calibration import tempered
 from dmf_cli.inference.prediction import Prediction
-from dmf_cli.inference.tiles import Predict
+from dmf_cli.inference.tiles import ProbabilitiesOf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,11 @@ Source = Callable[[Sequence[int]], Iterator[Predicted]]  # of the images of a da
 
 
 def predictions(
-    predict: Predict, dataset: Dataset, indices: Sequence[int], prediction: Prediction, batch_size: int
+    predict: ProbabilitiesOf,
+    dataset: Dataset,
+    indices: Sequence[int],
+    prediction: Prediction,
+    batch_size: int,
 ) -> Iterator[Predicted]:
     """Images ``indices`` of ``dataset`` with truth and prediction, one by one, in order.
 

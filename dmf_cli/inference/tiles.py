@@ -9,12 +9,12 @@ import numpy as np
 
 from dmf_cli.datasets.input import patches
 
-Predict = Callable[[np.ndarray], np.ndarray]
+ProbabilitiesOf = Callable[[np.ndarray], np.ndarray]
 STEP = 0.5  # of a tile's side, at most
 SIGMA = 1 / 8  # of a tile's side
 
 
-def tiled(predict: Predict, patch: patches.Size) -> Predict:
+def tiled(predict: ProbabilitiesOf, patch: patches.Size) -> ProbabilitiesOf:
     """``predict``, which takes patches, for images of any size that is not smaller.
 
     Memory holds the probabilities of the images that are given, and as many tiles as these are images.
@@ -39,7 +39,7 @@ def weights(patch: patches.Size) -> np.ndarray:
     return made
 
 
-def _one(predict: Predict, image: np.ndarray, weight: np.ndarray, batch: int) -> np.ndarray:
+def _one(predict: ProbabilitiesOf, image: np.ndarray, weight: np.ndarray, batch: int) -> np.ndarray:
     """The probabilities ``(H, W, K)`` of an image."""
     corners = patches.grid(image.shape, weight.shape, STEP)
     total, summed = np.zeros((*image.shape[:2], 1), np.float32), None

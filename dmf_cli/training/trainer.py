@@ -133,7 +133,7 @@ class Session:
         own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file)
         batch, n_classes = config.trainer.batch_size, len(self.data.dataset.classes)
-        inputs = patches.tiled(self.data.train, self.data.patch)
+        inputs = patches.in_tiles(self.data.train, self.data.patch)
         pipeline.check_augment(config.augment, config.seed, inputs, batch, n_classes)
         # Only now: preparing a dataset for the first time draws from the same generators.
         keras.utils.set_random_seed(config.seed)
@@ -247,7 +247,7 @@ class Session:
         batches["distance"] = "distance" in self.model.needs
         batches["ignores"] = self.data.dataset.ignores
         beat = callbacks.Heartbeat(display.batch, self.stop.check)
-        validation = patches.tiled(self.data.val, self.data.patch)
+        validation = patches.in_tiles(self.data.val, self.data.patch)
         self.model.fit(
             pipeline.training_batches(self.data.train, first_epoch=first, **order, **batches),
             validation_data=pipeline.evaluation_batches(validation, **batches),

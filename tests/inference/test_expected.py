@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dmf_cli.inference.dice_optimal import cutoff
-from dmf_cli.inference.expected import disagreement, expected_dice, uncertainty
+from dmf_cli.inference.expected import expected_dice, uncertainty
 
 
 def test_entropy_is_a_share_of_its_maximum_for_any_number_of_classes():
@@ -21,14 +21,6 @@ def test_an_image_gives_a_map():
     maps = uncertainty(np.random.default_rng(0).dirichlet([1, 1, 1], (6, 5)))
     assert maps.shape == (6, 5)
     assert 0 <= maps.min() <= maps.max() <= 1
-
-
-def test_only_networks_that_contradict_each_other_disagree():
-    unsure = np.full((3, 4, 1), 0.5)
-    assert disagreement(unsure).tolist() == [0] * 4
-    assert disagreement(np.array([[[0.1]], [[0.9]]]))[0] == pytest.approx(1 - 0.469, abs=1e-3)
-    members = np.random.default_rng(0).dirichlet([1, 1, 1], (4, 7))
-    assert (disagreement(members) <= uncertainty(members.mean(0))).all()
 
 
 def test_expected_dice_is_the_mean_over_truths_drawn_from_the_probabilities():

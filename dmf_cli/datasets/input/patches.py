@@ -44,7 +44,7 @@ class Tiles(InputPart):
         )
 
 
-def tiled(part: InputPart, patch: Size | None) -> InputPart:
+def in_tiles(part: InputPart, patch: Size | None) -> InputPart:
     """The tiles of ``part``; itself where the network takes whole images."""
     return part if patch is None else Tiles(part, patch)
 

@@ -41,7 +41,7 @@ def test_an_image_is_read_once_for_all_of_its_tiles(part):
     images, _ = patches.Tiles(part, (10, 7)).rows(np.array([5, 4, 0, 7]))
     assert read == [[0, 1]]
     np.testing.assert_array_equal(images[2, ..., 0], part.images[0, :10, :7, 0])
-    assert patches.tiled(part, None) is part
+    assert patches.in_tiles(part, None) is part
 
 
 def test_a_patch_is_a_function_of_seed_epoch_and_sample(part):
