@@ -27,6 +27,18 @@ def memory() -> int | None:
     return total
 
 
+def amount(size: float) -> str:
+    """Bytes of memory, of a file or of a disk in words; the only place that says them.
+
+    Example:
+        >>> amount(3 * 2**29), amount(640 * 2**20), amount(2**18)
+        ('1.5 GiB', '640 MiB', '256 KiB')
+    """
+    if size >= 2**30:
+        return f"{size / 2**30:,.1f} GiB"
+    return f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
+
+
 def nvidia_driver() -> str:
     """Version of the NVIDIA driver and the newest CUDA it runs, or "" without one."""
     tool = shutil.which("nvidia-smi")

@@ -134,11 +134,11 @@ def memory() -> Check:
     """Memory that may be used."""
     size = machine.memory()
     if size is None:
-        return Check("memory", NOTE, "unknown", "make sure that there are 4 GB")
+        return Check("memory", NOTE, "unknown", "make sure that there are 4 GiB")
     if size >= 4 * GIB:
-        return Check("memory", OK, f"{size / GIB:.1f} GiB")
+        return Check("memory", OK, machine.amount(size))
     return Check(
-        "memory", NOTE, f"{size / GIB:.1f} GiB", "use a smaller trainer.batch_size or dataset.image_size"
+        "memory", NOTE, machine.amount(size), "use a smaller trainer.batch_size or dataset.image_size"
     )
 
 
@@ -152,8 +152,8 @@ def folder_check(name: str, folder: Path) -> Check:
         return Check(name, PROBLEM, f"{folder}: {wrong}", where)
     free = machine.free_space(folder)
     if free < GIB:
-        return Check(name, NOTE, f"{folder}: {free / GIB:.2f} GiB free", f"free some space, or {where}")
-    return Check(name, OK, f"{folder} ({free / GIB:.0f} GiB free)")
+        return Check(name, NOTE, f"{folder}: {machine.amount(free)} free", f"free some space, or {where}")
+    return Check(name, OK, f"{folder} ({machine.amount(free)} free)")
 
 
 def terminal() -> Check:

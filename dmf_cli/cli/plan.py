@@ -16,7 +16,7 @@ image size, width and depth of the network, batch size and epochs, each with its
 memory, and the command. What you set yourself stays as you set it.
 
   budget=TIME     for the whole run, as 30m (the default), 90s or 1h30m
-  memory=AMOUNT   at most, as 800M or 4G; default: four fifths of this machine's
+  memory=AMOUNT   at most, as 800M or 4G (MiB, GiB); default: four fifths of this machine's
   KEY=VALUE       as for dmf train
 
 examples:
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def lines(plan: "TrainingPlan") -> list[str]:
     """The plan in words."""
-    from dmf_cli.planning.units import in_words
+    from dmf_cli.machine import amount
     from dmf_cli.terminal.formats import duration
 
     width = [max(len(row[column]) for row in plan.reasons) for column in (0, 1)] if plan.reasons else [0, 0]
@@ -55,7 +55,7 @@ def lines(plan: "TrainingPlan") -> list[str]:
         "",
         *rows,
         "",
-        f"expected  {expected}, {in_words(plan.choice.speed.memory)} of memory",
+        f"expected  {expected}, {amount(plan.choice.speed.memory)} of memory",
         f"run       {plan.command}",
     ]
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dmf_cli import machine
 from dmf_cli.cli._parser import Parser
 
 _ABOUT = """\
@@ -47,6 +48,6 @@ def run(arguments: Sequence[str]) -> int:
     written = report.write(options.paths, options.output, **comparison)
     for line in written.problems:
         print(f"note: {line}", file=sys.stderr)
-    size = written.file.stat().st_size / 1e6
-    print(f"written to {written.file} ({size:.1f} MB, {written.seconds:.1f} s)")
+    size = machine.amount(written.file.stat().st_size)
+    print(f"written to {written.file} ({size}, {written.seconds:.1f} s)")
     return 0

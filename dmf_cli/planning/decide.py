@@ -9,8 +9,8 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 
+from dmf_cli import machine
 from dmf_cli.errors import UsageError
-from dmf_cli.planning import units
 from dmf_cli.planning.fingerprint import Fingerprint
 from dmf_cli.planning.settings import (
     ENOUGH,
@@ -166,7 +166,7 @@ def _refuse_too_small(choice: Chosen, facts: Fingerprint, limits: Limits) -> Non
 
 def _too_small(key: str, given: float, least: float) -> UsageError:
     if key == "memory":
-        said, least_said = units.in_words(given), f"memory={math.ceil(least / 2**20)}M"
+        said, least_said = machine.amount(given), f"memory={math.ceil(least / 2**20)}M"
     else:
         said, least_said = duration(given), f"budget={math.ceil(least)}s"
     return UsageError(

@@ -47,10 +47,5 @@ def memory(text: str, key: str = "memory") -> int:
     return int(size)
 
 
-def in_words(size: float) -> str:
-    """Bytes as ``1.2 GB``, or ``640 MB``."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
-
-
 def _unreadable(key: str, text: str, allowed: str) -> UsageError:
     return UsageError(key=key, value=text, allowed=allowed)

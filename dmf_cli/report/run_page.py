@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli import hints
+from dmf_cli import hints, machine
 from dmf_cli.figures import bokeh_renderer, palette, run_figures, step_figures
 from dmf_cli.figures.bokeh_renderer import Chart
 from dmf_cli.inference import confusion, tables
@@ -328,7 +328,7 @@ def _environment(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         if key == "command" or value in (None, "", [], {}):
             continue
         if key == "memory" and isinstance(value, int):
-            value = f"{value / 2**30:.1f} GiB"
+            value = machine.amount(value)
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {_flat(v)}" for k, v in value.items())
         pairs.append((key, _flat(value)))

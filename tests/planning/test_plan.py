@@ -51,7 +51,7 @@ def test_a_plan_says_the_facts_the_reasons_and_the_command(made):
     assert "42 train" in text[0]
     assert text[-1] == f"run       {made[0].command}"
     assert text[-2].startswith("expected  ")
-    assert "of 5:00 min, 572 MB of memory" in text[-2]
+    assert "of 5:00 min, 572 MiB of memory" in text[-2]
     assert all(len(row) == 3 and all(row) for row in made[0].reasons)
 
 

@@ -1,8 +1,15 @@
+import re
+from pathlib import Path
+
 import pytest
 
+import dmf_cli
+from dmf_cli import machine
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
 from tests.raised import raises
+
+ROOT = Path(dmf_cli.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -30,3 +37,15 @@ def test_a_time_that_cannot_be_read(text):
 def test_an_amount_that_cannot_be_read(text):
     with raises(UsageError, key="memory", value=text, allowed="4G"):
         units.memory(text)
+
+
+@pytest.mark.parametrize("size", [3 * 2**30, 800 * 2**20])
+def test_an_amount_that_is_said_is_read_back(size):
+    assert units.memory(machine.amount(size)) == size
+
+
+def test_amounts_are_said_in_one_unit_in_one_place():
+    """Whoever writes GB or MB beside a number has a second way of saying it."""
+    own = re.compile(r"\}\s?[kMG]i?B\b")
+    places = {path.name for path in ROOT.rglob("*.py") if own.search(path.read_text(encoding="utf-8"))}
+    assert places == {"machine.py"}

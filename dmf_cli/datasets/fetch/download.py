@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from dmf_cli import __version__
+from dmf_cli import __version__, machine
 from dmf_cli.errors import DownloadError
 
 CHUNK = 1 << 16  # bytes; a cut connection loses at most these
@@ -68,7 +68,7 @@ def check_space(folder: Path, needed: int) -> None:
     """Raise ``DownloadError`` where the disk of ``folder`` has no room for ``needed`` bytes."""
     free = shutil.disk_usage(folder).free
     if needed > free:
-        what = f"{needed / 1e6:.0f} MB are needed in {folder} and {free / 1e6:.0f} MB are free"
+        what = f"{machine.amount(needed)} are needed in {folder} and {machine.amount(free)} are free"
         raise DownloadError(what, path=folder, hint=ELSEWHERE)
 
 

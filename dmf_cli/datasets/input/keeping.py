@@ -15,7 +15,7 @@ from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.errors import DatasetError
-from dmf_cli.machine import free_space
+from dmf_cli.machine import amount, free_space
 
 log = logging.getLogger("dmf")
 Mode = Literal["auto", "memory", "disk", "none"]
@@ -85,10 +85,10 @@ def choose(mode: Mode, kept: int, whole: int | None) -> tuple[str, str]:
         fits = kept <= MEMORY_SHARE * memory
         how = "memory" if fits else "disk" if whole and whole <= DISK_SHARE * space else "none"
     lines = {
-        "memory": f"images are kept in memory: {_mb(kept)} of {_mb(memory)} that are free",
-        "disk": f"images are kept in {folder()}: {_mb(whole or 0)} of {_mb(space)} that are free "
-        f"(in memory they would take {_mb(kept)} of {_mb(memory)})",
-        "none": f"images are decoded each time: they would take {_mb(kept)} of {_mb(memory)} of memory",
+        "memory": f"images are kept in memory: {amount(kept)} of {amount(memory)} that are free",
+        "disk": f"images are kept in {folder()}: {amount(whole or 0)} of {amount(space)} that are free "
+        f"(in memory they would take {amount(kept)} of {amount(memory)})",
+        "none": f"images are decoded each time: they would take {amount(kept)} of {amount(memory)} of memory",
     }
     return how, lines[how]
 
@@ -118,7 +118,3 @@ def _facts(file: Path) -> dict[str, int]:
     """The first number behind each word that begins a line."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
-
-
-def _mb(size: int) -> str:
-    return f"{size / 2**20:,.1f} MB"

@@ -108,7 +108,7 @@ def test_a_full_disk_is_reported_before_and_while_it_fills(server, tmp_path, mon
     usage = download.shutil.disk_usage(tmp_path)._replace(free=1000)
     with monkeypatch.context() as patch:
         patch.setattr(download.shutil, "disk_usage", lambda folder: usage)
-        with raises(DownloadError, path=tmp_path, what=f"are needed in {tmp_path} and 0 MB are free"):
+        with raises(DownloadError, path=tmp_path, what=f"are needed in {tmp_path} and 1 KiB are free"):
             download.fetch(server.url, tmp_path / "a.zip")
 
     class Full:

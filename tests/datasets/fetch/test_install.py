@@ -220,7 +220,7 @@ def on_a_disk_of_its_own(tmp_path, options, url):
 @pytest.mark.mount
 @pytest.mark.parametrize(
     ("options", "says"),
-    [("size=64k", "MB are free: make room"), ("ro", "(Read-only file system): make room")],
+    [("size=64k", "iB are free: make room"), ("ro", "(Read-only file system): make room")],
 )
 def test_a_disk_that_is_really_full_or_read_only_is_reported(served, tmp_path, options, says):
     served.content = served.content + bytes(200_000)
