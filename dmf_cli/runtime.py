@@ -44,7 +44,7 @@ def start(trainer: Trainer) -> Runtime:
         ConfigError: for a device that is not there, or a backend other than the one already loaded.
     """
     backend, wanted = trainer.backend, trainer.device
-    _choose_backend(backend)
+    import_backend(backend)
     _choose_device(wanted)
     import keras
 
@@ -72,7 +72,12 @@ def start(trainer: Trainer) -> Runtime:
     )
 
 
-def _choose_backend(backend: str) -> None:
+def import_backend(backend: str) -> None:
+    """Import ``backend``, TensorFlow for the images, and Keras on it.
+
+    Raises:
+        ConfigError: it is not installed, or Keras runs on another one already.
+    """
     if "keras" in sys.modules:
         import keras
 

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 from dmf_cli import conf_files
 from dmf_cli.errors import show
-from dmf_cli.planning import units
-
-PLANNED = ("plan", *units.WORDS)  # words of `dmf train plan=auto`, which are no keys
 
 
 def note_excluded(overrides: Sequence[str]) -> None:

@@ -3,17 +3,14 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
-
-if TYPE_CHECKING:
-    from dmf_cli.planning.plan import TrainingPlan
 
 _ABOUT = """\
 Looks at the images of a dataset, times a few steps on this machine, and proposes what to train with: recipe,
 image size, width and depth of the network, batch size and epochs, each with its reason, the expected time and
-memory, and the command. What you set yourself stays as you set it.
+memory, and the command. What you type, and what a recipe, an experiment or the dataset sets, stays;
+trainer.epochs=auto leaves the epochs to the plan.
 
   budget=TIME     for the whole run, as 30m (the default), 90s or 1h30m
   memory=AMOUNT   at most, as 800M or 4G (MiB, GiB); default: four fifths of this machine's
@@ -38,26 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.planning import plan
 
     made = plan.make([*options.words, *own_configs(options.config_dir)], say=_note)
-    print(json.dumps(made.as_json(), indent=2) if options.json else "\n".join(lines(made)))
+    print(json.dumps(made.as_json(), indent=2) if options.json else made)
     return 0
-
-
-def lines(plan: "TrainingPlan") -> list[str]:
-    """The plan in words."""
-    from dmf_cli.machine import amount
-    from dmf_cli.terminal.formats import duration
-
-    width = [max(len(row[column]) for row in plan.reasons) for column in (0, 1)] if plan.reasons else [0, 0]
-    rows = [f"  {what:<{width[0]}}  {value:<{width[1]}}  {why}" for what, value, why in plan.reasons]
-    expected = f"{duration(plan.choice.seconds)} of {duration(plan.limits.budget)}"
-    return [
-        *plan.facts.lines(),
-        "",
-        *rows,
-        "",
-        f"expected  {expected}, {amount(plan.choice.speed.memory)} of memory",
-        f"run       {plan.command}",
-    ]
 
 
 def _note(line: str) -> None:

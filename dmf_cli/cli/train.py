@@ -1,15 +1,15 @@
 """``dmf train``: compose the config, check it, hand it to the trainer, as each job of a sweep does."""
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
 from dmf_cli.cli._parser import own_configs, wrong_arguments
-from dmf_cli.cli._presets import PLANNED, note_excluded
+from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
+from dmf_cli.planning import units
 
 ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what is to be done
 # Options of Hydra's that do nothing for dmf, and what is there instead.
@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
     """``dmf train ARGUMENTS``: Hydra overrides and Hydra's own options."""
     options, overrides = parse(arguments)
     composed = [*overrides, *own_configs(options.config_dir)]
-    _check_planned(options, composed)
+    planned = _is_planned(options, composed)
     if options.help:
         from dmf_cli.cli import _train_help
 
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         hint = "with another sweeper or config use --cfg job"
         raise UsageError(key="--dry-run", reason="plans the sweeps of dmf only", hint=hint)
     if not foreign:
-        note_excluded([word for word in composed if word.partition("=")[0] not in PLANNED])
+        note_excluded([word for word in composed if word.partition("=")[0] not in units.PLANNED])
     if foreign or options.info:
         from dmf_cli.cli import _hydra
 
@@ -47,8 +47,8 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     from dmf_cli.cli import _sweep
 
-    if any(word.startswith("plan=") for word in composed):
-        _plan(composed, alone=not (options.multirun or options.dry_run))
+    if planned:
+        _plan(composed)
         return 0
     if options.multirun or options.dry_run:
         return _sweep.run(composed, dry=options.dry_run, multirun=options.multirun)
@@ -95,16 +95,17 @@ def _check_options(options: Any) -> None:
         raise UsageError(key="--resolve", reason=reason, hint="see dmf train --help")
 
 
-def _check_planned(options: Any, words: Sequence[str]) -> None:
-    """Words of ``plan=auto`` that stand where nothing is planned."""
-    own = [key for word in words if (key := word.partition("=")[0]) in PLANNED]
-    if own and "plan" not in own:
-        hint = f"add plan=auto, or use dmf plan {own[0]}=..."
-        raise UsageError(key=own[0], reason="belongs to plan=auto", hint=hint)
-    if own and (options.help or options.cfg or options.info):
-        raise UsageError(
-            key="plan", reason="plans and trains", hint="dmf plan shows what it would train with"
-        )
+def _is_planned(options: Any, words: Sequence[str]) -> bool:
+    """Whether ``plan=auto`` is given, and not where nothing is planned."""
+    if not units.is_asked(words):
+        return False
+    if options.help or options.cfg or options.info:
+        hint = "dmf plan shows what it would train with"
+        raise UsageError(key="plan", reason="plans and trains", hint=hint)
+    if options.multirun or options.dry_run:
+        reason = "which plans one run, not a sweep"
+        raise UsageError(key="plan", value="auto", reason=reason, hint="train alone, or use dmf plan before")
+    return True
 
 
 def _check_dashes(message: str) -> None:
@@ -135,24 +136,11 @@ def _train(overrides: Sequence[str], plan: Mapping[str, Any] | None = None) -> P
     return child.run(composer.finish(config, overrides), None, plan)
 
 
-def _plan(composed: Sequence[str], *, alone: bool) -> None:
+def _plan(composed: Sequence[str]) -> None:
     """``plan=auto``: plan, train so, and say how long it took beside what was expected."""
-    asked = [word.partition("=")[2] for word in composed if word.startswith("plan=")]
-    if asked != ["auto"]:
-        raise UsageError(key="plan", value=asked[-1], allowed=["auto"], hint="or see dmf plan --help")
-    if not alone:
-        reason = "which plans one run, not a sweep"
-        raise UsageError(key="plan", value="auto", reason=reason, hint="train alone, or use dmf plan before")
-    from dmf_cli.cli import plan as command
     from dmf_cli.planning import plan
-    from dmf_cli.run_folder.folder import RunFolder
-    from dmf_cli.terminal.formats import duration
+    from dmf_cli.planning.follow import follow
 
     made = plan.make([word for word in composed if not word.startswith("plan=")])
-    print("\n".join(command.lines(made)), end="\n\n")
-    began, expected = time.monotonic(), made.choice.seconds
-    run = _train([*made.words, *made.given], made.as_json())
-    # What the timing had imported already is a part of every run that is started on its own.
-    took = time.monotonic() - began + made.choice.speed.imports
-    RunFolder.open(run).write_status("completed", plan={**made.as_json(), "took": round(took, 1)})
-    print(f"plan      expected {duration(expected)}, took {duration(took)} ({took / expected:.0%})")
+    print(made, end="\n\n")
+    follow(made, lambda note: _train(made.overrides, note))

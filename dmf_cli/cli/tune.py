@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli import interrupts
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
-from dmf_cli.cli._presets import PLANNED, note_excluded
+from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
+from dmf_cli.planning import units
 
 if TYPE_CHECKING:
     from dmf_cli.tuning.study import SearchPlan
@@ -56,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _refuse_planned(words: Sequence[str]) -> None:
-    own = [key for word in words if (key := word.partition("=")[0]) in PLANNED]
+    own = [key for word in words if (key := word.partition("=")[0]) in units.PLANNED]
     if own:
         hint = "dmf plan shows settings for a budget, which dmf tune takes"
         raise UsageError(key=own[0], reason="belongs to dmf train plan=auto", hint=hint)

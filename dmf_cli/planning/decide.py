@@ -13,11 +13,14 @@ from dmf_cli import machine
 from dmf_cli.errors import UsageError
 from dmf_cli.planning.fingerprint import Fingerprint
 from dmf_cli.planning.settings import (
+    ENCODER_FILTERS,
     ENOUGH,
     FILTERS,
     MOST,
+    NNUNET,
     QUICK,
     SIZES,
+    SMALL_DATA,
     SMALL_LESION,
     STRONG,
     Chosen,
@@ -28,6 +31,7 @@ from dmf_cli.planning.settings import (
 from dmf_cli.terminal.formats import duration
 
 LEAST_EPOCHS = 5  # below, nothing is learned that would say anything about the losses
+LEAST_ENCODED = 64  # pixels: the encoder halves them five times
 RESERVE = 0.95  # of the budget is planned with: no run is as fast as its fastest steps
 
 Measured = Mapping[Setting, Speed]
@@ -72,7 +76,8 @@ def estimate(setting: Setting, measured: Measured) -> Speed:
     """Of ``setting``, from the nearest one that was measured; itself, if it was."""
     if setting in measured:
         return measured[setting]
-    known = min(measured, key=lambda one: abs(math.log(_work(one) / _work(setting))))
+    alike = [one for one in measured if one.network == setting.network] or list(measured)
+    known = min(alike, key=lambda one: abs(math.log(_work(one) / _work(setting))))
     ratio, speed = _work(setting) / _work(known), measured[known]
     images = setting.cost / known.cost
     return dataclasses.replace(
@@ -86,21 +91,37 @@ def _work(setting: Setting) -> float:
 
 
 def _first(facts: Fingerprint, limits: Limits) -> Setting:
-    recipe = limits.recipe if limits.recipe is not None else STRONG
-    return _setting(facts, limits, recipe, size_for(facts), FILTERS, limits.batch or batch_for(facts))
+    kind, batch = _kinds(facts, limits)[0], limits.batch or batch_for(facts)
+    return _setting(limits, kind, size_for(facts), FILTERS, batch)
 
 
-def _setting(facts: Fingerprint, limits: Limits, recipe: str, size: int, filters: int, batch: int) -> Setting:
+def _setting(limits: Limits, kind: tuple[str, bool], size: int, filters: int, batch: int) -> Setting:
+    recipe, encoder = kind
     size = size if limits.size is None else limits.size
     filters = filters if limits.filters is None else limits.filters
-    return Setting(recipe or None, size or None, filters or None, batch)
+    filters = ENCODER_FILTERS if encoder else 0 if recipe == NNUNET and limits.nnunet else filters
+    return Setting(recipe or None, size or None, filters or None, batch, encoder)
 
 
-def _ladder(facts: Fingerprint, limits: Limits, recipe: str) -> list[tuple[int, int]]:
-    """(size, filters) that a recipe may have, the cheapest first."""
+def _kinds(facts: Fingerprint, limits: Limits) -> list[tuple[str, bool]]:
+    """(recipe, whether the network is the pretrained one) that may be chosen, the best first."""
+    recipes = (STRONG, QUICK) if limits.recipe is None else (limits.recipe,)
+    networks = (True, False) if limits.encoder else (False,)
+    found = [(recipe, encoder) for recipe in recipes for encoder in networks]
+    if limits.nnunet:
+        found.insert(1 if limits.encoder and facts.train < SMALL_DATA else 0, (NNUNET, False))
+    return found
+
+
+def _ladder(facts: Fingerprint, kind: tuple[str, bool]) -> list[tuple[int, int]]:
+    """(size, filters) that a kind may have, the cheapest first."""
+    recipe, encoder = kind
     middle = size_for(facts)
     top = [size for size in SIZES if middle <= size <= facts.side] or [middle]
     low = [size for size in SIZES if size < middle][-2:]
+    if encoder or recipe == NNUNET:  # their filters are what they are
+        sizes = top if recipe != QUICK else [*(size for size in low if size >= LEAST_ENCODED), middle]
+        return [(size, ENCODER_FILTERS) for size in sizes]
     wide = [(middle, 16), (middle, 24), *((size, 24) for size in top[1:]), (top[-1], 32)]
     rungs = (
         [(middle, FILTERS), *wide]
@@ -114,9 +135,9 @@ def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterato
     """All that may be chosen, the best first: the better recipe, then the larger network."""
     most = limits.batch or batch_for(facts)
     batches = [limits.batch] if limits.batch else [b for b in (16, 8, 4, 2) if b <= most]
-    for recipe in (STRONG, QUICK) if limits.recipe is None else (limits.recipe,):
-        for size, filters in reversed(_ladder(facts, limits, recipe)):
-            sized = [_setting(facts, limits, recipe, size, filters, batch) for batch in batches]
+    for kind in _kinds(facts, limits):
+        for size, filters in reversed(_ladder(facts, kind)):
+            sized = [_setting(limits, kind, size, filters, batch) for batch in batches]
             light = next((one for one in sized if _has_room(one, limits, measured)), None)
             if light is not None:
                 yield light
@@ -144,9 +165,9 @@ def _smallest(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting
 
 def _cheapest(facts: Fingerprint, limits: Limits) -> Setting:
     """The least of all: an estimate alone is no reason to refuse it."""
-    recipe = QUICK if limits.recipe is None else limits.recipe
-    size, filters = _ladder(facts, limits, recipe)[0]
-    return _setting(facts, limits, recipe, size, filters, limits.batch or 2)
+    kind = (QUICK if limits.recipe is None else limits.recipe, False)
+    size, filters = _ladder(facts, kind)[0]
+    return _setting(limits, kind, size, filters, limits.batch or 2)
 
 
 def _epochs(setting: Setting, facts: Fingerprint, limits: Limits, speed: Speed) -> int:
@@ -161,7 +182,8 @@ def _refuse_too_small(choice: Chosen, facts: Fingerprint, limits: Limits) -> Non
         raise _too_small("memory", limits.memory, choice.speed.memory)
     least = choice.speed.seconds(limits.epochs or LEAST_EPOCHS, choice.steps)
     if (choice.epochs < LEAST_EPOCHS and not limits.epochs) or RESERVE * limits.budget < least:
-        raise _too_small("budget", limits.budget, least / RESERVE)
+        error = _too_small("budget", limits.budget, least / RESERVE)
+        raise error.but("or trainer.epochs=auto, and the plan chooses the epochs") if limits.epochs else error
 
 
 def _too_small(key: str, given: float, least: float) -> UsageError:

@@ -30,6 +30,7 @@ class Fingerprint:
         without: images without a lesion.
         patients: how many, None: not known.
         spacing: millimetres per pixel (row, column), None: not known.
+        channels: of the images.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Fingerprint:
     without: int
     patients: int | None = None
     spacing: tuple[float, float] | None = None
+    channels: int = 1
 
     @property
     def side(self) -> int:
@@ -106,6 +108,7 @@ def of(config: "Config") -> Fingerprint:
         sum(label.area == 0 for label in labels),
         len(set(dataset.groups)) if dataset.groups else None,
         dataset.spacing,
+        dataset.channels,
     )
 
 

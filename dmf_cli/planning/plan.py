@@ -1,18 +1,21 @@
 """A plan: what was decided for a dataset, a machine and a budget, with reasons and the command to run."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from dmf_cli import conf_files, config, hints, machine
-from dmf_cli.config import inputs
 from dmf_cli.config.typed import Config
-from dmf_cli.planning import decide, fingerprint, reasons, units
+from dmf_cli.parts import given as objects
+from dmf_cli.planning import decide, fingerprint, kept, reasons, units
 from dmf_cli.planning.fingerprint import Fingerprint
+from dmf_cli.planning.kept import Kept
 from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
+from dmf_cli.terminal.formats import duration
 
 BUDGET = "30m"
-SHARE = 0.8  # of the memory of this machine, where the user names no limit
+Measure = Callable[[Config], Speed]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +27,9 @@ class TrainingPlan:
         limits: of time and memory.
         choice: the setting, its speed and the epochs.
         given: overrides of the user.
-        words: overrides of the plan; ``given`` win.
+        words: overrides of the plan, of other keys.
         reasons: (what, value, why) of each.
+        kept: what a preset or the dataset has set.
     """
 
     facts: Fingerprint
@@ -34,11 +38,35 @@ class TrainingPlan:
     given: tuple[str, ...]
     words: tuple[str, ...]
     reasons: tuple[tuple[str, str, str], ...]
+    kept: Kept
+
+    @property
+    def overrides(self) -> list[str]:
+        """What trains so, as words of ``dmf train``."""
+        return [*self.given, *self.words]
 
     @property
     def command(self) -> str:
-        """What trains so."""
-        return hints.command("train", *self.given, *self.words)
+        """Likewise, as a command."""
+        return hints.command("train", *self.overrides)
+
+    def lines(self) -> list[str]:
+        """The plan in words."""
+        width = [max((len(row[column]) for row in self.reasons), default=0) for column in (0, 1)]
+        rows = [f"  {what:<{width[0]}}  {value:<{width[1]}}  {why}" for what, value, why in self.reasons]
+        expected = f"{duration(self.choice.seconds)} of {duration(self.limits.budget)}"
+        return [
+            *self.facts.lines(),
+            "",
+            *rows,
+            *self.kept.lines(),
+            "",
+            f"expected  {expected}, {machine.amount(self.choice.speed.memory)} of memory",
+            f"run       {self.command}",
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
     def as_json(self) -> dict[str, Any]:
         """In words of JSON."""
@@ -50,13 +78,14 @@ class TrainingPlan:
             "overrides": list(self.words),
             "command": self.command,
             "reasons": [dict(zip(("what", "value", "why"), row, strict=True)) for row in self.reasons],
+            "kept": {key: {"value": value, "why": who} for key, (value, who) in self.kept.others.items()},
             "speed": dataclasses.asdict(self.choice.speed),
             "fingerprint": dataclasses.asdict(self.facts),
         }
 
 
 def make(
-    words: Sequence[str], measure: Callable[[Config], Speed] | None = None, say: Callable[[str], None] = print
+    words: Sequence[str], measure: Measure | None = None, say: Callable[[str], None] = print
 ) -> TrainingPlan:
     """The plan for overrides of ``dmf train``, with ``budget=`` and ``memory=`` among them.
 
@@ -70,21 +99,21 @@ def make(
     """
     budget, memory, given = own_words(words)
     base = config.compose(given)
-    limits = _limits(base, given, budget, memory)
-    facts = fingerprint.of(base)
-    resize = None if _has(given, "dataset.resize") or limits.size is not None else reasons.resize_for(facts)
-    recipes = conf_files.options("recipe") if "recipe" in conf_files.groups() else []
-    if measure is None:
-        from dmf_cli.planning import speed
-
-        measure = speed.measure
-    choice = _search(facts, limits, given, recipes, measure, say)
+    # `auto` is what a plan is asked for: a number that it chooses.
+    given = [word for word in given if word.lstrip("+") != "trainer.epochs=auto"]
+    stays, facts = kept.of(base, given), fingerprint.of(base)
+    limits = kept.limits(base, given, stays, facts, budget, memory)
+    free = not stays.has("dataset.resize") and limits.size is None
+    resize = reasons.resize_for(facts) if free else None
+    recipes = conf_files.options("recipe")
+    with _measuring(base) if measure is None else contextlib.nullcontext(measure) as used:
+        choice = _search(facts, limits, given, recipes, used, say)
     rows = reasons.reasons(choice, facts, limits)
     if base.model.params.get("depth") != "auto":  # the user's, or a network that has none
         rows = [row for row in rows if row[0] != "depth"]
     rows += [("resize", *resize)] if resize else []
     made = reasons.words(choice, limits, recipes, resize[0] if resize else None)
-    return TrainingPlan(facts, limits, choice, tuple(given), tuple(made), tuple(rows))
+    return TrainingPlan(facts, limits, choice, tuple(given), tuple(made), tuple(rows), stays)
 
 
 def own_words(words: Sequence[str]) -> tuple[float, int | None, list[str]]:
@@ -100,7 +129,7 @@ def _search(
     limits: Limits,
     given: Sequence[str],
     recipes: Sequence[str],
-    measure: Callable[[Config], Speed],
+    measure: Measure,
     say: Callable[[str], None],
 ) -> Chosen:
     measured: dict[Setting, Speed] = {}
@@ -112,26 +141,10 @@ def _search(
     return found
 
 
-def _limits(base: Config, given: Sequence[str], budget: float, memory: int | None) -> Limits:
-    """What the user has chosen is not chosen again."""
-    total = machine.memory()
-    size = inputs.as_size(base.dataset.image_size) if _has(given, "dataset.image_size") else None
-    takes_filters, filters = "filters" in base.model.params, base.model.params.get("filters")
-    if _has(given, "recipe", "augment", "optimizer", "experiment"):
-        recipe: str | None = next((w.partition("=")[2] for w in given if w.startswith("recipe=")), "")
-    else:
-        recipe = None
-    epochs = base.trainer.epochs
-    return Limits(
-        budget,
-        memory if memory is not None else SHARE * total if total else None,
-        recipe,
-        None if size is None else size[0] if size[0] == size[1] else 0,
-        0 if not takes_filters else filters if _has(given, "model.filters") else None,
-        base.trainer.batch_size if _has(given, "trainer.batch_size") else None,
-        epochs if _has(given, "trainer.epochs") and isinstance(epochs, int) else None,
-    )
+def _measuring(base: Config) -> contextlib.AbstractContextManager[Measure]:
+    """In processes of their own, but for objects that only this process has."""
+    from dmf_cli.planning import speed, timing
 
-
-def _has(words: Sequence[str], *keys: str) -> bool:
-    return any(word.lstrip("+").partition("=")[0] in keys for word in words)
+    if any(map(objects.is_given, base.plugins)):
+        return contextlib.nullcontext(speed.here)
+    return timing.Timer()

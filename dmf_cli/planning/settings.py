@@ -3,12 +3,15 @@
 import dataclasses
 import math
 
-QUICK, STRONG = "quick", "strong"
+QUICK, STRONG, NNUNET = "quick", "strong", "nnunet"
 # Epochs that a recipe needs to be worth its name, and steps likewise; and what is never exceeded.
-ENOUGH = {STRONG: (100, 2000), QUICK: (18, 600)}
-MOST = {STRONG: 240, QUICK: 400}
+ENOUGH = {NNUNET: (250, 10_000), STRONG: (100, 2000), QUICK: (18, 600)}
+MOST = {NNUNET: 1000, STRONG: 240, QUICK: 400}
 CHANNELS = 1.5  # power with which the cost grows with the filters
 FILTERS = 12  # what dmf has by default
+NNUNET_FILTERS = 32  # of its first stage
+ENCODER, ENCODER_FILTERS = "unet_encoder", 8  # the pretrained network, which costs what FILTERS cost
+SMALL_DATA = 1000  # training images: with fewer, pretrained weights are worth more than a larger network
 SIZES = (32, 48, 64, 96, 128, 160, 192, 256)  # sides of the network input
 SMALL_LESION = 12  # pixels that a small lesion should be wide in it
 
@@ -21,6 +24,7 @@ class Setting:
     size: int | None
     filters: int | None
     batch: int
+    encoder: bool = False  # the pretrained network in place of the config's
 
     @property
     def kind(self) -> str:
@@ -30,7 +34,14 @@ class Setting:
     @property
     def cost(self) -> float:
         """Of an image in a step, in units of no meaning."""
-        return float((self.size or 128) ** 2 * (self.filters or FILTERS) ** CHANNELS)
+        known = NNUNET_FILTERS if self.recipe == NNUNET else FILTERS
+        filters = known if self.encoder else self.filters or known
+        return float((self.size or 128) ** 2 * filters**CHANNELS)
+
+    @property
+    def network(self) -> str:
+        """What it trains, of which the speed of another one says little."""
+        return ENCODER if self.encoder else NNUNET if self.recipe == NNUNET else "unet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +92,9 @@ class Limits:
         filters: likewise; 0: the network has no such parameter.
         batch: likewise.
         epochs: likewise.
+        patch: side of what the network takes at once; None: the whole input.
+        encoder: whether the pretrained network may be chosen.
+        nnunet: whether the recipe for a GPU may be chosen.
     """
 
     budget: float
@@ -90,6 +104,9 @@ class Limits:
     filters: int | None = None
     batch: int | None = None
     epochs: int | None = None
+    patch: int | None = None
+    encoder: bool = False
+    nnunet: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,6 @@ forgotten: training steps, one whole validation with its checkpoints, and the sc
 import dataclasses
 import gc
 import itertools
-import os
 import statistics
 import tempfile
 import time
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
 from dmf_cli.config.typed import Config
-from dmf_cli.machine import environment
+from dmf_cli.machine import environment, peak_memory
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 EPOCHS, STEPS = 3, 12  # that are timed, the steps of each epoch; the first of them compiles
 SCORED = 6  # test images whose scores are timed
-_imported = 0.0  # seconds: later measurements of this process find everything imported
+clock = time.perf_counter  # tests have one of their own
 
 
 class Watch:
@@ -36,19 +35,17 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self.made = time.perf_counter()
+        self.made = clock()
         self.began: list[list[float]] = [[]]
         self.ended: list[float] = []
-        self.memory = 0.0
 
     def batch(self, step: int, steps: int | None) -> None:
         """A step begins."""
-        self.began[-1].append(time.perf_counter())
+        self.began[-1].append(clock())
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """An epoch has ended, and its checkpoints are on disk."""
-        self.ended.append(time.perf_counter())
-        self.memory = max(self.memory, memory())
+        self.ended.append(clock())
         self.began.append([])
 
     def read(self, steps: int) -> tuple[float, float, float]:
@@ -61,48 +58,51 @@ class Watch:
         return step, rest, max(0.0, self.ended[0] - self.made - steps * step - rest)
 
 
-def measure(config: Config) -> Speed:
-    """Train a few short epochs of ``config`` and score a few images; nothing of it is kept.
+def here(config: Config) -> Speed:
+    """:func:`of_run` in this process, for parts that no other process has; nothing of it is kept.
+
+    Its memory holds what this process held before, too.
 
     Raises:
         UsageError: what ``dmf train`` would raise for this config.
     """
-    imports = imported(config)
+    from dmf_cli import runtime
+
+    began = clock()
+    runtime.start(config.trainer)
+    import dmf_cli.training.trainer  # noqa: F401
+
+    imports = clock() - began
     import keras  # with the backend that the config chooses
 
     with tempfile.TemporaryDirectory(prefix="dmf-plan-") as folder, environment("DMF_DISPLAY", "quiet"):
         try:
-            return _measured(config, Path(folder), imports)
+            return of_run(config, Path(folder), imports)
         finally:
             keras.backend.clear_session()
             gc.collect()
 
 
-def imported(config: Config) -> float:
-    """Import the backend; the seconds that this has taken, as it does at the start of each run."""
-    global _imported
-    from dmf_cli import runtime
+def of_run(config: Config, folder: Path, imports: float) -> Speed:
+    """Train a few short epochs of ``config``, score a few images, and draw and report what a run does.
 
-    began = time.perf_counter()
-    runtime.start(config.trainer)
-    import dmf_cli.training.trainer  # noqa: F401
-
-    _imported = max(_imported, time.perf_counter() - began)
-    return _imported
-
-
-def _measured(config: Config, folder: Path, imports: float) -> Speed:
+    Args:
+        config: of the run.
+        folder: where its files are made.
+        imports: seconds that importing the backend has taken.
+    """
     from dmf_cli.training.trackers import Tracking
     from dmf_cli.training.trainer import Session
 
-    began = time.perf_counter()
+    began = clock()
     config = config.with_root(run_dir=str(folder / "run")).with_group("tracker", {"name": "none"})
+    config = config.changed("optimizer", frozen=0.0)  # steps with a frozen encoder are the cheaper ones
     session = Session(configs.with_absolute_paths(config))
     run = RunFolder.claim(folder / "run")
     run.write_config(configs.to_yaml(session.config))
     run.write_status("running", epochs=EPOCHS)
     session.save_split(run)
-    start = time.perf_counter() - began
+    start = clock() - began
     session.steps = min(session.steps, STEPS)
     session.config = session.config.changed("trainer", epochs=EPOCHS)
     watch = Watch()
@@ -111,7 +111,7 @@ def _measured(config: Config, folder: Path, imports: float) -> Speed:
         end = _end(session, run)
     run.release()
     step, epoch, compiling = watch.read(session.steps)
-    return Speed(imports, start, compiling, step, epoch, end, max(watch.memory, memory()))
+    return Speed(imports, start, compiling, step, epoch, end, peak_memory())
 
 
 def _end(session: "Session", run: RunFolder) -> float:
@@ -120,9 +120,9 @@ def _end(session: "Session", run: RunFolder) -> float:
     # The first scoring imports what scores need, so the slope is that of the two after it.
     counts = [SCORED, SCORED, 3 * SCORED] if len(whole) > 3 * SCORED else [len(whole)]
     seconds = [_scored(session, run, whole[:count]) for count in counts]
-    began = time.perf_counter()
+    began = clock()
     session.report(run)
-    report = time.perf_counter() - began
+    report = clock() - began
     return report + _extended(counts, seconds, len(whole))
 
 
@@ -138,15 +138,6 @@ def _extended(counts: Sequence[int], seconds: Sequence[float], whole: int) -> fl
 def _scored(session: "Session", run: RunFolder, indices: tuple[int, ...]) -> float:
     split = dataclasses.replace(session.data.split, test=indices)
     session.data = dataclasses.replace(session.data, split=split)
-    began = time.perf_counter()
+    began = clock()
     session.evaluate(run)
-    return time.perf_counter() - began
-
-
-def memory() -> float:
-    """Bytes that this process has now; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+    return clock() - began

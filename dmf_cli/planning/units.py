@@ -1,6 +1,7 @@
 """Times and amounts of memory as users write them: ``30m``, ``1h30m``, ``4G``."""
 
 import re
+from collections.abc import Sequence
 
 from dmf_cli.errors import UsageError
 
@@ -9,6 +10,7 @@ _BYTES = {"M": 2**20, "G": 2**30, "T": 2**40}
 
 
 WORDS = ("budget", "memory")  # of `dmf plan`: what is no key of a config
+PLANNED = ("plan", *WORDS)  # of `dmf train plan=auto`, likewise
 
 
 def seconds(text: str, key: str = "budget") -> float:
@@ -45,6 +47,23 @@ def memory(text: str, key: str = "memory") -> int:
     if not size:
         raise _unreadable(key, text, "an amount with its unit, as 800M or 4G")
     return int(size)
+
+
+def is_asked(words: Sequence[str]) -> bool:
+    """Whether ``plan=auto`` is among ``words``.
+
+    Raises:
+        UsageError: a plan of another name, or words of one without it.
+    """
+    keys = [word.partition("=")[0] for word in words]
+    asked = [word.partition("=")[2] for word, key in zip(words, keys, strict=True) if key == "plan"]
+    own = next((key for key in keys if key in WORDS), None)
+    if own and not asked:
+        hint = f"add plan=auto, or use dmf plan {own}=..."
+        raise UsageError(key=own, reason="belongs to plan=auto", hint=hint)
+    if asked and set(asked) != {"auto"}:
+        raise UsageError(key="plan", value=asked[-1], allowed=["auto"], hint="or see dmf plan --help")
+    return bool(asked)
 
 
 def _unreadable(key: str, text: str, allowed: str) -> UsageError:

@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from dmf_cli import config
+from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
-from dmf_cli.cli.plan import lines
 from dmf_cli.errors import DatasetError
 from dmf_cli.jobs import child
 from dmf_cli.planning import plan
@@ -25,8 +24,17 @@ def speed(chosen) -> Speed:
     return Speed(5.0, 2.0, 4.0, step, 0.5, 6.0, 6e8)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _machine():
+    """Without a GPU, and without the weights of the extra `pretrained`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "gpus", lambda: 0)
+        patch.setattr(hints, "PRETRAINED", "no_such_package")
+        yield
+
+
 @pytest.fixture(scope="module")
-def made():
+def made(_machine):
     asked = []
     found = plan.make(
         [*PHANTOM, "budget=5m"], lambda chosen: asked.append(chosen) or speed(chosen), lambda line: None
@@ -46,7 +54,7 @@ def test_a_plan_composes_and_is_what_was_timed(made):
 
 
 def test_a_plan_says_the_facts_the_reasons_and_the_command(made):
-    text = lines(made[0])
+    text = made[0].lines()
     assert [line.split()[0] for line in text[:4]] == ["images", "size", "lesions", "classes"]
     assert "42 train" in text[0]
     assert text[-1] == f"run       {made[0].command}"
@@ -168,3 +176,91 @@ def test_a_depth_of_the_user_is_not_called_auto(made):
     found = plan.make([*PHANTOM, "model.depth=2", "budget=5m"], speed, lambda line: None)
     assert "depth" in [row[0] for row in made[0].reasons]
     assert "depth" not in [row[0] for row in found.reasons]
+
+
+def planned(*words):
+    return plan.make([*PHANTOM, "budget=20m", *words], speed, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["recipe=strong"], {"trainer.epochs": 120}),
+        (["recipe=strong", "trainer.epochs=auto"], {}),
+        (["recipe=strong", "trainer.epochs=30"], {}),
+        (
+            ["experiment=notebook", "trainer.epochs=9"],
+            {"trainer.batch_size": 32, "model.filters": 32},
+        ),
+        (["dataset.patch=32"], {"dataset.image_size": 128}),
+        (["dataset.patch=32", "dataset.image_size=64"], {}),
+    ],
+)
+def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept):
+    found = planned(*words)
+    assert {key: value for key, (value, _) in found.kept.others.items()} == kept
+    composed = config.compose(found.overrides)
+    for key, value in kept.items():
+        group, _, name = key.partition(".")
+        assert composed.plain[group][name] == value
+        assert not any(word.startswith(f"{key}=") for word in found.words)
+        assert any(line.startswith("kept ") and f"{key}={value}" in line for line in found.lines())
+    assert composed.trainer.epochs == found.choice.epochs
+
+
+def test_epochs_that_are_left_to_a_plan_are_the_plans():
+    found = planned("trainer.epochs=auto")
+    assert "trainer.epochs=auto" not in found.command
+    assert f"trainer.epochs={found.choice.epochs}" in found.words
+
+
+def test_the_depth_of_a_network_that_takes_patches_is_that_of_a_patch():
+    depth = next(row for row in planned("dataset.patch=32").reasons if row[0] == "depth")
+    assert depth[2] == "2 poolings, down to 8 pixels"
+
+
+def test_a_size_that_the_dataset_asks_for_stays(tmp_path):
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    body = (config.composer.conf_files.conf_dir() / "dataset/phantom.yaml").read_text(encoding="utf-8")
+    (folder / "mine.yaml").write_text(body.replace("image_size: 128", "image_size: 96"), encoding="utf-8")
+    given = ["dataset=mine", *PHANTOM[1:], *config.composer.conf_files.own_configs(tmp_path)]
+    found = plan.make(given, speed, lambda line: None)
+    assert found.kept.others == {"dataset.image_size": (96, "as the dataset phantom sets it")}
+
+
+@pytest.mark.parametrize(
+    ("words", "encoder"),
+    [
+        ([], True),
+        (["dataset.image_size=64"], True),
+        (["dataset.normalize=zscore"], False),
+        (["model=resunet"], False),
+        (["model.filters=8"], False),
+        (["recipe=strong"], False),
+        (["dataset.image_size=32"], False),
+    ],
+)
+def test_the_pretrained_network_is_proposed_where_its_weights_are_and_fit(words, encoder, monkeypatch):
+    monkeypatch.setattr(hints, "PRETRAINED", "json")
+    found = planned(*words)
+    assert ("model=unet_encoder" in found.words) == encoder
+    assert ("model" in [row[0] for row in found.reasons]) == encoder
+    if encoder:
+        assert config.compose(found.overrides).model.params["filters"] == 8
+        assert "depth" not in [row[0] for row in found.reasons]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [([], True), (["trainer.device=cpu"], False), (["model=unet"], False)]
+)
+def test_the_recipe_for_a_gpu_is_a_candidate_where_there_is_one(words, offered, monkeypatch):
+    monkeypatch.setattr(machine, "gpus", lambda: 1)
+    asked = []
+    found = plan.make(
+        [*PHANTOM, "budget=5h", *words],
+        lambda chosen: asked.append(chosen) or speed(chosen),
+        lambda line: None,
+    )
+    assert ("nnunet" in [chosen.plain["recipe"] for chosen in asked]) == offered
+    assert ("recipe=nnunet" in found.words) == offered
