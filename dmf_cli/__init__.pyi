@@ -6,6 +6,7 @@ from dmf_cli import models as models
 from dmf_cli import weighting as weighting
 from dmf_cli.api import compare as compare
 from dmf_cli.api import load as load
+from dmf_cli.api import plan as plan
 from dmf_cli.api import replay as replay
 from dmf_cli.api import sweep as sweep
 from dmf_cli.api import train as train

@@ -12,6 +12,7 @@ Errors are those of :mod:`dmf_cli.errors`, with fields: ``key``, ``value``, ``al
 from dmf_cli.api.comparing import Comparison as Comparison
 from dmf_cli.api.comparing import Plot as Plot
 from dmf_cli.api.comparing import compare as compare
+from dmf_cli.api.planning import plan as plan
 from dmf_cli.api.replaying import replay as replay
 from dmf_cli.api.run import Run as Run
 from dmf_cli.api.run import Scores as Scores

@@ -18,7 +18,7 @@ BUDGET = "30m"
 Measure = Callable[[Config], Speed]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class TrainingPlan:
     """What to train with.
 
@@ -65,7 +65,7 @@ class TrainingPlan:
             f"run       {self.command}",
         ]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(self.lines())
 
     def as_json(self) -> dict[str, Any]:
