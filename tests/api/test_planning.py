@@ -7,10 +7,11 @@ import pytest
 import dmf_cli
 from dmf_cli import hints, machine
 from dmf_cli.errors import UsageError
-from dmf_cli.planning import speed, timing
+from dmf_cli.planning import fingerprint, speed, timing
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import trainer
+from tests.planning.test_decide import BUSI
 from tests.raised import raises
 
 PHANTOM = {"name": "phantom", "count": 60, "size": 64}
@@ -21,6 +22,7 @@ MADE_UP = Speed(5.0, 2.0, 4.0, 0.05, 0.5, 6.0, 6e8)
 def _machine(monkeypatch):
     monkeypatch.setattr(machine, "gpus", lambda: 0)
     monkeypatch.setattr(hints, "PRETRAINED", "no_such_package")
+    monkeypatch.setattr(fingerprint, "of", lambda config: BUSI)
     monkeypatch.setattr(timing.Timer, "__call__", lambda self, config: MADE_UP)
 
 

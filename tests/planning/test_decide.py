@@ -8,7 +8,7 @@ import pytest
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import decide, reasons
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, MOST, QUICK, STRONG, Chosen, Limits, Setting, Speed
+from dmf_cli.planning.settings import ENOUGH, MOST, NNUNET, QUICK, STRONG, Chosen, Limits, Setting, Speed
 from tests.raised import raises
 
 BUSI = Fingerprint(
@@ -172,3 +172,36 @@ def test_where_time_is_short_the_reasons_say_so():
         said[minutes] = " ".join(" ".join(row) for row in reasons.reasons(planned(limits)[0], BUSI, limits))
     assert "time is short" in said[1.2]
     assert "time is short" not in said[60]
+
+
+@pytest.mark.parametrize(
+    ("train", "minutes", "kinds"),
+    [
+        (297, 1000, [(STRONG, True)]),
+        (297, 5, [(STRONG, True), (NNUNET, False), (STRONG, False), (QUICK, True)]),
+        (5000, 10_000, [(NNUNET, False)]),
+    ],
+)
+def test_pretrained_weights_come_first_on_small_data_and_nnunet_on_large(train, minutes, kinds):
+    limits = Limits(60.0 * minutes, encoder=True, nnunet=True)
+    choice, measured = planned(limits, facts=dataclasses.replace(BUSI, train=train))
+    assert {(one.recipe, one.encoder) for one in measured} <= set(kinds)
+    assert (choice.setting.recipe, choice.setting.encoder) == kinds[-1]
+    words = reasons.setting_words(choice.setting, limits, [QUICK, STRONG, NNUNET])
+    assert f"recipe={choice.setting.recipe}" in words
+    assert ("model=unet_encoder" in words) == kinds[-1][1]
+
+
+@pytest.mark.parametrize("minutes", [5, 30, 120, 1000])
+def test_a_plan_with_all_candidates_keeps_to_its_limits(minutes):
+    for speed, power, encoder, nnunet in itertools.product([0.02, 0.3, 1.0], [0.5, 2.0], [0, 1], [0, 1]):
+        limits = Limits(60.0 * minutes, 1.5e9, encoder=bool(encoder), nnunet=bool(nnunet))
+        choice, measured = planned(limits, machine(speed, power))
+        assert len(measured) <= 9
+        assert choice.seconds <= 0.951 * limits.budget
+        assert choice.speed.memory <= 1.5e9
+
+
+def test_epochs_that_cannot_be_had_may_be_left_to_the_plan():
+    with raises(UsageError, key="budget", hint="trainer.epochs=auto"):
+        planned(Limits(600.0, epochs=3000))

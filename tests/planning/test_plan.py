@@ -9,7 +9,7 @@ from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
 from dmf_cli.errors import DatasetError
 from dmf_cli.jobs import child
-from dmf_cli.planning import plan
+from dmf_cli.planning import fingerprint, plan
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
@@ -142,7 +142,6 @@ def test_a_plan_goes_with_a_preset_and_an_option_that_is_typed(capsys):
 
 def test_test_images_do_not_decide(monkeypatch):
     from dmf_cli.datasets.input import run_data
-    from dmf_cli.planning import fingerprint
 
     chosen, known = config.compose(PHANTOM), run_data.make_split
     found = fingerprint.of(chosen)
@@ -172,31 +171,22 @@ def test_the_speed_of_an_epoch_is_read_from_its_steps():
     assert dataclasses.replace(found, step=2.0).epochs(100.0, 3) == 9
 
 
-def test_a_depth_of_the_user_is_not_called_auto(made):
-    found = plan.make([*PHANTOM, "model.depth=2", "budget=5m"], speed, lambda line: None)
-    assert "depth" in [row[0] for row in made[0].reasons]
-    assert "depth" not in [row[0] for row in found.reasons]
-
-
-def planned(*words):
-    return plan.make([*PHANTOM, "budget=20m", *words], speed, lambda line: None)
+@pytest.fixture
+def planned(made, monkeypatch):
+    """``planned(*words)``: the plan of images that are known already."""
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: made[0].facts)
+    return lambda *words: plan.make([*PHANTOM, "budget=5h", *words], speed, lambda line: None)
 
 
 @pytest.mark.parametrize(
     ("words", "kept"),
     [
-        (["recipe=strong"], {"trainer.epochs": 120}),
+        (["recipe=strong", "dataset.patch=32"], {"dataset.image_size": 128, "trainer.epochs": 120}),
+        (["experiment=notebook", "trainer.epochs=9"], {"model.filters": 32, "trainer.batch_size": 32}),
         (["recipe=strong", "trainer.epochs=auto"], {}),
-        (["recipe=strong", "trainer.epochs=30"], {}),
-        (
-            ["experiment=notebook", "trainer.epochs=9"],
-            {"trainer.batch_size": 32, "model.filters": 32},
-        ),
-        (["dataset.patch=32"], {"dataset.image_size": 128}),
-        (["dataset.patch=32", "dataset.image_size=64"], {}),
     ],
 )
-def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept):
+def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
     found = planned(*words)
     assert {key: value for key, (value, _) in found.kept.others.items()} == kept
     composed = config.compose(found.overrides)
@@ -205,62 +195,21 @@ def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept):
         assert composed.plain[group][name] == value
         assert not any(word.startswith(f"{key}=") for word in found.words)
         assert any(line.startswith("kept ") and f"{key}={value}" in line for line in found.lines())
-    assert composed.trainer.epochs == found.choice.epochs
+    assert composed.trainer.epochs == found.choice.epochs  # also where the user leaves them to the plan
+    assert composed.dataset.patch is None or "2 poolings, down to 8 pixels" in repr(found)
 
 
-def test_epochs_that_are_left_to_a_plan_are_the_plans():
-    found = planned("trainer.epochs=auto")
-    assert "trainer.epochs=auto" not in found.command
-    assert f"trainer.epochs={found.choice.epochs}" in found.words
-
-
-def test_the_depth_of_a_network_that_takes_patches_is_that_of_a_patch():
-    depth = next(row for row in planned("dataset.patch=32").reasons if row[0] == "depth")
-    assert depth[2] == "2 poolings, down to 8 pixels"
-
-
-def test_a_size_that_the_dataset_asks_for_stays(tmp_path):
-    folder = tmp_path / "dataset"
-    folder.mkdir()
-    body = (config.composer.conf_files.conf_dir() / "dataset/phantom.yaml").read_text(encoding="utf-8")
-    (folder / "mine.yaml").write_text(body.replace("image_size: 128", "image_size: 96"), encoding="utf-8")
-    given = ["dataset=mine", *PHANTOM[1:], *config.composer.conf_files.own_configs(tmp_path)]
-    found = plan.make(given, speed, lambda line: None)
-    assert found.kept.others == {"dataset.image_size": (96, "as the dataset phantom sets it")}
-
-
-@pytest.mark.parametrize(
-    ("words", "encoder"),
-    [
-        ([], True),
-        (["dataset.image_size=64"], True),
-        (["dataset.normalize=zscore"], False),
-        (["model=resunet"], False),
-        (["model.filters=8"], False),
-        (["recipe=strong"], False),
-        (["dataset.image_size=32"], False),
-    ],
-)
-def test_the_pretrained_network_is_proposed_where_its_weights_are_and_fit(words, encoder, monkeypatch):
-    monkeypatch.setattr(hints, "PRETRAINED", "json")
-    found = planned(*words)
-    assert ("model=unet_encoder" in found.words) == encoder
-    assert ("model" in [row[0] for row in found.reasons]) == encoder
-    if encoder:
-        assert config.compose(found.overrides).model.params["filters"] == 8
-        assert "depth" not in [row[0] for row in found.reasons]
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"), [([], True), (["trainer.device=cpu"], False), (["model=unet"], False)]
-)
-def test_the_recipe_for_a_gpu_is_a_candidate_where_there_is_one(words, offered, monkeypatch):
+def test_a_gpu_and_pretrained_weights_make_candidates_that_compose(planned, monkeypatch):
     monkeypatch.setattr(machine, "gpus", lambda: 1)
-    asked = []
-    found = plan.make(
-        [*PHANTOM, "budget=5h", *words],
-        lambda chosen: asked.append(chosen) or speed(chosen),
-        lambda line: None,
-    )
-    assert ("nnunet" in [chosen.plain["recipe"] for chosen in asked]) == offered
-    assert ("recipe=nnunet" in found.words) == offered
+    assert {"recipe=nnunet"} <= set(planned().words)
+    monkeypatch.setattr(hints, "PRETRAINED", "json")
+    found = planned()
+    assert {"recipe=strong", "model=unet_encoder", "model.filters=8"} <= set(found.words)
+    rows = [row[0] for row in found.reasons]
+    assert "model" in rows
+    assert "depth" not in rows
+
+
+def test_a_depth_of_the_user_is_not_called_auto(made, planned):
+    assert "depth" in [row[0] for row in made[0].reasons]
+    assert "depth" not in [row[0] for row in planned("model.depth=2").reasons]
