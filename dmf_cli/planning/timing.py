@@ -1,8 +1,8 @@
 """Settings are timed in processes of their own: what one leaves behind is no part of the next one's memory.
 
 ``python -m dmf_cli.planning.timing`` imports the backend once and forks a process for each setting. Tasks and
-answers are pickles, on its standard input and output. Where forking is not safe, for CUDA and outside Linux
-it is not, it times one setting and ends, and the next one gets a new process.
+answers are pickles, on its standard input and output. Where forking is not safe, with JAX, with CUDA and
+outside Linux, it times one setting and ends, and the next one gets a new process.
 """
 
 import contextlib
@@ -61,9 +61,12 @@ class Timer:
             RunError: its training failed, or the process was killed.
         """
         with tempfile.TemporaryDirectory(prefix="dmf-plan-") as folder:
-            answer = self._ask({"config": config.plain, "folder": folder})
-            if answer is None:  # before the folder goes
-                self.close()
+            answer = None
+            try:
+                answer = self._ask({"config": config.plain, "folder": folder})
+            finally:
+                if answer is None:  # interrupted, or killed: nothing writes into the folder when it goes
+                    self.close()
         if isinstance(answer, Speed):
             return answer
         if isinstance(answer, DmfError):
@@ -112,9 +115,10 @@ def main() -> int:
     """Answer tasks until the input ends."""
     tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints shall not print into the answers
-    more, imports = forks(), None
+    imports = None
     for task in _tasks(tasks):
         config = Config(task["config"])
+        more = forks(config)
         imports = _imported(config) if imports is None else imports
         if not more:
             _end_with_parent()
@@ -131,12 +135,11 @@ def main() -> int:
     return 0
 
 
-def forks() -> bool:
-    """Whether a process that has imported a backend may be forked here.
-
-    Neither TensorFlow nor JAX nor PyTorch has started a thread then, and none has a context of CUDA.
+def forks(config: Config) -> bool:
+    """Whether a process that has imported the backend may be forked: TensorFlow has not started a thread then,
+    as JAX has, and without a GPU none has a context of CUDA.
     """
-    return sys.platform == "linux" and not machine.gpus()
+    return sys.platform == "linux" and config.trainer.backend == "tensorflow" and not machine.gpus()
 
 
 def _tasks(stream: BinaryIO) -> Iterator[dict[str, Any]]:

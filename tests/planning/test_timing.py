@@ -1,6 +1,7 @@
 """Each setting is timed in a process of its own, which leaves nothing behind."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,3 +73,19 @@ def test_visible_gpus_are_counted_without_a_backend(visible, count, tmp_path, mo
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert machine.gpus() == count
+
+
+@pytest.mark.parametrize(
+    ("backend", "platform", "gpus", "safe"),
+    [
+        ("tensorflow", "linux", 0, True),
+        ("tensorflow", "linux", 1, False),
+        ("tensorflow", "darwin", 0, False),
+        ("jax", "linux", 0, False),
+    ],
+)
+def test_only_what_has_neither_threads_nor_a_gpu_is_forked(backend, platform, gpus, safe, monkeypatch):
+    monkeypatch.setattr(machine, "gpus", lambda: gpus)
+    monkeypatch.setattr(timing.sys, "platform", platform)
+    chosen = SimpleNamespace(trainer=SimpleNamespace(backend=backend))
+    assert timing.forks(chosen) == safe
