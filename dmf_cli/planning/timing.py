@@ -136,8 +136,9 @@ def main() -> int:
 
 
 def forks(config: Config) -> bool:
-    """Whether a process that has imported the backend may be forked: TensorFlow has not started a thread then,
-    as JAX has, and without a GPU none has a context of CUDA.
+    """Whether a process that has imported the backend may be forked.
+
+    TensorFlow has not started a thread then, as JAX has, and without a GPU there is no context of CUDA.
     """
     return sys.platform == "linux" and config.trainer.backend == "tensorflow" and not machine.gpus()
 
