@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from dmf_cli import config, hints, machine
+from dmf_cli.config import composer
 from dmf_cli.planning import kept
 from dmf_cli.planning.settings import Limits
 from tests.planning.test_decide import BUSI
@@ -80,3 +81,12 @@ def test_the_recipe_for_a_gpu_needs_one_and_a_free_choice(words, device, offered
     assert limits(chosen, *words).nnunet == offered
     monkeypatch.setattr(machine, "gpus", lambda: 0)
     assert not limits(chosen, *words).nnunet
+
+
+def test_keys_of_a_preset_are_those_that_are_used_and_not_typed():
+    words = ["experiment=reproduce_notebook_bus", "model=resunet", "trainer.batch_size=8", "dataset.dir=x"]
+    found = composer.preset_keys(words)
+    assert found["trainer.epochs"] == "experiment=notebook"  # the one that it builds on
+    assert found["output_root"] == "experiment=reproduce_notebook_bus"
+    assert not {"model.filters", "trainer.batch_size"} & set(found)
+    assert composer.preset_keys(words[1:2]) == {}
