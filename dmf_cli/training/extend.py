@@ -63,6 +63,7 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     Raises:
         ConfigError: no more epochs than the parent has, or a schedule that needs to be said.
         RunFolderError: the parent is at work.
+        CheckpointError: its best network is not the one that it wrote.
         DatasetError: images or split are not those of the parent.
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
