@@ -174,7 +174,8 @@ def both_masks(file, channels, outputs, words, surer=1):
     """
     classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
     words = ["dataset=folder", "dataset.dir=.", "trainer.device=cpu", f"dataset.classes={classes}", *words]
-    words.append(f"dataset.channels={channels}")
+    words += [f"dataset.channels={channels}", "model.filters=2", "model.depth=2", "model.convs=1"]
+    words += ["model.head=sigmoid"] if outputs == 1 else []
     keras.utils.set_random_seed(3)
     network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
     for weight in network.trainable_weights:  # far from the same probability everywhere
