@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import config as configs
 from dmf_cli import hashes, hints, machine
 from dmf_cli.config.checks import check_params
 from dmf_cli.config.typed import Config
@@ -91,12 +90,12 @@ def _loaded(path: Path, run: RunFolder | None) -> Any:
 
 def _by_config(run: RunFolder) -> Make | None:
     """Makes the network that the config of ``run`` describes; None if something else has a part in it."""
-    stored = stored_config.load_run(run.path)
-    name = stored.plain["model"].get("name")
+    config = stored_config.load_run(run.path)
+    plain = config.plain["model"]
+    name = plain.get("name")
     part = registry.known("model").get(name)
-    if part is None or plugins.of_part(part) or stored.plain["model"].get("pretrained"):
+    if part is None or plugins.of_part(part) or plain.get("pretrained"):
         return None
-    config = configs.completed(stored)
     channels, spec = _channels(run, config), InputSpec.of(config.dataset)
     if channels is None:
         return None
