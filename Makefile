@@ -11,7 +11,7 @@ TESTS  ?=# more options for pytest, such as TESTS="-k losses -x"
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo reproduce-quick reproduce-notebook-bus reproduce-notebook-pets reproduce-fixed-vs-dynamic \
-	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi \
+	reproduce-auxiliary reproduce-cbdice reproduce-ablation reproduce-busi reproduce-recipe \
 	test test-fast coverage lint format test-oldest docs wheel lock clean distclean
 
 help: ## list the targets
@@ -46,6 +46,22 @@ reproduce-ablation: $(VENV)/.ready ## warm-up, window and prior power of bayes; 
 
 reproduce-busi: $(VENV)/.ready ## fixed, random, var, mad, bayes on BUSI (DIR=PATH), 8 seeds; 45 minutes on 2 cores, 20 on a GPU (an estimate)
 	$(call sweep,busi_strategies)
+
+# What is left out of recipe=strong, or added to it, one at a time; it is judged by the validation images.
+PARTS := model.pretrained=false model.filters=16 augment=affine augment=nnunet augment.cutmix=0.5 schedule=constant \
+	optimizer.weight_decay=0 optimizer.ema=0.98 optimizer.encoder_rate=0.1 optimizer.frozen=0.1 trainer.deep_supervision=auto
+recipes := outputs/reproduce/recipe
+
+reproduce-recipe: $(VENV)/.ready-pretrained ## quick, standard, strong on five folds of BUSI (DIR=PATH), and the parts of strong; 9 hours on 2 cores, 1 on a GPU (an estimate)
+	$(call sweep,reproduce_recipe)
+	$(call sweep,reproduce_recipe) recipe=quick seed=1,2 sweep.compare=false
+	$(call sweep,reproduce_recipe) recipe=strong model.pretrained=false sweep.compare=false
+	$(IN)/dmf compare $(recipes) --by recipe,model.pretrained
+	$(call sweep,reproduce_recipe_parts)
+	for part in $(PARTS); do $(call sweep,reproduce_recipe_parts) "$$part" || exit $$?; done
+	for run in $(recipes)-parts/*/*/; do \
+		test -e "$$run/metrics/val_summary.json" || $(IN)/dmf eval "$$run" split=val > "$$run/val.log" || exit $$?; done
+	$(IN)/dmf compare $(recipes)-parts --split val
 
 test: lint ## install with the test tools, check style and types, run every test that can run here
 	$(IN)/python -m slipcover -m pytest -n auto --dist worksteal $(TESTS)
@@ -106,6 +122,10 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 
 $(VENV)/.ready-dev: pyproject.toml requirements.lock
 	$(call install,$(VENV),requirements.lock,.[dev])
+	@touch $(VENV)/.ready $@
+
+$(VENV)/.ready-pretrained: pyproject.toml requirements.lock
+	$(call install,$(VENV),requirements.lock,.[pretrained])
 	@touch $(VENV)/.ready $@
 
 $(VENV)/.ready-docs: pyproject.toml requirements.lock

@@ -1,6 +1,7 @@
 """Short names for contents: the first hex digits of their SHA-256."""
 
 import hashlib
+from pathlib import Path
 
 
 def digest(content: str | bytes, digits: int = 16) -> str:
@@ -12,3 +13,13 @@ def digest(content: str | bytes, digits: int = 16) -> str:
     """
     data = content.encode() if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()[:digits]
+
+
+def of_file(path: Path) -> str:
+    """The whole SHA-256 of a file's content, in hex digits: its first digits are those of :func:`digest`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -112,6 +112,7 @@ def compare(
     baseline: str | Mapping[str, Any] | None = None,
     only: Mapping[str, Any] | None = None,
     margin: float | None = None,
+    split: Literal["test", "val", "train"] = "test",
 ) -> Comparison:
     """Compare the settings of ``runs``, seeds and folds being repetitions, as ``dmf compare``.
 
@@ -123,6 +124,8 @@ def compare(
             None: ``weighting=fixed`` where there is one.
         only: keys and values that runs must have, ``{"dataset": "busi"}``.
         margin: differences below it do not matter.
+        split: the part whose scores are compared; those of ``val``, by which settings are chosen, and of
+            ``train`` are written by :meth:`Run.evaluate`.
 
     Raises:
         RunFolderError: fewer than two runs that can be compared.
@@ -143,6 +146,7 @@ def compare(
         baseline=_pairs(baseline),
         only=[(key, text(key, value)) for key, value in (only or {}).items()],
         margin=margin,
+        part=split,
     )
     return Comparison(found)
 

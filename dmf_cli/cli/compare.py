@@ -6,6 +6,7 @@ from pathlib import Path
 from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import ConfigError
 
+PARTS = ("test", "val", "train")
 _ABOUT = """\
 Groups finished runs by what differs in their configs, repeats being the seeds, and compares each group with
 one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots. The folds of
@@ -15,6 +16,7 @@ examples:
   dmf compare outputs/2026-11-25                            everything below a folder
   dmf compare outputs/sweep --by weighting --baseline weighting=fixed
   dmf compare outputs/sweep --metric foreground.hd95 --only dataset=busi --difference 2
+  dmf compare outputs/sweep --split val                     by the validation images, to choose a setting
   dmf compare outputs/sweep --margin 0.01                   is it equivalent within 0.01?
   dmf compare run1 run2 run3 run4 --metric foreground.iou -o tables
 """
@@ -59,6 +61,13 @@ def run(arguments: Sequence[str]) -> int:
         help="differences below D do not matter: test whether settings are practically equivalent",
     )
     parser.add_argument(
+        "--split",
+        metavar="PART",
+        choices=PARTS,
+        default="test",
+        help="test; or val, to choose a setting, or train: `dmf eval RUN split=val` writes their scores",
+    )
+    parser.add_argument(
         "-o", "--output", metavar="DIR", type=Path, help="default: PATH/comparison, or comparison"
     )
     options = parser.parse_args(list(arguments))
@@ -75,6 +84,7 @@ def run(arguments: Sequence[str]) -> int:
         only=[_pair(word) for word in options.only],
         differences=_sizes(options.difference),
         margin=options.margin,
+        part=options.split,
     )
     folder = options.output or _folder(options.paths)
     with disk_errors(folder):

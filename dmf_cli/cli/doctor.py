@@ -22,6 +22,7 @@ OPTIONAL = ("jax", "torch")
 DISTRIBUTION = "dmf-cli"
 GIB = 2**30
 PROBE_SECONDS = 180
+SAFE_KERAS = (3, 13, 2)
 
 _ABOUT = """\
 Checks versions, backend, devices, memory and writable paths. Each line that is not ok says what to do.
@@ -87,7 +88,7 @@ def packages() -> Iterator[Check]:
     for line in needed:
         name, condition = re.split(r"[^\w.-]", line)[0], line.partition(";")[2]
         if "extra" not in condition:
-            yield package(name, required=True)
+            yield without_holes(package(name, required=True))
 
 
 def package(name: str, *, required: bool) -> Check:
@@ -98,6 +99,22 @@ def package(name: str, *, required: bool) -> Check:
         state = PROBLEM if required else NOTE
         do = hints.install(name if name in OPTIONAL else "")
         return Check(name, state, "not installed", do if required else f"optional: {do}")
+
+
+def without_holes(check: Check) -> Check:
+    """``check`` of a package, with a note if it is a Keras whose ``load_model`` runs code of hostile files.
+
+    In spite of its ``safe_mode``: the last of those holes (CVE-2026-1462 and 1669) were closed in 3.13.2.
+    """
+    if check.name != "keras" or check.state != OK:
+        return check
+    version = tuple(map(int, re.findall(r"\d+", check.found)[:3]))
+    if version >= SAFE_KERAS:
+        return check
+    found = (
+        f"{check.found}, whose load_model runs code of hostile files (dmf does not use it for files of runs)"
+    )
+    return dataclasses.replace(check, state=NOTE, found=found, do="pip install -U keras")
 
 
 def clashing_packages() -> Iterator[Check]:

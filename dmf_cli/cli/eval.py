@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ABOUT = """\
 Scores the best network of a run; tables and an example grid go to the metrics/ and predictions/ of the run,
 under other settings than those of the run into files whose names say so (test_threshold=0.4_summary.md).
+Of a run that still trains they never are the run's own either: test_network=HASH_summary.md.
 
 examples:
   dmf eval outputs/busi                                     the test split of its own data

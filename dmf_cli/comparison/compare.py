@@ -121,6 +121,7 @@ def compare(
     only: Pairs = (),
     differences: Sequence[float] | None = None,
     margin: float | None = None,
+    part: str = "test",
 ) -> Comparison:
     """Compare the runs below ``paths``.
 
@@ -136,6 +137,8 @@ def compare(
         only: (key, value) that runs must have; the others are excluded without a message.
         differences: to say how many seeds they need; None: usual ones for the metric.
         margin: differences below it do not matter: say which settings are practically equivalent.
+        part: the images of which part of the split: ``test``, or ``val`` or ``train``, whose scores ``dmf
+            eval RUN split=val`` writes; settings are chosen by ``val``, lest the test flatter the choice.
 
     Raises:
         RunFolderError: fewer than two comparable runs.
@@ -143,8 +146,8 @@ def compare(
     """
     if margin is not None:
         check(margin)
-    metric = _in_full(paths, metric or "dice")
-    runs, skipped = _load(paths, metric)
+    metric = _in_full(paths, metric or "dice", part)
+    runs, skipped = _load(paths, metric, part)
     runs, others = same_images(settings.only(runs, only))
     collected = collect(settings.place(runs, by))
     whole, skipped = collected.groups, [*skipped, *others, *collected.skipped]
@@ -181,23 +184,23 @@ def compare(
     )
 
 
-def _in_full(paths: Sequence[Path], metric: str) -> str:
+def _in_full(paths: Sequence[Path], metric: str, part: str) -> str:
     """``dice`` with the scope that the runs are judged by: ``mean.dice`` or ``foreground.dice``."""
     if "." in metric:
         return metric
     folders, _ = loading.find(list(paths))
-    scope, _, _ = headline.of_files([folder / loading.PER_IMAGE for folder in folders]).partition(".")
+    scope, _, _ = headline.of_files([loading.table(folder, part) for folder in folders]).partition(".")
     return f"{scope}.{metric}"
 
 
-def _load(paths: Sequence[Path], metric: str) -> tuple[list[Run], list[str]]:
+def _load(paths: Sequence[Path], metric: str, part: str) -> tuple[list[Run], list[str]]:
     """Runs that can be compared, and a line for each that cannot."""
     folders, skipped = loading.find(list(paths))
     runs: list[Run] = []
     unknown: dict[Path, UnknownNameError] = {}
     for folder in folders:
         try:
-            runs.append(loading.load(folder, metric))
+            runs.append(loading.load(folder, metric, part))
         except UnknownNameError as error:
             unknown[folder] = error
         except DmfError as error:

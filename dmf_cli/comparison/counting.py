@@ -57,11 +57,11 @@ class Counted:
 
     @property
     def described(self) -> str:
-        """``105 of 120 test images count; 15 do not: 15 without the structure in the truth``."""
+        """``105 of 120 images count; 15 do not: 15 without the structure in the truth``."""
         if not self.excluded:
-            return f"all {self.total} test images count"
+            return f"all {self.total} images count"
         why = ", ".join(one.why for one in self.excluded)
-        return f"{len(self.images)} of {self.total} test images count; not: {why}"
+        return f"{len(self.images)} of {self.total} images count; not: {why}"
 
 
 def count(

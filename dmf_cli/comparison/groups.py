@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -113,8 +113,8 @@ def collect(placed: Sequence[Placed]) -> Collected:
 
     Runs of one seed share its chance, so they are no repetitions of each other: a row is their mean. For the
     means of two settings to be over the same, only what every setting was run with counts, and a seed that
-    lacks some of it, or folds, is excluded. Of two runs with one setting, seed and fold the newer name is
-    kept.
+    lacks some of it, or folds, is excluded. Folds that no run tested are left out of all settings alike. Of
+    two runs with one setting, seed and fold the newer name is kept.
 
     Raises:
         ConfigError: the settings were run with nothing in common.
@@ -128,7 +128,9 @@ def collect(placed: Sequence[Placed]) -> Collected:
             skipped.append(f"{one.run.path}: the same setting and seed as {used}, which is used")
         else:
             folds[one.run.fold] = one.run
-    skipped += _drop(tree, lambda setting, seed, within, folds: _missing_folds(folds))
+    tested = {run.fold for run in _each(tree)}
+    skipped += _drop(tree, lambda setting, seed, within, folds: _missing_folds(folds, tested))
+    skipped += _not_run(tested, max((run.folds for run in _each(tree)), default=1))
     within = _common(tree)
     skipped += _drop(tree, lambda setting, seed, part, folds: _not_everywhere(part, within))
     skipped += _drop(tree, lambda setting, seed, part, folds: _missing_parts(tree[setting][seed], within))
@@ -218,7 +220,7 @@ def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> 
     """``(runs, 4, images)``: score, whether it is there, false alarms, missed; the folds of a run are one."""
     made = []
     for folds in parts.values():
-        scores = {k: v for run in folds.values() for k, v in run.scores.items()}
+        scores = _means(run.scores for run in folds.values())
         cases = {k: v for run in folds.values() for k, v in run.cases.items()}
         each = [cases.get(image, ImageCase()) for image in images]
         made.append(
@@ -232,10 +234,26 @@ def _pooled(parts: Mapping[Label, Mapping[int, Run]], images: Sequence[str]) -> 
     return np.array(made, np.float64)
 
 
-def _missing_folds(folds: Mapping[int, Run]) -> str:
-    one = next(iter(folds.values()))
-    lacks = [str(fold) for fold in range(one.folds) if fold not in folds]
+def _means(tables: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The score of each image; of several folds, as validation images may be of, their mean."""
+    several: dict[str, list[float]] = {}
+    for scores in tables:
+        for image, score in scores.items():
+            several.setdefault(image, []).append(score)
+    return {image: sum(values) / len(values) for image, values in several.items()}
+
+
+def _missing_folds(folds: Mapping[int, Run], tested: Set[int]) -> str:
+    lacks = sorted(tested - set(folds))
     if not lacks:
         return ""
-    which = f"fold {lacks[0]}" if len(lacks) == 1 else f"folds {', '.join(lacks)}"
-    return f"{which} of its {one.folds} missing, and it takes all"
+    return f"{_names(lacks)} of its {next(iter(folds.values())).folds} missing, and others have it"
+
+
+def _not_run(tested: Set[int], folds: int) -> list[str]:
+    lacks = sorted(set(range(folds)) - tested) if folds > 1 else []
+    return [f"the images of {_names(lacks)} of {folds}: no setting was run with it"] if lacks else []
+
+
+def _names(folds: Sequence[int]) -> str:
+    return f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"

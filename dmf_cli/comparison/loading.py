@@ -16,12 +16,12 @@ from dmf_cli.errors import DmfError, RunFolderError, UnknownNameError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline, identity, index, off_values, places
 
-PER_IMAGE, SUMMARY = "metrics/test_per_image.csv", "metrics/test_summary.json"
+METRICS = "metrics"  # folder of a run
 SCORED_AS = ("resolution", "empty")  # settings that change what a score means
 SCORED_FULL = ("missed", "spacing", "full_rules")  # and those of metrics=full
 FOLD, FILE = "split.fold", "split.file"
 COUNTS = ("lesions", "lesions_found")  # columns that are no scores
-PARTS = ("train", "val", "test")
+PARTS = ("train", "val", "test")  # of a split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,13 @@ def _runs(path: Path) -> list[Path]:
     return sorted({file.parent for name in names for file in path.rglob(name)})
 
 
-def load(path: Path, metric: str) -> Run:
-    """The run in ``path`` with its scores in ``metric`` (a column of its per-image table).
+def table(run: Path, part: str = "test") -> Path:
+    """The per-image table of one part of the split."""
+    return run / METRICS / f"{part}_per_image.csv"
+
+
+def load(path: Path, metric: str, part: str = "test") -> Run:
+    """The run in ``path`` with its scores in ``metric`` (a column of the per-image table of ``part``).
 
     Raises:
         RunFolderError: not completed, or a file is missing or damaged.
@@ -118,13 +123,13 @@ def load(path: Path, metric: str) -> Run:
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
     plain = config_of(path)
-    summary, split = _json(path / SUMMARY), _json(path / "split.json")
+    summary, split = _json(path / METRICS / f"{part}_summary.json"), _json(path / "split.json")
     settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
     config = off_values.completed(flat(identity.as_asked(plain, status)))
     config = predictions.completed(config, classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
     truth = by_truth(metric, settings)
-    scores, cases = _scores(path / PER_IMAGE, metric, truth)
+    scores, cases = _scores(table(path, part), metric, truth)
     leaf = metric.rsplit(".", 1)[-1]
     keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     own = OwnMetric.of(settings, leaf)
@@ -135,10 +140,11 @@ def load(path: Path, metric: str) -> Run:
     # A saved split is the whole division: folds that the config has beside it were not made.
     folds, fold = (1, 0) if config.get(FILE) else (config.get("split.folds") or 1, config.get(FOLD) or 0)
     if folds == 1 and all(math.isnan(value) for value in scores.values()):
-        undefined = f"{metric} is undefined on every test image of {path}"
+        undefined = f"{metric} is undefined on every {part} image of {path}"
         raise RunFolderError(undefined, key="--metric", value=metric, path=path, hint="give another metric")
     which = _division(config) if folds > 1 else sorted(scores)
-    what = f"{folds} folds" if folds > 1 else f"{len(scores)} test images"
+    what = f"{folds} folds" if folds > 1 else f"{len(scores)} {part} images"
+    what += f", {part} images" if folds > 1 and part != "test" else ""
     shown = [key for key in keys if key != "full_rules" and settings.get(key) is not None]
     said = [*([rule] if rule else []), *(f"{key} {settings[key]}" for key in shown)]
     described = ", ".join([str(split.get("dataset")), what, *said])
@@ -239,7 +245,10 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, DmfError):
             return
         if isinstance(error, FileNotFoundError):
+            part = self.file.name.split("_")[0]
             hint = "is this a finished run?"
+            if self.file.parent.name == METRICS and part != "test":
+                hint = f"`{hints.command('eval', self.file.parent.parent)} split={part}` writes it"
             raise RunFolderError(path=self.file, reason="is missing", hint=hint) from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
             scores = self.file.parent.name == "metrics"

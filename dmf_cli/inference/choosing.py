@@ -65,6 +65,7 @@ def of_run(
     *,
     own: InputSpec | None = None,
     fresh: bool = False,
+    content: str | None = None,
 ) -> Prediction:
     """The prediction that ``config`` asks for, with what was or is now chosen in place of ``auto``.
 
@@ -76,12 +77,14 @@ def of_run(
         validation: opens the validation images of the run; called only if something is to be chosen.
         own: of the inputs that the run was trained with; None: ``spec``.
         fresh: the network is new: forget what was chosen before.
+        content: the hash of the network's file when it was loaded; None: as the file is now.
     """
     if not automatic(config):
         if fresh:
             (run.path / kept_choices.NAME).unlink(missing_ok=True)
         return plain(config, spec)
-    return of_networks([run.best_model], run.path, config, spec, predict, validation, own=own, fresh=fresh)
+    how: dict[str, Any] = {"own": own, "fresh": fresh, "content": content}
+    return of_networks([run.best_model], run.path, config, spec, predict, validation, **how)
 
 
 def of_networks(
@@ -94,6 +97,7 @@ def of_networks(
     *,
     own: InputSpec | None = None,
     fresh: bool = False,
+    content: str | None = None,
 ) -> Prediction:
     """As :func:`of_run`, of one network or of several that predict as one.
 
@@ -109,16 +113,19 @@ def of_networks(
         validation: see ``spec``.
         own: see ``spec``.
         fresh: see ``spec``.
+        content: see ``spec``; of one network.
     """
     prediction, key, wanted = plain(config, spec), _key(config, spec, own or spec), automatic(config)
     entries = {} if fresh or folder is None else kept_choices.read(folder)
-    whose = {"network": kept_choices.network_hash(networks), "input": kept_choices.input_of(spec)}
+    network = kept_choices.short(content) if content else kept_choices.network_hash(networks)
+    whose = {"network": network, "input": kept_choices.input_of(spec)}
     known = kept_choices.known(entries, key, whose, wanted)
     unknown = set(wanted) - set(known["values"]) - ({"threshold"} if "decided" in known else set())
     if unknown:
         known = choose(config, prediction, predict, *validation(), known=known)
         log.info("chosen on the validation images: %s", known)
-        if folder is not None:
+        # A training may have put another network there, and keeps what is chosen for that one.
+        if folder is not None and kept_choices.network_hash(networks) == whose["network"]:
             kept_choices.write(folder, {**entries, key: {**known, **whose}})
     return dataclasses.replace(prediction, **known["values"])
 

@@ -9,6 +9,7 @@ import numpy as np
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
+from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.datasets.view import DatasetView
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder.folder import RunFolder
@@ -75,6 +76,8 @@ def trained_classes(run: RunFolder, trained: Config) -> Sequence[str] | None:
     """Names of the classes of a run: of its config, or of its scores where the dataset names its own."""
     if isinstance(trained.dataset, schema.Labelled):
         return trained.dataset.classes
+    if isinstance(trained.dataset, schema.Phantom):
+        return TASKS[trained.dataset.task]
     try:
         return list(json.loads((run.metrics / "test_summary.json").read_text(encoding="utf-8"))["classes"])
     except (OSError, ValueError, KeyError):

@@ -19,9 +19,8 @@ from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
-from dmf_cli.inference import choosing
+from dmf_cli.inference import choosing, network_file
 from dmf_cli.inference.class_order import trained_classes
-from dmf_cli.inference.network_file import load_network
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.selection import known_parts
@@ -42,6 +41,7 @@ class Member:
         run: the run.
         config: its own, with all keys and absolute paths.
         network: takes ``(batch, h, w, C)`` and gives probabilities ``(batch, h, w, K)``; None: not loaded.
+        content: the hash of the network's file, once it is loaded.
         fresh: it was trained just now: what was chosen for the run before is forgotten.
         images: its validation images, where they are open already.
     """
@@ -49,6 +49,7 @@ class Member:
     run: RunFolder
     config: Config
     network: Any = None
+    content: str | None = None
     fresh: bool = False
     images: choosing.Images | None = None
 
@@ -63,7 +64,8 @@ class Member:
         """The same with its network."""
         if self.network is not None:
             return self
-        return dataclasses.replace(self, network=load_network(self.run.best_model))
+        network, content = network_file.load(self.run.best_model)
+        return dataclasses.replace(self, network=network, content=content)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """``(batch, h, w, C) -> probabilities``."""
@@ -92,7 +94,8 @@ class Member:
     def prediction(self, config: Config, spec: InputSpec) -> Prediction:
         """How it predicts by the settings of ``config``; what is ``auto`` is chosen on its own images."""
         own, images = InputSpec.of(self.config.dataset), functools.partial(self.validation, spec)
-        return choosing.of_run(self.run, config, spec, self.predict, images, own=own, fresh=self.fresh)
+        how: dict[str, Any] = {"own": own, "fresh": self.fresh, "content": self.content}
+        return choosing.of_run(self.run, config, spec, self.predict, images, **how)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import hashes
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
-from dmf_cli.hashes import digest
 
 log = logging.getLogger("dmf")
 
@@ -49,13 +49,18 @@ def write(folder: Path, entries: Mapping[str, Entry]) -> None:
         log.warning("%s; what the validation images chose is not kept", error)
 
 
+def short(content: str) -> str:
+    """What is kept of the hash of a network's file."""
+    return content[:12]
+
+
 def network_hash(files: Iterable[Path]) -> str | None:
     """The first 12 hex digits of the SHA-256 of a network's file, of several that of these; None: no file."""
     try:
-        hashes = [digest(file.read_bytes(), 12) for file in files]
+        found = [short(hashes.of_file(file)) for file in files]
     except OSError:
         return None
-    return hashes[0] if len(hashes) == 1 else digest(" ".join(hashes), 12)
+    return found[0] if len(found) == 1 else short(hashes.digest(" ".join(found)))
 
 
 def input_of(spec: InputSpec) -> dict[str, Any]:

@@ -1,67 +1,156 @@
-"""The best network of a run, read back from its file, which may ask for no more memory than there is."""
+"""The best network of a run: made again from the config of the run, which then takes the weights of its file.
+
+Of the file only the weights are read then. Where the config does not say all (a network of a plugin,
+published weights, a file that belongs to no run) the network is made by the description in the file, see
+:mod:`dmf_cli.inference.network_description`.
+"""
 
 import contextlib
 import json
 import math
-import zipfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hints, machine
+from dmf_cli import hashes, hints, machine
+from dmf_cli.config.checks import check_params
+from dmf_cli.config.typed import Config
+from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import CheckpointError, DmfError
-from dmf_cli.parts import loading, plugins
-from dmf_cli.run_folder import stored_config
+from dmf_cli.inference import network_description, network_weights
+from dmf_cli.inference.class_order import trained_classes
+from dmf_cli.inference.network_weights import DO
+from dmf_cli.parts import loading, plugins, registry
+from dmf_cli.run_folder import network_record, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-DESCRIPTION = 2**26  # bytes: no description of a network is that long
-SLACK = 2**24  # bytes: what a file of weights may hold beside them, or less of them than it says
-DO = "put a whole copy of it back, or train the run again"
+TRIES = 3  # a small network in short epochs may be replaced while it is read
+Make = Callable[[], Any]
 
 
 def load_network(path: Path) -> Any:
     """The plain Keras network that a run kept as its best.
 
     Args:
-        path: ``checkpoints/best.keras`` of a run.
+        path: ``checkpoints/best.keras`` of a run, or a file by itself.
 
     Raises:
-        CheckpointError: it is missing (no epoch was finished, or it was removed), damaged, too large for
-            this machine, no network for images, or needs a package.
+        CheckpointError: it is missing (no epoch was finished, or it was removed), damaged, not the one that
+            the run wrote, too large for this machine, no network for images, or needs a package.
+        PluginError: it needs code that came with the run, and nobody has said that this may run.
     """
-    import keras
+    return load(path)[0]
 
+
+def load(path: Path) -> tuple[Any, str]:
+    """:func:`load_network`, and the hash of the file that it is from: a training may replace it meanwhile."""
     if not path.exists():
         raise _missing(path)
-    known = _plugins_of(path)
-    untrusted = [one for one in known if one.untrusted]
-    layers = {
-        name: one for plugin in known if not plugin.untrusted for name, one in _layers_of(plugin).items()
-    }
+    run = network_record.run_of(path)
+    for _ in range(TRIES):
+        before = _stamp(path)
+        content = network_record.check(run) if run else hashes.of_file(path)
+        network = _loaded(path, run)
+        if _stamp(path) == before:
+            return network, content
+    reason, hint = "was replaced while it was read", "wait until the run has ended"
+    raise CheckpointError(path=path, reason=reason, hint=hint)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _loaded(path: Path, run: RunFolder | None) -> Any:
+    held = network_weights.shapes(path)
     try:
-        _check_weights(path)
-        with _known_to_keras(layers):
-            network = keras.models.load_model(path, compile=False)
-    except CheckpointError:
+        make = (run and _by_config(run)) or _by_description(path)
+        with _without_values():
+            planned = make()
+            network_weights.check_fit(path, held, planned)
+            _check_network(path, planned)
+        network = make()
+        with warnings.catch_warnings():
+            # What it finds no weights for would keep those that it was made with.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            network.load_weights(path)
+    except DmfError:
         raise
     except MemoryError:
         raise CheckpointError(path=path, reason="is too large for the memory of this machine") from None
     except Exception as error:  # Keras raises whatever its layers do
         if isinstance(error, TypeError) and "keras_hub" in str(error):  # it cannot import a layer's class
             raise CheckpointError(path=path, reason="needs keras-hub", hint=hints.install("hub")) from error
-        if unknown := own_layers(path):
-            if untrusted:
-                raise untrusted[0].refusal() from error
-            reason = f"has layers that are not known here ({', '.join(unknown)})"
-            hint = "give the file that defines them, as plugins=PATH"
-            raise CheckpointError(path=path, reason=reason, hint=hint) from error
-        # Of a file that is cut off Keras says that there is none.
         why = str(error).partition("\n")[0] or type(error).__name__
-        reason = f"cannot be read ({why})" if zipfile.is_zipfile(path) else "is damaged"
-        raise CheckpointError(path=path, reason=reason, hint=DO) from error
-    _check_network(path, network)
+        raise CheckpointError(path=path, reason=f"cannot be read ({why})", hint=DO) from error
     return network
+
+
+def _by_config(run: RunFolder) -> Make | None:
+    """Makes the network that the config of ``run`` describes; None if something else has a part in it."""
+    config = stored_config.load_run(run.path)
+    plain = config.plain["model"]
+    name = plain.get("name")
+    part = registry.known("model").get(name)
+    if part is None or plugins.of_part(part) or plain.get("pretrained"):
+        return None
+    channels, spec = _channels(run, config), InputSpec.of(config.dataset)
+    if channels is None:
+        return None
+    function, params = registry.find("model", name), config.model.params
+    check_params(function, params, "model")
+
+    def make() -> Any:
+        with _precision(config.trainer.precision):
+            return function((*spec.network_size, spec.channels), channels, **params)
+
+    return make
+
+
+def _channels(run: RunFolder, config: Config) -> int | None:
+    """Of the output; None if only the dataset knows its classes."""
+    if config.model.head == "sigmoid":
+        return 1
+    classes = trained_classes(run, config)
+    return None if classes is None else len(classes)
+
+
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Layers that are made inside compute by ``policy``, whatever those around do."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _by_description(path: Path) -> Make:
+    """Makes the network that the file describes, of layers that are known."""
+    import keras
+
+    described = network_description.read(path)
+    active = _plugins_of(path)
+    layers = {
+        name: one for plugin in active if not plugin.untrusted for name, one in _layers_of(plugin).items()
+    }
+    if unknown := network_description.unknown(described, layers):
+        if untrusted := [one for one in active if one.untrusted]:
+            raise untrusted[0].refusal()
+        reason = f"has layers that are not known here ({', '.join(unknown)})"
+        hint = "give the file that defines them, as plugins=PATH"
+        raise CheckpointError(path=path, reason=reason, hint=hint)
+
+    def make() -> Any:
+        with _known_to_keras(layers):
+            return keras.models.model_from_json(json.dumps(described))
+
+    return make
 
 
 @contextlib.contextmanager
@@ -75,27 +164,6 @@ def _known_to_keras(layers: Mapping[str, type]) -> Iterator[None]:
     for name, layer in layers.items():
         if known.get(name) is layer:
             del known[name]
-
-
-def own_layers(path: Path) -> list[str]:
-    """The classes in the network at ``path`` that are neither of Keras nor of dmf."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            described = json.loads(archive.read(CONFIG))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return []
-    found: dict[str, None] = {}
-    waiting = [described]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting += one.values()
-            module = one.get("module")
-            if isinstance(module, str) and not module.startswith(("keras", "dmf_cli", "builtins")):
-                found[str(one.get("class_name"))] = None
-        elif isinstance(one, list):
-            waiting += one
-    return list(found)
 
 
 def _plugins_of(path: Path) -> list[plugins.Plugin]:
@@ -115,33 +183,6 @@ def _layers_of(plugin: plugins.Plugin) -> dict[str, type]:
     loading.run_file(plugin)
     values = [one for module in loading.modules(plugin) for one in vars(module).values()]
     return {one.__name__: one for one in values if isinstance(one, type) and issubclass(one, keras.Layer)}
-
-
-def _check_weights(path: Path) -> None:
-    """Refuse a file that describes more weights than it holds: Keras would allocate them first."""
-    with zipfile.ZipFile(path) as archive:
-        sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        if sizes.get(CONFIG, 0) > DESCRIPTION or sum(sizes.values()) > 8 * path.stat().st_size + SLACK:
-            reason = f"unpacks to {sum(sizes.values()):,} bytes, which is no network"
-            raise CheckpointError(path=path, reason=reason, hint=DO)
-        if CONFIG not in sizes:
-            return  # Keras says what is wrong
-        described = _described(archive.read(CONFIG).decode("utf-8", errors="replace"))
-    if described > sizes.get(WEIGHTS, 0) + SLACK:
-        held = sizes.get(WEIGHTS, 0)
-        reason = f"describes a network with {described:,} bytes of weights and holds {held:,}"
-        raise CheckpointError(path=path, reason=reason, hint=DO)
-
-
-def _described(text: str) -> int:
-    """Bytes of the weights that a description asks for; nothing is allocated to find out."""
-    import keras
-
-    # What is wrong with a description is said when the network is loaded.
-    with contextlib.suppress(Exception), _without_values():
-        network = keras.models.model_from_json(text)
-        return sum(4 * math.prod(variable.shape) for variable in network.variables)
-    return 0
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.figures import examples
 from dmf_cli.files import disk_errors
 from dmf_cli.hashes import digest
-from dmf_cli.inference import choosing, tables
+from dmf_cli.inference import choosing, own_scores, tables
 from dmf_cli.inference.assignment import Groups, assign
 from dmf_cli.inference.class_order import as_trained, trained_classes
 from dmf_cli.inference.ensemble import Ensemble, Member
@@ -58,10 +58,13 @@ def evaluate_runs(
             to :func:`place`.
 
     Raises:
-        UsageError: not a run, unknown split, or a dataset with other channels or classes.
+        UsageError: not a run, unknown split, a dataset with other channels or classes, or another run as
+            ``output``.
     """
     from dmf_cli import datasets
 
+    if output is not None:
+        own_scores.check_output(paths, output)
     ensemble, config = Ensemble.of(paths), configs.with_absolute_paths(config)
     first = ensemble.members[0]
     if config.dataset == first.config.dataset:  # before anything slow is imported
@@ -91,6 +94,7 @@ def evaluate_runs(
             name=scored[0].name,
             output=output or place(paths),
             settings=settings,
+            beside=True,
             progress=stop.check,
         )
 
@@ -151,6 +155,7 @@ def score(
     output: Path,
     settings: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    beside: bool = False,
 ) -> Evaluation:
     """Evaluate networks and write ``metrics/NAME_*``, ``predictions/NAME*``.
 
@@ -164,12 +169,15 @@ def score(
         settings: what the summary says of the score beside its own settings.
         progress: called with (images done, images) after each image; an exception of it ends the scoring,
             and nothing is written.
+        beside: somebody else may train the run meanwhile, whose own scores then stay as they are.
 
     Raises:
         UsageError: a dataset with other channels or classes.
         CheckpointError: a network is missing or damaged.
     """
     ensemble = ensemble.loaded()
+    if beside:
+        name = own_scores.kept_apart(ensemble.members[0], name, output)
     spec, metrics = InputSpec.of(config.dataset), config.metrics
     _check_fit(ensemble.network, config, dataset, spec)
     parts = {numbers: Ensemble(tuple(ensemble.members[n] for n in numbers)) for numbers in groups}
@@ -200,6 +208,8 @@ def score(
     _say_own(result.summary["settings"], own_fields)
     rule = prediction.rule(len(dataset.classes), own_fields)
     result.summary["settings"] |= (settings or {}) | _said(ensemble, groups, rule)
+    if beside:  # the training may have begun, or ended, meanwhile
+        name = result.summary["settings"]["split"] = own_scores.kept_apart(ensemble.members[0], name, output)
     folder = RunFolder(output)
     for made in (folder.metrics, folder.predictions):
         with disk_errors(made):

@@ -1,8 +1,11 @@
 """Encoders with weights for ImageNet: EfficientNet-Lite0, and networks of keras.applications."""
 
+import contextlib
+import contextvars
 import dataclasses
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -50,6 +53,22 @@ class Encoder:
         return dict(zip(self.strides, self.network(images), strict=True))
 
 
+_VALUES = contextvars.ContextVar("values", default=True)
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Pretrained encoders made in here have the structure and the scaling, and random weights.
+
+    For a network that gets its values from a checkpoint: neither package nor download is needed.
+    """
+    token = _VALUES.set(False)
+    try:
+        yield
+    finally:
+        _VALUES.reset(token)
+
+
 def encoder(name: str, input_shape: tuple[int, int, int], pretrained: bool, momentum: float) -> Encoder:
     """The encoder ``name``, whatever its capitals, as a network with the name ``encoder``.
 
@@ -73,16 +92,16 @@ def encoder(name: str, input_shape: tuple[int, int, int], pretrained: bool, mome
 
 
 def _lite0(input_shape: tuple[int, int, int], pretrained: bool) -> Encoder:
-    network = efficientnet_lite0(input_shape, pretrained)
+    network = efficientnet_lite0(input_shape, pretrained and _VALUES.get())
     return Encoder(network, STRIDES, SCALE, OFFSET) if pretrained else Encoder(network, STRIDES)
 
 
 def _application(name: str, input_shape: tuple[int, int, int], pretrained: bool) -> Encoder:
-    scaling = APPLICATIONS[name]
+    scaling, filled = APPLICATIONS[name], pretrained and _VALUES.get()
     options = {"include_preprocessing": pretrained} if scaling == "asked" else {}
     try:
         base = getattr(keras.applications, name)(
-            include_top=False, weights="imagenet" if pretrained else None, input_shape=input_shape, **options
+            include_top=False, weights="imagenet" if filled else None, input_shape=input_shape, **options
         )
     except Exception as error:  # a download fails in many ways, and a file of the cache may be damaged
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
@@ -90,13 +109,15 @@ def _application(name: str, input_shape: tuple[int, int, int], pretrained: bool)
         hint = "download them where there is a network (Keras keeps them in ~/.keras/models)"
         hint += f", or use model.encoder={LITE0} or model.pretrained=false"
         raise ConfigError(what, key="model.encoder", value=name, hint=hint) from None
+    if scaling == "inside" and pretrained and not filled:
+        base = _with_second_scaling(base)
     strides, maps = _maps(base)
     network = keras.Model(base.input, maps, name="encoder")
     if scaling == "inside":
         return Encoder(network, strides, 255.0)
     if not pretrained:
         return Encoder(network, strides)
-    if scaling == "caffe":
+    if scaling == "caffe" and filled:
         _take_rgb(network)
     return Encoder(network, strides, *_scaling(scaling))
 
@@ -122,6 +143,17 @@ def _scaling(kind: Scaling) -> tuple[float | list[float], float | list[float]]:
         return 255.0, [-123.68, -116.779, -103.939]
     pairs = list(zip(MEAN, DEVIATION, strict=True))
     return [1 / deviation for _, deviation in pairs], [-mean / deviation for mean, deviation in pairs]
+
+
+def _with_second_scaling(base: keras.Model) -> keras.Model:
+    """``base`` with the layer that Keras gives EfficientNet only together with its weights."""
+
+    def call(layer: layers.Layer, *arguments: Any, **options: Any) -> Tensor:
+        found = layer(*arguments, **options)
+        again = isinstance(layer, layers.Normalization)
+        return layers.Rescaling([1 / math.sqrt(one) for one in DEVIATION])(found) if again else found
+
+    return keras.models.clone_model(base, call_function=call)
 
 
 def _take_rgb(network: keras.Model) -> None:

@@ -22,6 +22,7 @@ from dmf_cli.planning.settings import (
     SIZES,
     SMALL_DATA,
     SMALL_LESION,
+    STANDARD,
     STRONG,
     Chosen,
     Limits,
@@ -105,9 +106,12 @@ def _setting(limits: Limits, kind: tuple[str, bool], size: int, filters: int, ba
 
 def _kinds(facts: Fingerprint, limits: Limits) -> list[tuple[str, bool]]:
     """(recipe, whether the network is the pretrained one) that may be chosen, the best first."""
-    recipes = (STRONG, QUICK) if limits.recipe is None else (limits.recipe,)
-    networks = (True, False) if limits.encoder else (False,)
-    found = [(recipe, encoder) for recipe in recipes for encoder in networks]
+    if limits.recipe is not None:
+        found = [(limits.recipe, encoder) for encoder in ([True, False] if limits.encoder else [False])]
+    elif limits.encoder:
+        found = [(STRONG, True), (STANDARD, False), (QUICK, True), (QUICK, False)]
+    else:
+        found = [(STANDARD, False), (QUICK, False)]
     if limits.nnunet:
         found.insert(1 if limits.encoder and facts.train < SMALL_DATA else 0, (NNUNET, False))
     return found
@@ -125,7 +129,7 @@ def _ladder(facts: Fingerprint, kind: tuple[str, bool]) -> list[tuple[int, int]]
     wide = [(middle, 16), (middle, 24), *((size, 24) for size in top[1:]), (top[-1], 32)]
     rungs = (
         [(middle, FILTERS), *wide]
-        if recipe == STRONG
+        if recipe == STANDARD
         else [*((size, 8) for size in low), (middle, 8), (middle, 12)]
     )
     return sorted(set(rungs), key=lambda rung: Setting(None, rung[0], rung[1], 1).cost)

@@ -11,6 +11,7 @@ from dmf_cli.planning.settings import (
     NNUNET,
     SIZES,
     SMALL_LESION,
+    STANDARD,
     STRONG,
     Chosen,
     Limits,
@@ -73,8 +74,8 @@ def _why_size(setting: Setting, facts: Fingerprint) -> str:
 def _why_recipe(setting: Setting) -> str:
     if setting.recipe == NNUNET:
         return f"a GPU is visible, and there is time for {ENOUGH[NNUNET][0]} epochs; no Dice is measured here"
-    if setting.recipe == STRONG:
-        return f"there is time for {ENOUGH[STRONG][0]} epochs, which strong augmentation needs to pay"
+    if setting.recipe in (STANDARD, STRONG):
+        return f"there is time for {ENOUGH[setting.recipe][0]} epochs, which strong augmentation needs to pay"
     return "too little time for strong augmentation to pay"
 
 
@@ -108,14 +109,14 @@ def setting_words(setting: Setting, limits: Limits, recipes: Sequence[str]) -> l
     """The overrides of a setting, of what the user has not chosen."""
     found = []
     if limits.recipe is None and setting.recipe:
-        plain = {STRONG: ["augment=strong", "optimizer=adamw"]}
+        plain = {STANDARD: ["augment=strong", "optimizer=adamw"]}
         named = setting.recipe in recipes
         found += [f"recipe={setting.recipe}"] if named else plain.get(setting.recipe, [])
     if limits.size is None:
         found.append(f"dataset.image_size={setting.size}")
-    if setting.encoder:
+    if setting.encoder and setting.recipe != STRONG:  # which has it
         found += [f"model={ENCODER}", f"model.filters={setting.filters}"]
-    elif limits.filters is None and setting.filters:
+    elif limits.filters is None and setting.filters and not setting.encoder:
         found.append(f"model.filters={setting.filters}")
     if limits.batch is None:
         found.append(f"trainer.batch_size={setting.batch}")

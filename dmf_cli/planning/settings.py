@@ -3,10 +3,10 @@
 import dataclasses
 import math
 
-QUICK, STRONG, NNUNET = "quick", "strong", "nnunet"
+QUICK, STANDARD, STRONG, NNUNET = "quick", "standard", "strong", "nnunet"
 # Epochs that a recipe needs to be worth its name, and steps likewise; and what is never exceeded.
-ENOUGH = {NNUNET: (250, 10_000), STRONG: (100, 2000), QUICK: (18, 600)}
-MOST = {NNUNET: 1000, STRONG: 240, QUICK: 400}
+ENOUGH = {NNUNET: (250, 10_000), STANDARD: (100, 2000), STRONG: (40, 700), QUICK: (18, 600)}
+MOST = {NNUNET: 1000, STANDARD: 240, STRONG: 240, QUICK: 400}
 CHANNELS = 1.5  # power with which the cost grows with the filters
 FILTERS = 12  # what dmf has by default
 NNUNET_FILTERS = 32  # of its first stage

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from dmf_cli import hashes
 from dmf_cli.errors import ConfigError, RunFolderError
-from dmf_cli.hashes import digest
 from dmf_cli.run_folder import places, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -35,4 +35,4 @@ def weights_file(source: str | Path) -> Path:
 
 def content(source: str | Path) -> str:
     """A hash of the weights: a run that starts from them is known by what they are, not by where."""
-    return digest(weights_file(source).read_bytes())
+    return hashes.of_file(weights_file(source))[:16]

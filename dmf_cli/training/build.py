@@ -1,5 +1,6 @@
 """From config groups to Keras objects: network, losses, weighting, auxiliary loss, optimizer, schedule."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from dmf_cli.fusion import Auxiliary, FusedModel
 from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
+from dmf_cli.models import _encoders
 from dmf_cli.parts import definitions, failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
 from dmf_cli.run_folder import headline
@@ -28,8 +30,11 @@ from dmf_cli.training.own_network import check_network, know_layers
 LEAST_EPOCHS, LEAST_STEPS = 18, 600  # of trainer.epochs=auto
 
 
-def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
-    """The network of ``config`` with its fused loss, not yet compiled."""
+def fused_model(config: Config, data: Data, steps_per_epoch: int, *, restored: bool = False) -> FusedModel:
+    """The network of ``config`` with its fused loss, not yet compiled.
+
+    ``restored``: all values come from a checkpoint, so that none are loaded into a pretrained encoder.
+    """
     total_steps = steps_per_epoch * config.epochs
     terms, helper = loss_terms(config.loss.terms), auxiliary(config.auxiliary)
     try:
@@ -39,7 +44,8 @@ def fused_model(config: Config, data: Data, steps_per_epoch: int) -> FusedModel:
         raise error.within(places[error.key]) if error.key in places else error from None
     prior = [config.loss.coefficients[name] for name in config.loss.terms]
     known = {"steps_per_epoch": steps_per_epoch, "seed": config.seed}
-    made = network(config.model, data)
+    with _encoders.without_values() if restored else contextlib.nullcontext():
+        made = network(config.model, data)
     weights = strategy(config.weighting, prior, total_steps, known)
     try:
         return FusedModel(

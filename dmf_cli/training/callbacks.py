@@ -12,6 +12,7 @@ import numpy as np
 
 from dmf_cli.config import plugin_options
 from dmf_cli.errors import NonFiniteError
+from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
 from dmf_cli.training import checkpoint
@@ -195,7 +196,7 @@ class EpochWriter(keras.callbacks.Callback):
     def _save_best(self) -> None:
         with self.average.applied() if self.average else contextlib.nullcontext():
             self.model.network.save(self.run.unfinished_model)
-        self.run.unfinished_model.replace(self.run.best_model)
+        network_record.keep(self.run)
 
     def _save(self, epoch: int) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}

@@ -59,6 +59,9 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
         )
     for key, variable in variables.items():
         variable.assign(stored[key])
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its variables
     return note
 
 

@@ -11,7 +11,16 @@ from dmf_cli.config import moving
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.hashes import digest
-from dmf_cli.run_folder import config_hash, identity, index, moved, places, run_plugins, stored_config
+from dmf_cli.run_folder import (
+    config_hash,
+    identity,
+    index,
+    moved,
+    network_record,
+    places,
+    run_plugins,
+    stored_config,
+)
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.origin import Origin
@@ -54,10 +63,13 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     Raises:
         ConfigError: no more epochs than the parent has, or a schedule that needs to be said.
         RunFolderError: the parent is at work.
+        CheckpointError: its best network is not the one that it wrote.
         DatasetError: images or split are not those of the parent.
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
     begun = RunFolder.open(parent)
+    if begun.best_model.is_file():
+        network_record.check(begun)
     origin = _origin(begun, config, schedule)
     used = configs.with_absolute_paths(config)
     if config.run_dir is not None:
@@ -141,6 +153,8 @@ def _copy(begun: RunFolder, run: RunFolder, epoch: int) -> None:
     """What the new run has of the old: rows, the best network so far, and the state to continue from."""
     pairs = [(begun.epochs_file, run.epochs_file), (begun.steps_file, run.steps_file)]
     pairs += [(begun.insight_file, run.insight_file), (begun.best_model, run.best_model)]
+    if begun.best_model.is_file():
+        network_record.write(run, begun.best_model)
     for old, new in [*pairs, (begun.last_checkpoint, run.last_checkpoint)]:
         if old.is_file():
             shutil.copyfile(old, new)

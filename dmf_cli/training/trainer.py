@@ -144,7 +144,8 @@ class Session:
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
         with failures.located_errors():
-            self.model = build.fused_model(config, self.data, self.steps)
+            restored = resumed or origin is not None
+            self.model = build.fused_model(config, self.data, self.steps, restored=restored)
         self.weights = ""
         if config.model.weights and origin is None and not resumed:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)

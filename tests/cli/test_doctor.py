@@ -72,6 +72,17 @@ def test_the_packages_are_those_that_dmf_itself_asks_for(monkeypatch):
     assert found == {"keras": "ok", "hydra-core": "ok", "no.such-one": "PROBLEM", "rich": "ok"}
 
 
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [("3.4.1", "note"), ("3.13.1", "note"), ("3.13.2", "ok"), ("3.15.1", "ok"), ("4.0.0rc1", "ok")],
+)
+def test_a_keras_that_runs_code_of_hostile_files(version, state):
+    check = doctor.without_holes(doctor.Check("keras", "ok", version))
+    assert (check.state, bool(check.do)) == (state, state == "note")
+    assert check.found.startswith(version)
+    assert doctor.without_holes(doctor.Check("rich", "ok", version)).state == "ok"
+
+
 def test_dmf_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(doctor, "DISTRIBUTION", "no-such-distribution")
     (check,) = doctor.packages()

@@ -25,6 +25,7 @@ from dmf_cli.run_folder.folder import RunFolder
 
 SHAPE = (19, 26, 1)
 IMAGES = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype("float32")
+DESCRIBED = ["model=hub", "model.pretrained=true"]  # no config says what it is: the file itself does
 BUILDERS = {
     "unet": lambda: models.unet(SHAPE, 2, filters=2, depth=2, convs=1),
     "attention_unet": lambda: models.attention_unet(SHAPE, 1, filters=2, depth=1, convs=1),
@@ -45,7 +46,7 @@ def transformer():
 
 def make_run(path, network, state="completed"):
     run = RunFolder.claim(path)
-    run.write_config(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]"])))
+    run.write_config(configs.to_yaml(configs.compose(["dataset.image_size=[19,26]", *DESCRIBED])))
     run.write_status(state, best={"epoch": 2, "val_dice": 0.5})
     run.release()
     if network is not None:
@@ -173,7 +174,8 @@ def both_masks(file, channels, outputs, words, surer=1):
     """
     classes = ["background", *(f"c{k}" for k in range(1, max(2, outputs)))]
     words = ["dataset=folder", "dataset.dir=.", "trainer.device=cpu", f"dataset.classes={classes}", *words]
-    words.append(f"dataset.channels={channels}")
+    words += [f"dataset.channels={channels}", "model.filters=2", "model.depth=2", "model.convs=1"]
+    words += ["model.head=sigmoid"] if outputs == 1 else []
     keras.utils.set_random_seed(3)
     network = models.unet((19, 26, channels), outputs, filters=2, depth=2, convs=1)
     for weight in network.trainable_weights:  # far from the same probability everywhere

@@ -42,6 +42,7 @@ def finished(tmp_path, composed):
         auto=(),
         columns=None,
         scored=None,
+        part="test",
         **changes,
     ):
         folder = tmp_path / "sweep" / name
@@ -54,11 +55,11 @@ def finished(tmp_path, composed):
         (folder / "status.json").write_text(json.dumps({"state": "completed", "auto": list(auto)}))
         if not isinstance(scores, dict):
             scores = {f"image {i:03}": value for i, value in enumerate(scores)}
-        split = {"dataset": dataset, "fingerprint": fingerprint, "test": list(scores)}
+        split = {"dataset": dataset, "fingerprint": fingerprint, part: list(scores)}
         (folder / "split.json").write_text(json.dumps(split))
         settings = {"threshold": 0.5, "resolution": "original", "empty": "nan", **(scored or {})}
-        (folder / "metrics/test_summary.json").write_text(json.dumps({"settings": settings}))
-        with (folder / "metrics/test_per_image.csv").open("w", newline="") as file:
+        (folder / f"metrics/{part}_summary.json").write_text(json.dumps({"settings": settings}))
+        with (folder / f"metrics/{part}_per_image.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             more = columns or {"foreground.fpr": [1 - v for v in scores.values()]}
             writer.writerow(["id", metric or "foreground.dice", *more])

@@ -86,9 +86,7 @@ def test_every_figure_is_of_the_images_that_all_runs_can_score(finished):
     assert rows["weighting=var"].versus.effect_images == 1.0
     assert compared.images == ("image 000", "image 002")
     assert [(one.kind, one.images) for one in compared.counted.excluded] == [("unscored", ("image 001",))]
-    assert "2 of 3 test images count; not: 1 undefined in at least one run" in " ".join(
-        tables.notes(compared)
-    )
+    assert "2 of 3 images count; not: 1 undefined in at least one run" in " ".join(tables.notes(compared))
     (gaps,) = compared.events
     assert {row.group.name: (row.mean, row.only, row.baseline_only) for row in gaps.rows} == {
         "weighting=var": (0.0, 0, 1),

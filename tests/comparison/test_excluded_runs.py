@@ -20,10 +20,19 @@ def test_missing_folds_and_other_splits_are_reported(finished):
     compared = compare([folder], metric=DICE)
     assert [row.group.name for row in compared.rows] == ["weighting=fixed", "weighting=var"]
     said = "\n".join(compared.skipped)
-    assert "half: fold 0 of its 2 missing, and it takes all" in said
+    assert "half: fold 0 of its 2 missing, and others have it" in said
     for name in ("other division", "holdout", "other data"):
         assert f"{name}: scored on other test images" in said
     assert len(compared.skipped) == 4
+
+
+def test_folds_that_no_setting_was_run_with_are_left_out_of_all(finished):
+    for fold, strategy in itertools.product((0, 2), ("fixed", "var")):
+        images = {f"image {fold}{i}": 0.5 + 0.1 * i for i in range(3)}
+        folder = finished(f"{strategy}{fold}", images, strategy, split__folds=4, split__fold=fold).parent
+    compared = compare([folder], metric=DICE)
+    assert [row.group.scores.shape for row in compared.rows] == [(1, 6), (1, 6)]
+    assert compared.skipped == ("the images of folds 1, 3 of 4: no setting was run with it",)
 
 
 def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished, tmp_path):

@@ -59,7 +59,7 @@ def test_a_false_alarm_does_not_turn_the_sign_of_a_distance(lesions):
     assert alarms.rows[0].versus.difference.mean == 1.0
     assert not alarms.rows[0].significant  # it is one image, whatever the seeds
     notes = " ".join(tables.notes(found))
-    assert "35 of 36 test images count; not: 1 without the structure in the truth" in notes
+    assert "35 of 36 images count; not: 1 without the structure in the truth" in notes
     ((heading, rows),) = tables.event_cells(found).items()
     assert heading == "false alarms, of 1 image: count a repetition"
     assert [(one[0], one[2]) for one in rows] == [
@@ -87,7 +87,7 @@ def test_a_rule_that_scores_empty_images_is_kept(lesions):
             )
     found = compare([folder], metric="dice")
     assert (len(found.images), found.events) == (3, ())
-    assert "all 3 test images count" in " ".join(tables.notes(found))
+    assert "all 3 images count" in " ".join(tables.notes(found))
 
 
 def test_missed_lesions_are_a_row_and_not_an_advantage(lesions, tmp_path):

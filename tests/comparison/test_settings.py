@@ -9,7 +9,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli.comparison import loading, plots, settings, tables
 from dmf_cli.comparison.compare import compare
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError
 from tests.comparison.conftest import DICE, by_name
 from tests.raised import raises
 
@@ -134,6 +134,21 @@ def test_folds_of_one_split_are_pooled(finished):
     assert all(len(folds) == 2 for row in compared.rows for folds in row.group.runs)
     assert compared.skipped == ()
     assert "2 folds" in compared.described
+
+
+def test_settings_are_chosen_by_the_validation_images(finished):
+    """An image that validates in two folds has the mean of its two scores."""
+    for fold, (strategy, gain) in itertools.product(range(2), (("fixed", 0.0), ("var", 0.1))):
+        images = {"shared": 0.4 + 0.2 * fold + gain, f"own {fold}": 0.5 + gain}
+        how = {"split__folds": 2, "split__fold": fold, "part": "val"}
+        folder = finished(f"{strategy}{fold}", images, strategy, **how)
+    compared = compare([folder.parent], metric=DICE, part="val")
+    rows = by_name(compared)
+    np.testing.assert_allclose(rows["weighting=var"].group.scores, [[0.6, 0.6, 0.6]])
+    assert "2 folds, val images" in compared.described
+    with raises(RunFolderError, reason="is missing", hint=f"`dmf eval {folder} split=val` writes it"):
+        (folder / "metrics/val_summary.json").unlink()
+        loading.load(folder, DICE, "val")
 
 
 def test_folds_whose_automatic_epochs_differ_are_one_setting(finished):

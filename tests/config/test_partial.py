@@ -113,8 +113,8 @@ def test_what_an_experiment_yields(words, without):
 
 
 def test_a_recipe_and_an_experiment_each_say_what_they_yield():
-    found = composer.left_out(["recipe=strong", "experiment=reproduce_quick", "trainer=default"])
-    assert found["recipe=strong"] == {"trainer.epochs": 120}
+    found = composer.left_out(["recipe=standard", "experiment=reproduce_quick", "trainer=default"])
+    assert found["recipe=standard"] == {"trainer.epochs": 120}
     assert found["experiment=reproduce_quick"] == {"trainer.epochs": 25}
 
 

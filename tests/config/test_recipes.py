@@ -18,13 +18,13 @@ def test_a_recipe_is_named_in_the_config_and_says_what_to_expect(name):
 
 
 def test_the_name_of_a_recipe_is_no_part_of_the_run():
-    chosen = config.compose(["recipe=strong"])
+    chosen = config.compose(["recipe=standard"])
     typed = ["augment=strong", "optimizer=adamw", "trainer.epochs=120"]
     assert identity.run_id(chosen) == identity.run_id(config.compose(typed))
 
 
 def test_an_experiment_goes_before_a_recipe():
-    words = ["recipe=strong", "experiment=reproduce_quick"]
+    words = ["recipe=standard", "experiment=reproduce_quick"]
     for order in (words, words[::-1]):
         found = config.compose(order)
         assert (found.trainer.epochs, found.optimizer.name) == (25, "adamw")

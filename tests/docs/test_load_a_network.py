@@ -24,6 +24,7 @@ def make_run(path: str) -> None:
     for weight in network.trainable_weights:
         weight.assign(weight + 0.5 * np.random.default_rng(0).standard_normal(weight.shape).astype("float32"))
     words = ["dataset=folder", "dataset.dir=.", "dataset.image_size=[24,32]", "trainer.device=cpu"]
+    words += ["model.filters=2", "model.depth=2", "model.convs=1"]
     run = RunFolder.claim(path)
     run.write_config(configs.to_yaml(configs.compose(words)))
     run.write_status("completed", best={"epoch": 1, "val_foreground_dice": 0.5})

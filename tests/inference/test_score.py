@@ -1,12 +1,19 @@
 """The network of a run that is not there or not whole."""
 
+import io
+import json
 import zipfile
 
+import h5py
 import keras
 import pytest
 
+from dmf_cli import config as configs
+from dmf_cli import models
 from dmf_cli.errors import CheckpointError
+from dmf_cli.inference import network_description
 from dmf_cli.inference.network_file import load_network
+from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
 
@@ -67,7 +74,7 @@ def sound(tmp_path_factory):
         (b'"filters": 2', b'"filters": "two"', "cannot be read"),
         (b"8, 8, 1", b"800000, 800000, 1", "makes a map of [0-9,]+ bytes of each image"),
         (b"8, 8, 1", b"8, 1", "cannot be read|takes"),
-        (b"Conv2D", b"Conv9D", "cannot be read"),
+        (b"Conv2D", b"Conv9D", r"has layers that are not known here \(Conv9D\)"),
         (b"null, 8", b"[], 8", "cannot be read|takes"),
     ],
 )
@@ -105,3 +112,162 @@ def test_a_network_of_something_else_than_images(run):
     keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)]).save(run.best_model)
     with raises(CheckpointError, reason="takes (None, 5) and gives (None, 2)"):
         load_network(run.best_model)
+
+
+HARMLESS = {"class_name": "Conv2D", "module": "keras.layers", "registered_name": None, "config": {}}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"class_name": "Lambda", "module": "keras.layers"},
+        {"class_name": "TFSMLayer", "module": "keras.layers"},
+        {"class_name": "TorchModuleWrapper", "module": "keras.layers"},
+        {"class_name": "StringLookup", "module": "keras.layers"},
+        {"class_name": "__lambda__", "module": None},
+        {"class_name": "__typespec__", "module": "os"},
+        {"class_name": "function", "module": "keras.config", "config": "enable_unsafe_deserialization"},
+        {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"},
+        {"class_name": "get_file", "module": "keras.src.utils.file_utils"},
+        {"class_name": "Conv2D", "module": "os"},
+        {"class_name": "Conv2D", "module": "keras_evil"},
+        {"class_name": "Conv2D", "registered_name": "mine>Evil"},
+        {"class_name": "Backbone", "module": "keras_hub.src.models.backbone"},
+        {"class_name": "numpy", "module": "keras.src.ops.numpy"},
+        {"class_name": "convert_to_tensor", "module": "keras.src.ops.core"},
+        {"class_name": ["Conv2D"]},
+        {"registered_name": "Lambda"},
+    ],
+)
+@pytest.mark.parametrize("place", [lambda one: [{"deep": one}], lambda one: {**HARMLESS, "config": one}])
+def test_what_a_description_must_not_name(part, place):
+    described = {**HARMLESS, "config": {"activation": place({**HARMLESS, **part})}}
+    if "class_name" not in part:
+        del described["config"]["activation"]
+        described |= part
+    assert network_description.unknown(described, {}) == [str(described.get("class_name"))] or (
+        network_description.unknown(described, {}) == [str(part["class_name"])]
+    )
+    assert network_description.unknown({**HARMLESS, "config": place(HARMLESS)}, {}) == []
+
+
+def test_a_network_that_was_written_with_functions_is_known(run):
+    images = keras.Input((8, 8, 1))
+    network = keras.Model(images, keras.ops.sigmoid(keras.layers.Conv2D(1, 1)(images)[:, ::-1] + images))
+    network.save(run.best_model)
+    x = keras.random.normal((1, 8, 8, 1), seed=0)
+    assert bool(keras.ops.all(load_network(run.best_model)(x) == network(x)))
+
+
+def test_how_a_network_was_compiled_is_not_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
+        inner = {**HARMLESS, "compile_config": {"loss": {"class_name": "Lambda"}}}
+        archive.writestr("config.json", json.dumps({**inner, "config": {"layers": [inner]}}))
+    assert network_description.read(tmp_path / "a.keras") == {**HARMLESS, "config": {"layers": [HARMLESS]}}
+
+
+def external(file, tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(64))
+    file.create_dataset("layers/a", (8,), "f8", external=[(str(tmp_path / "secret"), 0, 64)])
+
+
+def linked(file, tmp_path):
+    file["layers"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/")
+
+
+def soft(file, tmp_path):
+    file["a"] = h5py.SoftLink("/a")
+
+
+def circle(file, tmp_path):
+    file.create_group("a")["b"] = file["/"]
+
+
+def unwritten(file, tmp_path):
+    file.create_dataset("a", (2**40,), "f4")
+
+
+def packed(file, tmp_path):
+    file.create_dataset("a", data=[0.0] * 2**16, compression="gzip")
+
+
+def virtual(file, tmp_path):
+    layout = h5py.VirtualLayout((8,), "f4")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "a", (8,))
+    file.create_virtual_dataset("a", layout)
+
+
+def words(file, tmp_path):
+    file.create_dataset("a", data=["text"], dtype=h5py.string_dtype())
+
+
+@pytest.mark.parametrize("make", [external, linked, soft, circle, unwritten, packed, virtual, words])
+def test_weights_that_keras_does_not_write(run, tmp_path, sound, make):
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        make(file, tmp_path)
+    with zipfile.ZipFile(run.best_model, "w") as archive:
+        archive.writestr("config.json", sound["config.json"])
+        archive.writestr("model.weights.h5", content.getvalue())
+    with raises(CheckpointError, path=run.best_model, reason="has weights that Keras does not write ("):
+        load_network(run.best_model)
+
+
+def of_a_run(run, *words):
+    """A run with a small U-Net, whose config says so."""
+    run.write_config(configs.to_yaml(configs.compose(["dataset.image_size=[8,8]", *SMALL, *words])))
+    run.write_status("running")
+    keras.utils.set_random_seed(1)
+    network = models.unet((8, 8, 1), 2, filters=2, depth=1, convs=1)
+    network.save(run.unfinished_model)
+    network_record.keep(run)
+    return network
+
+
+SMALL = ("model.filters=2", "model.depth=1", "model.convs=1")
+
+
+def test_of_the_network_of_a_run_only_the_weights_are_read_and_only_those_it_wrote(run):
+    network, x = of_a_run(run), keras.random.normal((1, 8, 8, 1), seed=0)
+    with zipfile.ZipFile(run.best_model) as archive:
+        weights = archive.read("model.weights.h5")
+    with zipfile.ZipFile(run.unfinished_model, "w") as archive:
+        archive.writestr("config.json", '{"class_name": "Lambda"}')
+        archive.writestr("model.weights.h5", weights)
+    other = run.unfinished_model.read_bytes()
+    run.unfinished_model.replace(run.best_model)
+    with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote (hash "):
+        load_network(run.best_model)
+    status = json.loads(run.status_file.read_text())
+    del status["network"]  # a run of an earlier version
+    run.status_file.write_text(json.dumps(status))
+    assert run.best_model.read_bytes() == other
+    assert bool(keras.ops.all(load_network(run.best_model)(x) == network(x)))
+
+
+def test_weights_of_another_network_than_that_of_the_config_are_refused(run):
+    of_a_run(run, "model.filters=3")
+    with raises(CheckpointError, path=run.best_model, reason="is of another network: it has"):
+        load_network(run.best_model)
+
+
+def test_a_kill_at_any_moment_leaves_a_network_of_the_run(run, monkeypatch):
+    class Killed(type(run.best_model)):
+        def replace(self, target):
+            raise KeyboardInterrupt
+
+    (run.path / "config.yaml").touch()
+    run.write_status("running")
+    run.best_model.write_bytes(b"first, of an earlier version")
+    for content in (b"second", b"third"):
+        run.unfinished_model.write_bytes(content)
+        monkeypatch.setattr(run, "unfinished_model", Killed(run.unfinished_model))
+        with pytest.raises(KeyboardInterrupt):
+            network_record.keep(run)
+        assert len(network_record.recorded(run)) == 2
+        network_record.check(run)
+    run.best_model.write_bytes(b"third")
+    network_record.check(run)
+    run.best_model.write_bytes(b"second")
+    with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
+        network_record.check(run)

@@ -112,6 +112,38 @@ def test_scaling_is_left_to_an_encoder_that_has_its_own(name, pretrained, asked,
     assert (made[0].asked, encoder.scale, encoder.offset) == (asked, scale, 0.0)
 
 
+def structure(model):
+    """Its layers and the shapes of its variables; the order of layers side by side is by chance."""
+    return sorted(type(one).__name__ for one in model.layers), sorted(tuple(v.shape) for v in model.variables)
+
+
+def test_without_values_the_structure_and_scaling_are_those_of_the_weights(monkeypatch):
+    """Neither the package nor a download is needed where a checkpoint gives the values."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_efficientnet_lite, "_load", lambda parts: None)
+        known = models.unet_encoder((32, 32, 1), 2, filters=2)
+    monkeypatch.setattr(_efficientnet_lite, "PACKAGE", "no_such_package")
+    with _encoders.without_values():
+        made = models.unet_encoder((32, 32, 1), 2, filters=2)
+    assert [v.shape for v in made.variables] == [v.shape for v in known.variables]
+    assert made.get_layer("scaling").get_config()["scale"] == _efficientnet_lite.SCALE
+
+
+def test_without_values_efficientnet_has_the_second_scaling_of_its_weights(monkeypatch):
+    from keras.src.applications import efficientnet
+
+    with monkeypatch.context() as patch:
+        patch.setattr(efficientnet.file_utils, "get_file", lambda *_, **__: "")
+        patch.setattr(keras.Model, "load_weights", lambda *_, **__: None)
+        known = _encoders.encoder("EfficientNetB0", (32, 32, 3), pretrained=True, momentum=0.9)
+    with _encoders.without_values():
+        made = _encoders.encoder("EfficientNetB0", (32, 32, 3), pretrained=True, momentum=0.9)
+    assert structure(made.network) == structure(known.network)
+    made.network.set_weights(known.network.get_weights())
+    x = np.random.default_rng(0).random((1, 32, 32, 3))
+    np.testing.assert_allclose(made.maps(x)[32], known.maps(x)[32], rtol=1e-5, atol=1e-6)
+
+
 def test_a_failed_download_is_one_line(monkeypatch):
     def fail(**_):
         raise OSError("URL fetch failure on https://a\nno route")

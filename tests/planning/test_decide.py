@@ -8,7 +8,18 @@ import pytest
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import decide, reasons
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import ENOUGH, MOST, NNUNET, QUICK, STRONG, Chosen, Limits, Setting, Speed
+from dmf_cli.planning.settings import (
+    ENOUGH,
+    MOST,
+    NNUNET,
+    QUICK,
+    STANDARD,
+    STRONG,
+    Chosen,
+    Limits,
+    Setting,
+    Speed,
+)
 from tests.raised import raises
 
 BUSI = Fingerprint(
@@ -54,7 +65,7 @@ def test_a_plan_keeps_to_time_and_memory_whatever_the_machine(minutes, memory):
 
 def test_more_time_is_first_more_epochs_then_a_larger_network():
     choices = [planned(Limits(60.0 * minutes))[0] for minutes in (4, 8, 20, 60, 200)]
-    assert [one.setting.recipe for one in choices] == [QUICK, QUICK, STRONG, STRONG, STRONG]
+    assert [one.setting.recipe for one in choices] == [QUICK, QUICK, STANDARD, STANDARD, STANDARD]
     costs = [one.setting.cost for one in choices]
     assert costs == sorted(costs)
     assert costs[0] < costs[2] < costs[-1]
@@ -126,11 +137,11 @@ def test_a_network_without_filters_has_none():
 
 
 @pytest.mark.parametrize(
-    ("recipes", "said"), [([], ["augment=strong", "optimizer=adamw"]), ([STRONG], ["recipe=strong"])]
+    ("recipes", "said"), [([], ["augment=strong", "optimizer=adamw"]), ([STANDARD], ["recipe=standard"])]
 )
 def test_a_recipe_is_named_where_there_is_such_a_group(recipes, said):
     choice, _ = planned(Limits(3600.0))
-    assert choice.setting.recipe == STRONG
+    assert choice.setting.recipe == STANDARD
     words = reasons.words(choice, Limits(3600.0), recipes, "letterbox")
     assert words[: len(said)] == said
     assert words[-2:] == ["dataset.resize=letterbox", f"trainer.epochs={choice.epochs}"]
@@ -178,7 +189,7 @@ def test_where_time_is_short_the_reasons_say_so():
     ("train", "minutes", "kinds"),
     [
         (297, 1000, [(STRONG, True)]),
-        (297, 5, [(STRONG, True), (NNUNET, False), (STRONG, False), (QUICK, True)]),
+        (297, 1.2, [(STRONG, True), (NNUNET, False), (STANDARD, False), (QUICK, True)]),
         (5000, 10_000, [(NNUNET, False)]),
     ],
 )
@@ -187,9 +198,9 @@ def test_pretrained_weights_come_first_on_small_data_and_nnunet_on_large(train, 
     choice, measured = planned(limits, facts=dataclasses.replace(BUSI, train=train))
     assert {(one.recipe, one.encoder) for one in measured} <= set(kinds)
     assert (choice.setting.recipe, choice.setting.encoder) == kinds[-1]
-    words = reasons.setting_words(choice.setting, limits, [QUICK, STRONG, NNUNET])
+    words = reasons.setting_words(choice.setting, limits, [QUICK, STANDARD, STRONG, NNUNET])
     assert f"recipe={choice.setting.recipe}" in words
-    assert ("model=unet_encoder" in words) == kinds[-1][1]
+    assert ("model=unet_encoder" in words) == (kinds[-1] == (QUICK, True))
 
 
 @pytest.mark.parametrize("minutes", [5, 30, 120, 1000])

@@ -134,9 +134,9 @@ def test_a_plan_is_auto_and_of_one_run(words, said, capsys):
 
 def test_a_plan_goes_with_a_preset_and_an_option_that_is_typed(capsys):
     # Composed and noted, up to the planning.
-    assert main(["train", "plan=auto", "budget=never", "recipe=strong", "trainer=default"]) == 2
+    assert main(["train", "plan=auto", "budget=never", "recipe=standard", "trainer=default"]) == 2
     said = capsys.readouterr().err
-    assert "recipe=strong is used without trainer.epochs=120" in said
+    assert "recipe=standard is used without trainer.epochs=120" in said
     assert "budget is 'never'" in said
 
 
@@ -181,9 +181,9 @@ def planned(made, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "kept"),
     [
-        (["recipe=strong", "dataset.patch=32"], {"dataset.image_size": 128, "trainer.epochs": 120}),
+        (["recipe=standard", "dataset.patch=32"], {"dataset.image_size": 128, "trainer.epochs": 120}),
         (["experiment=notebook", "trainer.epochs=9"], {"model.filters": 32, "trainer.batch_size": 32}),
-        (["recipe=strong", "trainer.epochs=auto"], {}),
+        (["recipe=standard", "trainer.epochs=auto"], {}),
     ],
 )
 def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
@@ -204,7 +204,9 @@ def test_a_gpu_and_pretrained_weights_make_candidates_that_compose(planned, monk
     assert {"recipe=nnunet"} <= set(planned().words)
     monkeypatch.setattr(hints, "PRETRAINED", "json")
     found = planned()
-    assert {"recipe=strong", "model=unet_encoder", "model.filters=8"} <= set(found.words)
+    assert "recipe=strong" in found.words
+    composed = config.compose(found.overrides)
+    assert (composed.model.name, composed.model.params["filters"]) == ("unet_encoder", 8)
     rows = [row[0] for row in found.reasons]
     assert "model" in rows
     assert "depth" not in rows

@@ -40,7 +40,7 @@ def test_the_page_of_many_begins_with_the_answer_and_has_conditions_and_weights(
     assert page.text.index("was not shown to be better") < box < page.text.index("Comparison")
     assert "Kept equal: dataset phantom" in page.text
     assert "Weights over all steps of all runs of a setting" in page.text
-    assert "18 of 20 test images count" in page.text
+    assert "18 of 20 images count" in page.text
 
 
 def test_a_damaged_run_of_many_is_one_short_line(sweep, finished, capsys):

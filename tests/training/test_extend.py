@@ -14,10 +14,11 @@ from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.comparison import loading
 from dmf_cli.config import moving
-from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
+from dmf_cli.errors import CheckpointError, ConfigError, DatasetError, RunFolderError
 from dmf_cli.inference import score
 from dmf_cli.jobs import child
-from dmf_cli.run_folder import identity, stored_config
+from dmf_cli.run_folder import identity, network_record, stored_config
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import build, initial_weights, trainer
 from dmf_cli.training.extend import Origin, extend, going_on
 from tests.raised import raises
@@ -57,6 +58,15 @@ def pair(tmp_path_factory):
     return made[0], made[1]
 
 
+def test_a_run_whose_network_was_changed_is_not_extended(tmp_path):
+    run = RunFolder.claim(tmp_path / "run")
+    run.write_config("")
+    run.best_model.write_bytes(b"another")
+    run.write_status("running", network=["1" * 64])
+    with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
+        extend(run.path, configs.compose())
+
+
 def test_an_extended_run_is_bitwise_the_longer_run(pair, tmp_path, capsys):
     short, whole = pair
     before = {file: file.read_bytes() for file in short.rglob("*") if file.is_file()}
@@ -71,6 +81,8 @@ def test_an_extended_run_is_bitwise_the_longer_run(pair, tmp_path, capsys):
     assert rows(more, "steps.csv") == rows(whole, "steps.csv")
     summaries = [(run / "metrics/test_summary.json").read_text() for run in (more, whole)]
     assert json.loads(summaries[0])["foreground"] == json.loads(summaries[1])["foreground"]
+    for one in map(RunFolder, (short, whole, more)):
+        assert network_record.check(one) == network_record.recorded(one)[0]
     status, parent = (json.loads((run / "status.json").read_text()) for run in (more, short))
     assert status["parent"] == {
         "path": str(short), "id": parent["id"], "epoch": 2, "epochs": 2, "schedule": "continue"
