@@ -2,13 +2,12 @@
 
 import csv
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hints, metrics
+from dmf_cli import bounded, hints, metrics
 from dmf_cli.comparison import own_metrics, predictions
 from dmf_cli.comparison.cases import ImageCase, by_truth, read
 from dmf_cli.comparison.own_metrics import OwnMetric
@@ -196,7 +195,7 @@ def config_of(path: Path) -> dict[str, Any]:
 
 
 def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, ImageCase]]:
-    with _readable(file), file.open(newline="", encoding="utf-8") as stream:
+    with _readable(file), bounded.opened_text(file) as stream:
         rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
@@ -220,7 +219,7 @@ def _is_score(name: str | None) -> bool:
 
 def _json(file: Path) -> dict[str, Any]:
     with _readable(file):
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = bounded.read_json(file)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")
         return content

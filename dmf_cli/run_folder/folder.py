@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
 from dmf_cli.run_folder import csv_log, places
@@ -108,7 +109,7 @@ class RunFolder:
         if self._release is not None or fcntl is None:
             return
         with disk_errors(self.log):
-            lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -140,7 +141,7 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """``status.json`` as a dict; empty when it is missing or damaged."""
         try:
-            status = json.loads(self.status_file.read_text(encoding="utf-8"))
+            status = bounded.read_json(self.status_file)
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config, Loss
 from dmf_cli.errors import RunFolderError
@@ -40,9 +41,9 @@ def load_run(path: Path | str) -> Config:
     if not file.is_file():
         raise places.no_run(Path(path))
     try:
-        text = file.read_text(encoding="utf-8")
-        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
-    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        text = bounded.read_yaml_text(file, resolved=True)
+        loaded = OmegaConf.to_container(OmegaConf.create(text))
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from dmf_cli import bounded
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import bad_files, label_coding, mask_planes, mask_values, value_report
@@ -144,7 +145,7 @@ class MaskReader:
 
     def _recalled(self) -> MaskValues | None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            kept: dict[str, Any] = json.loads(self._file().read_text(encoding="utf-8"))
+            kept: dict[str, Any] = bounded.read_json(self._file())
             remarks = [Finding(r["kind"], tuple(r["where"]), r["text"]) for r in kept["remarks"]]
             return MaskValues(float(kept["level"]), remarks)
         return None

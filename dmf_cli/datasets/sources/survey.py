@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.datasets.base import Dataset, Examined
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input_spec import InputSpec
@@ -206,7 +207,7 @@ def _recalled(dataset: Dataset, key: str) -> tuple[Survey, Sequence[int]]:
     if not key or dataset.synthetic:
         return nothing
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        content = json.loads(_file(key).read_text(encoding="utf-8"))
+        content = bounded.read_json(_file(key))
         images = [ImageFacts() if entry is None else from_json(entry) for entry in content["images"]]
         pairs = None if content["pairs"] is None else [_pair(*entry) for entry in content["pairs"]]
         inside = all(0 <= p.first < p.second < len(dataset) for p in pairs or ())
