@@ -106,7 +106,8 @@ def check_yaml(text: str, *, resolved: bool = False) -> None:
 
     Args:
         text: of one file.
-        resolved: it was written by dmf, and holds no ``${...}``, which would be filled in once more.
+        resolved: it was written by dmf, and holds no ``${...}``, which would be filled in once more, nor a
+            tag, of which each asks for code of its own.
 
     Raises:
         yaml.YAMLError: it is no YAML.
@@ -124,6 +125,8 @@ def check_yaml(text: str, *, resolved: bool = False) -> None:
             if event.anchor not in sizes:
                 raise ValueError(f"its anchor {event.anchor[:40]!r} holds itself or is not defined")
             added = sizes[event.anchor]
+        elif resolved and getattr(event, "tag", None):
+            raise ValueError(f"it has the tag {event.tag[:40]!r}, and the config of a run has none")
         elif isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, total))
             added = 1

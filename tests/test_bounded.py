@@ -1,4 +1,4 @@
-"""What is read is of a kind, size, depth and expansion that makes sense: anything else is one of two errors."""
+"""What is read is of a kind, size, depth and expansion that makes sense; else it is one of two errors."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def test_a_file_is_not_read_beyond_its_bound(tmp_path):
     with file.open("wb") as stream:
         stream.truncate(bounded.MOST + 1)  # takes no space
     for read in READERS:
-        with pytest.raises(OSError, match="bytes, and .* are read at most"):
+        with pytest.raises(OSError, match=r"bytes, and .* are read at most"):
             read(file)
     with bounded.opened(file) as stream:
         assert stream.read(2) == b"\0\0"
@@ -56,9 +56,18 @@ def test_what_is_right_is_read_as_by_python(tmp_path):
     assert bounded.read_json(file) == {"a": [1, None]}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "", "{", b"\xff"])
-def test_whatever_is_wrong_with_json_is_a_value_error(text):
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ("1" * 5000, "4300 digits"),
+        ("{", "Expecting property name"),
+        (b"\xff", "can't decode"),
+    ],
+)
+def test_whatever_is_wrong_with_json_is_a_value_error(text, says):
+    with pytest.raises(ValueError, match=says):
         bounded.parse_json(text)
 
 
@@ -84,6 +93,8 @@ def test_usual_yaml_is_fine_anchors_and_all():
     bounded.check_yaml(bomb(levels=4))
     with pytest.raises(ValueError, match="holds"):
         bounded.check_yaml("a: 1\nb: ${a}\n", resolved=True)
+    with pytest.raises(ValueError, match="has the tag"):
+        bounded.check_yaml("a: !!python/object/apply:pathlib.Path [1]\n", resolved=True)
     with pytest.raises(yaml.YAMLError):
         bounded.check_yaml("a: [\n")
 

@@ -117,8 +117,8 @@ def load(path: Path, metric: str) -> Run:
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
     plain = config_of(path)
-    summary, split = _json(path / SUMMARY), _json(path / "split.json")
-    settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
+    summary, split = _json(path / SUMMARY, "settings", "classes"), _json(path / "split.json")
+    settings, classes = summary.get("settings") or {}, len(summary.get("classes") or {})
     config = off_values.completed(flat(identity.as_asked(plain, status)))
     config = predictions.completed(config, classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
@@ -217,11 +217,14 @@ def _is_score(name: str | None) -> bool:
     )
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _json(file: Path, *mappings: str) -> dict[str, Any]:
+    """What ``file`` says: a mapping, as are those of the keys ``mappings`` that it has."""
     with _readable(file):
         content = bounded.read_json(file)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")
+        if wrong := [key for key in mappings if not isinstance(content.get(key) or {}, dict)]:
+            raise ValueError(f"{wrong[0]} is not a mapping")
         return content
 
 
@@ -243,5 +246,6 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
             scores = self.file.parent.name == "metrics"
             hint = "`dmf eval` writes metrics again" if scores else "copy it again"
-            reason = f"cannot be read ({type(error).__name__})"
+            why = error.strerror if isinstance(error, OSError) else None
+            reason = f"cannot be read ({why or type(error).__name__})"
             raise RunFolderError(path=self.file, reason=reason, hint=hint) from None

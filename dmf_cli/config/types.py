@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
+ANY = 10**30  # of numbers whose range does not matter
 _ORDER = {"extra_forbidden": 0, "missing": 2}  # a key too many is reported first, then a wrong value
 
 
@@ -44,6 +45,7 @@ def check_values(
     *,
     complete: bool = False,
     others: Iterable[str] = (),
+    ranges: bool = True,
 ) -> None:
     """Raise ``ConfigError`` unless every key of ``values`` is in ``hints`` and has a value that fits.
 
@@ -53,11 +55,13 @@ def check_values(
         prefix: of the keys' full names, such as ``trainer.``.
         complete: whether every key must be there.
         others: further names that an unknown key may have been meant to be.
+        ranges: whether numbers must be in range. Of a run that is trained already only the kind of each
+            value matters: a version with narrower ranges reads it all the same.
     """
     from pydantic import ValidationError
 
     try:
-        _adapter(tuple(hints.items()), complete).validate_python(dict(values))
+        _adapter(tuple(hints.items()), complete, ranges).validate_python(dict(values))
     except ValidationError as error:
         raise _in_one_line(error, values, hints, prefix, others) from None
 
@@ -97,11 +101,11 @@ def _in_one_line(
 
 
 @functools.cache
-def _adapter(hints: tuple[tuple[str, Any], ...], complete: bool) -> "TypeAdapter[Any]":
+def _adapter(hints: tuple[tuple[str, Any], ...], complete: bool, ranges: bool) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter
     from typing_extensions import TypedDict
 
-    keys = {key: _strict(hint) for key, hint in hints}
+    keys = {key: _strict(hint if ranges else _any_size(hint)) for key, hint in hints}
     kind = cast(Any, TypedDict)("kind", keys, total=complete)
     kind.__pydantic_config__ = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
     return TypeAdapter(kind)
@@ -136,6 +140,21 @@ def _strict(hint: Any) -> Any:
         str: Annotated[str, MinLen(1)],
     }
     return plain.get(hint, hint if hint in (bool, None, type(None)) or origin is Literal else Any)
+
+
+def _any_size(hint: Any) -> Any:
+    """``hint`` with every finite number in place of those in range."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    number = arguments[0] if origin is Annotated else hint
+    if number in (int, float):
+        return Annotated[number, Interval(ge=number(-ANY), le=number(ANY))]
+    if origin in UNIONS:
+        return Union[tuple(map(_any_size, arguments))]  # noqa: UP007 - of types that are known now only
+    if origin is tuple:
+        return tuple[tuple(one if one is Ellipsis else _any_size(one) for one in arguments)]
+    if origin in SEQUENCES and arguments:
+        return list[_any_size(arguments[0])]  # type: ignore[misc] - of a type that is known now only
+    return hint
 
 
 def alternatives(hint: Any) -> list[str]:

@@ -230,7 +230,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 def _tail(file: Path) -> list[str]:
     with disk_errors(file, "read"):
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        return bounded.read_text(file, errors="replace").splitlines()[-LOG_LINES:]
 
 
 def _group(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import bounded
-from dmf_cli.config import schema
+from dmf_cli.config import schema, stored
 from dmf_cli.config.typed import Config, Loss
-from dmf_cli.errors import RunFolderError
+from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import index, places
 from dmf_cli.run_folder.config_hash import group_hashes
 
@@ -32,6 +32,7 @@ def load_run(path: Path | str) -> Config:
 
     Raises:
         RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
+        ConfigError: a value in it is of another kind than its key.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -52,6 +53,10 @@ def load_run(path: Path | str) -> Config:
         raise RunFolderError(
             path=file, reason=f"is not whole ({missing} is missing)", hint="put a copy of it back"
         )
+    try:
+        stored.check(config.plain)
+    except ConfigError as error:
+        raise error.within(str(file)) from None
     check_unedited(Path(path), config)
     return config
 
