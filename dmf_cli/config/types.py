@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 from annotated_types import Interval, Len, MinLen, Predicate
 
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit
+from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit, spoken
 from dmf_cli.parts.annotations import is_text
 from dmf_cli.ranges import Text
 
@@ -167,7 +167,7 @@ def alternatives(hint: Any) -> list[str]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         text = next((rule.word for rule in arguments[1:] if isinstance(rule, Text)), None)
-        return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}"]
+        return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}".rstrip()]
     if origin in UNIONS:
         return [word for argument in arguments for word in alternatives(argument)]
     if origin is Literal:
@@ -199,7 +199,9 @@ def choices(hint: Any) -> list[str]:
 
 def _interval(hint: Any) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    sides = bounds(hint)
+    sides = spoken(hint)
+    if not sides:
+        return ""
     if len(sides) == 1:
         return next(f"{signs[side]} {bound}" for side, bound in sides.items())
     left, right = "[" if "ge" in sides else "(", "]" if "le" in sides else ")"
