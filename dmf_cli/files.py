@@ -76,12 +76,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
     Args:
         path: the file, in an existing folder.
-        content: text is written as UTF-8.
+        content: text is written as UTF-8; what a file's name has that is none, as an escape.
 
     Raises:
         RunFolderError: disk full, read-only, no permission; what was at ``path`` is still there.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}-{next(_numbers)}{TEMPORARY}")
     with disk_errors(path), replacing(path, temporary) as file:
         file.write(data)

@@ -94,7 +94,7 @@ def _lines(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, header:
     if header:
         writer.writerow(columns)
     writer.writerows([_text(row.get(name)) for name in columns] for row in rows)
-    return buffer.getvalue().encode("utf-8")
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _text(value: Any) -> Any:

@@ -215,7 +215,7 @@ class RunFolder:
         self.hold()
         logger = logging.getLogger("dmf")
         with disk_errors(self.log):
-            handler = _LogFile(self.log, encoding="utf-8")
+            handler = _LogFile(self.log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         before = logger.level, logger.propagate
         logger.addHandler(handler)

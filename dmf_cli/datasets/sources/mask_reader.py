@@ -1,7 +1,6 @@
 """How the mask files of one dataset become labels, and what the values of all of them say."""
 
 import contextlib
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from dmf_cli.datasets.sources import bad_files, label_coding, mask_planes, mask_
 from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
+from dmf_cli.hashes import digest
 
 VERSION = 2  # of what is kept; another one is not read
 
@@ -152,4 +152,4 @@ class MaskReader:
 
     def _file(self) -> Path:
         facts = f"{VERSION}\0values\0{self._key()}\0{self.threshold}"
-        return cache_folder() / "masks" / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
+        return cache_folder() / "masks" / f"{digest(facts, 24)}.json"

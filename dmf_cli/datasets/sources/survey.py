@@ -7,7 +7,6 @@ all files and of how they are read, so that only the first look decodes; images 
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +32,7 @@ from dmf_cli.datasets.sources.image_facts import (
 )
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
+from dmf_cli.hashes import digest
 
 VERSION = 4  # of what is kept; another one is not read
 _known: "weakref.WeakKeyDictionary[Dataset, tuple[str, Survey]]" = weakref.WeakKeyDictionary()
@@ -225,7 +225,7 @@ def _key(dataset: Dataset) -> str:
     """What decides what is seen; empty where files cannot be read, of which nothing is kept."""
     with contextlib.suppress(OSError, DatasetError):
         facts = f"{VERSION}\0{dataset.fingerprint()}\0{dataset.reading()}\0{dataset.max_pixels}"
-        return hashlib.sha256(facts.encode()).hexdigest()[:24]
+        return digest(facts, 24)
     return ""
 
 
