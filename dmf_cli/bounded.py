@@ -7,6 +7,7 @@ reading and parsing do anyhow, so that whoever reports those reports these.
 """
 
 import errno
+import itertools
 import json
 import os
 import stat
@@ -22,6 +23,7 @@ MOST_WHOLE = 2048 * MB  # of a table of 10 million steps, or an image
 MOST_ROWS = 64 * 1024 * MB  # of what is read a part at a time
 NODES = 100_000  # values of a YAML file, once its anchors are filled in
 LEVELS = 50  # of brackets in brackets
+REFERENCES = 24  # ``${...}``, of which each may stand for the next ones: at most e ** (24 / e) in all
 # Of a file that is read: where it is a pipe that nobody writes to, opening it must not wait.
 _NOW = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -92,22 +94,21 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def read_yaml_text(path: Path | str, *, resolved: bool = False) -> str:
+def read_yaml_text(path: Path | str, *, tags: bool = True) -> str:
     """The text of the YAML file ``path``, of which :func:`check_yaml` has nothing to say."""
     text = read_text(path, most=MOST_YAML)
-    check_yaml(text, resolved=resolved)
+    check_yaml(text, tags=tags)
     return text
 
 
-def check_yaml(text: str, *, resolved: bool = False) -> None:
+def check_yaml(text: str, *, tags: bool = True) -> None:
     """Whether a parser can make values of the YAML ``text`` in little time and memory.
 
     It is read as a stream of events, so that neither depth nor anchors cost anything here.
 
     Args:
         text: of one file.
-        resolved: it was written by dmf, and holds no ``${...}``, which would be filled in once more, nor a
-            tag, of which each asks for code of its own.
+        tags: whether it may have tags, of which each asks for code of its own.
 
     Raises:
         yaml.YAMLError: it is no YAML.
@@ -125,14 +126,14 @@ def check_yaml(text: str, *, resolved: bool = False) -> None:
             if event.anchor not in sizes:
                 raise ValueError(f"its anchor {event.anchor[:40]!r} holds itself or is not defined")
             added = sizes[event.anchor]
-        elif resolved and getattr(event, "tag", None):
-            raise ValueError(f"it has the tag {event.tag[:40]!r}, and the config of a run has none")
+        elif not tags and getattr(event, "tag", None):
+            raise ValueError(f"it has the tag {event.tag[:40]!r}, and dmf writes none")
         elif isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, total))
             added = 1
         elif isinstance(event, yaml.ScalarEvent):
-            if resolved and "${" in event.value:
-                raise ValueError("it holds ${...}, which the config of a run does not")
+            if event.value.count("${") > REFERENCES or _depth(event.value) > LEVELS:
+                raise ValueError(f"it has ${{...}} in more than {REFERENCES} places or {LEVELS} levels")
             if event.anchor:
                 sizes[event.anchor] = 1
             added = 1
@@ -147,3 +148,11 @@ def check_yaml(text: str, *, resolved: bool = False) -> None:
             raise ValueError(f"it has more than {LEVELS} levels")
         if total > NODES:
             raise ValueError(f"it stands for more than {NODES:,} values")
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets of a text with ``${...}`` are, which OmegaConf parses."""
+    if "${" not in text:
+        return 0
+    steps = ((letter in "[{(") - (letter in "]})") for letter in text)
+    return max(itertools.accumulate(steps))

@@ -42,7 +42,7 @@ def load_run(path: Path | str) -> Config:
     if not file.is_file():
         raise places.no_run(Path(path))
     try:
-        text = bounded.read_yaml_text(file, resolved=True)
+        text = bounded.read_yaml_text(file, tags=False)
         loaded = OmegaConf.to_container(OmegaConf.create(text))
     except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
