@@ -7,6 +7,7 @@ reading and parsing do anyhow, so that whoever reports those reports these.
 """
 
 import errno
+import io
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 MB = 2**20
 MOST = 256 * MB  # of JSON and other text: the split of a million images takes 60 MB
@@ -28,7 +29,7 @@ REFERENCES = 24  # ``${...}``, of which each may stand for the next ones: at mos
 _NOW = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-def opened(path: Path | str, most: int = MOST_ROWS) -> BinaryIO:
+def opened(path: Path | str, most: int = MOST_ROWS) -> io.BufferedReader:
     """``path`` to read bytes from.
 
     Raises:
@@ -53,8 +54,6 @@ def opened(path: Path | str, most: int = MOST_ROWS) -> BinaryIO:
 @contextmanager
 def opened_text(path: Path | str, *, errors: str = "strict", most: int = MOST_ROWS) -> Iterator[IO[str]]:
     """``path`` to read rows from, as ``csv`` wants it: UTF-8, ends of lines as they are."""
-    import io
-
     with opened(path, most) as file:
         yield io.TextIOWrapper(file, encoding="utf-8", errors=errors, newline="")
 

@@ -9,6 +9,7 @@ import functools
 import math
 import typing
 from collections.abc import Iterable, Mapping
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 
 from annotated_types import Interval, Len, MinLen, Predicate
@@ -151,9 +152,9 @@ def _any_size(hint: Any) -> Any:
     if origin in UNIONS:
         return Union[tuple(map(_any_size, arguments))]  # noqa: UP007 - of types that are known now only
     if origin is tuple:
-        return tuple[tuple(one if one is Ellipsis else _any_size(one) for one in arguments)]
+        return GenericAlias(tuple, tuple(one if one is Ellipsis else _any_size(one) for one in arguments))
     if origin in SEQUENCES and arguments:
-        return list[_any_size(arguments[0])]  # type: ignore[misc] - of a type that is known now only
+        return GenericAlias(list, (_any_size(arguments[0]),))
     return hint
 
 
