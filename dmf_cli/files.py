@@ -3,12 +3,12 @@
 import contextlib
 import errno
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 
 # What is wrong, and what to do about it in any command, and in one that trains.
@@ -66,7 +66,7 @@ def _of_a_run(path: Path) -> bool:
     """Whether ``path`` lies in the folder of a run that this process trains."""
     for folder in path.parents:
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+            status = bounded.read_json(folder / "status.json")
             return bool(status.get("state") == "running" and status.get("pid") == os.getpid())
     return False
 
@@ -76,12 +76,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
     Args:
         path: the file, in an existing folder.
-        content: text is written as UTF-8.
+        content: text is written as UTF-8; what a file's name has that is none, as an escape.
 
     Raises:
         RunFolderError: disk full, read-only, no permission; what was at ``path`` is still there.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}-{next(_numbers)}{TEMPORARY}")
     with disk_errors(path), replacing(path, temporary) as file:
         file.write(data)

@@ -11,7 +11,7 @@ def digest(content: str | bytes, digits: int = 16) -> str:
         >>> digest("dice+bce", 6)
         'f745ab'
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()[:digits]
 
 

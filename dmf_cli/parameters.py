@@ -10,13 +10,13 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Integral
 from typing import Annotated, Any, Literal, SupportsFloat, Union
 
 from dmf_cli import lookup
 from dmf_cli.errors import ConfigError
-from dmf_cli.ranges import Text
+from dmf_cli.ranges import Text, UpTo
 
 SEQUENCES = (list, tuple, collections.abc.Sequence)
 MAPPINGS = (dict, collections.abc.Mapping)
@@ -84,6 +84,7 @@ def misfit(key: str, value: Any, hint: Any, besides: str = "") -> ConfigError:
     """The error for a value that ``hint`` does not allow; ``besides`` is added to what it allows."""
     if isinstance(value, str) and typing.get_origin(hint) is Literal:
         return ConfigError(key=key, value=value, allowed=map(str, typing.get_args(hint)))
+    besides = besides or _passed(value, hint)
     return ConfigError(key=key, value=value, allowed=f"{describe(hint)}{besides}")
 
 
@@ -92,7 +93,7 @@ def describe(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         text = next((rule.says for rule in arguments[1:] if isinstance(rule, Text)), None)
-        return text or f"{describe(arguments[0])} {_range(hint)}"
+        return text or f"{describe(arguments[0])} {_range(hint)}".rstrip()
     if origin in UNIONS:
         return ", or ".join(describe(argument) for argument in arguments)
     if origin is Literal:
@@ -114,8 +115,33 @@ def bounds(hint: Any) -> dict[str, Any]:
     return {side: bound for side, bound in given.items() if bound is not None}
 
 
+def spoken(hint: Any) -> dict[str, Any]:
+    """Side -> bound of an annotated number, without those that go without saying, see :class:`UpTo`."""
+    silent = {side for rule in _silent(hint) for side in ("le", *(["ge"] if rule.ge == -rule.le else []))}
+    return {side: bound for side, bound in bounds(hint).items() if side not in silent}
+
+
+def _silent(hint: Any) -> list[Any]:
+    return [rule for rule in getattr(hint, "__metadata__", ()) if isinstance(rule, UpTo)]
+
+
+def _passed(value: Any, hint: Any) -> str:
+    """The end that ``value``, or a number in it, is beyond, where it is one that goes without saying."""
+    given = value if isinstance(value, list | tuple) else [value]
+    numbers = [one for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
+    end = max((rule.le for one in _parts(hint) for rule in _silent(one)), default=math.inf)
+    return f", {end:,} at most" if any(end < abs(number) < math.inf for number in numbers) else ""
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """``hint`` and all that it is made of."""
+    yield hint
+    for one in typing.get_args(hint):
+        yield from _parts(one)
+
+
 def _range(hint: Any) -> str:
-    sides = bounds(hint)
+    sides = spoken(hint)
     if sides.keys() == {"ge", "le"}:
         return "from {ge} to {le}".format(**sides)
     return " and ".join(_WORDS[side].format(bound) for side, bound in sides.items())

@@ -26,19 +26,32 @@ class Text:
         return re.fullmatch(self.regex, value) is not None
 
 
-Positive = Annotated[float, Interval(gt=0)]
-NotNegative = Annotated[float, Interval(ge=0)]
+class UpTo(Interval):
+    """An interval whose ends beyond all sense are said to those only who pass them.
+
+    Every number has such ends at least: what is larger is a slip, takes memory that there is not, or is
+    infinite in float32.
+    """
+
+
+MOST = 1_000_000
+Real = Annotated[float, UpTo(ge=-MOST, le=MOST)]
+Positive = Annotated[float, UpTo(gt=0, le=MOST)]
+NotNegative = Annotated[float, UpTo(ge=0, le=MOST)]
+Exponent = Annotated[float, UpTo(gt=0, le=100)]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Fraction = Annotated[float, Interval(ge=0, lt=1)]
 Part = Annotated[float, Interval(gt=0, lt=1)]
-Count = Annotated[int, Interval(ge=1)]
-Whole = Annotated[int, Interval(ge=0)]
+Count = Annotated[int, UpTo(ge=1, le=MOST)]
+Whole = Annotated[int, UpTo(ge=0, le=MOST)]
+Steps = Annotated[int, UpTo(ge=1, le=10**9)]
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 
 # Of networks: what is beyond takes no memory that there is.
 Channels = Annotated[int, Interval(ge=1, le=4096)]
 Blocks = Annotated[int, Interval(ge=1, le=64)]
 Depth = Annotated[int, Interval(ge=1, le=16)] | Literal["auto"]
+Dilation = Annotated[int, UpTo(ge=1, le=256)]
 Norm = Literal["batch", "group", "instance", "none"]
 Activation = Literal["relu", "leaky_relu"]
 
@@ -52,6 +65,8 @@ ENCODERS = (
 )
 
 # Of losses.
+Focus = Annotated[float, UpTo(ge=0, le=100)]
+Iterations = Annotated[int, UpTo(ge=0, le=100)]
 Pool = Literal["batch", "sample"]
 Absent = Literal["count", "zero"]
 ClassWeights = Sequence[NotNegative] | None

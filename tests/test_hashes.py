@@ -25,3 +25,7 @@ def test_names_of_contents_are_made_in_one_place():
         for file in others
     }
     assert [name for name, modules in imports.items() if "hashlib" in modules] == ["hashes.py"]
+
+
+def test_a_name_that_is_no_utf8_has_a_hash():
+    assert len(hashes.digest("a\udcff\ud800")) == 16

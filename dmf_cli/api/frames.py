@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
 
@@ -44,7 +45,7 @@ def read(file: Path, hint: str) -> Frame:
     """
     if not file.is_file():
         raise RunFolderError(path=file, reason="is missing", hint=hint)
-    with disk_errors(file, "read"), file.open(newline="", encoding="utf-8") as stream:
+    with disk_errors(file, "read"), bounded.opened_text(file) as stream:
         names, *rows = list(csv.reader(stream)) or [[]]
     return of_rows(names, [list(map(_cell, names, row)) for row in rows])
 

@@ -1,14 +1,13 @@
 """A run as an object: what its folder holds, its network, and what can be done with it."""
 
 import functools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dmf_cli import conf_files, hints
+from dmf_cli import bounded, conf_files, hints
 from dmf_cli import config as configs
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
@@ -306,7 +305,7 @@ class Run:
     def _summary(self) -> dict[str, Any]:
         file = self._folder.metrics / "test_summary.json"
         try:
-            return dict(json.loads(file.read_text(encoding="utf-8")))
+            return dict(bounded.read_json(file))
         except (OSError, ValueError):
             raise RunFolderError(path=file, reason="is missing or damaged", hint=self._again) from None
 

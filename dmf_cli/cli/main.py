@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that ``dmf --help`` is instant: each command 
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dmf ARGUMENTS`` (default: those of the process) and return its exit code."""
     if arguments is None:  # a process of its own
         interrupts.install()
+        for stream in (sys.stdout, sys.stderr):  # a file's name may be no text, or none of this terminal's
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:  # one more, while the first was reported

@@ -26,7 +26,7 @@ from dmf_cli.comparison.intervals import Interval
 from dmf_cli.comparison.loading import Run
 from dmf_cli.comparison.settings import Label
 from dmf_cli.comparison.versus import Versus, versus
-from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError
+from dmf_cli.errors import ConfigError, DmfError, RunFolderError, UnknownNameError, debugging
 from dmf_cli.run_folder import headline
 
 Pairs = Sequence[tuple[str, str]]
@@ -205,6 +205,12 @@ def _load(paths: Sequence[Path], metric: str, part: str) -> tuple[list[Run], lis
             unknown[folder] = error
         except DmfError as error:
             skipped.append(str(error))
+        except Exception as error:
+            # Whatever somebody has put into a run must not cost the comparison of the others.
+            if debugging():
+                raise
+            why = " ".join(f"{type(error).__name__} {error}".split())[:200]
+            skipped.append(f"{folder} cannot be read ({why}); DMF_DEBUG=1 shows where")
     if unknown and not runs:
         every = {name for error in unknown.values() for name in error.allowed or ()}
         raise UnknownNameError("metric", metric, every, next(iter(unknown.values())).hint)

@@ -2,13 +2,12 @@
 
 import csv
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hints, metrics
+from dmf_cli import bounded, hints, metrics
 from dmf_cli.comparison import own_metrics, predictions
 from dmf_cli.comparison.cases import ImageCase, by_truth, read
 from dmf_cli.comparison.own_metrics import OwnMetric
@@ -123,8 +122,9 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
     plain = config_of(path)
-    summary, split = _json(path / METRICS / f"{part}_summary.json"), _json(path / "split.json")
-    settings, classes = summary.get("settings", {}), len(summary.get("classes") or {})
+    summary = _json(path / METRICS / f"{part}_summary.json", "settings", "classes")
+    split = _json(path / "split.json")
+    settings, classes = summary.get("settings") or {}, len(summary.get("classes") or {})
     config = off_values.completed(flat(identity.as_asked(plain, status)))
     config = predictions.completed(config, classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
@@ -202,7 +202,7 @@ def config_of(path: Path) -> dict[str, Any]:
 
 
 def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, ImageCase]]:
-    with _readable(file), file.open(newline="", encoding="utf-8") as stream:
+    with _readable(file), bounded.opened_text(file) as stream:
         rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
         if rows and metric not in names:
@@ -224,11 +224,14 @@ def _is_score(name: str | None) -> bool:
     )
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _json(file: Path, *mappings: str) -> dict[str, Any]:
+    """What ``file`` says: a mapping, as are those of the keys ``mappings`` that it has."""
     with _readable(file):
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = bounded.read_json(file)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")
+        if wrong := [key for key in mappings if not isinstance(content.get(key) or {}, dict)]:
+            raise ValueError(f"{wrong[0]} is not a mapping")
         return content
 
 
@@ -253,5 +256,6 @@ class _readable:  # noqa: N801 - reads as what it promises
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
             scores = self.file.parent.name == "metrics"
             hint = "`dmf eval` writes metrics again" if scores else "copy it again"
-            reason = f"cannot be read ({type(error).__name__})"
+            why = error.strerror if isinstance(error, OSError) else None
+            reason = f"cannot be read ({why or type(error).__name__})"
             raise RunFolderError(path=self.file, reason=reason, hint=hint) from None

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from dmf_cli import bounded
+
 PREFIX, FILES = "weight.", ("steps.csv", "epochs.csv")
 
 
@@ -63,7 +65,7 @@ def _values(run: Path) -> Iterator[tuple[str, float]]:
 
 def _of(file: Path) -> Iterator[tuple[str, float]]:
     """(term, weight) of every line; nothing where the file cannot be read."""
-    with contextlib.suppress(OSError, csv.Error), file.open(encoding="utf-8", errors="replace") as stream:
+    with contextlib.suppress(OSError, csv.Error), bounded.opened_text(file, errors="replace") as stream:
         rows = csv.reader(stream)
         header = next(rows, [])
         columns = [(i, name.removeprefix(PREFIX)) for i, name in enumerate(header) if name.startswith(PREFIX)]

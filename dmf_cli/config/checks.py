@@ -18,6 +18,7 @@ from dmf_cli.parts.kinds import KINDS
 from dmf_cli.ranges import ENCODERS
 
 Plain = dict[str, Any]
+MIN_SIDE = 8  # pixels; a smaller image shows nothing
 RULES = ("empty", "missed")  # keys for which Hydra reads the word nan as a number
 
 
@@ -68,6 +69,8 @@ def validate(config: Mapping[str, Any], *, stored: bool = False) -> Config:
     _check_encoder(checked["model"])
     if not stored:
         _check_pretrained(checked["model"], checked["dataset"]["normalize"])
+        _check_lowest_rate(checked["schedule"], checked["optimizer"])
+        _check_sides(checked["dataset"])
     _check_foreground(checked["trainer"].get("foreground", 0.0), checked["dataset"])
     if not checked.get("plugins"):
         checked.pop("plugins", None)  # where none is used, a config has no such key
@@ -151,7 +154,7 @@ def _checked_loss(loss: Plain) -> Plain:
         _check_term(name, params, f"loss.terms.{name}")
     built = expression.build(coefficients)
     for name, value in built.coefficients.items():
-        check_value(value, float, f"loss.coefficients.{name}")
+        check_value(value, schema.Coefficient, f"loss.coefficients.{name}")
     return {**loss, "expression": str(built), "coefficients": dict(built.coefficients)}
 
 
@@ -185,6 +188,23 @@ def _check_pretrained(model: Plain, normalize: str) -> None:
         reason = "and the weights of model.pretrained=true expect images in [0, 1]"
         hint = "use dataset.normalize=unit, dataset.normalize=minmax or model.pretrained=false"
         raise ConfigError(key="dataset.normalize", value=normalize, reason=reason, hint=hint)
+
+
+def _check_lowest_rate(schedule: Plain, optimizer: Plain) -> None:
+    """A rate that goes down ends below the one that it starts from."""
+    lowest, rate = schedule.get("min_lr", 0.0), optimizer["learning_rate"]
+    if lowest > rate:
+        reason = f"and optimizer.learning_rate is {rate}"
+        raise ConfigError(key="schedule.min_lr", value=lowest, reason=reason, allowed=f"{rate} at most")
+
+
+def _check_sides(dataset: Plain) -> None:
+    """What the network sees is large enough to show something."""
+    for key in ("image_size", "patch"):
+        given = dataset.get(key)
+        if given is not None and given != "???" and min(inputs.as_size(given, f"dataset.{key}")) < MIN_SIDE:
+            allowed = f"sides of {MIN_SIDE} pixels or more"
+            raise ConfigError(key=f"dataset.{key}", value=given, allowed=allowed)
 
 
 def _check_term(name: str, params: Plain, where: str) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dmf_cli.config import schema
+from dmf_cli.config.schema import MAX_SIDE
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 COLUMNS = ("image", "mask", "patient", "class", "split", "spacing")  # of a table; the first two must be there
-MAX_SIDE = 16_384  # pixels of a side of a network's input
 
 
 def check_classes(classes: Any) -> None:

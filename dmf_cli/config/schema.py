@@ -12,8 +12,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Interval
 
 from dmf_cli.ranges import (
+    MOST,
     Count,
     Device,
+    Exponent,
     Fraction,
     Glob,
     NotNegative,
@@ -25,10 +27,14 @@ from dmf_cli.ranges import (
     Share,
     Template,
     Text,
+    UpTo,
     Whole,
 )
 
 Rate = Annotated[float, Interval(gt=0, le=1000)]
+Coefficient = Annotated[float, Interval(ge=1e-9, le=MOST)]  # else one of the terms has no say in float32
+Grey = Annotated[float, UpTo(ge=-(10**9), le=10**9)]
+MAX_SIDE = 16_384  # pixels of a side of a network's input
 MAX_PIXELS = 178_956_970  # Pillow's own limit: a small file may hold a picture that fills the memory
 
 
@@ -64,7 +70,7 @@ class Split:
     sizes: Annotated[int, Interval(ge=1, le=1000)] = 1
     leak_free: bool = False
     similarity: Annotated[float, Interval(ge=0.5, le=1)] | None = None
-    folds: Annotated[int, Interval(ge=2)] | None = None
+    folds: Annotated[int, UpTo(ge=2, le=1000)] | None = None
     fold: Whole = 0
     file: PathName | None
 
@@ -108,7 +114,7 @@ class Adam(Optimizer):
     name = "adam"
     beta_1: Fraction
     beta_2: Fraction
-    epsilon: Positive
+    epsilon: Annotated[float, UpTo(gt=0, le=1)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,7 +164,7 @@ class Poly(Option):
     """``schedule=poly``: down to 0 along a power of what is left of the run."""
 
     name = "poly"
-    exponent: Positive
+    exponent: Exponent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +174,7 @@ class Plateau(Option):
     name = "plateau"
     factor: Part
     patience: Count
-    min_lr: NotNegative
+    min_lr: Annotated[float, UpTo(ge=0, le=1000)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +204,8 @@ class FullMetrics(Metrics):
 
     name = "full"
     missed: Literal["diagonal", "nan"]
-    tolerance: NotNegative
-    tolerance_mm: NotNegative
+    tolerance: Annotated[float, UpTo(ge=0, le=MAX_SIDE)]
+    tolerance_mm: Annotated[float, UpTo(ge=0, le=10_000)]
     bins: Annotated[int, Interval(ge=1, le=10_000)]
     connectivity: Literal[1, 2]
     overlap: Fraction
@@ -294,8 +300,8 @@ class Labelled(Dataset):
     classes: list[str] = dataclasses.field(default_factory=lambda: ["background", "lesion"])
     values: dict[Any, Any] | None = None
     threshold: Annotated[int, Interval(ge=0, le=65_535)] | Literal["auto"] = "auto"
-    ignore: int | str | list[Any] | None = None
-    range: tuple[float, float] | None = None
+    ignore: Annotated[int, UpTo(ge=-(2**32), le=2**32)] | str | list[Any] | None = None
+    range: tuple[Grey, Grey] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,13 @@ import functools
 import math
 import typing
 from collections.abc import Iterable, Mapping
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast
 
 from annotated_types import Interval, Len, MinLen, Predicate
 
 from dmf_cli.errors import ConfigError, UnknownNameError
-from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit
+from dmf_cli.parameters import MAPPINGS, SEQUENCES, UNIONS, bounds, is_fixed, misfit, spoken
 from dmf_cli.parts.annotations import is_text
 from dmf_cli.ranges import Text
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 LARGEST = 10**9  # of numbers whose range has no upper bound: a count of 1e20 is a slip
+ANY = 10**30  # of numbers whose range does not matter
 _ORDER = {"extra_forbidden": 0, "missing": 2}  # a key too many is reported first, then a wrong value
 
 
@@ -44,6 +46,7 @@ def check_values(
     *,
     complete: bool = False,
     others: Iterable[str] = (),
+    ranges: bool = True,
 ) -> None:
     """Raise ``ConfigError`` unless every key of ``values`` is in ``hints`` and has a value that fits.
 
@@ -53,11 +56,13 @@ def check_values(
         prefix: of the keys' full names, such as ``trainer.``.
         complete: whether every key must be there.
         others: further names that an unknown key may have been meant to be.
+        ranges: whether numbers must be in range. Of a run that is trained already only the kind of each
+            value matters: a version with narrower ranges reads it all the same.
     """
     from pydantic import ValidationError
 
     try:
-        _adapter(tuple(hints.items()), complete).validate_python(dict(values))
+        _adapter(tuple(hints.items()), complete, ranges).validate_python(dict(values))
     except ValidationError as error:
         raise _in_one_line(error, values, hints, prefix, others) from None
 
@@ -97,11 +102,11 @@ def _in_one_line(
 
 
 @functools.cache
-def _adapter(hints: tuple[tuple[str, Any], ...], complete: bool) -> "TypeAdapter[Any]":
+def _adapter(hints: tuple[tuple[str, Any], ...], complete: bool, ranges: bool) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter
     from typing_extensions import TypedDict
 
-    keys = {key: _strict(hint) for key, hint in hints}
+    keys = {key: _strict(hint if ranges else _any_size(hint)) for key, hint in hints}
     kind = cast(Any, TypedDict)("kind", keys, total=complete)
     kind.__pydantic_config__ = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
     return TypeAdapter(kind)
@@ -138,6 +143,21 @@ def _strict(hint: Any) -> Any:
     return plain.get(hint, hint if hint in (bool, None, type(None)) or origin is Literal else Any)
 
 
+def _any_size(hint: Any) -> Any:
+    """``hint`` with every finite number in place of those in range."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    number = arguments[0] if origin is Annotated else hint
+    if number in (int, float):
+        return Annotated[number, Interval(ge=number(-ANY), le=number(ANY))]
+    if origin in UNIONS:
+        return Union[tuple(map(_any_size, arguments))]  # noqa: UP007 - of types that are known now only
+    if origin is tuple:
+        return GenericAlias(tuple, tuple(one if one is Ellipsis else _any_size(one) for one in arguments))
+    if origin in SEQUENCES and arguments:
+        return GenericAlias(list, (_any_size(arguments[0]),))
+    return hint
+
+
 def alternatives(hint: Any) -> list[str]:
     """The types, with their ranges, and the values that ``hint`` allows, as ``--help`` shows them.
 
@@ -148,7 +168,7 @@ def alternatives(hint: Any) -> list[str]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         text = next((rule.word for rule in arguments[1:] if isinstance(rule, Text)), None)
-        return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}"]
+        return text.split("|") if text else [f"{arguments[0].__name__} {_interval(hint)}".rstrip()]
     if origin in UNIONS:
         return [word for argument in arguments for word in alternatives(argument)]
     if origin is Literal:
@@ -180,7 +200,9 @@ def choices(hint: Any) -> list[str]:
 
 def _interval(hint: Any) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    sides = bounds(hint)
+    sides = spoken(hint)
+    if not sides:
+        return ""
     if len(sides) == 1:
         return next(f"{signs[side]} {bound}" for side, bound in sides.items())
     left, right = "[" if "ge" in sides else "(", "]" if "le" in sides else ")"

@@ -1,11 +1,11 @@
 """Classes of a dataset in the order of a network that was trained on another one: matched by their names."""
 
-import json
 import logging
 from collections.abc import Sequence
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
@@ -79,7 +79,7 @@ def trained_classes(run: RunFolder, trained: Config) -> Sequence[str] | None:
     if isinstance(trained.dataset, schema.Phantom):
         return TASKS[trained.dataset.task]
     try:
-        return list(json.loads((run.metrics / "test_summary.json").read_text(encoding="utf-8"))["classes"])
+        return list(bounded.read_json(run.metrics / "test_summary.json")["classes"])
     except (OSError, ValueError, KeyError):
         return None
 

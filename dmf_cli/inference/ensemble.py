@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import bounded, runtime
 from dmf_cli import config as configs
-from dmf_cli import runtime
 from dmf_cli.config import schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input import input_profile
@@ -265,7 +264,7 @@ def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
     known = list(config.dataset.classes) if isinstance(config.dataset, schema.Labelled) else []
     if len(known) != count:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            known = list(json.loads((run.metrics / "test_summary.json").read_text())["classes"])
+            known = list(bounded.read_json(run.metrics / "test_summary.json")["classes"])
     if len(known) == count:
         return known
     return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]

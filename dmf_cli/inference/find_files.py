@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dmf_cli import bounded
 from dmf_cli.datasets.sources.accents import otherwise, plain
 from dmf_cli.datasets.sources.suffixes import SUFFIXES, counted, is_image, looks_like_image
 from dmf_cli.errors import DatasetError, RunFolderError
@@ -129,8 +130,8 @@ def _result_folders(folder: Path) -> set[Path]:
 def is_output(folder: Path) -> bool:
     """Whether `dmf predict` has written its table into ``folder``."""
     try:
-        with (folder / TABLE).open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(_HEAD)
+        with bounded.opened(folder / TABLE) as file:
+            return file.read(len(_HEAD)) == _HEAD.encode()
     except OSError:
         return False
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hashes
+from dmf_cli import bounded, hashes
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
@@ -33,7 +33,7 @@ DEPENDS = {
 def read(folder: Path) -> dict[str, Entry]:
     """What was chosen for a run, by the settings that asked for it; nothing if it cannot be read."""
     try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        found = bounded.read_json(folder / NAME)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -48,7 +48,7 @@ def table(file: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[Any
     """Appends rows that are on disk at once: what is computed survives an interruption."""
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        stream = file.open("w", newline="", encoding="utf-8")
+        stream = file.open("w", newline="", encoding="utf-8", errors="backslashreplace")
     writer = csv.writer(stream, lineterminator="\n")
 
     def add(row: Sequence[Any]) -> None:

@@ -7,7 +7,7 @@ from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import pooled_axes, present_weights, scored, weighted_mean
 from dmf_cli.ops.reduce import total
 from dmf_cli.parts import loss
-from dmf_cli.ranges import Absent, ClassWeights, Pool, Positive, Whole
+from dmf_cli.ranges import Absent, ClassWeights, Iterations, Pool, Positive
 
 
 @loss
@@ -15,7 +15,7 @@ def cldice(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    iterations: Whole = 3,
+    iterations: Iterations = 3,
     pool: Pool = "sample",
     smooth: Positive = 1e-5,
     background: bool = False,

@@ -7,7 +7,7 @@ from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._pixel import safe_log
 from dmf_cli.ops.reduce import pixel_mean
 from dmf_cli.parts import loss
-from dmf_cli.ranges import NotNegative, Positive
+from dmf_cli.ranges import Exponent, NotNegative
 
 
 @loss
@@ -17,7 +17,7 @@ def distance_ce(
     distance: Tensor = None,
     *,
     weight: NotNegative = 1.0,
-    exponent: Positive = 1.0,
+    exponent: Exponent = 1.0,
 ) -> Tensor:
     """Distance-weighted cross-entropy, the mean of -sum_c (1 + w phi_c) g_c log p_c over pixels.
 

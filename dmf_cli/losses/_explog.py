@@ -8,7 +8,7 @@ from dmf_cli.losses._sums import overlap, weight_vector
 from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import pixel_mean, total
 from dmf_cli.parts import loss
-from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
+from dmf_cli.ranges import Absent, ClassWeights, Exponent, NotNegative, Pool, Positive
 
 
 @loss
@@ -18,7 +18,7 @@ def explog(
     *,
     dice_weight: NotNegative = 0.8,
     ce_weight: NotNegative = 0.2,
-    gamma: Positive = 0.3,
+    gamma: Exponent = 0.3,
     pool: Pool = "sample",
     smooth: Positive = 1e-5,
     class_weights: ClassWeights = None,

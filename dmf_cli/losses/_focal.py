@@ -5,7 +5,7 @@ from keras import ops
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._pixel import EPSILON, binary_mean, categorical_mean, safe_log
 from dmf_cli.parts import loss
-from dmf_cli.ranges import ClassWeights, NotNegative, Share
+from dmf_cli.ranges import ClassWeights, Focus, Share
 
 
 def modulated_log(p: Tensor, gamma: float) -> Tensor:
@@ -18,7 +18,7 @@ def focal(
     y_true: Tensor,
     y_pred: Tensor,
     *,
-    gamma: NotNegative = 2.0,
+    gamma: Focus = 2.0,
     alpha: Share | None = None,
     binary: bool = False,
     class_weights: ClassWeights = None,

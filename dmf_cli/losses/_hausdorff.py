@@ -8,7 +8,7 @@ from dmf_cli.losses._distance import border_distance, diagonal, truth_map, unsig
 from dmf_cli.losses._inputs import Tensor, prepare, without_background
 from dmf_cli.ops.reduce import average
 from dmf_cli.parts import loss
-from dmf_cli.ranges import Positive
+from dmf_cli.ranges import Exponent
 
 
 @loss
@@ -17,7 +17,7 @@ def hausdorff(
     y_pred: Tensor,
     distance: Tensor = None,
     *,
-    exponent: Positive = 2.0,
+    exponent: Exponent = 2.0,
     background: bool = False,
     binarize: Literal["half", "argmax"] = "half",
     inside_only: bool = False,

@@ -7,7 +7,7 @@ from keras import ops
 from dmf_cli.losses._inputs import Tensor, prepare
 from dmf_cli.losses._sums import Overlap, overlap
 from dmf_cli.parts import loss
-from dmf_cli.ranges import Absent, ClassWeights, NotNegative, Pool, Positive
+from dmf_cli.ranges import Absent, ClassWeights, Exponent, NotNegative, Pool, Positive
 
 
 @loss
@@ -65,7 +65,7 @@ def focal_tversky(
     *,
     alpha: NotNegative = 0.3,
     beta: NotNegative = 0.7,
-    gamma: Positive = 4 / 3,
+    gamma: Exponent = 4 / 3,
     pool: Pool = "sample",
     smooth: Positive = 1e-5,
     background: bool = True,

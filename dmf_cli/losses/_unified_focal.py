@@ -12,7 +12,7 @@ from dmf_cli.losses._sums import overlap
 from dmf_cli.losses._tversky import bounded_power
 from dmf_cli.ops.reduce import average, pixel_mean
 from dmf_cli.parts import loss
-from dmf_cli.ranges import NotNegative, Pool, Positive, Share
+from dmf_cli.ranges import Focus, Pool, Positive, Share
 
 
 @loss
@@ -22,7 +22,7 @@ def unified_focal(
     *,
     weight: Share = 0.5,
     delta: Share = 0.6,
-    gamma: NotNegative = 0.5,
+    gamma: Focus = 0.5,
     form: Literal["asymmetric", "symmetric"] = "asymmetric",
     pool: Pool = "sample",
     smooth: Positive = 1e-5,

@@ -9,7 +9,7 @@ from dmf_cli.errors import ConfigError
 from dmf_cli.models._blocks import Options, Tensor, activated, convolve, enlarge, head, residual
 from dmf_cli.models._parameters import check_options
 from dmf_cli.parts import model
-from dmf_cli.ranges import Blocks, Channels, Count, Fraction, Norm, Part
+from dmf_cli.ranges import Blocks, Channels, Dilation, Fraction, Norm, Part
 
 FINE = 4  # output stride of the features that the decoder joins
 
@@ -22,7 +22,7 @@ def deeplabv3plus(
     filters: Channels = 16,
     blocks: Blocks = 2,
     output_stride: Literal[8, 16] = 8,
-    rates: tuple[Count, Count, Count] = (2, 4, 6),
+    rates: tuple[Dilation, Dilation, Dilation] = (2, 4, 6),
     dropout: Fraction = 0.0,
     norm: Norm = "batch",
     momentum: Part = 0.9,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.errors import UsageError
 from dmf_cli.files import disk_errors
 from dmf_cli.run_folder import places
@@ -88,7 +89,7 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
         UsageError: in one line, with the line of the file that is wrong.
     """
     with disk_errors(file, "read"):
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
+        text = bounded.read_text(file, encoding="utf-8-sig", errors="replace", most=bounded.MOST_WHOLE)
     lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), start=1) if any(row)]
     if not lines:
         hint = "it needs a line of names and then a row of losses a step"

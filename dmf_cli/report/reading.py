@@ -3,13 +3,12 @@
 import csv
 import dataclasses
 import datetime
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dmf_cli import hints
+from dmf_cli import bounded, hints
 from dmf_cli.comparison import loading
 from dmf_cli.errors import DmfError, RunFolderError
 from dmf_cli.files import disk_errors
@@ -186,10 +185,9 @@ def _status(file: Path) -> dict[str, Any]:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    with disk_errors(file, "read"):
-        text = file.read_text(encoding="utf-8", errors="replace")
     try:
-        content = json.loads(text)
+        with disk_errors(file, "read"):
+            content = bounded.read_json(file, errors="replace")
     except ValueError:
         content = None
     if not isinstance(content, dict):
@@ -219,7 +217,7 @@ def _nan(value: Any) -> Any:
 
 
 def _rows(file: Path) -> list[dict[str, str]]:
-    with disk_errors(file, "read"), file.open(newline="", encoding="utf-8", errors="replace") as stream:
+    with disk_errors(file, "read"), bounded.opened_text(file, errors="replace") as stream:
         try:
             rows = list(csv.DictReader(stream))
         except csv.Error as error:
@@ -232,7 +230,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 def _tail(file: Path) -> list[str]:
     with disk_errors(file, "read"):
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        return bounded.read_text(file, errors="replace").splitlines()[-LOG_LINES:]
 
 
 def _group(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from dmf_cli import hints
+from dmf_cli import bounded, hints
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
 
 INDEX = "cases.json"
 PARTS = ("image", "truth", "prediction")
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, SyntaxError, Image.DecompressionBombError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,7 @@ def read(folder: Path) -> list[Example]:
     if not (folder / INDEX).is_file():
         return []
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = bounded.read_json(folder / INDEX)
         return [
             Example(
                 str(one["id"]),
@@ -82,15 +84,13 @@ def read(folder: Path) -> list[Example]:
             )
             for one in index
         ]
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
+    except _DAMAGED as error:
         again = f"`{hints.command('eval', folder.parent.parent)}` writes it again"
         why = f"cannot be read ({type(error).__name__})"
         raise RunFolderError(path=folder, reason=why, hint=again) from None
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    from PIL import Image
-
     buffer = io.BytesIO()
     flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
     Image.fromarray(flat).save(buffer, format="png", optimize=True)
@@ -98,7 +98,5 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _pixels(file: Path) -> np.ndarray:
-    from PIL import Image
-
-    with Image.open(file) as image:
+    with bounded.opened(file, bounded.MOST) as stream, Image.open(stream) as image:
         return np.asarray(image)

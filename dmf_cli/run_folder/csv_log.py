@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
 
@@ -93,7 +94,7 @@ def _lines(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, header:
     if header:
         writer.writerow(columns)
     writer.writerows([_text(row.get(name)) for name in columns] for row in rows)
-    return buffer.getvalue().encode("utf-8")
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _text(value: Any) -> Any:
@@ -110,7 +111,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _header(file: Path) -> list[str]:
-    with file.open(encoding="utf-8", newline="") as handle:
+    with bounded.opened_text(file) as handle:
         return next(csv.reader(handle), [])
 
 
@@ -124,7 +125,7 @@ def _whole_lines(file: Path) -> list[str]:
     if not file.exists():
         return []
     with disk_errors(file, "read"):
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = bounded.read_text(file, errors="replace", most=bounded.MOST_WHOLE)
     return text[: text.rfind("\n") + 1].split("\n")[:-1]
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
 from dmf_cli.run_folder import csv_log, places
@@ -140,7 +141,7 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """``status.json`` as a dict; empty when it is missing or damaged."""
         try:
-            status = json.loads(self.status_file.read_text(encoding="utf-8"))
+            status = bounded.read_json(self.status_file)
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
@@ -214,7 +215,7 @@ class RunFolder:
         self.hold()
         logger = logging.getLogger("dmf")
         with disk_errors(self.log):
-            handler = _LogFile(self.log, encoding="utf-8")
+            handler = _LogFile(self.log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         before = logger.level, logger.propagate
         logger.addHandler(handler)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.config import lengths
 from dmf_cli.config.typed import Config
 from dmf_cli.metrics.summary import OF_ALL_CLASSES
@@ -93,7 +94,7 @@ def of_files(files: Sequence[Path]) -> str:
 
 def _first_row(file: Path) -> dict[str, str]:
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
+        with bounded.opened_text(file) as stream:
             return with_mean(next(csv.DictReader(stream), {}))
     except (OSError, ValueError, csv.Error):
         return {}

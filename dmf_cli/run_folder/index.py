@@ -3,13 +3,13 @@
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.run_folder import places
 
 DEPTH = 4  # levels of folders below the root in which runs are looked for
@@ -82,7 +82,7 @@ class Index:
 def read(folder: Path) -> Entry:
     """The run in ``folder``; a status that cannot be read is an empty one."""
     try:
-        status = json.loads((folder / places.STATUS).read_text(encoding="utf-8"))
+        status = bounded.read_json(folder / places.STATUS)
     except (OSError, ValueError):
         status = {}
     return Entry(folder, status if isinstance(status, dict) else {})
@@ -130,7 +130,7 @@ def _at_work(entry: Entry) -> bool:
 def _locked(file: Path) -> bool:
     """Whether a process holds ``file``; True where that cannot be found out."""
     try:
-        with file.open("rb") as handle:
+        with bounded.opened(file) as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli import bounded
+from dmf_cli.config import schema, stored
 from dmf_cli.config.typed import Config, Loss
-from dmf_cli.errors import RunFolderError
+from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import index, places
 from dmf_cli.run_folder.config_hash import group_hashes
 
@@ -31,6 +32,7 @@ def load_run(path: Path | str) -> Config:
 
     Raises:
         RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
+        ConfigError: a value in it is of another kind than its key.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -40,9 +42,9 @@ def load_run(path: Path | str) -> Config:
     if not file.is_file():
         raise places.no_run(Path(path))
     try:
-        text = file.read_text(encoding="utf-8")
-        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
-    except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        text = bounded.read_yaml_text(file, tags=False)
+        loaded = OmegaConf.to_container(OmegaConf.create(text))
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
@@ -51,6 +53,10 @@ def load_run(path: Path | str) -> Config:
         raise RunFolderError(
             path=file, reason=f"is not whole ({missing} is missing)", hint="put a copy of it back"
         )
+    try:
+        stored.check(config.plain)
+    except ConfigError as error:
+        raise error.within(str(file)) from None
     check_unedited(Path(path), config)
     return config
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import statistics
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.errors import DmfError
 from dmf_cli.run_folder import csv_log, headline, places
 from dmf_cli.run_folder.index import Entry, Index
@@ -189,7 +189,7 @@ def failure_file(job: SweepJob) -> Path:
 
 def _failure(job: SweepJob) -> str:
     try:
-        return failure_file(job).read_text(encoding="utf-8").strip()
+        return bounded.read_text(failure_file(job)).strip()
     except (OSError, ValueError):
         return ""
 
@@ -203,7 +203,7 @@ def _epoch_seconds(path: Path) -> list[float]:
 def _score(path: Path) -> float | None:
     """Mean Dice of the test split, of several classes that of their mean, as the table of the run has it."""
     try:
-        summary = json.loads((path / "metrics" / "test_summary.json").read_text(encoding="utf-8"))
+        summary = bounded.read_json(path / "metrics" / "test_summary.json")
         return float(summary[headline.scope(summary)]["dice"]["mean"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

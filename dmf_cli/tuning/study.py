@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import conf_files, hints
+from dmf_cli import bounded, conf_files, hints
 from dmf_cli.config import composer, keys, schema, types
 from dmf_cli.config.typed import Config
 from dmf_cli.config.types import unknown_key
@@ -229,7 +229,7 @@ def _check_folder(plan: SearchPlan, search: Mapping[str, Any]) -> None:
     if not plan.folder.exists() or (plan.folder.is_dir() and not any(plan.folder.iterdir())):
         return
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = bounded.read_json(file)
     except (OSError, ValueError):
         raise RunFolderError(
             path=plan.folder, reason="exists and is no study", hint="give another one, as study=PATH"

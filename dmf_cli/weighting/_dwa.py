@@ -6,7 +6,7 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.parts import strategy
-from dmf_cli.ranges import Count, Positive
+from dmf_cli.ranges import Positive, Steps
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 
@@ -29,7 +29,7 @@ class dwa(Strategy):  # noqa: N801 - the class name is the name users write
     needs_positive = True
 
     def __init__(
-        self, *, temperature: Positive = 2.0, steps_per_epoch: Count | None = None, **common: Any
+        self, *, temperature: Positive = 2.0, steps_per_epoch: Steps | None = None, **common: Any
     ) -> None:
         super().__init__(**common)
         if steps_per_epoch is None:

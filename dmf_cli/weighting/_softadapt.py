@@ -9,7 +9,7 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.parts import strategy
-from dmf_cli.ranges import Window
+from dmf_cli.ranges import Real, Window
 from dmf_cli.weighting._strategy import EPSILON, State, Strategy, Tensor, softmax
 
 HIGHEST_ORDER = 15  # beyond it the coefficients (up to 858) are rounding noise only
@@ -44,7 +44,7 @@ class softadapt(Strategy):  # noqa: N801 - the class name is the name users writ
         self,
         *,
         variant: Literal["original", "normalized", "loss_weighted"] = "loss_weighted",
-        beta: float = 0.1,
+        beta: Real = 0.1,
         slope: Literal["newest", "oldest"] = "newest",
         accuracy_order: Annotated[int, Interval(ge=1, le=15)] | None = None,
         window: Window = 50,

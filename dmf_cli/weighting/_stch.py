@@ -7,7 +7,7 @@ from keras import ops
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.parts import strategy
-from dmf_cli.ranges import Positive
+from dmf_cli.ranges import Positive, Real
 from dmf_cli.weighting._strategy import State, Strategy, Tensor, softmax
 
 
@@ -26,7 +26,7 @@ class stch(Strategy):  # noqa: N801 - the class name is the name users write
     arXiv 2402.19078.
     """
 
-    def __init__(self, *, mu: Positive = 0.1, ideal: float | Sequence[float] = 0.0, **common: Any) -> None:
+    def __init__(self, *, mu: Positive = 0.1, ideal: Real | Sequence[Real] = 0.0, **common: Any) -> None:
         super().__init__(**common)
         self.mu = mu
         self.ideal = [float(z) for z in ideal] if isinstance(ideal, Sequence) else ideal

@@ -10,6 +10,7 @@ from dmf_cli import conf_files
 from dmf_cli import config as configs
 from dmf_cli.cli.main import main
 from dmf_cli.cli.train import parse
+from dmf_cli.errors import ConfigError
 from dmf_cli.inference.evaluation_config import evaluation_config
 
 
@@ -103,3 +104,19 @@ def test_a_folder_that_is_not_there_is_one_line(command, tmp_path, capsys, monke
     assert main([*command, "--config-dir", str(tmp_path / "no")]) == 2
     assert "which is no folder: give the one that holds your YAML files" in capsys.readouterr().err
     assert parse(["--config-dir", "x"])[0].config_dir == "x"
+
+
+def test_a_yaml_file_that_would_take_for_ever_is_one_line(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment/bomb.yaml"
+    anchors = "".join(f"a{i}: &a{i} [{','.join(f'*a{i - 1}' for _ in range(9))}]\n" for i in range(1, 9))
+    references = "".join(f"a{i}: '{f'${{tune.a{i - 1}}}' * 9}'\n  " for i in range(1, 9))
+    for text, says in (
+        (f"a0: &a0 [1]\n{anchors}", "more than 100,000 values"),
+        ("a: " + "[" * 100_000, "more than 50 levels"),
+        ("a: " + "x" * 2_000_000, "bytes, and 1,048,576 are read at most"),
+        (f"# @package _global_\ntune:\n  a0: x\n  {references}", r"\$\{...\} in 72 places: 24 at most"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=says):
+            configs.compose([f"hydra.searchpath=['file://{tmp_path}']", "experiment=bomb"])

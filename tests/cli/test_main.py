@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -172,3 +173,14 @@ class _nothing:  # noqa: N801 - stands in for a context manager function
 
     def __exit__(self, *exc):
         return None
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_in_part(monkeypatch):
+    """``LANG=C``, or a file whose name is in Latin-1."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["dmf", "--help"])
+    monkeypatch.setattr(root.interrupts, "install", lambda: None)
+    monkeypatch.setattr(root, "help_text", lambda: "caf\udce9 å")
+    assert root.main() == 0
+    assert out.buffer.getvalue() == rb"caf\udce9 \xe5"

@@ -2,7 +2,12 @@
 
 import itertools
 import json
+import os
 
+import pytest
+import yaml
+
+from dmf_cli.comparison import loading
 from dmf_cli.comparison.compare import compare
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError
 from tests.comparison.conftest import DICE
@@ -114,3 +119,72 @@ def test_wrong_input(sweep, finished, tmp_path):
     finished("x1", [0.5], "fixed", 0, fingerprint="else")
     with raises(ConfigError, what="different test images", hint="compare each separately"):
         compare([folder / "var0", folder / "fixed0", folder / "x0", folder / "x1"], metric=DICE)
+
+
+FILES = (
+    "config.yaml",
+    "status.json",
+    "split.json",
+    "metrics/test_summary.json",
+    "metrics/test_per_image.csv",
+)
+
+
+def test_a_pipe_in_place_of_any_file_is_not_waited_for(sweep, finished):
+    folder = sweep(2, 0.1)
+    for name in (*FILES, "epochs.csv", "steps.csv", "train.log", "environment.json"):
+        run = finished(f"pipe in {name.replace('/', '-')}", [0.5] * 20, "mad", 7)
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    compared = compare([folder], metric=DICE)
+    said = "\n".join(compared.skipped)
+    for name in FILES:
+        assert f"pipe in {name.replace('/', '-')}" in said
+    assert len(compared.rows) >= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", {"split": {"folds": "x"}}),
+        ("config.yaml", {"trainer": {"epochs": []}}),
+        ("config.yaml", {"loss": {"coefficients": 5}}),
+        ("status.json", [1]),
+        ("status.json", {"state": "completed", "auto": 5, "config": 7}),
+        ("split.json", "text"),
+        ("split.json", {"train": 5, "test": {"a": 1}, "fingerprint": []}),
+        ("metrics/test_summary.json", [1]),
+        ("metrics/test_summary.json", {"settings": 5}),
+        ("metrics/test_summary.json", {"settings": [], "classes": 5}),
+        ("metrics/test_summary.json", {"settings": {"own_metrics": {"dice": {"better": []}}}}),
+    ],
+)
+def test_a_run_with_wrong_types_never_ends_a_comparison(sweep, finished, name, content):
+    folder = sweep(2, 0.1)
+    file = finished("odd", [0.5] * 20, "var", 7) / name
+    if name == "config.yaml":
+        ((group, keys),) = content.items()
+        plain = yaml.safe_load(file.read_text())
+        content = {**plain, group: {**plain[group], **keys}}
+    file.write_text(json.dumps(content) + "\n")
+    compared = compare([folder], metric=DICE)
+    assert len(compared.rows) == 2
+    assert not any("DMF_DEBUG" in line or "\n" in line for line in compared.skipped)
+    if name != "status.json":
+        assert "odd" in "".join(compared.skipped)
+
+
+def test_what_nobody_has_thought_of_costs_one_run(sweep, monkeypatch):
+    folder, load = sweep(3, 0.1), loading.load
+
+    def broken(path, metric):
+        if path.name == "var1":
+            raise ZeroDivisionError("of\nsomething")
+        return load(path, metric)
+
+    monkeypatch.setattr(loading, "load", broken)
+    compared = compare([folder], metric=DICE)
+    assert compared.skipped[0].endswith(
+        "var1 cannot be read (ZeroDivisionError of something); DMF_DEBUG=1 shows where"
+    )
+    assert len(compared.rows) == 2

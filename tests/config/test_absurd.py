@@ -2,17 +2,22 @@
 
 import copy
 import math
+import typing
 
 import pytest
 
 from dmf_cli import conf_files, config
-from dmf_cli.config import checks, composer, lengths, schema
+from dmf_cli.config import checks, composer, fields, lengths, schema
 from dmf_cli.datasets import KINDS
 from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
+from dmf_cli.parameters import bounds
+from dmf_cli.parts.definitions import of_package
 
 VALUES = ([], {}, None, "", -1, 10**20, 1e20, math.nan, [math.nan], [1, [2]], {"a": []}, True)
 NEVER = (10**20, 1e20, "", [1, [2]])  # whatever the key
+SCHEMA = (schema.Root, schema.Published, schema.Model, schema.Weighting, *schema.PLAIN.values())
+SCHEMA += (*schema.DATASETS.values(), *(kind for kinds in schema.NAMED.values() for kind in kinds.values()))
 MEANT = {"dataset": ["folder", "table", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
 GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
 
@@ -57,6 +62,59 @@ def test_no_key_takes_what_makes_no_sense(group, option):
             assert "\n" not in said
 
 
+def numbers(hint):
+    """The annotations of numbers in ``hint``."""
+    arguments = [one for one in typing.get_args(hint) if one is not Ellipsis]
+    if hint in (int, float) or (arguments and arguments[0] in (int, float) and hasattr(hint, "__metadata__")):
+        yield hint
+    elif typing.get_origin(hint) is not typing.Literal:
+        yield from (number for one in arguments for number in numbers(one))
+
+
+def keys():
+    """Name of a key -> its annotation, of every key of a config and every parameter of a part."""
+    for kind in SCHEMA:
+        yield from ((f"{kind.__name__}.{key}", hint) for key, hint in fields.of_class(kind).items())
+    for kind in ("loss", "strategy", "model", "augmentation"):
+        for name, part in of_package(kind).items():
+            yield from ((f"{name}.{key}", hint) for key, hint in part.hints.items())
+
+
+def test_every_number_of_a_config_has_a_range_with_two_ends():
+    found = [(key, number) for key, hint in keys() for number in numbers(hint)]
+    assert len(found) > 200
+    for key, number in found:
+        sides = bounds(number)
+        assert {"ge", "gt"} & sides.keys(), f"{key} has no lower end"
+        assert {"le", "lt"} & sides.keys(), f"{key} has no upper end"
+        assert max(map(abs, sides.values())) <= 2**32, key
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["dataset.image_size=[1,1]"], r"image_size is \[1, 1\]: give sides of 8 pixels or more"),
+        (["dataset.patch=4"], "patch is 4: give sides of 8 pixels or more"),
+        (["schedule=plateau", "schedule.min_lr=1e30"], r"min_lr is 1e\+30: give .* 1,000 at most"),
+        (["schedule=plateau", "schedule.min_lr=0.5"], "and optimizer.learning_rate is .*: give .* at most"),
+        (["metrics=full", "metrics.tolerance=1e300"], "give a number of 0 or above, 16,384 at most"),
+        (["model.filters=100000"], "give a whole number from 1 to 4096"),
+        (["weighting=var", "weighting.window=12345678901234"], "from 2 to 1000000"),
+        (["loss.coefficients.bce=1e300"], r"bce is 1e\+300: give a number from 1e-09 to 1000000"),
+        (["loss.coefficients.bce=1e-300"], "give a number from 1e-09 to 1000000"),
+        (["trainer.patience=12345678901234"], "of 1 or above, or null, 1,000,000 at most"),
+        (["loss=dice", "loss.terms.dice.class_weights=[1,1e8]"], "0 or above, or null, 1,000,000 at"),
+        (["loss=cldice", "loss.terms.cldice.iterations=100000"], "of 0 or above, 100 at most"),
+        (["weighting=stch", "weighting.ideal=1e9"], "ideal is 1000000000.0: give a number, or a list"),
+        (["~loss.terms.bce", "~loss.terms.cbdice"], "the loss has no terms"),
+        (["dataset.count=1e20"], r"dataset.count is 1e\+20: give a whole number from 3 to 1000000"),
+    ],
+)  # fmt: skip
+def test_what_means_nothing_is_refused_before_anything_is_made(words, says):
+    with pytest.raises(ConfigError, match=says):
+        config.compose(words)
+
+
 @pytest.mark.parametrize(
     "group", ["augment", "metrics", "optimizer", "schedule", "tracker", "model", "weighting"]
 )
@@ -86,7 +144,7 @@ def test_a_name_that_is_no_name_is_one_line(group, value):
         (["~dataset.image_size"], "dataset.image_size is missing"),
         (["dataset.kind=fodler"], "did you mean 'folder'"),
         (["trainer.epochs=100000000000000000000"], "from 1 to 1000000, or auto$"),
-        (["tracker=tensorboard", "tracker.every=100000000000000000000"], "0 or above, 1,000,000,000 at most"),
+        (["tracker=tensorboard", "tracker.every=100000000000000000000"], "0 or above, 1,000,000 at most"),
         (["dataset=folder", "dataset.dir="], r"dataset.dir is '': give a text \(it is empty: a variable"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import tracemalloc
 from types import SimpleNamespace
 
@@ -343,3 +344,13 @@ def test_areas_of_dicom_files_are_in_square_millimetres(photos, tmp_path):
     assert [row["lesion_mm2"] for row in rows(tmp_path / "o")] == [f"{24 * 0.02:.4f}", ""]
     predict(find([tmp_path / "s.dcm"], tmp_path / "o"), tmp_path / "o", spacing=(1, 1))
     assert rows(tmp_path / "o")[0]["lesion_mm2"] == "24.0000"  # what the user says counts
+
+
+def test_a_name_that_is_no_utf8_loses_neither_its_own_masks_nor_the_rest(photos, tmp_path):
+    (photos / "a.png").rename(photos / os.fsdecode(b"a\xff.png"))
+    jobs = find([photos], tmp_path / "out")
+    outcome = predict(jobs, tmp_path / "out")
+    assert len(rows(tmp_path / "out")) == len(jobs) - 1 == 3
+    assert any(row["image"].endswith("a\\udcff.png") for row in rows(tmp_path / "out"))
+    assert (tmp_path / "out/masks" / os.fsdecode(b"a\xff.png")).is_file()
+    assert "broken.png" in str(outcome.skipped[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from dmf_cli import __version__, machine
+from dmf_cli import __version__, bounded, machine
 from dmf_cli.errors import DownloadError
 
 CHUNK = 1 << 16  # bytes; a cut connection loses at most these
@@ -159,7 +159,7 @@ def _note_of(part: Path) -> Path:
 def _read_note(part: Path, url: str) -> dict[str, object]:
     """What the server said of the file when ``part`` was begun; {} if that is not known."""
     try:
-        note = json.loads(_note_of(part).read_text(encoding="utf-8"))
+        note = bounded.read_json(_note_of(part))
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) and note.get("url") == url else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.input.prepared import CHUNK, InputPart
@@ -97,7 +98,7 @@ def write(path: Path, part: InputPart) -> None:
 def read(path: Path) -> Note | None:
     """The note at ``path``; None for runs that have none, or none that can be read."""
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        note = bounded.read_json(path)
         float(note["usual_deviation"])
         return note if all(_is_range(note["range"][name]) for name in NAMES) else None
     except (OSError, ValueError, KeyError, TypeError):

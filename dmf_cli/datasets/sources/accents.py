@@ -54,8 +54,11 @@ def speller(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def plain(name: str) -> str:
-    """``name`` in the form NFC: what names are compared by."""
-    return unicodedata.normalize("NFC", name)
+    r"""``name`` in the form NFC: what names are compared by.
+
+    A byte of a file's name that is no UTF-8 is written as ``\udcff``: ids go into files and onto terminals.
+    """
+    return unicodedata.normalize("NFC", name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _form(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dmf_cli import bounded
 from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import dicom, grey_depth, image_files
 from dmf_cli.datasets.sources.suffixes import is_dicom
@@ -101,7 +102,10 @@ def spacing(source: Source) -> tuple[float, float] | None:
 
 def digest(source: Source) -> bytes:
     """The hash of the content."""
-    return hashlib.sha256(source.read_bytes()).digest() if isinstance(source, Path) else source.digest
+    if not isinstance(source, Path):
+        return source.digest
+    with bounded.opened(source) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def as_image(mask: np.ndarray) -> Image.Image:

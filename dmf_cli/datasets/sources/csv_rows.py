@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
+from dmf_cli import bounded
 from dmf_cli.errors import DatasetError
 
 DELIMITERS = ",;\t"
@@ -27,7 +28,7 @@ def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[CsvRow]]
         DatasetError: it cannot be read, or is empty.
     """
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = bounded.read_text(file, encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from None
     if not lines:

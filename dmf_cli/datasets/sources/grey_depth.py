@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from dmf_cli import bounded
 from dmf_cli.errors import UnreadableError
 
 Range = tuple[float, float]
@@ -99,7 +100,7 @@ def deep_colours(image: Any, path: Path, raw: str) -> np.ndarray:
         )
     upper = np.asarray(image)[..., :3].astype(np.uint16)
     again: Any
-    with Image.open(path) as again:
+    with bounded.opened(path) as file, Image.open(file) as again:
         again.tile = [_turned(tile, f"{base};{_OTHER[order]}") for tile in again.tile]
         whole: np.ndarray = upper * 256 + np.asarray(again)[..., :3]
     return whole

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dmf_cli import bounded
 from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import dicom, grey_depth
 from dmf_cli.datasets.sources.suffixes import is_dicom
@@ -59,7 +60,7 @@ def image_size(path: Path) -> tuple[int, int]:
     if is_dicom(path):
         with quiet():
             return dicom.size(path)
-    with _refused(path), path.open("rb") as file, quiet():
+    with _refused(path), bounded.opened(path) as file, quiet():
         image = Image.open(file)
         # Newer versions of Pillow turn the size of a TIFF themselves.
         tags: Any = getattr(image, "tag_v2", {})
@@ -73,7 +74,7 @@ def orientation(path: Path) -> int:
     if is_dicom(path):
         return 1
     try:
-        with path.open("rb") as file, quiet():
+        with bounded.opened(path) as file, quiet():
             return _orientation(Image.open(file), path)
     except (OSError, SyntaxError, ValueError, EOFError, TypeError):
         return 1
@@ -88,7 +89,7 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     if is_dicom(path):
         with quiet():
             return Image.fromarray(dicom.stored(path, max_pixels))
-    with _refused(path), path.open("rb") as file, quiet():
+    with _refused(path), bounded.opened(path) as file, quiet():
         image = _opened(path, file, max_pixels)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
@@ -129,7 +130,7 @@ _limit = Image.MAX_IMAGE_PIXELS
 
 def _values(path: Path, max_pixels: int) -> grey_depth.Values:
     """What the file holds, turned as its EXIF orientation says."""
-    with _refused(path), path.open("rb") as file, quiet():
+    with _refused(path), bounded.opened(path) as file, quiet():
         image = _opened(path, file, max_pixels)
         raw = grey_depth.deep_mode(image)
         if raw == "PPM":
@@ -194,7 +195,7 @@ def _pages(image: Image.Image) -> int:
 def _orientation(image: Image.Image, path: Path) -> int:
     """Of an image that is opened: a PNG would be decoded whole to learn that it has no EXIF."""
     if image.format == "PNG":
-        content = path.read_bytes()
+        content = bounded.read_bytes(path, bounded.MOST_WHOLE)
         if not any(mark in content for mark in (b"eXIf", b"profile type exif", b"tiff:Orientation")):
             return 1
     return int(image.getexif().get(_ORIENTATION, 1))

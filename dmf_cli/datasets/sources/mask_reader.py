@@ -1,7 +1,6 @@
 """How the mask files of one dataset become labels, and what the values of all of them say."""
 
 import contextlib
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from dmf_cli import bounded
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources import bad_files, label_coding, mask_planes, mask_values, value_report
 from dmf_cli.datasets.sources.mask_values import MaskFacts
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
+from dmf_cli.hashes import digest
 
 VERSION = 2  # of what is kept; another one is not read
 
@@ -144,11 +145,11 @@ class MaskReader:
 
     def _recalled(self) -> MaskValues | None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            kept: dict[str, Any] = json.loads(self._file().read_text(encoding="utf-8"))
+            kept: dict[str, Any] = bounded.read_json(self._file())
             remarks = [Finding(r["kind"], tuple(r["where"]), r["text"]) for r in kept["remarks"]]
             return MaskValues(float(kept["level"]), remarks)
         return None
 
     def _file(self) -> Path:
         facts = f"{VERSION}\0values\0{self._key()}\0{self.threshold}"
-        return cache_folder() / "masks" / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
+        return cache_folder() / "masks" / f"{digest(facts, 24)}.json"

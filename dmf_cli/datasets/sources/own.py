@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -231,4 +232,4 @@ def _without_pixels(pair: Pair) -> Pair:
 
 
 def _digest(source: Source) -> bytes:
-    return str(source).encode() if isinstance(source, Path) else content.digest(source)
+    return os.fsencode(source) if isinstance(source, Path) else content.digest(source)

@@ -7,7 +7,6 @@ all files and of how they are read, so that only the first look decodes; images 
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.datasets.base import Dataset, Examined
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input_spec import InputSpec
@@ -32,6 +32,7 @@ from dmf_cli.datasets.sources.image_facts import (
 )
 from dmf_cli.errors import DatasetError, DmfError
 from dmf_cli.files import write_atomic
+from dmf_cli.hashes import digest
 
 VERSION = 4  # of what is kept; another one is not read
 _known: "weakref.WeakKeyDictionary[Dataset, tuple[str, Survey]]" = weakref.WeakKeyDictionary()
@@ -206,7 +207,7 @@ def _recalled(dataset: Dataset, key: str) -> tuple[Survey, Sequence[int]]:
     if not key or dataset.synthetic:
         return nothing
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        content = json.loads(_file(key).read_text(encoding="utf-8"))
+        content = bounded.read_json(_file(key))
         images = [ImageFacts() if entry is None else from_json(entry) for entry in content["images"]]
         pairs = None if content["pairs"] is None else [_pair(*entry) for entry in content["pairs"]]
         inside = all(0 <= p.first < p.second < len(dataset) for p in pairs or ())
@@ -224,7 +225,7 @@ def _key(dataset: Dataset) -> str:
     """What decides what is seen; empty where files cannot be read, of which nothing is kept."""
     with contextlib.suppress(OSError, DatasetError):
         facts = f"{VERSION}\0{dataset.fingerprint()}\0{dataset.reading()}\0{dataset.max_pixels}"
-        return hashlib.sha256(facts.encode()).hexdigest()[:24]
+        return digest(facts, 24)
     return ""
 
 

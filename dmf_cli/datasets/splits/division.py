@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources import accents
 from dmf_cli.datasets.splits.assignment import Kind, Unit, deal
@@ -213,7 +214,7 @@ def read_split(path: Path) -> dict[str, Any]:
     new = "set split.file=null for a new split"
     refused = functools.partial(DatasetError, path=path, hint=f"give the split.json of a run, or {new}")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = bounded.read_json(path)
     except FileNotFoundError:
         there = accents.otherwise(Path(path))
         raise refused(reason=f"does not exist{there}", hint=new) from None

@@ -1,6 +1,7 @@
 """Names that somebody typed, and the same names of files with their accents in the other form."""
 
 import json
+import os
 import unicodedata
 
 import numpy as np
@@ -106,3 +107,20 @@ def test_a_path_that_is_there_in_the_other_form_is_named(ask, tmp_path):
     (tmp_path / form("café", "NFD")).mkdir()
     with pytest.raises(DatasetError, match="with its accents written otherwise"):
         ask(tmp_path / form("café", "NFC"))
+
+
+def test_names_that_are_no_utf8_are_ids_that_can_be_written(tmp_path):
+    """Old archives have names in Latin-1: é is the byte e9."""
+    folder = tmp_path / os.fsdecode(b"b\xe9nin")
+    folder.mkdir()
+    for number, name in enumerate((b"caf\xe9 1", b"caf\xe9 2", b"plain 3")):
+        for end in ("", "_mask"):
+            image = Image.fromarray(np.full((8, 8), 255 if end else number, np.uint8))
+            image.save(folder / f"{os.fsdecode(name)}{end}.png")
+    made = dataset(tmp_path)
+    assert list(made.ids) == ["b\\udce9nin/caf\\udce9 1", "b\\udce9nin/caf\\udce9 2", "b\\udce9nin/plain 3"]
+    assert {*made.strata} == {"b\\udce9nin"}
+    assert len(made.fingerprint()) == 16
+    "\n".join([*made.ids, *made.strata]).encode("utf-8")
+    division.save_split(tmp_path / "split.json", made, division.Split((0,), (1,), (2,)))
+    assert division.read_split(tmp_path / "split.json")["test"] == [made.ids[2]]
