@@ -177,7 +177,7 @@ def test_a_run_with_wrong_types_never_ends_a_comparison(sweep, finished, name, c
 def test_what_nobody_has_thought_of_costs_one_run(sweep, monkeypatch):
     folder, load = sweep(3, 0.1), loading.load
 
-    def broken(path, metric):
+    def broken(path, metric, part):
         if path.name == "var1":
             raise ZeroDivisionError("of\nsomething")
         return load(path, metric)
