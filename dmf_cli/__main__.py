@@ -1,8 +1,13 @@
-"""``python -m dmf_cli`` is ``dmf``."""
+"""``python -m dmf_cli`` is ``dmf``: nothing is imported from the working folder, which may be anybody's."""
 
+import os
 import sys
+from pathlib import Path
 
-from dmf_cli.cli.main import main
+if not sys.flags.safe_path and sys.path[0] == os.getcwd() != str(Path(__file__).parents[1]):  # noqa: PTH109
+    del sys.path[0]
+
+from dmf_cli.cli.main import main  # noqa: E402 - not before
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -200,6 +199,7 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     from dmf_cli.checking import PropertyResult
     from dmf_cli.cli import _plugins
     from dmf_cli.cli.doctor import BACKENDS, package
+    from dmf_cli.jobs.process import environment, python
     from dmf_cli.parts import plugins
     from dmf_cli.terminal import outcomes
 
@@ -212,8 +212,8 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     for backend in BACKENDS:
         if backend == here or package(backend, required=False).state != "ok":
             continue
-        command = [sys.executable, "-m", "dmf_cli", "check", "--json", *rest, f"{BACKEND}={backend}"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = python("dmf_cli", "check", "--json", *rest, f"{BACKEND}={backend}")
+        done = subprocess.run(command, capture_output=True, text=True, env=environment())
         if done.returncode not in (0, 1) or not done.stdout.startswith("["):
             last = next(
                 (line for line in reversed(done.stderr.splitlines()) if line.strip()), "it says nothing"

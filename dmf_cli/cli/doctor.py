@@ -168,9 +168,13 @@ def terminal() -> Check:
 
 def probe(backend: str) -> dict[str, Any]:
     """What :mod:`dmf_cli.cli._probe` reports; ``{"error": ...}`` when the import fails or hangs."""
-    command = [sys.executable, "-m", "dmf_cli.cli._probe", backend]
+    from dmf_cli.jobs.process import environment, python
+
+    command = python("dmf_cli.cli._probe", backend)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PROBE_SECONDS, env=environment()
+        )
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {PROBE_SECONDS} s"}
     if done.returncode != 0:
