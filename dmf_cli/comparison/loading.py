@@ -109,6 +109,7 @@ def load(path: Path, metric: str) -> Run:
     """
     if not places.is_run(path):
         raise places.no_run(path)
+    places.check_files(path)
     status = _json(path / places.STATUS)
     entry = index.Entry(path, status)
     if entry.state == "running":

@@ -130,7 +130,7 @@ def _blocked() -> Iterator[None]:
 
 
 def python(module: str, *words: str) -> list[str]:
-    """The command that runs ``module``: never a file of its name in the working folder, which may be anybody's.
+    """The command that runs ``module``: never a file of the working folder, which may be anybody's.
 
     To be run with :func:`environment`.
     """

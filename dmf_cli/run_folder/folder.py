@@ -14,10 +14,10 @@ import socket
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -82,12 +82,14 @@ class RunFolder:
         """The folder of an existing run; its subfolders are made again if they are gone.
 
         Raises:
-            RunFolderError: ``path`` is not a run; names the run that was probably meant.
+            RunFolderError: ``path`` is not a run (names the run that was probably meant), or holds a symbolic
+                link.
         """
         folder = Path(path).expanduser()
         with disk_errors(folder, "read"):
             if not places.is_run(folder):
                 raise places.no_run(folder)
+        places.check_files(folder)
         with contextlib.suppress(OSError):  # a run that may only be read is a run
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
@@ -108,7 +110,7 @@ class RunFolder:
         if self._release is not None or fcntl is None:
             return
         with disk_errors(self.log):
-            lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            lock = own(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -232,6 +234,9 @@ class RunFolder:
 
 class _LogFile(logging.FileHandler):
     """A full disk is reported by the files that matter; the log itself must not print tracebacks about it."""
+
+    def _open(self) -> TextIO:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=own)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing."""

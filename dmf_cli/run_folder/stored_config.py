@@ -30,7 +30,8 @@ def load_run(path: Path | str) -> Config:
     """The config of the run in the folder ``path``.
 
     Raises:
-        RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
+        RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off, or holds
+            a symbolic link.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -39,6 +40,7 @@ def load_run(path: Path | str) -> Config:
     file = Path(path) / "config.yaml"
     if not file.is_file():
         raise places.no_run(Path(path))
+    places.check_files(Path(path))
     try:
         text = file.read_text(encoding="utf-8")
         loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)

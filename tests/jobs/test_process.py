@@ -24,7 +24,9 @@ def test_no_other_place_starts_python():
     assert started == {"jobs/process.py"}
 
 
-@pytest.mark.parametrize("command", [process.python("dmf_cli", "no"), [sys.executable, "-m", "dmf_cli", "no"]])
+@pytest.mark.parametrize(
+    "command", [process.python("dmf_cli", "no"), [sys.executable, "-m", "dmf_cli", "no"]]
+)
 def test_modules_of_the_working_folder_are_not_run(command, tmp_path):
     (tmp_path / "difflib.py").write_text(PLANTED, encoding="utf-8")  # what dmf imports to say what was meant
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
