@@ -1,12 +1,13 @@
 """The ``config.yaml`` of a run: read, whole, and not edited since the run began."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import checks, composer, literal, schema
 from dmf_cli.config.typed import Config, Loss
-from dmf_cli.errors import RunFolderError
+from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import index, places
 from dmf_cli.run_folder.config_hash import group_hashes
 
@@ -43,11 +44,13 @@ def load_run(path: Path | str) -> Config:
     places.check_files(Path(path))
     try:
         text = file.read_text(encoding="utf-8")
-        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     except (OSError, YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
+    with _named(file):
+        literal.check(loaded, resolved=True)
     config = Config({str(key): value for key, value in loaded.items()})
     if missing := lacks(text, config.plain):
         raise RunFolderError(
@@ -55,6 +58,30 @@ def load_run(path: Path | str) -> Config:
         )
     check_unedited(Path(path), config)
     return config
+
+
+def load_checked(path: Path | str) -> Config:
+    """As :func:`load_run`, with every value checked as those of a new run are: for whoever goes by it.
+
+    The plugins of the run have to be known. Keys of later versions may be missing.
+
+    Raises:
+        RunFolderError: as :func:`load_run`.
+        ConfigError: a value that no run is started with.
+    """
+    config = load_run(path)
+    with _named(Path(path) / places.CONFIG):
+        checks.validate(composer.completed(config).plain, stored=True)
+    return config
+
+
+@contextlib.contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """What is wrong with a value is said with the file that it is in."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.within(str(file)) from None
 
 
 def check_unedited(path: Path, config: Config) -> None:

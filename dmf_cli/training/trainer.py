@@ -80,7 +80,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
         UsageError: the run is complete, its config was edited, or images or split are not the same.
     """
     run = RunFolder.open(path)
-    status, stored = run.read_status(), stored_config.load_run(run.path)
+    status, stored = run.read_status(), stored_config.load_checked(run.path)
     if status.get("state") == "completed":
         raise ConfigError(
             path=run.path,

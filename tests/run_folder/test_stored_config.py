@@ -4,7 +4,7 @@ import pytest
 
 from dmf_cli import config
 from dmf_cli.cli.main import main
-from dmf_cli.errors import RunFolderError
+from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import stored_config
 from tests.raised import raises
 
@@ -51,3 +51,45 @@ def test_every_command_that_reads_a_run_says_so(tmp_path, capsys, words):
     assert "unexpected" not in err + out
     # A report shows what is there, and says what is not; a comparison has nothing left to compare.
     assert (code, words[0]) in [(0, "report"), (2, words[0])]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("name: phantom", 'name: "${oc.env:HOME}"', "an interpolation"),
+        ("name: phantom", r'name: "\x24{oc.env:HOME}"', "an interpolation"),
+        ("name: phantom", "name: ${seed}", "an interpolation"),
+        ("name: phantom", r'name: "phantom\nimport os"', "which holds a control character"),
+        ("name: phantom", r'name: "\e[2Jphantom"', "which holds a control character"),
+        ("seed: 0", r'"se\red": 0', "which holds a control character"),
+    ],
+)
+def test_a_value_is_taken_as_it_stands_and_has_no_control_characters(tmp_path, before, after, reason):
+    assert f"{before}\n" in TEXT
+    (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
+    with raises(ConfigError, what=str(tmp_path / "config.yaml"), reason=reason) as caught:
+        stored_config.load_run(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_no_new_run_has_control_characters_in_its_config():
+    with raises(ConfigError, key="output_root", reason="which holds a control character"):
+        config.compose(['output_root="a\nb"'])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("batch_size: 16", "batch_size: many"),
+        ("filters: 12", "filtres: 12"),
+        ("name: unet", "name: os.system"),
+    ],
+)
+def test_whoever_goes_by_the_config_of_a_run_checks_its_values(tmp_path, before, after):
+    assert f"{before}\n" in TEXT
+    (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
+    stored_config.load_run(tmp_path)
+    with raises(ConfigError, what=f"{tmp_path / 'config.yaml'}: "):
+        stored_config.load_checked(tmp_path)
+    (tmp_path / "config.yaml").write_text(TEXT)
+    assert stored_config.load_checked(tmp_path) == stored_config.load_run(tmp_path)
