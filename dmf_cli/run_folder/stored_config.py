@@ -66,8 +66,7 @@ def load_checked(path: Path | str) -> Config:
     The plugins of the run have to be known. Keys of later versions may be missing.
 
     Raises:
-        RunFolderError: as :func:`load_run`.
-        ConfigError: a value that no run is started with.
+        RunFolderError: as :func:`load_run`, and for a value that no run is started with.
     """
     config = load_run(path)
     with _named(Path(path) / places.CONFIG):
@@ -81,7 +80,7 @@ def _named(file: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise error.within(str(file)) from None
+        raise RunFolderError(f"{file}: {error}", path=file) from None
 
 
 def check_unedited(path: Path, config: Config) -> None:

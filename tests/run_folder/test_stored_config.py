@@ -67,7 +67,7 @@ def test_every_command_that_reads_a_run_says_so(tmp_path, capsys, words):
 def test_a_value_is_taken_as_it_stands_and_has_no_control_characters(tmp_path, before, after, reason):
     assert f"{before}\n" in TEXT
     (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
-    with raises(ConfigError, what=str(tmp_path / "config.yaml"), reason=reason) as caught:
+    with raises(RunFolderError, path=tmp_path / "config.yaml", what=reason) as caught:
         stored_config.load_run(tmp_path)
     assert str(caught.value).isprintable()
 
@@ -89,7 +89,7 @@ def test_whoever_goes_by_the_config_of_a_run_checks_its_values(tmp_path, before,
     assert f"{before}\n" in TEXT
     (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
     stored_config.load_run(tmp_path)
-    with raises(ConfigError, what=f"{tmp_path / 'config.yaml'}: "):
+    with raises(RunFolderError, what=f"{tmp_path / 'config.yaml'}: "):
         stored_config.load_checked(tmp_path)
     (tmp_path / "config.yaml").write_text(TEXT)
     assert stored_config.load_checked(tmp_path) == stored_config.load_run(tmp_path)
