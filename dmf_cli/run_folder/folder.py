@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dmf_cli.errors import RunFolderError
+from dmf_cli.escapes import visible
 from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic
 from dmf_cli.run_folder import csv_log, places
 
@@ -217,7 +218,7 @@ class RunFolder:
         logger = logging.getLogger("dmf")
         with disk_errors(self.log):
             handler = _LogFile(self.log, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
         before = logger.level, logger.propagate
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -230,6 +231,19 @@ class RunFolder:
             logger.propagate = before[1]
             handler.close()
             self.release()
+
+
+class _OneLine(logging.Formatter):
+    """No value makes a line of its own: only tracebacks have several, which are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The line of ``record``."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """The traceback."""
+        return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).splitlines())
 
 
 class _LogFile(logging.FileHandler):
