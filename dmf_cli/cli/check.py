@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import hints
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import RunError, UsageError
+from dmf_cli.terminal.say import say, say_text
 
 if TYPE_CHECKING:
     from dmf_cli.checking import PropertyResult
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.backends:
         results += _elsewhere(list(arguments), words, quiet=options.json)
     if options.json:
-        print(json.dumps([{**dataclasses.asdict(one), **of} for of, one in results], indent=2))
+        say_text(json.dumps([{**dataclasses.asdict(one), **of} for of, one in results], indent=2))
     return _conclude(results, time.monotonic() - begin, quiet=options.json)
 
 
@@ -240,5 +241,5 @@ def _conclude(results: Sequence[Result], seconds: float, *, quiet: bool) -> int:
     if not quiet:
         for of, one in failed:
             outcomes.example(f"{of['kind']} {of['part']}: {one.name}", one)
-        print(f"\n{outcomes.summary([one for _, one in results])}, in {duration(seconds)}")
+        say("", f"{outcomes.summary([one for _, one in results])}, in {duration(seconds)}")
     return 1 if failed else 0

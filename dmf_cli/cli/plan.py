@@ -1,11 +1,11 @@
 """``dmf plan``: what to train with on these images, on this machine, in a given time."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.terminal.say import say, say_text
 
 if TYPE_CHECKING:
     from dmf_cli.planning.plan import TrainingPlan
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.planning import plan
 
     made = plan.make([*options.words, *own_configs(options.config_dir)], say=_note)
-    print(json.dumps(made.as_json(), indent=2) if options.json else "\n".join(lines(made)))
+    say_text(json.dumps(made.as_json(), indent=2) if options.json else "\n".join(lines(made)))
     return 0
 
 
@@ -61,4 +61,4 @@ def lines(plan: "TrainingPlan") -> list[str]:
 
 
 def _note(line: str) -> None:
-    print(line, file=sys.stderr)
+    say(line, error=True)

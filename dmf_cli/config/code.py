@@ -56,7 +56,8 @@ def _check_references(node: Any, place: str) -> None:
         with contextlib.suppress(OmegaConfBaseException):  # what cannot be resolved stands for nothing
             value = node[key]
         if OmegaConf.is_interpolation(node, key) and isinstance(value, Container):
-            raise _refused(f"{place}.{key}", OmegaConf.to_container(node, resolve=False)[key])
+            plain: Any = OmegaConf.to_container(node, resolve=False)
+            raise _refused(f"{place}.{key}", plain[key])
         if isinstance(value, Container):
             _check_references(value, f"{place}.{key}")
 

@@ -10,6 +10,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.planning import decide, fingerprint, reasons, units
 from dmf_cli.planning.fingerprint import Fingerprint
 from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
+from dmf_cli.terminal.say import say as print_line
 
 BUDGET = "30m"
 SHARE = 0.8  # of the memory of this machine, where the user names no limit
@@ -56,7 +57,9 @@ class TrainingPlan:
 
 
 def make(
-    words: Sequence[str], measure: Callable[[Config], Speed] | None = None, say: Callable[[str], None] = print
+    words: Sequence[str],
+    measure: Callable[[Config], Speed] | None = None,
+    say: Callable[[str], None] = print_line,
 ) -> TrainingPlan:
     """The plan for overrides of ``dmf train``, with ``budget=`` and ``memory=`` among them.
 

@@ -14,7 +14,7 @@ import socket
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from dmf_cli.errors import RunFolderError
 from dmf_cli.escapes import visible
@@ -249,7 +249,7 @@ class _OneLine(logging.Formatter):
 class _LogFile(logging.FileHandler):
     """A full disk is reported by the files that matter; the log itself must not print tracebacks about it."""
 
-    def _open(self) -> TextIO:
+    def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=own)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
