@@ -25,6 +25,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from dmf_cli.escapes import visible_lines
+
 _PLAIN = (str, int, float, list, tuple, dict, Path, type(None))
 
 
@@ -67,7 +69,7 @@ class DmfError(Exception):
         self.key, self.path, self.value, self.reason, self.hint = key, path, value, reason, hint
         self.allowed = allowed if isinstance(allowed, str) or allowed is None else list(allowed)
         self.what = what or self._subject()
-        super().__init__(self._line())
+        super().__init__(visible_lines(self._line()))
 
     def _subject(self) -> str:
         subject = str(self.path) if self.key is None else self.key

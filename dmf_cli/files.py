@@ -26,6 +26,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 ADVICE = {
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
     errno.EEXIST: "a part of the path is a file: choose another folder",
+    errno.ELOOP: "it is a symbolic link: put a file in its place",
     errno.EISDIR: "a folder is in the way: remove or rename it",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     errno.ENOENT: "its folder is gone",
@@ -37,6 +38,7 @@ RUNNING = {
 }
 # A new folder has nothing that could be gone: there is no place for one, as in /proc.
 NEW = {**RUNNING, errno.ENOENT: f"no folder can be made there: {_RUN_ELSEWHERE}"}
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # not on Windows; opening a symbolic link is an error with it
 TEMPORARY = ".tmp"  # suffix of what a killed process may leave behind
 _numbers = itertools.count()
 
@@ -85,6 +87,17 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}-{next(_numbers)}{TEMPORARY}")
     with disk_errors(path), replacing(path, temporary) as file:
         file.write(data)
+
+
+def own(path: Path | str, flags: int) -> int:
+    """A file descriptor of ``path``, which is made if it is to be written; never through a symbolic link.
+
+    It is what ``open(..., opener=own)`` takes.
+
+    Raises:
+        OSError: ``ELOOP`` for a link.
+    """
+    return os.open(path, flags | NO_LINK, 0o666)
 
 
 @contextlib.contextmanager

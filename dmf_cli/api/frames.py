@@ -11,6 +11,7 @@ import numpy as np
 
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
+from dmf_cli.escapes import of_cell
 from dmf_cli.files import disk_errors
 
 TEXTS = ("id", "stratum", "outcome")  # an id may look like a number
@@ -52,7 +53,7 @@ def read(file: Path, hint: str) -> Frame:
 
 def _cell(name: str, text: str) -> str | float:
     if name in TEXTS:
-        return text
+        return of_cell(text)
     try:
         return float(text or "nan")
     except ValueError:

@@ -4,13 +4,13 @@ Everything else is composed by dmf, which then needs neither Hydra's folders nor
 """
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from dmf_cli import conf_files, machine
 from dmf_cli.config import composer, messages, source
 from dmf_cli.terminal.failure import report
+from dmf_cli.terminal.say import say
 
 Failures = list[Exception]
 
@@ -34,7 +34,7 @@ def run(options: Any) -> int:
     if failures and not options.multirun:
         raise failures[0]
     if failures:
-        print(f"error: {len(failures)} job(s) of the sweep failed, see above", file=sys.stderr)
+        say(f"error: {len(failures)} job(s) of the sweep failed, see above", error=True)
     return int(bool(failures))
 
 

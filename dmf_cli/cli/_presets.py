@@ -1,10 +1,10 @@
 """What a command says of ``experiment=NAME`` or ``recipe=NAME`` where it is not used as it stands."""
 
-import sys
 from collections.abc import Sequence
 
 from dmf_cli import conf_files
 from dmf_cli.errors import show
+from dmf_cli.terminal.say import say
 
 
 def note_excluded(overrides: Sequence[str]) -> None:
@@ -22,9 +22,9 @@ def note_excluded(overrides: Sequence[str]) -> None:
         groups = {key.partition(".")[0] for key in gone}
         typed = " ".join(word for word in words if word.partition("=")[0] in groups)
         keys = ", ".join(f"{key}={_shown(value)}" for key, value in gone.items())
-        print(
+        say(
             f"note: as {typed} is typed, {preset} is used without {keys}; type what you want to keep",
-            file=sys.stderr,
+            error=True,
         )
 
 

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from dmf_cli.runtime import gpu_count
+from dmf_cli.terminal.say import say_text
 
 
 def probe(backend: str) -> dict[str, Any]:
@@ -31,4 +32,4 @@ def probe(backend: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     devices = probe(sys.argv[1])
-    print("\n" + json.dumps(devices))
+    say_text("\n" + json.dumps(devices))

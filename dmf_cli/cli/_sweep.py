@@ -1,7 +1,6 @@
 """``dmf train -m``: the jobs of a sweep, run, skipped or resumed; also ``--dry-run``."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dmf_cli.sweeps.board import Board, JobRow
 from dmf_cli.sweeps.jobs import distinct_settings, held, plan, single
 from dmf_cli.terminal.failure import report
 from dmf_cli.terminal.run_display import Display, make_console
+from dmf_cli.terminal.say import say
 
 
 def run(overrides: Sequence[str], *, dry: bool, multirun: bool = True) -> int:
@@ -51,7 +51,7 @@ def note_sweep(overrides: Sequence[str]) -> None:
     """
     if any(word.lstrip("+").startswith("experiment=") for word in overrides) and (found := held(overrides)):
         keys = ", ".join(f"{key}={value}" for key, value in found.items())
-        print(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", file=sys.stderr)
+        say(f"note: one run, the experiment's sweep ({keys}) is that of dmf train -m", error=True)
 
 
 def _print(board: Board) -> None:
@@ -65,9 +65,9 @@ def _outcome(board: Board, *, interrupted: bool) -> int:
     """The last lines, for people; the exit code, for scripts."""
     failed, left = len(board.of("failed")), len(board.of("left", "interrupted"))
     if failed:
-        print(f"error: {failed} job(s) of the sweep failed, see above", file=sys.stderr)
+        say(f"error: {failed} job(s) of the sweep failed, see above", error=True)
     if left:
-        print(f"{left} job(s) are left: run the same command again to resume the sweep", file=sys.stderr)
+        say(f"{left} job(s) are left: run the same command again to resume the sweep", error=True)
     if interrupted:
         return interrupts.exit_code()
     done, settings = board.of("completed"), board.rows[0].job.config.sweep
@@ -110,4 +110,4 @@ def _hint(done: Sequence[JobRow]) -> None:
     mixed = any(entry.path not in ours for root in roots for entry in Index(root).refresh())
     where = shlex.join(sorted(map(str, ours)) if mixed else roots)
     several = distinct_settings([row.job.config for row in done]) > 1
-    print(f"{'compare them' if several else 'their mean'}: dmf compare {where}")
+    say(f"{'compare them' if several else 'their mean'}: dmf compare {where}")

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import hints
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import RunError, UsageError
+from dmf_cli.terminal.say import say, say_text
 
 if TYPE_CHECKING:
     from dmf_cli.checking import PropertyResult
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.backends:
         results += _elsewhere(list(arguments), words, quiet=options.json)
     if options.json:
-        print(json.dumps([{**dataclasses.asdict(one), **of} for of, one in results], indent=2))
+        say_text(json.dumps([{**dataclasses.asdict(one), **of} for of, one in results], indent=2))
     return _conclude(results, time.monotonic() - begin, quiet=options.json)
 
 
@@ -200,6 +200,7 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     from dmf_cli.checking import PropertyResult
     from dmf_cli.cli import _plugins
     from dmf_cli.cli.doctor import BACKENDS, package
+    from dmf_cli.jobs.process import environment, python
     from dmf_cli.parts import plugins
     from dmf_cli.terminal import outcomes
 
@@ -212,8 +213,8 @@ def _elsewhere(arguments: Sequence[str], words: Sequence[str], *, quiet: bool) -
     for backend in BACKENDS:
         if backend == here or package(backend, required=False).state != "ok":
             continue
-        command = [sys.executable, "-m", "dmf_cli", "check", "--json", *rest, f"{BACKEND}={backend}"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = python("dmf_cli", "check", "--json", *rest, f"{BACKEND}={backend}")
+        done = subprocess.run(command, capture_output=True, text=True, env=environment())
         if done.returncode not in (0, 1) or not done.stdout.startswith("["):
             last = next(
                 (line for line in reversed(done.stderr.splitlines()) if line.strip()), "it says nothing"
@@ -240,5 +241,5 @@ def _conclude(results: Sequence[Result], seconds: float, *, quiet: bool) -> int:
     if not quiet:
         for of, one in failed:
             outcomes.example(f"{of['kind']} {of['part']}: {one.name}", one)
-        print(f"\n{outcomes.summary([one for _, one in results])}, in {duration(seconds)}")
+        say("", f"{outcomes.summary([one for _, one in results])}, in {duration(seconds)}")
     return 1 if failed else 0

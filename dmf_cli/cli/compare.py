@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import ConfigError
+from dmf_cli.terminal.say import say
 
 PARTS = ("test", "val", "train")
 _ABOUT = """\
@@ -71,10 +72,9 @@ def run(arguments: Sequence[str]) -> int:
         "-o", "--output", metavar="DIR", type=Path, help="default: PATH/comparison, or comparison"
     )
     options = parser.parse_args(list(arguments))
-    from rich.console import Console
-
     from dmf_cli.comparison import compare, plots, tables
     from dmf_cli.files import disk_errors
+    from dmf_cli.terminal.console import SafeConsole
 
     comparison = compare.compare(
         options.paths,
@@ -90,11 +90,11 @@ def run(arguments: Sequence[str]) -> int:
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder, comparison)
-    Console().print(tables.render(comparison))
+    SafeConsole().print(tables.render(comparison))
     for line in comparison.skipped:
-        print(f"excluded: {line}")
+        say(f"excluded: {line}")
     plots.write(folder, comparison)
-    print(f"written to {folder}")
+    say(f"written to {folder}")
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dmf_cli.cli.main import COMMANDS
 from dmf_cli.errors import UnknownNameError, UsageError
+from dmf_cli.terminal.say import say, say_text
 
 SHELLS = ("bash", "zsh")
 # A test compares them with the parsers of the commands: to import those would be too slow here.
@@ -97,7 +98,7 @@ Prints a script that completes commands, groups, options, keys, values and loss 
 def run(arguments: Sequence[str]) -> int:
     """``dmf completion bash|zsh [--install]``, or ``query LINE`` for the shell."""
     if arguments and arguments[0] == "query":
-        print("\n".join(complete(" ".join(arguments[1:]))))
+        say(*complete(" ".join(arguments[1:])))
         return 0
     from dmf_cli.cli._parser import Parser
 
@@ -107,7 +108,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
     if options.shell not in SHELLS:
         raise UnknownNameError("shell", options.shell, SHELLS)
-    print(_install(options.shell) if options.install else script(options.shell).strip())
+    say_text(_install(options.shell) if options.install else script(options.shell).strip())
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config import schema
 from dmf_cli.terminal import progress
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from dmf_cli.config.typed import Config
@@ -120,25 +121,24 @@ def _write(output: Path, report: "Report") -> list[Path]:
 
 
 def _print(report: "Report", files: Sequence[Path]) -> None:
-    from rich.console import Console
-
     from dmf_cli.datasets.sources.grouping import describe
     from dmf_cli.terminal import check_report
+    from dmf_cli.terminal.console import SafeConsole
 
-    console, summary = Console(), report.statistics.summary()
+    console, summary = SafeConsole(), report.statistics.summary()
     usable = len(report.dataset)
-    print(f"{report.dataset.name}: {report.total} images, {usable} can be used")
-    print(check_report.images(summary))
+    say(f"{report.dataset.name}: {report.total} images, {usable} can be used")
+    say(check_report.images(summary))
     for label, text in describe(report.dataset).items():
-        print(f"{label}: {text}")
+        say(f"{label}: {text}")
     for table in (check_report.strata(summary), check_report.classes(summary)):
-        print()
+        say("")
         console.print(table)
     if report.leaks:
-        print()
+        say("")
         console.print(check_report.leaks(report))
     if report.findings:
-        print()
+        say("")
         console.print(check_report.findings(report))
     warnings = len(report.findings) - report.errors
-    print(f"\n{report.errors} error(s), {warnings} warning(s); written to {' and '.join(map(str, files))}")
+    say("", f"{report.errors} error(s), {warnings} warning(s); written to {' and '.join(map(str, files))}")

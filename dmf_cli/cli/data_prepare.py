@@ -1,6 +1,5 @@
 """``dmf data prepare``: get a dataset, or say how to."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config import schema
 from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
+from dmf_cli.terminal.say import say, say_text
 
 _ABOUT = """\
 Downloads a dataset whose licence allows that (resuming where an earlier call was cut), checks it and unpacks
@@ -45,10 +45,10 @@ def run(arguments: Sequence[str]) -> int:
     if not options.archive and _only_by_hand(group):
         return 1
     dataset = _prepare(group, options.archive)
-    print(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
+    say(f"{dataset.name}: {len(dataset)} images, {', '.join(dataset.classes)}")
     kept = [override for override in options.overrides if not override.startswith("dataset.download.")]
     own = ["--config-dir", str(options.config_dir)] if options.config_dir else []
-    print(f"next: {hints.command('data', 'show', *own, *kept)}")
+    say(f"next: {hints.command('data', 'show', *own, *kept)}")
     return 0
 
 
@@ -60,7 +60,7 @@ def _only_by_hand(group: schema.Dataset) -> bool:
 
     if install.is_there(group):
         return False
-    print(install.by_hand(group))
+    say_text(install.by_hand(group))
     return True
 
 
@@ -79,5 +79,5 @@ def _prepare(group: schema.Dataset, archives: Sequence[Path]) -> Any:
         with progress.downloads() as track:
             return prepare_folder(group, archives, track=track)
     except KeyboardInterrupt:
-        print("what has been downloaded is kept: run the command again to resume", file=sys.stderr)
+        say("what has been downloaded is kept: run the command again to resume", error=True)
         raise

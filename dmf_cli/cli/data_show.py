@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.errors import ConfigError
+from dmf_cli.terminal.say import say
 
 _ABOUT = """\
 Draws example images of a dataset with the outlines of their masks, and counts its images.
@@ -33,21 +34,20 @@ def run(arguments: Sequence[str]) -> int:
         name = "a name that ends in .png"
         raise ConfigError(key="-o", value=options.output, reason="and the picture is PNG", allowed=name)
     config = composed([*overrides, *own_configs(options.config_dir)])
-    from rich.console import Console
-
     from dmf_cli.datasets import open_dataset
     from dmf_cli.datasets.sources.grouping import describe
     from dmf_cli.figures import gallery
+    from dmf_cli.terminal.console import SafeConsole
 
     dataset = open_dataset(config.dataset)
     file = options.output or Path(f"{dataset.name}.png")
     gallery.plot_samples(file, dataset, count)
-    print(f"{dataset.name}: {', '.join(dataset.classes)}")
-    Console().print(gallery.render(dataset))
+    say(f"{dataset.name}: {', '.join(dataset.classes)}")
+    SafeConsole().print(gallery.render(dataset))
     for label, text in describe(dataset).items():
         if label != "strata":  # the table has them
-            print(f"{label}: {text}")
-    print(f"written to {file}")
+            say(f"{label}: {text}")
+    say(f"written to {file}")
     return 0
 
 

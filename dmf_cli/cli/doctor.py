@@ -15,6 +15,7 @@ from dmf_cli import __version__, hints, machine
 from dmf_cli.cli._parser import Parser
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.errors import DmfError, UnknownNameError
+from dmf_cli.terminal.say import say, say_text
 
 OK, NOTE, PROBLEM = "ok", "note", "PROBLEM"
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -57,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         if not options.json:
             _show(check)
     if options.json:
-        print(json.dumps([dataclasses.asdict(check) for check in results], indent=2))
+        say_text(json.dumps([dataclasses.asdict(check) for check in results], indent=2))
     return _conclude(results, quiet=options.json)
 
 
@@ -185,9 +186,13 @@ def terminal() -> Check:
 
 def probe(backend: str) -> dict[str, Any]:
     """What :mod:`dmf_cli.cli._probe` reports; ``{"error": ...}`` when the import fails or hangs."""
-    command = [sys.executable, "-m", "dmf_cli.cli._probe", backend]
+    from dmf_cli.jobs.process import environment, python
+
+    command = python("dmf_cli.cli._probe", backend)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PROBE_SECONDS, env=environment()
+        )
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {PROBE_SECONDS} s"}
     if done.returncode != 0:
@@ -236,11 +241,11 @@ def _show(check: Check) -> None:
     if check.state in colours:
         state = f"\033[{colours[check.state]}m{state}\033[0m"
     do = f"  -> {check.do}" if check.do else ""
-    print(f"{state}  {check.name:<20} {check.found}{do}", flush=True)
+    say(f"  {check.name:<20} {check.found}{do}", head=state)
 
 
 def _conclude(results: list[Check], *, quiet: bool) -> int:
     broken = [check.name for check in results if check.state == PROBLEM]
     if not quiet:
-        print(f"\n{len(broken)} problem(s): {', '.join(broken)}" if broken else "\nready: dmf train")
+        say("", f"{len(broken)} problem(s): {', '.join(broken)}" if broken else "ready: dmf train")
     return 1 if broken else 0

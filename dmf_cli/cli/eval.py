@@ -1,11 +1,11 @@
 """``dmf eval``: score a finished run on one of its splits, or on data that it never saw."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.cli._parser import Parser, add_config_dir, add_runs, own_configs, runs_and_overrides
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from dmf_cli.run_folder.index import Entry
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     _show(tables.render(result), where, result.summary["settings"]["split"])
     for entry in map(index.read, runs):
         if entry.state != "completed":
-            print(f"warning: {_named(entry, runs)}: this is its best network so far", file=sys.stderr)
+            say(f"warning: {_named(entry, runs)}: this is its best network so far", error=True)
     return 0
 
 
@@ -61,7 +61,7 @@ def _named(entry: "Entry", runs: Sequence[Path]) -> str:
 
 
 def _show(table: Any, run: Path, name: str) -> None:
-    from rich.console import Console
+    from dmf_cli.terminal.console import SafeConsole
 
-    Console().print(table)
-    print(f"written to {run / 'metrics' / name}_* and {run / 'predictions' / name}*")
+    SafeConsole().print(table)
+    say(f"written to {run / 'metrics' / name}_* and {run / 'predictions' / name}*")

@@ -1,11 +1,11 @@
 """``dmf export``: the best network of a run for use elsewhere."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dmf_cli.cli._parser import Parser, add_runs, runs_and_overrides
 from dmf_cli.errors import UnknownNameError
+from dmf_cli.terminal.say import say
 
 FORMATS = ("keras", "onnx", "savedmodel")
 
@@ -53,8 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     for entry in map(index.read, runs):
         if entry.state != "completed":
             which = "the run" if len(runs) == 1 else str(entry.path)
-            print(f"warning: {which} {entry.said}: this is its best network so far", file=sys.stderr)
-    print(f"wrote {output}\nwrote {export.note_path(output)}")
+            say(f"warning: {which} {entry.said}: this is its best network so far", error=True)
+    say(f"wrote {output}", f"wrote {export.note_path(output)}")
     return 0
 
 

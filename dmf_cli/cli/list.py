@@ -9,6 +9,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.config.headers import Header, read_header
 from dmf_cli.errors import UnknownNameError
 from dmf_cli.parts import plugins, registry
+from dmf_cli.terminal.say import say
 
 Row = tuple[str, str, str]
 COLUMNS = ("name", "what", "source")
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     for number, name in enumerate([kind] if kind else KINDS):
         if number:
-            print()
+            say("")
         _show(name, rows(name, options.config_dir), titled=kind is None)
     return 0
 
@@ -69,9 +70,9 @@ def _show_models(own: Path | None) -> None:
 
     models, device = rows("models", own), _model_costs.start()
     if sys.stdout.isatty():
-        from rich.console import Console
+        from dmf_cli.terminal.console import SafeConsole
 
-        with Console(stderr=True).status("measuring"):
+        with SafeConsole(stderr=True).status("measuring"):
             measured = [_model_costs.with_costs(row) for row in models]
         title = f"models: one 128x128 grey image on {device}, fastest of {_model_costs.TIMES}"
         _table(title, ("name", "weights", "forward", *COLUMNS[1:]), measured)
@@ -79,7 +80,7 @@ def _show_models(own: Path | None) -> None:
     widths = [max(len(row[column]) for row in models) for column in (0, 1)]
     for row in models:
         name, weights, forward, what, source = _model_costs.with_costs(row)
-        print(f"{name:<{widths[0]}}  {weights:>18}  {forward:>7}  {what:<{widths[1]}}  {source}", flush=True)
+        say(f"{name:<{widths[0]}}  {weights:>18}  {forward:>7}  {what:<{widths[1]}}  {source}")
 
 
 def rows(kind: str, own: Path | None = None) -> list[Row]:
@@ -108,19 +109,20 @@ def _show(kind: str, shown: list[Row], *, titled: bool) -> None:
         _table(kind, COLUMNS, shown)
         return
     if titled:
-        print(kind)
+        say(kind)
     widths = [max((len(row[column]) for row in shown), default=0) for column in (0, 1)]
     for name, what, source in shown:
-        print(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {source}".rstrip())
+        say(f"{name:<{widths[0]}}  {what:<{widths[1]}}  {source}".rstrip())
 
 
 def _table(title: str, columns: Sequence[str], shown: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from dmf_cli.terminal.console import SafeConsole
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:  # on a narrow terminal a long address is broken, and no name cut off
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in shown:
         table.add_row(*row)
-    Console().print(table)
+    SafeConsole().print(table)

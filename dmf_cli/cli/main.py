@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from dmf_cli import __version__, interrupts
+from dmf_cli.terminal.say import say, say_text
 from dmf_cli.terminal.wrapping import fit
 
 # Name -> what it does; the command NAME is ``run(arguments) -> exit code`` in dmf_cli/cli/NAME.py.
@@ -87,7 +88,7 @@ def _main(words: list[str]) -> int:
 
 
 def _interrupted(*what: object) -> int:
-    print(": ".join(["interrupted", *map(str, what)]), file=sys.stderr)
+    say(": ".join(["interrupted", *map(str, what)]), error=True)
     return interrupts.exit_code()
 
 
@@ -100,10 +101,10 @@ def help_text() -> str:
 def _dispatch(words: list[str]) -> int:
     first = words[0] if words else "--help"
     if first in ("-h", "--help") or (first == "help" and len(words) == 1):
-        print(help_text(), end="")
+        say_text(help_text())
         return 0
     if first in ("--version", "-V"):
-        print(f"dmf {__version__}")
+        say(f"dmf {__version__}")
         return 0
     if first == "help":
         words = [words[1], "--help"]

@@ -11,6 +11,7 @@ from dmf_cli.errors import UnknownNameError, UsageError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.parts import project, registry
 from dmf_cli.parts.kinds import KINDS
+from dmf_cli.terminal.say import say
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 EXPERIMENT = "experiment"
@@ -53,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = project.read()
     file = _place(options.kind, options.name, options.output, settings)
     _write(file, text(options.kind, options.name))
-    print("\n".join([f"wrote {_shown(file)}", *_next(options.kind, options.name, file, settings)]))
+    say(*[f"wrote {_shown(file)}", *_next(options.kind, options.name, file, settings)])
     return 0
 
 

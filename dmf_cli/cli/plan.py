@@ -1,10 +1,10 @@
 """``dmf plan``: what to train with on these images, on this machine, in a given time."""
 
 import json
-import sys
 from collections.abc import Sequence
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.terminal.say import say, say_text
 
 _ABOUT = """\
 Looks at the images of a dataset, times a few steps on this machine, and proposes what to train with: recipe,
@@ -35,9 +35,9 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.planning import plan
 
     made = plan.make([*options.words, *own_configs(options.config_dir)], say=_note)
-    print(json.dumps(made.as_json(), indent=2) if options.json else made)
+    say_text(json.dumps(made.as_json(), indent=2) if options.json else str(made))
     return 0
 
 
 def _note(line: str) -> None:
-    print(line, file=sys.stderr)
+    say(line, error=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from dmf_cli.cli._parser import Parser, add_runs, runs_and_overrides
 from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from dmf_cli.config.typed import Config
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     # A wrong path is reported before anything slow is imported.
     jobs = find_files.find(paths, output, options.exclude)
     for line in find_files.passed_over(paths):
-        print(f"note: {line}", file=sys.stderr)
+        say(f"note: {line}", error=True)
     from dmf_cli.inference import ensemble
 
     config = ensemble.for_images(config, options.threshold)
@@ -97,10 +97,10 @@ def run(arguments: Sequence[str]) -> int:
         outcome = predict_files.predict_files(predict, jobs, output, **{**settings, **more})
     seconds, done = time.monotonic() - start, len(jobs) - len(outcome.skipped)
     for line in _remarks(outcome, done):
-        print(f"warning: {line}", file=sys.stderr)
-    print(f"{done} of {len(jobs)} images, written to {output} ({done / max(seconds, 1e-9):.1f} images/s)")
+        say(f"warning: {line}", error=True)
+    say(f"{done} of {len(jobs)} images, written to {output} ({done / max(seconds, 1e-9):.1f} images/s)")
     if outcome.empty:
-        print(f"{outcome.empty} of {done} masks are empty")
+        say(f"{outcome.empty} of {done} masks are empty")
     _show_doubtful(outcome)
     return 0
 
@@ -120,9 +120,9 @@ def _show_doubtful(outcome: "Outcome") -> None:
     doubtful = outcome.doubtful(DOUBTFUL)
     if doubtful:
         count = "1 mask is" if len(doubtful) == 1 else f"{len(doubtful)} masks are"
-        print(f"{count} doubtful (expected Dice below {DOUBTFUL}; areas.csv has all):")
+        say(f"{count} doubtful (expected Dice below {DOUBTFUL}; areas.csv has all):")
     for file, dice in doubtful[:SHOWN]:
-        print(f"  {dice:.2f}  {file}")
+        say(f"  {dice:.2f}  {file}")
 
 
 def _with_limit(prediction: "Prediction", max_pixels: int) -> "Prediction":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from dmf_cli.config.typed import Choice
@@ -42,16 +43,15 @@ def run(arguments: Sequence[str]) -> int:
     chosen = weighting_configs(options.overrides, own_configs(options.config_dir))
     folder = options.output or _folder(options.source)
     _replay(recorded, chosen, folder)
-    print(f"written to {folder}")
+    say(f"written to {folder}")
     return 0
 
 
 def _replay(recorded: "History", chosen: "Mapping[str, Choice]", folder: Path) -> None:
-    from rich.console import Console
-
     from dmf_cli.figures import matplotlib_renderer
     from dmf_cli.files import disk_errors
     from dmf_cli.replaying import plots, strategies, tables
+    from dmf_cli.terminal.console import SafeConsole
 
     weights = strategies.replay(recorded, chosen)
     with disk_errors(folder):
@@ -60,7 +60,7 @@ def _replay(recorded: "History", chosen: "Mapping[str, Choice]", folder: Path) -
     losses = dict(zip(recorded.terms, recorded.losses.T, strict=True))
     figure = plots.weights(recorded.steps.tolist(), losses, weights)
     matplotlib_renderer.write(folder, figure, recorded.source.resolve().name)
-    Console().print(tables.render(recorded, weights))
+    SafeConsole().print(tables.render(recorded, weights))
 
 
 def _folder(source: Path) -> Path:

@@ -1,11 +1,11 @@
 """``dmf report``: one HTML file that shows a run, or many, and needs nothing else."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dmf_cli import machine
 from dmf_cli.cli._parser import Parser
+from dmf_cli.terminal.say import say
 
 _ABOUT = """\
 Writes one self-contained HTML file: what was run, scores, curves and weights to look at closely, the worst
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     comparison = {"metric": options.metric, "by": by, "baseline": options.baseline}
     written = report.write(options.paths, options.output, **comparison)
     for line in written.problems:
-        print(f"note: {line}", file=sys.stderr)
+        say(f"note: {line}", error=True)
     size = machine.amount(written.file.stat().st_size)
-    print(f"written to {written.file} ({size}, {written.seconds:.1f} s)")
+    say(f"written to {written.file} ({size}, {written.seconds:.1f} s)")
     return 0

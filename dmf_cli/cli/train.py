@@ -10,6 +10,7 @@ from dmf_cli.cli._parser import own_configs, wrong_arguments
 from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
+from dmf_cli.terminal.say import say, say_text
 
 ONE_OF = ("dry_run", "cfg", "info", "run", "multirun")  # options that say what is to be done
 # Options of Hydra's that do nothing for dmf, and what is there instead.
@@ -28,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.help:
         from dmf_cli.cli import _train_help
 
-        print(_train_help.text(composed), end="")
+        say_text(_train_help.text(composed))
         return 0
     foreign = _is_foreign(options)
     if foreign and options.dry_run:
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.cfg:
         from dmf_cli.cli import _show_config
 
-        print(_show_config.text(composed, options), end="")
+        say_text(_show_config.text(composed, options))
         return 0
     from dmf_cli.cli import _sweep
 
@@ -66,7 +67,7 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
     from hydra._internal.utils import get_args_parser
 
     if "--version" in arguments:
-        print(f"dmf {__version__}")
+        say(f"dmf {__version__}")
         raise SystemExit(0)
     parser = get_args_parser()
     parser.prog = "dmf train"
@@ -142,5 +143,5 @@ def _plan(composed: Sequence[str]) -> None:
     from dmf_cli.planning.follow import follow
 
     made = plan.make([word for word in composed if not word.startswith("plan=")])
-    print(made, end="\n\n")
+    say_text(f"{made}\n")
     follow(made, lambda note: _train(made.overrides, note))

@@ -1,6 +1,5 @@
 """``dmf tune``: search the fixed weights of a loss, or any other settings, by the validation split."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
 from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from dmf_cli.tuning.study import SearchPlan
@@ -72,13 +72,13 @@ def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     runner = searching.run(plan, study, **options)
     console = make_console()
     console.print(results.render(plan, study))
-    print(results.files(plan.folder))
+    say(results.files(plan.folder))
     train = results.command(plan, study)
     if train:
-        print(f"train the best with new seeds: {train}")
+        say(f"train the best with new seeds: {train}")
     if runner.interrupted:
-        print("interrupted: run the same command again to resume the search", file=sys.stderr)
+        say("interrupted: run the same command again to resume the search", error=True)
         return interrupts.exit_code()
     if runner.gave_up:
-        print("error: the first trials all failed, see above", file=sys.stderr)
+        say("error: the first trials all failed, see above", error=True)
     return 0 if train else 1

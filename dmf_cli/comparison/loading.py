@@ -113,6 +113,7 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
     """
     if not places.is_run(path):
         raise places.no_run(path)
+    places.check_files(path)
     status = _json(path / places.STATUS)
     entry = index.Entry(path, status)
     if entry.state == "running":

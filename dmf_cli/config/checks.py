@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
-from dmf_cli.config import fields, inputs, lengths, own_metrics, schema
+from dmf_cli.config import fields, inputs, lengths, literal, own_metrics, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
@@ -48,6 +48,7 @@ def validate(config: Mapping[str, Any], *, stored: bool = False) -> Config:
     Raises:
         ConfigError: for the first thing that is wrong.
     """
+    literal.check(config)
     checked: Plain = {key: _plain(value) for key, value in config.items()}
     _check_top(checked)
     for group, kind in schema.PLAIN.items():

@@ -1,9 +1,11 @@
 """Hydra's own settings that do nothing where dmf runs a job and not Hydra: they are refused, not ignored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from dmf_cli.errors import ConfigError
 
+_NO_LOGGING = {"version": 1, "root": None, "disable_existing_loggers": False}
 # Key below `hydra` -> what it is unless set, and what to use instead.
 UNUSED: dict[str, tuple[Any, str]] = {
     "job.chdir": (None, "a run stays in the folder of the command, and writes to run_dir or output_root"),
@@ -12,7 +14,11 @@ UNUSED: dict[str, tuple[Any, str]] = {
     "output_subdir": (None, "the run folder has config.yaml"),
     "verbose": (False, "the run folder has train.log; DMF_DEBUG=1 prints tracebacks"),
     "mode": ("RUN", "add -m for a sweep"),
+    "job_logging": (_NO_LOGGING, "the run folder has train.log"),
+    "hydra_logging": (_NO_LOGGING, "the run folder has train.log"),
 }
+# Those that would run code of the config where Hydra itself runs the job: refused there too.
+RUN_CODE = ("callbacks", "job.env_set", "job_logging", "hydra_logging")
 
 
 def detached(config: Any) -> Any:
@@ -23,19 +29,21 @@ def detached(config: Any) -> Any:
         return config.pop("hydra")
 
 
-def check(settings: Any, *, multirun: bool = False) -> None:
+def check(settings: Any, *, multirun: bool = False, keys: Iterable[str] = tuple(UNUSED)) -> None:
     """Refuse what only a job under Hydra would heed.
 
     Args:
         settings: the node ``hydra`` of a composed config.
         multirun: whether it is that of a sweep.
+        keys: which of them to look at.
 
     Raises:
         ConfigError: one of :data:`UNUSED` is set.
     """
     from omegaconf import OmegaConf
 
-    for key, (unset, instead) in UNUSED.items():
+    for key in keys:
+        unset, instead = UNUSED[key]
         value = OmegaConf.select(settings, key)
         value = getattr(value, "name", value)
         if value not in (unset, None) and not (multirun and key == "mode"):

@@ -1,5 +1,5 @@
-"""Hydra's config loader with two rules of ours: what is typed beats an experiment or a recipe, and
-``+GROUP=OPTION`` is ``GROUP=OPTION``.
+"""Hydra's config loader with three rules of ours: what is typed beats an experiment or a recipe,
+``+GROUP=OPTION`` is ``GROUP=OPTION``, and no config names code that Hydra would run.
 
 The body of an experiment is merged after the options of all groups, whoever chose them. Without the first
 rule ``experiment=quick model=unet_wide`` would build ``unet_wide`` with ``model.filters`` of the experiment,
@@ -15,7 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dmf_cli import conf_files
-from dmf_cli.config import plugin_options
+from dmf_cli.config import code, plugin_options
 from dmf_cli.errors import ConfigError
 
 # What Hydra's documents teach and dmf does by keys of its own: Hydra's folders hold no results here.
@@ -42,7 +42,9 @@ class Loader(ConfigLoaderImpl):
         words = [as_hydra(word) for word in overrides]
         plugin_options.activate(words)  # here, for workers of a launcher compose their jobs themselves
         self._typed, self.left_out, self.preset = frozenset(typed_groups(words)), {}, {}
-        return super()._load_configuration_impl(config_name, words, *args, **options)
+        composed = super()._load_configuration_impl(config_name, words, *args, **options)
+        code.check(composed)
+        return composed
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)

@@ -56,7 +56,7 @@ class Member:
     def of(cls, path: Path) -> "Member":
         """The run in the folder ``path``, whose network is not loaded yet."""
         run = RunFolder.open(path)
-        stored = configs.completed(stored_config.load_run(run.path))
+        stored = configs.completed(stored_config.load_checked(run.path))
         return cls(run, configs.with_absolute_paths(stored))
 
     def loaded(self) -> "Member":

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dmf_cli.datasets.input_spec import Geometry
 from dmf_cli.datasets.sources.grey_depth import shown
 from dmf_cli.errors import RunFolderError
+from dmf_cli.escapes import cell
 from dmf_cli.figures import palette
 from dmf_cli.inference.expected import expected_dice, uncertainty
 from dmf_cli.inference.find_files import Job
@@ -53,7 +54,7 @@ def table(file: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[Any
 
     def add(row: Sequence[Any]) -> None:
         with writing(file):
-            writer.writerow(row)
+            writer.writerow(map(cell, row))
             stream.flush()
 
     with stream:

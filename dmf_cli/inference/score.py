@@ -29,7 +29,7 @@ from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
 from dmf_cli.inference.selection import Scored, known_parts
 from dmf_cli.metrics import Full, own
-from dmf_cli.run_folder import cases, moved
+from dmf_cli.run_folder import cases, moved, places
 from dmf_cli.run_folder.folder import RunFolder
 
 log = logging.getLogger("dmf")
@@ -212,6 +212,7 @@ def score(
         name = result.summary["settings"]["split"] = own_scores.kept_apart(ensemble.members[0], name, output)
     folder = RunFolder(output)
     for made in (folder.metrics, folder.predictions):
+        places.check_files(made, inner=True)
         with disk_errors(made):
             made.mkdir(parents=True, exist_ok=True)
     tables.write_metrics(folder.metrics, name, result)

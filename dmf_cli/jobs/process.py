@@ -54,7 +54,7 @@ class Process:
         self._text = ""
         with _blocked():
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module or MODULE],
+                python(module or MODULE),
                 stdin=subprocess.PIPE,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
@@ -127,6 +127,14 @@ def _blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def python(module: str, *words: str) -> list[str]:
+    """The command that runs ``module``: never a file of the working folder, which may be anybody's.
+
+    To be run with :func:`environment`.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ from dmf_cli.planning.fingerprint import Fingerprint
 from dmf_cli.planning.kept import Kept
 from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
 from dmf_cli.terminal.formats import duration
+from dmf_cli.terminal.say import say as print_line
 
 BUDGET = "30m"
 Measure = Callable[[Config], Speed]
@@ -85,7 +86,7 @@ class TrainingPlan:
 
 
 def make(
-    words: Sequence[str], measure: Measure | None = None, say: Callable[[str], None] = print
+    words: Sequence[str], measure: Measure | None = None, say: Callable[[str], None] = print_line
 ) -> TrainingPlan:
     """The plan for overrides of ``dmf train``, with ``budget=`` and ``memory=`` among them.
 

@@ -17,6 +17,7 @@ from PIL import Image
 from dmf_cli import bounded, hints
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
+from dmf_cli.run_folder import places
 
 INDEX = "cases.json"
 PARTS = ("image", "truth", "prediction")
@@ -49,11 +50,13 @@ def write(folder: Path, examples: Sequence[Example]) -> None:
     """Write ``examples`` into ``folder``; what an earlier evaluation left there is replaced.
 
     Raises:
-        RunFolderError: disk full, read-only, no permission.
+        RunFolderError: disk full, read-only, no permission; ``folder`` or a file in it is a link.
     """
+    places.check_files(folder, inner=True)
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
-        for old in (folder / INDEX, *folder.glob("[0-9]*_*.png")):
+        pictures = (old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png"))
+        for old in (folder / INDEX, *pictures):
             old.unlink(missing_ok=True)
     index = []
     for number, example in enumerate(examples, start=1):

@@ -14,7 +14,7 @@ from typing import Any
 
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import disk_errors, write_atomic
+from dmf_cli.files import disk_errors, own, write_atomic
 
 Columns = dict[str, list[float]]
 
@@ -31,7 +31,7 @@ def append(file: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
         RunFolderError: disk full, no permission; no part of the rows stays in the file then.
     """
     with disk_errors(file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        descriptor = own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             size = os.fstat(descriptor).st_size
             data = _lines(_header(file) or columns, rows, header=size == 0)

@@ -18,7 +18,8 @@ from typing import Any
 
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
+from dmf_cli.escapes import visible
+from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -83,12 +84,14 @@ class RunFolder:
         """The folder of an existing run; its subfolders are made again if they are gone.
 
         Raises:
-            RunFolderError: ``path`` is not a run; names the run that was probably meant.
+            RunFolderError: ``path`` is not a run (names the run that was probably meant), or holds a symbolic
+                link.
         """
         folder = Path(path).expanduser()
         with disk_errors(folder, "read"):
             if not places.is_run(folder):
                 raise places.no_run(folder)
+        places.check_files(folder)
         with contextlib.suppress(OSError):  # a run that may only be read is a run
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
@@ -109,7 +112,7 @@ class RunFolder:
         if self._release is not None or fcntl is None:
             return
         with disk_errors(self.log):
-            lock = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            lock = own(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -216,7 +219,7 @@ class RunFolder:
         logger = logging.getLogger("dmf")
         with disk_errors(self.log):
             handler = _LogFile(self.log, encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
         before = logger.level, logger.propagate
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -231,8 +234,24 @@ class RunFolder:
             self.release()
 
 
+class _OneLine(logging.Formatter):
+    """No value makes a line of its own: only tracebacks have several, which are indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """The line of ``record``."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """The traceback."""
+        return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).splitlines())
+
+
 class _LogFile(logging.FileHandler):
     """A full disk is reported by the files that matter; the log itself must not print tracebacks about it."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=own)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing."""

@@ -15,6 +15,7 @@ from typing import Any
 from dmf_cli import bounded
 from dmf_cli.config import lengths
 from dmf_cli.config.typed import Config
+from dmf_cli.escapes import of_cell
 from dmf_cli.metrics.summary import OF_ALL_CLASSES
 
 MEAN, UNION = "mean", "foreground"
@@ -68,8 +69,12 @@ def kept(best: Mapping[str, Any] | None) -> tuple[str, float | None]:
 
 
 def with_mean(row: Mapping[str, str]) -> dict[str, str]:
-    """A row of a table per image, as text, with the means over classes that version 0.1 did not write."""
+    """A row of a table per image, as text, its id as it was, with the means over classes that version 0.1 did
+    not write.
+    """
     found = dict(row)
+    if isinstance(row.get("id"), str):
+        found["id"] = of_cell(row["id"])
     if any(key.startswith(f"{MEAN}.") for key in row):
         return found
     each: dict[str, list[tuple[str, float]]] = {}

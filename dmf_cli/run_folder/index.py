@@ -100,7 +100,7 @@ def _runs(folder: Path, depth: int) -> Iterator[Path]:
         names = {entry.name: entry for entry in os.scandir(folder)}
     except OSError:
         return
-    if places.CONFIG in names and places.STATUS in names:
+    if all(n in names and names[n].is_file(follow_symlinks=False) for n in (places.CONFIG, places.STATUS)):
         yield folder
     elif depth:
         for name in sorted(names):
@@ -129,6 +129,8 @@ def _at_work(entry: Entry) -> bool:
 
 def _locked(file: Path) -> bool:
     """Whether a process holds ``file``; True where that cannot be found out."""
+    if file.is_symlink():  # no run of ours has one
+        return False
     try:
         with bounded.opened(file) as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import difflib
+import os
 import re
 from pathlib import Path
 
@@ -81,6 +82,40 @@ def remove_empty(folders: list[Path]) -> None:
 def is_run(folder: Path) -> bool:
     """Whether ``folder`` holds what every run has."""
     return (folder / CONFIG).is_file() and (folder / STATUS).is_file()
+
+
+def check_files(folder: Path, *, inner: bool = False) -> None:
+    """Whatever is in the folder of a run is a file or a folder of its own.
+
+    A run may come from anybody. A symbolic link in it would have dmf read, write or delete what the link
+    points to, and a pipe would have it wait for ever; so every way into a run begins here.
+
+    Args:
+        folder: of the run, which may be a link itself, for the user names it.
+        inner: it is one in a run, such as ``metrics``, and need not be there yet.
+
+    Raises:
+        RunFolderError: something in it is a link or no file, or a folder cannot be read.
+    """
+    if inner and folder.is_symlink():
+        raise _linked(folder)
+    folders = [folder] if folder.exists() or not inner else []
+    while folders:
+        here = folders.pop()
+        with disk_errors(here, "read"), os.scandir(here) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    raise _linked(Path(entry.path))
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+                elif not entry.is_file() and Path(entry.path).exists():  # a temporary file goes meanwhile
+                    reason = "is neither a file nor a folder"
+                    raise RunFolderError(path=Path(entry.path), reason=reason, hint="remove it from the run")
+
+
+def _linked(path: Path) -> RunFolderError:
+    reason = "is a symbolic link, and a run has no files but its own"
+    return RunFolderError(path=path, reason=reason, hint="put a copy of the file or folder in its place")
 
 
 def no_run(path: Path) -> RunFolderError:

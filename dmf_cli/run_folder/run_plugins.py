@@ -15,6 +15,7 @@ from dmf_cli.errors import PluginError, RunFolderError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.parts import given, plugins, sources
 from dmf_cli.parts.plugins import Plugin
+from dmf_cli.run_folder import places
 
 FOLDER = "plugins"
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -49,7 +50,7 @@ def use(run: Path, config: Config, *, trust: bool = False) -> None:
 
     Raises:
         PluginError: the copy has changed since the run was made, or is not there.
-        RunFolderError: the config does not say which plugins they are.
+        RunFolderError: the config does not say which plugins they are, or a copy is a link.
     """
     plugins.begin()
     for name, hash in _entries(run, config).items():
@@ -94,11 +95,10 @@ def _changed(plugin: Plugin, before: str, now: str) -> PluginError:
 
 def _copy(run: Path, name: str, hash: str, untrusted: Path | None) -> Plugin:
     """The plugin that the run folder keeps."""
+    places.check_files(run / FOLDER, inner=True)
     place = run / FOLDER / name / Path(*name.split("."))
     files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
     file = next((one for one in files if one.is_file()), files[0])
-    if any(one.is_symlink() for one in (file, *(p for p in file.parents if p.is_relative_to(run)))):
-        raise PluginError(path=file, reason="is a link", hint=f"give your own {name}, as plugins=PATH")
     if not file.is_file():
         raise PluginError(
             f"the run was trained with the plugin {name}, and {file} is missing",
@@ -106,8 +106,6 @@ def _copy(run: Path, name: str, hash: str, untrusted: Path | None) -> Plugin:
             hint="put it back, or give your own, as plugins=PATH",
         )
     plugin = Plugin.at(file, name, untrusted)
-    if links := [one for one in plugin.files.values() if one.is_symlink()]:
-        raise PluginError(path=links[0], reason="is a link", hint=f"give your own {name}, as plugins=PATH")
     if plugin.hash != hash:
         raise PluginError(
             path=file,

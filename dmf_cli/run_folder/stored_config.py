@@ -1,11 +1,12 @@
 """The ``config.yaml`` of a run: read, whole, and not edited since the run began."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import bounded
-from dmf_cli.config import schema, stored
+from dmf_cli.config import checks, composer, literal, schema, stored
 from dmf_cli.config.typed import Config, Loss
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import index, places
@@ -31,7 +32,8 @@ def load_run(path: Path | str) -> Config:
     """The config of the run in the folder ``path``.
 
     Raises:
-        RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off.
+        RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off, or holds
+            a symbolic link.
         ConfigError: a value in it is of another kind than its key.
     """
     from omegaconf import OmegaConf
@@ -41,13 +43,16 @@ def load_run(path: Path | str) -> Config:
     file = Path(path) / "config.yaml"
     if not file.is_file():
         raise places.no_run(Path(path))
+    places.check_files(Path(path))
     try:
         text = bounded.read_yaml_text(file, tags=False)
-        loaded = OmegaConf.to_container(OmegaConf.create(text))
+        loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
         raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
+    with _named(file):
+        literal.check(loaded, resolved=True)
     config = Config({str(key): value for key, value in loaded.items()})
     if missing := lacks(text, config.plain):
         raise RunFolderError(
@@ -59,6 +64,29 @@ def load_run(path: Path | str) -> Config:
         raise error.within(str(file)) from None
     check_unedited(Path(path), config)
     return config
+
+
+def load_checked(path: Path | str) -> Config:
+    """As :func:`load_run`, with every value checked as those of a new run are: for whoever goes by it.
+
+    The plugins of the run have to be known. Keys of later versions may be missing.
+
+    Raises:
+        RunFolderError: as :func:`load_run`, and for a value that no run is started with.
+    """
+    config = load_run(path)
+    with _named(Path(path) / places.CONFIG):
+        checks.validate(composer.completed(config).plain, stored=True)
+    return config
+
+
+@contextlib.contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """What is wrong with a value is said with the file that it is in."""
+    try:
+        yield
+    except ConfigError as error:
+        raise RunFolderError(f"{file}: {error}", path=file) from None
 
 
 def check_unedited(path: Path, config: Config) -> None:

@@ -1,7 +1,6 @@
 """The sweep on the terminal: one live table, or a line for each change where there is no terminal."""
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dmf_cli.sweeps import view
 from dmf_cli.sweeps.board import Board, JobRow
 from dmf_cli.terminal.notebook import CellOutput
 from dmf_cli.terminal.run_display import Display, make_live
+from dmf_cli.terminal.say import say
 
 LOOK = 1.0  # seconds between two looks at the disk
 
@@ -98,4 +98,4 @@ class SweepDisplay(Display):
         if self._live is not None:
             self._say(Text(text, style="bold red"))
         else:
-            print(text, file=sys.stderr, flush=True)
+            say(text, error=True)

@@ -14,7 +14,6 @@ import pickle
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from dmf_cli.config import composer
 from dmf_cli.errors import DmfError, RunError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.jobs import process
-from dmf_cli.jobs.process import environment
+from dmf_cli.jobs.process import environment, python
 from dmf_cli.run_folder import identity, places
 from dmf_cli.run_folder.index import alive
 from dmf_cli.sweeps.board import Board, JobRow, failure_file
@@ -192,7 +191,7 @@ def _attended(board: Board, stop: Path, plan: SweepPlan, jobs: Sequence[SweepJob
 
     with tempfile.TemporaryFile() as answer, interrupts.handled(on_signal):
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "dmf_cli.sweeps.launcher", str(answer.fileno())],
+            python("dmf_cli.sweeps.launcher", str(answer.fileno())),
             stdin=subprocess.PIPE,
             env=environment(),
             pass_fds=[answer.fileno()],

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from dmf_cli.escapes import visible, visible_lines
+
 SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", "±": r"$\pm$", "\n": " ",
@@ -16,7 +18,7 @@ COLUMN, PAGE = 224.0, 455.0  # points that a table may take in a two-column arti
 
 def escape(text: str) -> str:
     """``text`` with every character that LaTeX would take as a command."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    return "".join(SPECIAL.get(character, character) for character in visible_lines(text))
 
 
 def table(
@@ -46,7 +48,7 @@ def table(
     first = f"p{{{max(room, 40.0):.0f}pt}}" if wraps else "l"
     environment = "table*" if wide else "table"
     lines = [
-        *(f"% {' '.join(line.split())}" for line in comments),
+        *(f"% {visible(' '.join(line.split()))}" for line in comments),
         r"% \usepackage{booktabs}",
         f"\\begin{{{environment}}}",
         r"  \centering",

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
+
+from dmf_cli.terminal.console import SafeConsole
 
 WIDTH, HEIGHT = 110, 40  # characters
 SECONDS = 0.5  # between two drawings
@@ -61,7 +63,7 @@ class CellOutput:
 
 def _bundle(renderable: RenderableType) -> dict[str, str]:
     """As HTML, in the colours of the page, and as text without control characters."""
-    console = Console(
+    console = SafeConsole(
         file=io.StringIO(),
         record=True,
         width=WIDTH,

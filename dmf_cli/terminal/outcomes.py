@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dmf_cli.terminal.formats import count
+from dmf_cli.terminal.say import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,14 +28,16 @@ def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[PropertyRes
     if quiet:
         yield lambda outcome: None
     elif not sys.stdout.isatty():
-        print(f"\n{title}")
-        yield lambda outcome: print(_line(outcome), flush=True)
+        say("", f"{title}")
+        yield lambda outcome: say(_line(outcome))
     else:
         from rich.live import Live
         from rich.markup import escape
 
+        from dmf_cli.terminal.console import SafeConsole
+
         table = _table(escape(title))
-        with Live(table, auto_refresh=False) as live:
+        with Live(table, console=SafeConsole(), auto_refresh=False) as live:
 
             def add(outcome: "PropertyResult") -> None:
                 style = STYLES[outcome.state]
@@ -46,9 +49,9 @@ def shown(title: str, *, quiet: bool = False) -> "Iterator[Callable[[PropertyRes
 
 def example(title: str, outcome: "PropertyResult") -> None:
     """The smallest input that shows a failure, to be pasted into Python."""
-    print(f"\n{outcome.state} {title}")
+    say("", f"{outcome.state} {title}")
     for line in outcome.example.splitlines():
-        print(f"    {line}")
+        say(f"    {line}")
 
 
 def summary(outcomes: "Sequence[PropertyResult]") -> str:

@@ -49,10 +49,11 @@ def downloads() -> Iterator[Callable[[str, int, int | None], None]]:
 
 @contextlib.contextmanager
 def _on_terminal(*columns: Any) -> "Iterator[Progress | None]":
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
+    from dmf_cli.terminal.console import SafeConsole
+
+    console = SafeConsole(stderr=True)
     if not console.is_terminal:
         yield None
         return

@@ -21,8 +21,11 @@ from rich.text import Text
 
 from dmf_cli import __version__, interrupts
 from dmf_cli.errors import ConfigError
+from dmf_cli.escapes import visible
 from dmf_cli.terminal import notebook, run_view
+from dmf_cli.terminal.console import SafeConsole
 from dmf_cli.terminal.notebook import CellOutput
+from dmf_cli.terminal.say import say
 
 Mode = Literal["live", "plain", "quiet"]
 MODES = ("auto", "live", "plain", "quiet")
@@ -177,14 +180,6 @@ class Display:
                     live.stop()
 
 
-class SafeConsole(Console):
-    """A console whose reader may go away (``| head``) without the process being ended."""
-
-    def on_broken_pipe(self) -> None:
-        """Rich would exit here, and take the training along."""
-        raise  # the BrokenPipeError being handled, for the display to handle
-
-
 class _Clock:
     """Seconds left, from the epochs so far; from the steps so far in the first one."""
 
@@ -256,7 +251,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:
-            self.display._say(Text(f"warning: {record.getMessage()}", style="yellow"))
+            self.display._say(Text(f"warning: {visible(record.getMessage())}", style="yellow"))
 
 
 def make_console() -> Console:
@@ -272,7 +267,7 @@ def make_console() -> Console:
 def _mode(wanted: str, console: Console) -> Mode:
     if wanted not in MODES:
         # The run's folder is claimed already: a wrong wish about the display is no reason to stop.
-        print(f"warning: {ConfigError(key='DMF_DISPLAY', value=wanted, allowed=MODES)}", file=sys.stderr)
+        say(f"warning: {ConfigError(key='DMF_DISPLAY', value=wanted, allowed=MODES)}", error=True)
         wanted = "auto"
     if wanted == "auto":
         lively = console.is_terminal and not console.is_dumb_terminal

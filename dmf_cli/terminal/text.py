@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from dmf_cli.escapes import cell, visible
+
 
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Nine digits a number, an empty cell for NaN."""
+    """Nine digits a number, an empty cell for NaN; no text is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow(map(cell, header))
     writer.writerows([_plain(value) for value in row] for row in rows)
     return buffer.getvalue()
 
@@ -22,11 +24,11 @@ def markdown_row(cells: Iterable[str]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Names of datasets and classes must not become markup, least of all a new column."""
-    return "".join(f"\\{c}" if c in "\\|*_`<>[]#" else c for c in text)
+    """Names of datasets and classes must not become markup, least of all a new column or line."""
+    return "".join(f"\\{c}" if c in "\\|*_`<>[]#" else c for c in visible(text))
 
 
 def _plain(value: Any) -> Any:
     if not isinstance(value, float):
-        return value
+        return cell(value)
     return "" if math.isnan(value) else f"{value:.9g}"

@@ -6,7 +6,6 @@ one on any split or dataset. Nothing is written before config, data and model ar
 
 import dataclasses
 import logging
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +79,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
         UsageError: the run is complete, its config was edited, or images or split are not the same.
     """
     run = RunFolder.open(path)
-    status, stored = run.read_status(), stored_config.load_run(run.path)
+    status, stored = run.read_status(), stored_config.load_checked(run.path)
     if status.get("state") == "completed":
         raise ConfigError(
             path=run.path,
@@ -176,7 +175,8 @@ class Session:
             try:
                 run.write_status("running", epochs=self.config.epochs)
                 log.info("%s with %s", "resumed" if note else "started", self.runtime)
-                log.info("%s", self.data.note)
+                for line in self.data.note.splitlines():
+                    log.info("%s", line)
                 if self.weights:
                     log.info("weights: %s", self.weights)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
@@ -199,7 +199,7 @@ class Session:
                 raise KeyboardInterrupt(what) from None
             except Exception as error:
                 display.stop()
-                log.error("%s", traceback.format_exc())
+                log.error("%s", first_line(error), exc_info=True)
                 if stop.asked:  # by its own doing or by the signal's: it was to end, and a resume will show
                     what = _interrupted(run)
                     tracking.finish("interrupted")

@@ -2,13 +2,13 @@
 
 import contextlib
 import math
-import sys
 import time
 from typing import Any
 
 from dmf_cli.run_folder import index
 from dmf_cli.terminal.formats import number
 from dmf_cli.terminal.run_view import LABELS
+from dmf_cli.terminal.say import say
 from dmf_cli.tuning import results
 from dmf_cli.tuning.runner import RunningTrial, SearchRunner
 from dmf_cli.tuning.study import SearchPlan
@@ -24,8 +24,8 @@ def run(plan: SearchPlan, study: Any, **options: Any) -> SearchRunner:
         study: of :func:`dmf_cli.tuning.study.opened`.
         options: of :class:`dmf_cli.tuning.runner.SearchRunner`.
     """
-    print(f"searching {'; '.join(map(str, plan.space.dimensions))}")
-    print(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all", flush=True)
+    say(f"searching {'; '.join(map(str, plan.space.dimensions))}")
+    say(f"study {plan.folder}: {_state(study)}{plan.trials} trials in all")
     runner = SearchRunner(plan, study, on_end=_reporter(plan, study), on_epoch=_mover(plan, study), **options)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the second one: the running trials have been killed
@@ -43,17 +43,17 @@ def _state(study: Any) -> str:
 def _reporter(plan: SearchPlan, study: Any) -> Any:
     """Says how each trial ended."""
 
-    def say(one: RunningTrial, state: str, value: float, message: str) -> None:
+    def ended(one: RunningTrial, state: str, value: float, message: str) -> None:
         what = _values(plan, study, one)
         if state == "FAIL":
-            print(f"error: trial {one.trial.number} ({what}): {message}", file=sys.stderr, flush=True)
+            say(f"error: trial {one.trial.number} ({what}): {message}", error=True)
             return
         text = f"trial {one.trial.number}: {results.WORDS.get(state, state.lower())}"
         text += f" {message}" if message else ""
         figure = f", {LABELS.get(plan.monitor, plan.monitor)} {number(value)}" if math.isfinite(value) else ""
-        print(f"{text}{figure}, {what}", flush=True)
+        say(f"{text}{figure}, {what}")
 
-    return say
+    return ended
 
 
 def _mover(plan: SearchPlan, study: Any) -> Any:
@@ -63,11 +63,11 @@ def _mover(plan: SearchPlan, study: Any) -> Any:
     def move(one: RunningTrial) -> None:
         number, now = one.trial.number, time.monotonic()
         if number not in said:
-            print(f"trial {number}: training, {_values(plan, study, one)}", flush=True)
+            say(f"trial {number}: training, {_values(plan, study, one)}")
         elif now - said[number] < OFTEN:
             return
         else:
-            print(f"trial {number}: {_progress(plan, one)}", flush=True)
+            say(f"trial {number}: {_progress(plan, one)}")
         said[number] = now
 
     return move

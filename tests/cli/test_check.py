@@ -187,7 +187,7 @@ def test_the_other_backends_have_a_process_each(outcomes, monkeypatch, capsys) -
 
     monkeypatch.setattr(subprocess, "run", run)
     assert main(["check", "loss=dice", "--backends", f"trainer.backend={here}"]) == 1
-    assert ran[0][2:] == ["dmf_cli", "check", "--json", "loss=dice", f"trainer.backend={other}"]
+    assert ran[0][1:] == ["-P", "-m", "dmf_cli", "check", "--json", "loss=dice", f"trainer.backend={other}"]
     out = capsys.readouterr().out
     assert f"on {other}\nFAILED  dice: compiled" in out
     assert "FAILED loss dice: compiled\n    x = 1\n" in out

@@ -123,5 +123,8 @@ def test_memory(monkeypatch, size, state):
     assert doctor.memory().state == state
 
 
-def test_a_backend_that_does_not_import_is_reported():
+def test_a_backend_that_does_not_import_is_reported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a stranger's, whose modules are not for us
+    (tmp_path / "no_such_backend.py").write_text("open('ran', 'w').close()\n", encoding="utf-8")
     assert "No module named 'no_such_backend'" in doctor.probe("no_such_backend")["error"]
+    assert not (tmp_path / "ran").exists()

@@ -10,7 +10,7 @@ import yaml
 from dmf_cli import config as configs
 from dmf_cli.cli import _plugins, completion
 from dmf_cli.cli.main import main
-from dmf_cli.errors import PluginError
+from dmf_cli.errors import PluginError, RunFolderError
 from dmf_cli.parts import plugins
 from dmf_cli.run_folder import identity, run_plugins, stored_config
 from tests.raised import raises
@@ -150,7 +150,7 @@ def test_a_copy_that_was_edited_or_is_a_link_is_refused(run, tmp_path):
         run_plugins.use(run, config, trust=True)
     (tmp_path / "elsewhere.py").write_text(MINE)
     copy.symlink_to(tmp_path / "elsewhere.py")
-    with raises(PluginError, path=copy, reason="is a link"):
+    with raises(RunFolderError, path=copy, reason="is a symbolic link"):
         run_plugins.use(run, config, trust=True)
 
 
@@ -158,8 +158,6 @@ def test_a_copy_that_was_edited_or_is_a_link_is_refused(run, tmp_path):
     "entry", [[], "my.py", {"../x": {"hash": "1"}}, {"my": 3}, {"a/b": {"path": "x", "hash": "1"}}]
 )
 def test_a_damaged_list_of_plugins(run, entry):
-    from dmf_cli.errors import RunFolderError
-
     config = stored_config.load_run(run).with_root(plugins=entry)
     if not entry:
         return run_plugins.use(run, config)

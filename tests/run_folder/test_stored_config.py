@@ -129,3 +129,44 @@ def test_a_number_that_is_out_of_range_today_is_read_all_the_same(tmp_path):
     changed["trainer"]["epochs"] = 10**12
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(changed))
     assert stored_config.load_run(tmp_path).trainer.epochs == 10**12
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("name: phantom", 'name: "${oc.env:HOME}"', "an interpolation"),
+        ("name: phantom", r'name: "\x24{oc.env:HOME}"', "an interpolation"),
+        ("name: phantom", "name: ${seed}", "an interpolation"),
+        ("name: phantom", r'name: "phantom\nimport os"', "which holds a control character"),
+        ("name: phantom", r'name: "\e[2Jphantom"', "which holds a control character"),
+        ("seed: 0", r'"se\red": 0', "which holds a control character"),
+    ],
+)
+def test_a_value_is_taken_as_it_stands_and_has_no_control_characters(tmp_path, before, after, reason):
+    assert f"{before}\n" in TEXT
+    (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
+    with raises(RunFolderError, path=tmp_path / "config.yaml", what=reason) as caught:
+        stored_config.load_run(tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_no_new_run_has_control_characters_in_its_config():
+    with raises(ConfigError, key="output_root", reason="which holds a control character"):
+        config.compose(['output_root="a\nb"'])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("filters: 12", "filtres: 12"),
+        ("name: unet", "name: os.system"),
+    ],
+)
+def test_whoever_goes_by_the_config_of_a_run_checks_its_values(tmp_path, before, after):
+    assert f"{before}\n" in TEXT
+    (tmp_path / "config.yaml").write_text(TEXT.replace(f"{before}\n", f"{after}\n", 1))
+    stored_config.load_run(tmp_path)
+    with raises(RunFolderError, what=f"{tmp_path / 'config.yaml'}: "):
+        stored_config.load_checked(tmp_path)
+    (tmp_path / "config.yaml").write_text(TEXT)
+    assert stored_config.load_checked(tmp_path) == stored_config.load_run(tmp_path)

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from dmf_cli import interrupts
 from dmf_cli.terminal import run_display, run_view
-from dmf_cli.terminal.run_display import Display, SafeConsole
+from dmf_cli.terminal.console import SafeConsole
+from dmf_cli.terminal.run_display import Display
 
 RUN = {
     "run": "outputs/2026-01-31/12-00-00_phantom_unet_cbdice+bce_var",

@@ -1,0 +1,25 @@
+"""The console that everything in colours or in a table is printed on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+
+from dmf_cli.escapes import visible_lines
+
+
+class SafeConsole(Console):
+    """A console whose reader may go away (``| head``), and on which no name is a command to the terminal."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit here, and take the training along."""
+        raise  # the BrokenPipeError being handled, for the display to handle
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """What is drawn, with the control characters of names as Python writes them; Rich's own stay."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(visible_lines(segment.text), segment.style)
