@@ -43,7 +43,6 @@ class RunFolder:
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
-        self.unfinished_model = self.checkpoints / "unfinished.keras"  # Keras wants this suffix
         self._made: list[Path] = []
         self._release: Callable[[], Any] | None = None
 
@@ -191,6 +190,23 @@ class RunFolder:
         """``insight.csv`` as columns; empty unless ``trainer.insight_every`` was set."""
         return csv_log.read(self.insight_file)
 
+    def unfinished_model(self, epoch: int) -> Path:
+        """The network of ``epoch`` until the checkpoint that calls it the best is written."""
+        return self.checkpoints / f"unfinished-{epoch}.keras"  # Keras wants this suffix
+
+    def best_after(self, note: Mapping[str, Any]) -> Path:
+        """The network that a checkpoint with ``note`` calls the best; a kill may keep it from its place."""
+        epoch = note["epoch"]
+        waiting = self.unfinished_model(epoch)
+        return waiting if note.get("best_epoch") == epoch and waiting.is_file() else self.best_model
+
+    def settle_best(self, note: Mapping[str, Any]) -> None:
+        """Give the network that a checkpoint with ``note`` calls the best its place."""
+        best = self.best_after(note)
+        with disk_errors(self.best_model):
+            if best != self.best_model:
+                best.replace(self.best_model)
+
     def truncate_after(self, epoch: int) -> None:
         """Make ready to continue after ``epoch``: drop later rows, and what a kill left half-written.
 
@@ -200,8 +216,7 @@ class RunFolder:
         self.hold()
         for file in (self.epochs_file, self.steps_file, self.insight_file):
             csv_log.truncate(file, epoch)
-        left = (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}"), self.unfinished_model)
-        for file in left:
+        for file in (*self.path.rglob(f".*{TEMPORARY}"), *self.checkpoints.glob("unfinished*.keras")):
             file.unlink(missing_ok=True)
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -89,12 +90,19 @@ class EpochWriter(keras.callbacks.Callback):
         self.stop, self.skipped, self.track = stop, 0, track
         self.note: dict[str, Any] | None = None
 
+    def begin_from(self, note: dict[str, Any]) -> None:
+        """Continue from the checkpoint with ``note``, which says what is the best, and so does the status
+        from here on: a kill may have come between the two.
+        """
+        self.note = note
+        self.best, self.best_epoch, self.skipped = (note[k] for k in ("best", "best_epoch", "skipped"))
+        self.missing, self.objective = note.get("missing", []), note.get("objective", math.nan)
+        self._write_status(note["epoch"])
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Give the other callbacks their counters back: Keras resets them here."""
         if self.note is None:
             return self._save(0)
-        self.best, self.best_epoch, self.skipped = (self.note[k] for k in ("best", "best_epoch", "skipped"))
-        self.missing, self.objective = self.note.get("missing", []), self.note.get("objective", math.nan)
         known = self.note["callbacks"]
         for callback in self.others:
             counters = known.get(type(callback).__name__, {})
@@ -109,7 +117,11 @@ class EpochWriter(keras.callbacks.Callback):
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Row, best, last, in this order: a kill in between loses no more than this epoch."""
+        """Row, checkpoint, status, in this order: a kill in between loses no more than this epoch.
+
+        The checkpoint decides: before it the best network waits under another name, after it the status
+        follows from it.
+        """
         steps = self.model.recorder.take()
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
@@ -118,18 +130,15 @@ class EpochWriter(keras.callbacks.Callback):
         if self.model.insight is not None:
             self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
         self.run.append_epoch(row)
-        if any(callback.improved for callback in self.others if isinstance(callback, Standing)):
+        improved = any(callback.improved for callback in self.others if isinstance(callback, Standing))
+        if improved:
             self.best, self.best_epoch = _defined(row[self.monitor]), epoch + 1
             self.missing, self.objective = self.unpredicted(), row[OBJECTIVE]
-            self._save_best()
+            self._write_network(self.run.unfinished_model(epoch + 1))
         self._save(epoch + 1)
-        self.run.write_status(
-            "running",
-            epoch=epoch + 1,
-            best=self._best(),
-            skipped_steps=self.skipped,
-            never_predicted=self.missing,
-        )
+        if improved:
+            self.run.settle_best({"epoch": epoch + 1, "best_epoch": epoch + 1})
+        self._write_status(epoch + 1)
         counted = f", {self.skipped} step(s) skipped so far" if self.skipped else ""
         log.info("epoch %d: %s %.6g%s", epoch + 1, self.monitor, row[self.monitor], counted)
         if self.track:
@@ -192,10 +201,18 @@ class EpochWriter(keras.callbacks.Callback):
             best[OBJECTIVE] = self.objective
         return best
 
-    def _save_best(self) -> None:
+    def _write_status(self, epoch: int) -> None:
+        self.run.write_status(
+            "running",
+            epoch=epoch,
+            best=self._best(),
+            skipped_steps=self.skipped,
+            never_predicted=self.missing,
+        )
+
+    def _write_network(self, file: Path) -> None:
         with self.average.applied() if self.average else contextlib.nullcontext():
-            self.model.network.save(self.run.unfinished_model)
-        self.run.unfinished_model.replace(self.run.best_model)
+            self.model.network.save(file)
 
     def _save(self, epoch: int) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}

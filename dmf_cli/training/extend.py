@@ -82,7 +82,7 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
             parent=dataclasses.asdict(origin),
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
-        _copy(begun, run, origin.epoch)
+        _copy(begun, run, origin.epoch, begun.best_after(note))
         session.save_split(run)
     except BaseException:
         run.abandon()
@@ -137,10 +137,10 @@ def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
     )
 
 
-def _copy(begun: RunFolder, run: RunFolder, epoch: int) -> None:
+def _copy(begun: RunFolder, run: RunFolder, epoch: int, best: Path) -> None:
     """What the new run has of the old: rows, the best network so far, and the state to continue from."""
     pairs = [(begun.epochs_file, run.epochs_file), (begun.steps_file, run.steps_file)]
-    pairs += [(begun.insight_file, run.insight_file), (begun.best_model, run.best_model)]
+    pairs += [(begun.insight_file, run.insight_file), (best, run.best_model)]
     for old, new in [*pairs, (begun.last_checkpoint, run.last_checkpoint)]:
         if old.is_file():
             shutil.copyfile(old, new)

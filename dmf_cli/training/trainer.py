@@ -98,6 +98,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     note = checkpoint.load(run.last_checkpoint, session.model)
+    run.hold()
+    run.settle_best(note)
     run.truncate_after(note["epoch"])
     if used != stored:
         run.write_config(configs.to_yaml(used))
@@ -240,7 +242,8 @@ class Session:
             of_classes=self.of_classes,
             average=average,
         )
-        writer.note = note
+        if note:
+            writer.begin_from(note)
         first = note["epoch"] if note else 0
         if callbacks.had_stopped(note):
             return  # early: the run was cut off after its last epoch

@@ -323,11 +323,13 @@ def test_resuming_drops_what_came_after_the_checkpoint(run):
         run.append_steps([{"step": 2 * epoch + i, "epoch": epoch, "loss": 0.1} for i in (0, 1)])
         run.append_epoch({"epoch": epoch, "loss": 0.1})
     (run.checkpoints / ".last.npz.77-0.tmp").touch()
-    run.unfinished_model.touch()
+    run.unfinished_model(3).touch()
+    (run.predictions / "test_cases").mkdir()
+    (run.predictions / "test_cases" / ".01_image.png.77-1.tmp").touch()
     run.truncate_after(2)
     assert run.read_epochs()["epoch"] == [1, 2]
     assert run.read_steps()["step"] == [2, 3, 4, 5]
-    assert list(run.checkpoints.iterdir()) == []
+    assert [*run.checkpoints.iterdir(), *run.predictions.glob("*/*")] == []
     run.truncate_after(0)
     assert run.read_epochs() == {}
     run.append_epoch({"loss": 0.3, "epoch": 1})
