@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, write_atomic, write_in_place
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -38,7 +38,7 @@ class RunFolder:
         self.checkpoints, self.metrics, self.plots, self.predictions = (path / name for name in FOLDERS)
         self.config_file, self.status_file = path / places.CONFIG, path / places.STATUS
         self.environment_file, self.split_file = path / "environment.json", path / "split.json"
-        self.inputs = path / "inputs.json"
+        self.inputs, self.report = path / "inputs.json", path / places.REPORT
         self.log, self.epochs_file, self.steps_file, self.insight_file = (
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
@@ -151,6 +151,20 @@ class RunFolder:
         ``fields`` were given: ``epoch epochs best message``, and ``auto``, the keys of ``config.yaml``
         that were auto before a number was filled in.
         """
+        write_atomic(self.status_file, self._status(state, fields))
+
+    def end(self, state: str, **fields: Any) -> None:
+        """:meth:`write_status` of a run that ended for a reason which must not be lost: never an error.
+
+        On a full disk the old file is written over, without ``fields`` if they need more room than it has.
+        """
+        try:
+            self.write_status(state, **fields)
+        except RunFolderError:
+            with contextlib.suppress(OSError):
+                any(write_in_place(self.status_file, self._status(state, some)) for some in (fields, {}))
+
+    def _status(self, state: str, fields: Mapping[str, Any]) -> str:
         if state not in STATES:
             raise ValueError(f"state {state!r}: allowed are {', '.join(STATES)}")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -160,7 +174,7 @@ class RunFolder:
             status["ended"] = now
         else:
             status = {k: v for k, v in status.items() if k not in ("ended", "message")}
-        write_atomic(self.status_file, json.dumps(status, indent=2) + "\n")
+        return json.dumps(status, indent=2) + "\n"
 
     def append_epoch(self, row: Mapping[str, Any]) -> None:
         """One row to ``epochs.csv``; the first row names the columns."""

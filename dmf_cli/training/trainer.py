@@ -69,7 +69,8 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
 def resume(path: Path | str, config: Config | None = None) -> Path:
     """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
 
-    The result is the one that the run would have given without the interruption.
+    The result is the one that the run would have given without the interruption. A complete run gets the
+    report that a kill prevented.
 
     Args:
         path: of the run.
@@ -82,6 +83,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     run = RunFolder.open(path)
     status, stored = run.read_status(), stored_config.load_run(run.path)
     if status.get("state") == "completed":
+        if _late_report(run, stored):
+            return run.path
         raise ConfigError(
             path=run.path,
             reason="is complete",
@@ -101,6 +104,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     run.hold()
     run.settle_best(note)
     run.truncate_after(note["epoch"])
+    if used.report:
+        run.report.unlink(missing_ok=True)  # it says how the run ended before
     if used != stored:
         run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)
@@ -205,7 +210,7 @@ class Session:
                     what = _interrupted(run)
                     tracking.finish("interrupted")
                     raise KeyboardInterrupt(what) from error
-                run.write_status("failed", message=str(error))
+                run.end("failed", message=str(error))
                 self.report(run)
                 tracking.finish("failed")
                 raise _as_run_error(error, run) from error
@@ -342,8 +347,20 @@ def _interrupted(run: RunFolder) -> str:
     """Note in the status that the run was interrupted, unless it had ended; returns what to do next."""
     state = run.read_status().get("state")
     if state == "running":
-        run.write_status("interrupted")
+        run.end("interrupted")
     return f"{run.path} is complete" if state == "completed" else _next_step(run)
+
+
+def _late_report(run: RunFolder, config: Config) -> bool:
+    """Write the report of a complete run, if it was to have one and was killed before; whether it has now."""
+    if not config.report or run.report.exists():
+        return False
+    from dmf_cli import report
+
+    Display().note(f"{run.path} is complete but for its report")
+    with run.logging():
+        report.after_run(run.path)
+    return run.report.exists()
 
 
 def _next_step(run: RunFolder) -> str:
@@ -357,7 +374,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     """The message for the user; the traceback is in the log."""
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
-        return error.but(where)
+        return error.in_run().but(where)
     place = failures.where(error)  # of a part of the user's own
     what = f"the run failed with {type(error).__name__}" + (f" in {place}" if place else "")
     return RunError(what, hint=f"{failures.cause(error) if place else first_line(error)}; {where}")

@@ -1,18 +1,30 @@
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
+from dmf_cli import interrupts, report
+from dmf_cli.errors import (
+    ConfigError,
+    DatasetError,
+    NonFiniteError,
+    RunError,
+    RunFolderError,
+    UnknownNameError,
+)
 from dmf_cli.parts import decorators
-from dmf_cli.run_folder import identity, stored_config
+from dmf_cli.run_folder import folder, identity, stored_config
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import build, trainer
 from tests.raised import raises
 from tests.training.conftest import TINY
@@ -219,6 +231,59 @@ def test_a_loss_without_a_gradient_ends_the_run_before_it_begins(
     with pytest.raises(ConfigError, match=f"^{named} cannot train the network"):
         trainer.train(tiny(*overrides))
     assert list(tmp_path.iterdir()) == []
+
+
+class Failing(SimpleNamespace):
+    """A session whose training fails with this error."""
+
+    def __init__(self, config, error):
+        def fit(*_):
+            raise error
+
+        super().__init__(config=config, fit=fit, runtime="here", weights="", display=mock.MagicMock())
+        self.stop, self.describe, self.report = interrupts.Deferred(), lambda run: {}, lambda run: None
+        self.data = SimpleNamespace(note="", warnings=lambda monitor: [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RunFolderError("cannot write epochs.csv", path="epochs.csv", hint="the disk is full"),
+        DatasetError(path="a.png", reason="is no image any more"),
+        ConfigError(key="trainer.epochs", value=0, allowed="1 or above"),
+        UnknownNameError("loss", "dcie", ["dice"]),
+        ValueError("oh"),
+    ],
+)
+def test_a_run_that_failed_says_why_with_exit_code_1_though_its_status_cannot_be_written(
+    tiny, tmp_path, monkeypatch, error
+):
+    run = RunFolder.claim(tmp_path / "run")
+    session = Failing(tiny(), error)
+    monkeypatch.setattr(
+        session.display, "start", lambda run: monkeypatch.setattr(folder, "write_atomic", full)
+    )
+    with pytest.raises(RunError, match=re.escape(str(error))) as caught:
+        trainer.Session.run(session, run, None)
+    assert (caught.value.exit_code, caught.value.path) == (1, getattr(error, "path", None))
+    assert str(caught.value).endswith(f"the log is {run.log}")
+    assert run.read_status()["state"] == "failed"
+
+
+def full(path, content):
+    raise RunFolderError(f"cannot write {path}", path=path, hint="the disk is full")
+
+
+def test_resume_writes_the_report_that_a_kill_prevented(tiny, tmp_path, monkeypatch):
+    run = RunFolder.claim(tmp_path / "run")
+    run.write_config(configs.to_yaml(tiny("report=true")))
+    run.write_status("completed")
+    run.release()
+    monkeypatch.setattr(report, "after_run", lambda path: (path / "report.html").write_text("late"))
+    assert trainer.resume(run.path) == run.path
+    assert run.report.read_text() == "late"
+    with raises(ConfigError, reason="is complete"):
+        trainer.resume(run.path)
 
 
 def test_a_folder_is_never_shared(tiny, tmp_path):
