@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from dmf_cli.errors import RunFolderError
 
-# What is wrong, and what to do about it in any command, in a run without a checkpoint, and in one that has one.
+# What is wrong, and what to do about it in any command, in a run without a checkpoint, in one with it.
 REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your disk quota is used up",

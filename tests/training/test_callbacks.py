@@ -53,7 +53,7 @@ def run(tmp_path):
 def test_after_a_kill_the_checkpoint_says_what_is_the_best(run, monkeypatch, killed_at):
     kept = {}
 
-    def save(path, model, note):
+    def save(path, model, note, *_):
         if killed_at == "the checkpoint":
             raise KeyboardInterrupt
         kept.update(note)
