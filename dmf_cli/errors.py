@@ -93,6 +93,10 @@ class DmfError(Exception):
         """The same error, with all its fields, and ``hint`` as the last thing to do."""
         return type(self)(**{**self._fields(), "hint": "; ".join(filter(None, (self.hint, hint)))})
 
+    def in_run(self) -> "DmfError":
+        """The same error where a run had begun: it failed, whatever was wrong (exit code 1)."""
+        return RunError(**self._fields()) if isinstance(self, UsageError) else self
+
     def _fields(self) -> dict[str, Any]:
         names = ("what", "key", "path", "value", "reason", "allowed", "hint")
         return {name: getattr(self, name) for name in names}

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 
-# What is wrong, and what to do about it in any command, and in one that trains.
+# What is wrong, and what to do about it in any command, in a run without a checkpoint, in one with it.
 REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your disk quota is used up",
@@ -20,7 +20,7 @@ REASONS = {
     errno.EPERM: "no permission",
 }
 _SPACE, _ELSEWHERE = "free some space", "give a folder that you can write to"
-_RUN_SPACE = "free some space, then `dmf resume` the run"
+_AGAIN, _RESUME = "free some space, then start the run again", "free some space, then `dmf resume` the run"
 _RUN_ELSEWHERE = "set run_dir=... or output_root=... to a folder that you can write to"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 ADVICE = {
@@ -32,12 +32,13 @@ ADVICE = {
     errno.ENOENT: "its folder is gone",
     **{code: f"{why}: {_SPACE if code in _FULL else _ELSEWHERE}" for code, why in REASONS.items()},
 }
-RUNNING = {
+BEGUN = {
     errno.ENOENT: "its folder is gone: do not move or delete a run while it is running",
-    **{code: f"{why}: {_RUN_SPACE if code in _FULL else _RUN_ELSEWHERE}" for code, why in REASONS.items()},
+    **{code: f"{why}: {_AGAIN if code in _FULL else _RUN_ELSEWHERE}" for code, why in REASONS.items()},
 }
+RUNNING = {**BEGUN, **{code: f"{REASONS[code]}: {_RESUME}" for code in _FULL}}
 # A new folder has nothing that could be gone: there is no place for one, as in /proc.
-NEW = {**RUNNING, errno.ENOENT: f"no folder can be made there: {_RUN_ELSEWHERE}"}
+NEW = {**BEGUN, errno.ENOENT: f"no folder can be made there: {_RUN_ELSEWHERE}"}
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # not on Windows; opening a symbolic link is an error with it
 TEMPORARY = ".tmp"  # suffix of what a killed process may leave behind
 _numbers = itertools.count()
@@ -59,18 +60,20 @@ def disk_errors(path: Path, doing: str = "write") -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         if doing != "read":
-            more = NEW if doing == "make" else RUNNING if _of_a_run(path) else {}
+            more = NEW if doing == "make" else _of_a_run(path)
             reason = (ADVICE | more).get(error.errno or 0, reason)
         raise RunFolderError(f"cannot {doing} {path}", path=path, hint=reason) from error
 
 
-def _of_a_run(path: Path) -> bool:
-    """Whether ``path`` lies in the folder of a run that this process trains."""
+def _of_a_run(path: Path) -> dict[int, str]:
+    """What to do if ``path`` lies in the folder of a run that this process trains; else nothing."""
     for folder in path.parents:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             status = bounded.read_json(folder / "status.json")
-            return bool(status.get("state") == "running" and status.get("pid") == os.getpid())
-    return False
+            if status.get("state") != "running" or status.get("pid") != os.getpid():
+                return {}
+            return RUNNING if (folder / "checkpoints" / "last.npz").is_file() else BEGUN
+    return {}
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -98,6 +101,25 @@ def own(path: Path | str, flags: int) -> int:
         OSError: ``ELOOP`` for a link.
     """
     return os.open(path, flags | NO_LINK, 0o666)
+
+
+def write_in_place(path: Path, content: str) -> bool:
+    """Write ``content`` and spaces over ``path``, for a disk without room for a second file.
+
+    Returns:
+        Whether the blocks that the file has were enough; if not, it is as it was.
+    """
+    data = content.encode("utf-8")
+    descriptor = os.open(path, os.O_WRONLY | NO_LINK)
+    try:
+        found = os.fstat(descriptor)
+        if len(data) > max(found.st_size, found.st_blocks * 512):
+            return False
+        os.pwrite(descriptor, data.ljust(found.st_size), 0)
+        os.fsync(descriptor)
+        return True
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

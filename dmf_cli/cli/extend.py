@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dmf_cli.cli._parser import Parser, add_run
 
 _ABOUT = """\
-Trains a run on from the end of its last epoch, as a new run in a folder of its own; the old one is not
+Trains a run on from its last checkpoint, as a new run in a folder of its own; the old one is not
 changed. The new run has the rows and the best network of the old one and names it in its status.json.
 
 A schedule that depends on the length of the run needs --schedule:

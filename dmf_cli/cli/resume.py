@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dmf_cli.cli._parser import Parser, add_run
 
 _ABOUT = """\
-Resumes from the end of the last epoch whose checkpoint was written, in the same folder and with the same
-config; the result is the one that the run would have given without the interruption.
+Resumes from the last checkpoint, inside an epoch or after it, in the same folder and with the same config;
+the result is the one that the run would have given without the interruption. A complete run whose report a
+kill prevented gets the report.
 
 If images were moved, or the run was copied to another machine, say where they are now; their content must
 be the same:

@@ -94,6 +94,8 @@ class Trainer:
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0
     deep_supervision: Annotated[int, Interval(ge=0, le=10)] | Literal["auto"] = 0
     foreground: Share = 0.0
+    keep: Annotated[int, Interval(ge=1, le=100)] = 2
+    checkpoint_minutes: Annotated[float, Interval(gt=0, le=10_000)] | None = 10.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

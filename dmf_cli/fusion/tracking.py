@@ -82,9 +82,14 @@ class Ring(keras.metrics.Metric):
 
     def take(self) -> list[dict[str, float]]:
         """The rows written since the last call (the last ``capacity`` of them), oldest first."""
+        found = self.read()
+        self.written.assign(0)
+        return found
+
+    def read(self) -> list[dict[str, float]]:
+        """What :meth:`take` would give."""
         written, rows = int(to_numpy(self.written)), to_numpy(self.rows)
         order = [i % self.capacity for i in range(max(0, written - self.capacity), written)]
-        self.written.assign(0)
         return [dict(zip(self.columns, map(float, rows[i]), strict=True)) for i in order]
 
 

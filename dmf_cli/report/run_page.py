@@ -36,8 +36,8 @@ METRICS = (
     "ece",
 )  # of an image; others are in the CSV
 ADVICE = {
-    "failed": "The run failed. `{resume}` continues after its last epoch.",
-    "interrupted": "The run was interrupted. `{resume}` continues after its last epoch.",
+    "failed": "The run failed. `{resume}` continues from its last checkpoint.",
+    "interrupted": "The run was interrupted. `{resume}` continues from its last checkpoint.",
     "running": "The run had not ended when this page was written.",
     "unknown": "The state of this run is not known: its status.json cannot be read.",
 }

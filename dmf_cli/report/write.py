@@ -12,7 +12,7 @@ from dmf_cli.errors import RunFolderError
 from dmf_cli.files import write_atomic
 from dmf_cli.run_folder import places
 
-NAME = "report.html"
+NAME = places.REPORT
 log = logging.getLogger("dmf")
 
 

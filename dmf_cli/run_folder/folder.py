@@ -19,7 +19,7 @@ from typing import Any
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
 from dmf_cli.escapes import visible
-from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic, write_in_place
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -40,12 +40,11 @@ class RunFolder:
         self.checkpoints, self.metrics, self.plots, self.predictions = (path / name for name in FOLDERS)
         self.config_file, self.status_file = path / places.CONFIG, path / places.STATUS
         self.environment_file, self.split_file = path / "environment.json", path / "split.json"
-        self.inputs = path / "inputs.json"
+        self.inputs, self.report = path / "inputs.json", path / places.REPORT
         self.log, self.epochs_file, self.steps_file, self.insight_file = (
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
-        self.unfinished_model = self.checkpoints / "unfinished.keras"  # Keras wants this suffix
         self._made: list[Path] = []
         self._release: Callable[[], Any] | None = None
 
@@ -156,6 +155,20 @@ class RunFolder:
         ``fields`` were given: ``epoch epochs best message``, and ``auto``, the keys of ``config.yaml``
         that were auto before a number was filled in.
         """
+        write_atomic(self.status_file, self._status(state, fields))
+
+    def end(self, state: str, **fields: Any) -> None:
+        """:meth:`write_status` of a run that ended for a reason which must not be lost: never an error.
+
+        On a full disk the old file is written over, without ``fields`` if they need more room than it has.
+        """
+        try:
+            self.write_status(state, **fields)
+        except RunFolderError:
+            with contextlib.suppress(OSError):
+                any(write_in_place(self.status_file, self._status(state, some)) for some in (fields, {}))
+
+    def _status(self, state: str, fields: Mapping[str, Any]) -> str:
         if state not in STATES:
             raise ValueError(f"state {state!r}: allowed are {', '.join(STATES)}")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -165,7 +178,7 @@ class RunFolder:
             status["ended"] = now
         else:
             status = {k: v for k, v in status.items() if k not in ("ended", "message")}
-        write_atomic(self.status_file, json.dumps(status, indent=2) + "\n")
+        return json.dumps(status, indent=2) + "\n"
 
     def append_epoch(self, row: Mapping[str, Any]) -> None:
         """One row to ``epochs.csv``; the first row names the columns."""
@@ -195,6 +208,23 @@ class RunFolder:
         """``insight.csv`` as columns; empty unless ``trainer.insight_every`` was set."""
         return csv_log.read(self.insight_file)
 
+    def unfinished_model(self, epoch: int) -> Path:
+        """The network of ``epoch`` until the checkpoint that calls it the best is written."""
+        return self.checkpoints / f"unfinished-{epoch}.keras"  # Keras wants this suffix
+
+    def best_after(self, note: Mapping[str, Any]) -> Path:
+        """The network that a checkpoint with ``note`` calls the best; a kill may keep it from its place."""
+        epoch = note["epoch"]
+        waiting = self.unfinished_model(epoch)
+        return waiting if note.get("best_epoch") == epoch and waiting.is_file() else self.best_model
+
+    def settle_best(self, note: Mapping[str, Any]) -> None:
+        """Give the network that a checkpoint with ``note`` calls the best its place."""
+        best = self.best_after(note)
+        with disk_errors(self.best_model):
+            if best != self.best_model:
+                best.replace(self.best_model)
+
     def truncate_after(self, epoch: int) -> None:
         """Make ready to continue after ``epoch``: drop later rows, and what a kill left half-written.
 
@@ -204,8 +234,7 @@ class RunFolder:
         self.hold()
         for file in (self.epochs_file, self.steps_file, self.insight_file):
             csv_log.truncate(file, epoch)
-        left = (*self.path.glob(f".*{TEMPORARY}"), *self.path.glob(f"*/.*{TEMPORARY}"), self.unfinished_model)
-        for file in left:
+        for file in (*self.path.rglob(f".*{TEMPORARY}"), *self.checkpoints.glob("unfinished*.keras")):
             file.unlink(missing_ok=True)
 
     @contextlib.contextmanager

@@ -26,6 +26,9 @@ AS_BEFORE = {
     "max_pixels": 178_956_970,
 }
 
+# Keys of the trainer that decide nothing: where images are kept, and what is kept to resume from.
+NO_MATTER = ("cache", "keep", "checkpoint_minutes")
+
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:
     """The id of the run that ``config`` describes, 16 hex digits, the same on every machine.
@@ -50,7 +53,8 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     names = {group: values.get("name") for group, values in plain.items() if isinstance(values, Mapping)}
     for group, off in off_values.of(names).items():
         settings[group] = {k: v for k, v in settings.get(group, {}).items() if k not in off or v != off[k]}
-    settings["trainer"].pop("cache", None)  # where images are kept decides nothing
+    for key in NO_MATTER:
+        settings["trainer"].pop(key, None)
     if "monitor" in settings["trainer"]:
         # `auto` is what it stands for, which for one class is what it was before
         settings["trainer"]["monitor"] = headline.planned_monitor(config)

@@ -15,12 +15,6 @@ KEY = "network"
 SHOWN = 12  # digits of a hash in a message
 
 
-def keep(run: RunFolder) -> None:
-    """The unfinished network of the run that this process trains becomes its best."""
-    write(run, run.unfinished_model)
-    run.unfinished_model.replace(run.best_model)
-
-
 def write(run: RunFolder, file: Path) -> None:
     """Record that the content of ``file`` is about to be the best network of the run that is trained here."""
     before = [hashes.of_file(run.best_model)] if run.best_model.is_file() else []

@@ -12,7 +12,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
 
-CONFIG, STATUS = "config.yaml", "status.json"
+CONFIG, STATUS, REPORT = "config.yaml", "status.json", "report.html"
 ATTEMPTS = 10_000  # runs that may start in one second
 
 

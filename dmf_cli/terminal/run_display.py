@@ -187,12 +187,13 @@ class _Clock:
         self.seconds: list[float] = []
         self.began: float | None = None  # of the current epoch
         self.second_step: float | None = None  # the first step compiles: its time says nothing
+        self.before = 1  # steps until then; more in an epoch that was begun before
 
     def step(self, step: int) -> None:
         if step == 0:
             self.began = time.monotonic()
         elif self.second_step is None:
-            self.second_step = time.monotonic()
+            self.second_step, self.before = time.monotonic(), step
 
     def epoch(self, seconds: float | None) -> None:
         if seconds is not None:
@@ -209,7 +210,7 @@ class _Clock:
         if self.second_step is None or progress.step < 4:
             return None
         finished = progress.step - 1
-        per_step = (now - self.second_step) / (finished - 1)
+        per_step = (now - self.second_step) / max(1, finished - self.before)
         return max(0.0, per_step * (epochs * progress.steps - finished))
 
 

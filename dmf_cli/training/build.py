@@ -108,7 +108,7 @@ def compile_model(
     classes: int = 2,
     first_step: int = 0,
     frozen_steps: int | None = None,
-) -> MeanDice | None:
+) -> tuple[ForegroundDice, MeanDice | None]:
     """Optimizer, schedule and validation metrics; the optimizer's variables exist afterwards.
 
     Args:
@@ -121,7 +121,8 @@ def compile_model(
         frozen_steps: of the encoder; None: the share ``optimizer.frozen`` of all steps.
 
     Returns:
-        The metric of several classes, which knows which of them was never predicted; None for one class.
+        The metrics: of the foreground, and of several classes, which knows which of them was never predicted;
+        None for one class.
     """
     schedule = learning_rate(config.schedule, config.optimizer.learning_rate, total_steps)
     if first_step and callable(schedule):
@@ -137,7 +138,7 @@ def compile_model(
         steps = Skipping(steps)
     model.compile(steps, metrics=[union, *([mean] if mean else [])], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
-    return mean
+    return union, mean
 
 
 def network(model: Model, data: Data) -> keras.Model:

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -25,29 +26,6 @@ log = logging.getLogger("dmf")
 COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")
 
 
-class Heartbeat(keras.callbacks.Callback):
-    """Tells the display how far an epoch is; reads no value, so the device is never waited for.
-
-    Args:
-        beat: called with (step, steps) before each step.
-        check: called before each step, also of the validation: an exception of it ends the training there.
-            Not after the last one, for then the epoch is saved first.
-    """
-
-    def __init__(self, beat: Callable[[int, int], None], check: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self.beat, self.check = beat, check
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Called before each step."""
-        self.check()
-        self.beat(batch, self.params["steps"])
-
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Called before each step of the validation."""
-        self.check()
-
-
 class EpochWriter(keras.callbacks.Callback):
     """Writes an epoch's row and steps, then the checkpoints; the last callback to run.
 
@@ -61,6 +39,7 @@ class EpochWriter(keras.callbacks.Callback):
         unpredicted: the classes that the last validation held and never predicted.
         of_classes: more columns of a row, with the values of the last validation.
         average: what the validation saw in place of the weights; the best network has it.
+        keep: how many of the last checkpoints stay.
 
     Attributes:
         best: value of ``monitor`` in the best epoch; None where it is undefined, and before the first.
@@ -79,9 +58,11 @@ class EpochWriter(keras.callbacks.Callback):
         unpredicted: Callable[[], list[str]] = list,
         of_classes: Callable[[], dict[str, float]] = dict,
         average: WeightAverage | None = None,
+        keep: int = 1,
     ) -> None:
         super().__init__()
-        self.average = average
+        self.average, self.keep = average, keep
+        self.epoch, self.spent = 0, 0.0
         self.unpredicted, self.missing = unpredicted, list[str]()
         self.of_classes = of_classes
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
@@ -90,12 +71,19 @@ class EpochWriter(keras.callbacks.Callback):
         self.stop, self.skipped, self.track = stop, 0, track
         self.note: dict[str, Any] | None = None
 
+    def begin_from(self, note: dict[str, Any]) -> None:
+        """Continue from the checkpoint with ``note``, which says what is the best, and so does the status
+        from here on: a kill may have come between the two.
+        """
+        self.note, self.spent = note, note.get("seconds", 0.0)
+        self.best, self.best_epoch, self.skipped = (note[k] for k in ("best", "best_epoch", "skipped"))
+        self.missing, self.objective = note.get("missing", []), note.get("objective", math.nan)
+        self._write_status(note["epoch"])
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Give the other callbacks their counters back: Keras resets them here."""
         if self.note is None:
             return self._save(0)
-        self.best, self.best_epoch, self.skipped = (self.note[k] for k in ("best", "best_epoch", "skipped"))
-        self.missing, self.objective = self.note.get("missing", []), self.note.get("objective", math.nan)
         known = self.note["callbacks"]
         for callback in self.others:
             counters = known.get(type(callback).__name__, {})
@@ -106,11 +94,15 @@ class EpochWriter(keras.callbacks.Callback):
         return None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
+        """Start the clock; what an interrupted epoch took before counts."""
+        self.epoch, self._started, self.spent = epoch, time.monotonic() - self.spent, 0.0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Row, best, last, in this order: a kill in between loses no more than this epoch."""
+        """Row, checkpoint, status, in this order: a kill in between loses no more than this epoch.
+
+        The checkpoint decides: before it the best network waits under another name, after it the status
+        follows from it.
+        """
         steps = self.model.recorder.take()
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
@@ -119,23 +111,30 @@ class EpochWriter(keras.callbacks.Callback):
         if self.model.insight is not None:
             self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
         self.run.append_epoch(row)
-        if any(callback.improved for callback in self.others if isinstance(callback, Standing)):
+        improved = any(callback.improved for callback in self.others if isinstance(callback, Standing))
+        if improved:
             self.best, self.best_epoch = _defined(row[self.monitor]), epoch + 1
             self.missing, self.objective = self.unpredicted(), row[OBJECTIVE]
-            self._save_best()
+            self._write_network(self.run.unfinished_model(epoch + 1))
+            network_record.write(self.run, self.run.unfinished_model(epoch + 1))
         self._save(epoch + 1)
-        self.run.write_status(
-            "running",
-            epoch=epoch + 1,
-            best=self._best(),
-            skipped_steps=self.skipped,
-            never_predicted=self.missing,
-        )
+        if improved:
+            self.run.settle_best({"epoch": epoch + 1, "best_epoch": epoch + 1})
+        self._write_status(epoch + 1)
         counted = f", {self.skipped} step(s) skipped so far" if self.skipped else ""
         log.info("epoch %d: %s %.6g%s", epoch + 1, self.monitor, row[self.monitor], counted)
         if self.track:
             self.track(row, steps)
         self.show({**row, "best": self.best, "best_epoch": self.best_epoch, "skipped": self.skipped})
+
+    def save_midway(self, step: int, counted: checkpoint.Arrays) -> None:
+        """A checkpoint after ``step`` steps of the current epoch, unless what it would hold is spoilt."""
+        found = _nonfinite(self.model.recorder.read(), self.model.terms)
+        if found and self.stop:
+            raise self._not_finite(self.epoch + 1, found[0])
+        self._check_statistics(self.epoch + 1)
+        self._save(self.epoch, counted, step=step, seconds=time.monotonic() - self._started)
+        log.info("checkpoint after step %d of epoch %d", step, self.epoch + 1)
 
     def _check_finite(self, epoch: int, steps: Sequence[dict[str, float]]) -> None:
         """Count NaN and infinite steps; end the run at the first, or when none of an epoch was finite."""
@@ -143,14 +142,18 @@ class EpochWriter(keras.callbacks.Callback):
         self.skipped += len(found)
         if not found:
             return
-        step, names = found[0]
-        what = f"{names} became NaN or infinite at step {step} (epoch {epoch})"
+        error = self._not_finite(epoch, found[0])
         if self.stop or len(found) == len(steps):
-            raise NonFiniteError(
-                f"{what}; the checkpoint is from before",
-                hint=f"lower optimizer.learning_rate, {_precise('float32')}or set optimizer.clipnorm=1",
-            )
-        log.warning("%s; %d step(s) of this epoch made no update", what, len(found))
+            raise error
+        log.warning("%s; %d step(s) of this epoch made no update", error.reason, len(found))
+
+    def _not_finite(self, epoch: int, first: tuple[int, str]) -> NonFiniteError:
+        what = f"{first[1]} became NaN or infinite at step {first[0]} (epoch {epoch})"
+        return NonFiniteError(
+            f"{what}; the checkpoint is from before",
+            reason=what,
+            hint=f"lower optimizer.learning_rate, {_precise('float32')}or set optimizer.clipnorm=1",
+        )
 
     def _check_statistics(self, epoch: int) -> None:
         """A skipped step has moved the statistics of batch normalisation all the same: one infinite
@@ -193,16 +196,25 @@ class EpochWriter(keras.callbacks.Callback):
             best[OBJECTIVE] = self.objective
         return best
 
-    def _save_best(self) -> None:
-        with self.average.applied() if self.average else contextlib.nullcontext():
-            self.model.network.save(self.run.unfinished_model)
-        network_record.keep(self.run)
+    def _write_status(self, epoch: int) -> None:
+        self.run.write_status(
+            "running",
+            epoch=epoch,
+            best=self._best(),
+            skipped_steps=self.skipped,
+            never_predicted=self.missing,
+        )
 
-    def _save(self, epoch: int) -> None:
+    def _write_network(self, file: Path) -> None:
+        with self.average.applied() if self.average else contextlib.nullcontext():
+            self.model.network.save(file)
+
+    def _save(self, epoch: int, counted: checkpoint.Arrays | None = None, **inside: float) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}
         note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
         note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
-        checkpoint.save(self.run.last_checkpoint, self.model, {**note, "callbacks": counters})
+        self.note = {**note, "callbacks": counters, **inside}
+        checkpoint.save(self.run.last_checkpoint, self.model, self.note, counted, self.keep)
 
 
 def _precise(wanted: str) -> str:

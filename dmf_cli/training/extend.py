@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import (
+    checkpoint_file,
     config_hash,
     identity,
     index,
@@ -68,9 +69,11 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
         RunError: as :func:`dmf_cli.training.trainer.train`.
     """
     begun = RunFolder.open(parent)
+    _check_ended(begun)
     if begun.best_model.is_file():
         network_record.check(begun)
-    origin = _origin(begun, config, schedule)
+    file, note, lost = checkpoint_file.newest(begun.last_checkpoint)
+    origin = _origin(begun, config, schedule, note["epoch"])
     used = configs.with_absolute_paths(config)
     if config.run_dir is not None:
         places.check_free(Path(config.run_dir))
@@ -81,7 +84,7 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     session = Session(used, split_file=begun.split_file, origin=origin)
     from dmf_cli.training import checkpoint
 
-    note = checkpoint.load(begun.last_checkpoint, session.model)
+    note = checkpoint.load(file, session.model)
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
@@ -94,12 +97,15 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
             parent=dataclasses.asdict(origin),
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
-        _copy(begun, run, origin.epoch)
+        best = begun.best_after(note)
+        if best.is_file():
+            network_record.write(run, best)
+        _copy(begun, run, origin.epoch, {file: run.last_checkpoint, best: run.best_model})
         session.save_split(run)
     except BaseException:
         run.abandon()
         raise
-    return session.run(run, note=going_on(note))
+    return session.run(run, note={**going_on(note), "lost": lost})
 
 
 def run_id(config: Config, dataset: Any, origin: Origin) -> str:
@@ -117,13 +123,16 @@ def going_on(note: dict[str, Any]) -> dict[str, Any]:
     return {**note, "callbacks": counters}
 
 
-def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
-    status, entry = run.read_status(), index.read(run.path)
+def _check_ended(run: RunFolder) -> None:
+    entry = index.read(run.path)
     if entry.state == "running":
         raise ConfigError(path=run.path, reason="is still running", hint="extend it when it has ended")
     if entry.state == "broken":
         raise ConfigError(path=run.path, reason="has no checkpoint", hint="start a new run with `dmf train`")
-    epoch, epochs = int(status.get("epoch") or 0), config.trainer.epochs
+
+
+def _origin(run: RunFolder, config: Config, schedule: str | None, epoch: int) -> Origin:
+    status, epochs = run.read_status(), config.trainer.epochs
     if not isinstance(epochs, int) or epochs <= epoch:
         raise ConfigError(
             key="trainer.epochs",
@@ -149,13 +158,11 @@ def _origin(run: RunFolder, config: Config, schedule: str | None) -> Origin:
     )
 
 
-def _copy(begun: RunFolder, run: RunFolder, epoch: int) -> None:
+def _copy(begun: RunFolder, run: RunFolder, epoch: int, others: Mapping[Path, Path]) -> None:
     """What the new run has of the old: rows, the best network so far, and the state to continue from."""
     pairs = [(begun.epochs_file, run.epochs_file), (begun.steps_file, run.steps_file)]
-    pairs += [(begun.insight_file, run.insight_file), (begun.best_model, run.best_model)]
-    if begun.best_model.is_file():
-        network_record.write(run, begun.best_model)
-    for old, new in [*pairs, (begun.last_checkpoint, run.last_checkpoint)]:
+    pairs += [(begun.insight_file, run.insight_file), *others.items()]
+    for old, new in pairs:
         if old.is_file():
             shutil.copyfile(old, new)
     run.truncate_after(epoch)

@@ -16,7 +16,16 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, RunError
 from dmf_cli.inference import tables
 from dmf_cli.parts import failures
-from dmf_cli.run_folder import config_hash, identity, moved, places, run_plugins, stored_config, weights
+from dmf_cli.run_folder import (
+    checkpoint_file,
+    config_hash,
+    identity,
+    moved,
+    places,
+    run_plugins,
+    stored_config,
+    weights,
+)
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import class_column
@@ -66,9 +75,10 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
 
 
 def resume(path: Path | str, config: Config | None = None) -> Path:
-    """Go on with an interrupted or failed run in the same folder, from the end of its last epoch.
+    """Go on with an interrupted or failed run in the same folder, from its last checkpoint.
 
-    The result is the one that the run would have given without the interruption.
+    The result is the one that the run would have given without the interruption. A complete run gets the
+    report that a kill prevented.
 
     Args:
         path: of the run.
@@ -81,6 +91,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     run = RunFolder.open(path)
     status, stored = run.read_status(), stored_config.load_checked(run.path)
     if status.get("state") == "completed":
+        if _late_report(run, stored):
+            return run.path
         raise ConfigError(
             path=run.path,
             reason="is complete",
@@ -96,8 +108,14 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     session = Session(used, split_file=run.split_file, origin=origin, resumed=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
-    note = checkpoint.load(run.last_checkpoint, session.model)
+    run.hold()
+    file, _, lost = checkpoint_file.newest(run.last_checkpoint)
+    note = {**checkpoint.load(file, session.model), "lost": lost}
+    checkpoint_file.take(run.last_checkpoint, file)
+    run.settle_best(note)
     run.truncate_after(note["epoch"])
+    if used.report:
+        run.report.unlink(missing_ok=True)  # it says how the run ended before
     if used != stored:
         run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)
@@ -153,7 +171,7 @@ class Session:
         # The start of the parent, which no further epoch makes longer.
         begun = self.steps * (origin.epochs if origin else config.epochs)
         frozen = round(config.optimizer.frozen * begun)
-        self.mean = build.compile_model(
+        self.union, self.mean = build.compile_model(
             self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
         )
         interrupts.check()  # noted while modules were imported; nothing is written yet
@@ -180,7 +198,8 @@ class Session:
                 if self.weights:
                     log.info("weights: %s", self.weights)
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
-                for line in self.data.warnings(self.config.trainer.monitor):
+                lost = note.get("lost", []) if note else []
+                for line in [*lost, *self.data.warnings(self.config.trainer.monitor)]:
                     log.warning("%s", line)
                 tracking.start()
                 self.fit(run, display, note, tracking)
@@ -204,7 +223,7 @@ class Session:
                     what = _interrupted(run)
                     tracking.finish("interrupted")
                     raise KeyboardInterrupt(what) from error
-                run.write_status("failed", message=str(error))
+                run.end("failed", message=str(error))
                 self.report(run)
                 tracking.finish("failed")
                 raise _as_run_error(error, run) from error
@@ -217,7 +236,7 @@ class Session:
     ) -> None:
         """The training itself."""
         from dmf_cli.datasets.input import augment, patches, pipeline
-        from dmf_cli.training import build, callbacks, weight_average
+        from dmf_cli.training import build, callbacks, checkpoint, midway, weight_average
 
         trainer = self.config.trainer
         batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
@@ -240,25 +259,35 @@ class Session:
             unpredicted=self.unpredicted,
             of_classes=self.of_classes,
             average=average,
+            keep=trainer.keep,
         )
-        writer.note = note
-        first = note["epoch"] if note else 0
+        inside = midway.Midway(
+            writer.save_midway,
+            self.stop,
+            self.steps,
+            [self.union, *([self.mean] if self.mean else [])],
+            display.batch,
+            minutes=trainer.checkpoint_minutes,
+            average=average,
+        )
+        first, step = 0, 0
+        if note:
+            first, step = note["epoch"], note.get("step", 0)
+            writer.begin_from(note)
+            inside.begin_from(step, note.get(checkpoint.COUNTED, {}))
         if callbacks.had_stopped(note):
             return  # early: the run was cut off after its last epoch
         batches["distance"] = "distance" in self.model.needs
         batches["ignores"] = self.data.dataset.ignores
-        beat = callbacks.Heartbeat(display.batch, self.stop.check)
-        validation = patches.in_tiles(self.data.val, self.data.patch)
-        self.model.fit(
-            pipeline.training_batches(self.data.train, first_epoch=first, **order, **batches),
-            validation_data=pipeline.evaluation_batches(validation, **batches),
-            steps_per_epoch=self.steps,
-            initial_epoch=first,
-            epochs=self.config.epochs,
-            shuffle=False,  # the pipeline does
-            callbacks=[*others, beat, *([average] if average else []), writer],
-            verbose=0,
-        )
+        validation = pipeline.evaluation_batches(patches.in_tiles(self.data.val, self.data.patch), **batches)
+        called = [*others, inside, *([average] if average else []), writer]
+
+        def batches_from(epoch: int, step: int) -> Any:
+            options = {**order, **batches}
+            return pipeline.training_batches(self.data.train, first_epoch=epoch, first_step=step, **options)
+
+        epochs = midway.Epochs(self.model, batches_from, validation, self.steps, called)
+        epochs.run(first, step, self.config.epochs)
         for name in writer.missing:
             log.warning(
                 "epoch %d, which is kept, never predicts %s in the validation images", writer.best_epoch, name
@@ -340,14 +369,26 @@ def _interrupted(run: RunFolder) -> str:
     """Note in the status that the run was interrupted, unless it had ended; returns what to do next."""
     state = run.read_status().get("state")
     if state == "running":
-        run.write_status("interrupted")
+        run.end("interrupted")
     return f"{run.path} is complete" if state == "completed" else _next_step(run)
+
+
+def _late_report(run: RunFolder, config: Config) -> bool:
+    """Write the report of a complete run, if it was to have one and was killed before; whether it has now."""
+    if not config.report or run.report.exists():
+        return False
+    from dmf_cli import report
+
+    Display().note(f"{run.path} is complete but for its report")
+    with run.logging():
+        report.after_run(run.path)
+    return run.report.exists()
 
 
 def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to resume."""
     if run.last_checkpoint.is_file():
-        return f"`{hints.command('resume', run.path)}` continues after its last epoch"
+        return f"`{hints.command('resume', run.path)}` continues from its last checkpoint"
     return f"no epoch was complete; start anew, {run.path} can be removed"
 
 
@@ -355,7 +396,7 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
     """The message for the user; the traceback is in the log."""
     where = f"the log is {run.log}"
     if isinstance(error, DmfError):
-        return error.but(where)
+        return error.in_run().but(where)
     place = failures.where(error)  # of a part of the user's own
     what = f"the run failed with {type(error).__name__}" + (f" in {place}" if place else "")
     return RunError(what, hint=f"{failures.cause(error) if place else first_line(error)}; {where}")

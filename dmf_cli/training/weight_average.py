@@ -52,6 +52,11 @@ class WeightAverage(keras.callbacks.Callback):
         self._averaged = _values(self._variables)
         _assign(self._variables, self._raw)
 
+    def on_train_end(self, logs: Any = None) -> None:
+        """Keras has left the average in place of the weights: those of the last epoch come back."""
+        if self._raw:
+            _assign(self._variables, self._raw)
+
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Inside, the network is the one that was validated last."""

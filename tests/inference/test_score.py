@@ -219,8 +219,9 @@ def of_a_run(run, *words):
     run.write_status("running")
     keras.utils.set_random_seed(1)
     network = models.unet((8, 8, 1), 2, filters=2, depth=1, convs=1)
-    network.save(run.unfinished_model)
-    network_record.keep(run)
+    network.save(run.unfinished_model(1))
+    network_record.write(run, run.unfinished_model(1))
+    run.settle_best({"epoch": 1, "best_epoch": 1})
     return network
 
 
@@ -231,11 +232,11 @@ def test_of_the_network_of_a_run_only_the_weights_are_read_and_only_those_it_wro
     network, x = of_a_run(run), keras.random.normal((1, 8, 8, 1), seed=0)
     with zipfile.ZipFile(run.best_model) as archive:
         weights = archive.read("model.weights.h5")
-    with zipfile.ZipFile(run.unfinished_model, "w") as archive:
+    with zipfile.ZipFile(run.unfinished_model(1), "w") as archive:
         archive.writestr("config.json", '{"class_name": "Lambda"}')
         archive.writestr("model.weights.h5", weights)
-    other = run.unfinished_model.read_bytes()
-    run.unfinished_model.replace(run.best_model)
+    other = run.unfinished_model(1).read_bytes()
+    run.unfinished_model(1).replace(run.best_model)
     with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote (hash "):
         load_network(run.best_model)
     status = json.loads(run.status_file.read_text())
@@ -251,19 +252,13 @@ def test_weights_of_another_network_than_that_of_the_config_are_refused(run):
         load_network(run.best_model)
 
 
-def test_a_kill_at_any_moment_leaves_a_network_of_the_run(run, monkeypatch):
-    class Killed(type(run.best_model)):
-        def replace(self, target):
-            raise KeyboardInterrupt
-
+def test_a_kill_before_a_network_takes_its_place_leaves_one_of_the_run(run):
     (run.path / "config.yaml").touch()
     run.write_status("running")
     run.best_model.write_bytes(b"first, of an earlier version")
     for content in (b"second", b"third"):
-        run.unfinished_model.write_bytes(content)
-        monkeypatch.setattr(run, "unfinished_model", Killed(run.unfinished_model))
-        with pytest.raises(KeyboardInterrupt):
-            network_record.keep(run)
+        run.unfinished_model(1).write_bytes(content)
+        network_record.write(run, run.unfinished_model(1))
         assert len(network_record.recorded(run)) == 2
         network_record.check(run)
     run.best_model.write_bytes(b"third")

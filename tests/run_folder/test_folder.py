@@ -87,10 +87,14 @@ def test_advice_about_a_run_is_given_where_this_process_trains_one(tmp_path, num
 
     run = RunFolder.claim(tmp_path / "run")
     run.write_status("running")
-    about = re.compile(r"run_dir|dmf resume|while it is running")
+    about = re.compile(r"run_dir|start the run again|while it is running")
     assert about.search(said(run.epochs_file))
     assert about.search(said(run.metrics / "test_summary.json"))
     assert not about.search(said(tmp_path / "check.json"))
+    run.last_checkpoint.touch()  # from here on there is something to resume
+    space = number in (errno.ENOSPC, errno.EDQUOT)
+    assert ("`dmf resume` the run" in said(run.status_file)) == space
+    assert "start the run again" not in said(run.status_file)
     run.write_status("completed")
     assert not about.search(said(run.metrics / "val_summary.json"))
 
@@ -108,6 +112,7 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.mount
 def test_a_disk_that_is_really_full_costs_no_row_and_no_file(tmp_path):
     program = """
+import contextlib
 import sys
 from pathlib import Path
 from dmf_cli.errors import RunFolderError
@@ -123,14 +128,36 @@ for write, what in ((run.append_steps, [{"step": 0, "epoch": 1, **row}]), (run.w
         print(error)
 print(sorted(p.name for p in run.path.iterdir() if p.is_file()), run.steps_file.stat().st_size)
 print(run.read_epochs(), run.read_status()["state"])
+with (run.path / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+    while file.write(bytes(1024)):
+        pass
+run.end("failed", message="cannot write epochs.csv")
+print(run.read_status()["state"], run.read_status()["message"])
 """
     script = f"mount -t tmpfs -o size=128k none {tmp_path} && exec {sys.executable} -c '{program}' {tmp_path}"
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    assert len(lines) == 4, done.stderr
+    assert len(lines) == 5, done.stderr
     assert all("disk is full" in line for line in lines[:2])
     assert lines[2] == "['epochs.csv', 'status.json', 'steps.csv', 'train.log'] 0"
     assert lines[3] == "{'epoch': [1.0], 'loss': [0.5]} running"
+    assert lines[4] == "failed cannot write epochs.csv"
+
+
+@pytest.mark.parametrize(("message", "kept"), [("the disk is full", True), ("x" * 100_000, False)])
+def test_a_run_that_ends_on_a_full_disk_says_so_in_the_room_that_its_status_has(
+    run, monkeypatch, message, kept
+):
+    before = run.status_file.stat().st_ino
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: None if os.fstat(descriptor).st_ino == before else full()
+    )
+    run.end("failed", message=message)
+    status = json.loads(run.status_file.read_text())
+    assert (status["state"], status.get("message") == message) == ("failed", kept)
+    assert run.status_file.stat().st_ino == before
+    run.path.rename(run.path.with_name("gone"))
+    run.end("failed")  # nor does it hide the error that ended the run
 
 
 # Claiming
@@ -323,11 +350,13 @@ def test_resuming_drops_what_came_after_the_checkpoint(run):
         run.append_steps([{"step": 2 * epoch + i, "epoch": epoch, "loss": 0.1} for i in (0, 1)])
         run.append_epoch({"epoch": epoch, "loss": 0.1})
     (run.checkpoints / ".last.npz.77-0.tmp").touch()
-    run.unfinished_model.touch()
+    run.unfinished_model(3).touch()
+    (run.predictions / "test_cases").mkdir()
+    (run.predictions / "test_cases" / ".01_image.png.77-1.tmp").touch()
     run.truncate_after(2)
     assert run.read_epochs()["epoch"] == [1, 2]
     assert run.read_steps()["step"] == [2, 3, 4, 5]
-    assert list(run.checkpoints.iterdir()) == []
+    assert [*run.checkpoints.iterdir(), *run.predictions.glob("*/*")] == []
     run.truncate_after(0)
     assert run.read_epochs() == {}
     run.append_epoch({"loss": 0.3, "epoch": 1})

@@ -17,9 +17,10 @@ from dmf_cli.config import moving
 from dmf_cli.errors import CheckpointError, ConfigError, DatasetError, RunFolderError
 from dmf_cli.inference import score
 from dmf_cli.jobs import child
-from dmf_cli.run_folder import identity, network_record, stored_config
+from dmf_cli.run_folder import checkpoint_file, identity, network_record, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import build, initial_weights, trainer
+from dmf_cli.training import extend as extending
 from dmf_cli.training.extend import Origin, extend, going_on
 from tests.raised import raises
 from tests.training.conftest import TINY
@@ -301,3 +302,21 @@ def test_model_weights_are_said_kept_by_content_and_not_loaded_again(pair, tmp_p
         identity.run_id(moving.with_value(config, "model.weights", weights)) for weights in (str(moved), None)
     )
     assert identity.run_id(config) == same != other
+
+
+def test_an_extension_begins_where_the_checkpoint_is_though_a_kill_left_an_older_status(tiny, monkeypatch):
+    config = tiny("trainer.epochs=9", "schedule=constant")
+    run = RunFolder.claim(config.run_dir)
+    run.write_config(configs.to_yaml(config))
+    run.write_status("interrupted", id="x", epoch=3, epochs=6)
+    run.release()
+    checkpoint_file.write(run.last_checkpoint, {}, {"epoch": 4}, keep=2)
+
+    def session(*_, origin, **__):
+        raise KeyboardInterrupt(origin.epoch)
+
+    monkeypatch.setattr(extending, "Session", session)
+    for name in ("check_place", "check_split"):
+        monkeypatch.setattr(extending.moved, name, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt, match=r"^4$"):
+        extending.extend(run.path, config.with_root(run_dir=None))

@@ -1,19 +1,32 @@
 import csv
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli.errors import ConfigError, DatasetError, NonFiniteError, RunFolderError, UnknownNameError
+from dmf_cli import interrupts, report
+from dmf_cli.errors import (
+    ConfigError,
+    DatasetError,
+    NonFiniteError,
+    RunError,
+    RunFolderError,
+    UnknownNameError,
+)
 from dmf_cli.parts import decorators
-from dmf_cli.run_folder import identity, stored_config
-from dmf_cli.training import build, trainer
+from dmf_cli.run_folder import checkpoint_file, folder, identity, stored_config
+from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.training import build, midway, trainer
 from tests.raised import raises
 from tests.training.conftest import TINY
 
@@ -72,15 +85,14 @@ def test_steps_hold_the_weights_in_one_compiled_trace_and_gamma_fades(tiny):
     np.testing.assert_allclose([float(s["loss"]) for s in steps], total, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        ("weighting=var",),
-        ("weighting=bayes", "optimizer.ema=0.8", "trainer.deep_supervision=1", "schedule=poly"),
-    ],
-)
-def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch, parts):
-    options = (*parts, "trainer.epochs=4", "model.dropout=0.2", "trainer.patience=10")
+def test_an_interrupted_run_goes_on_as_if_it_had_not_stopped(tiny, monkeypatch):
+    options = (
+        "weighting=var",
+        "trainer.epochs=4",
+        "model.dropout=0.2",
+        "trainer.patience=10",
+        "schedule=poly",
+    )
     whole = trainer.train(tiny(*options, run="whole"))
     monkeypatch.setattr(trainer.Display, "epoch", stop_after(2))
     part = whole.with_name("part")
@@ -104,6 +116,60 @@ def stop_after(epochs):
             raise KeyboardInterrupt
 
     return epoch
+
+
+def stopped(monkeypatch, event, at, run):
+    """``run()``, which SIGTERM stops before the event that is number ``at`` of its kind."""
+    seen, original = [], getattr(midway.Midway, event)
+
+    def press(self, batch, logs=None):
+        seen.append(batch)
+        if len(seen) == at:
+            signal.raise_signal(signal.SIGTERM)
+        original(self, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(midway.Midway, event, press)
+        with pytest.raises(
+            KeyboardInterrupt, match=r"`dmf resume .*/part` continues from its last checkpoint"
+        ):
+            run()
+
+
+def test_a_run_that_is_stopped_inside_epochs_goes_on_there_bitwise(tiny, monkeypatch):
+    """In a step and in a validation, with all that a step needs: dropout, average, loss scale, memory, ..."""
+    options = ("weighting=bayes", "optimizer.ema=0.8", "trainer.deep_supervision=1", "model.dropout=0.2")
+    options += ("augment=strong", "schedule=plateau", "trainer.patience=10", "trainer.insight_every=2")
+    whole = trainer.train(tiny(*options, "trainer.epochs=3", run="whole"))
+    part = whole.with_name("part")
+    last, older, oldest = (part / f"checkpoints/last{number}.npz" for number in ("", ".1", ".2"))
+    stopped(
+        monkeypatch,
+        "on_train_batch_begin",
+        6,
+        lambda: trainer.train(tiny(*options, "trainer.epochs=3", run="part")),
+    )
+    _, note, _ = checkpoint_file.newest(last)
+    assert (note["epoch"], note["step"]) == (1, 1)
+    stopped(monkeypatch, "on_test_batch_begin", 1, lambda: trainer.resume(part))
+    _, note, _ = checkpoint_file.newest(last)
+    assert (note["epoch"], note["step"]) == (1, 4)
+    shutil.copy(last, oldest)
+    for file in (last, older):  # nor do damaged ones cost more
+        file.write_bytes(file.read_bytes()[:-300])
+    assert trainer.resume(part) == part
+    said = [line for line in (part / "train.log").read_text().splitlines() if "continues from" in line]
+    assert [line.split("/")[-1].split(" ")[0] for line in said] == ["last.npz", "last.1.npz"]
+    assert all(line.endswith("continues from last.2.npz (after epoch 1, step 4)") for line in said)
+    first, second = arrays(whole / "checkpoints/last.npz"), arrays(last)
+    assert first.keys() == second.keys()
+    assert [key for key in first if not np.array_equal(first[key], second[key])] == []
+    for name in ("steps.csv", "insight.csv", "metrics/test_per_image.csv"):
+        assert (whole / name).read_text() == (part / name).read_text()
+    ours, theirs = ([{**row, "seconds": 0} for row in rows(run / "epochs.csv")] for run in (whole, part))
+    for one, other in zip(ours, theirs, strict=True):
+        assert {key: other[key] for key in one if one[key] != other[key]} == {}
+    assert {file.name for file in last.parent.iterdir()} == {"best.keras", "last.npz", "last.1.npz"}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +220,7 @@ def test_a_command_that_is_to_end_says_how_to_go_on(tmp_path, signals, code):
     words = ["train", *TINY, f"run_dir={run}", "weighting=fixed", signals]
     ended = subprocess.run([sys.executable, "-c", PRESSED, *words], capture_output=True, text=True)
     assert ended.returncode == code
-    assert ended.stderr.endswith(f"interrupted: `dmf resume {run}` continues after its last epoch\n")
+    assert ended.stderr.endswith(f"interrupted: `dmf resume {run}` continues from its last checkpoint\n")
     assert "Traceback" not in ended.stderr
     assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
 
@@ -219,6 +285,59 @@ def test_a_loss_without_a_gradient_ends_the_run_before_it_begins(
     with pytest.raises(ConfigError, match=f"^{named} cannot train the network"):
         trainer.train(tiny(*overrides))
     assert list(tmp_path.iterdir()) == []
+
+
+class Failing(SimpleNamespace):
+    """A session whose training fails with this error."""
+
+    def __init__(self, config, error):
+        def fit(*_):
+            raise error
+
+        super().__init__(config=config, fit=fit, runtime="here", weights="", display=mock.MagicMock())
+        self.stop, self.describe, self.report = interrupts.Deferred(), lambda run: {}, lambda run: None
+        self.data = SimpleNamespace(note="", warnings=lambda monitor: [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RunFolderError("cannot write epochs.csv", path="epochs.csv", hint="the disk is full"),
+        DatasetError(path="a.png", reason="is no image any more"),
+        ConfigError(key="trainer.epochs", value=0, allowed="1 or above"),
+        UnknownNameError("loss", "dcie", ["dice"]),
+        ValueError("oh"),
+    ],
+)
+def test_a_run_that_failed_says_why_with_exit_code_1_though_its_status_cannot_be_written(
+    tiny, tmp_path, monkeypatch, error
+):
+    run = RunFolder.claim(tmp_path / "run")
+    session = Failing(tiny(), error)
+    monkeypatch.setattr(
+        session.display, "start", lambda run: monkeypatch.setattr(folder, "write_atomic", full)
+    )
+    with pytest.raises(RunError, match=re.escape(str(error))) as caught:
+        trainer.Session.run(session, run, None)
+    assert (caught.value.exit_code, caught.value.path) == (1, getattr(error, "path", None))
+    assert str(caught.value).endswith(f"the log is {run.log}")
+    assert run.read_status()["state"] == "failed"
+
+
+def full(path, content):
+    raise RunFolderError(f"cannot write {path}", path=path, hint="the disk is full")
+
+
+def test_resume_writes_the_report_that_a_kill_prevented(tiny, tmp_path, monkeypatch):
+    run = RunFolder.claim(tmp_path / "run")
+    run.write_config(configs.to_yaml(tiny("report=true")))
+    run.write_status("completed")
+    run.release()
+    monkeypatch.setattr(report, "after_run", lambda path: (path / "report.html").write_text("late"))
+    assert trainer.resume(run.path) == run.path
+    assert run.report.read_text() == "late"
+    with raises(ConfigError, reason="is complete"):
+        trainer.resume(run.path)
 
 
 def test_a_folder_is_never_shared(tiny, tmp_path):

@@ -26,6 +26,7 @@ def training_batches(
     channels_out: int,
     seed: int,
     first_epoch: int = 0,
+    first_step: int = 0,
     augment: Augment | None = None,
     weights: np.ndarray | None = None,
     distance: bool = False,
@@ -44,6 +45,7 @@ def training_batches(
         channels_out: 1 for a sigmoid target, else the number of classes (one-hot).
         seed: of the order, >= 0.
         first_epoch: from 0; the k-th epoch of a run is the same wherever the run was resumed.
+        first_step: of the first epoch, from 0; the batches before it are not made.
         augment: see :func:`dmf_cli.datasets.input.augment.make`. Each copy of an image in an epoch has an
             index of its own: row + ``len(prepared)`` for the second.
         weights: how often each image comes, on average, see
@@ -59,13 +61,13 @@ def training_batches(
     n, steps = len(prepared), steps_per_epoch(len(prepared), batch_size)
 
     def epochs() -> Any:
-        epoch = first_epoch
+        epoch, first = first_epoch, first_step
         while True:
             whole = epoch_order(seed, epoch, n) if weights is None else weighted_order(seed, epoch, weights)
             order = whole[: steps * batch_size].astype(np.int32)
-            for batch in order.reshape(steps, batch_size):
+            for batch in order.reshape(steps, batch_size)[first:]:
                 yield np.int32(epoch), batch
-            epoch += 1
+            epoch, first = epoch + 1, 0
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((batch_size,), tf.int32))
     gather = _gather(tf, prepared)
