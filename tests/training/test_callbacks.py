@@ -67,7 +67,8 @@ def test_after_a_kill_the_checkpoint_says_what_is_the_best(run, monkeypatch, kil
     writer.on_epoch_begin(3)
     monkeypatch.setattr(callbacks.checkpoint, "save", save)
     if killed_at != "the checkpoint":
-        monkeypatch.setattr(run, "settle_best" if killed_at == "the network" else "write_status", killed)
+        whose, what = (run, "settle_best") if killed_at == "the network" else (writer, "_write_status")
+        monkeypatch.setattr(whose, what, killed)
     logs = {"loss": 1.0, "val_foreground_dice": 0.0927, "objective": 0.5, "val_objective": 0.5}
     standing.on_epoch_end(3, logs)
     with pytest.raises(KeyboardInterrupt):

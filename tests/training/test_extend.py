@@ -63,7 +63,8 @@ def test_a_run_whose_network_was_changed_is_not_extended(tmp_path):
     run = RunFolder.claim(tmp_path / "run")
     run.write_config("")
     run.best_model.write_bytes(b"another")
-    run.write_status("running", network=["1" * 64])
+    run.last_checkpoint.touch()
+    run.write_status("failed", network=["1" * 64])
     with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
         extend(run.path, configs.compose())
 
