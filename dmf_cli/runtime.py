@@ -89,8 +89,6 @@ def import_backend(backend: str) -> None:
         return
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # TensorFlow leaves oneDNN out on processors without AVX-512, where a step is a third faster with it too.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with quiet():
             importlib.import_module(backend)

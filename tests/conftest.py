@@ -95,7 +95,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in a run, or bits would differ
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")  # each core has a worker: more threads only wait for each other
 

@@ -30,7 +30,7 @@ OPTIONS = {
     ),
     "export": ("format", "output", "trust"),
     "report": ("output", "metric", "by", "baseline"),
-    "compare": ("by", "baseline", "metric", "only", "difference", "margin", "output"),
+    "compare": ("by", "baseline", "metric", "only", "difference", "margin", "split", "output"),
     "plan": ("json", "config-dir"),
     "tune": ("config-dir",),
     "replay": ("output", "config-dir"),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
@@ -78,20 +77,20 @@ class ExpressionSearchPath(SearchPathPlugin):
         search_path.append(provider="dmf", path="dmf://")
 
 
-class BoundedFiles(FileConfigSource):
-    """Hydra's own source of YAML files, which reads none that would take for ever."""
+_load = FileConfigSource.load_config
 
-    def load_config(self, config_path: str) -> ConfigResult:
-        """Part of Hydra's interface."""
-        file = Path(self.path, self._normalize_file_name(config_path))
-        if file.exists() and not file.is_relative_to(conf_files.conf_dir()):
-            try:
-                with contextlib.suppress(YAMLError):  # it is said where the file is loaded
-                    bounded.read_yaml_text(file)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                raise ConfigError(path=file, reason="cannot be read", hint=reason) from None
-        return super().load_config(config_path)
+
+def _load_bounded(self: FileConfigSource, config_path: str) -> ConfigResult:
+    """Hydra's own way to load a YAML file, of none that would take for ever."""
+    file = Path(self.path, self._normalize_file_name(config_path))
+    if file.exists() and not file.is_relative_to(conf_files.conf_dir()):
+        try:
+            with contextlib.suppress(YAMLError):  # it is said where the file is loaded
+                bounded.read_yaml_text(file)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(path=file, reason="cannot be read", hint=reason) from None
+    return _load(self, config_path)
 
 
 def register() -> None:
@@ -99,7 +98,8 @@ def register() -> None:
     loader.install()
     Plugins.instance().register(ExpressionSource)
     Plugins.instance().register(ExpressionSearchPath)
-    SourcesRegistry.instance().types[BoundedFiles.scheme()] = BoundedFiles  # it is in the place of another
+    # Not a class of its own: the workers of a launcher register Hydra's again, and refuse a second one.
+    FileConfigSource.load_config = _load_bounded  # type: ignore[method-assign]
 
 
 def _defaults(config_path: str) -> dict[str, Any] | None:

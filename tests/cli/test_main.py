@@ -183,4 +183,4 @@ def test_a_name_that_the_terminal_cannot_show_is_shown_in_part(monkeypatch):
     monkeypatch.setattr(root.interrupts, "install", lambda: None)
     monkeypatch.setattr(root, "help_text", lambda: "caf\udce9 å")
     assert root.main() == 0
-    assert out.buffer.getvalue() == rb"caf\udce9 \xe5"
+    assert out.buffer.getvalue() == rb"caf\udce9 \xe5" + b"\n"

@@ -122,7 +122,7 @@ def test_without_values_the_structure_and_scaling_are_those_of_the_weights(monke
     with monkeypatch.context() as patch:
         patch.setattr(_efficientnet_lite, "_load", lambda parts: None)
         known = models.unet_encoder((32, 32, 1), 2, filters=2)
-    monkeypatch.setattr(_efficientnet_lite, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(hints, "PRETRAINED", "no_such_package")
     with _encoders.without_values():
         made = models.unet_encoder((32, 32, 1), 2, filters=2)
     assert [v.shape for v in made.variables] == [v.shape for v in known.variables]
