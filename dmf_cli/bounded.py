@@ -22,6 +22,7 @@ MOST = 256 * MB  # of JSON and other text: the split of a million images takes 6
 MOST_YAML = MB  # a config takes 3 kB
 MOST_WHOLE = 2048 * MB  # of a table of 10 million steps, or an image
 MOST_ROWS = 64 * 1024 * MB  # of what is read a part at a time
+MOST_LINE = MB  # characters of a row of a table
 NODES = 100_000  # values of a YAML file, once its anchors are filled in
 LEVELS = 50  # of brackets in brackets
 REFERENCES = 24  # ``${...}``, of which each may stand for the next ones: at most e ** (24 / e) in all
@@ -55,7 +56,19 @@ def opened(path: Path | str, most: int = MOST_ROWS) -> io.BufferedReader:
 def opened_text(path: Path | str, *, errors: str = "strict", most: int = MOST_ROWS) -> Iterator[IO[str]]:
     """``path`` to read rows from, as ``csv`` wants it: UTF-8, ends of lines as they are."""
     with opened(path, most) as file:
-        yield io.TextIOWrapper(file, encoding="utf-8", errors=errors, newline="")
+        yield _Lines(file, encoding="utf-8", errors=errors, newline="")
+
+
+class _Lines(io.TextIOWrapper):
+    """A text whose lines are of bounded length: a file of holes may be one line as long as the file says."""
+
+    def __next__(self) -> str:
+        line = self.readline(MOST_LINE + 1)
+        if len(line) > MOST_LINE:
+            raise ValueError(f"it has a line of more than {MOST_LINE} characters")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def read_bytes(path: Path | str, most: int = MOST) -> bytes:

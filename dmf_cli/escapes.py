@@ -5,8 +5,8 @@ from typing import Any
 
 # Control characters, other ends of lines, marks that turn the direction of writing, halves of characters.
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_FORMULA = ("=", "+", "-", "@")  # a spreadsheet computes what begins so
-_MARK = "'"  # and takes what begins so as text
+_MARK = "'"  # a spreadsheet takes what begins so as text
+_FORMULA = re.compile(r"'*[=+@-]")  # and computes what begins so; a marked one is marked once more
 
 
 def visible(text: str) -> str:
@@ -34,12 +34,12 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = visible(value)
-    return f"{_MARK}{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+    return f"{_MARK}{text}" if _FORMULA.match(text) and not _is_number(text) else text
 
 
 def of_cell(text: str) -> str:
     """What :func:`cell` was given."""
-    return text[1:] if text.startswith(tuple(_MARK + sign for sign in _FORMULA)) else text
+    return text[1:] if text.startswith(_MARK) and _FORMULA.match(text) else text
 
 
 def _is_number(text: str) -> bool:

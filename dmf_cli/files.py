@@ -4,6 +4,7 @@ import contextlib
 import errno
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -122,6 +123,27 @@ def write_in_place(path: Path, content: str) -> bool:
         os.close(descriptor)
 
 
+def keep_as(path: Path, other: Path) -> None:
+    """``other`` is what ``path`` is now, without a copy where the file system has links."""
+    temporary = other.with_name(f".{other.name}.{os.getpid()}-kept{TEMPORARY}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(path, temporary)
+    except OSError:
+        shutil.copyfile(path, temporary)
+    temporary.replace(other)
+
+
+def flush(path: Path) -> None:
+    """What a file holds, or a folder names, is on the disk: it survives a loss of power."""
+    with contextlib.suppress(OSError):  # some systems cannot do it with a folder
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextlib.contextmanager
 def replacing(path: Path, temporary: Path) -> Iterator[BinaryIO]:
     """A new file ``temporary`` to write to, which takes the place of ``path`` once it is whole on the disk.
@@ -135,6 +157,7 @@ def replacing(path: Path, temporary: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        flush(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -2,6 +2,9 @@
 
 import hashlib
 from pathlib import Path
+from typing import IO
+
+BLOCK = 2**20
 
 
 def digest(content: str | bytes, digits: int = 16) -> str:
@@ -23,3 +26,12 @@ def of_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def of_start(file: IO[bytes], length: int) -> str:
+    """The whole SHA-256 of the next ``length`` bytes of an open file, or of all that are left."""
+    found = hashlib.sha256()
+    while length > 0 and (block := file.read(min(length, BLOCK))):
+        found.update(block)
+        length -= len(block)
+    return found.hexdigest()

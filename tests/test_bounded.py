@@ -110,3 +110,11 @@ def test_json_that_this_package_writes_is_read(tmp_path):
     split = {"train": [f"image {i}" for i in range(1000)]}
     (tmp_path / "split.json").write_text(json.dumps(split))
     assert bounded.read_json(tmp_path / "split.json") == split
+
+
+def test_a_table_that_is_one_endless_line_is_refused(tmp_path):
+    file = tmp_path / "holes.csv"
+    with file.open("wb") as made:
+        made.truncate(100 * bounded.MB)
+    with bounded.opened_text(file) as rows, pytest.raises(ValueError, match="a line of more than"):
+        next(rows)

@@ -21,7 +21,7 @@ def test_what_a_terminal_acts_on_is_shown():
     assert escapes.visible("Läsion 病变 a\u0301 \u200c") == "Läsion 病变 a\u0301 \u200c"
 
 
-@pytest.mark.parametrize("value", ["=1+1", "+x", "-x", "@SUM(A1)", '=HYPERLINK("http://x")'])
+@pytest.mark.parametrize("value", ["=1+1", "'=1", "''-x", "+x", "-x", "@SUM(A1)", '=HYPERLINK("http://x")'])
 def test_no_cell_of_a_table_is_a_formula(value):
     read = list(csv.reader(io.StringIO(text.csv_text([value], [[value, "-0.5", -0.5, "- 1"]]))))
     assert read == [[f"'{value}"], [f"'{value}", "-0.5", "-0.5", "'- 1"]]

@@ -50,8 +50,13 @@ def load(path: Path) -> tuple[Any, str]:
     run = network_record.run_of(path)
     for _ in range(TRIES):
         before = _stamp(path)
-        content = network_record.check(run) if run else hashes.of_file(path)
-        network = _loaded(path, run)
+        try:
+            content = network_record.check(run) if run else hashes.of_file(path)
+            network = _loaded(path, run)
+        except CheckpointError:
+            if _stamp(path) == before:
+                raise
+            continue
         if _stamp(path) == before:
             return network, content
     reason, hint = "was replaced while it was read", "wait until the run has ended"

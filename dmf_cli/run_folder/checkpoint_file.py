@@ -6,7 +6,6 @@ checkpoint on there is a ``last.npz``, whenever the process is killed. Nothing h
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import math
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli import bounded
+from dmf_cli import bounded, hashes
 from dmf_cli.errors import CheckpointError
 from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
 
@@ -30,7 +29,6 @@ NOTE_BYTES = 2**24  # more than any note takes
 AGAIN = "copy it again, or start a new run"
 SEAL = b"sha256:"
 LENGTH = len(SEAL) + 64
-BLOCK = 2**20
 MOST = 2**44  # bytes: whatever a disk holds, for what is in it is compared with the model
 END = b"PK\5\6"  # begins the last record of a zip archive, of 18 more bytes and the comment
 _UNREADABLE = (zipfile.BadZipFile, ValueError, OSError, EOFError, MemoryError, zlib.error)
@@ -57,7 +55,7 @@ def sealed(archive: io.BytesIO) -> bytes:
     with zipfile.ZipFile(archive, "a") as opened:
         opened.comment = SEAL + bytes(64)
     data = archive.getvalue()[:-LENGTH]
-    return data + SEAL + hashlib.sha256(data).hexdigest().encode()
+    return data + SEAL + hashes.digest(data, 64).encode()
 
 
 def newest(last: Path) -> tuple[Path, dict[str, Any], list[str]]:
@@ -181,11 +179,7 @@ def _check_seal(file: Path) -> None:
             return
         seal = rest[18:]
         handle.seek(0)
-        found, left = hashlib.sha256(), size - len(seal)
-        while left > 0 and (block := handle.read(min(left, BLOCK))):
-            found.update(block)
-            left -= len(block)
-        if seal != SEAL + found.hexdigest().encode():
+        if seal != SEAL + hashes.of_start(handle, size - len(seal)).encode():
             raise DamagedError(path=file, reason="is damaged (its checksum is another)", hint=AGAIN)
 
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import bounded
+from dmf_cli import bounded, hashes
 from dmf_cli.errors import RunFolderError
 from dmf_cli.escapes import visible
-from dmf_cli.files import TEMPORARY, disk_errors, own, write_atomic, write_in_place
+from dmf_cli.files import TEMPORARY, disk_errors, flush, keep_as, own, write_atomic, write_in_place
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -45,6 +45,7 @@ class RunFolder:
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
+        self.model_before = self.checkpoints / "best.1.keras"
         self._made: list[Path] = []
         self._release: Callable[[], Any] | None = None
 
@@ -213,17 +214,31 @@ class RunFolder:
         return self.checkpoints / f"unfinished-{epoch}.keras"  # Keras wants this suffix
 
     def best_after(self, note: Mapping[str, Any]) -> Path:
-        """The network that a checkpoint with ``note`` calls the best; a kill may keep it from its place."""
-        epoch = note["epoch"]
+        """The network that a checkpoint with ``note`` calls the best, as far as it is known.
+
+        A kill may keep it from its place, and of an older checkpoint it may be the one before. An older
+        version did not note its hash.
+        """
+        epoch, wanted = note["epoch"], note.get("network")
         waiting = self.unfinished_model(epoch)
+        if wanted:
+            there = [file for file in (self.best_model, waiting, self.model_before) if file.is_file()]
+            return next((file for file in there if hashes.of_file(file) == wanted), self.best_model)
         return waiting if note.get("best_epoch") == epoch and waiting.is_file() else self.best_model
 
     def settle_best(self, note: Mapping[str, Any]) -> None:
-        """Give the network that a checkpoint with ``note`` calls the best its place."""
+        """Give the network that a checkpoint with ``note`` calls the best its place.
+
+        What it replaces is kept if it is newer, for an older checkpoint may yet be needed.
+        """
         best = self.best_after(note)
         with disk_errors(self.best_model):
-            if best != self.best_model:
-                best.replace(self.best_model)
+            if best == self.best_model:
+                return
+            if best != self.model_before and self.best_model.is_file():
+                keep_as(self.best_model, self.model_before)
+            best.replace(self.best_model)
+            flush(self.checkpoints)
 
     def truncate_after(self, epoch: int) -> None:
         """Make ready to continue after ``epoch``: drop later rows, and what a kill left half-written.

@@ -15,10 +15,16 @@ KEY = "network"
 SHOWN = 12  # digits of a hash in a message
 
 
-def write(run: RunFolder, file: Path) -> None:
-    """Record that the content of ``file`` is about to be the best network of the run that is trained here."""
+def write(run: RunFolder, file: Path) -> str:
+    """Record that the content of ``file`` is about to be the best network of the run that is trained here.
+
+    Returns:
+        Its hash.
+    """
     before = [hashes.of_file(run.best_model)] if run.best_model.is_file() else []
-    run.write_status("running", **{KEY: [hashes.of_file(file), *before]})
+    now = hashes.of_file(file)
+    run.write_status("running", **{KEY: [now, *before]})
+    return now
 
 
 def run_of(file: Path) -> RunFolder | None:
@@ -34,17 +40,18 @@ def recorded(run: RunFolder) -> list[str]:
     return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
 
 
-def check(run: RunFolder) -> str:
-    """The hash of the best network, which is the file that the run wrote.
+def check(run: RunFolder, file: Path | None = None) -> str:
+    """The hash of the best network, or of ``file`` in its place, which is one that the run wrote.
 
     Raises:
         CheckpointError: it was changed or replaced since.
     """
     # The file first: what takes its place meanwhile is in the status before it is there.
-    now, known = hashes.of_file(run.best_model), recorded(run)
+    file = file or run.best_model
+    now, known = hashes.of_file(file), recorded(run)
     if known and now not in known:
         raise CheckpointError(
-            path=run.best_model,
+            path=file,
             reason=f"is not the network that the run wrote (hash {now[:SHOWN]}, written {known[0][:SHOWN]})",
             hint="put the run's own back, or train the run again",
         )

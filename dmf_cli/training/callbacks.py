@@ -13,6 +13,7 @@ import numpy as np
 
 from dmf_cli.config import plugin_options
 from dmf_cli.errors import NonFiniteError
+from dmf_cli.files import flush
 from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
@@ -70,12 +71,13 @@ class EpochWriter(keras.callbacks.Callback):
         self.best_epoch, self.objective = 0, math.nan
         self.stop, self.skipped, self.track = stop, 0, track
         self.note: dict[str, Any] | None = None
+        self.network: str | None = None  # hash of the best
 
     def begin_from(self, note: dict[str, Any]) -> None:
         """Continue from the checkpoint with ``note``, which says what is the best, and so does the status
         from here on: a kill may have come between the two.
         """
-        self.note, self.spent = note, note.get("seconds", 0.0)
+        self.note, self.spent, self.network = note, note.get("seconds", 0.0), note.get("network")
         self.best, self.best_epoch, self.skipped = (note[k] for k in ("best", "best_epoch", "skipped"))
         self.missing, self.objective = note.get("missing", []), note.get("objective", math.nan)
         self._write_status(note["epoch"])
@@ -116,7 +118,7 @@ class EpochWriter(keras.callbacks.Callback):
             self.best, self.best_epoch = _defined(row[self.monitor]), epoch + 1
             self.missing, self.objective = self.unpredicted(), row[OBJECTIVE]
             self._write_network(self.run.unfinished_model(epoch + 1))
-            network_record.write(self.run, self.run.unfinished_model(epoch + 1))
+            self.network = network_record.write(self.run, self.run.unfinished_model(epoch + 1))
         self._save(epoch + 1)
         if improved:
             self.run.settle_best({"epoch": epoch + 1, "best_epoch": epoch + 1})
@@ -208,12 +210,13 @@ class EpochWriter(keras.callbacks.Callback):
     def _write_network(self, file: Path) -> None:
         with self.average.applied() if self.average else contextlib.nullcontext():
             self.model.network.save(file)
+        flush(file)
 
     def _save(self, epoch: int, counted: checkpoint.Arrays | None = None, **inside: float) -> None:
         counters = {type(c).__name__: _counters(c) for c in self.others}
         note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
         note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
-        self.note = {**note, "callbacks": counters, **inside}
+        self.note = {**note, "network": self.network, "callbacks": counters, **inside}
         checkpoint.save(self.run.last_checkpoint, self.model, self.note, counted, self.keep)
 
 

@@ -10,6 +10,7 @@ from dmf_cli import config as configs
 from dmf_cli.config import moving
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.files import TEMPORARY, replacing
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import (
     checkpoint_file,
@@ -70,9 +71,9 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     """
     begun = RunFolder.open(parent)
     _check_ended(begun)
-    if begun.best_model.is_file():
-        network_record.check(begun)
     file, note, lost = checkpoint_file.newest(begun.last_checkpoint)
+    if (best := begun.best_after(note)).is_file():
+        network_record.check(begun, best)
     origin = _origin(begun, config, schedule, note["epoch"])
     used = configs.with_absolute_paths(config)
     if config.run_dir is not None:
@@ -97,11 +98,11 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
             parent=dataclasses.asdict(origin),
         )
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
-        best = begun.best_after(note)
+        session.save_split(run)
         if best.is_file():
             network_record.write(run, best)
-        _copy(begun, run, origin.epoch, {file: run.last_checkpoint, best: run.best_model})
-        session.save_split(run)
+        # The checkpoint last: with it there is something to resume.
+        _copy(begun, run, origin.epoch, {best: run.best_model, file: run.last_checkpoint})
     except BaseException:
         run.abandon()
         raise
@@ -164,5 +165,7 @@ def _copy(begun: RunFolder, run: RunFolder, epoch: int, others: Mapping[Path, Pa
     pairs += [(begun.insight_file, run.insight_file), *others.items()]
     for old, new in pairs:
         if old.is_file():
-            shutil.copyfile(old, new)
+            temporary = new.with_name(f".{new.name}{TEMPORARY}")
+            with old.open("rb") as source, replacing(new, temporary) as copy:
+                shutil.copyfileobj(source, copy)
     run.truncate_after(epoch)

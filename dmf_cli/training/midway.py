@@ -4,16 +4,19 @@ What a step needs is in the variables, and the order of the data follows from (s
 the rest of an epoch is what it would have been. Metrics and recorded steps of the epoch so far are kept too.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 
+from dmf_cli.errors import RunFolderError
 from dmf_cli.interrupts import Deferred
 from dmf_cli.training import checkpoint
 from dmf_cli.training.weight_average import WeightAverage
 
+log = logging.getLogger("dmf")
 Save = Callable[[int, checkpoint.Arrays], None]
 
 
@@ -105,8 +108,14 @@ class Midway(keras.callbacks.Callback):
 
     def _look(self) -> None:
         due = self.minutes is not None and self.clock() - self.last >= 60 * self.minutes
-        if due or self.stop.asked:
+        if self.stop.asked:
             self._keep(None)
+        elif due:
+            try:
+                self._keep(None)
+            except RunFolderError as error:  # the run can go on; that of the end of the epoch must be written
+                log.warning("no checkpoint inside the epoch: %s", error)
+                self.last = self.clock()
         self.stop.check()
 
     def _keep(self, counted: checkpoint.Arrays | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
-from dmf_cli.errors import ConfigError, DmfError, RunError
+from dmf_cli.errors import ConfigError, DmfError, RunError, RunFolderError
 from dmf_cli.inference import tables
 from dmf_cli.parts import failures
 from dmf_cli.run_folder import (
@@ -109,6 +109,8 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
     run.hold()
+    if run.read_status().get("state") == "completed":  # by another process, while this one was starting
+        raise RunFolderError(path=run.path, reason="was completed by another process meanwhile")
     file, _, lost = checkpoint_file.newest(run.last_checkpoint)
     note = {**checkpoint.load(file, session.model), "lost": lost}
     checkpoint_file.take(run.last_checkpoint, file)
@@ -389,7 +391,7 @@ def _next_step(run: RunFolder) -> str:
     """What to do after an interruption; before the first checkpoint there is nothing to resume."""
     if run.last_checkpoint.is_file():
         return f"`{hints.command('resume', run.path)}` continues from its last checkpoint"
-    return f"no epoch was complete; start anew, {run.path} can be removed"
+    return f"the training had not begun; start anew, {run.path} can be removed"
 
 
 def _as_run_error(error: Exception, run: RunFolder) -> DmfError:

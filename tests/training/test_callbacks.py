@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from dmf_cli.errors import NonFiniteError
+from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import callbacks
 from dmf_cli.training.best_epoch import Standing
@@ -88,4 +89,19 @@ def test_after_a_kill_the_checkpoint_says_what_is_the_best(run, monkeypatch, kil
     )
     assert (run.read_status()["best"], run.read_status()["epoch"]) == (best, kept["epoch"])
     assert run.best_model.read_text() == text
-    assert [file.name for file in run.checkpoints.iterdir()] == ["best.keras"]
+    assert not list(run.checkpoints.glob("unfinished*"))
+
+
+def test_after_a_fallback_the_best_network_is_that_of_the_checkpoint(run):
+    """The newest checkpoint is damaged: the network that it called the best came after."""
+    for epoch, text in ((4, "of epoch 4"), (5, "of epoch 5")):
+        run.unfinished_model(epoch).write_text(text)
+        hash_ = network_record.write(run, run.unfinished_model(epoch))
+        run.settle_best({"epoch": epoch, "best_epoch": epoch})
+        if epoch == 4:
+            older = {"epoch": 4, "best_epoch": 4, "network": hash_}
+    assert run.best_model.read_text() == "of epoch 5"
+    assert run.best_after(older) == run.model_before
+    run.settle_best(older)
+    assert run.best_model.read_text() == "of epoch 4"
+    network_record.check(run)

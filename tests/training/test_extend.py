@@ -63,7 +63,7 @@ def test_a_run_whose_network_was_changed_is_not_extended(tmp_path):
     run = RunFolder.claim(tmp_path / "run")
     run.write_config("")
     run.best_model.write_bytes(b"another")
-    run.last_checkpoint.touch()
+    checkpoint_file.write(run.last_checkpoint, {}, {"epoch": 1, "best_epoch": 1}, 1)
     run.write_status("failed", network=["1" * 64])
     with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
         extend(run.path, configs.compose())

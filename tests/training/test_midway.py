@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dmf_cli.errors import NonFiniteError
+from dmf_cli.errors import NonFiniteError, RunFolderError
 from dmf_cli.interrupts import Deferred
 from dmf_cli.training import callbacks
 from dmf_cli.training.midway import Midway
@@ -94,3 +94,14 @@ def test_what_would_end_the_run_is_not_saved(monkeypatch, stop):
         writer.save_midway(1, {})
         assert [(note["epoch"], note["step"]) for note in saved] == [(2, 1)]
         assert saved[0]["seconds"] >= 0
+
+
+def test_a_full_disk_costs_a_checkpoint_inside_an_epoch_and_not_the_run(caplog):
+    def full(step, counted):
+        raise RunFolderError(path="last.npz", reason="the disk is full")
+
+    run = Run(minutes=1, seconds=61.0)
+    run.inside.save = full
+    run.epoch()
+    assert len(run.shown) == STEPS
+    assert caplog.text.count("no checkpoint inside the epoch: last.npz") == STEPS
