@@ -62,7 +62,7 @@ def opened_text(path: Path | str, *, errors: str = "strict", most: int = MOST_RO
 class _Lines(io.TextIOWrapper):
     """A text whose lines are of bounded length: a file of holes may be one line as long as the file says."""
 
-    def __next__(self) -> str:
+    def __next__(self) -> str:  # type: ignore[override]
         line = self.readline(MOST_LINE + 1)
         if len(line) > MOST_LINE:
             raise ValueError(f"it has a line of more than {MOST_LINE} characters")
