@@ -102,7 +102,7 @@ class Timer:
 
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", self._module],
+            process.python(self._module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debugging() else subprocess.DEVNULL,  # TensorFlow's remarks

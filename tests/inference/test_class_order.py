@@ -97,4 +97,4 @@ def test_an_evaluation_on_another_dataset_is_in_the_order_of_the_run(masks, tmp_
     other = configs.compose([*words, "dataset.classes=[background,malignant,benign]"])
     score.evaluate_run(run, other, "all")
     assert areas(asked[0]) == {"background": 204, "benign": 12, "malignant": 40}
-    assert trained_classes(RunFolder.open(run), configs.compose([])) is None
+    assert trained_classes(RunFolder.open(run), configs.compose([])) == ("background", "lesion")
