@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
@@ -98,8 +99,10 @@ def register() -> None:
     loader.install()
     Plugins.instance().register(ExpressionSource)
     Plugins.instance().register(ExpressionSearchPath)
-    # Not a class of its own: the workers of a launcher register Hydra's again, and refuse a second one.
-    FileConfigSource.load_config = _load_bounded  # type: ignore[method-assign]
+    # Not a class of its own: the workers of a launcher register Hydra's again, and refuse a second one. It is
+    # that of the registry, for Hydra loads its plugins by itself, and there may be two classes of this name.
+    known: Any = SourcesRegistry.instance().types[FileConfigSource.scheme()]
+    known.load_config = _load_bounded
 
 
 def _defaults(config_path: str) -> dict[str, Any] | None:
