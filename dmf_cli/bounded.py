@@ -65,7 +65,7 @@ class _Lines(io.TextIOWrapper):
     def __next__(self) -> str:  # type: ignore[override]
         line = self.readline(MOST_LINE + 1)
         if len(line) > MOST_LINE:
-            raise ValueError(f"it has a line of more than {MOST_LINE} characters")
+            raise OSError(errno.EFBIG, f"it has a line of more than {MOST_LINE:,} characters")
         if not line:
             raise StopIteration
         return line
@@ -129,9 +129,8 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
     import yaml
 
     sizes: dict[str, int] = {}  # anchor -> values that it stands for
-    open_nodes: list[
-        tuple[str | None, int]
-    ] = []  # the collections that are not closed: anchor, values so far
+    # The collections that are not closed: anchor, values before.
+    open_nodes: list[tuple[str | None, int]] = []
     total = 0
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.AliasEvent):

@@ -34,7 +34,7 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = visible(value)
-    return f"{_MARK}{text}" if _FORMULA.match(text) and not _is_number(text) else text
+    return f"{_MARK}{text}" if _FORMULA.match(text) and not is_number(text) else text
 
 
 def of_cell(text: str) -> str:
@@ -42,7 +42,8 @@ def of_cell(text: str) -> str:
     return text[1:] if text.startswith(_MARK) and _FORMULA.match(text) else text
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether the text of a cell is a number, in whatever way Python writes one."""
     try:
         float(text)
     except ValueError:

@@ -123,14 +123,19 @@ def write_in_place(path: Path, content: str) -> bool:
         os.close(descriptor)
 
 
+def link_or_copy(path: Path, other: Path) -> None:
+    """Make ``other``, which must not exist, of what ``path`` is now."""
+    try:
+        os.link(path, other)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, other)
+
+
 def keep_as(path: Path, other: Path) -> None:
     """``other`` is what ``path`` is now, without a copy where the file system has links."""
     temporary = other.with_name(f".{other.name}.{os.getpid()}-kept{TEMPORARY}")
     temporary.unlink(missing_ok=True)
-    try:
-        os.link(path, temporary)
-    except OSError:
-        shutil.copyfile(path, temporary)
+    link_or_copy(path, temporary)
     temporary.replace(other)
 
 

@@ -29,7 +29,7 @@ class Text:
 class UpTo(Interval):
     """An interval whose ends beyond all sense are said to those only who pass them.
 
-    Every number has such ends at least: what is larger is a slip, takes memory that there is not, or is
+    Every number has such ends at least: what is larger is a slip, needs more memory than a machine has, or is
     infinite in float32.
     """
 

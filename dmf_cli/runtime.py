@@ -4,11 +4,13 @@ The Keras backend and the visible devices are fixed by the first import, so this
 Keras nor a backend at its top.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from dmf_cli import hints
@@ -104,6 +106,19 @@ def import_backend(backend: str) -> None:
 def _install(backend: str) -> str:
     """TensorFlow is no extra: it comes with dmf."""
     return hints.install("" if backend == "tensorflow" else backend)
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Layers that are made inside compute by ``policy``, whatever those around do."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def gpu_count(backend: str) -> int:

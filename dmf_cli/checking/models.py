@@ -1,10 +1,9 @@
 """What every network has to do: ``(input_shape, classes) -> keras.Model`` of probabilities."""
 
-import contextlib
 import dataclasses
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from dmf_cli import runtime
 from dmf_cli.checking.findings import Broken, Noted, Property, Skipped, called
 from dmf_cli.errors import ConfigError
 
@@ -116,7 +116,7 @@ def gives_probabilities(network: Network) -> None:
 def float32_head(network: Network) -> None:
     """Probabilities in float32, also under ``trainer.precision=mixed_float16``."""
     for policy in ("float32", "mixed_float16"):
-        with _policy(policy):
+        with runtime.precision(policy):
             found = called(network(SMALLEST, 2), noise(SMALLEST), **_example(SMALLEST, 2))
         dtype = keras.backend.standardize_dtype(found.dtype)
         if dtype != "float32":
@@ -187,13 +187,3 @@ def noise(size: Size, count: int = 2) -> np.ndarray:
 
 def _example(size: Size, classes: int) -> dict[str, Any]:
     return {"input_shape": size, "classes": classes}
-
-
-@contextlib.contextmanager
-def _policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -7,7 +7,6 @@ from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import ConfigError
 from dmf_cli.terminal.say import say
 
-PARTS = ("test", "val", "train")
 _ABOUT = """\
 Groups finished runs by what differs in their configs, repeats being the seeds, and compares each group with
 one baseline: means with intervals over seeds and images, tests, ranks. Writes tables and plots. The folds of
@@ -64,7 +63,6 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--split",
         metavar="PART",
-        choices=PARTS,
         default="test",
         help="test; or val, to choose a setting, or train: `dmf eval RUN split=val` writes their scores",
     )

@@ -143,7 +143,10 @@ def compare(
     Raises:
         RunFolderError: fewer than two comparable runs.
         ConfigError: the baseline is none of the settings, or all of them; a margin that is none.
+        UnknownNameError: a part that no split has.
     """
+    if part not in loading.PARTS:
+        raise UnknownNameError("split", part, loading.PARTS)
     if margin is not None:
         check(margin)
     metric = _in_full(paths, metric or "dice", part)

@@ -255,7 +255,7 @@ class _readable:  # noqa: N801 - reads as what it promises
                 hint = f"`{hints.command('eval', self.file.parent.parent)} split={part}` writes it"
             raise RunFolderError(path=self.file, reason="is missing", hint=hint) from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
-            scores = self.file.parent.name == "metrics"
+            scores = self.file.parent.name == METRICS
             hint = "`dmf eval` writes metrics again" if scores else "copy it again"
             why = error.strerror if isinstance(error, OSError) else None
             reason = f"cannot be read ({why or type(error).__name__})"

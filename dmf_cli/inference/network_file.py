@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import hashes, hints, machine
+from dmf_cli import hashes, hints, machine, runtime
 from dmf_cli.config.checks import check_params
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input_spec import InputSpec
@@ -108,7 +108,7 @@ def _by_config(run: RunFolder) -> Make | None:
     check_params(function, params, "model")
 
     def make() -> Any:
-        with _precision(config.trainer.precision):
+        with runtime.precision(config.trainer.precision):
             return function((*spec.network_size, spec.channels), channels, **params)
 
     return make
@@ -120,19 +120,6 @@ def _channels(run: RunFolder, config: Config) -> int | None:
         return 1
     classes = trained_classes(run, config)
     return None if classes is None else len(classes)
-
-
-@contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    """Layers that are made inside compute by ``policy``, whatever those around do."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _by_description(path: Path) -> Make:

@@ -9,12 +9,13 @@ from typing import Any
 from dmf_cli.planning.plan import TrainingPlan
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.formats import duration
+from dmf_cli.terminal.say import say as print_line
 
 
 def follow(
     plan: TrainingPlan,
     train: Callable[[Mapping[str, Any]], Path],
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = print_line,
     clock: Callable[[], float] = time.monotonic,
 ) -> Path:
     """Train so; how long it took is kept and said beside what was expected.

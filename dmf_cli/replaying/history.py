@@ -9,6 +9,7 @@ import numpy as np
 
 from dmf_cli import bounded
 from dmf_cli.errors import UsageError
+from dmf_cli.escapes import is_number
 from dmf_cli.files import disk_errors
 from dmf_cli.run_folder import places
 
@@ -95,7 +96,7 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
         hint = "it needs a line of names and then a row of losses a step"
         raise UsageError(path=file, reason="is empty", hint=hint)
     names = [name.strip() for name in lines[0][1]]
-    if any(_is_number(name) for name in names):
+    if any(is_number(name) for name in names):
         hint = "its first line must name the columns"
         raise UsageError(path=file, reason="starts with numbers", hint=hint)
     if len(set(names)) < len(names):
@@ -113,19 +114,11 @@ def _numbers(file: Path, number: int, row: list[str], names: list[str]) -> list[
         reason = f"has {len(row)} cells in line {number} and {len(names)} in the header"
         raise UsageError(path=file, reason=reason, hint="mend it")
     for cell, name in zip(row, names, strict=True):
-        if cell.strip() and not _is_number(cell):
+        if cell.strip() and not is_number(cell):
             hint = "mend it or remove the column"
             wrong = UsageError(path=file, key=name, value=cell[:40], reason="no number", hint=hint)
             raise wrong.within(f"{file}, line {number}")
     return [float(cell) if cell.strip() else float("nan") for cell in row]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _used(columns: dict[str, np.ndarray], terms: tuple[str, ...]) -> np.ndarray | None:

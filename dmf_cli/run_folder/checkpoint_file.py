@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import numpy as np
 
 from dmf_cli import bounded, hashes
 from dmf_cli.errors import CheckpointError
-from dmf_cli.files import TEMPORARY, disk_errors, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, link_or_copy, write_atomic
 
 NOTE = "note"
 NOTE_BYTES = 2**24  # more than any note takes
@@ -137,10 +136,7 @@ def _before(last: Path, keep: int) -> Iterator[None]:
     with disk_errors(last):
         spare.unlink(missing_ok=True)
         if keep > 1 and last.is_file():
-            try:
-                os.link(last, spare)
-            except OSError:  # a file system without links
-                shutil.copyfile(last, spare)
+            link_or_copy(last, spare)
     try:
         yield
     except BaseException:
@@ -173,9 +169,8 @@ def _check_seal(file: Path) -> None:
         size = handle.seek(0, os.SEEK_END)
         handle.seek(max(0, size - len(END) - 18 - LENGTH))
         _, end, rest = handle.read().rpartition(END)
-        if not end or rest[16:] == bytes(
-            2
-        ):  # no archive, which its reader will say, or one without a comment
+        # No archive, which its reader will say, or one without a comment.
+        if not end or rest[16:] == bytes(2):
             return
         seal = rest[18:]
         handle.seek(0)

@@ -44,6 +44,6 @@ def without_null(value: Any) -> Any:
         return {str(k): without_null(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
         return [without_null(item) for item in value]
-    # 1e-3 and 0.001 are one float, 1 and 1.0 are one number; what no float can hold stays as it is.
+    # 1e-3 and 0.001 are one float, 1 and 1.0 are one number; an integer that no float can hold is kept.
     number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**308
     return float(value) if number else value

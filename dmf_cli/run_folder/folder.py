@@ -214,10 +214,10 @@ class RunFolder:
         return self.checkpoints / f"unfinished-{epoch}.keras"  # Keras wants this suffix
 
     def best_after(self, note: Mapping[str, Any]) -> Path:
-        """The network that a checkpoint with ``note`` calls the best, as far as it is known.
+        """The network that a checkpoint with ``note`` calls the best; ``best.keras`` if it is gone.
 
-        A kill may keep it from its place, and of an older checkpoint it may be the one before. An older
-        version did not note its hash.
+        After a kill it may wait under another name, and that of an older checkpoint may be the one before.
+        Checkpoints of an older version have no hash of it.
         """
         epoch, wanted = note["epoch"], note.get("network")
         waiting = self.unfinished_model(epoch)

@@ -11,7 +11,7 @@ def say(*lines: str, error: bool = False, head: str = "") -> None:
     Args:
         lines: without line breaks of our own; none prints nothing.
         error: whether they go to standard error.
-        head: stands before the first of them, such as a word in colours; printed as it is.
+        head: stands before the first of them, such as a word in colours; printed unchanged.
     """
     for line in lines:
         print(f"{head}{visible(str(line))}", file=sys.stderr if error else sys.stdout, flush=True)

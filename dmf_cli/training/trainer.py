@@ -75,7 +75,7 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
 
 
 def resume(path: Path | str, config: Config | None = None) -> Path:
-    """Go on with an interrupted or failed run in the same folder, from its last checkpoint.
+    """Resume an interrupted or failed run in the same folder, from its last checkpoint.
 
     The result is the one that the run would have given without the interruption. A complete run gets the
     report that a kill prevented.

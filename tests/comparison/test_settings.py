@@ -151,6 +151,11 @@ def test_settings_are_chosen_by_the_validation_images(finished):
         loading.load(folder, DICE, "val")
 
 
+def test_a_part_that_no_split_has_is_said(tmp_path):
+    with raises(UnknownNameError, value="vall", allowed=["test", "train", "val"]):
+        compare([tmp_path], metric=DICE, part="vall")
+
+
 def test_folds_whose_automatic_epochs_differ_are_one_setting(finished):
     """A fold with one image less may take more epochs to make as many steps."""
     for strategy, fold in itertools.product(("fixed", "var"), range(2)):

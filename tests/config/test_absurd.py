@@ -13,6 +13,7 @@ from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
 from dmf_cli.parameters import bounds
 from dmf_cli.parts.definitions import of_package
+from tests.keys import keys_of
 
 VALUES = ([], {}, None, "", -1, 10**20, 1e20, math.nan, [math.nan], [1, [2]], {"a": []}, True)
 NEVER = (10**20, 1e20, "", [1, [2]])  # whatever the key
@@ -20,13 +21,6 @@ SCHEMA = (schema.Root, schema.Published, schema.Model, schema.Weighting, *schema
 SCHEMA += (*schema.DATASETS.values(), *(kind for kinds in schema.NAMED.values() for kind in kinds.values()))
 MEANT = {"dataset": ["folder", "table", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
 GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
-
-
-def leaves(node, prefix=()):
-    for key, value in node.items():
-        yield (*prefix, key)
-        if isinstance(value, dict):
-            yield from leaves(value, (*prefix, key))
 
 
 def refused(values):
@@ -48,7 +42,7 @@ def options():
 @pytest.mark.parametrize(("group", "option"), list(options()))
 def test_no_key_takes_what_makes_no_sense(group, option):
     base = config.compose([f"{group}={option}", *GIVEN.get(option, [])]).plain
-    for path in [path for path in leaves(base) if path[0] == group or option == "unet"]:
+    for path in [path for path in keys_of(base) if path[0] == group or option == "unet"]:
         for value in VALUES:
             changed = copy.deepcopy(base)
             node = changed

@@ -12,6 +12,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.config_hash import group_hashes
+from tests.keys import keys_of
 from tests.raised import raises
 
 TEXT = config.to_yaml(config.compose(["loss=dice"]))
@@ -62,13 +63,6 @@ def test_every_command_that_reads_a_run_says_so(tmp_path, capsys, words):
 WRONG = ("word", -1.5, [], {}, [{"a": 1}], None, True, 10**400, {1: {2: 3}})
 
 
-def places(node, prefix=()):
-    for key, value in node.items():
-        yield (*prefix, key)
-        if isinstance(value, dict):
-            yield from places(value, (*prefix, key))
-
-
 def refused(values):
     """What is said of the config of a run; empty where all of it can be used."""
     try:
@@ -86,7 +80,7 @@ def refused(values):
 def test_a_value_of_a_wrong_kind_is_one_line_whatever_its_key(wrong):
     """Runs of an earlier version do not say what their config was, so that an edited one is not known."""
     whole = config.compose(["loss=dice+bce", "augment=affine", "schedule=plateau", "metrics=full"]).plain
-    for path in [path for path in places(whole) if len(path) > 1]:
+    for path in [path for path in keys_of(whole) if len(path) > 1]:
         changed = copy.deepcopy(whole)
         node = changed
         for key in path[:-1]:
