@@ -1,5 +1,4 @@
 import itertools
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,21 +11,14 @@ from dmf_cli.augmentations import _moves
 from dmf_cli.checking.findings import PASSED
 from dmf_cli.config.typed import Choice
 from dmf_cli.datasets.input import augment, pipeline
-from dmf_cli.errors import ConfigError, PluginError
-from dmf_cli.parts import plugins, registry
+from dmf_cli.errors import ConfigError
+from dmf_cli.parts import registry
+from tests.datasets.input.changes import changed, group
 from tests.raised import raises
 
 STILL = dict.fromkeys(("flip", "rotate", "scale", "shift"), 0.0)
 OFF = STILL | {"gain": 0.0, "gamma": 0.0}
 DRAWN = [[0.657406, 0.19839549], [0.70769644, 0.2851913]]
-
-
-@pytest.fixture
-def prepared():
-    """Eight images of a bright square with its mask, off the centre."""
-    inputs, labels = np.full((8, 32, 32, 1), 0.25, np.float32), np.zeros((8, 32, 32), np.uint8)
-    inputs[:, 8:14, 20:28], labels[:, 8:14, 20:28] = 0.75, 1
-    return pipeline.Prepared(inputs, labels, tuple("abcdefgh"))
 
 
 def batches(prepared, n, seed=0, first_epoch=0, **changes):
@@ -90,18 +82,6 @@ def test_it_is_a_function_of_seed_epoch_and_sample(prepared):
 def test_limits_are_checked_with_the_config():
     with raises(ConfigError, key="augment.rotate", value=200):
         configs.compose(["augment=affine", "augment.rotate=200"])
-
-
-def group(name, **changes):
-    chosen = configs.compose([f"augment={name}"]).augment
-    return Choice(name, {**chosen.params, **changes})
-
-
-def changed(name, images, labels, *, seed=0, epoch=0, index=None, **changes):
-    index = tf.range(len(images)) if index is None else tf.constant(index)
-    function = tf.function(augment.make(group(name, **changes), seed))
-    moved, marked = function(tf.constant(images), tf.constant(labels), tf.constant(epoch), index)
-    return moved.numpy(), marked.numpy()
 
 
 @pytest.mark.parametrize("name", registry.names("augmentation"))
@@ -236,72 +216,6 @@ def test_a_region_of_the_image_before_it_comes_with_its_labels():
     assert 0.1 < inside.mean() < 0.6
 
 
-QUIET = ("rotate", "scale", "noise", "blur", "brightness", "contrast", "low_resolution", "gamma",
-         "gamma_inverted", "flip", "flip_vertical")  # fmt: skip
-GREY = np.random.default_rng(3).random((6, 24, 20, 2), np.float32)
-ZEROS = np.zeros(GREY.shape[:3], np.uint8)
-
-
-def nnunet(images=GREY, labels=ZEROS, **changes):
-    """With nothing but ``changes``, eagerly: compiling takes longer than all that is tested here."""
-    change = augment.make(group("nnunet", **{**dict.fromkeys(QUIET, 0.0), "channel": 1.0, **changes}), 0)
-    batch = tf.constant(images), tf.constant(labels), tf.constant(0), tf.range(len(images))
-    return [part.numpy() for part in change(*batch)]
-
-
-def test_each_change_of_nnunet_is_its_formula():
-    np.testing.assert_array_equal(nnunet()[0], GREY)
-    axes = {"axis": (1, 2), "keepdims": True}
-    mean, low, high = GREY.mean(**axes), GREY.min(**axes), GREY.max(**axes)
-    gains = nnunet(brightness=1.0)[0] / GREY
-    assert np.ptp(gains, axis=(1, 2)).max() < 1e-5
-    assert 0.75 <= gains.min() < 0.95 < 1.05 < gains.max() <= 1.25
-    far = nnunet(contrast=1.0, contrasts=[1.2, 1.2])[0]
-    np.testing.assert_allclose(far, np.clip(mean + 1.2 * (GREY - mean), low, high), atol=1e-6)
-    for key in ("gamma", "gamma_inverted"):
-        sign = 1 if key == "gamma" else -1
-        bent = nnunet(**{key: 1.0, "exponents": [1.4, 1.4]})[0]
-        for value in (bent.mean(**axes) - mean, bent.std(**axes) - GREY.std(**axes)):
-            assert np.abs(value).max() < 1e-5
-        power = ((sign * GREY - (sign * GREY).min(**axes)) / (high - low)) ** 1.4
-        alike = np.corrcoef(power[0, ..., 0].ravel(), sign * bent[0, ..., 0].ravel())
-        assert alike[0, 1] > 1 - 1e-5
-    noise = nnunet(noise=1.0)[0] - GREY
-    np.testing.assert_allclose(noise[..., 0], noise[..., 1], atol=1e-6)
-    strength = noise.std(axis=(1, 2, 3)) / GREY.std(axis=(1, 2, 3))
-    assert 0 < strength.min() < strength.max() < 0.11
-
-
-def test_blur_and_low_resolution_of_nnunet():
-    from scipy import ndimage
-
-    smooth = nnunet(blur=1.0, sigmas=[0.8, 0.8])[0]
-    known = ndimage.gaussian_filter(GREY, (0, 0.8, 0.8, 0), mode="reflect", radius=(0, 3, 3, 0))
-    np.testing.assert_allclose(smooth, known, atol=1e-5)
-    small = nnunet(low_resolution=1.0, resolutions=[0.5, 0.5])[0]
-    coarse = tf.image.resize(GREY, (12, 10), "nearest")
-    np.testing.assert_allclose(small, tf.image.resize(coarse, (24, 20)), atol=1e-5)
-    half = nnunet(low_resolution=1.0, channel=0.5)[0]
-    assert 0 < (half == GREY).all(axis=(1, 2)).sum() < 12
-
-
-def test_geometry_of_nnunet_moves_image_and_mask_alike(prepared):
-    images, labels = prepared.images, prepared.labels
-    for change in ({"rotate": 1.0}, {"scale": 1.0}, {"flip": 0.5, "flip_vertical": 0.5}):
-        moved, marked = nnunet(images, labels, **change)
-        bright = moved[..., 0] > 0.5
-        assert 2 * (bright & (marked > 0)).sum() / (bright.sum() + (marked > 0).sum()) > 0.9
-        assert (marked != labels).any()
-    areas = nnunet(images, labels, scale=1.0)[1].sum(axis=(1, 2)) / labels.sum(axis=(1, 2))
-    assert areas.max() <= 1 / 0.6**2
-    assert areas.min() >= 1 / 1.5**2
-    wide = np.zeros((8, 16, 64, 1), np.float32)
-    wide[:, :, 32:] = 1.0
-    assert (
-        nnunet(wide, wide[..., 0].astype(np.uint8), rotate=1.0)[0][:, 8, 44] > 0.99
-    ).all()  # 15 degrees at most
-
-
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -345,100 +259,3 @@ def test_a_group_of_an_earlier_commit_may_lack_a_key():
         tf.constant(images), tf.zeros((2, 16, 16), tf.uint8), tf.constant(0), tf.range(2)
     )
     np.testing.assert_allclose(x, images[:, :, ::-1], rtol=1e-5)
-
-
-@pytest.fixture
-def own(tmp_path):
-    """``own("return images, labels")`` is an augmentation of the user's with that body, as it is chosen."""
-    with plugins.isolated():
-
-        def write(body):
-            file = tmp_path / "lab.py"
-            head = "def mine(images, labels, draw, *, sigma: float = 0.1):"
-            file.write_text(f"import dmf_cli\n\n\n@dmf_cli.augmentation\n{head}\n    {body}\n")
-            plugins.activate([str(file)])
-            return configs.compose(["augment=mine", "augment.sigma=0.25"]).augment
-
-        yield write
-
-
-def test_an_augmentation_of_the_user_may_use_those_of_dmf(prepared, own):
-    chosen = own(
-        "from dmf_cli.augmentations import affine\n"
-        "    images, labels = affine(images, labels, draw, flip=1.0)\n"
-        "    return images + sigma * draw(9, images.shape[1:], normal=True), labels"
-    )
-    pipeline.check_augment(chosen, 0, prepared, 4, 2)
-    change = augment.make(chosen, 0)
-    options = {"batch_size": 4, "channels_out": 2, "seed": 0, "augment": change}
-    x, y = next(pipeline.training_batches(prepared, **options).as_numpy_iterator())
-    np.testing.assert_array_equal(y[..., 1], prepared.labels[:4, :, ::-1])
-    noise = x - prepared.images[:4, :, ::-1]
-    assert noise.std() == pytest.approx(0.25, rel=0.05)
-    assert not np.array_equal(noise[0], noise[1])
-
-
-BACK = "the pair (images float32 (4, 32, 32, 1), labels uint8 (4, 32, 32))"
-
-
-@pytest.mark.parametrize(
-    ("body", "line", "says", "allowed"),
-    [
-        ("return images", 5, "gives float32 (4, 32, 32, 1)", BACK),
-        ("pass", 5, "gives NoneType", BACK),
-        ("return images, labels, draw", 5, "gives tuple of 3", BACK),
-        ("return images[:, 1:], labels", 5, "gives images float32 (4, 31, 32, 1)", BACK),
-        ("import tensorflow as tf; return tf.cast(images, tf.float64), labels", 5, "images float64", BACK),
-        ("return images, labels[..., None]", 5, "gives labels uint8 (4, 32, 32, 1)", BACK),
-        ("return 'a', labels", 5, "gives images str", BACK),
-        ("return images / 0.0, labels", 5, "NaN or infinite", "finite images"),
-        ("return images, labels + 3", 5, "gives the label 3", "labels from 0 to 1"),
-        ("raise ValueError('oh\\nno')", 6, "fails with ValueError: oh", None),
-        ("return images * sgima, labels", 6, "fails with NameError: name 'sgima' is not defined", None),
-        ("return (images, labels) if images[0, 0, 0, 0] > 0 else None", 6, "fails with Operator", None),
-        (
-            "import tensorflow as tf; return tf.numpy_function(lambda x: x, [images], tf.float32), labels",
-            5,
-            "gives images float32 of unknown shape",
-            BACK,
-        ),
-    ],
-)
-def test_the_first_batch_shows_what_is_wrong_with_it(prepared, own, body, line, says, allowed):
-    with pytest.raises(PluginError) as caught:
-        pipeline.check_augment(own(body), 0, prepared, 4, 2)
-    error = caught.value
-    assert error.what.startswith(f"lab.py, line {line}: augmentation 'mine'")
-    assert says in error.what
-    assert "\n" not in str(error)
-    assert (allowed in error.allowed) if allowed else "tf.where" in error.hint
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [("x[:, 1:]", "gives images float32 (4, 31, 32, 1)"), ("1 / 0", "ZeroDivisionError: division by zero")],
-)
-def test_a_function_in_numpy_keeps_the_shape_that_it_declares(prepared, own, body, says):
-    chosen = own(
-        "import tensorflow as tf\n"
-        f"    new = tf.numpy_function(lambda x: {body}, [images], tf.float32)\n"
-        "    new.set_shape(images.shape)\n"
-        "    return new, labels"
-    )
-    with pytest.raises(PluginError) as caught:
-        pipeline.check_augment(chosen, 0, prepared, 4, 2)
-    assert says in caught.value.what
-
-
-def test_the_example_of_the_page_of_the_augmentations_works(tmp_path, prepared):
-    page = (Path(__file__).parents[3] / "docs/reference/augmentations.md").read_text()
-    (tmp_path / "my.py").write_text(page.partition("```python\n")[2].partition("```")[0])
-    with plugins.isolated():
-        plugins.activate([str(tmp_path / "my.py")])
-        chosen = configs.compose(["augment=gain_map", "augment.flip=0"]).augment
-        pipeline.check_augment(chosen, 0, prepared, 4, 2)
-        batch = tf.constant(prepared.images[:4]), tf.constant(prepared.labels[:4])
-        x, y = augment.make(chosen, 0)(*batch, tf.constant(0), tf.range(4))
-    np.testing.assert_array_equal(y, prepared.labels[:4])
-    change = x / prepared.images[:4]
-    assert 0.05 < np.abs(change - 1.0).max() <= 0.2
