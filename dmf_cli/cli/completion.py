@@ -21,7 +21,8 @@ SHELLS = ("bash", "zsh")
 OPTIONS = {
     "train": ("multirun", "dry-run", "cfg", "config-dir", "version"),
     "resume": ("trust",),
-    "verify": ("steps", "tolerance", "trust"),
+    "verify": ("hashes", "steps", "tolerance", "trust"),
+    "bundle": ("output", "weights"),
     "extend": ("schedule", "trust"),
     "eval": ("config-dir", "output", "trust"),
     "list": ("config-dir",),

@@ -65,10 +65,10 @@ def rerun(config: Config, folder: Path, steps: int | None, shown: str) -> Rerun:
         UsageError: images or split cannot be used.
         NonFiniteError: the loss diverged.
     """
-    from dmf_cli.training import checkpoint, trackers
-
     used = settings(config, folder)
     session = Session(used)
+    from dmf_cli.training import checkpoint, trackers  # Keras, after the session has chosen its backend
+
     run = RunFolder.claim(folder)
     run.write_config(configs.to_yaml(session.config))
     run.write_status("running")

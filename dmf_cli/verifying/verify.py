@@ -50,11 +50,13 @@ class Verification:
 def recorded_config(path: Path, words: Sequence[str] = ()) -> Config:
     """The config of the run in ``path``, which can be trained again, with the places that ``words`` give.
 
+    The plugins of the run have to be known.
+
     Raises:
         RunFolderError: no run, one that is at work, or one that cannot be repeated from its folder.
         ConfigError: another key, or a wrong value.
     """
-    stored = stored_config.load_run(path)
+    stored = stored_config.load_checked(path)
     entry = index.read(path)
     if entry.state == "running":
         raise RunFolderError(path=path, reason="is still running", hint="verify it when it has ended")
@@ -75,6 +77,7 @@ def verify(
     *,
     tolerance: float = TOLERANCE,
     weights: str | None = None,
+    shown: str | None = None,
 ) -> Verification:
     """Train the run in ``path`` again and compare; it is not changed.
 
@@ -84,6 +87,7 @@ def verify(
         steps: only the first ones; None: the whole run.
         tolerance: where it cannot be bitwise; absolute up to 1, relative above.
         weights: hash of the weights of its best network, of a run without its checkpoints.
+        shown: what the run is called while it trains; None: its path.
 
     Raises:
         UsageError: the run is not complete, has fewer steps, or its images cannot be used.
@@ -96,7 +100,7 @@ def verify(
     if changed := _changed_network(run):
         return Verification(path, ("the file of the best network",), changed, True, 0.0)
     with tempfile.TemporaryDirectory(prefix="dmf-verify-") as folder:
-        again = rerun(config, Path(folder) / "run", steps, str(path))
+        again = rerun(config, Path(folder) / "run", steps, shown or str(path))
         met = conditions.compared(_json(run.environment_file), again.environment)
         allowed = 0.0 if met.bitwise else tolerance
         compared, difference = _compare(run, again, steps, allowed, weights)
