@@ -128,6 +128,8 @@ SLOW = (
     "training/test_weight_average.py",
     "tuning/test_real.py",
     "tuning/test_search.py",
+    "verifying/test_bundle.py",
+    "verifying/test_verify.py",
     "weighting/test_generator.py::test_each_counter_gives_another_pair_of_halves",
     "weighting/test_generator.py::test_numbers_are_uniform_and_independent",
     "weighting/test_guards.py::test_weights_stay_sane_with_negative_losses_that_are_refused_in_training",

@@ -13,6 +13,7 @@ from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.inference import network_weights
 from dmf_cli.run_folder import index, moved, network_record, stored_config
 from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.terminal.formats import count
 from dmf_cli.verifying import conditions, differences
 from dmf_cli.verifying.differences import Difference
 from dmf_cli.verifying.rerun import Rerun, rerun
@@ -142,13 +143,13 @@ def _compare(
     rows = len(recorded["step"]) if rows is None else rows
     found = look("the split", differences.of_split(_json(run.split_file), _json(other.split_file)))
     found = found or look(
-        f"{rows} steps", differences.of_rows("step", recorded, other.read_steps(), tolerance, rows)
+        count(rows, "step"), differences.of_rows("step", recorded, other.read_steps(), tolerance, rows)
     )
     epochs = run.read_epochs()
     done = sum(step <= rows for step in epochs.get("step", ()))
     if done:
         found = found or look(
-            f"{done} epochs", differences.of_rows("epoch", epochs, other.read_epochs(), tolerance, done)
+            count(done, "epoch"), differences.of_rows("epoch", epochs, other.read_epochs(), tolerance, done)
         )
     if steps is not None:
         return tuple(compared), found
@@ -158,9 +159,10 @@ def _compare(
         found = look("the weights of the best network", same)
     scores = run.metrics / SCORES
     if not found and scores.is_file():
-        count = differences.count_scores(scores)
+        images = differences.count_scores(scores)
         found = look(
-            f"the scores of {count} images", differences.of_scores(scores, other.metrics / SCORES, tolerance)
+            f"the scores of {count(images, 'image')}",
+            differences.of_scores(scores, other.metrics / SCORES, tolerance),
         )
     return tuple(compared), found
 

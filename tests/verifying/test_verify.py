@@ -57,7 +57,7 @@ def test_a_run_repeats_to_the_last_bit_and_is_only_read(run, capsys):
 def test_its_first_steps_are_enough_to_name_one_that_differs(run, capsys):
     """Five steps: the first epoch, and one step of the second."""
     found = verified(run, 5)
-    assert (found.equal, found.bitwise, found.compared) == (True, True, ("the split", "5 steps", "1 epochs"))
+    assert (found.equal, found.bitwise, found.compared) == (True, True, ("the split", "5 steps", "1 epoch"))
     edit(run / "steps.csv", 4, "loss.bce", "0.5")
     edit(run / "steps.csv", 6, "loss.bce", "0.5")
     assert main(["verify", str(run), "--steps", "5"]) == 1
