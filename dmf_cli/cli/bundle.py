@@ -28,10 +28,10 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "-o",
         "--output",
-        metavar="FILE.zip",
+        metavar="FILE",
         type=Path,
         required=True,
-        help="what to write; it must not exist",
+        help="the zip archive to write; it must not exist",
     )
     parser.add_argument("--weights", action="store_true", help="with the best network of each run")
     options = parser.parse_args(list(arguments))

@@ -74,7 +74,7 @@ def without_folders(text: str) -> str:
     """``text`` in which of each absolute path the last part is left.
 
     Example:
-        >>> without_folders("dmf train dataset.dir=/home/ann/busi run_dir=a/b")
+        >>> without_folders("dmf train dataset.dir=/data/ann/busi run_dir=a/b")
         'dmf train dataset.dir=busi run_dir=a/b'
     """
     return _PLACE.sub(r"\1", text)

@@ -71,8 +71,8 @@ def test_no_place_of_this_machine_is_in_it(trained, archive):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("dataset.dir=/home/ann/busi", "dataset.dir=busi"),
-        ("in /home/ann/x.png: bad", "in x.png: bad"),
+        ("dataset.dir=/data/ann/busi", "dataset.dir=busi"),
+        ("in /data/ann/x.png: bad", "in x.png: bad"),
         ("~/runs/a", "a"),
         ("https://a.org/b/c", "https://a.org/b/c"),
         ("runs/a 3/4", "runs/a 3/4"),
@@ -83,8 +83,8 @@ def test_of_a_path_its_last_part_is_left(text, expected):
 
 
 def test_what_still_names_a_place_is_said(trained, tmp_path):
-    config = stored_config.load_run(trained).changed("model", weights="/home/ann/old")
-    config = config.changed("split", file="/home/ann/split.json")
+    config = stored_config.load_run(trained).changed("model", weights="/data/ann/old")
+    config = config.changed("split", file="/data/ann/split.json")
     assert contents.absolute(config) == ["model.weights"]
     assert contents.without_places(config).split.file == "split.json"
 
@@ -114,7 +114,7 @@ def test_an_archive_is_verified_and_its_runs_repeat(archive, capsys):
 def test_a_run_whose_images_are_elsewhere_is_not_trained(tmp_path, trained):
     run = shutil.copytree(trained, tmp_path / "extended")
     status = json.loads((run / "status.json").read_text())
-    (run / "status.json").write_text(json.dumps({**status, "parent": {"path": "/home/ann/first"}}))
+    (run / "status.json").write_text(json.dumps({**status, "parent": {"path": "/data/ann/first"}}))
     made = bundle.write([run], tmp_path / "extended.zip").path
     found = verify_bundle.verify_bundle(made)
     assert (found.equal, found.runs, len(found.skipped)) == (True, (), 1)
