@@ -2,9 +2,10 @@
 
 The core (``losses``, ``weighting``, ``models``, ``metrics``, ``fuse``) is plain Keras 3 and runs on
 TensorFlow, JAX and PyTorch. The decorators (``loss``, ``model``, ``strategy``, ``metric``, ``augmentation``,
-``dataset``) add parts of your own; ``train``, ``load``, ``plan``, ``sweep``, ``compare``, ``replay`` and
-``tune`` are commands as functions. Everything is imported on first use, so that ``import dmf_cli`` and
-``dmf --help`` stay instant and the Keras backend can still be chosen; type checkers read ``__init__.pyi``.
+``dataset``) add parts of your own; ``train``, ``load``, ``plan``, ``sweep``, ``compare``, ``replay``,
+``tune``, ``verify`` and ``bundle`` are commands as functions. Everything is imported on first use, so that
+``import dmf_cli`` and ``dmf --help`` stay instant and the Keras backend can still be chosen; type checkers
+read ``__init__.pyi``.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from dmf_cli import _registration
 __version__ = "0.1.0"
 _FROM = {
     "dmf_cli.fusion": ("Auxiliary", "FusedModel", "fuse"),
-    "dmf_cli.api": ("compare", "load", "plan", "replay", "sweep", "train", "tune"),
+    "dmf_cli.api": ("bundle", "compare", "load", "plan", "replay", "sweep", "train", "tune", "verify"),
     "dmf_cli.parts": ("augmentation", "dataset", "loss", "metric", "model", "strategy"),
 }
 _MODULES = ("augmentations", "errors", "losses", "metrics", "models", "weighting")

@@ -4,6 +4,7 @@ from dmf_cli import losses as losses
 from dmf_cli import metrics as metrics
 from dmf_cli import models as models
 from dmf_cli import weighting as weighting
+from dmf_cli.api import bundle as bundle
 from dmf_cli.api import compare as compare
 from dmf_cli.api import load as load
 from dmf_cli.api import plan as plan
@@ -11,6 +12,7 @@ from dmf_cli.api import replay as replay
 from dmf_cli.api import sweep as sweep
 from dmf_cli.api import train as train
 from dmf_cli.api import tune as tune
+from dmf_cli.api import verify as verify
 from dmf_cli.fusion import Auxiliary as Auxiliary
 from dmf_cli.fusion import FusedModel as FusedModel
 from dmf_cli.fusion import fuse as fuse

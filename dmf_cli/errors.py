@@ -21,7 +21,7 @@ import difflib
 import functools
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -164,7 +164,13 @@ class RunError(DmfError):
 
 
 class NonFiniteError(RunError):
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite.
+
+    Attributes:
+        steps: the rows of the epoch in which it did, as ``steps.csv`` has them.
+    """
+
+    steps: Sequence[Mapping[str, float]] = ()
 
 
 class DownloadError(RunError):

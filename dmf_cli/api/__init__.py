@@ -22,3 +22,5 @@ from dmf_cli.api.sweeping import sweep as sweep
 from dmf_cli.api.training import train as train
 from dmf_cli.api.tuning import Study as Study
 from dmf_cli.api.tuning import tune as tune
+from dmf_cli.api.verifying import bundle as bundle
+from dmf_cli.api.verifying import verify as verify

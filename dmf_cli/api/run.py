@@ -95,6 +95,11 @@ class Run:
         return frames.frame(self._folder.read_steps())
 
     @property
+    def diverged(self) -> Frame:
+        """The steps of the epoch that ``trainer.on_diverge=rollback`` undid; else none."""
+        return frames.frame(self._folder.read_diverged())
+
+    @property
     def scores(self) -> Frame:
         """One row an image of the test split: ``id``, ``stratum``, ``foreground.dice``, ...
 

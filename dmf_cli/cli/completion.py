@@ -21,6 +21,8 @@ SHELLS = ("bash", "zsh")
 OPTIONS = {
     "train": ("multirun", "dry-run", "cfg", "config-dir", "version"),
     "resume": ("trust",),
+    "verify": ("hashes", "steps", "tolerance", "trust"),
+    "bundle": ("output", "weights"),
     "extend": ("schedule", "trust"),
     "eval": ("config-dir", "output", "trust"),
     "list": ("config-dir",),
@@ -137,7 +139,7 @@ def complete(line: str) -> list[str]:
         candidates = registry.names("metric")
     elif words[0] in ("train", "eval", "replay", "data", "tune", "check", "plan"):
         candidates = _overrides(words, word)
-    elif words[0] in ("resume", "extend") and len(words) > 1:
+    elif words[0] in ("resume", "extend", "verify") and len(words) > 1:
         candidates = _changes(words)
     else:
         candidates = _arguments(words[0])
@@ -164,10 +166,10 @@ def _arguments(command: str) -> list[str]:
 
 
 def _changes(words: list[str]) -> list[str]:
-    """What may differ in a run that is resumed or extended."""
+    """What may differ in a run that is resumed, verified or extended."""
     from dmf_cli.config.moving import PLACES
 
-    if words[0] == "resume":
+    if words[0] in ("resume", "verify"):
         return [f"{key}=" for key in PLACES]
     return [f"{key}=" for key in ("trainer.epochs", "trainer.patience", "run_dir", *PLACES)]
 

@@ -17,6 +17,8 @@ from dmf_cli.terminal.wrapping import fit
 COMMANDS = {
     "train": "train a model with several losses; -m for sweeps",
     "resume": "resume an interrupted run, in its folder",
+    "verify": "train a run again and prove that it repeats, or say where it differs",
+    "bundle": "one archive of runs for a paper, with a hash of each file",
     "extend": "train a run on for more epochs, as a new run",
     "eval": "score a run on a split, or on data it never saw",
     "predict": "masks, overlays and areas for images of your own",

@@ -87,6 +87,7 @@ class Comparison:
         kept: what all runs have in common, and what they do not, for people.
         by_truth: whether the truth decides which images and classes count, as for Dice with ``empty=nan``.
         lower: whether small values of the metric are good.
+        rolled_back: of which settings some runs diverged and went on with a lower learning rate, in words.
     """
 
     metric: str
@@ -105,6 +106,7 @@ class Comparison:
     kept: tuple[conditions.Fact, ...]
     by_truth: bool = False
     lower: bool = False
+    rolled_back: str = ""
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -184,6 +186,7 @@ def compare(
         kept=conditions.kept_equal(used),
         by_truth=runs[0].by_truth,
         lower=lower,
+        rolled_back=conditions.rolled_back(groups, used),
     )
 
 

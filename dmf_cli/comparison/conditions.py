@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dmf_cli.comparison.groups import Group
 from dmf_cli.comparison.loading import Run
 from dmf_cli.comparison.settings import text
 
@@ -36,6 +37,16 @@ def kept_equal(runs: Sequence[Run]) -> tuple[Fact, ...]:
             facts.append(Fact(name, " or ".join(values[:MOST]) + more, len(values) == 1))
     # Where all have one rule, the title says it.
     return tuple(fact for fact in facts if fact.name != MASKS or not fact.same)
+
+
+def rolled_back(groups: Sequence[Group], runs: Sequence[Run]) -> str:
+    """``weighting=var: 1 of 3 runs`` for each setting of which some were; empty where none was."""
+    back, said = {run.path for run in runs if run.rolled_back}, []
+    for group in groups:
+        paths = [path for repetition in group.runs for path in repetition]
+        if count := sum(path in back for path in paths):
+            said.append(f"{group.name}: {count} of {len(paths)} runs")
+    return "; ".join(said)
 
 
 def _images(run: Run) -> str:

@@ -43,6 +43,7 @@ class Run:
         lower: whether small values of the metric are good.
         own: what defines the metric, if it is one of the user's.
         rule: how masks were made, in words, a part of ``described``; it may differ between runs.
+        rolled_back: whether it diverged and went on from before, with a lower learning rate.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Run:
     lower: bool = False
     own: OwnMetric = dataclasses.field(default_factory=OwnMetric)
     rule: str = ""
+    rolled_back: bool = False
 
 
 def lower_is_better(metric: str, settings: Mapping[str, Any]) -> bool:
@@ -156,7 +158,9 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
     images = digest("\0".join([*how, *which]))
     lower = lower_is_better(metric, settings)
     folded = (fold, folds, cases, truth, parts, divided)
-    return Run(path, config, scores, images, described, *folded, lower, own, rule)
+    return Run(
+        path, config, scores, images, described, *folded, lower, own, rule, bool(status.get("rollback"))
+    )
 
 
 def _division(config: Mapping[str, Any]) -> list[str]:

@@ -63,6 +63,11 @@ def conditions(comparison: Comparison) -> list[str]:
         for row in comparison.rows
         if row.weights
     ]
+    if comparison.rolled_back:
+        lines.append(
+            "Diverged, and went on from before with a lower learning rate (trainer.on_diverge=rollback): "
+            f"{comparison.rolled_back}"
+        )
     mean = "Weights, mean over steps (lowest to highest)"
     return [*lines, *([f"{mean}: {'; '.join(moved)}"] if moved else [])]
 

@@ -89,6 +89,7 @@ class Trainer:
     monitor: str
     patience: Count | None
     on_nonfinite: Literal["skip", "stop"]
+    on_diverge: Literal["stop", "rollback"] = "stop"
     insight_every: Whole = 0
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     oversample: Annotated[float, Interval(ge=0, le=4)] = 0.0

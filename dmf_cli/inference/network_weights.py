@@ -4,6 +4,7 @@ HDF5 may name other files, say that it holds more than there is, and be compress
 of it: plain arrays, one after the other.
 """
 
+import hashlib
 import math
 import zipfile
 from collections import Counter
@@ -40,6 +41,28 @@ def shapes(path: Path) -> Shapes:
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(path=path, reason=f"cannot be read ({why})", hint=DO) from error
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of all weights in the file ``path``: of one network two files may differ in dates.
+
+    Raises:
+        CheckpointError: as :func:`shapes`.
+    """
+    import h5py
+    import numpy as np
+
+    shapes(path)
+    found = hashlib.sha256()
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open(WEIGHTS) as content,
+        h5py.File(content, "r") as file,
+    ):
+        for array in sorted(_arrays(file, LEVELS, set()), key=lambda one: str(one.name)):
+            found.update(f"{array.name} {array.dtype} {array.shape}\n".encode())
+            found.update(np.ascontiguousarray(array[()]).tobytes())
+    return found.hexdigest()
 
 
 def check_fit(path: Path, held: Shapes, network: Any) -> None:

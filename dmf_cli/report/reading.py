@@ -180,7 +180,7 @@ def _status(file: Path) -> dict[str, Any]:
     """What ``status.json`` says; a part of it that makes no sense is skipped."""
     status = _json(file)
     kinds: dict[str, type] = {"best": dict, "epochs": int, "skipped_steps": int, "message": str}
-    kinds |= {"never_predicted": list, "plan": dict}
+    kinds |= {"never_predicted": list, "plan": dict, "rollback": dict}
     return {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
 
 

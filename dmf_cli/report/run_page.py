@@ -119,6 +119,9 @@ def _warnings(facts: RunFacts) -> list[str]:
         lines.append(f"validation: {name} is never predicted in epoch {epoch}, which is kept")
     if isinstance(skipped, int) and skipped:
         lines.append(f"{skipped} training steps had a loss that was NaN or infinite, and made no update")
+    if undone := facts.status.get("rollback"):
+        reason, epoch, factor = (undone.get(key) for key in ("reason", "epoch", "factor"))
+        lines.append(f"{reason}: rolled back to epoch {epoch}, and on with {factor} times the learning rate")
     return lines
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,14 @@ def sealed(archive: io.BytesIO) -> bytes:
     return data + SEAL + hashes.digest(data, 64).encode()
 
 
-def newest(last: Path) -> tuple[Path, dict[str, Any], list[str]]:
+def newest(
+    last: Path, wanted: Callable[[dict[str, Any]], bool] = lambda note: True
+) -> tuple[Path, dict[str, Any], list[str]]:
     """The newest checkpoint that is as it was written, its note, and a line for each after it that is not.
 
     Args:
         last: where the newest of all is.
+        wanted: whether one with this note will do.
 
     Raises:
         CheckpointError: none is.
@@ -73,10 +76,12 @@ def newest(last: Path) -> tuple[Path, dict[str, Any], list[str]]:
         except DamagedError as error:
             lost.append(error)
             continue
+        if not wanted(note):
+            continue
         step = f", step {note['step']}" if note.get("step") else ""
         where = f"continues from {file.name} (after epoch {note['epoch']}{step})"
         return file, note, [f"{error.what}: {where}" for error in lost]
-    raise lost[0]
+    raise lost[0] if lost else CheckpointError(path=last, reason="is of after the divergence")
 
 
 def take(last: Path, file: Path) -> None:

@@ -44,6 +44,7 @@ class RunFolder:
         self.log, self.epochs_file, self.steps_file, self.insight_file = (
             path / name for name in ("train.log", "epochs.csv", "steps.csv", "insight.csv")
         )
+        self.diverged_file = path / "diverged.csv"
         self.best_model, self.last_checkpoint = self.checkpoints / "best.keras", self.checkpoints / "last.npz"
         self.model_before = self.checkpoints / "best.1.keras"
         self._made: list[Path] = []
@@ -187,9 +188,12 @@ class RunFolder:
 
     def append_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows to ``steps.csv``: ``step,epoch,loss,gamma,aux,loss.TERM,weight.TERM``."""
-        if rows:
-            rest = [name for name in rows[0] if name not in STEP_COLUMNS]
-            csv_log.append(self.steps_file, [*STEP_COLUMNS, *rest], rows)
+        _append_steps(self.steps_file, rows)
+
+    def write_diverged(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """``diverged.csv``: the steps of the epoch that a rollback undid, columns as in ``steps.csv``."""
+        self.diverged_file.unlink(missing_ok=True)
+        _append_steps(self.diverged_file, rows)
 
     def append_insight(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows to ``insight.csv``: ``step,epoch``, ``norm mean_abs max_abs`` of each term, ``cosine.A|B``."""
@@ -204,6 +208,10 @@ class RunFolder:
     def read_steps(self) -> csv_log.Columns:
         """``steps.csv`` as columns."""
         return csv_log.read(self.steps_file)
+
+    def read_diverged(self) -> csv_log.Columns:
+        """``diverged.csv`` as columns; empty unless the run was rolled back."""
+        return csv_log.read(self.diverged_file)
 
     def read_insight(self) -> csv_log.Columns:
         """``insight.csv`` as columns; empty unless ``trainer.insight_every`` was set."""
@@ -276,6 +284,12 @@ class RunFolder:
             logger.propagate = before[1]
             handler.close()
             self.release()
+
+
+def _append_steps(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        rest = [name for name in rows[0] if name not in STEP_COLUMNS]
+        csv_log.append(file, [*STEP_COLUMNS, *rest], rows)
 
 
 class _OneLine(logging.Formatter):

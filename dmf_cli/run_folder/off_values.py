@@ -10,7 +10,7 @@ from typing import Any
 from dmf_cli.parts.definitions import of_package
 
 OFF: dict[str, dict[str, Any]] = {
-    "trainer": {"foreground": 0.0, "deep_supervision": 0, "oversample": 0.0},
+    "trainer": {"foreground": 0.0, "deep_supervision": 0, "oversample": 0.0, "on_diverge": "stop"},
     "optimizer": {"ema": 0.0, "encoder_rate": 1.0, "frozen": 0.0},
     "dataset": {"patch": None},
 }

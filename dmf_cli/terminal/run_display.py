@@ -99,6 +99,12 @@ class Display:
             with self._guarded():
                 self._live.refresh()
 
+    def back(self, epoch: int) -> None:
+        """The run goes on after ``epoch``, to which it was rolled back."""
+        self.progress.done, self.progress.step = epoch, 0
+        self.progress.rows = [row for row in self.progress.rows if int(row["epoch"]) <= epoch]
+        self.clock = _Clock()
+
     def phase(self, text: str) -> None:
         """Say what happens after the training, e.g. ``scoring the test split``."""
         self.progress.phase, self.progress.eta = text, None

@@ -17,7 +17,7 @@ from dmf_cli.files import flush
 from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
-from dmf_cli.training import checkpoint
+from dmf_cli.training import checkpoint, rollback
 from dmf_cli.training.best_epoch import Standing
 from dmf_cli.training.weight_average import WeightAverage
 
@@ -37,6 +37,7 @@ class EpochWriter(keras.callbacks.Callback):
         show: called with the finished row.
         track: called with the row and its steps once both are on disk.
         stop: end the run at a NaN or infinite loss; else such steps made no update and are counted.
+        rollback: note of each checkpoint whether the run can go back to it, and keep those to which it can.
         unpredicted: the classes that the last validation held and never predicted.
         of_classes: more columns of a row, with the values of the last validation.
         average: what the validation saw in place of the weights; the best network has it.
@@ -55,6 +56,7 @@ class EpochWriter(keras.callbacks.Callback):
         show: Callable[[dict[str, Any]], None],
         *,
         stop: bool,
+        rollback: bool = False,
         track: Callable[[dict[str, Any], list[dict[str, float]]], None] | None = None,
         unpredicted: Callable[[], list[str]] = list,
         of_classes: Callable[[], dict[str, float]] = dict,
@@ -69,7 +71,9 @@ class EpochWriter(keras.callbacks.Callback):
         self.run, self.monitor, self.others, self.show = run, monitor, others, show
         self.best: float | None = None
         self.best_epoch, self.objective = 0, math.nan
+        self.undone: dict[str, Any] | None = None  # what was rolled back
         self.stop, self.skipped, self.track = stop, 0, track
+        self.rollback, self.steps = rollback, list[dict[str, float]]()
         self.note: dict[str, Any] | None = None
         self.network: str | None = None  # hash of the best
 
@@ -80,6 +84,7 @@ class EpochWriter(keras.callbacks.Callback):
         self.note, self.spent, self.network = note, note.get("seconds", 0.0), note.get("network")
         self.best, self.best_epoch, self.skipped = (note[k] for k in ("best", "best_epoch", "skipped"))
         self.missing, self.objective = note.get("missing", []), note.get("objective", math.nan)
+        self.undone = note.get(rollback.NOTE)
         self._write_status(note["epoch"])
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -105,7 +110,7 @@ class EpochWriter(keras.callbacks.Callback):
         The checkpoint decides: before it the best network waits under another name, after it the status
         follows from it.
         """
-        steps = self.model.recorder.take()
+        steps = self.steps = self.model.recorder.take()
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
         self._check_statistics(epoch + 1)
@@ -131,10 +136,16 @@ class EpochWriter(keras.callbacks.Callback):
 
     def save_midway(self, step: int, counted: checkpoint.Arrays) -> None:
         """A checkpoint after ``step`` steps of the current epoch, unless what it would hold is spoilt."""
-        found = _nonfinite(self.model.recorder.read(), self.model.terms)
+        self.steps = self.model.recorder.read()
+        found = _nonfinite(self.steps, self.model.terms)
         if found and self.stop:
             raise self._not_finite(self.epoch + 1, found[0])
         self._check_statistics(self.epoch + 1)
+        if self.rollback and not self._sound:
+            log.warning(
+                "no checkpoint after step %d of epoch %d: its loss is not finite", step, self.epoch + 1
+            )
+            return
         self._save(self.epoch, counted, step=step, seconds=time.monotonic() - self._started)
         log.info("checkpoint after step %d of epoch %d", step, self.epoch + 1)
 
@@ -149,9 +160,14 @@ class EpochWriter(keras.callbacks.Callback):
             raise error
         log.warning("%s; %d step(s) of this epoch made no update", error.reason, len(found))
 
+    @property
+    def _sound(self) -> bool:
+        """Whether the last step was finite: weights that have diverged give no finite loss any more."""
+        return not _nonfinite(self.steps[-1:], self.model.terms)
+
     def _not_finite(self, epoch: int, first: tuple[int, str]) -> NonFiniteError:
         what = f"{first[1]} became NaN or infinite at step {first[0]} (epoch {epoch})"
-        return NonFiniteError(
+        return self._diverged(
             f"{what}; the checkpoint is from before",
             reason=what,
             hint=f"lower optimizer.learning_rate, {_precise('float32')}or set optimizer.clipnorm=1",
@@ -165,12 +181,20 @@ class EpochWriter(keras.callbacks.Callback):
             self.model.jax_state_sync()
         for variable in self.model.network.non_trainable_variables:
             if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
-                raise NonFiniteError(
-                    f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed; "
-                    "the checkpoint is from before",
+                what = (
+                    f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed"
+                )
+                raise self._diverged(
+                    f"{what}; the checkpoint is from before",
+                    reason=what,
                     hint=f"{_precise('float32 or mixed_bfloat16')}lower optimizer.learning_rate, or set "
                     "optimizer.clipnorm=1",
                 )
+
+    def _diverged(self, what: str, **fields: str) -> NonFiniteError:
+        error = NonFiniteError(what, **fields)
+        error.steps = [{**step, "epoch": self.epoch + 1} for step in self.steps]
+        return error
 
     def _row(self, epoch: int, logs: dict[str, float]) -> dict[str, Any]:
         """The row of ``epochs.csv``."""
@@ -205,6 +229,7 @@ class EpochWriter(keras.callbacks.Callback):
             best=self._best(),
             skipped_steps=self.skipped,
             never_predicted=self.missing,
+            **({rollback.NOTE: self.undone} if self.rollback else {}),
         )
 
     def _write_network(self, file: Path) -> None:
@@ -216,6 +241,8 @@ class EpochWriter(keras.callbacks.Callback):
         counters = {type(c).__name__: _counters(c) for c in self.others}
         note: dict[str, Any] = {"epoch": epoch, "best": self.best, "best_epoch": self.best_epoch}
         note |= {"skipped": self.skipped, "missing": self.missing, "objective": self.objective}
+        if self.rollback:
+            note |= {"sound": self._sound, rollback.NOTE: self.undone}
         self.note = {**note, "network": self.network, "callbacks": counters, **inside}
         checkpoint.save(self.run.last_checkpoint, self.model, self.note, counted, self.keep)
 

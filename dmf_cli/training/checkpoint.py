@@ -6,7 +6,7 @@ that is made inside an epoch has what the metrics have counted too. The files ar
 :mod:`dmf_cli.run_folder.checkpoint_file`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from dmf_cli.errors import CheckpointError
 from dmf_cli.run_folder import checkpoint_file
+from dmf_cli.run_folder.folder import RunFolder
 
 COUNTED = "counted"  # in a note that was read: the arrays of the metrics
 Arrays = dict[str, np.ndarray]
@@ -57,6 +58,25 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with copies of its variables
     return {**note, COUNTED: counts} if counts else note
+
+
+def restore(
+    run: RunFolder, model: keras.Model, wanted: Callable[[dict[str, Any]], bool] = lambda note: True
+) -> dict[str, Any]:
+    """Put ``run``, which this process holds, and ``model`` back to the newest checkpoint that can be read.
+
+    Returns:
+        The note of :func:`load`, and ``lost``: a line for each newer checkpoint that is damaged.
+
+    Raises:
+        CheckpointError: there is none that is ``wanted``, or it is of another model.
+    """
+    file, _, lost = checkpoint_file.newest(run.last_checkpoint, wanted)
+    note = {**load(file, model), "lost": lost}
+    checkpoint_file.take(run.last_checkpoint, file)
+    run.settle_best(note)
+    run.truncate_after(note["epoch"])
+    return note
 
 
 def counted(model: keras.Model, metrics: Iterable[keras.metrics.Metric]) -> Arrays:

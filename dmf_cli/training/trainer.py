@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import config as configs
 from dmf_cli import datasets, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
-from dmf_cli.errors import ConfigError, DmfError, RunError, RunFolderError
+from dmf_cli.errors import ConfigError, DmfError, NonFiniteError, RunError, RunFolderError
 from dmf_cli.inference import tables
 from dmf_cli.parts import failures
 from dmf_cli.run_folder import (
-    checkpoint_file,
     config_hash,
     identity,
     moved,
@@ -111,11 +110,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     run.hold()
     if run.read_status().get("state") == "completed":  # by another process, while this one was starting
         raise RunFolderError(path=run.path, reason="was completed by another process meanwhile")
-    file, _, lost = checkpoint_file.newest(run.last_checkpoint)
-    note = {**checkpoint.load(file, session.model), "lost": lost}
-    checkpoint_file.take(run.last_checkpoint, file)
-    run.settle_best(note)
-    run.truncate_after(note["epoch"])
+    note = checkpoint.restore(run, session.model)
     if used.report:
         run.report.unlink(missing_ok=True)  # it says how the run ended before
     if used != stored:
@@ -236,10 +231,26 @@ class Session:
     def fit(
         self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
     ) -> None:
-        """The training itself."""
-        from dmf_cli.datasets.input import augment, patches, pipeline
-        from dmf_cli.training import build, callbacks, checkpoint, midway, weight_average
+        """The training itself, with one more attempt where ``trainer.on_diverge`` allows it."""
+        from dmf_cli.training import rollback
 
+        trainer = self.config.trainer
+        try:
+            self._fit(run, display, note, tracking)
+        except NonFiniteError as error:
+            if trainer.on_diverge == "stop" or self.stop.asked:
+                raise
+            note = rollback.roll_back(run, self.model, error, steps=self.steps, keep=trainer.keep)
+            display.back(note["epoch"])
+            self._fit(run, display, note, tracking)
+
+    def _fit(
+        self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
+    ) -> None:
+        from dmf_cli.datasets.input import augment, patches, pipeline
+        from dmf_cli.training import build, callbacks, checkpoint, midway, rollback, weight_average
+
+        rollback.slow_down(self.model, note)
         trainer = self.config.trainer
         batches: dict[str, Any] = {"batch_size": trainer.batch_size, "channels_out": self.data.channels}
         changes = augment.make(self.config.augment, self.config.seed)
@@ -257,6 +268,7 @@ class Session:
             others,
             display.epoch,
             stop=trainer.on_nonfinite == "stop",
+            rollback=trainer.on_diverge == "rollback",
             track=tracking.epoch,
             unpredicted=self.unpredicted,
             of_classes=self.of_classes,

@@ -193,4 +193,6 @@ def test_resume_and_extend_know_what_may_differ():
     assert "trainer.epochs=" in completion.complete("dmf extend runs/a ")
     assert completion.complete("dmf extend runs/a trainer.epochs=3 --sch") == ["--schedule"]
     assert completion.complete("dmf extend runs/a --schedule ") == ["continue", "restart"]
+    assert completion.complete("dmf verify runs/a data") == ["dataset.data_dir=", "dataset.dir="]
+    assert completion.complete("dmf verify runs/a --st") == ["--steps"]
     assert completion.complete("dmf extend ") == []  # run folders, by the shell

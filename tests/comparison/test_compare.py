@@ -1,5 +1,7 @@
 """Each setting compared with its baseline: differences, tests, and what is said of them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from dmf_cli import metrics
 from dmf_cli.comparison import tables
 from dmf_cli.comparison.compare import compare
 from dmf_cli.comparison.loading import lower_is_better
+from dmf_cli.comparison.notes import notes
 from tests.comparison.conftest import DICE, by_name
 
 
@@ -21,6 +24,17 @@ def test_settings_are_what_differs_and_seeds_repeat_them(sweep):
     assert var.versus.difference.mean == pytest.approx(0.1)
     assert var.wins == 3
     assert (var.rank, rows["weighting=fixed"].rank) == (1.0, 2.0)
+
+
+def test_runs_that_were_rolled_back_are_counted_for_each_setting(sweep):
+    folder = sweep(3, 0.1)
+    assert compare([folder], metric=DICE).rolled_back == ""
+    for name in ("var0", "var2"):
+        status = {"state": "completed", "rollback": {"epoch": 1, "factor": 0.1}}
+        (folder / name / "status.json").write_text(json.dumps(status))
+    compared = compare([folder], metric=DICE)
+    assert compared.rolled_back == "weighting=var: 2 of 3 runs"
+    assert any(compared.rolled_back in line for line in notes(compared))
 
 
 def test_no_winner_before_the_seeds_can_show_one(sweep):

@@ -51,6 +51,7 @@ def test_a_recipe_stands_for_the_keys_that_it_decides(finished):
         ([], "trainer.foreground", 0.5, "0.0"),
         ([], "trainer.deep_supervision", 1, "0"),
         ([], "trainer.oversample", 1.0, "0.0"),
+        ([], "trainer.on_diverge", "rollback", "stop"),
         ([], "optimizer.ema", 0.9, "0.0"),
         ([], "optimizer.encoder_rate", 0.1, "1.0"),
         ([], "optimizer.frozen", 0.5, "0.0"),

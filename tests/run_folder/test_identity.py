@@ -59,6 +59,7 @@ def test_what_does_not_change_the_result_does_not_change_the_id(overrides):
         "weighting.window=151",
         "trainer.precision=mixed_bfloat16",
         "trainer.oversample=1",
+        "trainer.on_diverge=rollback",
         "trainer.deep_supervision=auto",
         "optimizer.ema=0.9",
         "optimizer.encoder_rate=0.1",
@@ -121,7 +122,7 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
     trainer = {
         k: v
         for k, v in phantom.plain["trainer"].items()
-        if k not in ("cache", "oversample", "deep_supervision", "keep", "checkpoint_minutes")
+        if k not in ("cache", "oversample", "deep_supervision", "keep", "checkpoint_minutes", "on_diverge")
     }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     model = {k: v for k, v in phantom.plain["model"].items() if k != "activation"}

@@ -40,6 +40,9 @@ CHAIN: list[tuple[int, list[str]]] = [
     (0, ["train", "-m", *RUN, "weighting=fixed,equal", "--dry-run"]),
     (2, ["resume", "runs/a"]),  # it is complete
     (0, ["extend", "runs/b", "trainer.epochs=3", "--schedule", "continue", "run_dir=longer"]),
+    (0, ["verify", "runs/a", "--steps", "2"]),
+    (0, ["bundle", "runs", "-o", "paper.zip"]),
+    (0, ["verify", "paper.zip", "--hashes"]),
     (0, ["eval", "runs/a", "split=val", "metrics=full"]),
     (0, ["eval", "runs/a", "split=all", *FOLDER]),
     (0, ["predict", "runs/a", "photos", "-o", "masks", "--probabilities", "--spacing", "0.1,0.1"]),
@@ -61,7 +64,7 @@ CHAIN: list[tuple[int, list[str]]] = [
 LEAVES = [
     "show.png", "check/check.json", "runs/a/report.html", "runs/a/metrics/val_summary.json",
     "masks/areas.csv", "runs/a/export/model.keras", "saved/saved_model.pb", "runs/a/replay/weights.png",
-    "compared/comparison.json", "all.html",
+    "compared/comparison.json", "all.html", "paper.zip",
     "longer/metrics/test_summary.json", "my_loss.py", "conf/experiment/my_study.yaml",
 ]  # fmt: skip
 # What has processes of its own, each command once.

@@ -10,6 +10,7 @@ from dmf_cli.datasets.fetch.download import check_space, on_disk
 from dmf_cli.errors import DatasetError, DownloadError
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+LOCKED = "is locked by a password"
 UNPACK = "unpack it yourself and give its folder, dataset.dir=PATH"
 
 
@@ -39,17 +40,21 @@ def unpack(archive: Path, folder: Path) -> int:
     return len(members)
 
 
-def _check(archive: Path, member: zipfile.ZipInfo) -> None:
+def fault(member: zipfile.ZipInfo) -> str:
+    """What is wrong with a file of a stranger's archive, in words that follow the archive; empty: nothing."""
     name = member.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
-        reason = f"holds the file {member.filename!r}, which leads out of it"
-        raise DownloadError(path=archive, reason=reason, hint="do not use it")
+    if not parts or name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in name:
+        return f"holds the file {member.filename!r}, which leads out of it"
     if stat.S_ISLNK(member.external_attr >> 16):
-        reason = f"holds the link {member.filename!r}"
-        raise DownloadError(path=archive, reason=reason, hint="do not use it")
-    if member.flag_bits & 1:
-        raise DownloadError(path=archive, reason="is locked by a password", hint=UNPACK)
+        return f"holds the link {member.filename!r}"
+    return LOCKED if member.flag_bits & 1 else ""
+
+
+def _check(archive: Path, member: zipfile.ZipInfo) -> None:
+    if reason := fault(member):
+        hint = UNPACK if reason == LOCKED else "do not use it"
+        raise DownloadError(path=archive, reason=reason, hint=hint)
 
 
 def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
