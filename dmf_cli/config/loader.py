@@ -35,6 +35,7 @@ class Loader(ConfigLoaderImpl):
         super().__init__(*args, **options)
         self.left_out: dict[str, Any] = {}  # of presets, by the last call: dotted keys and values
         self.preset: dict[str, str] = {}  # what they set: dotted keys, and the last `PRESET=NAME` that does
+        self._references = 0  # ``${...}`` in what is composed, without what dmf and Hydra bring
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
@@ -42,18 +43,29 @@ class Loader(ConfigLoaderImpl):
         words = [as_hydra(word) for word in overrides]
         plugin_options.activate(words)  # here, for workers of a launcher compose their jobs themselves
         self._typed, self.left_out, self.preset = frozenset(typed_groups(words)), {}, {}
+        self._references = code.references(words)
+        code.check_references(self._references)
         composed = super()._load_configuration_impl(config_name, words, *args, **options)
         code.check(composed)
         return composed
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
+        # Before it is merged: merging, and Hydra in what it does next, resolve some of them.
+        if not _is_shipped(found.path):
+            self._references += code.references(OmegaConf.to_container(found.config, resolve=False))
+            code.check_references(self._references)
         group, _, option = str(default.config_path).partition("/")
         if group in conf_files.PRESETS and isinstance(found.config, DictConfig):
             self.left_out |= _leave_out(found.config, self._typed)
             body: Any = OmegaConf.to_container(found.config, resolve=False)
             self.preset |= dict.fromkeys(_leaves(body, ""), f"{group}={option}")
         return found
+
+
+def _is_shipped(path: str) -> bool:
+    """Whether a source of configs comes with dmf, Hydra or a plugin of Hydra's."""
+    return path.startswith(("pkg://", "structured://")) or path == f"file://{conf_files.conf_dir()}"
 
 
 def install() -> None:
