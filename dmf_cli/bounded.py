@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 MB = 2**20
-MOST = 256 * MB  # of JSON and other text: the split of a million images takes 60 MB
+MOST = 256 * MB  # of text, and of JSON that lists images: the split of a million takes 60 MB
+MOST_SCORES = 16 * MB  # of JSON with the scores and the confusion of classes, of which there may be 255
+MOST_NOTE = 4 * MB  # of other JSON: the status of a run takes 2 kB, its environment 20 kB
 MOST_YAML = MB  # a config takes 3 kB
 MOST_WHOLE = 2048 * MB  # of a table of 10 million steps, or an image
 MOST_ROWS = 64 * 1024 * MB  # of what is read a part at a time
@@ -89,7 +91,7 @@ def read_text(path: Path | str, *, encoding: str = "utf-8", errors: str = "stric
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path | str, *, errors: str = "strict", most: int = MOST) -> Any:
+def read_json(path: Path | str, *, errors: str = "strict", most: int = MOST_NOTE) -> Any:
     """What the JSON file ``path`` says.
 
     Raises:
@@ -125,7 +127,8 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
 
     Raises:
         yaml.YAMLError: it is no YAML.
-        ValueError: it is nested too deeply, or of too many values or ``${...}`` once its anchors are filled in.
+        ValueError: it is nested too deeply, or of too many values or ``${...}`` once its anchors are
+            filled in.
     """
     import yaml
 

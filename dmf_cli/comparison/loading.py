@@ -122,9 +122,10 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
         what = entry.said if status.get("state") else "is no run"
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
-    plain = config_of(path)
-    summary = _json(path / METRICS / f"{part}_summary.json", "settings", "classes")
-    split = _json(path / "split.json")
+    plain = config_of(path, checked=True)
+    scored = path / METRICS / f"{part}_summary.json"
+    summary = _json(scored, "settings", "classes", most=bounded.MOST_SCORES)
+    split = _json(path / "split.json", most=bounded.MOST)
     settings, classes = summary.get("settings") or {}, len(summary.get("classes") or {})
     config = off_values.completed(flat(identity.as_asked(plain, status)))
     config = predictions.completed(config, classes)
@@ -177,8 +178,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def config_of(path: Path) -> dict[str, Any]:
+def config_of(path: Path, *, checked: bool = False) -> dict[str, Any]:
     """The config of the run in ``path``; an error in it is reported in one short line.
+
+    ``checked``: its files have been looked at.
 
     Raises:
         RunFolderError: there is none, or it cannot be read.
@@ -189,7 +192,7 @@ def config_of(path: Path) -> dict[str, Any]:
     from dmf_cli.run_folder.config_hash import contents
 
     try:
-        plain = dict(stored_config.load_run(path).plain)
+        plain = dict(stored_config.load_run(path, checked=checked).plain)
         return {**plain, **({"plugins": contents(plain["plugins"])} if plain.get("plugins") else {})}
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
@@ -225,10 +228,10 @@ def _is_score(name: str | None) -> bool:
     )
 
 
-def _json(file: Path, *mappings: str) -> dict[str, Any]:
-    """What ``file`` says: a mapping, as are those of the keys ``mappings`` that it has."""
+def _json(file: Path, *mappings: str, most: int = bounded.MOST_NOTE) -> dict[str, Any]:
+    """What ``file`` of ``most`` bytes says: a mapping, as are those of the keys ``mappings`` that it has."""
     with _readable(file):
-        content = bounded.read_json(file)
+        content = bounded.read_json(file, most=most)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")
         if wrong := [key for key in mappings if not isinstance(content.get(key) or {}, dict)]:

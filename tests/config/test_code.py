@@ -71,7 +71,10 @@ def chain(levels, width=2):
     [
         {"experiment/evil": {"hydra": {"job": {"env_set": chain(26), "name": "${hydra.job.env_set.a0}"}}}},
         {
-            "experiment/evil": {"hydra": {"job": {"env_set": chain(10)}}, "defaults": [{"override /model": "mine"}]},
+            "experiment/evil": {
+                "hydra": {"job": {"env_set": chain(10)}},
+                "defaults": [{"override /model": "mine"}],
+            },
             "model/mine": {"name": "unet", "more": chain(10)},
         },
         {"experiment/evil": {"defaults": [{"override /model": "${x}" * 26}]}},
@@ -80,7 +83,7 @@ def chain(levels, width=2):
     ids=["hydra", "of two files", "defaults", "anchors"],
 )
 def test_references_are_counted_before_hydra_resolves_any(files, tmp_path):
-    """Of ``hydra.job`` Hydra resolves some itself, of a list of defaults all, and where two nodes are merged."""
+    """Hydra resolves some of ``hydra.job`` itself, all of a list of defaults, and nodes that are merged."""
     for name, body in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         text = json.dumps(body).replace('"&a ${b}"', '&a "${b}"').replace('"*a"', "*a")
