@@ -214,10 +214,17 @@ def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dic
         scores, cases = read(rows, metric, truth) if rows else ({}, {})
         if any(math.isinf(value) for value in scores.values()):
             raise ValueError("infinite")
+        if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS and any(not 0 <= v <= 1 for v in _numbers(scores)):
+            raise ValueError("not from 0 to 1")
     if not scores:
         hint = f"`{hints.command('eval', file.parent.parent)}` writes it again"
         raise RunFolderError(path=file, reason="has no rows", hint=hint)
     return scores, cases
+
+
+def _numbers(scores: Mapping[str, float]) -> list[float]:
+    """Those that are defined."""
+    return [value for value in scores.values() if not math.isnan(value)]
 
 
 def _is_score(name: str | None) -> bool:

@@ -26,6 +26,9 @@ OURS = {
 }
 
 
+EXPRESSIONS = ("loss", "auxiliary")  # of which the message about brackets is another
+
+
 class Loader(ConfigLoaderImpl):
     """Used for whatever Hydra composes in this process, once :func:`install` has been called."""
 
@@ -45,7 +48,13 @@ class Loader(ConfigLoaderImpl):
         self._typed, self.left_out, self.preset = frozenset(typed_groups(words)), {}, {}
         self._references = code.references(words)
         code.check_references(self._references)
-        composed = super()._load_configuration_impl(config_name, words, *args, **options)
+        try:
+            composed = super()._load_configuration_impl(config_name, words, *args, **options)
+        except RecursionError:
+            chosen = [word for word in words if word.partition("=")[0] in conf_files.groups()]
+            hint = "remove the entry that names the file itself, or one that leads back to it"
+            what = f"the defaults of {', '.join(chosen) or 'a file'} lead back to themselves"
+            raise ConfigError(what, key="defaults", hint=hint) from None
         code.check(composed)
         return composed
 
@@ -77,7 +86,8 @@ def as_hydra(word: str) -> str:
     """An override as it is meant: Hydra's documents write ``+experiment=x`` for groups that have no default.
 
     Raises:
-        ConfigError: it sets a folder of Hydra's, where nothing would be written.
+        ConfigError: it sets a folder of Hydra's, where nothing would be written, or a group to several of its
+            options at once, to a mapping, or to a file elsewhere.
     """
     key, equals, value = word.lstrip("+").partition("=")
     if key in OURS and equals:
@@ -87,6 +97,9 @@ def as_hydra(word: str) -> str:
             value=value,
             hint=f"write {OURS[key]}={value}",
         )
+    if key in conf_files.groups() and key not in EXPRESSIONS and (value[:1] in ("{", "[") or ".." in value):
+        allowed = conf_files.options(key)
+        raise ConfigError(f"{word} names no option of the group {key}", key=key, value=value, allowed=allowed)
     return f"{key}={value}" if equals and word.startswith("+") and key in conf_files.groups() else word
 
 

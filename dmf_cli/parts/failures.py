@@ -62,7 +62,11 @@ def failed(definition: Definition, error: Exception, hint: str = "") -> PluginEr
 
 def cause(error: BaseException) -> str:
     """``ValueError: oh``, one sentence; TensorFlow writes pages, and hides the error of a Python function."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    try:
+        text = str(error)
+    except Exception:  # an error of a plugin is a class of somebody's
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     inner = next((line for line in lines if re.match(r"[A-Z]\w*Error: ", line)), None)
     said = re.split(r"(?<=\w\.)\s", lines[0])[0] if lines else "it says no more"
     return inner or f"{type(error).__name__}: {said}"

@@ -187,7 +187,8 @@ def _check_arrays(archive: Any) -> None:
     """
     for entry in archive.zip.infolist():
         name = entry.filename.removesuffix(".npy")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != _size(archive, name, head=True):
+        plain = entry.filename == f"{name}.npy" and entry.compress_type == zipfile.ZIP_STORED
+        if not plain or entry.file_size != _size(archive, name, head=True):
             raise ValueError(f"{entry.filename[:60]} is no plain array")
     if broken := archive.zip.testzip():
         raise ValueError(f"{broken[:60]} is damaged")
@@ -205,7 +206,7 @@ def _readable(file: Path) -> Iterator[None]:
 
 def _note(file: Path, text: np.ndarray) -> dict[str, Any]:
     with contextlib.suppress(KeyError, TypeError, ValueError):
-        note: dict[str, Any] = json.loads(str(text))
+        note: dict[str, Any] = bounded.parse_json(str(text))
         if isinstance(note["epoch"], int):
             return note
     raise _no_note(file)

@@ -127,7 +127,7 @@ def _linked(path: Path) -> RunFolderError:
 
 def no_run(path: Path) -> RunFolderError:
     """The error that says why ``path`` is no run, and which run was probably meant."""
-    for above in path.resolve().parents:
+    for above in Path(os.path.realpath(path)).parents:  # which a circle of links is no error for
         if is_run(above):
             part = "is a part of a run"
             return RunFolderError(path=path, reason=part, allowed=f"the run folder {_short(above)}")
@@ -202,5 +202,5 @@ def _make_parents(folder: Path) -> list[Path]:
 def _short(path: Path) -> Path:
     """Relative to the working folder where that is shorter to type."""
     with contextlib.suppress(ValueError):
-        return path.resolve().relative_to(Path.cwd())
+        return Path(os.path.realpath(path)).relative_to(Path.cwd())
     return path

@@ -52,8 +52,10 @@ def load_run(path: Path | str, *, checked: bool = False) -> Config:
     try:
         text = bounded.read_yaml_text(file, tags=False)
         loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError, AssertionError) as error:
+        raise RunFolderError(
+            path=file, reason="cannot be read", hint=" ".join(str(error).split()) or "it is no mapping"
+        ) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
     with _named(file):
