@@ -45,9 +45,8 @@ def main() -> int:
                 print(f"BAD {case.kind} {case.name!r}: {wrong}", flush=True)
     for kind, count in given.items():
         print(f"{kind:<22} {count:>6} inputs {bad[kind]:>4} answered badly")
-    print(
-        f"{'all':<22} {given.total():>6} inputs {bad.total():>4} answered badly, {time.monotonic() - began:.0f} s"
-    )
+    took = time.monotonic() - began
+    print(f"{'all':<22} {given.total():>6} inputs {bad.total():>4} answered badly, {took:.0f} s")
     return 1 if bad else 0
 
 

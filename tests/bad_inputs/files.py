@@ -19,6 +19,7 @@ from dmf_cli.datasets.sources.survey import survey
 from tests.bad_inputs.answer import Case
 
 GREY = (np.arange(48 * 64).reshape(48, 64) % 251).astype(np.uint8)
+SHARES = (1, 5, 10, 20, 30, 40, 50, 60, 70)  # per cent of a file
 FORMATS = {
     "png": "PNG",
     "jpg": "JPEG",
@@ -48,14 +49,9 @@ PLACES: dict[str, Callable[[Path], object]] = {
     "link to nothing": lambda path: path.symlink_to("nothing"),
     "device": lambda path: path.symlink_to("/dev/zero"),
 }
+_NO_FILES = ("an image is a pipe", "an image is a folder")
 # Skipped, or read with a warning.
-DOUBTFUL = (
-    "masks of all greys",
-    "a mask of all greys",
-    "coloured masks",
-    "an image is a pipe",
-    "an image is a folder",
-)
+DOUBTFUL = ("masks of all greys", "a mask of all greys", "coloured masks", *_NO_FILES)
 READERS = {"image": lambda path: image_files.read_image(path, 1), "mask": image_files.open_image}
 # Rows behind the header image,mask,patient,class,split,spacing; {0} and {1} are good rows.
 TABLES: dict[str, str | bytes] = {
@@ -68,7 +64,7 @@ TABLES: dict[str, str | bytes] = {
     "not UTF-8": b"image,mask\n\xff,\xfe\n",
     "NUL": b"image,mask\n\0,\0\n",
     "only NUL": bytes(500),
-    "missing files": "image,mask\nimages/a.png,masks/a.png\nimages/b.png,masks/b.png\nimages/c.png,masks/c.png\n",
+    "missing files": "image,mask\nimages/a.png,masks/a.png\nimages/b.png,masks/b.png\n",
     "no image": "image,mask\n,masks/0.png\n",
     "no mask": "image,mask\nimages/0.png,\n",
     "own mask": "image,mask\nimages/0.png,images/0.png\n",
@@ -147,7 +143,7 @@ def _of_image(kind: str, name: str, suffix: str, read: Any, content: Any) -> Cas
     return Case(kind, name, give, f"a.{suffix}")
 
 
-def _saved(suffix: str) -> bytes:
+def saved(suffix: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(GREY).save(buffer, FORMATS[suffix])
     return buffer.getvalue()
@@ -157,7 +153,7 @@ def _damaged(suffix: str) -> dict[str, bytes]:
     """Cut where something of the pixels is missing."""
     if suffix not in FORMATS:
         return {}
-    whole = _saved(suffix)
+    whole = saved(suffix)
     return {
         f"{share} % of it": whole[: len(whole) * share // 100] for share in (1, 5, 10, 20, 30, 40, 50, 60, 70)
     }
@@ -206,7 +202,7 @@ def _odd() -> dict[str, tuple[str, bytes]]:
     found["PGM depth 0"] = "pgm", b"P5 8 8 0\n" + bytes(64)
     found["BMP of 2 ** 31 - 1"] = (
         "bmp",
-        _saved("bmp")[:18] + struct.pack("<ii", 2**31 - 1, 2**31 - 1) + _saved("bmp")[26:],
+        saved("bmp")[:18] + struct.pack("<ii", 2**31 - 1, 2**31 - 1) + saved("bmp")[26:],
     )
     found["TIFF circle"] = "tif", b"II*\0\x08\0\0\0" + b"\0\0" + struct.pack("<I", 8)
     return found

@@ -212,7 +212,7 @@ def _of_pictures(name: str, write: Callable[[Path], Path]) -> Case:
     return Case("file of a run", name, give, "test_cases")
 
 
-def _checkpoint(note: Any = None, **arrays: Any) -> bytes:
+def checkpoint(note: Any = None, **arrays: Any) -> bytes:
     buffer = io.BytesIO()
     note = json.dumps({"epoch": 1}) if note is None else note
     np.savez(buffer, **{"model/0000": np.zeros((9, 9), np.float32), "note": np.array(note), **arrays})
@@ -220,16 +220,16 @@ def _checkpoint(note: Any = None, **arrays: Any) -> bytes:
 
 
 def _of_checkpoints() -> Iterator[Case]:
-    whole = checkpoint_file.sealed(io.BytesIO(_checkpoint()))
+    whole = checkpoint_file.sealed(io.BytesIO(checkpoint()))
     for at in range(0, len(whole), max(1, len(whole) // 40)):
         flipped = bytearray(whole)
         flipped[at] ^= 0x41
         yield _of_checkpoint(f"byte {at} is another", bytes(flipped))
         yield _of_checkpoint(f"cut at byte {at}", whole[:at])
     for note in ("", "{", "[]", "5", "{}", '{"epoch": null}', '{"epoch": "1"}', '{"epoch": 1.5}', "[" * DEEP):
-        yield _of_checkpoint(f"note {note[:20]}", _checkpoint(note))
-    yield _of_checkpoint("note of numbers", _checkpoint(np.zeros(3)))
-    yield _of_checkpoint("note of bytes", _checkpoint(np.array(b"{}")))
+        yield _of_checkpoint(f"note {note[:20]}", checkpoint(note))
+    yield _of_checkpoint("note of numbers", checkpoint(np.zeros(3)))
+    yield _of_checkpoint("note of bytes", checkpoint(np.array(b"{}")))
     yield _of_checkpoint("objects", _with("b.npy", _npy(np.array([{}], dtype=object))))
     yield _of_checkpoint("no array", _with("b.npy", b"hello"))
     yield _of_checkpoint("an array that says to be larger", _with("b.npy", _npy(np.zeros(9))[:-8]))
@@ -254,7 +254,7 @@ def _npy(array: Any) -> bytes:
 
 
 def _with(name: str, content: bytes) -> bytes:
-    buffer = io.BytesIO(_checkpoint())
+    buffer = io.BytesIO(checkpoint())
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(name, content)
     return buffer.getvalue()
