@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 MB = 2**20
-MOST = 256 * MB  # of JSON and other text: the split of a million images takes 60 MB
+MOST = 256 * MB  # of text, and of JSON that lists images: the split of a million takes 60 MB
+MOST_SCORES = 16 * MB  # of JSON with the scores and the confusion of classes, of which there may be 255
+MOST_NOTE = 4 * MB  # of other JSON: the status of a run takes 2 kB, its environment 20 kB
 MOST_YAML = MB  # a config takes 3 kB
 MOST_WHOLE = 2048 * MB  # of a table of 10 million steps, or an image
 MOST_ROWS = 64 * 1024 * MB  # of what is read a part at a time
@@ -26,6 +28,7 @@ MOST_LINE = MB  # characters of a row of a table
 NODES = 100_000  # values of a YAML file, once its anchors are filled in
 LEVELS = 50  # of brackets in brackets
 REFERENCES = 24  # ``${...}``, of which each may stand for the next ones: at most e ** (24 / e) in all
+REPEATED = 2_000  # characters of a text in a file with ``${...}``, which may stand for it as often
 # Of a file that is read: where it is a pipe that nobody writes to, opening it must not wait.
 _NOW = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -88,7 +91,7 @@ def read_text(path: Path | str, *, encoding: str = "utf-8", errors: str = "stric
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path | str, *, errors: str = "strict", most: int = MOST) -> Any:
+def read_json(path: Path | str, *, errors: str = "strict", most: int = MOST_NOTE) -> Any:
     """What the JSON file ``path`` says.
 
     Raises:
@@ -124,41 +127,48 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
 
     Raises:
         yaml.YAMLError: it is no YAML.
-        ValueError: it is nested too deeply, or of too many values once its anchors are filled in.
+        ValueError: it is nested too deeply, or of too many values or ``${...}`` once its anchors are
+            filled in.
     """
     import yaml
 
-    sizes: dict[str, int] = {}  # anchor -> values that it stands for
-    # The collections that are not closed: anchor, values before.
-    open_nodes: list[tuple[str | None, int]] = []
-    total = 0
+    # What an anchor stands for, and how much there is so far: values, and ``${...}`` in them.
+    sizes: dict[str, tuple[int, int]] = {}
+    total = references = longest = 0
+    # The collections that are not closed: anchor, and how much was there before.
+    open_nodes: list[tuple[str | None, int, int]] = []
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
                 raise ValueError(f"its anchor {event.anchor[:40]!r} holds itself or is not defined")
-            added = sizes[event.anchor]
+            added, more = sizes[event.anchor]
         elif not tags and getattr(event, "tag", None):
             raise ValueError(f"it has the tag {event.tag[:40]!r}, and dmf writes none")
         elif isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append((event.anchor, total))
-            added = 1
+            open_nodes.append((event.anchor, total, references))
+            added, more = 1, 0
         elif isinstance(event, yaml.ScalarEvent):
-            if event.value.count("${") > REFERENCES or _depth(event.value) > LEVELS:
-                raise ValueError(f"it has ${{...}} in more than {REFERENCES} places or {LEVELS} levels")
+            added, more = 1, event.value.count("${")
+            longest = max(longest, len(event.value))
+            if more and _depth(event.value) > LEVELS:
+                raise ValueError(f"it has ${{...}} in more than {LEVELS} levels")
             if event.anchor:
-                sizes[event.anchor] = 1
-            added = 1
+                sizes[event.anchor] = 1, more
         else:
             if isinstance(event, yaml.CollectionEndEvent):
-                anchor, before = open_nodes.pop()
+                anchor, *before = open_nodes.pop()
                 if anchor:
-                    sizes[anchor] = total - before
+                    sizes[anchor] = total - before[0], references - before[1]
             continue
-        total += added
+        total, references = total + added, references + more
         if len(open_nodes) > LEVELS:
             raise ValueError(f"it has more than {LEVELS} levels")
         if total > NODES:
             raise ValueError(f"it stands for more than {NODES:,} values")
+        if references > REFERENCES:
+            raise ValueError(f"it has ${{...}} in more than {REFERENCES} places")
+    if references and longest > REPEATED:
+        raise ValueError(f"it has a text of {longest:,} characters and ${{...}}: {REPEATED:,} at most then")
 
 
 def _depth(text: str) -> int:

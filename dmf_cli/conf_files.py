@@ -1,6 +1,7 @@
 """Where the YAML files are, in a checkout and in an installed wheel."""
 
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def own_configs(folder: str | Path | None) -> list[str]:
     """
     if folder is None:
         return []
-    place = Path(folder).expanduser().resolve()
+    place = Path(os.path.realpath(Path(folder).expanduser()))
     if not place.is_dir():
         wanted = "the one that holds your YAML files, in folders named as the groups"
         raise UsageError(

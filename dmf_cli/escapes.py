@@ -9,6 +9,11 @@ _MARK = "'"  # a spreadsheet takes what begins so as text
 _FORMULA = re.compile(r"'*[=+@-]")  # and computes what begins so; a marked one is marked once more
 
 
+def hides(text: str) -> bool:
+    """Whether there is anything in ``text`` that a terminal acts on, or that ends a line."""
+    return bool(_HIDDEN.search(text))
+
+
 def visible(text: str) -> str:
     """``text`` in one line, with everything that a terminal acts on as Python writes it.
 

@@ -111,12 +111,15 @@ def write_in_place(path: Path, content: str) -> bool:
         Whether the blocks that the file has were enough; if not, it is as it was.
     """
     data = content.encode("utf-8")
-    descriptor = os.open(path, os.O_WRONLY | NO_LINK)
+    descriptor = own(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
     try:
         found = os.fstat(descriptor)
-        if len(data) > max(found.st_size, found.st_blocks * 512):
+        blocks = getattr(found, "st_blocks", 0) * 512  # which Windows does not say
+        if len(data) > max(found.st_size, blocks):
             return False
-        os.pwrite(descriptor, data.ljust(found.st_size), 0)
+        left = memoryview(data.ljust(found.st_size))
+        while left:
+            left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
         return True
     finally:

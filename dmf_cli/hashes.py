@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import IO
 
+from dmf_cli import bounded
+
 BLOCK = 2**20
 
 
@@ -22,9 +24,9 @@ def of_file(path: Path) -> str:
     """The whole SHA-256 of a file's content, in hex digits: its first digits are those of :func:`digest`.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or a device.
     """
-    with path.open("rb") as file:
+    with bounded.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from dmf_cli import bounded
+from dmf_cli.run_folder import index
 
 READERS = (bounded.read_bytes, bounded.read_text, bounded.read_json, bounded.read_yaml_text)
 
@@ -83,6 +84,8 @@ def test_whatever_is_wrong_with_json_is_a_value_error(text, says):
         ("a: '" + "${f:" * 30 + "}" * 30 + "'", "in more than 24 places"),
         ("a: '${f:" + "[" * 60 + "'", "50 levels"),
         ("[" + "x," * 100_001 + "]", "more than 100,000 values"),
+        ("a: &a ['${b}', '${b}']\nc: [" + "*a," * 20 + "]", "in more than 24 places"),
+        ("a: ${b}\nb: " + "x" * 3000, "a text of 3,000 characters"),
     ],
 )
 def test_yaml_that_would_take_for_ever_is_refused(text, says):
@@ -110,6 +113,15 @@ def test_json_that_this_package_writes_is_read(tmp_path):
     split = {"train": [f"image {i}" for i in range(1000)]}
     (tmp_path / "split.json").write_text(json.dumps(split))
     assert bounded.read_json(tmp_path / "split.json") == split
+
+
+def test_a_note_in_json_is_shorter_than_a_list_of_images(tmp_path):
+    file = tmp_path / "status.json"
+    file.write_text(json.dumps({"state": "completed", "message": "x" * bounded.MOST_NOTE}))
+    with pytest.raises(OSError, match="4,194,304 are read at most"):
+        bounded.read_json(file)
+    assert bounded.read_json(file, most=bounded.MOST_SCORES)["state"] == "completed"
+    assert index.read(tmp_path).status == {}
 
 
 def test_a_table_that_is_one_endless_line_is_refused(tmp_path):

@@ -7,10 +7,12 @@ import logging
 import pytest
 
 from dmf_cli import escapes
+from dmf_cli.config import literal
 from dmf_cli.errors import ConfigError
 from dmf_cli.run_folder import headline
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal import latex, text
+from tests.raised import raises
 
 HOSTILE = "a\x1b[2J\rb\nc\x9b1m\u202ed\u2028e\udc80"
 SHOWN = r"a\x1b[2J\rb\nc\x9b1m\u202ed\u2028e\udc80"
@@ -39,6 +41,15 @@ def test_a_name_makes_no_line_of_a_table_of_its_own():
 
 def test_an_error_is_shown_as_it_is_written():
     assert str(ConfigError("no \x1b[2J", hint="x")) == r"no \x1b[2J: x"
+
+
+@pytest.mark.parametrize("one", list(HOSTILE.translate(dict.fromkeys(map(ord, "abcde12[Jm")))))
+def test_no_value_of_a_config_has_what_is_not_shown(one):
+    assert escapes.hides(one)
+    for values in ({"a": {"b": [one]}}, {f"x{one}": 1}):
+        with raises(ConfigError, reason="which holds a control character") as caught:
+            literal.check(values)
+        assert str(caught.value).isprintable()
 
 
 def test_no_value_makes_a_line_of_a_log_of_its_own(tmp_path):

@@ -1,6 +1,9 @@
 import ast
 import doctest
+import os
 from pathlib import Path
+
+import pytest
 
 from dmf_cli import hashes
 
@@ -25,6 +28,12 @@ def test_names_of_contents_are_made_in_one_place():
         for file in others
     }
     assert [name for name, modules in imports.items() if "hashlib" in modules] == ["hashes.py"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        hashes.of_file(tmp_path / "pipe")
 
 
 def test_a_name_that_is_no_utf8_has_a_hash():

@@ -310,7 +310,7 @@ class Run:
     def _summary(self) -> dict[str, Any]:
         file = self._folder.metrics / "test_summary.json"
         try:
-            return dict(bounded.read_json(file))
+            return dict(bounded.read_json(file, most=bounded.MOST_SCORES))
         except (OSError, ValueError):
             raise RunFolderError(path=file, reason="is missing or damaged", hint=self._again) from None
 

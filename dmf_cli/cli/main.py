@@ -113,7 +113,20 @@ def _dispatch(words: list[str]) -> int:
     command = _command(words[0])
     from dmf_cli.cli import _plugins
 
+    _check_homes(words[1:])
     return command(_plugins.applied(words[0], words[1:]))
+
+
+def _check_homes(words: Sequence[str]) -> None:
+    """Whether ``~name`` in a path is somebody: Python would end with an error that names nobody."""
+    from dmf_cli.errors import UsageError
+
+    for word in words:
+        key, _, place = word.rpartition("=")
+        # `~trainer` removes a key; a path has a folder behind the name.
+        if place.startswith("~") and (key or "/" in place) and os.path.expanduser(place) == place:  # noqa: PTH111
+            reason = f"and {place.partition('/')[0]} is no user of this machine"
+            raise UsageError(key=key or "the path", value=place, reason=reason, hint="write the whole path")
 
 
 def _command(name: str) -> Callable[[Sequence[str]], int]:

@@ -10,6 +10,7 @@ from dmf_cli.cli._parser import Parser
 from dmf_cli.errors import UnknownNameError, UsageError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.parts import project, registry
+from dmf_cli.parts.definitions import NUMBERS, WORDS
 from dmf_cli.parts.kinds import KINDS
 from dmf_cli.terminal.say import say
 
@@ -68,6 +69,9 @@ def _check_name(kind: str, name: str) -> None:
     if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
         allowed = "letters, digits and _, beginning with a letter, as my_loss"
         raise UsageError(key="NAME", value=name, allowed=allowed)
+    if name.lower() in (*NUMBERS, *WORDS):
+        hint = "choose another, which the command line does not read as a value"
+        raise UsageError(key="NAME", value=name, reason="which is a value", hint=hint)
     from dmf_cli import conf_files
 
     taken = {*(conf_files.options(kind) if kind == EXPERIMENT else registry.names(kind))}

@@ -124,9 +124,10 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
         what = entry.said if status.get("state") else "is no run"
         hint = f"`{hints.command('resume', path)}` resumes it"
         raise RunFolderError(path=path, reason=f"{what}, not completed", hint=hint)
-    plain = config_of(path)
-    summary = _json(path / METRICS / f"{part}_summary.json", "settings", "classes")
-    split = _json(path / "split.json")
+    plain = config_of(path, checked=True)
+    scored = path / METRICS / f"{part}_summary.json"
+    summary = _json(scored, "settings", "classes", most=bounded.MOST_SCORES)
+    split = _json(path / "split.json", most=bounded.MOST)
     settings, classes = summary.get("settings") or {}, len(summary.get("classes") or {})
     config = off_values.completed(flat(identity.as_asked(plain, status)))
     config = predictions.completed(config, classes)
@@ -181,8 +182,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def config_of(path: Path) -> dict[str, Any]:
+def config_of(path: Path, *, checked: bool = False) -> dict[str, Any]:
     """The config of the run in ``path``; an error in it is reported in one short line.
+
+    ``checked``: its files have been looked at.
 
     Raises:
         RunFolderError: there is none, or it cannot be read.
@@ -193,7 +196,7 @@ def config_of(path: Path) -> dict[str, Any]:
     from dmf_cli.run_folder.config_hash import contents
 
     try:
-        plain = dict(stored_config.load_run(path).plain)
+        plain = dict(stored_config.load_run(path, checked=checked).plain)
         return {**plain, **({"plugins": contents(plain["plugins"])} if plain.get("plugins") else {})}
     except DmfError as error:
         if not isinstance(error.__cause__, YAMLError):
@@ -215,10 +218,17 @@ def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dic
         scores, cases = read(rows, metric, truth) if rows else ({}, {})
         if any(math.isinf(value) for value in scores.values()):
             raise ValueError("infinite")
+        if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS and any(not 0 <= v <= 1 for v in _numbers(scores)):
+            raise ValueError("not from 0 to 1")
     if not scores:
         hint = f"`{hints.command('eval', file.parent.parent)}` writes it again"
         raise RunFolderError(path=file, reason="has no rows", hint=hint)
     return scores, cases
+
+
+def _numbers(scores: Mapping[str, float]) -> list[float]:
+    """Those that are defined."""
+    return [value for value in scores.values() if not math.isnan(value)]
 
 
 def _is_score(name: str | None) -> bool:
@@ -229,10 +239,10 @@ def _is_score(name: str | None) -> bool:
     )
 
 
-def _json(file: Path, *mappings: str) -> dict[str, Any]:
-    """What ``file`` says: a mapping, as are those of the keys ``mappings`` that it has."""
+def _json(file: Path, *mappings: str, most: int = bounded.MOST_NOTE) -> dict[str, Any]:
+    """What ``file`` of ``most`` bytes says: a mapping, as are those of the keys ``mappings`` that it has."""
     with _readable(file):
-        content = bounded.read_json(file)
+        content = bounded.read_json(file, most=most)
         if not isinstance(content, dict):
             raise ValueError("not a mapping")
         if wrong := [key for key in mappings if not isinstance(content.get(key) or {}, dict)]:

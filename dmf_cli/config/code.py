@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.config import hydra_settings
 from dmf_cli.errors import ConfigError
 
@@ -34,6 +35,22 @@ def check(config: Any) -> None:
     for made in MADE:
         if isinstance(config.hydra[made], Mapping):
             _check_references(config.hydra[made], f"hydra.{made}")
+
+
+def references(plain: Any) -> int:
+    """How many ``${...}`` are in a config that is not resolved, or in words for it."""
+    return str(plain).count("${")
+
+
+def check_references(count: int) -> None:
+    """Whether ``count`` of them can be resolved in little time: each may stand for many others.
+
+    Raises:
+        ConfigError: there are too many.
+    """
+    if count > bounded.REFERENCES:
+        hint = f"{bounded.REFERENCES} at most, for each may stand for many others: write values"
+        raise ConfigError(f"the config has ${{...}} in {count} places", value=count, hint=hint)
 
 
 def _called(node: Any, place: str) -> Iterator[tuple[str, str, Any]]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import bounded, conf_files
-from dmf_cli.config import checks, plugin_options, schema
+from dmf_cli import conf_files
+from dmf_cli.config import checks, code, plugin_options, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -47,9 +47,7 @@ def finish(
 
     from dmf_cli.config import messages
 
-    if (count := str(OmegaConf.to_container(config, resolve=False)).count("${")) > bounded.REFERENCES:
-        hint = f"{bounded.REFERENCES} at most, for each may stand for many others: write values"
-        raise ConfigError(f"the config has ${{...}} in {count} places", hint=hint)
+    code.check_references(code.references(OmegaConf.to_container(config, resolve=False)))
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=not missing)
     except messages.COMPOSE_ERRORS as error:

@@ -1,16 +1,16 @@
-"""Values as they stand in a config: no control characters and, in the config of a run, no ``${...}``.
+"""Values as they stand in a config: no control characters (see
+:mod:`dmf_cli.escapes`) and, in the config of a run, no ``${...}``.
 
 A name reaches logs, terminals, tables and the names of folders. A line break in one would make a line of its
 own there, and an escape sequence would hide what is said around it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dmf_cli import escapes
 from dmf_cli.errors import ConfigError
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 INTERPOLATION = "${"
 
 
@@ -23,9 +23,9 @@ def check(values: Any, *, resolved: bool = False) -> None:
             files of whoever opens the run.
     """
     for key, text in _texts(values, ""):
-        if _CONTROL.search(text):
+        if escapes.hides(text):
             reason = "which holds a control character"
-            raise ConfigError(key=_CONTROL.sub("?", key), value=text[:60], reason=reason, hint="remove it")
+            raise ConfigError(key=escapes.visible(key), value=text[:60], reason=reason, hint="remove it")
         if resolved and INTERPOLATION in text:
             reason = "an interpolation, and the config of a run has none"
             raise ConfigError(key=key, value=text[:60], reason=reason, hint="write the value itself")

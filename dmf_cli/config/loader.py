@@ -26,6 +26,9 @@ OURS = {
 }
 
 
+EXPRESSIONS = ("loss", "auxiliary")  # of which the message about brackets is another
+
+
 class Loader(ConfigLoaderImpl):
     """Used for whatever Hydra composes in this process, once :func:`install` has been called."""
 
@@ -35,6 +38,7 @@ class Loader(ConfigLoaderImpl):
         super().__init__(*args, **options)
         self.left_out: dict[str, Any] = {}  # of presets, by the last call: dotted keys and values
         self.preset: dict[str, str] = {}  # what they set: dotted keys, and the last `PRESET=NAME` that does
+        self._references = 0  # ``${...}`` in what is composed, without what dmf and Hydra bring
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *args: Any, **options: Any
@@ -42,18 +46,35 @@ class Loader(ConfigLoaderImpl):
         words = [as_hydra(word) for word in overrides]
         plugin_options.activate(words)  # here, for workers of a launcher compose their jobs themselves
         self._typed, self.left_out, self.preset = frozenset(typed_groups(words)), {}, {}
-        composed = super()._load_configuration_impl(config_name, words, *args, **options)
+        self._references = code.references(words)
+        code.check_references(self._references)
+        try:
+            composed = super()._load_configuration_impl(config_name, words, *args, **options)
+        except RecursionError:
+            chosen = [word for word in words if word.partition("=")[0] in conf_files.groups()]
+            hint = "remove the entry that names the file itself, or one that leads back to it"
+            what = f"the defaults of {', '.join(chosen) or 'a file'} lead back to themselves"
+            raise ConfigError(what, key="defaults", hint=hint) from None
         code.check(composed)
         return composed
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         found = super()._load_single_config(default, repo)
+        # Before it is merged: merging, and Hydra in what it does next, resolve some of them.
+        if not _is_shipped(found.path):
+            self._references += code.references(OmegaConf.to_container(found.config, resolve=False))
+            code.check_references(self._references)
         group, _, option = str(default.config_path).partition("/")
         if group in conf_files.PRESETS and isinstance(found.config, DictConfig):
             self.left_out |= _leave_out(found.config, self._typed)
             body: Any = OmegaConf.to_container(found.config, resolve=False)
             self.preset |= dict.fromkeys(_leaves(body, ""), f"{group}={option}")
         return found
+
+
+def _is_shipped(path: str) -> bool:
+    """Whether a source of configs comes with dmf, Hydra or a plugin of Hydra's."""
+    return path.startswith(("pkg://", "structured://")) or path == f"file://{conf_files.conf_dir()}"
 
 
 def install() -> None:
@@ -65,7 +86,8 @@ def as_hydra(word: str) -> str:
     """An override as it is meant: Hydra's documents write ``+experiment=x`` for groups that have no default.
 
     Raises:
-        ConfigError: it sets a folder of Hydra's, where nothing would be written.
+        ConfigError: it sets a folder of Hydra's, where nothing would be written, or a group to several of its
+            options at once, to a mapping, or to a file elsewhere.
     """
     key, equals, value = word.lstrip("+").partition("=")
     if key in OURS and equals:
@@ -75,6 +97,9 @@ def as_hydra(word: str) -> str:
             value=value,
             hint=f"write {OURS[key]}={value}",
         )
+    if key in conf_files.groups() and key not in EXPRESSIONS and (value[:1] in ("{", "[") or ".." in value):
+        allowed = conf_files.options(key)
+        raise ConfigError(f"{word} names no option of the group {key}", key=key, value=value, allowed=allowed)
     return f"{key}={value}" if equals and word.startswith("+") and key in conf_files.groups() else word
 
 

@@ -24,8 +24,7 @@ from dmf_cli import bounded, conf_files, expression
 from dmf_cli.config import loader, own_metrics, plugin_options
 from dmf_cli.errors import ConfigError
 
-EXPRESSIONS = ("loss", "auxiliary")
-GROUPS = (*EXPRESSIONS, "loss/term", own_metrics.GROUP, *plugin_options.KIND_OF_GROUP)
+GROUPS = (*loader.EXPRESSIONS, "loss/term", own_metrics.GROUP, *plugin_options.KIND_OF_GROUP)
 
 
 class ExpressionSource(ConfigSource):
@@ -67,7 +66,7 @@ class ExpressionSource(ConfigSource):
             return []
         if group == own_metrics.GROUP:
             return []
-        return conf_files.terms() if group in EXPRESSIONS else plugin_options.names(group)
+        return conf_files.terms() if group in loader.EXPRESSIONS else plugin_options.names(group)
 
 
 class ExpressionSearchPath(SearchPathPlugin):

@@ -79,7 +79,8 @@ def trained_classes(run: RunFolder, trained: Config) -> Sequence[str] | None:
     if isinstance(trained.dataset, schema.Phantom):
         return TASKS[trained.dataset.task]
     try:
-        return list(bounded.read_json(run.metrics / "test_summary.json")["classes"])
+        scores = bounded.read_json(run.metrics / "test_summary.json", most=bounded.MOST_SCORES)
+        return list(scores["classes"])
     except (OSError, ValueError, KeyError):
         return None
 

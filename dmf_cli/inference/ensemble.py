@@ -264,7 +264,8 @@ def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
     known = list(config.dataset.classes) if isinstance(config.dataset, schema.Labelled) else []
     if len(known) != count:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            known = list(bounded.read_json(run.metrics / "test_summary.json")["classes"])
+            scores = bounded.read_json(run.metrics / "test_summary.json", most=bounded.MOST_SCORES)
+            known = list(scores["classes"])
     if len(known) == count:
         return known
     return ["background", "lesion"] if count == 2 else [f"class_{c}" for c in range(count)]

@@ -5,13 +5,13 @@ nothing is given to it but layers that only compute, with the initial values and
 operations of ``keras.ops``, and classes that somebody has made known in this process.
 """
 
-import json
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.inference.network_weights import CONFIG
 
 _LAYERS = """
@@ -45,10 +45,10 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: there is none.
     """
-    with zipfile.ZipFile(path) as archive:
+    with bounded.opened(path) as file, zipfile.ZipFile(file) as archive:
         if CONFIG not in archive.namelist():
             raise ValueError(f"it has no {CONFIG}")
-        described = json.loads(archive.read(CONFIG))
+        described = bounded.parse_json(archive.read(CONFIG))
     if not isinstance(described, dict):
         raise ValueError(f"its {CONFIG} describes no network")
     for one in _mappings(described):

@@ -57,6 +57,9 @@ def load(path: Path) -> tuple[Any, str]:
             if _stamp(path) == before:
                 raise
             continue
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+            raise CheckpointError(path=path, reason=reason, hint=DO) from None
         if _stamp(path) == before:
             return network, content
     reason, hint = "was replaced while it was read", "wait until the run has ended"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dmf_cli import bounded
 from dmf_cli.errors import CheckpointError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -30,7 +31,7 @@ def shapes(path: Path) -> Shapes:
         CheckpointError: it is damaged, or holds something else than plain arrays.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with bounded.opened(path) as file, zipfile.ZipFile(file) as archive:
             _check_sizes(path, archive)
             return Counter(_shapes(archive))
     except _NotPlainError as error:

@@ -20,7 +20,7 @@ def where(error: BaseException, *files: Path) -> str:
         (f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__) if f.filename in wanted
     ]
     # TensorFlow hands on the traceback of a Python function as text.
-    frames += [one for one in re.findall(r'File "(.+?)", line (\d+)', str(error)) if one[0] in wanted]
+    frames += [one for one in re.findall(r'File "(.+?)", line (\d+)', _text(error)) if one[0] in wanted]
     return f"{Path(frames[-1][0]).name}, line {frames[-1][1]}" if frames else ""
 
 
@@ -60,9 +60,17 @@ def failed(definition: Definition, error: Exception, hint: str = "") -> PluginEr
     )
 
 
+def _text(error: BaseException) -> str:
+    """What an error says, which may be a class of a plugin's that cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def cause(error: BaseException) -> str:
     """``ValueError: oh``, one sentence; TensorFlow writes pages, and hides the error of a Python function."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _text(error).splitlines() if line.strip()]
     inner = next((line for line in lines if re.match(r"[A-Z]\w*Error: ", line)), None)
     said = re.split(r"(?<=\w\.)\s", lines[0])[0] if lines else "it says no more"
     return inner or f"{type(error).__name__}: {said}"

@@ -50,9 +50,9 @@ def run_file(plugin: Plugin) -> None:
             _run(plugin)
         else:
             importlib.import_module(plugin.module)
-    except DmfError:
+    except (DmfError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # the line of a plugin that ends the process is said too
         place = failures.where(error, plugin.file) or plugin.file.name
         raise failures.located(error, place, plugin.file) from error
     _check_others(plugin)

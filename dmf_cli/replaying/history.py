@@ -91,7 +91,11 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
     """
     with disk_errors(file, "read"):
         text = bounded.read_text(file, encoding="utf-8-sig", errors="replace", most=bounded.MOST_WHOLE)
-    lines = [(number, row) for number, row in enumerate(csv.reader(text.splitlines()), start=1) if any(row)]
+    try:
+        read = enumerate(csv.reader(text.splitlines()), start=1)
+        lines = [(number, row) for number, row in read if any(row)]
+    except csv.Error as error:
+        raise UsageError(path=file, reason=f"is no table ({error})", hint="mend it") from None
     if not lines:
         hint = "it needs a line of names and then a row of losses a step"
         raise UsageError(path=file, reason="is empty", hint=hint)
@@ -140,6 +144,10 @@ def _gradients(file: Path, terms: tuple[str, ...], steps: np.ndarray) -> tuple[d
     if not file.is_file():
         return {}, 0
     columns = read_columns(file)
+    needed = ["step", *(f"{kind}.{term}" for kind in STATISTICS for term in terms)]
+    if lost := [name for name in needed if name not in columns]:
+        reason = f"has no column {lost[0]}"
+        raise UsageError(path=file, reason=reason, hint="put a whole copy of it back, or remove it")
     rows = np.searchsorted(steps, columns["step"])
     known = (rows < len(steps)) & (steps[rows.clip(max=len(steps) - 1)] == columns["step"])
     tables = {}

@@ -184,10 +184,10 @@ def _status(file: Path) -> dict[str, Any]:
     return {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _json(file: Path, most: int = bounded.MOST_NOTE) -> dict[str, Any]:
     try:
         with disk_errors(file, "read"):
-            content = bounded.read_json(file, errors="replace")
+            content = bounded.read_json(file, errors="replace", most=most)
     except ValueError:
         content = None
     if not isinstance(content, dict):
@@ -197,7 +197,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _summary(file: Path) -> dict[str, Any]:
     """The figures, with the NaN back that strict JSON has no word for."""
-    figures = {key: value if key == "settings" else _nan(value) for key, value in _json(file).items()}
+    content = _json(file, bounded.MOST_SCORES)
+    figures = {key: value if key == "settings" else _nan(value) for key, value in content.items()}
     try:  # whatever a table of it needs has to be there
         tables.title(figures), tables.notes(figures), tables.sections(figures)
     except (KeyError, TypeError, AttributeError, ValueError):

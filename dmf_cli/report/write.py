@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,7 +76,8 @@ def _one_run(paths: Sequence[Path]) -> bool:
     """Whether it is a run, or nothing that could hold some: the reader of a run says what is wrong then."""
     if len(paths) > 1:
         return False
-    inside = any(places.is_run(above) for above in paths[0].resolve().parents)  # such as RUN/metrics
+    above = Path(os.path.realpath(paths[0])).parents
+    inside = any(map(places.is_run, above))  # such as RUN/metrics
     return (paths[0] / places.CONFIG).is_file() or not paths[0].is_dir() or inside
 
 

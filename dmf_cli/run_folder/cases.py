@@ -101,5 +101,5 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _pixels(file: Path) -> np.ndarray:
-    with bounded.opened(file, bounded.MOST) as stream, Image.open(stream) as image:
+    with bounded.opened(file, bounded.MOST) as stream, Image.open(stream, formats=["PNG"]) as image:
         return np.asarray(image)

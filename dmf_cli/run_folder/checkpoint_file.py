@@ -92,10 +92,10 @@ def take(last: Path, file: Path) -> None:
 
 
 def read_note(file: Path) -> dict[str, Any]:
-    """The note of a checkpoint, after a look at its checksum.
+    """The note of a checkpoint, after a look at its checksum and at each of its arrays.
 
     Raises:
-        DamagedError: the file is missing, or not as it was written.
+        DamagedError: the file is missing, not as it was written, or holds what no checkpoint does.
     """
     _check_seal(file)
     with (
@@ -105,7 +105,9 @@ def read_note(file: Path) -> dict[str, Any]:
     ):
         if NOTE not in archive.files or _size(archive, NOTE) > NOTE_BYTES:
             raise _no_note(file)
-        return _note(file, archive[NOTE])
+        note = _note(file, archive[NOTE])
+        _check_arrays(archive)
+        return note
 
 
 def read(file: Path, wanted: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -183,6 +185,20 @@ def _check_seal(file: Path) -> None:
             raise DamagedError(path=file, reason="is damaged (its checksum is another)", hint=AGAIN)
 
 
+def _check_arrays(archive: Any) -> None:
+    """Each array is as long as it says, of plain numbers, and as it was written; none is unpacked at once.
+
+    Of a file without a checksum nothing else would say so before the training is to continue from it.
+    """
+    for entry in archive.zip.infolist():
+        name = entry.filename.removesuffix(".npy")
+        plain = entry.filename == f"{name}.npy" and entry.compress_type == zipfile.ZIP_STORED
+        if not plain or entry.file_size != _size(archive, name, head=True):
+            raise ValueError(f"{entry.filename[:60]} is no plain array")
+    if broken := archive.zip.testzip():
+        raise ValueError(f"{broken[:60]} is damaged")
+
+
 @contextlib.contextmanager
 def _readable(file: Path) -> Iterator[None]:
     try:
@@ -195,7 +211,7 @@ def _readable(file: Path) -> Iterator[None]:
 
 def _note(file: Path, text: np.ndarray) -> dict[str, Any]:
     with contextlib.suppress(KeyError, TypeError, ValueError):
-        note: dict[str, Any] = json.loads(str(text))
+        note: dict[str, Any] = bounded.parse_json(str(text))
         if isinstance(note["epoch"], int):
             return note
     raise _no_note(file)
@@ -205,12 +221,17 @@ def _no_note(file: Path) -> DamagedError:
     return DamagedError(path=file, reason="has no note of its epoch", hint=AGAIN)
 
 
-def _size(archive: Any, name: str) -> int:
-    """Bytes of an array as its header says: no zip archive has to say the same of itself."""
+def _size(archive: Any, name: str, *, head: bool = False) -> int:
+    """Bytes of an array as its header says: no zip archive has to say the same of itself.
+
+    ``head``: with those of the header.
+    """
     with archive.zip.open(f"{name}.npy") as file:
         version = np.lib.format.read_magic(file)
         header = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         shape, _, dtype = header(file)
-    return math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise ValueError(f"{name[:60]} holds no numbers")
+        return math.prod(shape) * dtype.itemsize + (file.tell() if head else 0)

@@ -104,16 +104,21 @@ class RunFolder:
         shutil.rmtree(self.path, ignore_errors=True)
         places.remove_empty(self._made)
 
-    def hold(self) -> None:
+    def hold(self, *, reading: bool = False) -> None:
         """Keep every other process from writing to this run until the log is closed or this one ends.
+
+        Args:
+            reading: nothing is written by this one either: the run may be read-only, or have no log.
 
         Raises:
             RunFolderError: another process is at work in the folder.
         """
         if self._release is not None or fcntl is None:
             return
+        if reading and not self.log.exists():
+            return
         with disk_errors(self.log):
-            lock = own(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            lock = own(self.log, os.O_RDONLY if reading else os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -222,7 +227,12 @@ class RunFolder:
         return self.checkpoints / f"unfinished-{epoch}.keras"  # Keras wants this suffix
 
     def best_after(self, note: Mapping[str, Any]) -> Path:
-        """The network that a checkpoint with ``note`` calls the best; ``best.keras`` if it is gone.
+        """The file of :meth:`found_best`."""
+        return self.found_best(note)[0]
+
+    def found_best(self, note: Mapping[str, Any]) -> tuple[Path, str | None]:
+        """The network that a checkpoint with ``note`` calls the best, and its hash; if it is gone,
+        ``best.keras`` and None.
 
         After a kill it may wait under another name, and that of an older checkpoint may be the one before.
         Checkpoints of an older version have no hash of it.
@@ -231,8 +241,10 @@ class RunFolder:
         waiting = self.unfinished_model(epoch)
         if wanted:
             there = [file for file in (self.best_model, waiting, self.model_before) if file.is_file()]
-            return next((file for file in there if hashes.of_file(file) == wanted), self.best_model)
-        return waiting if note.get("best_epoch") == epoch and waiting.is_file() else self.best_model
+            found = ((file, wanted) for file in there if hashes.of_file(file) == wanted)
+            return next(found, (self.best_model, None))
+        waits = note.get("best_epoch") == epoch and waiting.is_file()
+        return waiting if waits else self.best_model, None
 
     def settle_best(self, note: Mapping[str, Any]) -> None:
         """Give the network that a checkpoint with ``note`` calls the best its place.

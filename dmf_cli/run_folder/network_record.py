@@ -15,14 +15,19 @@ KEY = "network"
 SHOWN = 12  # digits of a hash in a message
 
 
-def write(run: RunFolder, file: Path) -> str:
+def write(run: RunFolder, file: Path, content: str | None = None) -> str:
     """Record that the content of ``file`` is about to be the best network of the run that is trained here.
+
+    Args:
+        run: the run.
+        file: where it is by now.
+        content: its hash, if that is known.
 
     Returns:
         Its hash.
     """
     before = [hashes.of_file(run.best_model)] if run.best_model.is_file() else []
-    now = hashes.of_file(file)
+    now = content or hashes.of_file(file)
     run.write_status("running", **{KEY: [now, *before]})
     return now
 
@@ -40,15 +45,17 @@ def recorded(run: RunFolder) -> list[str]:
     return [one for one in known if isinstance(one, str)] if isinstance(known, list) else []
 
 
-def check(run: RunFolder, file: Path | None = None) -> str:
+def check(run: RunFolder, file: Path | None = None, content: str | None = None) -> str:
     """The hash of the best network, or of ``file`` in its place, which is one that the run wrote.
+
+    ``content``: the hash, if it is known.
 
     Raises:
         CheckpointError: it was changed or replaced since.
     """
     # The file first: what takes its place meanwhile is in the status before it is there.
     file = file or run.best_model
-    now, known = hashes.of_file(file), recorded(run)
+    now, known = content or hashes.of_file(file), recorded(run)
     if known and now not in known:
         raise CheckpointError(
             path=file,

@@ -13,6 +13,7 @@ from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
 
 CONFIG, STATUS, REPORT = "config.yaml", "status.json", "report.html"
+FILES, LEVELS = 1_000_000, 16  # in a run: masks of all its test images, in folders of its own
 ATTEMPTS = 10_000  # runs that may start in one second
 
 
@@ -95,19 +96,25 @@ def check_files(folder: Path, *, inner: bool = False) -> None:
         inner: it is one in a run, such as ``metrics``, and need not be there yet.
 
     Raises:
-        RunFolderError: something in it is a link or no file, or a folder cannot be read.
+        RunFolderError: something in it is a link or no file, a folder cannot be read, or there are more of
+            them than in any run.
     """
     if inner and folder.is_symlink():
         raise _linked(folder)
-    folders = [folder] if folder.exists() or not inner else []
+    folders = [(folder, 0)] if folder.exists() or not inner else []
+    count = 0
     while folders:
-        here = folders.pop()
+        here, level = folders.pop()
         with disk_errors(here, "read"), os.scandir(here) as entries:
             for entry in entries:
+                count += 1
+                if count > FILES or level > LEVELS:
+                    reason = f"holds more than {FILES:,} files or {LEVELS} levels of folders, as no run does"
+                    raise RunFolderError(path=folder, reason=reason, hint="remove what is not of the run")
                 if entry.is_symlink():
                     raise _linked(Path(entry.path))
                 if entry.is_dir():
-                    folders.append(Path(entry.path))
+                    folders.append((Path(entry.path), level + 1))
                 elif not entry.is_file() and Path(entry.path).exists():  # a temporary file goes meanwhile
                     reason = "is neither a file nor a folder"
                     raise RunFolderError(path=Path(entry.path), reason=reason, hint="remove it from the run")
@@ -120,7 +127,7 @@ def _linked(path: Path) -> RunFolderError:
 
 def no_run(path: Path) -> RunFolderError:
     """The error that says why ``path`` is no run, and which run was probably meant."""
-    for above in path.resolve().parents:
+    for above in Path(os.path.realpath(path)).parents:  # which a circle of links is no error for
         if is_run(above):
             part = "is a part of a run"
             return RunFolderError(path=path, reason=part, allowed=f"the run folder {_short(above)}")
@@ -195,5 +202,5 @@ def _make_parents(folder: Path) -> list[Path]:
 def _short(path: Path) -> Path:
     """Relative to the working folder where that is shorter to type."""
     with contextlib.suppress(ValueError):
-        return path.resolve().relative_to(Path.cwd())
+        return Path(os.path.realpath(path)).relative_to(Path.cwd())
     return path

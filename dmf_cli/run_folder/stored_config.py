@@ -28,8 +28,12 @@ NEEDED = {
 }
 
 
-def load_run(path: Path | str) -> Config:
+def load_run(path: Path | str, *, checked: bool = False) -> Config:
     """The config of the run in the folder ``path``.
+
+    Args:
+        path: the folder.
+        checked: whether :func:`dmf_cli.run_folder.places.check_files` has looked at its files already.
 
     Raises:
         RunFolderError: ``path`` has no readable ``config.yaml``, or one that was edited or cut off, or holds
@@ -43,12 +47,15 @@ def load_run(path: Path | str) -> Config:
     file = Path(path) / "config.yaml"
     if not file.is_file():
         raise places.no_run(Path(path))
-    places.check_files(Path(path))
+    if not checked:
+        places.check_files(Path(path))
     try:
         text = bounded.read_yaml_text(file, tags=False)
         loaded = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except (OSError, YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise RunFolderError(path=file, reason="cannot be read", hint=" ".join(str(error).split())) from error
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError, AssertionError) as error:
+        raise RunFolderError(
+            path=file, reason="cannot be read", hint=" ".join(str(error).split()) or "it is no mapping"
+        ) from error
     if not isinstance(loaded, dict) or not loaded:
         raise RunFolderError(path=file, reason="is empty or not a mapping", hint="the run folder is damaged")
     with _named(file):

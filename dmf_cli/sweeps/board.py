@@ -203,7 +203,7 @@ def _epoch_seconds(path: Path) -> list[float]:
 def _score(path: Path) -> float | None:
     """Mean Dice of the test split, of several classes that of their mean, as the table of the run has it."""
     try:
-        summary = bounded.read_json(path / "metrics" / "test_summary.json")
+        summary = bounded.read_json(path / "metrics" / "test_summary.json", most=bounded.MOST_SCORES)
         return float(summary[headline.scope(summary)]["dice"]["mean"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -18,6 +18,9 @@ def report(error: Exception, prefix: str = "") -> int:
     if isinstance(error, DmfError):
         say(f"error: {prefix}{text}", error=True)
         return error.exit_code
+    if isinstance(error, OSError) and error.filename and error.strerror:  # a path that nobody thought of
+        say(f"error: {prefix}{str(error.filename)[:300]}: {error.strerror}", error=True)
+        return 1
     hint = "this is a defect of dmf: run it with DMF_DEBUG=1 and report the traceback"
     say(f"error: {prefix}unexpected {type(error).__name__}: {text or 'no message'}; {hint}", error=True)
     return 1

@@ -71,9 +71,22 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
     """
     begun = RunFolder.open(parent)
     _check_ended(begun)
+    begun.hold(reading=True)  # until all of it is copied: who resumes it meanwhile would replace its files
+    try:
+        session, run, note = _begun(begun, config, schedule)
+    finally:
+        begun.release()
+    return session.run(run, note=note)
+
+
+def _begun(
+    begun: RunFolder, config: Config, schedule: str | None
+) -> tuple[Session, RunFolder, dict[str, Any]]:
+    """The new run in its folder, with all that it has of the run ``begun``, and the note to continue with."""
     file, note, lost = checkpoint_file.newest(begun.last_checkpoint)
-    if (best := begun.best_after(note)).is_file():
-        network_record.check(begun, best)
+    best, content = begun.found_best(note)
+    if best.is_file():
+        content = network_record.check(begun, best, content)
     origin = _origin(begun, config, schedule, note["epoch"])
     used = configs.with_absolute_paths(config)
     if config.run_dir is not None:
@@ -100,13 +113,13 @@ def extend(parent: Path | str, config: Config, schedule: str | None = None) -> P
         run.write_environment(environment(dataclasses.asdict(session.runtime)))
         session.save_split(run)
         if best.is_file():
-            network_record.write(run, best)
+            network_record.write(run, best, content)
         # The checkpoint last: with it there is something to resume.
         _copy(begun, run, origin.epoch, {best: run.best_model, file: run.last_checkpoint})
     except BaseException:
         run.abandon()
         raise
-    return session.run(run, note={**going_on(note), "lost": lost})
+    return session, run, {**going_on(note), "lost": lost}
 
 
 def run_id(config: Config, dataset: Any, origin: Origin) -> str:

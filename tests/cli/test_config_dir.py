@@ -115,7 +115,7 @@ def test_a_yaml_file_that_would_take_for_ever_is_one_line(tmp_path):
         (f"a0: &a0 [1]\n{anchors}", "more than 100,000 values"),
         ("a: " + "[" * 100_000, "more than 50 levels"),
         ("a: " + "x" * 2_000_000, "bytes, and 1,048,576 are read at most"),
-        (f"# @package _global_\ntune:\n  a0: x\n  {references}", r"\$\{...\} in 72 places: 24 at most"),
+        (f"# @package _global_\ntune:\n  a0: x\n  {references}", "in more than 24 places"),
     ):
         file.write_text(text)
         with pytest.raises(ConfigError, match=says):

@@ -22,6 +22,45 @@ SCHEMA += (*schema.DATASETS.values(), *(kind for kinds in schema.NAMED.values() 
 MEANT = {"dataset": ["folder", "table", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
 GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
 
+MEANINGLESS = [
+    (["dataset.image_size=[1,1]"], r"image_size is \[1, 1\]: give sides of 8 pixels or more"),
+    (["dataset.patch=4"], "patch is 4: give sides of 8 pixels or more"),
+    (["schedule=plateau", "schedule.min_lr=1e30"], r"min_lr is 1e\+30: give .* 1,000 at most"),
+    (["schedule=plateau", "schedule.min_lr=0.5"], "and optimizer.learning_rate is .*: give .* at most"),
+    (["metrics=full", "metrics.tolerance=1e300"], "give a number of 0 or above, 16,384 at most"),
+    (["model.filters=100000"], "give a whole number from 1 to 4096"),
+    (["weighting=var", "weighting.window=12345678901234"], "from 2 to 1000000"),
+    (["loss.coefficients.bce=1e300"], r"bce is 1e\+300: give a number from 1e-09 to 1000000"),
+    (["loss.coefficients.bce=1e-300"], "give a number from 1e-09 to 1000000"),
+    (["trainer.patience=12345678901234"], "of 1 or above, or null, 1,000,000 at most"),
+    (["loss=dice", "loss.terms.dice.class_weights=[1,1e8]"], "0 or above, or null, 1,000,000 at"),
+    (["loss=cldice", "loss.terms.cldice.iterations=100000"], "of 0 or above, 100 at most"),
+    (["weighting=stch", "weighting.ideal=1e9"], "ideal is 1000000000.0: give a number, or a list"),
+    (["~loss.terms.bce", "~loss.terms.cbdice"], "the loss has no terms"),
+    (["dataset.count=1e20"], r"dataset.count is 1e\+20: give a whole number from 3 to 1000000"),
+]  # fmt: skip
+LISTS = [
+    (["loss=dice", "loss.terms.dice.class_weights=[1]"], "give 2 numbers, one a class"),
+    (["loss=ce+dice", "loss.terms.ce.class_weights=[1,2,3]"], "ce.class_weights is .*give 2 numbers"),
+    (["dataset.task=type", "loss=ce", "loss.terms.ce.class_weights=[1,2]"], "give 3 numbers"),
+    (["model.head=sigmoid", "loss=dice", "loss.terms.dice.class_weights=[1,2]"], "give 1 number,"),
+    (["model.head=sigmoid", "loss=bce", "loss.terms.bce.class_weights=[1]"], "give 2 numbers"),
+    (["auxiliary=lovasz", "auxiliary.params.class_weights=[1,2,3]"], "auxiliary.params.class_weights"),
+    (["loss=dice", "loss.terms.dice.class_weights=[0,0]"], "at least one number above 0"),
+    (["loss=dice", "loss.terms.dice.class_weights=[-1,1]"], "a list, each a number of 0 or above"),
+    (["dataset=folder", "dataset.dir=/x", "dataset.classes=[a,b,c]", "loss=ce",
+      "loss.terms.ce.class_weights=[1,2]"], "give 3 numbers"),
+    (["weighting=stch", "weighting.ideal=[0.1]"], r"give one number, or 2, one a term \(cbdice, bce\)"),
+    (["weighting=lr_annealing", "weighting.reference_term=2"], "give 0 to 1"),
+    (["weighting.floor=0.6"], "give at most 0.5"),
+    (["weighting.ceiling=0.4"], "give at least 0.5"),
+    (["~dataset.image_size"], "dataset.image_size is missing"),
+    (["dataset.kind=fodler"], "did you mean 'folder'"),
+    (["trainer.epochs=100000000000000000000"], "from 1 to 1000000, or auto$"),
+    (["tracker=tensorboard", "tracker.every=100000000000000000000"], "0 or above, 1,000,000 at most"),
+    (["dataset=folder", "dataset.dir="], r"dataset.dir is '': give a text \(it is empty: a variable"),
+]  # fmt: skip
+
 
 def refused(values):
     """What is said of a config; empty if nothing is wrong with it."""
@@ -84,26 +123,7 @@ def test_every_number_of_a_config_has_a_range_with_two_ends():
         assert max(map(abs, sides.values())) <= 2**32, key
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["dataset.image_size=[1,1]"], r"image_size is \[1, 1\]: give sides of 8 pixels or more"),
-        (["dataset.patch=4"], "patch is 4: give sides of 8 pixels or more"),
-        (["schedule=plateau", "schedule.min_lr=1e30"], r"min_lr is 1e\+30: give .* 1,000 at most"),
-        (["schedule=plateau", "schedule.min_lr=0.5"], "and optimizer.learning_rate is .*: give .* at most"),
-        (["metrics=full", "metrics.tolerance=1e300"], "give a number of 0 or above, 16,384 at most"),
-        (["model.filters=100000"], "give a whole number from 1 to 4096"),
-        (["weighting=var", "weighting.window=12345678901234"], "from 2 to 1000000"),
-        (["loss.coefficients.bce=1e300"], r"bce is 1e\+300: give a number from 1e-09 to 1000000"),
-        (["loss.coefficients.bce=1e-300"], "give a number from 1e-09 to 1000000"),
-        (["trainer.patience=12345678901234"], "of 1 or above, or null, 1,000,000 at most"),
-        (["loss=dice", "loss.terms.dice.class_weights=[1,1e8]"], "0 or above, or null, 1,000,000 at"),
-        (["loss=cldice", "loss.terms.cldice.iterations=100000"], "of 0 or above, 100 at most"),
-        (["weighting=stch", "weighting.ideal=1e9"], "ideal is 1000000000.0: give a number, or a list"),
-        (["~loss.terms.bce", "~loss.terms.cbdice"], "the loss has no terms"),
-        (["dataset.count=1e20"], r"dataset.count is 1e\+20: give a whole number from 3 to 1000000"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("words", "says"), MEANINGLESS)
 def test_what_means_nothing_is_refused_before_anything_is_made(words, says):
     with pytest.raises(ConfigError, match=says):
         config.compose(words)
@@ -118,30 +138,7 @@ def test_a_name_that_is_no_name_is_one_line(group, value):
         config.compose([f"{group}.name={value}"])
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["loss=dice", "loss.terms.dice.class_weights=[1]"], "give 2 numbers, one a class"),
-        (["loss=ce+dice", "loss.terms.ce.class_weights=[1,2,3]"], "ce.class_weights is .*give 2 numbers"),
-        (["dataset.task=type", "loss=ce", "loss.terms.ce.class_weights=[1,2]"], "give 3 numbers"),
-        (["model.head=sigmoid", "loss=dice", "loss.terms.dice.class_weights=[1,2]"], "give 1 number,"),
-        (["model.head=sigmoid", "loss=bce", "loss.terms.bce.class_weights=[1]"], "give 2 numbers"),
-        (["auxiliary=lovasz", "auxiliary.params.class_weights=[1,2,3]"], "auxiliary.params.class_weights"),
-        (["loss=dice", "loss.terms.dice.class_weights=[0,0]"], "at least one number above 0"),
-        (["loss=dice", "loss.terms.dice.class_weights=[-1,1]"], "a list, each a number of 0 or above"),
-        (["dataset=folder", "dataset.dir=/x", "dataset.classes=[a,b,c]", "loss=ce",
-          "loss.terms.ce.class_weights=[1,2]"], "give 3 numbers"),
-        (["weighting=stch", "weighting.ideal=[0.1]"], r"give one number, or 2, one a term \(cbdice, bce\)"),
-        (["weighting=lr_annealing", "weighting.reference_term=2"], "give 0 to 1"),
-        (["weighting.floor=0.6"], "give at most 0.5"),
-        (["weighting.ceiling=0.4"], "give at least 0.5"),
-        (["~dataset.image_size"], "dataset.image_size is missing"),
-        (["dataset.kind=fodler"], "did you mean 'folder'"),
-        (["trainer.epochs=100000000000000000000"], "from 1 to 1000000, or auto$"),
-        (["tracker=tensorboard", "tracker.every=100000000000000000000"], "0 or above, 1,000,000 at most"),
-        (["dataset=folder", "dataset.dir="], r"dataset.dir is '': give a text \(it is empty: a variable"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("words", "says"), LISTS)
 def test_lists_fit_classes_and_terms_when_the_config_is_composed(words, says):
     with pytest.raises(ConfigError, match=says):
         config.compose(words)

@@ -1,5 +1,7 @@
 """YAML files of ``--config-dir`` may be anybody's: nothing that they name is run."""
 
+import json
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -57,6 +59,37 @@ def test_no_reference_stands_for_a_mapping_in_what_hydra_makes(more):
     with raises(ConfigError, reason="names code"):
         code.check(OmegaConf.create(text))
     code.check(OmegaConf.create(text.replace(more.replace("MADE", MADE), "1")))
+
+
+def chain(levels, width=2):
+    """Levels of texts, each of which repeats the next one ``width`` times."""
+    return {f"a{level}": f"${{hydra.job.env_set.a{level + 1}}}" * width for level in range(levels)}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"experiment/evil": {"hydra": {"job": {"env_set": chain(26), "name": "${hydra.job.env_set.a0}"}}}},
+        {
+            "experiment/evil": {
+                "hydra": {"job": {"env_set": chain(10)}},
+                "defaults": [{"override /model": "mine"}],
+            },
+            "model/mine": {"name": "unet", "more": chain(10)},
+        },
+        {"experiment/evil": {"defaults": [{"override /model": "${x}" * 26}]}},
+        {"experiment/evil": {"seed": ["&a ${b}", *["*a"] * 30]}},
+    ],
+    ids=["hydra", "of two files", "defaults", "anchors"],
+)
+def test_references_are_counted_before_hydra_resolves_any(files, tmp_path):
+    """Hydra resolves some of ``hydra.job`` itself, all of a list of defaults, and nodes that are merged."""
+    for name, body in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        text = json.dumps(body).replace('"&a ${b}"', '&a "${b}"').replace('"*a"', "*a")
+        (tmp_path / f"{name}.yaml").write_text(f"# @package _global_\n{text}\n")
+    with pytest.raises(ConfigError, match=r"has \$\{\.\.\.\} in (more than )?\d+ places"):
+        composer.compose_raw([f"hydra.searchpath=['file://{tmp_path}']", "+experiment=evil"])
 
 
 def test_launchers_of_hydra_are_what_they_were():

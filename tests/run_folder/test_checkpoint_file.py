@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -101,3 +102,37 @@ def test_one_of_an_earlier_version_has_no_checksum(last):
     last.write_bytes(buffer.getvalue())
     assert checkpoint_file.newest(last) == (last, {"epoch": 7}, [])
     assert kept(last) == {"last.npz": 7}
+
+
+def broken(how):
+    """The bytes of an archive whose note is right, and of whose arrays one is not."""
+    buffer = io.BytesIO()
+    array = np.full(99, 2.0)
+    with zipfile.ZipFile(
+        buffer, "w", zipfile.ZIP_DEFLATED if how == "packed" else zipfile.ZIP_STORED
+    ) as made:
+        for name, value in (("a", array), ("note", np.array('{"epoch": 2}'))):
+            with made.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, value)
+                if name == "a" and how == "longer":
+                    file.write(b"more")
+        if how == "of objects":
+            with made.open("b.npy", "w") as file:
+                np.lib.format.write_array(file, np.array([{}], dtype=object), allow_pickle=True)
+        if how == "no array":
+            made.writestr("b.npy", b"numbers")
+    if how == "flipped":
+        data = buffer.getvalue()
+        buffer = io.BytesIO(data.replace(array.tobytes(), np.full(99, 3.0).tobytes()))
+    return buffer
+
+
+@pytest.mark.parametrize("with_seal", [True, False])
+@pytest.mark.parametrize("how", ["flipped", "longer", "packed", "of objects", "no array"])
+def test_one_whose_arrays_are_broken_falls_back_whatever_its_checksum_says(last, how, with_seal):
+    write(last, 1, 2)
+    made = broken(how)
+    last.write_bytes(checkpoint_file.sealed(made) if with_seal else made.getvalue())
+    file, note, (line,) = checkpoint_file.newest(last)
+    assert (file.name, note) == ("last.1.npz", {"epoch": 1})
+    assert line.startswith(f"{last} cannot be read (")

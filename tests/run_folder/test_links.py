@@ -91,6 +91,27 @@ def test_a_pipe_is_no_file_of_a_run(run):
         RunFolder.open(run)
 
 
+@pytest.mark.parametrize(("files", "levels"), [(20, 16), (1000, 3)])
+def test_a_run_without_an_end_is_not_walked_through(run, monkeypatch, files, levels):
+    monkeypatch.setattr(places, "FILES", files)
+    monkeypatch.setattr(places, "LEVELS", levels)
+    places.check_files(run)
+    (run / "a/b/c/d").mkdir(parents=True)
+    for number in range(20):
+        (run / f"a/b/c/d/{number}").touch()
+    with raises(RunFolderError, path=run, reason="as no run does"):
+        RunFolder.open(run)
+
+
+def test_a_comparison_walks_through_a_run_once(run, monkeypatch):
+    walked = []
+    check = places.check_files
+    monkeypatch.setattr(places, "check_files", lambda path, **how: (walked.append(path), check(path, **how)))
+    with pytest.raises(RunFolderError):
+        loading.load(run, "foreground.dice")
+    assert walked == [run]
+
+
 def test_files_that_are_made_do_not_follow_a_link(tmp_path):
     run = RunFolder.claim(tmp_path / "run")
     run.release()

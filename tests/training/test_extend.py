@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dmf_cli import config as configs
+from dmf_cli import hashes
 from dmf_cli.cli.main import main
 from dmf_cli.comparison import loading
 from dmf_cli.config import moving
@@ -65,8 +66,34 @@ def test_a_run_whose_network_was_changed_is_not_extended(tmp_path):
     run.best_model.write_bytes(b"another")
     checkpoint_file.write(run.last_checkpoint, {}, {"epoch": 1, "best_epoch": 1}, 1)
     run.write_status("failed", network=["1" * 64])
+    run.release()
     with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
         extend(run.path, configs.compose())
+
+
+def test_a_run_that_is_extended_is_held_and_its_network_hashed_once(tmp_path, monkeypatch):
+    run = RunFolder.claim(tmp_path / "run")
+    run.write_config("")
+    run.best_model.write_bytes(b"network")
+    content = hashes.of_file(run.best_model)
+    run.write_status("interrupted", network=[content], epoch=1, epochs=1)
+    note = {"epoch": 1, "best_epoch": 1, "network": content}
+    checkpoint_file.write(run.last_checkpoint, {}, note, 1)
+    run.release()
+    run.log.chmod(0o400)
+    hashed, of_file = [], hashes.of_file
+    monkeypatch.setattr(hashes, "of_file", lambda path: (hashed.append(path), of_file(path))[1])
+
+    def origin(begun, *_):
+        with raises(RunFolderError, reason="is in use by"):
+            RunFolder(begun.path).hold()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(extending, "_origin", origin)
+    with pytest.raises(KeyboardInterrupt):
+        extend(run.path, configs.compose())
+    assert hashed == [run.best_model]
+    RunFolder(run.path).hold()
 
 
 def test_an_extended_run_is_bitwise_the_longer_run(pair, tmp_path, capsys):

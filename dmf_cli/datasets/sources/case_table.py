@@ -1,7 +1,6 @@
 """A table of images: a CSV file whose rows name an image, its mask, its patient, its class and its part."""
 
 import dataclasses
-import math
 import os
 import re
 from collections import Counter
@@ -21,6 +20,7 @@ from dmf_cli.datasets.sources.pairing import Pair, check_ids, of_strata
 from dmf_cli.datasets.sources.patterns import identity
 from dmf_cli.datasets.sources.table_columns import found_columns
 from dmf_cli.errors import DatasetError, UnreadableError
+from dmf_cli.ranges import MOST
 
 
 @dataclasses.dataclass
@@ -155,7 +155,12 @@ def _file(folder: Path, name: str) -> Path:
     name = name.replace("\\", "/")
     given = Path(name).expanduser() if name.startswith("~/") else Path(name)
     path = Path(os.path.normpath(folder / given))
-    return path if path.name.isascii() or path.exists() else twin(path) or path
+    if path.name.isascii():
+        return path
+    try:
+        return path if path.exists() else twin(path) or path
+    except OSError:  # no file may be called so
+        return path
 
 
 def _root(images: Iterable[Path], folder: Path) -> Path:
@@ -168,7 +173,7 @@ def _root(images: Iterable[Path], folder: Path) -> Path:
 def _missing(file: Path, case: Listed) -> DatasetError | None:
     """The error for the first file of ``case`` that is not there."""
     named = {case.image: case.line, **case.masks}
-    lost = next((path for path in named if not path.is_file()), None)
+    lost = next((path for path in named if not os.path.isfile(path)), None)  # noqa: PTH113 - of any length
     if lost is None:
         return None
     return UnreadableError(
@@ -228,7 +233,7 @@ def _spacing(file: Path, case: Listed) -> tuple[float, float] | None:
         sides = [float(side) for side in re.split(r"[\s,;x]+", text)]
     except ValueError:
         sides = []
-    if not (1 <= len(sides) <= 2 and all(0 < side < math.inf for side in sides)):
+    if not (1 <= len(sides) <= 2 and all(0 < side <= MOST for side in sides)):
         do = "give millimetres per pixel, as 0.1, or of row and column, as 0.1x0.2"
         raise _wrong(file, line, f"has the spacing {text!r} for {case.image.name}", do)
     return sides[0], sides[-1]

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dmf_cli import bounded
 from dmf_cli.errors import DatasetError
@@ -25,7 +25,7 @@ def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[CsvRow]]
         otherwise: what may be done in place of mending the file, for errors.
 
     Raises:
-        DatasetError: it cannot be read, or is empty.
+        DatasetError: it cannot be read, is empty, or has cells without a column.
     """
     try:
         lines = bounded.read_text(file, encoding="utf-8-sig").splitlines()
@@ -37,13 +37,20 @@ def read_rows(file: Path, otherwise: str = "") -> tuple[list[str], list[CsvRow]]
     try:
         columns = [column.strip() for column in reader.fieldnames or ()]
         reader.fieldnames = columns
-        return columns, [CsvRow(reader.line_num, _stripped(row)) for row in reader]
+        rows = [CsvRow(reader.line_num, _stripped(file, reader.line_num, row)) for row in reader]
     except csv.Error as error:
         raise _unreadable(file, error) from None
+    return columns, rows
 
 
-def _stripped(row: dict[str, str]) -> dict[str, str]:
-    """What stands beyond the last column has no name, and is dropped."""
+def _stripped(file: Path, line: int, row: dict[str, Any]) -> dict[str, str]:
+    """The cells that have a column; beyond the last one there may be empty ones only."""
+    if beyond := [cell for cell in row.get(None, ()) if cell.strip()]:  # type: ignore[call-overload]
+        raise DatasetError(
+            f"{file}, line {line}, has more cells than the table has columns, first {beyond[0][:60]!r}",
+            path=file,
+            hint="put cells with a comma into quotes, or name the column",
+        )
     return {column: cell.strip() for column, cell in row.items() if column is not None}
 
 

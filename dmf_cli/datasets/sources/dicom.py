@@ -1,18 +1,21 @@
 """Single frames of DICOM as grey values: rescaled, windowed, large values white; the size of their pixels."""
 
 import contextlib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from dmf_cli import bounded
 from dmf_cli.datasets.sources.grey_depth import Range, Values, too_large
 from dmf_cli.errors import ConfigError, DmfError, UnreadableError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+UNPACKED = 1024 * bounded.MB  # bytes: a frame of 500 million pixels
 _CENTIMETRES = 3  # code of an ultrasound region's unit
 NEEDED = "DICOM files need the package pydicom: pip install '.[dicom]'"
 
@@ -82,12 +85,40 @@ def spacing(path: Path) -> tuple[float, float] | None:
 
 
 def _header(path: Path) -> "Dataset":
-    header: Dataset = _pydicom().dcmread(path, stop_before_pixels=True)
-    return header
+    return _parsed(path, stop_before_pixels=True)
+
+
+def _parsed(path: Path, **options: Any) -> "Dataset":
+    reader = _pydicom().dcmread
+    with bounded.opened(path, bounded.MOST_WHOLE) as file:
+        _check_unpacked(path, file)
+        found: Dataset = reader(file, **options)
+    return found
+
+
+def _check_unpacked(path: Path, file: BinaryIO) -> None:
+    """What is deflated as a whole, which pydicom inflates as a whole, is not larger than any one frame."""
+    # As pydicom itself finds where it begins: whatever else read the head might find another place.
+    from pydicom.filereader import _read_command_set_elements, _read_file_meta_info, read_preamble
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    read_preamble(file, force=False)
+    deflated = _read_file_meta_info(file).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+    _read_command_set_elements(file)
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while deflated and not inflater.eof and (block := inflater.unconsumed_tail or file.read(bounded.MB)):
+        size += len(inflater.decompress(block, bounded.MB))
+        if size > UNPACKED:
+            raise UnreadableError(
+                path=path,
+                reason=f"unpacks to more than {UNPACKED:,} bytes",
+                hint="save it without the deflated transfer syntax, or remove it",
+            )
+    file.seek(0)
 
 
 def _opened(path: Path, max_pixels: int) -> "Dataset":
-    found: Dataset = _pydicom().dcmread(path)
+    found = _parsed(path)
     if "PixelData" not in found:
         raise UnreadableError(
             path=path, reason="holds no image", hint="remove it, or leave it out by dataset.exclude"

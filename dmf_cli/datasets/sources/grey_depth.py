@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dmf_cli import bounded
+from dmf_cli.datasets.sources.suffixes import FORMATS
 from dmf_cli.errors import UnreadableError
 
 Range = tuple[float, float]
@@ -100,7 +101,7 @@ def deep_colours(image: Any, path: Path, raw: str) -> np.ndarray:
         )
     upper = np.asarray(image)[..., :3].astype(np.uint16)
     again: Any
-    with bounded.opened(path) as file, Image.open(file) as again:
+    with bounded.opened(path) as file, Image.open(file, formats=FORMATS) as again:
         again.tile = [_turned(tile, f"{base};{_OTHER[order]}") for tile in again.tile]
         whole: np.ndarray = upper * 256 + np.asarray(again)[..., :3]
     return whole

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dmf_cli import bounded
 from dmf_cli.datasets.input_spec import MAX_PIXELS, Reading
 from dmf_cli.datasets.sources import dicom, grey_depth
-from dmf_cli.datasets.sources.suffixes import is_dicom
+from dmf_cli.datasets.sources.suffixes import FORMATS, is_dicom
 from dmf_cli.errors import UnreadableError
 
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)  # EXIF tag, and its values that swap height and width
@@ -61,7 +61,7 @@ def image_size(path: Path) -> tuple[int, int]:
         with quiet():
             return dicom.size(path)
     with _refused(path), bounded.opened(path) as file, quiet():
-        image = Image.open(file)
+        image = Image.open(file, formats=FORMATS)
         # Newer versions of Pillow turn the size of a TIFF themselves.
         tags: Any = getattr(image, "tag_v2", {})
         width, height = tags.get(_WIDTH, image.size[0]), tags.get(_HEIGHT, image.size[1])
@@ -75,7 +75,7 @@ def orientation(path: Path) -> int:
         return 1
     try:
         with bounded.opened(path) as file, quiet():
-            return _orientation(Image.open(file), path)
+            return _orientation(Image.open(file, formats=FORMATS), path)
     except (OSError, SyntaxError, ValueError, EOFError, TypeError):
         return 1
 
@@ -160,7 +160,7 @@ def _as_seen(pixels: np.ndarray, image: Image.Image) -> np.ndarray:
 
 def _opened(path: Path, file: Any, max_pixels: int) -> Image.Image:
     """Opened and not decoded yet."""
-    image = Image.open(file)
+    image = Image.open(file, formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         raise grey_depth.too_large(path, width, height, max_pixels)

@@ -145,7 +145,7 @@ class MaskReader:
 
     def _recalled(self) -> MaskValues | None:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            kept: dict[str, Any] = bounded.read_json(self._file())
+            kept: dict[str, Any] = bounded.read_json(self._file(), most=bounded.MOST)
             remarks = [Finding(r["kind"], tuple(r["where"]), r["text"]) for r in kept["remarks"]]
             return MaskValues(float(kept["level"]), remarks)
         return None

@@ -10,6 +10,8 @@ SUFFIXES = (
     ".bmp", ".dcm", ".dicom", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png",
     ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
+# What Pillow may take a file for, whatever its name says: for EPS, say, it would start another program.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 # Images too, which are not read: a message says that they are skipped.
 UNREAD = (
     ".arw", ".avif", ".cr2", ".czi", ".dng", ".exr", ".heic", ".heif", ".ima", ".jxl", ".mha", ".mhd", ".mrc",

@@ -207,7 +207,7 @@ def _recalled(dataset: Dataset, key: str) -> tuple[Survey, Sequence[int]]:
     if not key or dataset.synthetic:
         return nothing
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        content = bounded.read_json(_file(key))
+        content = bounded.read_json(_file(key), most=bounded.MOST)
         images = [ImageFacts() if entry is None else from_json(entry) for entry in content["images"]]
         pairs = None if content["pairs"] is None else [_pair(*entry) for entry in content["pairs"]]
         inside = all(0 <= p.first < p.second < len(dataset) for p in pairs or ())

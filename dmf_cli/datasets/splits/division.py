@@ -214,7 +214,7 @@ def read_split(path: Path) -> dict[str, Any]:
     new = "set split.file=null for a new split"
     refused = functools.partial(DatasetError, path=path, hint=f"give the split.json of a run, or {new}")
     try:
-        content = bounded.read_json(path)
+        content = bounded.read_json(path, most=bounded.MOST)
     except FileNotFoundError:
         there = accents.otherwise(Path(path))
         raise refused(reason=f"does not exist{there}", hint=new) from None

@@ -1,5 +1,6 @@
 """Single frames of DICOM: rescaled, windowed, white on black, with the size of their pixels."""
 
+import os
 import sys
 
 import numpy as np
@@ -8,7 +9,12 @@ import pytest
 from PIL import Image
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    UltrasoundImageStorage,
+    generate_uid,
+)
 
 from dmf_cli import metrics
 from dmf_cli.datasets.input_spec import Reading
@@ -151,6 +157,28 @@ def test_the_size_of_a_pixel(tmp_path):
     assert dicom.spacing(file) == pytest.approx((0.1, 0.2))
     frame(file, pixels, SequenceOfUltrasoundRegions=Sequence([region(0.01, 0.02), region(0.03, 0.03)]))
     assert dicom.spacing(file) is None  # which of the two is not known
+
+
+def test_what_is_deflated_is_inflated_up_to_a_bound(tmp_path, monkeypatch):
+    frame(tmp_path / "plain.dcm", VALUES.astype(np.uint16))
+    made = pydicom.dcmread(tmp_path / "plain.dcm")
+    made.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(grey(tmp_path / "a.dcm"), grey(tmp_path / "plain.dcm"))
+    made.PixelData = bytes(5 * 2**20)
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert (tmp_path / "a.dcm").stat().st_size < 10_000
+    monkeypatch.setattr(dicom, "UNPACKED", 4 * 2**20)
+    monkeypatch.setattr(pydicom, "dcmread", None)  # never reached
+    for read in (grey, image_size, open_image, dicom.spacing):
+        with raises(UnreadableError, path=tmp_path / "a.dcm", reason="unpacks to more than 4,194,304 bytes"):
+            read(tmp_path / "a.dcm")
+
+
+def test_a_pipe_is_no_frame(tmp_path):
+    os.mkfifo(tmp_path / "a.dcm")
+    with raises(UnreadableError, reason="a pipe or a device"):
+        dicom.read(tmp_path / "a.dcm", 1000)
 
 
 def test_a_folder_of_frames_with_masks_is_a_dataset(tmp_path):

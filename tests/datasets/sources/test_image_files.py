@@ -1,5 +1,6 @@
 """Image files as they are: orientation, depth, pages, size."""
 
+import os
 import struct
 import zlib
 
@@ -231,3 +232,26 @@ def test_a_range_that_is_none_is_told(given):
 def test_a_limit_of_pixels_that_is_none_is_told(given):
     with raises(ConfigError, key="dataset.max_pixels", allowed="from 1 to"):
         Reading(max_pixels=given)
+
+
+EPS = """%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 8 8
+%%EndComments
+newpath 0 0 moveto 8 8 lineto stroke
+%%EOF
+"""
+
+
+def test_no_file_is_taken_for_a_format_that_another_program_reads(tmp_path, monkeypatch):
+    """Pillow hands EPS to Ghostscript, whatever the name of the file."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    (tmp_path / "a.png").write_text(EPS)
+    for read in (open_image, image_size, lambda path: read_image(path, 1)):
+        with raises(UnreadableError, path=tmp_path / "a.png", reason="unknown format"):
+            read(tmp_path / "a.png")
+    assert not (tmp_path / "ran").exists()
+    assert set(image_files.FORMATS) <= set(Image.registered_extensions().values())
