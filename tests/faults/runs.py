@@ -1,0 +1,164 @@
+"""The tiny run that is disturbed: a checkpoint after every step, scores, figures of one pixel."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+from dmf_cli.cli.main import main
+
+TINY = (
+    *("dataset.count=16", "dataset.image_size=32", "dataset.size=32", "augment=none"),
+    *("model.filters=4", "model.depth=1", "model.convs=1", "model.dropout=0.2", "loss=dice+bce"),
+    *("trainer.epochs=3", "trainer.batch_size=4", "trainer.checkpoint_minutes=1e-6", "report=false"),
+)
+PATIENCE = 300.0  # seconds, after which a child hangs
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """How a command ended.
+
+    Args:
+        code: exit code; negative: killed by that signal.
+        errors: the lines that it wrote to standard error and that are errors or a traceback.
+        seconds: until then.
+    """
+
+    code: int
+    errors: tuple[str, ...]
+    seconds: float
+
+    @property
+    def one_line(self) -> bool:
+        """Whether it said what was wrong in one line, and no more."""
+        return len(self.errors) == 1 and self.errors[0].startswith("error: ")
+
+
+def train(run: Path, *words: str) -> list[str]:
+    """The command that trains the run."""
+    return ["train", *TINY, f"run_dir={run}", *words]
+
+
+def resume(run: Path) -> list[str]:
+    """The command that resumes it."""
+    return ["resume", str(run)]
+
+
+def command(words: list[str]) -> End:
+    """``dmf WORDS`` in this process."""
+    begun, said = time.monotonic(), io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        code = main(words)
+    return End(code, errors(said.getvalue()), time.monotonic() - begun)
+
+
+def errors(text: str) -> tuple[str, ...]:
+    """The lines of standard error that say that something is wrong."""
+    return tuple(line for line in text.splitlines() if line.startswith(("error: ", "Traceback")))
+
+
+@contextlib.contextmanager
+def one_network() -> Iterator[None]:
+    """All runs inside the block, which must have one config, are trained with the same compiled network.
+
+    To build and to trace it takes most of a tiny run. All values come from the checkpoint; one that it
+    lacked would be left from the run before, so that the result was another.
+    """
+    from dmf_cli.training import build
+
+    made: dict[str, object] = {}
+
+    def once(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def build_once(*arguments: object, **named: object) -> object:
+            if name not in made:
+                made[name] = real(*arguments, **named)
+            return made[name]
+
+        return build_once
+
+    with (
+        mock.patch.object(build, "fused_model", once("model", build.fused_model)),
+        mock.patch.object(build, "compile_model", once("scores", build.compile_model)),
+    ):
+        yield
+
+
+class Child:
+    """``work()`` in a fork of this process, which must not have used TensorFlow or JAX yet.
+
+    It is a command: its signals, exit code and standard error are those of ``dmf``.
+    """
+
+    def __init__(self, work: Callable[[], int]) -> None:
+        self.begun = time.monotonic()
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(reading)
+            _become(work, writing)
+        os.close(writing)
+        self._reading = reading
+
+    def send(self, number: int) -> None:
+        """Send a signal; nothing happens if it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, patience: float = PATIENCE) -> End | None:
+        """How it ended; None where it has not within ``patience`` seconds, as :meth:`wait` of a later call."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                seconds = time.monotonic() - self.begun
+                with os.fdopen(self._reading, "rb") as said:
+                    text = said.read().decode(errors="replace")
+                return End(os.waitstatus_to_exitcode(status), errors(text), seconds)
+            time.sleep(0.005)
+        return None
+
+    def end(self) -> End:
+        """How it ended; one that hangs is killed."""
+        ended = self.wait()
+        if ended is None:
+            self.send(signal.SIGKILL)
+            ended = self.wait()
+            assert ended is not None
+            return dataclasses.replace(ended, errors=(*ended.errors, "Traceback: it hung"))
+        return ended
+
+
+def child(words: list[str], around: contextlib.AbstractContextManager[object] | None = None) -> Child:
+    """``dmf WORDS`` as a command of its own, inside the context ``around``."""
+
+    def work() -> int:
+        sys.argv = ["dmf", *words]
+        with around or contextlib.nullcontext():
+            return main()
+
+    return Child(work)
+
+
+def _become(work: Callable[[], int], errors_to: int) -> None:
+    """Never returns: neither does the child unwind what is its parent's."""
+    code = 99
+    try:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor, target in ((nowhere, 0), (nowhere, 1), (errors_to, 2)):
+            os.dup2(descriptor, target)
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(code)
