@@ -10,9 +10,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+import numpy as np
+
 from dmf_cli.cli.main import main
+from dmf_cli.run_folder.folder import RunFolder
 
 TINY = (
     *("dataset.count=16", "dataset.image_size=32", "dataset.size=32", "augment=none"),
@@ -28,7 +32,7 @@ class End:
 
     Args:
         code: exit code; negative: killed by that signal.
-        errors: the lines that it wrote to standard error and that are errors or a traceback.
+        errors: the lines that it wrote to standard error and that are errors or of a traceback.
         seconds: until then.
     """
 
@@ -60,6 +64,13 @@ def command(words: list[str]) -> End:
     return End(code, errors(said.getvalue()), time.monotonic() - begun)
 
 
+def finished(run: Path) -> End:
+    """`dmf resume`, in this process; of a complete run nothing is left to do, so all must be there."""
+    if RunFolder(run).read_status().get("state") == "completed":
+        return End(0, (), 0.0)
+    return command(resume(run))
+
+
 def errors(text: str) -> tuple[str, ...]:
     """The lines of standard error that say that something is wrong."""
     return tuple(line for line in text.splitlines() if line.startswith(("error: ", "Traceback")))
@@ -69,26 +80,38 @@ def errors(text: str) -> tuple[str, ...]:
 def one_network() -> Iterator[None]:
     """All runs inside the block, which must have one config, are trained with the same compiled network.
 
-    To build and to trace it takes most of a tiny run. All values come from the checkpoint; one that it
-    lacked would be left from the run before, so that the result was another.
+    To build and to trace it takes most of a tiny run. A new run gets the values that the first one began
+    with, a resumed one those of its checkpoint: what that lacked would be left from the run before.
     """
     from dmf_cli.training import build
 
-    made: dict[str, object] = {}
+    made, first = list[Any](), dict[str, Any]()
+    real, compiled = build.fused_model, build.compile_model
 
-    def once(name: str, real: Callable[..., object]) -> Callable[..., object]:
-        def build_once(*arguments: object, **named: object) -> object:
-            if name not in made:
-                made[name] = real(*arguments, **named)
-            return made[name]
+    def network(*arguments: Any, restored: bool = False) -> Any:
+        if not made:
+            made.append(real(*arguments, restored=restored))
+        elif not restored:
+            for key, variable in _variables(made[0]).items():
+                variable.assign(first[key])
+        return made[0]
 
-        return build_once
+    def scores(*arguments: Any) -> Any:
+        if len(made) == 1:
+            made.append(compiled(*arguments))
+            first.update({key: np.array(variable) for key, variable in _variables(made[0]).items()})
+        return made[1]
 
     with (
-        mock.patch.object(build, "fused_model", once("model", build.fused_model)),
-        mock.patch.object(build, "compile_model", once("scores", build.compile_model)),
+        mock.patch.object(build, "fused_model", network),
+        mock.patch.object(build, "compile_model", scores),
     ):
         yield
+
+
+def _variables(model: Any) -> dict[str, Any]:
+    owners = {"model": model.variables, "optimizer": model.optimizer.variables}
+    return {f"{owner}/{i}": v for owner, found in owners.items() for i, v in enumerate(found)}
 
 
 class Child:
@@ -114,7 +137,7 @@ class Child:
             os.kill(self.pid, number)
 
     def wait(self, patience: float = PATIENCE) -> End | None:
-        """How it ended; None where it has not within ``patience`` seconds, as :meth:`wait` of a later call."""
+        """How it ended; None where it has not, within ``patience`` seconds."""
         until = time.monotonic() + patience
         while time.monotonic() < until:
             pid, status = os.waitpid(self.pid, os.WNOHANG)

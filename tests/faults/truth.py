@@ -13,7 +13,6 @@ import numpy as np
 
 from dmf_cli import hashes
 from dmf_cli.errors import CheckpointError, DmfError
-from dmf_cli.files import TEMPORARY
 from dmf_cli.run_folder import checkpoint_file
 from dmf_cli.run_folder.folder import STATES, RunFolder
 
@@ -21,6 +20,7 @@ Position = tuple[int, int]  # epoch, step of the next one
 NOWHERE: Position = (-1, 0)
 OF_ITS_PROCESS = ("pid", "host", "started", "updated", "ended", "network")
 SAME = ("steps.csv", "metrics/test_per_image.csv", "metrics/test_summary.csv", "split.json", "inputs.json")
+AT_THE_END = "at the end: "  # begins what the status of the resumed run says wrongly
 EARLIER = ("best.1.keras", "last.1.npz")  # a resumed run may have more or less of what is older
 
 
@@ -31,6 +31,11 @@ def position(folder: Path) -> Position:
     except CheckpointError:
         return NOWHERE
     return note["epoch"], note.get("step", 0)
+
+
+def completed(folder: Path) -> bool:
+    """Whether the status says so: `dmf resume` would refuse the run."""
+    return RunFolder(folder).read_status().get("state") == "completed"
 
 
 def losses(folder: Path, reached: Position) -> list[str]:
@@ -74,10 +79,8 @@ def lies(folder: Path) -> list[str]:
         found.append(f"epoch {epoch}, which no checkpoint has")
     if best.get("epoch"):
         found += _wrong_best(run, best)
-    if status.get("state") == "completed":
-        found += [f"completed without {name}" for name in SAME if not (folder / name).is_file()]
-        if hashes.of_file(run.best_model) != status["network"][0]:
-            found.append("completed with another network")
+    if status.get("state") == "completed" and hashes.of_file(run.best_model) != status["network"][0]:
+        found.append("completed with another network")
     return found
 
 
@@ -99,7 +102,7 @@ def differences(whole: Path, run: Path) -> list[str]:
     found += _unlike("last.npz", *(_checkpoint(RunFolder(folder)) for folder in (whole, run)))
     found += _unlike("best.keras", *(_network(RunFolder(folder).best_model) for folder in (whole, run)))
     found += _unlike("summary", *(_summary(folder) for folder in (whole, run)))
-    return found + [f"at the end: {lie}" for lie in lies(run)]
+    return found + [f"{AT_THE_END}{lie}" for lie in lies(run)]
 
 
 def _bytes(file: Path) -> bytes:
@@ -119,7 +122,6 @@ def _same(one: Any, other: Any) -> bool:
 
 def _names(folder: Path) -> dict[str, Any]:
     names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    assert not [name for name in names if name.suffix == TEMPORARY], names
     return {str(name): True for name in names if name.name not in EARLIER}
 
 

@@ -1,9 +1,9 @@
 """Each operation of this process on the files of a folder, before it is done.
 
-Python's own door to the disk is watched: ``os.open write pwrite ftruncate fsync replace rename link unlink
-remove mkdir rmdir`` and ``open``, by which NumPy, zipfile, PIL and Keras write too. What a C library writes by
-itself is not seen: HDF5, if it were given the name of a file. Keras gives it memory, and a zip archive gets
-the bytes.
+Python's own door to the disk is watched: ``open``, and ``open write pwrite ftruncate fsync replace rename
+link unlink remove mkdir rmdir`` of ``os``, by which NumPy, zipfile, PIL and Keras write too. What a C library
+writes by itself is not seen: HDF5, if it were given the name of a file. Keras gives it memory, and a zip
+archive gets the bytes.
 """
 
 import builtins
@@ -84,7 +84,7 @@ class Watch(contextlib.AbstractContextManager["Watch"]):
     def _place(self, path: Any) -> Path | None:
         if isinstance(path, int):
             with contextlib.suppress(OSError):
-                path = os.readlink(f"/proc/self/fd/{path}")
+                path = Path(f"/proc/self/fd/{path}").readlink()
         if isinstance(path, int):
             return None
         # By its words: `resolve` would ask the disk each time.
