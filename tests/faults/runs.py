@@ -73,7 +73,8 @@ def finished(run: Path) -> End:
 
 def errors(text: str) -> tuple[str, ...]:
     """The lines of standard error that say that something is wrong."""
-    return tuple(line for line in text.splitlines() if line.startswith(("error: ", "Traceback")))
+    lines = text.splitlines()
+    return tuple(line for line in lines if line.startswith("error: ") or "Traceback" in text)
 
 
 @contextlib.contextmanager
@@ -178,6 +179,8 @@ def _become(work: Callable[[], int], errors_to: int) -> None:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor, target in ((nowhere, 0), (nowhere, 1), (errors_to, 2)):
             os.dup2(descriptor, target)
+        # Those of the parent know whether they are files.
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
         code = work()
     except BaseException:
         traceback.print_exc()
