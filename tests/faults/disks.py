@@ -75,7 +75,7 @@ def _begun(folder: Path) -> bool:
 def _file(operation: Operation) -> str:
     """The name of the file that was to be written, under whatever other name."""
     name = re.sub(r"^\.(.+)\.\d+-\w+\.tmp$", r"\1", operation.path.name)
-    return "best" if name.startswith(("best", "unfinished")) else name
+    return name.partition(".")[0] if name.startswith(("best", "last")) else name
 
 
 def _repaired(tally: Tally, where: str, whole: Path, folder: Path, words: tuple[str, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -53,6 +52,10 @@ class Durable:
             self.names[number][file.name] = file.stat().st_ino
             self._know(file)
 
+    def state(self) -> object:
+        """Changes with whatever would be there."""
+        return {number: dict(names) for number, names in self.names.items()}, dict(self.content)
+
     def copy(self, target: Path) -> None:
         """What would be there after the loss."""
         self._copy(self.root.stat().st_ino, target)
@@ -83,17 +86,17 @@ def recorded(folder: Path, copies: Path) -> Iterator[list[Point]]:
 
     A state that is the same as the one before it is no other point.
     """
-    found, known, count = list[Point](), dict[str, str](), 0
-    durable = Durable(folder)
+    found, count = list[Point](), 0
+    durable, last = Durable(folder), dict[str, object]()
 
     def keep(kind: str, target: Path, operation: Operation) -> None:
-        digest = _digest(target)
-        if known.get(kind) == digest or (kind == "torn" and known.get("kill") == digest):
-            shutil.rmtree(target)
-            return
-        known[kind] = digest
-        before = f"{operation.kind} {operation.path.relative_to(folder)}"
-        found.append(Point(target, before, kind, len(found)))
+        found.append(
+            Point(target, f"{operation.kind} {operation.path.relative_to(folder)}", kind, len(found))
+        )
+
+    def is_new(kind: str, state: object) -> bool:
+        before, last[kind] = last.get(kind), state
+        return before != state
 
     def seen(operation: Operation) -> None:
         nonlocal count
@@ -103,17 +106,19 @@ def recorded(folder: Path, copies: Path) -> Iterator[list[Point]]:
         name = copies / f"{count:05d}"
         if operation.done:
             durable.flushed(operation.path)
-            durable.copy(power := name.with_suffix(".power"))
-            keep("power", power, operation)
+            if is_new("power", durable.state()):
+                durable.copy(power := name.with_suffix(".power"))
+                keep("power", power, operation)
             return
-        shutil.copytree(folder, kill := name.with_suffix(".kill"))
+        if is_new("kill", _state(folder)):
+            shutil.copytree(folder, kill := name.with_suffix(".kill"))
+            keep("kill", kill, operation)
         if len(operation.data) > 1:
             shutil.copytree(folder, torn := name.with_suffix(".torn"))
             with (torn / operation.path.relative_to(folder)).open("r+b") as file:
                 file.seek(operation.offset)
                 file.write(operation.data[: len(operation.data) // 2])
             keep("torn", torn, operation)
-        keep("kill", kill, operation)
 
     copies.mkdir(parents=True, exist_ok=True)
     try:
@@ -123,11 +128,7 @@ def recorded(folder: Path, copies: Path) -> Iterator[list[Point]]:
         durable.close()
 
 
-def _digest(folder: Path) -> str:
-    """Of all names and contents."""
-    content = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        content.update(f"{path.relative_to(folder)}\0".encode("utf-8", "surrogateescape"))
-        if path.is_file():
-            content.update(hashlib.sha256(path.read_bytes()).digest())
-    return content.hexdigest()
+def _state(folder: Path) -> list[tuple[object, ...]]:
+    """Changes with whatever changes in it; nothing is read."""
+    found = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+    return [(path, is_.st_ino, is_.st_size, is_.st_mtime_ns) for path, is_ in found]

@@ -12,7 +12,7 @@ from tests.faults import crashes, disks, points, runs, surroundings, truth
 from tests.raised import raises
 from tests.undrawn import undrawn
 
-# One of each kind is resumed: what is about to be done, and which of the times that it is.
+# One of each kind is resumed: what is about to be done, and which of the times that it is, or the last.
 RESUMED = {
     ("kill", "rename checkpoints/best.keras"): 1,  # the checkpoint calls it the best
     ("torn", "write checkpoints/.last.npz"): 3,
@@ -26,7 +26,7 @@ def some(found):
     chosen = []
     for (kind, before), number in RESUMED.items():
         alike = [point for point in found if point.kind == kind and point.before.startswith(before)]
-        chosen.append(alike[number])
+        chosen.append(alike[: number + 1][-1])
     return chosen
 
 
