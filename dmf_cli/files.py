@@ -132,6 +132,7 @@ def link_or_copy(path: Path, other: Path) -> None:
         os.link(path, other)
     except OSError:  # a file system without links
         shutil.copyfile(path, other)
+        flush(other)
 
 
 def keep_as(path: Path, other: Path) -> None:

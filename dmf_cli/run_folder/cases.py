@@ -16,7 +16,7 @@ from PIL import Image
 
 from dmf_cli import bounded, hints
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import disk_errors, write_atomic
+from dmf_cli.files import disk_errors, flush, write_atomic
 from dmf_cli.run_folder import places
 
 INDEX = "cases.json"
@@ -55,6 +55,7 @@ def write(folder: Path, examples: Sequence[Example]) -> None:
     places.check_files(folder, inner=True)
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
+        flush(folder.parent)
         pictures = (old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png"))
         for old in (folder / INDEX, *pictures):
             old.unlink(missing_ok=True)

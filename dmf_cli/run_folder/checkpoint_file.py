@@ -21,7 +21,7 @@ import numpy as np
 
 from dmf_cli import bounded, hashes
 from dmf_cli.errors import CheckpointError
-from dmf_cli.files import TEMPORARY, disk_errors, link_or_copy, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, flush, link_or_copy, write_atomic
 
 NOTE = "note"
 NOTE_BYTES = 2**24  # more than any note takes
@@ -155,6 +155,7 @@ def _before(last: Path, keep: int) -> Iterator[None]:
                 with contextlib.suppress(FileNotFoundError):
                     _numbered(last, number - 1).replace(_numbered(last, number))
             spare.replace(_numbered(last, 1))
+        flush(last.parent)
 
 
 def _numbered(last: Path, number: int) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dmf_cli import bounded
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import disk_errors, own, write_atomic
+from dmf_cli.files import disk_errors, flush, own, write_atomic
 
 Columns = dict[str, list[float]]
 
@@ -40,6 +40,8 @@ def append(file: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
             except OSError:
                 os.ftruncate(descriptor, size)
                 raise
+            if size == 0:
+                flush(file.parent)
         finally:
             os.close(descriptor)
 

@@ -68,6 +68,8 @@ class RunFolder:
             made = places.make_exactly(Path(path).expanduser())
         else:
             made = places.make_dated(Path(root).expanduser(), slug)
+        for folder in made:
+            flush(folder.parent)
         run = cls(made[-1])
         run._made = made
         try:
@@ -325,3 +327,8 @@ class _LogFile(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing."""
+
+    def close(self) -> None:
+        """Close the file; the lines that found no room are tried once more here, and given up."""
+        with contextlib.suppress(OSError):
+            super().close()

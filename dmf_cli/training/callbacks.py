@@ -13,7 +13,7 @@ import numpy as np
 
 from dmf_cli.config import plugin_options
 from dmf_cli.errors import NonFiniteError
-from dmf_cli.files import flush
+from dmf_cli.files import disk_errors, flush
 from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
@@ -233,7 +233,8 @@ class EpochWriter(keras.callbacks.Callback):
         )
 
     def _write_network(self, file: Path) -> None:
-        with self.average.applied() if self.average else contextlib.nullcontext():
+        applied = self.average.applied() if self.average else contextlib.nullcontext()
+        with disk_errors(file), applied:
             self.model.network.save(file)
         flush(file)
 

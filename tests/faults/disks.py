@@ -1,0 +1,137 @@
+"""Disks that fail, and folders that go away, while a run is trained."""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from dmf_cli.run_folder.folder import RunFolder
+from tests.faults import runs, truth
+from tests.faults.tally import Tally
+from tests.faults.watch import Operation, Watch, failing
+
+# What fails with each error. A full disk lets a file be written over; a file system that the kernel has made
+# read-only, which `mount` refuses while a log is open, lets nothing be changed.
+FAULTS = {
+    "ENOSPC": (errno.ENOSPC, ("mkdir", "write")),
+    "EIO": (errno.EIO, ("write", "overwrite", "truncate", "fsync")),
+    "EROFS": (
+        errno.EROFS,
+        ("open", "write", "overwrite", "truncate", "fsync", "rename", "link", "unlink", "mkdir", "rmdir"),
+    ),
+}
+REASONS = {"ENOSPC": "disk is full", "EIO": "error", "EROFS": "read-only"}
+
+
+def count(place: Path, name: str, *words: str) -> int:
+    """How many operations of a run could fail with the error ``name``."""
+    seen = list[Operation]()
+    with Watch(place / "counted", lambda one: seen.append(one) if not one.done else None):
+        runs.command(runs.train(place / "counted", *words))
+    shutil.rmtree(place / "counted")
+    return sum(operation.kind in FAULTS[name][1] for operation in seen)
+
+
+def errors(
+    place: Path, whole: Path, name: str, numbers: Iterable[int], *words: str, once: bool = False
+) -> Tally:
+    """Operation n fails with the error ``name``, for each n, and so do all after it unless ``once``."""
+    tally = Tally(f"{name} once" if once else name)
+    code, kinds = FAULTS[name]
+    with runs.one_network():
+        for number in numbers:
+            folder = place / f"{name}-{number}"
+            with failing(folder, number, kinds, code, once=once) as failed:
+                end = runs.command(runs.train(folder, *words))
+            if not failed:
+                break
+            where = f"{tally.name} at {failed[0].kind} {number} ({_file(failed[0])})"
+            _ended(tally, where, folder, end, name, failed)
+            _repaired(tally, where, whole, folder, words)
+    return tally.stop()
+
+
+def _ended(tally: Tally, where: str, folder: Path, end: runs.End, name: str, failed: list[Operation]) -> None:
+    tally.crashed(where, folder, truth.NOWHERE)
+    if end.code == 0:
+        tally.check(truth.completed(folder), f"{where}: exit code 0, and not complete")
+        return
+    line = " ".join(end.errors)
+    tally.check(end.code == (1 if _begun(folder) else 2), f"{where}: exit code {end.code}: {line}")
+    tally.check(end.one_line and REASONS[name] in line, f"{where}: says {end.errors}")
+    tally.check(any(_file(one) in line for one in failed), f"{where}: names another file: {line}")
+    if name == "ENOSPC" and _begun(folder):
+        state = RunFolder(folder).read_status()["state"]
+        tally.check(state == "failed", f"{where}: the status says {state}")
+
+
+def _begun(folder: Path) -> bool:
+    return RunFolder(folder).read_status() != {}
+
+
+def _file(operation: Operation) -> str:
+    """The name of the file that was to be written, under whatever other name."""
+    name = re.sub(r"^\.(.+)\.\d+-\w+\.tmp$", r"\1", operation.path.name)
+    return name.partition(".")[0] if name.startswith(("best", "last")) else name
+
+
+def _repaired(tally: Tally, where: str, whole: Path, folder: Path, words: tuple[str, ...]) -> None:
+    """With the disk as it should be the run is resumed, or begun again."""
+    if truth.position(folder) != truth.NOWHERE:
+        end = runs.finished(folder)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        end = runs.command(runs.train(folder, *words))
+    tally.resumed(where, whole, folder, end)
+    shutil.rmtree(folder)
+
+
+def gone(place: Path, whole: Path, numbers: Iterable[int], *words: str) -> Tally:
+    """The folder is moved away before operation n, or removed, for each of these."""
+    tally = Tally("folder moved or removed")
+    with runs.one_network():
+        for number in numbers:
+            for moved in (True, False):
+                _without(tally, place, whole, number, words, moved=moved)
+    return tally.stop()
+
+
+def _without(
+    tally: Tally, place: Path, whole: Path, number: int, words: tuple[str, ...], *, moved: bool
+) -> None:
+    folder, other = place / "here", place / "there"
+    where = f"{'moved' if moved else 'removed'} before operation {number}"
+    with _taken_away(folder, other if moved else None, number) as before:
+        end = runs.command(runs.train(folder, *words))
+    if not before:
+        shutil.rmtree(folder)
+        return
+    where = f"{where} ({before[0].kind} {before[0].path.name})"
+    tally.tried += 1
+    # An error of the log alone is none of the run.
+    tally.check(end.code == 1 and end.one_line, f"{where}: ends with {end}")
+    left = sorted(str(path.relative_to(place)) for path in folder.rglob("*")) if folder.exists() else []
+    tally.check(not folder.exists(), f"{where}: made again: {left}")
+    shutil.rmtree(folder, ignore_errors=True)
+    if moved:
+        tally.lost += [f"{where}: {what}" for what in truth.losses(other, truth.NOWHERE)]
+        _repaired(tally, where, whole, other, words)
+
+
+@contextlib.contextmanager
+def _taken_away(folder: Path, other: Path | None, number: int) -> "Iterable[list[Operation]]":
+    """Before operation ``number`` the folder goes to ``other``, or for good."""
+    count, before = 0, list[Operation]()
+
+    def seen(operation: Operation) -> None:
+        nonlocal count
+        count += not operation.done
+        if count == number and not before:
+            before.append(operation)
+            shutil.rmtree(folder) if other is None else os.rename(folder, other)  # noqa: PTH104
+
+    with Watch(folder, seen):
+        yield before

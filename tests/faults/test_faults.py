@@ -1,0 +1,103 @@
+"""A training that is killed, or whose disk fails, at some of the moments that ``scripts/faults.py`` tries."""
+
+from pathlib import Path
+
+import pytest
+
+from dmf_cli import files
+from dmf_cli.errors import RunFolderError
+from dmf_cli.run_folder.folder import RunFolder
+from dmf_cli.training import trainer
+from tests.faults import crashes, disks, points, runs, surroundings, truth
+from tests.raised import raises
+from tests.undrawn import undrawn
+
+# One of each kind is resumed: what is about to be done, and which of the times that it is, or the last.
+RESUMED = {
+    ("kill", "rename checkpoints/best.keras"): 1,  # the checkpoint calls it the best
+    ("torn", "write checkpoints/.last.npz"): 3,
+    ("power", "fsync checkpoints"): 3,
+    ("kill", "write metrics/.test_summary.json"): 0,
+}
+
+
+def some(found):
+    """The points of ``RESUMED``."""
+    chosen = []
+    for (kind, before), number in RESUMED.items():
+        alike = [point for point in found if point.kind == kind and point.before.startswith(before)]
+        chosen.append(alike[: number + 1][-1])
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nothing disturbs; the others use its network, which is compiled already."""
+    place = tmp_path_factory.mktemp("faults")
+    with undrawn(), runs.one_network():
+        assert crashes.of_training(place, some).problems == []
+        yield place / "whole"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def test_a_run_that_is_killed_while_it_is_resumed_loses_nothing(place, whole):
+    tally = crashes.of_resuming(place, whole, lambda found: [])
+    assert tally.tried > 100
+    assert tally.problems == []
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "once"),
+    [
+        ("ENOSPC", 12, False),  # the log, which is not told, then the next checkpoint
+        ("ENOSPC", 23, True),
+        ("EIO", 40, False),
+        ("EROFS", 150, False),
+    ],
+)
+def test_a_disk_that_fails_is_one_true_line_and_the_run_is_finished_later(place, whole, name, number, once):
+    tally = disks.errors(place, whole, name, [number], once=once)
+    assert tally.tried == 1
+    assert tally.problems == []
+
+
+def test_a_folder_that_is_moved_while_the_run_is_scored_is_not_made_again(place, whole):
+    tally = disks.gone(place, whole, [220])
+    assert tally.tried == 2
+    assert tally.problems == []
+
+
+def test_a_clock_that_jumps_changes_nothing(place, whole):
+    assert surroundings.clock(place, whole, 1, seed=0).problems == []
+
+
+def test_a_run_at_work_is_not_resumed(place, whole, monkeypatch):
+    def epoch(self, row):
+        with raises(RunFolderError, reason="is in use"):
+            trainer.resume(place / "run")
+
+    monkeypatch.setattr(trainer.Display, "epoch", epoch)
+    end = runs.command(runs.train(place / "run"))
+    monkeypatch.undo()
+    assert end.code == 0
+    assert truth.differences(whole, place / "run") == []
+
+
+def test_a_status_that_is_not_written_whole_is_found(place, monkeypatch):
+    run = RunFolder.claim(place / "run")
+    monkeypatch.setattr(files, "write_atomic", lambda path, content: path.write_text(content))
+    monkeypatch.setattr("dmf_cli.run_folder.folder.write_atomic", files.write_atomic)
+    with points.recorded(run.path, place / "points") as found:
+        run.write_status("running")
+    assert ["status.json is torn"] in [truth.lies(point.folder) for point in found]
+
+
+def test_points_are_drawn_once_each():
+    found = [points.Point(Path(), "", "kill", number) for number in range(9)]
+    chosen = [point.seen for point in crashes.at_random(4, seed=0)(found)]
+    assert len(set(chosen)) == 4
+    assert crashes.at_random(99, seed=0)(found) == found
