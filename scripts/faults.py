@@ -133,7 +133,9 @@ def campaign(options: argparse.Namespace, place: Path) -> "Iterator[Tally]":  # 
     if "gone" in options.parts:
         operations = forked(lambda: disks.count(place, "EROFS", *words))
         numbers = range(1 + every, operations, 10 * every)
-        yield forked(lambda: disks.gone(new("gone"), whole, numbers, *words))
+        for moved in (True, False):
+            folder = new(f"gone-{moved}")
+            yield forked(lambda: disks.gone(folder, whole, numbers, *words, moved=moved))  # noqa: B023
     if "clock" in options.parts:
         yield forked(lambda: surroundings.clock(new("clock"), whole, count, seed, *words))
 
