@@ -65,7 +65,7 @@ def test_a_disk_that_fails_is_one_true_line_and_the_run_is_finished_later(place,
 
 
 def test_a_folder_that_is_moved_while_the_run_is_scored_is_not_made_again(place, whole):
-    tally = disks.gone(place, whole, ["rename metrics/test_summary.tex"], SHORT)
+    tally = disks.gone(place, whole, ["unlink prediction.json"], SHORT)
     assert tally.tried == 1
     assert tally.problems == []
 
