@@ -107,9 +107,11 @@ def _without(
     if not before:
         shutil.rmtree(folder)
         return
-    where = f"{tally.name} before operation {moment} ({before[0].kind} {before[0].path.name})"
+    operation, begun = before[0]
+    where = f"{tally.name} before operation {moment} ({operation.kind} {operation.path.name})"
     tally.tried += 1
-    tally.check(end.code == 1 and end.one_line and "gone" in end.errors[0], f"{where}: ends with {end}")
+    codes = (1,) if begun else (1, 2)  # 2: the training had not begun
+    tally.check(end.code in codes and end.one_line and "gone" in end.errors[0], f"{where}: ends with {end}")
     made = sorted(str(path.relative_to(place)) for path in folder.rglob("*")) if folder.exists() else []
     tally.check(not folder.exists(), f"{where}: made again: {made}")
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,16 +121,22 @@ def _without(
 
 
 @contextlib.contextmanager
-def _taken_away(folder: Path, other: Path | None, moment: int | str) -> Iterator[list[Operation]]:
-    """At the moment the folder goes to ``other``, or for good."""
-    count, before = 0, list[Operation]()
+def _taken_away(
+    folder: Path, other: Path | None, moment: int | str
+) -> Iterator[list[tuple[Operation, bool]]]:
+    """At the moment the folder goes to ``other``, or for good.
+
+    Yields:
+        The operation before which it went, and whether there was a checkpoint.
+    """
+    count, before = 0, list[tuple[Operation, bool]]()
 
     def seen(operation: Operation) -> None:
         nonlocal count
         count += not operation.done
         name = f"{operation.kind} {operation.path.relative_to(folder)}"
         if moment in (count, name) and not before:
-            before.append(operation)
+            before.append((operation, truth.position(folder) != truth.NOWHERE))
             shutil.rmtree(folder) if other is None else os.rename(folder, other)  # noqa: PTH104
 
     with Watch(folder, seen):

@@ -12,22 +12,15 @@ from tests.faults import crashes, disks, points, runs, surroundings, truth
 from tests.raised import raises
 from tests.undrawn import undrawn
 
-# These are resumed: what is about to be done, and which of the times that it is, or the last.
-RESUMED = {
-    ("kill", "rename checkpoints/best.keras"): 1,  # the checkpoint calls it the best
-    ("torn", "write checkpoints/.last.npz"): 3,
-    ("power", "fsync checkpoints"): 5,
-}
 SHORT = "trainer.epochs=2"
 
 
 def some(found):
-    """The points of ``RESUMED``."""
-    chosen = []
-    for (kind, before), number in RESUMED.items():
-        alike = [point for point in found if point.kind == kind and point.before.startswith(before)]
-        chosen.append(alike[: number + 1][-1])
-    return chosen
+    """Three points: the best network waits for its place, half a checkpoint, a loss of power between two."""
+    waiting = [point for point in found if point.kind == "kill" and truth.waits(point.folder)]
+    torn = [point for point in found if point.kind == "torn" and "checkpoints/.last.npz" in point.before]
+    power = [point for point in found if point.kind == "power" and truth.position(point.folder)[1]]
+    return [waiting[-1], torn[-1], power[-1]]
 
 
 @pytest.fixture(scope="module")
