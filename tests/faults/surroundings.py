@@ -62,7 +62,8 @@ def _signalled(
             next_one, reached = runs.train(folder, *words), truth.NOWHERE
         else:
             next_one = runs.resume(folder)
-    tally.note = f"signal to exit: median {sorted(took)[len(took) // 2]:.2f} s, longest {max(took):.2f} s"
+    if number == signal.SIGTERM:
+        tally.note = f"signal to exit: median {sorted(took)[len(took) // 2]:.2f} s, longest {max(took):.2f} s"
     return tally.stop()
 
 

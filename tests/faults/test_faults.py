@@ -16,11 +16,20 @@ SHORT = "trainer.epochs=2"
 
 
 def some(found):
-    """Three points: the best network waits for its place, half a checkpoint, a loss of power between two."""
-    waiting = [point for point in found if point.kind == "kill" and truth.waits(point.folder)]
-    torn = [point for point in found if point.kind == "torn" and "checkpoints/.last.npz" in point.before]
-    power = [point for point in found if point.kind == "power" and truth.position(point.folder)[1]]
-    return [waiting[-1], torn[-1], power[-1]]
+    """The best network waits for its place, the status for the checkpoint; half a checkpoint; no power."""
+    kill, torn, power = (
+        [point for point in found if point.kind == kind] for kind in ("kill", "torn", "power")
+    )
+    waiting = [point for point in kill if truth.waits(point.folder)]
+    behind = [point for point in kill if not truth.waits(point.folder) and is_behind(point.folder)]
+    halves = [point for point in torn if "checkpoints/.last.npz" in point.before]
+    inside = [point for point in power if truth.position(point.folder)[1]]
+    return [waiting[-1], behind[-1], halves[-1], inside[-1]]
+
+
+def is_behind(folder):
+    """The status has not heard of the epoch of the checkpoint."""
+    return RunFolder(folder).read_status().get("epoch", 0) < truth.position(folder)[0]
 
 
 @pytest.fixture(scope="module")
