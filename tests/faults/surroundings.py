@@ -79,8 +79,12 @@ def two_at_once(place: Path, whole: Path, count: int, *words: str) -> Tally:
     for number in range(count):
         folder = place / f"shared-{number}"
         first = runs.child(runs.train(folder, *words))
-        while truth.position(folder) == truth.NOWHERE:
-            time.sleep(0.01)
+        ended = None
+        while ended is None and truth.position(folder) == truth.NOWHERE:
+            ended = first.wait(0.05)
+        if ended is not None:
+            tally.lost.append(f"run {number + 1} ended before its first checkpoint: {ended}")
+            continue
         second = runs.child(runs.resume(folder)).end()
         tally.tried += 1
         where = f"resume {number + 1} of a run at work"
