@@ -37,19 +37,20 @@ PARTS = ("crash", "kill", "term", "disk", "gone", "clock", "two")
 
 
 def main() -> int:
-    options = parse()
-    prepare(options)
-    from tests.undrawn import undrawn
+    options, problems = parse(), 0
+    with tempfile.TemporaryDirectory(prefix="dmf-faults-", dir=options.folder) as folder:
+        place = Path(folder)
+        prepare(options.backend, place / "cache")
+        from tests.undrawn import undrawn
 
-    problems = 0
-    print(f"{'':36}{'tried':>7}{'lost':>6}{'unequal':>9}{'untrue':>8}{'seconds':>9}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="dmf-faults-", dir=options.folder) as place, undrawn():
-        for tally in campaign(options, Path(place)):
-            counts = f"{len(tally.lost):6}{len(tally.unequal):9}{len(tally.untrue):8}{tally.seconds:9.0f}"
-            print(f"{tally.name:36}{tally.tried:7}{counts}  {tally.note}", flush=True)
-            problems += len(tally.problems)
-            for problem in tally.problems:
-                print(f"  {problem}", flush=True)
+        print(f"{'':36}{'tried':>7}{'lost':>6}{'unequal':>9}{'untrue':>8}{'seconds':>9}", flush=True)
+        with undrawn():
+            for tally in campaign(options, place):
+                counts = f"{len(tally.lost):6}{len(tally.unequal):9}{len(tally.untrue):8}{tally.seconds:9.0f}"
+                print(f"{tally.name:36}{tally.tried:7}{counts}  {tally.note}", flush=True)
+                problems += len(tally.problems)
+                for problem in tally.problems:
+                    print(f"  {problem}", flush=True)
     return int(problems > 0)
 
 
@@ -73,9 +74,8 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare(options: argparse.Namespace) -> None:
+def prepare(backend: str, cache: Path) -> None:
     """Everything is imported once and nothing is computed: the children are forks of this process."""
-    cache = Path(tempfile.gettempdir()) / f"dmf-faults-cache-{os.getuid()}"
     os.environ |= {
         "CUDA_VISIBLE_DEVICES": "-1",
         "DMF_CACHE": str(cache),
@@ -83,7 +83,7 @@ def prepare(options: argparse.Namespace) -> None:
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PLATFORMS": "cpu",
-        "KERAS_BACKEND": options.backend,
+        "KERAS_BACKEND": backend,
         "MPLBACKEND": "Agg",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
@@ -133,7 +133,9 @@ def campaign(options: argparse.Namespace, place: Path) -> "Iterator[Tally]":  # 
     if "gone" in options.parts:
         operations = forked(lambda: disks.count(place, "EROFS", *words))
         numbers = range(1 + every, operations, 10 * every)
-        yield forked(lambda: disks.gone(new("gone"), whole, numbers, *words))
+        for moved in (True, False):
+            folder = new(f"gone-{moved}")
+            yield forked(lambda: disks.gone(folder, whole, numbers, *words, moved=moved))  # noqa: B023
     if "clock" in options.parts:
         yield forked(lambda: surroundings.clock(new("clock"), whole, count, seed, *words))
 

@@ -85,6 +85,7 @@ SLOW = (
     "docs/test_load_a_network.py",
     "docs/test_quickstart.py::test_every_cell_runs",
     "docs/test_reference.py::test_every_generated_part_is_up_to_date",
+    "faults/test_faults.py",
     "figures/test_renderers.py",
     "figures/test_run_figures.py",
     "fusion/test_arguments.py",

@@ -211,10 +211,11 @@ def score(
     if beside:  # the training may have begun, or ended, meanwhile
         name = result.summary["settings"]["split"] = own_scores.kept_apart(ensemble.members[0], name, output)
     folder = RunFolder(output)
+    elsewhere = output != ensemble.members[0].run.path  # a run that is moved meanwhile is not made again
     for made in (folder.metrics, folder.predictions):
         places.check_files(made, inner=True)
         with disk_errors(made):
-            made.mkdir(parents=True, exist_ok=True)
+            made.mkdir(parents=elsewhere, exist_ok=True)
     tables.write_metrics(folder.metrics, name, result)
     examples.plot_examples(folder.predictions / f"{name}.png", result.examples, dataset.classes)
     cases.write(folder.predictions / f"{name}_cases", result.cases)

@@ -147,7 +147,8 @@ def _before(last: Path, keep: int) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        spare.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is wrong is said already
+            spare.unlink(missing_ok=True)
         raise
     if spare.is_file():
         with disk_errors(last):

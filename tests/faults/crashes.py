@@ -45,7 +45,7 @@ def of_resuming(place: Path, whole: Path, choose: Choose, *words: str) -> Tally:
         first = stack.enter_context(points.recorded(place / "killed", place / "before"))
         assert runs.command(runs.train(place / "killed", *words)).code == 0
         stack.close()
-        killed = [point for point in first if point.before == "rename checkpoints/best.keras"][-1]
+        killed = [point for point in first if point.kind == "kill" and truth.waits(point.folder)][-1]
         begun = truth.position(killed.folder)
         with points.recorded(killed.folder, place / "points") as found:
             assert runs.command(runs.resume(killed.folder)).code == 0

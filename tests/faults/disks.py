@@ -5,7 +5,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dmf_cli.run_folder.folder import RunFolder
@@ -60,7 +60,8 @@ def _ended(tally: Tally, where: str, folder: Path, end: runs.End, name: str, fai
         tally.check(truth.completed(folder), f"{where}: exit code 0, and not complete")
         return
     line = " ".join(end.errors)
-    tally.check(end.code == (1 if _begun(folder) else 2), f"{where}: exit code {end.code}: {line}")
+    codes = (1,) if truth.position(folder) != truth.NOWHERE else (1, 2)  # 2: the training had not begun
+    tally.check(end.code in codes, f"{where}: exit code {end.code}: {line}")
     tally.check(end.one_line and REASONS[name] in line, f"{where}: says {end.errors}")
     tally.check(any(_file(one) in line for one in failed), f"{where}: names another file: {line}")
     if name == "ENOSPC" and _begun(folder):
@@ -89,32 +90,31 @@ def _repaired(tally: Tally, where: str, whole: Path, folder: Path, words: tuple[
     shutil.rmtree(folder)
 
 
-def gone(place: Path, whole: Path, numbers: Iterable[int], *words: str) -> Tally:
-    """The folder is moved away before operation n, or removed, for each of these."""
-    tally = Tally("folder moved or removed")
+def gone(place: Path, whole: Path, moments: Iterable[int | str], *words: str, moved: bool = True) -> Tally:
+    """The folder is moved away, or removed, before operation n or one such as ``rename status.json``."""
+    tally = Tally("folder moved" if moved else "folder removed")
     with runs.one_network():
-        for number in numbers:
-            for moved in (True, False):
-                _without(tally, place, whole, number, words, moved=moved)
+        for moment in moments:
+            _without(tally, place, whole, moment, words, moved=moved)
     return tally.stop()
 
 
 def _without(
-    tally: Tally, place: Path, whole: Path, number: int, words: tuple[str, ...], *, moved: bool
+    tally: Tally, place: Path, whole: Path, moment: int | str, words: tuple[str, ...], *, moved: bool
 ) -> None:
     folder, other = place / "here", place / "there"
-    where = f"{'moved' if moved else 'removed'} before operation {number}"
-    with _taken_away(folder, other if moved else None, number) as before:
+    with _taken_away(folder, other if moved else None, moment) as before:
         end = runs.command(runs.train(folder, *words))
     if not before:
         shutil.rmtree(folder)
         return
-    where = f"{where} ({before[0].kind} {before[0].path.name})"
+    operation, begun = before[0]
+    where = f"{tally.name} before operation {moment} ({operation.kind} {operation.path.name})"
     tally.tried += 1
-    # An error of the log alone is none of the run.
-    tally.check(end.code == 1 and end.one_line, f"{where}: ends with {end}")
-    left = sorted(str(path.relative_to(place)) for path in folder.rglob("*")) if folder.exists() else []
-    tally.check(not folder.exists(), f"{where}: made again: {left}")
+    codes = (1,) if begun else (1, 2)  # 2: the training had not begun
+    tally.check(end.code in codes and end.one_line and "gone" in end.errors[0], f"{where}: ends with {end}")
+    made = sorted(str(path.relative_to(place)) for path in folder.rglob("*")) if folder.exists() else []
+    tally.check(not folder.exists(), f"{where}: made again: {made}")
     shutil.rmtree(folder, ignore_errors=True)
     if moved:
         tally.lost += [f"{where}: {what}" for what in truth.losses(other, truth.NOWHERE)]
@@ -122,15 +122,22 @@ def _without(
 
 
 @contextlib.contextmanager
-def _taken_away(folder: Path, other: Path | None, number: int) -> "Iterable[list[Operation]]":
-    """Before operation ``number`` the folder goes to ``other``, or for good."""
-    count, before = 0, list[Operation]()
+def _taken_away(
+    folder: Path, other: Path | None, moment: int | str
+) -> Iterator[list[tuple[Operation, bool]]]:
+    """At the moment the folder goes to ``other``, or for good.
+
+    Yields:
+        The operation before which it went, and whether there was a checkpoint.
+    """
+    count, before = 0, list[tuple[Operation, bool]]()
 
     def seen(operation: Operation) -> None:
         nonlocal count
         count += not operation.done
-        if count == number and not before:
-            before.append(operation)
+        name = f"{operation.kind} {operation.path.relative_to(folder)}"
+        if moment in (count, name) and not before:
+            before.append((operation, truth.position(folder) != truth.NOWHERE))
             shutil.rmtree(folder) if other is None else os.rename(folder, other)  # noqa: PTH104
 
     with Watch(folder, seen):

@@ -62,7 +62,8 @@ def _signalled(
             next_one, reached = runs.train(folder, *words), truth.NOWHERE
         else:
             next_one = runs.resume(folder)
-    tally.note = f"signal to exit: median {sorted(took)[len(took) // 2]:.2f} s, longest {max(took):.2f} s"
+    if number == signal.SIGTERM:
+        tally.note = f"signal to exit: median {sorted(took)[len(took) // 2]:.2f} s, longest {max(took):.2f} s"
     return tally.stop()
 
 
@@ -78,14 +79,22 @@ def two_at_once(place: Path, whole: Path, count: int, *words: str) -> Tally:
     for number in range(count):
         folder = place / f"shared-{number}"
         first = runs.child(runs.train(folder, *words))
-        while truth.position(folder) == truth.NOWHERE:
-            time.sleep(0.01)
+        ended = None
+        while ended is None and truth.position(folder) == truth.NOWHERE:
+            ended = first.wait(0.05)
+        if ended is not None:
+            tally.lost.append(f"run {number + 1} ended before its first checkpoint: {ended}")
+            continue
         second = runs.child(runs.resume(folder)).end()
         tally.tried += 1
         where = f"resume {number + 1} of a run at work"
         tally.check(second.code == 2 and second.one_line, f"{where}: {second}")
         first.send(signal.SIGTERM)
         first.end()
+        if truth.completed(folder):  # before the signal came
+            tally.resumed(where, whole, folder, runs.End(0, (), 0.0))
+            shutil.rmtree(folder)
+            continue
         pair = [runs.child(runs.resume(folder)) for _ in range(2)]
         ends = sorted((child.end() for child in pair), key=lambda end: end.code)
         tally.tried += 1

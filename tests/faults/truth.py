@@ -33,6 +33,15 @@ def position(folder: Path) -> Position:
     return note["epoch"], note.get("step", 0)
 
 
+def waits(folder: Path) -> bool:
+    """Whether the checkpoint calls a network the best that has not got its place yet."""
+    if position(folder) == NOWHERE:
+        return False
+    run = RunFolder(folder)
+    _, note, _ = checkpoint_file.newest(run.last_checkpoint)
+    return run.best_after(note) != run.best_model
+
+
 def completed(folder: Path) -> bool:
     """Whether the status says so: `dmf resume` would refuse the run."""
     return RunFolder(folder).read_status().get("state") == "completed"

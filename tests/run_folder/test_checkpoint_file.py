@@ -67,6 +67,21 @@ def test_one_that_cannot_be_written_costs_none(last, monkeypatch):
     assert kept(last) == {"last.npz": 2, "last.1.npz": 1}
 
 
+def test_a_disk_that_becomes_read_only_is_reported_though_nothing_can_be_removed(last, monkeypatch):
+    write(last, 1)
+
+    def read_only(*_):
+        raise OSError(30, "Read-only file system")
+
+    def then_read_only(path, content):
+        monkeypatch.setattr(os, "unlink", read_only)
+        raise RunFolderError(path=path, reason="is not written", hint="the file system is read-only")
+
+    monkeypatch.setattr(checkpoint_file, "write_atomic", then_read_only)
+    with raises(RunFolderError, hint="the file system is read-only"):
+        write(last, 2)
+
+
 @pytest.mark.parametrize("at", range(0, 100, 7))
 @pytest.mark.parametrize("how", ["flipped", "cut off"])
 def test_a_damaged_one_falls_back_to_the_one_before_with_one_line(last, at, how):
