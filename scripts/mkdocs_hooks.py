@@ -14,6 +14,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "CITATION.cff": "citation.cff",
+    "SECURITY.md": "security.md",
 }
 KINDS = {"Tutorials": "Tutorials", "Howto": "How-to", "Reference": "Reference", "Background": "Background"}
 _ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):(?=<code>)")

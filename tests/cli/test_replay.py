@@ -7,7 +7,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import weighting
 from dmf_cli.cli.main import main
-from dmf_cli.errors import ConfigError, UnknownNameError
+from dmf_cli.errors import ConfigError, UnknownNameError, UsageError
 from dmf_cli.replaying import history
 from dmf_cli.replaying.strategies import weighting_configs
 from tests.raised import raises
@@ -158,6 +158,19 @@ def test_wrong_files_are_reported_in_one_line(tmp_path, capsys, text, more, says
     assert says in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == [file]
+
+
+def test_a_record_of_gradients_that_lacks_a_column_is_one_line(run):
+    columns = {f"{kind}.{term}": np.ones(60) for kind in ("norm", "mean_abs") for term in TERMS}
+    write(run / "insight.csv", {"step": STEPS, "epoch": 1 + STEPS // EPOCH, **columns})
+    with raises(UsageError, path=run / "insight.csv", reason="has no column max_abs.dice"):
+        history.read(run)
+
+
+def test_a_cell_without_an_end_is_one_line(tmp_path):
+    (tmp_path / "losses.csv").write_text(f"a,b\n{'1' * 200_000},1\n")
+    with raises(UsageError, path=tmp_path / "losses.csv", reason="is no table"):
+        history.read(tmp_path / "losses.csv")
 
 
 def test_a_source_that_is_not_there(tmp_path, run, capsys):

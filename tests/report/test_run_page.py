@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 
-from dmf_cli import report
+from dmf_cli import escapes, report
 from dmf_cli.cli.main import main
 from dmf_cli.report import chosen, reading, run_page
+from tests import inert
 from tests.report.conftest import NASTY
 from tests.report.parsed import Parsed, written
 
@@ -78,6 +80,16 @@ def test_names_of_users_are_never_markup(finished):
     assert page.text.count(NASTY) >= 3
     assert page.text.count(term) > 5
     assert next(a for a in page.all("button") if "data-toggle" in a)["data-toggle"] == term
+
+
+@pytest.mark.parametrize("name", [one for one in inert.HOSTILE if "onload" in one or "onerror" in one])
+def test_no_name_adds_an_element_to_a_page(finished, page, name):
+    found = written(finished(first=name))
+    shapes = [Counter((tag, *sorted(given)) for tag, given in one.elements) for one in (found, page)]
+    for one in shapes:
+        del one["wbr",]  # where a long name may break
+    assert shapes[0] == shapes[1]
+    assert escapes.visible(name) in found.text
 
 
 def test_many_steps_stay_small(finished):
