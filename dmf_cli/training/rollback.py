@@ -31,7 +31,7 @@ def roll_back(
     Args:
         run: held by this process.
         model: as the divergence left it.
-        error: what it was; its ``steps`` go to ``diverged.csv``.
+        error: what it was; its ``steps``, and those of whole epochs that are undone, go to ``diverged.csv``.
         steps: of an epoch.
         keep: checkpoints that stay, see :func:`checkpoint.save`.
 
@@ -39,13 +39,15 @@ def roll_back(
         NonFiniteError: ``error``; the run was rolled back before, or no checkpoint is good.
     """
     checkpoint.synchronize(model)
+    before = run.read_steps()
     note = _restore(run, model, error, steps)
     if note.get(NOTE):
         raise error
     for recorder in (model.recorder, model.insight):
         if recorder is not None and not note.get(checkpoint.COUNTED):
             recorder.take()  # rows of what is undone
-    run.write_diverged(error.steps)
+    earlier = [dict(zip(before, row, strict=True)) for row in zip(*before.values(), strict=True)]
+    run.write_diverged([*(row for row in earlier if row["epoch"] > note["epoch"]), *error.steps])
     rate = model.optimizer.learning_rate
     if isinstance(rate, keras.Variable):
         rate.assign(rate.value * FACTOR)

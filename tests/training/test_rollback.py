@@ -93,6 +93,7 @@ def test_steps_that_were_skipped_are_undone_with_the_epochs_that_ended_in_them(t
     folder = trainer.train(tiny(*options, "trainer.on_nonfinite=skip", "schedule=constant"))
     assert "(epoch 2)" in status(folder)["rollback"]["reason"]
     assert status(folder)["rollback"]["epoch"] == 0  # the first ended in skipped steps
+    assert [row["epoch"] for row in rows(folder / "diverged.csv")] == ["1"] * 4 + ["2"] * 4
     assert status(folder)["skipped_steps"] == 0
     assert rates(folder) == pytest.approx([0.001] * 3)
 
