@@ -64,6 +64,8 @@ def roll_back(
 def _restore(run: RunFolder, model: FusedModel, error: NonFiniteError, steps: int) -> dict[str, Any]:
     """The newest checkpoint from which a step with a finite loss was made; else the newest of before."""
     finite = [step["step"] for step in error.steps if math.isfinite(step["loss"])]
+    if error.in_validation:  # nobody knows in which step of the epoch it went wrong
+        finite = finite[:1]
     last = finite[-1] if finite else error.steps[0]["step"] - 1 if error.steps else math.inf
 
     def sound(note: dict[str, Any]) -> bool:
