@@ -168,9 +168,11 @@ class NonFiniteError(RunError):
 
     Attributes:
         steps: the rows of the epoch in which it did, as ``steps.csv`` has them.
+        in_validation: whether all their losses were finite, and only that of the validation was not.
     """
 
     steps: Sequence[Mapping[str, float]] = ()
+    in_validation: bool = False
 
 
 class DownloadError(RunError):

@@ -96,7 +96,7 @@ class Run:
 
     @property
     def diverged(self) -> Frame:
-        """The steps of the epoch that ``trainer.on_diverge=rollback`` undid; else none."""
+        """The steps of the epochs that ``trainer.on_diverge=rollback`` undid; else none."""
         return frames.frame(self._folder.read_diverged())
 
     @property

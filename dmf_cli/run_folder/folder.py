@@ -198,7 +198,7 @@ class RunFolder:
         _append_steps(self.steps_file, rows)
 
     def write_diverged(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """``diverged.csv``: the steps of the epoch that a rollback undid, columns as in ``steps.csv``."""
+        """``diverged.csv``: the steps of the epochs that a rollback undid, as in ``steps.csv``."""
         self.diverged_file.unlink(missing_ok=True)
         _append_steps(self.diverged_file, rows)
 

@@ -290,7 +290,7 @@ def learning_rate(schedule: schema.Option, peak: float, total_steps: int) -> Any
             peak, total_steps, end_learning_rate=0.0, power=schedule.exponent
         )
     if not isinstance(schedule, schema.Warmup | schema.Cosine):
-        return peak
+        return float(peak)  # Keras takes no whole number
     warm = round(schedule.warmup * total_steps)
     # CosineDecay with alpha=1 stays at its peak after the warm-up: Keras has no schedule for that alone.
     alpha = schedule.final if isinstance(schedule, schema.Cosine) else 1.0

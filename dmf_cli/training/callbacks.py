@@ -114,6 +114,7 @@ class EpochWriter(keras.callbacks.Callback):
         row = self._row(epoch + 1, logs or {})
         self._check_finite(epoch + 1, steps)
         self._check_statistics(epoch + 1)
+        self._check_validation(epoch + 1, row)
         self.run.append_steps([{**step, "epoch": epoch + 1} for step in steps])
         if self.model.insight is not None:
             self.run.append_insight([{**row, "epoch": epoch + 1} for row in self.model.insight.take()])
@@ -159,6 +160,18 @@ class EpochWriter(keras.callbacks.Callback):
         if self.stop or len(found) == len(steps):
             raise error
         log.warning("%s; %d step(s) of this epoch made no update", error.reason, len(found))
+
+    def _check_validation(self, epoch: int, row: dict[str, Any]) -> None:
+        """Networks may compute with batch statistics what overflows with the running ones: a run that may go
+        back does not wait until nothing else is left.
+        """
+        if self.rollback and not math.isfinite(row[OBJECTIVE]):
+            what = f"the loss of the validation became NaN or infinite in epoch {epoch}"
+            error = self._diverged(
+                f"{what}; the checkpoint is from before", reason=what, hint="lower optimizer.learning_rate"
+            )
+            error.in_validation = True
+            raise error
 
     @property
     def _sound(self) -> bool:

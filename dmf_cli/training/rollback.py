@@ -31,7 +31,7 @@ def roll_back(
     Args:
         run: held by this process.
         model: as the divergence left it.
-        error: what it was; its ``steps`` go to ``diverged.csv``.
+        error: what it was; its ``steps``, and those of whole epochs that are undone, go to ``diverged.csv``.
         steps: of an epoch.
         keep: checkpoints that stay, see :func:`checkpoint.save`.
 
@@ -39,13 +39,15 @@ def roll_back(
         NonFiniteError: ``error``; the run was rolled back before, or no checkpoint is good.
     """
     checkpoint.synchronize(model)
+    before = run.read_steps()
     note = _restore(run, model, error, steps)
     if note.get(NOTE):
         raise error
     for recorder in (model.recorder, model.insight):
         if recorder is not None and not note.get(checkpoint.COUNTED):
             recorder.take()  # rows of what is undone
-    run.write_diverged(error.steps)
+    earlier = [dict(zip(before, row, strict=True)) for row in zip(*before.values(), strict=True)]
+    run.write_diverged([*(row for row in earlier if row["epoch"] > note["epoch"]), *error.steps])
     rate = model.optimizer.learning_rate
     if isinstance(rate, keras.Variable):
         rate.assign(rate.value * FACTOR)
@@ -62,6 +64,8 @@ def roll_back(
 def _restore(run: RunFolder, model: FusedModel, error: NonFiniteError, steps: int) -> dict[str, Any]:
     """The newest checkpoint from which a step with a finite loss was made; else the newest of before."""
     finite = [step["step"] for step in error.steps if math.isfinite(step["loss"])]
+    if error.in_validation:  # nobody knows in which step of the epoch it went wrong
+        finite = finite[:1]
     last = finite[-1] if finite else error.steps[0]["step"] - 1 if error.steps else math.inf
 
     def sound(note: dict[str, Any]) -> bool:

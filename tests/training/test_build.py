@@ -119,3 +119,11 @@ def test_skipped_steps_leave_no_trace_however_many_they_are():
     assert plain[0] < 0.5
     skipped = applied(build.Skipping(keras.optimizers.Adam(0.5)), [1.0, -2.0], [*broken, *good])
     np.testing.assert_array_equal(skipped, plain)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "poly", "warmup", "plateau"])
+def test_a_whole_number_is_a_learning_rate(schedule):
+    config = configs.compose([f"schedule={schedule}", "optimizer=sgd", "optimizer.learning_rate=2"])
+    rate = build.learning_rate(config.schedule, config.optimizer.learning_rate, 100)
+    kind, params = build.optimizer(config.optimizer, rate)
+    assert float(kind(**params).learning_rate) <= 2.0

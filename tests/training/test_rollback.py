@@ -11,7 +11,7 @@ from dmf_cli.errors import NonFiniteError
 from dmf_cli.report.reading import read
 from dmf_cli.report.run_page import context
 from dmf_cli.run_folder import checkpoint_file
-from dmf_cli.training import build, extend, rollback, trainer
+from dmf_cli.training import build, callbacks, extend, rollback, trainer
 from tests.training.test_trainer import arrays, rows, stop_after, stopped
 
 OPTIONS = ("trainer.on_diverge=rollback", "weighting=var", "weighting.warmup=1", "trainer.epochs=3")
@@ -93,8 +93,25 @@ def test_steps_that_were_skipped_are_undone_with_the_epochs_that_ended_in_them(t
     folder = trainer.train(tiny(*options, "trainer.on_nonfinite=skip", "schedule=constant"))
     assert "(epoch 2)" in status(folder)["rollback"]["reason"]
     assert status(folder)["rollback"]["epoch"] == 0  # the first ended in skipped steps
+    assert [row["epoch"] for row in rows(folder / "diverged.csv")] == ["1"] * 4 + ["2"] * 4
     assert status(folder)["skipped_steps"] == 0
     assert rates(folder) == pytest.approx([0.001] * 3)
+
+
+def test_a_validation_that_diverges_is_undone_with_its_epoch(tiny, monkeypatch):
+    """Its checkpoints inside the epoch are no better: nobody validated them."""
+    row, seen = callbacks.EpochWriter._row, []
+
+    def spoilt(self, epoch, logs):
+        seen.append(epoch)
+        found = row(self, epoch, logs)
+        return {**found, "val_objective": float("nan")} if seen == [1, 2] else found
+
+    monkeypatch.setattr(callbacks.EpochWriter, "_row", spoilt)
+    options = [*OPTIONS, "schedule=constant", "trainer.checkpoint_minutes=1e-9", "trainer.keep=9"]
+    folder = trainer.train(tiny(*options))
+    assert (seen, status(folder)["rollback"]["epoch"]) == ([1, 2, 2, 3], 1)
+    assert status(folder)["rollback"]["step"] == 0
 
 
 def test_a_second_divergence_ends_the_run_also_after_it_was_resumed(tiny, cliff, tmp_path):
