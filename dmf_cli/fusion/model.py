@@ -34,6 +34,7 @@ from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._inputs import as_float32
 from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
 from dmf_cli.weighting import check_terms
+from dmf_cli.weighting._strategy import State
 
 
 def fuse(
@@ -202,8 +203,11 @@ class FusedModel(keras.Model):
         targets, y_pred = Targets.of(y), as_float32(y_pred)
         asked = training and (self.strategy.needs_gradients or self.insight is not None)
         raw, gradients = term_values(self._terms, targets, y_pred, gradients=asked)
-        step = read(self._memory["step"])
-        weights = self._advance(step, raw, gradients, y_pred) if training else read(self._memory["weights"])
+        state = {name: read(variable) for name, variable in self._memory.items()}
+        step = state["step"]
+        if training:
+            state = self._advance(state, raw, gradients, y_pred)
+        weights = state["weights"]
         # Keras's callbacks watch val_loss: there it must be the same sum in every epoch.
         fixed = objective_weights(self.strategy, len(self._terms))
         total, gamma, aux = ops.sum((weights if training else fixed) * raw), ops.zeros(()), ops.zeros(())
@@ -213,8 +217,8 @@ class FusedModel(keras.Model):
             total = total + gamma * aux if training else total
         trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
         whole = trained + sum(self.losses)
-        raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
-        self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
+        objective, batch = ops.sum(fixed * raw), ops.shape(y_pred)[0]
+        self._means.update_state(raw, weights, objective, state["raw_sum"], gamma, aux, batch)
         if training and self.recorder is not None:
             # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
             shown = ops.where(ops.isfinite(whole), total, whole)
@@ -253,27 +257,24 @@ class FusedModel(keras.Model):
         results: dict[str, Any] = super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
         return results
 
-    def _advance(self, step: Tensor, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> Tensor:
-        """The weights for these losses, after the memory has taken them in."""
-        state = {name: read(variable) for name, variable in self._memory.items()}
-        statistics = None if gradients is None else self._statistics(step, state, gradients, y_pred)
-        state, weights = self.strategy.update(state, replica_mean(raw), statistics)
+    def _advance(self, state: State, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> State:
+        """The memory after it has taken these losses in, with the weights for them."""
+        statistics = None if gradients is None else self._statistics(state, gradients, y_pred)
+        state, _ = self.strategy.update(state, replica_mean(raw), statistics)
         for name, variable in self._memory.items():
             variable.assign(state[name])
-        return weights
+        return state
 
-    def _statistics(
-        self, step: Tensor, state: dict[str, Tensor], gradients: Gradients, y_pred: Tensor
-    ) -> dict[str, Tensor]:
+    def _statistics(self, state: State, gradients: Gradients, y_pred: Tensor) -> dict[str, Tensor]:
         """Gradient statistics in the steps in which the strategy or the insight asks for them."""
         required = self.strategy.needs_gradients
         asked = [self.strategy.due(state)] if required else []
         if self.insight is not None:
-            asked.append(step % self.insight_every == 0)
+            asked.append(state["step"] % self.insight_every == 0)
         due = ops.any(ops.stack(asked))
         statistics = term_statistics(self.terms, gradients, y_pred, due, required=required)
         if self.insight is not None:
-            self.insight.update_state(step, statistics, asked[-1])
+            self.insight.update_state(state["step"], statistics, asked[-1])
         return {name: statistics[name] for name in ("norm", "mean_abs", "max_abs")}
 
     def get_config(self) -> dict[str, Any]:
