@@ -94,7 +94,7 @@ class Side:
 
     def __init__(self, python: str, kind: str, size: str, precision: str) -> None:
         command = [python, __file__, "--serve", kind, "--size", size, "--precision", precision]
-        self.errors = tempfile.TemporaryFile("w+")  # of a side that fails; else TensorFlow's remarks
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read if it fails
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, bufsize=1
         )

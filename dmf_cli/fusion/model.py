@@ -28,6 +28,7 @@ from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
 from dmf_cli.fusion.scales import Scales, at_scale, check_labels
+from dmf_cli.fusion.step_logs import Packing
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
@@ -127,6 +128,7 @@ class FusedModel(keras.Model):
         self.auxiliary, self._auxiliary_loss = resolve_auxiliary(auxiliary)
         self._memory = state_variables(self, self.strategy, len(self._terms))
         self._means = TermMeans(self.terms, auxiliary is not None)
+        self._packing = Packing(self._means.columns, self._means.means)
         self.insight_every = insight_every
         self.recorder, self.insight = recorders(self.terms, record_steps, insight_every)
         self.scales = scales
@@ -256,6 +258,18 @@ class FusedModel(keras.Model):
         y_pred, _ = self._split(y_pred)
         results: dict[str, Any] = super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
         return results
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """As that of Keras; on TensorFlow a step returns its logs in one vector."""
+        made = self.train_function is None or force
+        super().make_train_function(force)
+        if made and keras.backend.backend() == "tensorflow":
+            self.train_function = self._packing.around(self.train_function)
+        return self.train_function
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """As that of Keras."""
+        return self._packing.packed(super().get_metrics_result())
 
     def _advance(self, state: State, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> State:
         """The memory after it has taken these losses in, with the weights for them."""

@@ -48,9 +48,11 @@ class TermMeans(keras.metrics.Metric):
 
     def result(self) -> dict[str, Tensor]:
         """The means so far, 0 before the first step."""
-        means = self.sums.value / ops.maximum(self.count.value, 1.0)
-        # One operation: a step gives all of them to Keras, and a slice each costs what a small loss does.
-        return dict(zip(self.columns, ops.unstack(means, len(self.columns)), strict=True))
+        return dict(zip(self.columns, ops.unstack(self.means(), len(self.columns)), strict=True))
+
+    def means(self) -> Tensor:
+        """What :meth:`result` gives, as a vector ``(len(columns),)``."""
+        return self.sums.value / ops.maximum(self.count.value, 1.0)
 
 
 class Ring(keras.metrics.Metric):
