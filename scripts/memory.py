@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from slopes import DMF, MB, TOY
 
-PATCHED = ("dataset.patch=64", "dataset.count=24", "trainer.epochs=1", "report=false")
+PATCHED = ("dataset.patch=64", "dataset.count=24", "trainer.epochs=4", "weighting.warmup=2", "report=false")
 
 
 def peak(words: Sequence[str]) -> float:
@@ -75,7 +75,7 @@ def tiles(folder: Path, given: argparse.Namespace) -> tuple[str, float]:
 def sweep(folder: Path, given: argparse.Namespace) -> tuple[str, float]:
     """Many jobs of a toy."""
     seeds = ",".join(map(str, range(given.jobs)))
-    words = [f"seed={seeds}", *TOY, "trainer.epochs=1", "report=false", f"output_root={folder}/sweep"]
+    words = [f"seed={seeds}", *TOY, "trainer.epochs=2", "report=false", f"output_root={folder}/sweep"]
     return f"a sweep of {given.jobs} toy jobs", peak(["train", "-m", *words])
 
 

@@ -103,7 +103,7 @@ def steps(count: int, folder: Path) -> list[str]:
 
 def jobs(count: int, folder: Path) -> list[str]:
     """One sweep of ``count`` jobs, each in a process of its own."""
-    words = [*TOY, "trainer.epochs=1", "report=false", f"output_root={folder}", "sweep.compare=false"]
+    words = [*TOY, "trainer.epochs=2", "report=false", f"output_root={folder}", "sweep.compare=false"]
     seeds = ",".join(map(str, range(count)))
     samples = watched([*DMF, "train", "-m", f"seed={seeds}", *words])
     ended = sorted(file.stat().st_mtime for file in folder.glob("**/status.json"))
@@ -123,6 +123,7 @@ def jobs(count: int, folder: Path) -> list[str]:
 def made_up(run: Path, count: int) -> None:
     """A completed run of ``count`` steps, whose values are random."""
     from dmf_cli import config as configs
+    from dmf_cli.run_folder import csv_log
     from dmf_cli.run_folder.folder import RunFolder
 
     folder = RunFolder.claim(run)
@@ -139,9 +140,10 @@ def made_up(run: Path, count: int) -> None:
             if part[0] == 0:
                 file.write(f"{HEADER}\n")
             np.savetxt(file, np.stack(columns, 1), ["%d", "%d", *["%.9g"] * 7], delimiter=",")
-    for epoch in range(1, epochs + 1):
-        score = {"epoch": epoch, "step": epoch * count // epochs, "seconds": 1.0, "loss": 1 / epoch}
-        folder.append_epoch({**score, "val_loss": 1 / epoch, "val_foreground_dice": 1 - 1 / epoch})
+    columns = ["epoch", "step", "seconds", "loss", "val_loss", "val_foreground_dice"]
+    rows = [(n, n * count // epochs, 1.0, 1 / n, 1 / n, 1 - 1 / n) for n in range(1, epochs + 1)]
+    named = [dict(zip(columns, one, strict=True)) for one in rows]
+    csv_log.append(folder.epochs_file, columns, named)
     folder.write_status("completed", epochs=epochs)
     folder.release()
 
