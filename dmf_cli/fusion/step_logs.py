@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
-from dmf_cli.ops.backend import to_numpy
+from keras import ops
 
 Tensor = Any
 VECTOR = "terms"
@@ -41,14 +40,14 @@ class Row:
     __slots__ = ("_copy", "_vector")
 
     def __init__(self, vector: Tensor) -> None:
-        self._vector, self._copy = vector, None
+        self._vector = vector
+        self._copy: np.ndarray | None = None
 
     def read(self) -> np.ndarray:
         """The numbers."""
         if self._copy is None:
-            self._copy = to_numpy(self._vector)
-        copy: np.ndarray = self._copy
-        return copy
+            self._copy = np.asarray(ops.convert_to_numpy(self._vector))
+        return self._copy
 
 
 class Packing:

@@ -38,9 +38,11 @@ def test_a_compiled_step_of_tensorflow_returns_one_vector() -> None:
     model = fused()
     inside: list[dict] = []
     around = model._packing.around
-    model._packing.around = lambda function: around(
-        lambda batches: inside.append(function(batches)) or inside[-1]
-    )
+
+    def watched(function):
+        return around(lambda batches: inside.append(function(batches)) or inside[-1])
+
+    model._packing.around = watched
     model.train_on_batch(X[:BATCH], Y[:BATCH])
     assert set(inside[0]) == {"loss", VECTOR}
     assert inside[0][VECTOR].shape == (len(model._means.columns),)
