@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("step", "input", "prediction"))
     options = parser.parse_args()
     for title, sides, share in tables(options.only, options.side, options.batch_size, options.rounds):
-        seconds = measuring.interleaved(sides, options.rounds, WARM)
+        seconds = measuring.interleaved(sides, options.rounds, WARM, busy=options.busy)
         lines = measuring.comparison(title, seconds, PLAIN, share=share, busy=options.busy)
         measuring.publish(f"parts-{title.split()[-1]}", f"The parts of a recipe: {title}", lines, options)
 

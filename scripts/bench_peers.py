@@ -47,7 +47,13 @@ def arrays(size: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def ours(
-    kind: str, images: np.ndarray, labels: np.ndarray, p: np.ndarray, network: dict[str, int], precision: str
+    kind: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    p: np.ndarray,
+    network: dict[str, int],
+    precision: str,
+    now: Callable[[], float],
 ) -> tuple[int, float, Callable[[int], float]]:
     """As ``made`` of peer_torch.py: the fused model as `dmf train` makes it, or plain Keras."""
     import keras
@@ -67,13 +73,13 @@ def ours(
     turns: dict[int, Fit] = {}
 
     def steps(count: int) -> float:
-        return turns.setdefault(count, Fit(model, data, count))()
+        return turns.setdefault(count, Fit(model, data, count, now is measuring.clock(True)))()
 
     value = float(summed(["cbdice", "bce"])(labels, p))
     return sum(int(np.prod(one.shape)) for one in net.trainable_variables), value, steps
 
 
-def serve(kind: str, size: str, precision: str) -> None:
+def serve(kind: str, size: str, precision: str, busy: bool) -> None:
     """A side's process: facts on the first line, then the seconds of a step for each line that is read."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints does not print into the answers
@@ -83,7 +89,7 @@ def serve(kind: str, size: str, precision: str) -> None:
         made = ours
     else:
         from peer_torch import made
-    weights, loss, steps = made(kind, *arrays(size), network, precision)
+    weights, loss, steps = made(kind, *arrays(size), network, precision, measuring.clock(busy))
     print(json.dumps({"weights": weights, "loss": loss}), file=answers, flush=True)
     for _ in sys.stdin:
         print(steps(count), file=answers, flush=True)
@@ -92,8 +98,9 @@ def serve(kind: str, size: str, precision: str) -> None:
 class Side:
     """A process that makes a turn of steps whenever it is called."""
 
-    def __init__(self, python: str, kind: str, size: str, precision: str) -> None:
-        command = [python, __file__, "--serve", kind, "--size", size, "--precision", precision]
+    def __init__(self, python: str, kind: str, given: argparse.Namespace) -> None:
+        command = [python, __file__, "--serve", kind, "--size", given.size, "--precision", given.precision]
+        command += ["--busy"] * given.busy
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read if it fails
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, bufsize=1
@@ -146,14 +153,14 @@ def main() -> None:
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     given: Any = parser.parse_args()
     if given.serve:
-        return serve(given.serve, given.size, given.precision)
+        return serve(given.serve, given.size, given.precision, given.busy)
     if not (given.torch and Path(given.torch).is_file()):
         parser.error("--torch PYTHON: the Python of an environment that has PyTorch")
     pythons = {OURS: sys.executable, SUMMED: sys.executable} | dict.fromkeys(KINDS, given.torch)
     sides: dict[str, Side] = {}
     try:
         for kind, python in pythons.items():
-            sides[kind] = Side(python, kind, given.size, given.precision)
+            sides[kind] = Side(python, kind, given)
         agree(sides)
         seconds = measuring.interleaved(sides, given.rounds, own_clock=True)
     finally:

@@ -23,7 +23,6 @@ import argparse
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import keras
@@ -100,8 +99,9 @@ class Fit(keras.callbacks.Callback):
     So nothing is timed but steps as `fit` makes them, and no turn pays for the start of a `fit`.
     """
 
-    def __init__(self, model: keras.Model, data: Any, steps: int) -> None:
+    def __init__(self, model: keras.Model, data: Any, steps: int, busy: bool = False) -> None:
         super().__init__()
+        self.now = measuring.clock(busy)
         self.steps, self.start, self.seconds = steps, 0.0, 0.0
         self.fused, self.data, self.error = model, data, None
         self.turn, self.over = threading.Semaphore(0), threading.Semaphore(0)
@@ -120,12 +120,12 @@ class Fit(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if batch % self.steps == 0:
             self.turn.acquire()
-            self.start = perf_counter()
+            self.start = self.now()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if (batch + 1) % self.steps == 0:
             float(logs["loss"])  # waits for the device
-            self.seconds = (perf_counter() - self.start) / self.steps
+            self.seconds = (self.now() - self.start) / self.steps
             self.over.release()
 
     def _fit(self) -> None:
@@ -143,13 +143,13 @@ def summed(terms: Sequence[str]) -> Callable[[Any, Any], Any]:
     return lambda y, p: sum(function(y, p) for function in functions)
 
 
-def lists(net: keras.Model, terms: Sequence[str], data: Any, steps: int) -> Callable[[], float]:
+def lists(net: keras.Model, terms: Sequence[str], data: Any, steps: int, busy: bool) -> Callable[[], float]:
     """An eager loop; loss values go into Python lists, of which NumPy makes the weights (``var``)."""
     import tensorflow as tf
 
     functions, histories = [losses.get(name) for name in terms], [[] for _ in terms]
     optimizer, variables = keras.optimizers.Adam(1e-3), net.trainable_variables
-    batches = iter(data)
+    batches, now = iter(data), measuring.clock(busy)
 
     def step() -> None:
         x, y = next(batches)
@@ -162,10 +162,10 @@ def lists(net: keras.Model, terms: Sequence[str], data: Any, steps: int) -> Call
         optimizer.apply(tape.gradient(loss, variables), variables)
 
     def turn() -> float:
-        start = perf_counter()
+        start = now()
         for _ in range(steps):
             step()
-        return (perf_counter() - start) / steps
+        return (now() - start) / steps
 
     return turn
 
@@ -193,7 +193,7 @@ def sides(size: Size, terms: Sequence[str], given: argparse.Namespace) -> tuple[
     data = tf.data.Dataset.from_tensors(batch(size)).cache().repeat()
 
     def fit(model: keras.Model) -> Fit:
-        return Fit(model, data, size.steps)
+        return Fit(model, data, size.steps, given.busy)
 
     plain = {"summed": summed(terms), "summed again": summed(terms), "one loss": losses.get("ce")}
     found = {name: fit(compiled(network(size), given, loss=loss)) for name, loss in plain.items()}
@@ -206,7 +206,7 @@ def sides(size: Size, terms: Sequence[str], given: argparse.Namespace) -> tuple[
         found["var, recorded"] = fit(compiled(recorded, given))
         goal.append("var, recorded")
     if keras.backend.backend() == "tensorflow" and not given.jit:
-        found["lists"] = lists(network(size), terms, data, max(1, size.steps // 20))
+        found["lists"] = lists(network(size), terms, data, max(1, size.steps // 20), given.busy)
     return found, goal
 
 

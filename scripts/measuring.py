@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,11 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/background/performance.md"
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy")
 DRAWS = 2000  # of a bootstrap
 Seconds = dict[str, np.ndarray]
+
+
+def clock(busy: bool) -> Callable[[], float]:
+    """Seconds; on a machine that does other work too those of the processors, all threads together."""
+    return process_time if busy else perf_counter
 
 
 class Ratio(NamedTuple):
@@ -30,7 +35,12 @@ class Ratio(NamedTuple):
 
 
 def interleaved(
-    sides: Mapping[str, Callable[[], Any]], rounds: int, warm: int = 1, *, own_clock: bool = False
+    sides: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    warm: int = 1,
+    *,
+    own_clock: bool = False,
+    busy: bool = False,
 ) -> Seconds:
     """Seconds of each side in each of ``rounds`` rounds.
 
@@ -39,14 +49,15 @@ def interleaved(
         rounds: that count.
         warm: rounds before them, which compile and do not count.
         own_clock: what a side returns are its seconds.
+        busy: see :func:`clock`.
     """
-    rng = np.random.default_rng(0)
+    now, rng = clock(busy), np.random.default_rng(0)
     found: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(warm + rounds):
         for name in rng.permutation(list(sides)):
-            start = perf_counter()
+            start = now()
             result = sides[name]()
-            spent = perf_counter() - start
+            spent = now() - start
             if number >= warm:
                 found[name].append(result if own_clock else spent)
     return {name: np.array(seconds) for name, seconds in found.items()}
@@ -149,7 +160,9 @@ def filled(page: str, name: str, text: str, title: str) -> str:
 def with_page(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """``parser`` with the options of :func:`publish`."""
     parser.add_argument("--page", action="store_true", help=f"write the tables into {PAGE.name} too")
-    parser.add_argument("--busy", action="store_true", help="ratios only: the machine does other work too")
+    parser.add_argument(
+        "--busy", action="store_true", help="ratios only, of processor time: the machine does other work"
+    )
     return parser
 
 
@@ -158,7 +171,11 @@ def publish(name: str, title: str, lines: Sequence[str], given: argparse.Namespa
     print("\n".join(["", title, "", *lines]), flush=True)
     if given.page:
         words = [re.sub(r".*/", "", sys.argv[0]), *(w for w in sys.argv[1:] if w not in ("--page", "--busy"))]
-        note = "; the machine did other work too, so only ratios are shown" if given.busy else ""
+        note = (
+            "; it did other work too: ratios are of processor time, and times are left out"
+            if given.busy
+            else ""
+        )
         head = [f"    python scripts/{' '.join(words)}", "", f"- machine: {machine()}{note}", ""]
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(filled(page, name, "\n".join([*head, *lines]), title), encoding="utf-8")

@@ -4,7 +4,6 @@ Run by bench_peers.py, with the Python of another environment: it imports PyTorc
 """
 
 import os
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -72,7 +71,13 @@ def bce(y: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
 
 
 def made(
-    kind: str, images: np.ndarray, labels: np.ndarray, p: np.ndarray, network: dict[str, int], precision: str
+    kind: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    p: np.ndarray,
+    network: dict[str, int],
+    precision: str,
+    now: Callable[[], float],
 ) -> tuple[int, float, Callable[[int], float]]:
     """Trainable weights, the loss of the probabilities ``p``, and a function that makes some steps.
 
@@ -83,6 +88,7 @@ def made(
         p: of the same shape as ``labels``.
         network: ``filters``, ``depth``, ``convs``.
         precision: ``float32`` or ``mixed_bfloat16``.
+        now: the clock.
     """
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model, layout = UNet(**network), torch.contiguous_format if kind == KINDS[0] else torch.channels_last
@@ -92,7 +98,7 @@ def made(
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, eps=1e-7)
 
     def steps(count: int) -> float:
-        start = time.perf_counter()
+        start = now()
         for _ in range(count):
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
@@ -101,7 +107,7 @@ def made(
             loss.backward()
             optimizer.step()
             loss.item()
-        return (time.perf_counter() - start) / count
+        return (now() - start) / count
 
     weights = sum(one.numel() for one in model.parameters())
     return weights, float(cbdice(y, q) + bce(y, q)), steps

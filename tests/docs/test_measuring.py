@@ -77,11 +77,13 @@ def test_a_section_is_written_between_its_markers_with_command_and_machine(
     page = tmp_path / "performance.md"
     page.write_text("# Speed\n\n## A step\n\n<!-- results: step -->\n<!-- end: step -->\n\nWhat it means.\n")
     monkeypatch.setattr(measuring, "PAGE", page)
-    monkeypatch.setattr("sys.argv", ["/somewhere/bench_step.py", "--size", "toy", "--page", "--busy"])
+    monkeypatch.setattr(
+        "sys.argv", ["/somewhere/bench_step.py", "--torch", "/x/python", "--page", "--busy", "dir=/y"]
+    )
     given = argparse.Namespace(page=True, busy=True)
     measuring.publish("step", "A step", ["| a |"], given)
     text = page.read_text()
-    assert "python scripts/bench_step.py --size toy\n" in text
+    assert "python scripts/bench_step.py --torch PATH dir=PATH\n" in text
     assert "cores" in text
     assert "| a |\n\n<!-- end: step -->\n\nWhat it means.\n" in text
     assert "/somewhere" not in text
@@ -103,7 +105,7 @@ def test_strategies_of_gradients_are_timed_at_two_intervals_and_have_no_goal() -
 def test_the_sides_of_a_step_are_trained() -> None:
     script = load("bench_step")
     size = script.Size(side=8, batch=2, filters=1, convs=1, steps=2)
-    given = argparse.Namespace(only=["var"], window=[4, 8], jit=False)
+    given = argparse.Namespace(only=["var"], window=[4, 8], jit=False, busy=False)
     turns, goals = script.sides(size, ["dice", "bce"], given)
     assert set(turns) == {
         *("summed", "summed again", "one loss", "lists"),
