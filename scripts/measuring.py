@@ -159,10 +159,9 @@ def filled(page: str, name: str, text: str, title: str) -> str:
 
 def with_page(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """``parser`` with the options of :func:`publish`."""
+    busy = "ratios only, of processor time: the machine does other work too"
     parser.add_argument("--page", action="store_true", help=f"write the tables into {PAGE.name} too")
-    parser.add_argument(
-        "--busy", action="store_true", help="ratios only, of processor time: the machine does other work"
-    )
+    parser.add_argument("--busy", action="store_true", help=busy)
     return parser
 
 
@@ -170,12 +169,10 @@ def publish(name: str, title: str, lines: Sequence[str], given: argparse.Namespa
     """Print a section, and with ``--page`` write it where the page has it."""
     print("\n".join(["", title, "", *lines]), flush=True)
     if given.page:
-        words = [re.sub(r".*/", "", sys.argv[0]), *(w for w in sys.argv[1:] if w not in ("--page", "--busy"))]
-        note = (
-            "; it did other work too: ratios are of processor time, and times are left out"
-            if given.busy
-            else ""
-        )
-        head = [f"    python scripts/{' '.join(words)}", "", f"- machine: {machine()}{note}", ""]
+        words = [re.sub(r"(^|=)/.*", r"\1PATH", one) for one in sys.argv[1:]]  # no folder of this machine
+        words = [Path(sys.argv[0]).name, *(one for one in words if one not in ("--page", "--busy"))]
+        busy = "; it did other work too: ratios are of processor time, and times are left out"
+        head = [f"    python scripts/{' '.join(words)}", ""]
+        head += [f"- machine: {machine()}{busy if given.busy else ''}", ""]
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(filled(page, name, "\n".join([*head, *lines]), title), encoding="utf-8")
