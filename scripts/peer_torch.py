@@ -38,9 +38,12 @@ class UNet(nn.Module):
         width = [filters * 2**level for level in range(depth + 1)]
         first = zip([1, *width[:-1]], width, strict=True)
         self.down = nn.ModuleList(self._several(before, after, convs) for before, after in first)
-        self.up = nn.ModuleList(Block(2 * one, one, up=True) for one in width[:-1])
+        # Without a convolution that merges them, a level hands on its own maps and those of the skip.
+        joined = 1 if convs > 1 else 2
+        below = [*(joined * one for one in width[1:-1]), width[-1]]
+        self.up = nn.ModuleList(Block(b, a, up=True) for b, a in zip(below, width[:-1], strict=True))
         self.merge = nn.ModuleList(self._several(2 * one, one, convs - 1) for one in width[:-1])
-        self.head = nn.Conv2d((1 if convs > 1 else 2) * filters, classes, 1)
+        self.head = nn.Conv2d(joined * filters, classes, 1)
 
     @staticmethod
     def _several(before: int, after: int, times: int) -> nn.Sequential:

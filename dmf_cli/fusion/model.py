@@ -104,6 +104,8 @@ class FusedModel(keras.Model):
     batch in every case.
     """
 
+    train_function: Any  # of Keras
+
     def __init__(
         self,
         network: keras.Model,
