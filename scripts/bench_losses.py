@@ -2,19 +2,18 @@
 
 Run: python scripts/bench_losses.py [--rounds 15] [--size 128] [--batch 32] [--classes 2]
 
-The losses take turns in one process, so that a machine that gets slower slows all of them; the ratio is the
-median over the rounds of (time of the loss / time of ce in the same round), with its quartiles. On
-PyTorch, which is not compiled here, there is one table only. Losses of distance maps get the map of the
-truth, as in training; hausdorff computes that of the prediction itself.
+The losses take turns in one process (scripts/measuring.py). On PyTorch, which is not compiled here, there is
+one table only. Losses of distance maps get the map of the truth, as in training; hausdorff computes that of
+the prediction itself.
 """
 
 import argparse
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import measuring
 import numpy as np
 from keras import ops
 
@@ -35,7 +34,7 @@ def data(batch: int, size: int, classes: int) -> tuple[Any, Any]:
     return ops.convert_to_tensor(np.eye(classes)[labels], "float32"), ops.convert_to_tensor(p, "float32")
 
 
-def step(loss: Callable[[Any, Any], Any], jit: bool) -> Callable[[Any, Any], float]:
+def step(loss: Callable[[Any, Any], Any], jit: bool) -> Callable[[Any, Any], Any]:
     """A function that gives the value of ``loss``, once its gradient at the probabilities is there too."""
     if keras.backend.backend() == "jax":
         import jax
@@ -75,26 +74,14 @@ def measure(jit: bool, rounds: int, y: Any, p: Any) -> dict[str, np.ndarray]:
     distance = ops.convert_to_tensor(losses.signed_distance_numpy(ops.convert_to_numpy(y)))
     names = ("ce", *(n for n in losses.__registry__ if n != "ce"))
     steps = {name: step(loss_of(name, distance), jit) for name in names}
-    for run in steps.values():  # traces and compiles
-        run(y, p)
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, run in steps.items():
-            start = time.perf_counter()
-            run(y, p)
-            seconds[name].append(time.perf_counter() - start)
-    return {name: np.array(values) for name, values in seconds.items()}
+    return measuring.interleaved({name: functools.partial(run, y, p) for name, run in steps.items()}, rounds)
 
 
 def table(seconds: dict[str, np.ndarray], jit: bool) -> list[str]:
-    lines = ["| loss | ms | ratio to ce | quartiles | goal |", "| --- | ---: | ---: | ---: | --- |"]
-    ratios = {name: values / seconds["ce"] for name, values in seconds.items()}
-    for name in sorted(ratios, key=lambda n: np.median(ratios[n])):
-        low, middle, high = np.percentile(ratios[name], [25, 50, 75])
-        goal = ("met" if middle <= GOAL else "missed") if name in POOLED and not jit else ""
-        ms = 1000 * np.median(seconds[name])
-        lines.append(f"| `{name}` | {ms:.2f} | {middle:.2f} | {low:.2f} to {high:.2f} | {goal} |")
-    return lines
+    """The cheapest first; the goal is for what is compiled without XLA."""
+    cheapest = sorted(seconds, key=lambda name: np.median(seconds[name] / seconds["ce"]))
+    goals = {} if jit else dict.fromkeys(POOLED, GOAL)
+    return measuring.comparison("loss", {name: seconds[name] for name in cheapest}, "ce", goals=goals)
 
 
 def main() -> None:

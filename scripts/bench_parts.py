@@ -4,16 +4,16 @@ Run: python scripts/bench_parts.py                    (some minutes; writes noth
      python scripts/bench_parts.py --side 128 --batch-size 16 --rounds 9 --only step
 
 All sides of a table run in one process, in turns: a step, or an image, of each in every round. The ratio is
-to the first row, of the same round; shown is its median with its quartiles. Rounds that compile do not count.
+to the first row, of the same round (scripts/measuring.py). Rounds that compile do not count.
 """
 
 import argparse
 import collections
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import measuring
 import numpy as np
 
 PLAIN = "plain"
@@ -51,27 +51,6 @@ PREDICTIONS: dict[str, dict[str, Any]] = {
 WARM = 2  # rounds that compile
 BURST = 20  # batches of input a measurement: many more than are made ahead in the turns of the others
 Sides = dict[str, Callable[[], Any]]
-
-
-def interleaved(sides: Sides, rounds: int) -> dict[str, np.ndarray]:
-    """Seconds of each side in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + WARM):
-        for name, work in sides.items():
-            start = time.perf_counter()
-            work()
-            if number >= WARM:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: np.array(one) for name, one in seconds.items()}
-
-
-def table(title: str, seconds: dict[str, np.ndarray], share: int) -> Iterator[str]:
-    """Lines of Markdown; ``share`` is by what a measurement is divided to be of one step or image."""
-    yield f"| {title} | ms | ratio | quartiles |"
-    yield "|:--|--:|--:|--:|"
-    for name, one in seconds.items():
-        low, middle, high = np.percentile(one / seconds[PLAIN], (25, 50, 75))
-        yield f"| {name} | {1000 * np.median(one) / share:.1f} | {middle:.2f} | {low:.2f} to {high:.2f} |"
 
 
 def prepared(words: list[str], side: int, batch: int) -> tuple[Any, Any]:
@@ -141,14 +120,16 @@ def tables(only: str | None, side: int, batch: int, rounds: int) -> Iterator[tup
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = measuring.with_page(argparse.ArgumentParser(description=__doc__.partition("\n")[0]))
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", choices=("step", "input", "prediction"))
     options = parser.parse_args()
     for title, sides, share in tables(options.only, options.side, options.batch_size, options.rounds):
-        print("\n".join(table(title, interleaved(sides, options.rounds), share)), end="\n\n", flush=True)
+        seconds = measuring.interleaved(sides, options.rounds, WARM, busy=options.busy)
+        lines = measuring.comparison(title, seconds, PLAIN, share=share, busy=options.busy)
+        measuring.publish(f"parts-{title.split()[-1]}", f"The parts of a recipe: {title}", lines, options)
 
 
 if __name__ == "__main__":

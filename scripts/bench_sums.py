@@ -4,18 +4,20 @@ Run: python scripts/bench_sums.py [--rounds 15] [--jit] [--skip-accuracy]
 
 First table: the error of each loss, as the difference from its value for one 8 x 8 image of which the large
 one consists of copies (a ratio or a mean is the same), relative to that value. Second table: time of value
-and gradient with the exact sums divided by that with the backend's own, in turns in one process, the median
-over the rounds with its quartiles. Only on TensorFlow do the two differ.
+and gradient with the exact sums divided by that with the backend's own, in turns in one process
+(scripts/measuring.py). Only on TensorFlow do the two differ.
 """
 
 import argparse
+import functools
 import inspect
-import time
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import measuring
 import numpy as np
 from bench_losses import step
 from keras import ops
@@ -88,27 +90,24 @@ def cost(rounds: int, size: int, batch: int, jit: bool) -> Iterator[str]:
     y, p = small(False)
     y, p = (np.tile(x, (batch, size // 8, size // 8, 1)) for x in (y, p))
     tensors = ops.convert_to_tensor(y), ops.convert_to_tensor(p)
-    yield "| loss | backend's sums, ms | exact sums, ms | ratio | quartiles |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
+    sides = {}
+    for name, plain in itertools.product(NAMES, (True, False)):
+        sides[name, plain] = functools.partial(summed, step(loss_of(name, y), jit), tensors, plain)
+    seconds = measuring.interleaved({repr(key): side for key, side in sides.items()}, rounds)
+    rows = []
     for name in NAMES:
-        seconds: dict[bool, list[float]] = {True: [], False: []}
-        steps = {}
-        for plain in seconds:
-            with own_sums(plain):
-                steps[plain] = step(loss_of(name, y), jit)
-                steps[plain](*tensors)  # traces and compiles
-        for turn in range(rounds):
-            for plain in (True, False) if turn % 2 else (False, True):
-                with own_sums(plain):
-                    start = time.perf_counter()
-                    steps[plain](*tensors)
-                    seconds[plain].append(time.perf_counter() - start)
-        old, new = (1000 * np.array(seconds[plain]) for plain in (True, False))
-        low, middle, high = np.percentile(new / old, [25, 50, 75])
-        yield (
-            f"| `{name}` | {np.median(old):.2f} | {np.median(new):.2f} | {middle:.2f} | "
-            f"{low:.2f} to {high:.2f} |"
-        )
+        old, new = (seconds[repr((name, plain))] for plain in (True, False))
+        found = measuring.ratio(new, old)
+        times = [f"{1000 * np.median(one):.2f}" for one in (old, new)]
+        rows.append([f"`{name}`", *times, f"{found.middle:.2f}", f"{found.low:.2f} to {found.high:.2f}"])
+    columns = ("loss", "backend's sums, ms", "exact sums, ms", "ratio", "95 % interval")
+    yield from measuring.table(columns, rows)
+
+
+def summed(run: Callable[..., Any], tensors: tuple[Any, Any], plain: bool) -> None:
+    """``run`` with one way of adding, which it is traced with at first."""
+    with own_sums(plain):
+        run(*tensors)
 
 
 def main() -> None:

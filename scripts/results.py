@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from measuring import filled
 from PIL import Image
 
 from dmf_cli import conf_files
@@ -96,15 +97,6 @@ def _figures(made: Path, study: Path, images: Path) -> list[str]:
             target.write_bytes(buffer.getvalue())
             lines.append(f"![{study.name} {kind}: {name}](../images/results/{target.name})")
     return lines
-
-
-def filled(page: str, name: str, text: str, title: str) -> str:
-    """``page`` with the section ``name`` replaced, or added at the end."""
-    start, end = f"<!-- results: {name} -->", f"<!-- end: {name} -->"
-    if start in page and end in page:
-        before, after = page.split(start, 1)[0], page.split(end, 1)[1]
-        return f"{before}{start}\n\n{text}\n\n{end}{after}"
-    return f"{page.rstrip()}\n\n## {title}\n\n{start}\n\n{text}\n\n{end}\n"
 
 
 def title(runs: Sequence[Path], name: str) -> str:

@@ -85,6 +85,8 @@ SLOW = (
     "datasets/sources/test_tfds.py",
     "docs/test_documents.py::test_the_python_of_the_documents_runs",
     "docs/test_load_a_network.py",
+    "docs/test_measuring.py::test_the_report_of_a_long_run_is_no_larger_than_that_of_a_shorter_one",
+    "docs/test_measuring.py::test_the_sides_of_a_step_are_trained",
     "docs/test_quickstart.py::test_every_cell_runs",
     "docs/test_reference.py::test_every_generated_part_is_up_to_date",
     "faults/test_faults.py",

@@ -28,12 +28,14 @@ from dmf_cli.fusion.first_batch import check_one_output, checked, refuse_weights
 from dmf_cli.fusion.logit_gradients import Gradients, term_statistics
 from dmf_cli.fusion.progress_bar import with_progress
 from dmf_cli.fusion.scales import Scales, at_scale, check_labels
+from dmf_cli.fusion.step_logs import Packing
 from dmf_cli.fusion.strategy_state import objective_weights, read, state_variables
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._inputs import as_float32
 from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
 from dmf_cli.weighting import check_terms
+from dmf_cli.weighting._strategy import State
 
 
 def fuse(
@@ -102,6 +104,8 @@ class FusedModel(keras.Model):
     batch in every case.
     """
 
+    train_function: Any  # of Keras
+
     def __init__(
         self,
         network: keras.Model,
@@ -126,6 +130,7 @@ class FusedModel(keras.Model):
         self.auxiliary, self._auxiliary_loss = resolve_auxiliary(auxiliary)
         self._memory = state_variables(self, self.strategy, len(self._terms))
         self._means = TermMeans(self.terms, auxiliary is not None)
+        self._packing = Packing(self._means.columns, self._means.means)
         self.insight_every = insight_every
         self.recorder, self.insight = recorders(self.terms, record_steps, insight_every)
         self.scales = scales
@@ -202,8 +207,11 @@ class FusedModel(keras.Model):
         targets, y_pred = Targets.of(y), as_float32(y_pred)
         asked = training and (self.strategy.needs_gradients or self.insight is not None)
         raw, gradients = term_values(self._terms, targets, y_pred, gradients=asked)
-        step = read(self._memory["step"])
-        weights = self._advance(step, raw, gradients, y_pred) if training else read(self._memory["weights"])
+        state = {name: read(variable) for name, variable in self._memory.items()}
+        step = state["step"]
+        if training:
+            state = self._advance(state, raw, gradients, y_pred)
+        weights = state["weights"]
         # Keras's callbacks watch val_loss: there it must be the same sum in every epoch.
         fixed = objective_weights(self.strategy, len(self._terms))
         total, gamma, aux = ops.sum((weights if training else fixed) * raw), ops.zeros(()), ops.zeros(())
@@ -213,8 +221,8 @@ class FusedModel(keras.Model):
             total = total + gamma * aux if training else total
         trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
         whole = trained + sum(self.losses)
-        raw_sum, batch = read(self._memory["raw_sum"]), ops.shape(y_pred)[0]
-        self._means.update_state(raw, weights, ops.sum(fixed * raw), raw_sum, gamma, aux, batch)
+        objective, batch = ops.sum(fixed * raw), ops.shape(y_pred)[0]
+        self._means.update_state(raw, weights, objective, state["raw_sum"], gamma, aux, batch)
         if training and self.recorder is not None:
             # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
             shown = ops.where(ops.isfinite(whole), total, whole)
@@ -253,27 +261,36 @@ class FusedModel(keras.Model):
         results: dict[str, Any] = super().compute_metrics(x, *Targets.of(y).counted(y_pred), sample_weight)
         return results
 
-    def _advance(self, step: Tensor, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> Tensor:
-        """The weights for these losses, after the memory has taken them in."""
-        state = {name: read(variable) for name, variable in self._memory.items()}
-        statistics = None if gradients is None else self._statistics(step, state, gradients, y_pred)
-        state, weights = self.strategy.update(state, replica_mean(raw), statistics)
+    def make_train_function(self, force: bool = False) -> Any:
+        """As that of Keras; on TensorFlow a step returns its logs in one vector."""
+        made = self.train_function is None or force
+        super().make_train_function(force)
+        if made and keras.backend.backend() == "tensorflow":
+            self.train_function = self._packing.around(self.train_function)
+        return self.train_function
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """As that of Keras."""
+        return self._packing.packed(super().get_metrics_result())
+
+    def _advance(self, state: State, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> State:
+        """The memory after it has taken these losses in, with the weights for them."""
+        statistics = None if gradients is None else self._statistics(state, gradients, y_pred)
+        state, _ = self.strategy.update(state, replica_mean(raw), statistics)
         for name, variable in self._memory.items():
             variable.assign(state[name])
-        return weights
+        return state
 
-    def _statistics(
-        self, step: Tensor, state: dict[str, Tensor], gradients: Gradients, y_pred: Tensor
-    ) -> dict[str, Tensor]:
+    def _statistics(self, state: State, gradients: Gradients, y_pred: Tensor) -> dict[str, Tensor]:
         """Gradient statistics in the steps in which the strategy or the insight asks for them."""
         required = self.strategy.needs_gradients
         asked = [self.strategy.due(state)] if required else []
         if self.insight is not None:
-            asked.append(step % self.insight_every == 0)
+            asked.append(state["step"] % self.insight_every == 0)
         due = ops.any(ops.stack(asked))
         statistics = term_statistics(self.terms, gradients, y_pred, due, required=required)
         if self.insight is not None:
-            self.insight.update_state(step, statistics, asked[-1])
+            self.insight.update_state(state["step"], statistics, asked[-1])
         return {name: statistics[name] for name in ("norm", "mean_abs", "max_abs")}
 
     def get_config(self) -> dict[str, Any]:

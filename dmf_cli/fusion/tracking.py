@@ -39,16 +39,20 @@ class TermMeans(keras.metrics.Metric):
         batch: Tensor,
     ) -> None:
         """Add one step of ``batch`` samples; ``raw`` and ``weights`` are ``(n_terms,)``, the rest scalars."""
-        scalars = ops.stack([ops.cast(v, "float32") for v in (objective, raw_sum, gamma, aux)])
-        row = ops.concatenate([raw, weights, raw * weights, scalars])[: len(self.columns)]
+        helper = (gamma, aux) if self.columns[-1] == "aux" else ()
+        scalars = ops.stack([ops.cast(v, "float32") for v in (objective, raw_sum, *helper)])
+        row = ops.concatenate([raw, weights, raw * weights, scalars])
         count = ops.cast(batch, "float32")
         self.sums.assign(self.sums.value + row * count)
         self.count.assign(self.count.value + count)
 
     def result(self) -> dict[str, Tensor]:
         """The means so far, 0 before the first step."""
-        means = self.sums.value / ops.maximum(self.count.value, 1.0)
-        return {name: means[i] for i, name in enumerate(self.columns)}
+        return dict(zip(self.columns, ops.unstack(self.means(), len(self.columns)), strict=True))
+
+    def means(self) -> Tensor:
+        """What :meth:`result` gives, as a vector ``(len(columns),)``."""
+        return self.sums.value / ops.maximum(self.count.value, 1.0)
 
 
 class Ring(keras.metrics.Metric):

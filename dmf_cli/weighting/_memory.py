@@ -98,6 +98,7 @@ def precision(deviation: Tensor) -> Tensor:
     count = ops.sum(ops.cast(positive, "int32"))
     ordered = ops.sort(ops.where(positive, deviation, float("inf")))
     last = ops.maximum(count - 1, 0)
-    typical = 0.5 * (ops.take(ordered, last // 2) + ops.take(ordered, (last + 1) // 2))
+    lower, upper = (ops.slice(ordered, (place // 2,), (1,)) for place in (last, last + 1))
+    typical = 0.5 * (lower + upper)
     typical = ops.where(count > 0, typical, 1.0)
     return 1.0 / (ops.where(positive, deviation, typical) + RANGE_EPSILON)

@@ -165,7 +165,7 @@ class Strategy:
             # Of two points of a convex set: bounds and sum hold for the mean of both.
             weights = self.smoothing * state["weights"] + (1.0 - self.smoothing) * weights
         usable = ops.logical_and(finite, ops.all(ops.isfinite(weights)))
-        moved = ops.logical_and(usable, due)
+        moved = usable if self.every == 1 else ops.logical_and(usable, due)
         if self.needs_gradients:  # what is derived from gradients holds where there are none
             usable = moved
         new.update({name: ops.where(usable, value, state[name]) for name, value in adapted.items()})
