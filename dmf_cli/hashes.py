@@ -1,6 +1,7 @@
 """Short names for contents: the first hex digits of their SHA-256."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,8 +33,18 @@ def of_file(path: Path) -> str:
 
 def of_start(file: IO[bytes], length: int) -> str:
     """The whole SHA-256 of the next ``length`` bytes of an open file, or of all that are left."""
+
+    def blocks(left: int) -> Iterator[bytes]:
+        while left > 0 and (block := file.read(min(left, BLOCK))):
+            yield block
+            left -= len(block)
+
+    return of_parts(blocks(length))
+
+
+def of_parts(parts: Iterable[bytes]) -> str:
+    """The whole SHA-256 of ``parts``, one after the other."""
     found = hashlib.sha256()
-    while length > 0 and (block := file.read(min(length, BLOCK))):
-        found.update(block)
-        length -= len(block)
+    for part in parts:
+        found.update(part)
     return found.hexdigest()

@@ -14,12 +14,12 @@ Tensor = Any
 VECTOR = "terms"
 
 
-class Entry:
+class StepNumber:
     """A number of a vector on the device; reading one brings all of them, and none is read before."""
 
     __slots__ = ("_index", "_row")
 
-    def __init__(self, row: "Row", index: int) -> None:
+    def __init__(self, row: "StepVector", index: int) -> None:
         self._row, self._index = row, index
 
     def __float__(self) -> float:
@@ -34,7 +34,7 @@ class Entry:
         return value
 
 
-class Row:
+class StepVector:
     """A vector on the device, and its copy once it was read."""
 
     __slots__ = ("_copy", "_vector")
@@ -76,7 +76,7 @@ class Packing:
                 logs = dict(function(iterator))
             finally:
                 self.on = False
-            row = Row(logs.pop(VECTOR))
-            return {**logs, **{name: Entry(row, index) for index, name in enumerate(self.columns)}}
+            row = StepVector(logs.pop(VECTOR))
+            return {**logs, **{name: StepNumber(row, index) for index, name in enumerate(self.columns)}}
 
         return step

@@ -4,7 +4,6 @@ HDF5 may name other files, say that it holds more than there is, and be compress
 of it: plain arrays, one after the other.
 """
 
-import hashlib
 import math
 import zipfile
 from collections import Counter
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import bounded
+from dmf_cli import bounded, hashes
 from dmf_cli.errors import CheckpointError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -53,17 +52,18 @@ def digest(path: Path) -> str:
     import h5py
     import numpy as np
 
+    def parts(file: h5py.File) -> Iterator[bytes]:
+        for array in sorted(_arrays(file, LEVELS, set()), key=lambda one: str(one.name)):
+            yield f"{array.name} {array.dtype} {array.shape}\n".encode()
+            yield np.ascontiguousarray(array[()]).tobytes()
+
     shapes(path)
-    found = hashlib.sha256()
     with (
         zipfile.ZipFile(path) as archive,
         archive.open(WEIGHTS) as content,
         h5py.File(content, "r") as file,
     ):
-        for array in sorted(_arrays(file, LEVELS, set()), key=lambda one: str(one.name)):
-            found.update(f"{array.name} {array.dtype} {array.shape}\n".encode())
-            found.update(np.ascontiguousarray(array[()]).tobytes())
-    return found.hexdigest()
+        return hashes.of_parts(parts(file))
 
 
 def check_fit(path: Path, held: Shapes, network: Any) -> None:

@@ -18,7 +18,7 @@ NOT_COMPARED = ("seconds",)  # how long an epoch took
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """What differs.
 
     Args:
@@ -50,21 +50,21 @@ def near(recorded: float, again: float, tolerance: float) -> bool:
     return abs(recorded - again) <= tolerance * max(1.0, abs(recorded))
 
 
-def of_split(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> Difference | None:
+def of_split(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> Mismatch | None:
     """The first image with another content, or in another part of the split."""
     contents, now = recorded.get("hashes") or {}, again.get("hashes") or {}
     for image in sorted({*contents, *now}):
         if contents.get(image) != now.get(image):
             values = contents.get(image, ABSENT), now.get(image, ABSENT)
-            return Difference("image", image, "its content (SHA-256)", *map(str, values))
+            return Mismatch("image", image, "its content (SHA-256)", *map(str, values))
     before, after = _parts(recorded), _parts(again)
     for image in sorted({*before, *after}):
         if before.get(image) != after.get(image):
             values = before.get(image, ABSENT), after.get(image, ABSENT)
-            return Difference("image", image, "its part of the split", *values)
+            return Mismatch("image", image, "its part of the split", *values)
     if recorded.get("fingerprint") != again.get("fingerprint"):
         prints = str(recorded.get("fingerprint")), str(again.get("fingerprint"))
-        return Difference("file", "split.json", "the fingerprint of the images", *prints)
+        return Mismatch("file", "split.json", "the fingerprint of the images", *prints)
     return None
 
 
@@ -74,36 +74,36 @@ def _parts(split: Mapping[str, Any]) -> dict[str, str]:
 
 def of_rows(
     kind: Literal["step", "epoch"], recorded: Columns, again: Columns, tolerance: float, rows: int
-) -> Difference | None:
+) -> Mismatch | None:
     """The first value that differs in the first ``rows`` rows of ``steps.csv`` or ``epochs.csv``."""
     names = [name for name in recorded if name not in NOT_COMPARED]
     file = f"{kind}s.csv"
     for name in names:
         if name not in again:
-            return Difference("file", file, f"column {name}", "there", ABSENT)
+            return Mismatch("file", file, f"column {name}", "there", ABSENT)
     counts = [min(rows, len(next(iter(columns.values()), []))) for columns in (recorded, again)]
     for i in range(min(counts)):
         for name in names:
             if not near(recorded[name][i], again[name][i], tolerance):
                 values = f"{recorded[name][i]:.9g}", f"{again[name][i]:.9g}"
-                return Difference(kind, f"{recorded[kind][i]:g}", name, *values)
+                return Mismatch(kind, f"{recorded[kind][i]:g}", name, *values)
     if counts[0] != counts[1]:
-        return Difference("file", file, "the number of rows", *map(str, counts))
+        return Mismatch("file", file, "the number of rows", *map(str, counts))
     return None
 
 
-def of_scores(recorded: Path, again: Path, tolerance: float) -> Difference | None:
+def of_scores(recorded: Path, again: Path, tolerance: float) -> Mismatch | None:
     """The first image of ``test_per_image.csv`` with another score."""
     before, after = (dict(_by_image(file)) for file in (recorded, again))
     for image, row in before.items():
         if image not in after:
-            return Difference("image", image, "its row of scores", "there", ABSENT)
+            return Mismatch("image", image, "its row of scores", "there", ABSENT)
         for name, value in row.items():
             now = after[image].get(name, ABSENT)
             if value != now and not _near_text(value, now, tolerance):
-                return Difference("image", image, name, value or "undefined", now or "undefined")
+                return Mismatch("image", image, name, value or "undefined", now or "undefined")
     if new := [image for image in after if image not in before]:
-        return Difference("image", new[0], "its row of scores", ABSENT, "there")
+        return Mismatch("image", new[0], "its row of scores", ABSENT, "there")
     return None
 
 
@@ -125,6 +125,6 @@ def _near_text(recorded: str, again: str, tolerance: float) -> bool:
         return False
 
 
-def first(found: Sequence[Difference | None]) -> Difference | None:
+def first(found: Sequence[Mismatch | None]) -> Mismatch | None:
     """The first that is one."""
     return next((one for one in found if one is not None), None)

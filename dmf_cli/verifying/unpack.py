@@ -1,22 +1,21 @@
 """An archive of ``dmf bundle``, from anybody: unpacked where it should be, and compared with its manifest."""
 
 import dataclasses
-import hashlib
 import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from dmf_cli import bounded
+from dmf_cli import bounded, hashes
 from dmf_cli.datasets.fetch import archives
 from dmf_cli.datasets.fetch.download import check_space
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
 from dmf_cli.verifying.bundle import FORMAT, MANIFEST, RUNS
-from dmf_cli.verifying.differences import ABSENT, Difference
+from dmf_cli.verifying.differences import ABSENT, Mismatch
 
 MOST_FILES = 100_000
 MOST_BYTES = 64 * 1024 * bounded.MB  # of all files together, as they say themselves
@@ -40,7 +39,7 @@ class Unpacked:
     files: int
     runs: Mapping[str, Path]
     weights: Mapping[str, str]
-    difference: Difference | None
+    difference: Mismatch | None
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
@@ -68,7 +67,7 @@ def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path) -> Unpacked:
     for name in sorted({*listed, *held}):
         if name not in held or name not in listed:
             there = ("in the manifest", "not in the archive") if name in listed else (ABSENT, "there")
-            difference = Difference("file", name, "", *there)
+            difference = Mismatch("file", name, "", *there)
         else:
             difference = _extract(archive, name, listed[name], folder)
         if difference:
@@ -120,7 +119,7 @@ def _mapping(value: Any, path: Path) -> dict[str, Any]:
     return value
 
 
-def _extract(archive: zipfile.ZipFile, name: str, wanted: str, folder: Path) -> Difference | None:
+def _extract(archive: zipfile.ZipFile, name: str, wanted: str, folder: Path) -> Mismatch | None:
     target = folder / name
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,16 +127,17 @@ def _extract(archive: zipfile.ZipFile, name: str, wanted: str, folder: Path) -> 
             with archive.open(name) as source, target.open("xb") as file:
                 now = _copy(source, file)
         except _DAMAGE as error:
-            return Difference("file", name, "its content", f"SHA-256 {wanted}", f"damaged ({error})")
-    return None if now == wanted else Difference("file", name, "its SHA-256", wanted, now)
+            return Mismatch("file", name, "its content", f"SHA-256 {wanted}", f"damaged ({error})")
+    return None if now == wanted else Mismatch("file", name, "its SHA-256", wanted, now)
 
 
 def _copy(source: IO[bytes], file: IO[bytes]) -> str:
-    found = hashlib.sha256()
-    while block := source.read(BLOCK):
-        found.update(block)
-        file.write(block)
-    return found.hexdigest()
+    def blocks() -> Iterator[bytes]:
+        while block := source.read(BLOCK):
+            file.write(block)
+            yield block
+
+    return hashes.of_parts(blocks())
 
 
 def _none(path: Path, reason: str) -> RunFolderError:

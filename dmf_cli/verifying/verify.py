@@ -15,7 +15,7 @@ from dmf_cli.run_folder import index, moved, network_record, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.formats import count
 from dmf_cli.verifying import conditions, differences
-from dmf_cli.verifying.differences import Difference
+from dmf_cli.verifying.differences import Mismatch
 from dmf_cli.verifying.rerun import Rerun, rerun
 
 TOLERANCE = 0.01  # of losses, weights and scores where the machine or a version is another one
@@ -37,7 +37,7 @@ class Verification:
 
     path: Path
     compared: tuple[str, ...]
-    difference: Difference | None
+    difference: Mismatch | None
     bitwise: bool
     tolerance: float
     changed: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ def _check_length(run: RunFolder, there: int, steps: int | None) -> None:
         raise ConfigError(key="--steps", value=steps, allowed=few)
 
 
-def _changed_network(run: RunFolder) -> Difference | None:
+def _changed_network(run: RunFolder) -> Mismatch | None:
     """The file of the best network, if it is not the one that the run wrote."""
     known = network_record.recorded(run)
     if not known or not run.best_model.is_file():
@@ -126,16 +126,16 @@ def _changed_network(run: RunFolder) -> Difference | None:
     now = hashes.of_file(run.best_model)
     if now in known:
         return None
-    return Difference("file", "checkpoints/best.keras", "its SHA-256", known[0], now)
+    return Mismatch("file", "checkpoints/best.keras", "its SHA-256", known[0], now)
 
 
 def _compare(
     run: RunFolder, again: Rerun, steps: int | None, tolerance: float, weights: str | None
-) -> tuple[tuple[str, ...], Difference | None]:
+) -> tuple[tuple[str, ...], Mismatch | None]:
     """What was compared, up to the first difference."""
     other, compared = again.run, list[str]()
 
-    def look(what: str, difference: Difference | None) -> Difference | None:
+    def look(what: str, difference: Mismatch | None) -> Mismatch | None:
         compared.append(what)
         return difference
 
@@ -155,7 +155,7 @@ def _compare(
         return tuple(compared), found
     if not tolerance and not found and (known := weights or _weights(run)):
         now = network_weights.digest(other.best_model)
-        same = None if known == now else Difference("weights", "of the best network", "SHA-256", known, now)
+        same = None if known == now else Mismatch("weights", "of the best network", "SHA-256", known, now)
         found = look("the weights of the best network", same)
     scores = run.metrics / SCORES
     if not found and scores.is_file():

@@ -9,7 +9,7 @@ from dmf_cli import datasets
 from dmf_cli.errors import DatasetError, RunFolderError
 from dmf_cli.run_folder import run_plugins, stored_config
 from dmf_cli.verifying import unpack
-from dmf_cli.verifying.differences import Difference
+from dmf_cli.verifying.differences import Mismatch
 from dmf_cli.verifying.verify import TOLERANCE, Verification, recorded_config, verify
 
 
@@ -27,7 +27,7 @@ class BundleVerification:
 
     path: Path
     files: int
-    difference: Difference | None
+    difference: Mismatch | None
     runs: tuple[Verification, ...] = ()
     skipped: tuple[str, ...] = ()
 

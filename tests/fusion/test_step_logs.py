@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from dmf_cli.fusion.step_logs import VECTOR, Entry, Packing, Row
+from dmf_cli.fusion.step_logs import VECTOR, Packing, StepNumber, StepVector
 from tests.fusion.toys import BATCH, X, Y, fused
 
 
@@ -60,8 +60,8 @@ def test_entries_are_read_together_and_once() -> None:
             read.append(1)
             return np.array([1.5, 2.5], "float32")
 
-    row = Row(Vector())
-    first, second = Entry(row, 0), Entry(row, 1)
+    row = StepVector(Vector())
+    first, second = StepNumber(row, 0), StepNumber(row, 1)
     assert read == []
     assert (float(first), float(second), np.array(second).dtype) == (1.5, 2.5, np.float32)
     assert read == [1]

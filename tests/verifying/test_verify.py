@@ -9,7 +9,7 @@ import pytest
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.verifying import conditions, differences, rerun, verify
-from dmf_cli.verifying.differences import Difference
+from dmf_cli.verifying.differences import Mismatch
 from tests.raised import raises
 
 
@@ -167,7 +167,7 @@ def test_missing_rows_and_columns_differ():
     assert differences.of_rows("step", columns, short, 0.0, 2).again == "1"
     assert differences.of_rows("step", columns, {"step": [0.0, 1.0]}, 0.0, 2).what == "column loss"
     assert differences.of_rows("step", columns, short, 0.0, 1) is None
-    said = str(Difference("step", "3", "loss", "1", "2"))
+    said = str(Mismatch("step", "3", "loss", "1", "2"))
     assert said == "step 3: loss is 2 and was 1"
 
 
