@@ -101,7 +101,9 @@ class Watch(contextlib.AbstractContextManager["Watch"]):
     def _of_descriptor(self, kind: str, real: Any) -> Any:
         def called(descriptor: int, *more: Any) -> Any:
             if kind in ("write", "overwrite"):
-                self.tell(kind, descriptor, more[0], more[1] if kind == "overwrite" else _offset(descriptor))
+                offset = more[1] if kind == "overwrite" else _offset(descriptor)
+                over = _is_over(descriptor, offset, len(more[0]))
+                self.tell("overwrite" if over else "write", descriptor, more[0], offset)
             else:
                 self.tell(kind, descriptor)
             result = real(descriptor, *more)
@@ -142,6 +144,12 @@ class Watch(contextlib.AbstractContextManager["Watch"]):
             return buffered
         options = {name: named[name] for name in ("encoding", "errors", "newline") if name in named}
         return io.TextIOWrapper(buffered, **options)
+
+
+def _is_over(descriptor: int, offset: int, length: int) -> bool:
+    """Whether a write takes no block of the disk that the file has not."""
+    status = os.fstat(descriptor)
+    return offset < status.st_size and offset + length <= max(status.st_size, status.st_blocks * 512)
 
 
 def _offset(descriptor: int) -> int:

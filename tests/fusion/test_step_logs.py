@@ -31,7 +31,8 @@ def test_callbacks_get_numbers_under_the_same_names_as_the_epoch() -> None:
 def test_one_batch_gives_the_same_logs() -> None:
     logs = fused().train_on_batch(X[:BATCH], Y[:BATCH], return_dict=True)
     other = fused().fit(X[:BATCH], Y[:BATCH], batch_size=BATCH, verbose=0).history
-    assert {name: float(value) for name, value in logs.items()} == {n: v[0] for n, v in other.items()}
+    known = {name: values[0] for name, values in other.items()}  # by another compilation: not to the last bit
+    assert {name: float(value) for name, value in logs.items()} == pytest.approx(known, rel=1e-6)
 
 
 def test_a_compiled_step_of_tensorflow_returns_one_vector() -> None:
