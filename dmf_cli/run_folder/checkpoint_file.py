@@ -7,6 +7,7 @@ checkpoint on there is a ``last.npz``, whenever the process is killed. Nothing h
 
 import contextlib
 import io
+import itertools
 import json
 import math
 import os
@@ -85,9 +86,11 @@ def newest(
 
 
 def take(last: Path, file: Path) -> None:
-    """Make ``file`` the ``last`` again: those after it are damaged."""
+    """Make ``file`` the ``last`` again: those after it are damaged or undone, and go."""
     if file != last:
         with disk_errors(last):
+            for _, other in itertools.takewhile(lambda kept: kept[1] != file, _kept(last)):
+                other.unlink()
             file.replace(last)
 
 

@@ -15,6 +15,7 @@ import keras
 
 from dmf_cli.errors import CheckpointError, NonFiniteError
 from dmf_cli.fusion import FusedModel
+from dmf_cli.run_folder import checkpoint_file
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import checkpoint
 
@@ -38,6 +39,9 @@ def roll_back(
     Raises:
         NonFiniteError: ``error``; the run was rolled back before, or no checkpoint is good.
     """
+    with contextlib.suppress(CheckpointError):
+        if checkpoint_file.newest(run.last_checkpoint)[1].get(NOTE):
+            raise error  # nothing is put back: what was made since the rollback stays
     checkpoint.synchronize(model)
     before = run.read_steps()
     note = _restore(run, model, error, steps)

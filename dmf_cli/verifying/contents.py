@@ -20,7 +20,7 @@ AS_IT_IS = (
     "split.json", "inputs.json", "prediction.json", "epochs.csv", "steps.csv", "insight.csv", "diverged.csv",
 )  # fmt: skip
 METRICS = (".csv", ".json", ".md", ".tex")
-OF_THE_MACHINE = ("pid", "host")  # of status.json
+OF_THE_MACHINE = ("pid", "host", "tracker")  # of status.json
 _PLACE = re.compile(r"(?<![\w/.])~?/(?:[^\s/'\"=,:;]+/)*([^\s/'\"=,:;]+)")
 
 
@@ -53,7 +53,8 @@ def without_places(config: Config) -> Config:
     if plugins := config.plain.get("plugins"):
         named = {name: {**one, "path": Path(one["path"]).name} for name, one in plugins.items()}
         config = config.with_root(plugins=named)
-    return config.with_root(run_dir=None, output_root="outputs")
+    # A tracker's address may name folders, people, even passwords; no result depends on it.
+    return config.with_group("tracker", {"name": "none"}).with_root(run_dir=None, output_root="outputs")
 
 
 def absolute(config: Config) -> list[str]:
@@ -80,6 +81,17 @@ def without_folders(text: str) -> str:
     return _PLACE.sub(r"\1", text)
 
 
+def _word(word: str) -> str:
+    """A word of a command without folders: one whose value is a path, spaces or not, keeps its last part."""
+    key, equals, value = word.partition("=")
+    if key.startswith("tracker."):
+        return f"{key}{equals}..."
+    path = value if equals else word
+    if path.startswith(("/", "~")):
+        return f"{key}=" * bool(equals) + Path(path).name
+    return without_folders(word)
+
+
 def _status(status: dict[str, Any]) -> dict[str, Any]:
     return {key: _cleaned(value) for key, value in status.items() if key not in OF_THE_MACHINE}
 
@@ -88,7 +100,7 @@ def _environment(facts: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in facts.items() if key != "folder"}
     if isinstance(command := kept.get("command"), str):
         try:
-            kept["command"] = shlex.join(map(without_folders, shlex.split(command)))
+            kept["command"] = shlex.join(map(_word, shlex.split(command)))
         except ValueError:  # no command line
             kept["command"] = without_folders(command)
     return kept

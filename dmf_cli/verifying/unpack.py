@@ -86,6 +86,8 @@ def _check(path: Path, members: list[zipfile.ZipInfo], folder: Path) -> None:
     for member in members:
         if wrong := archives.fault(member):
             raise _none(path, wrong)
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _none(path, f"holds {member.filename!r}, which is packed as `dmf bundle` packs nothing")
         if member.filename != MANIFEST and not (_FILE.fullmatch(member.filename)):
             raise _none(path, f"holds {member.filename!r}, which belongs to no run")
         if any(part in (".", "..") for part in member.filename.split("/")):

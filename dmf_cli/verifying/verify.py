@@ -2,16 +2,18 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmf_cli import bounded, hashes, hints
 from dmf_cli.config import moving
 from dmf_cli.config.typed import Config
+from dmf_cli.datasets.splits.division import read_split
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.inference import network_weights
 from dmf_cli.run_folder import index, moved, network_record, stored_config
+from dmf_cli.run_folder.csv_log import Columns
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.formats import count
 from dmf_cli.verifying import conditions, differences
@@ -100,6 +102,10 @@ def verify(
     moved.check_place(run, config, "verify")
     if changed := _changed_network(run):
         return Verification(path, ("the file of the best network",), changed, True, 0.0)
+    if weights and (there := _weights(run)) and (changed := _of_weights(weights, there)):
+        return Verification(path, ("the weights in the file of the best network",), changed, True, 0.0)
+    if run.split_file.is_file():
+        read_split(run.split_file)  # its form, before anything is trained
     with tempfile.TemporaryDirectory(prefix="dmf-verify-") as folder:
         again = rerun(config, Path(folder) / "run", steps, shown or str(path))
         met = conditions.compared(_json(run.environment_file), again.environment)
@@ -110,12 +116,26 @@ def verify(
 
 def _check_length(run: RunFolder, there: int, steps: int | None) -> None:
     entry = index.read(run.path)
+    undone = entry.status.get("rollback")
+    if isinstance(undone, dict):
+        if steps is None and undone.get("step"):
+            reason = "was rolled back into an epoch, to a checkpoint whose moment the clock chose"
+            hint = "verify the steps before it with --steps"
+            raise RunFolderError(path=run.path, reason=reason, hint=hint)
+        if steps is not None:
+            there = min(there, _before_rollback(run, undone))
     if steps is None and entry.state != "completed":
         hint = f"verify its first steps with --steps, or `{hints.command('resume', run.path)}` it first"
         raise RunFolderError(path=run.path, reason=f"{entry.said}, not completed", hint=hint)
     if steps is not None and not 1 <= steps <= there:
         few = f"whole numbers from 1 to {there}, the steps that {run.path} has" if there else "no --steps"
         raise ConfigError(key="--steps", value=steps, allowed=few)
+
+
+def _before_rollback(run: RunFolder, undone: Mapping[str, Any]) -> int:
+    """Steps that a run made before those that its rollback undid: only they repeat without it."""
+    whole: int = sum(epoch <= undone.get("epoch", 0) for epoch in run.read_steps().get("epoch", ()))
+    return whole + int(undone.get("step") or 0)
 
 
 def _changed_network(run: RunFolder) -> Mismatch | None:
@@ -139,32 +159,44 @@ def _compare(
         compared.append(what)
         return difference
 
-    recorded, rows = run.read_steps(), steps
-    rows = len(recorded["step"]) if rows is None else rows
+    recorded, theirs = run.read_steps(), other.read_steps()
+    rows = _longest("step", recorded, theirs) if steps is None else steps
     found = look("the split", differences.of_split(_json(run.split_file), _json(other.split_file)))
-    found = found or look(
-        count(rows, "step"), differences.of_rows("step", recorded, other.read_steps(), tolerance, rows)
-    )
-    epochs = run.read_epochs()
-    done = sum(step <= rows for step in epochs.get("step", ()))
+    found = found or look(count(rows, "step"), differences.of_rows("step", recorded, theirs, tolerance, rows))
+    epochs, later = run.read_epochs(), other.read_epochs()
+    done = _longest("epoch", epochs, later)
+    if steps is not None:
+        done = min(done, sum(step <= rows for step in later.get("step", ())))
     if done:
         found = found or look(
-            count(done, "epoch"), differences.of_rows("epoch", epochs, other.read_epochs(), tolerance, done)
+            count(done, "epoch"), differences.of_rows("epoch", epochs, later, tolerance, done)
         )
     if steps is not None:
         return tuple(compared), found
     if not tolerance and not found and (known := weights or _weights(run)):
-        now = network_weights.digest(other.best_model)
-        same = None if known == now else Mismatch("weights", "of the best network", "SHA-256", known, now)
-        found = look("the weights of the best network", same)
+        found = look(
+            "the weights of the best network", _of_weights(known, network_weights.digest(other.best_model))
+        )
     scores = run.metrics / SCORES
-    if not found and scores.is_file():
+    if not found and not scores.is_file():
+        found = look("the scores", Mismatch("file", f"metrics/{SCORES}", "", differences.ABSENT, "there"))
+    elif not found:
         images = differences.count_scores(scores)
         found = look(
             f"the scores of {count(images, 'image')}",
             differences.of_scores(scores, other.metrics / SCORES, tolerance),
         )
     return tuple(compared), found
+
+
+def _longest(column: str, *tables: Columns) -> int:
+    """Rows of the longest: one that was cut does not say how much is compared."""
+    return max(len(table.get(column, ())) for table in tables)
+
+
+def _of_weights(recorded: str, again: str) -> Mismatch | None:
+    same = recorded == again
+    return None if same else Mismatch("weights", "of the best network", "SHA-256", recorded, again)
 
 
 def _weights(run: RunFolder) -> str | None:
@@ -174,7 +206,7 @@ def _weights(run: RunFolder) -> str | None:
 def _json(file: Path) -> dict[str, Any]:
     """What a file of a run says; a run of an earlier version may lack it."""
     try:
-        found = bounded.read_json(file)
+        found = bounded.read_json(file, most=bounded.MOST)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dmf_cli import datasets
-from dmf_cli.errors import DatasetError, RunFolderError
+from dmf_cli.config.typed import Config
+from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
 from dmf_cli.run_folder import run_plugins, stored_config
 from dmf_cli.verifying import unpack
 from dmf_cli.verifying.differences import Mismatch
@@ -65,30 +66,39 @@ def verify_bundle(
         found = BundleVerification(path, held.files, held.difference)
         if held.difference or hashes_only:
             return found
-        done, skipped = list[Verification](), list[str]()
+        done, skipped, refused = list[Verification](), list[str](), list[ConfigError]()
         for name, run in held.runs.items():
             run_plugins.use(run, stored_config.load_run(run), trust=trust)
-            if why := next(_reasons(run, words), ""):
-                skipped.append(f"{name}: {why}")
+            known = held.weights.get(name)
+            try:
+                config = _with_images(run, words)
+                one = verify(run, config, steps, tolerance=tolerance, weights=known, shown=name)
+            except (RunFolderError, ConfigError) as error:
+                skipped.append(f"{name}: {error.reason or error}")
+                refused += [error] if isinstance(error, ConfigError) else []
                 continue
-            config, known = recorded_config(run, words), held.weights.get(name)
-            one = verify(run, config, steps, tolerance=tolerance, weights=known, shown=name)
             done.append(dataclasses.replace(one, path=Path(name)))
             if not one.equal:
                 break
+        if refused and not done:
+            raise refused[0]  # words or options that suit no run
     return dataclasses.replace(found, runs=tuple(done), skipped=tuple(skipped))
 
 
-def _reasons(run: Path, words: Sequence[str]) -> Iterator[str]:
-    """Why a run cannot be trained again."""
-    try:
-        config = recorded_config(run, words)
-    except RunFolderError as error:
-        yield error.reason or str(error)
-        return
+def _with_images(run: Path, words: Sequence[str]) -> Config:
+    """The config of a run, whose images are here.
+
+    Raises:
+        RunFolderError: it cannot be trained again.
+        ConfigError: ``words`` do not suit it.
+        DatasetError: the images that ``words`` name cannot be used.
+    """
+    config = recorded_config(run, words)
     try:
         datasets.check_place(config.dataset)
     except DatasetError:
         if words:
             raise
-        yield "its images are not here; give dataset.dir=PATH to train it again"
+        reason = "its images are not here; give dataset.dir=PATH to train it again"
+        raise RunFolderError(path=run, reason=reason) from None
+    return config

@@ -55,6 +55,12 @@ def test_the_last_few_stay(last, monkeypatch, keep, left, linked):
     assert kept(last) == {"last.npz": 5}
 
 
+def test_those_after_the_one_to_continue_from_are_gone(last):
+    write(last, 1, 2, 3, 4, keep=9)
+    checkpoint_file.take(last, last.with_name("last.2.npz"))
+    assert kept(last) == {"last.npz": 2, "last.3.npz": 1}
+
+
 def test_one_that_cannot_be_written_costs_none(last, monkeypatch):
     write(last, 1, 2)
 

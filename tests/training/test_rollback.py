@@ -114,7 +114,7 @@ def test_a_validation_that_diverges_is_undone_with_its_epoch(tiny, monkeypatch):
     assert status(folder)["rollback"]["step"] == 0
 
 
-def test_a_second_divergence_ends_the_run_also_after_it_was_resumed(tiny, cliff, tmp_path):
+def test_a_second_divergence_ends_the_run_also_after_it_was_resumed(tiny, cliff, tmp_path, monkeypatch):
     cliff(0.32)
     with pytest.raises(NonFiniteError):
         trainer.train(tiny(*OPTIONS, "schedule=constant"))
@@ -122,6 +122,7 @@ def test_a_second_divergence_ends_the_run_also_after_it_was_resumed(tiny, cliff,
     assert status(folder)["state"] == "failed"
     assert status(folder)["rollback"]["epoch"] == 0
     before = (folder / "diverged.csv").read_text()
+    monkeypatch.setattr(rollback, "_restore", lambda *_: pytest.fail("what was made since is put back"))
     with pytest.raises(NonFiniteError):
         trainer.resume(folder)
     assert (folder / "diverged.csv").read_text() == before

@@ -11,6 +11,7 @@ import dmf_cli
 from dmf_cli.cli.main import main
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import stored_config
+from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.verifying import bundle, contents, unpack, verify_bundle
 from tests.raised import raises
 
@@ -82,6 +83,12 @@ def test_of_a_path_its_last_part_is_left(text, expected):
     assert contents.without_folders(text) == expected
 
 
+def test_words_of_a_command_lose_paths_with_spaces_and_trackers():
+    command = "dmf train 'dataset.dir=/home/ann smith/busi' tracker.uri=https://ann:secret@host/x seed=1"
+    kept = contents._environment({"command": command})["command"]
+    assert kept == "dmf train dataset.dir=busi tracker.uri=... seed=1"
+
+
 def test_what_still_names_a_place_is_said(trained, tmp_path):
     config = stored_config.load_run(trained).changed("model", weights="/data/ann/old")
     config = config.changed("split", file="/data/ann/split.json")
@@ -109,6 +116,17 @@ def test_an_archive_is_verified_and_its_runs_repeat(archive, capsys):
     assert [(str(one.path), one.bitwise) for one in found.runs] == [("tiny", True)]
     assert "the weights of the best network" in found.runs[0].compared
     assert main(["verify", str(archive), "--hashes"]) == 0
+
+
+def test_one_run_that_cannot_be_verified_does_not_hide_the_others(trained, tmp_path, repeated):
+    other = shutil.copytree(trained, tmp_path / "a")
+    RunFolder(other).write_status("interrupted")
+    both = bundle.write([other, trained], tmp_path / "both.zip").path
+    found = verify_bundle.verify_bundle(both)
+    assert [str(one.path) for one in found.runs] == ["tiny"]
+    assert [why.partition(":")[0] for why in found.skipped] == ["a"]
+    with raises(ConfigError, key="--steps"):
+        verify_bundle.verify_bundle(both, steps=999)
 
 
 def test_a_run_whose_images_are_elsewhere_is_not_trained(tmp_path, trained):
@@ -166,6 +184,11 @@ def test_links_doubles_and_too_much_are_refused(archive, tmp_path, monkeypatch):
             opened.writestr(entry, "/etc/passwd")
         with raises(RunFolderError, path=path):
             unpack.unpack(path, tmp_path)
+    path = shutil.copy(archive, tmp_path / "packed.zip")
+    with zipfile.ZipFile(path, "a") as opened:
+        opened.writestr("runs/tiny/more.csv", "a", zipfile.ZIP_LZMA)
+    with raises(RunFolderError, path=path):
+        unpack.unpack(path, tmp_path)
     monkeypatch.setattr(unpack, "MOST_BYTES", 1000)
     with raises(RunFolderError, path=archive):
         unpack.unpack(archive, tmp_path)

@@ -7,21 +7,10 @@ import json
 import pytest
 
 from dmf_cli.cli.main import main
-from dmf_cli.errors import ConfigError, RunFolderError
-from dmf_cli.verifying import conditions, differences, rerun, verify
+from dmf_cli.errors import ConfigError, DatasetError, RunFolderError
+from dmf_cli.verifying import conditions, differences, verify
 from dmf_cli.verifying.differences import Mismatch
 from tests.raised import raises
-
-
-@pytest.fixture
-def repeated(trained, monkeypatch):
-    """What training again gives, without training again: the folder itself, and its environment."""
-
-    def again(config, folder, steps, shown):
-        environment = json.loads((trained / "environment.json").read_text())
-        return rerun.Rerun(verify.RunFolder(trained), environment)
-
-    monkeypatch.setattr(verify, "rerun", again)
 
 
 def state(folder):
@@ -88,6 +77,39 @@ def test_a_value_that_was_changed_is_found(run, repeated, file, row, column, kin
     assert name in (None, found.name)
 
 
+def cut(file, rows):
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[: rows + 1]))
+
+
+@pytest.mark.parametrize(("file", "rows"), [("steps.csv", 3), ("steps.csv", 0), ("epochs.csv", 1)])
+def test_a_table_that_was_cut_hides_nothing(run, repeated, file, rows):
+    edit(run / "epochs.csv", 1, "val_foreground_dice", "0.123456")
+    cut(run / file, rows)
+    found = verified(run).difference
+    assert (found.kind, found.name, found.what) == ("file", file, "the number of rows")
+
+
+def test_scores_that_are_gone_are_a_difference(run, repeated):
+    (run / "metrics/test_per_image.csv").unlink()
+    assert verified(run).difference.name == "metrics/test_per_image.csv"
+
+
+def test_a_split_that_is_none_is_refused_before_anything_is_trained(run, repeated):
+    split(run, lambda content: content.update(hashes=["a"]))
+    with pytest.raises(DatasetError):
+        verified(run)
+
+
+def test_of_a_run_that_went_back_only_the_steps_before_are_verified(run, repeated):
+    verify.RunFolder(run).write_status("completed", rollback={"epoch": 1, "step": 2, "factor": 0.1})
+    with raises(RunFolderError, hint="verify the steps before it with --steps"):
+        verified(run)
+    with raises(ConfigError, key="--steps", value=7):
+        verified(run, 7)
+    assert verified(run, 6).equal
+
+
 def test_an_image_in_another_part_and_one_with_another_content_are_named(run, repeated):
     moved = split(run, lambda content: content["test"].append(content["train"].pop(0)))["test"][-1]
     found = verified(run).difference
@@ -100,6 +122,10 @@ def test_an_image_in_another_part_and_one_with_another_content_are_named(run, re
 def test_another_file_of_the_network_and_other_weights_are_named(run, repeated):
     found = verify.verify(run, verify.recorded_config(run), weights="0" * 64).difference
     assert (found.kind, found.recorded) == ("weights", "0" * 64)
+    (run / "checkpoints/best.keras").rename(run / "elsewhere.keras")
+    again = verify.verify(run, verify.recorded_config(run), weights="0" * 64)
+    assert (again.difference.kind, len(again.compared)) == ("weights", 4)
+    (run / "elsewhere.keras").rename(run / "checkpoints/best.keras")
     network = run / "checkpoints/best.keras"
     network.write_bytes(network.read_bytes() + b"\0")
     found = verified(run).difference
