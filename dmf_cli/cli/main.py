@@ -6,6 +6,7 @@ Nothing heavy is imported here, so that ``dmf --help`` is instant: each command 
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -119,13 +120,18 @@ def _dispatch(words: list[str]) -> int:
 
 def _check_homes(words: Sequence[str]) -> None:
     """Whether ``~name`` in a path is somebody: Python would end with an error that names nobody."""
+    from dmf_cli import conf_files
     from dmf_cli.errors import UsageError
 
     for word in words:
         key, _, place = word.rpartition("=")
-        # `~trainer` removes a key; a path has a folder behind the name.
-        if place.startswith("~") and (key or "/" in place) and os.path.expanduser(place) == place:  # noqa: PTH111
-            reason = f"and {place.partition('/')[0]} is no user of this machine"
+        # `~trainer` and `~hydra/launcher` remove a key; a path has a folder behind the name.
+        user, slash, _ = place.partition("/")
+        if not re.fullmatch(r"~[A-Za-z_][\w.-]*", user) or os.path.lexists(place):
+            continue
+        removes = not key and (not slash or user[1:] in (*conf_files.groups(), "hydra"))
+        if not removes and os.path.expanduser(place) == place:  # noqa: PTH111
+            reason = f"and {user} is no user of this machine"
             raise UsageError(key=key or "the path", value=place, reason=reason, hint="write the whole path")
 
 

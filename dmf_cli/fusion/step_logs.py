@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 Tensor = Any
-VECTOR = "terms"
+VECTOR = "all terms in one vector"  # as no metric is called
 
 
 class StepNumber:
@@ -63,9 +63,9 @@ class Packing:
 
     def packed(self, logs: dict[str, Any]) -> dict[str, Any]:
         """``logs`` with one entry for all columns; unchanged outside of such a step."""
-        if not self.on:
+        if not self.on or not logs.keys() >= set(self.columns):
             return logs
-        return {VECTOR: self.vector(), **{k: v for k, v in logs.items() if k not in self.columns}}
+        return {**{k: v for k, v in logs.items() if k not in self.columns}, VECTOR: self.vector()}
 
     def around(self, function: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
         """``function``, whose logs are packed inside and not outside."""
@@ -76,6 +76,8 @@ class Packing:
                 logs = dict(function(iterator))
             finally:
                 self.on = False
+            if VECTOR not in logs:  # those of a subclass with a step of its own
+                return logs
             row = StepVector(logs.pop(VECTOR))
             return {**logs, **{name: StepNumber(row, index) for index, name in enumerate(self.columns)}}
 

@@ -59,7 +59,8 @@ def digest(path: Path) -> str:
 
     shapes(path)
     with (
-        zipfile.ZipFile(path) as archive,
+        bounded.opened(path) as opened,
+        zipfile.ZipFile(opened) as archive,
         archive.open(WEIGHTS) as content,
         h5py.File(content, "r") as file,
     ):

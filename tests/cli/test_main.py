@@ -7,7 +7,7 @@ import pytest
 
 from dmf_cli import __version__
 from dmf_cli.cli import main as root
-from dmf_cli.errors import ConfigError, RunError
+from dmf_cli.errors import ConfigError, RunError, UsageError
 from dmf_cli.quiet import quiet
 
 HEAVY = (
@@ -184,3 +184,13 @@ def test_a_name_that_the_terminal_cannot_show_is_shown_in_part(monkeypatch):
     monkeypatch.setattr(root, "help_text", lambda: "caf\udce9 å")
     assert root.main() == 0
     assert out.buffer.getvalue() == rb"caf\udce9 \xe5" + b"\n"
+
+
+@pytest.mark.parametrize("word", ["~hydra/launcher", "~trainer", "dataset.exclude=~*", "~snapshot/a.png"])
+def test_a_tilde_that_names_no_user_is_no_mistake(word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~snapshot").mkdir()
+    (tmp_path / "~snapshot/a.png").touch()
+    root._check_homes([word])
+    with pytest.raises(UsageError):
+        root._check_homes(["~nobody_xyz/a.png"])

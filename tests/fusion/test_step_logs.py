@@ -53,6 +53,17 @@ def test_a_step_of_ones_own_returns_what_it_did() -> None:
     assert set(fused().get_metrics_result()) >= {"loss.dice", "weight.bce", "objective"}
 
 
+@pytest.mark.parametrize(
+    "own", [lambda model: {"loss": 1.0}, lambda model: {m.name: m.result() for m in model.metrics}]
+)
+def test_a_subclass_may_return_logs_of_its_own(monkeypatch, own) -> None:
+    model = fused()
+    monkeypatch.setattr(model, "train_step", lambda data: own(model))
+    history = model.fit(X, Y, batch_size=BATCH, verbose=0).history
+    assert history["loss"]
+    assert not any(isinstance(value, StepNumber) for values in history.values() for value in values)
+
+
 def test_entries_are_read_together_and_once() -> None:
     read = []
 
