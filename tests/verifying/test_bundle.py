@@ -84,7 +84,7 @@ def test_of_a_path_its_last_part_is_left(text, expected):
 
 
 def test_words_of_a_command_lose_paths_with_spaces_and_trackers():
-    command = "dmf train 'dataset.dir=/home/ann smith/busi' tracker.uri=https://ann:secret@host/x seed=1"
+    command = "dmf train 'dataset.dir=/data/ann smith/busi' tracker.uri=https://ann:secret@host/x seed=1"
     kept = contents._environment({"command": command})["command"]
     assert kept == "dmf train dataset.dir=busi tracker.uri=... seed=1"
 
