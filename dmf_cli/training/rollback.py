@@ -45,8 +45,6 @@ def roll_back(
     checkpoint.synchronize(model)
     before = run.read_steps()
     note = _restore(run, model, error, steps)
-    if note.get(NOTE):
-        raise error
     for recorder in (model.recorder, model.insight):
         if recorder is not None and not note.get(checkpoint.COUNTED):
             recorder.take()  # rows of what is undone

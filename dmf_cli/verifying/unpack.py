@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ MOST_BYTES = 64 * 1024 * bounded.MB  # of all files together, as they say themse
 BLOCK = bounded.MB
 _FILE = re.compile(rf"{RUNS}/[^/\\]+(/[^/\\]+)+")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, RuntimeError)
+_DAMAGE = (*archives.DAMAGE, RuntimeError)  # the latter: a password
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Unpacked:
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
-    """Unpack the archive ``path`` into the empty ``folder``, as far as it is what its manifest says.
+    """Unpack the archive ``path`` into the empty ``folder``, until a file differs from the manifest.
 
     Raises:
         RunFolderError: it is no archive of ``dmf bundle``, is too large, or holds a link or a name that leads

@@ -237,14 +237,19 @@ def _of_checkpoints() -> Iterator[Case]:
     yield _of_checkpoint("a path", _with("../../b.npy", b""))
     for name, content in TEXTS.items():
         yield _of_checkpoint(name, content)
+    yield from _of_places("checkpoint", "last.npz", checkpoint_file.newest)
+
+
+def _of_places(kind: str, file: str, read: Callable[[Path], Any]) -> Iterator[Case]:
+    """What is no file in the place of ``file``, which ``read`` reads."""
     for name, make in PLACES.items():
 
         def give(folder: Path, make: Any = make) -> Callable[[], Any]:
             if make is not PLACES["link"]:
-                make(folder / "last.npz")
-            return lambda: checkpoint_file.newest(folder / "last.npz")
+                make(folder / file)
+            return lambda: read(folder / file)
 
-        yield Case("checkpoint", name, give, "last.npz")
+        yield Case(kind, name, give, file)
 
 
 def _npy(array: Any) -> bytes:
@@ -298,14 +303,7 @@ def _of_networks() -> Iterator[Case]:
         yield _of_network(f"weights {name}", _network(config__json=b"{}", model__weights__h5=content))
     yield _of_network("no weights", _network(config__json=b"{}"))
     yield _of_network("no description", _network(model__weights__h5=weights))
-    for name, make in PLACES.items():
-
-        def give(folder: Path, make: Any = make) -> Callable[[], Any]:
-            if make is not PLACES["link"]:
-                make(folder / "best.keras")
-            return lambda: network_weights.shapes(folder / "best.keras")
-
-        yield Case("network", name, give, "best.keras")
+    yield from _of_places("network", "best.keras", network_weights.shapes)
 
 
 def _of_network(name: str, content: bytes) -> Case:

@@ -1,4 +1,4 @@
-"""Crash points: the run as it is before each operation on its files, resumed and compared."""
+"""Crash points: a copy of the run before each operation on its files, resumed and compared."""
 
 import contextlib
 import random

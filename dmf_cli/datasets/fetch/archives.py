@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from dmf_cli.datasets.fetch.download import check_space, on_disk
 from dmf_cli.errors import DatasetError, DownloadError
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+# NotImplementedError: a compression that zipfile does not know.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 LOCKED = "is locked by a password"
 UNPACK = "unpack it yourself and give its folder, dataset.dir=PATH"
 
@@ -34,7 +35,7 @@ def unpack(archive: Path, folder: Path) -> int:
     except FileNotFoundError:
         hint = "give the archive that you downloaded"
         raise DatasetError(path=archive, reason="does not exist", hint=hint) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         hint = f"download it again, or {UNPACK}"
         raise DownloadError(path=archive, reason=f"is not a whole zip archive ({error})", hint=hint) from None
     return len(members)
