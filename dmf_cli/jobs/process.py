@@ -10,9 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dmf_cli.config.typed import Config
 from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
+from dmf_cli.jobs.share import Share
+
+if TYPE_CHECKING:
+    from dmf_cli.jobs.forks import Fork, Warm
 
 TAIL = 64_000  # bytes of the output in which the error is looked for
 MODULE = "dmf_cli.jobs.child"
@@ -28,7 +33,9 @@ class Process:
         overrides: the command line that says the same, for ``environment.json``.
         resume: a run folder to resume, or None for a new run.
         keep: file descriptors that the process shall hold open, such as a lock.
+        share: the part of the machine that it may use; None for all of it.
         module: what is run, :mod:`dmf_cli.jobs.child` by default (tests put a stub in its place).
+        warm: what forks the process, None to start one that imports everything itself.
 
     Example:
         >>> process = Process(config)
@@ -45,32 +52,37 @@ class Process:
         *,
         resume: Path | None = None,
         keep: Sequence[int] = (),
+        share: Share | None = None,
         module: str | None = None,
+        warm: "Warm | None" = None,
     ) -> None:
-        task = {"config": config.plain, "overrides": list(overrides), "resume": resume and str(resume)}
+        task = {
+            "config": config.plain,
+            "overrides": list(overrides),
+            "resume": resume and str(resume),
+            "share": (share or Share()).plain,
+        }
         self.began = time.monotonic()
         # A file and not a pipe: nobody has to read along.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`
         self._text = ""
-        with _blocked():
-            self._process = subprocess.Popen(
-                python(module or MODULE),
-                stdin=subprocess.PIPE,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
-                env=environment(),
-                pass_fds=tuple(keep),
-                # Ctrl-C in the terminal shall reach the sweep only, which then decides.
-                start_new_session=True,
+        given, write = os.pipe()
+        self._input = os.fdopen(write, "wb")
+        try:
+            self._process: Fork | _Popen = (
+                _spawned(module or MODULE, given, self._output.fileno(), keep)
+                if warm is None
+                else warm.fork(given, self._output.fileno(), keep)
             )
+        finally:
+            os.close(given)
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `error` knows why
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
+            self._input.write(json.dumps(task).encode() + b"\n")
+            self._input.flush()
 
     @property
-    def pid(self) -> int:
-        """The process's number."""
+    def pid(self) -> int | None:
+        """The process's number; None before it is known."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -82,8 +94,7 @@ class Process:
             self._text = self._read()
             self._output.close()
             with contextlib.suppress(OSError):
-                assert self._process.stdin is not None
-                self._process.stdin.close()
+                self._input.close()
         return code
 
     def interrupt(self) -> None:
@@ -93,8 +104,7 @@ class Process:
 
     def kill(self) -> None:
         """End it at once, with whatever it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self.poll()
 
@@ -117,8 +127,30 @@ class Process:
         return self._output.read().decode("utf-8", errors="replace")
 
 
+class _Popen(subprocess.Popen[bytes]):
+    """A process with a session of its own, which ends with all in it."""
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def _spawned(module: str, given: int, output: int, keep: Sequence[int]) -> _Popen:
+    with blocked():
+        return _Popen(
+            python(module),
+            stdin=given,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            pass_fds=tuple(keep),
+            # Ctrl-C in the terminal shall reach the sweep only, which then decides.
+            start_new_session=True,
+        )
+
+
 @contextlib.contextmanager
-def _blocked() -> Iterator[None]:
+def blocked() -> Iterator[None]:
     """What starts inside the block begins with the signals that ask to end waiting, until it can take them:
     before it has a handler they would kill it.
     """

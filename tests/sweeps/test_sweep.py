@@ -300,7 +300,7 @@ if sys.argv[1] == "memory":
         grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         begin(self, job)
     SweepRunner._begin = measured
-code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
+code = main(["train", "-m", "output_root=out", "sweep.warm=false", *sys.argv[2:]])
 heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))
 """
