@@ -31,6 +31,21 @@ def keep_to(numbers: Sequence[int]) -> None:
         os.sched_setaffinity(0, allowed)
 
 
+@contextlib.contextmanager
+def on_processors(count: int | None) -> Iterator[None]:
+    """Keep this process to ``count`` processors inside the block, where it may use more.
+
+    A backend that starts inside has as many threads, and of their number depend the last bits of its sums.
+    """
+    before = processor_numbers()
+    if count and before:
+        keep_to(before[:count])
+    try:
+        yield
+    finally:
+        keep_to(before)
+
+
 def free_memory() -> int | None:
     """Bytes of memory that are not in use, of those that this process may use."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB", _read(Path("/proc/meminfo")), re.MULTILINE)
@@ -87,7 +102,7 @@ def gpu_names() -> list[str]:
 
 
 def use_gpu(name: str, memory: float) -> None:
-    """Let this process see one GPU only, and use a part of its memory; before a backend has looked for GPUs."""
+    """Let this process see one GPU only, and use a part of its memory; before a backend looks for GPUs."""
     os.environ["CUDA_VISIBLE_DEVICES"] = name
     if memory < 1:
         os.environ[GPU_SHARE] = str(memory)

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dmf_cli.jobs.process import blocked, environment, python
 
 MODULE = "dmf_cli.jobs.warm"
-BACKENDS = ("tensorflow", "jax")  # PyTorch counts the processors when it is loaded, before a job has its share
+# Not PyTorch, which counts the processors when it is loaded, before a job has its share of them.
+BACKENDS = ("tensorflow", "jax")
 
 
 class Fork:
-    """A job, with what is used here of :class:`subprocess.Popen`."""
+    """A job; a :class:`dmf_cli.jobs.process.Handle`."""
 
     def __init__(self, owner: "Warm") -> None:
         self.pid: int | None = None  # None until it has begun

@@ -1,6 +1,7 @@
 """A job in a process of its own, from the side of the one who wants it done."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -8,21 +9,38 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dmf_cli.config.typed import Config
 from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
 from dmf_cli.jobs.share import Share
 
-if TYPE_CHECKING:
-    from dmf_cli.jobs.forks import Fork, Warm
-
 TAIL = 64_000  # bytes of the output in which the error is looked for
 MODULE = "dmf_cli.jobs.child"
 # How a job ends that was asked to: after its bookkeeping, or killed before it could take the signal.
 STOPPED = (INTERRUPTED, TERMINATED, -signal.SIGINT, -signal.SIGTERM)
+
+
+class Handle(Protocol):
+    """What is used here of :class:`subprocess.Popen`; ``pid`` is None before it is known."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it."""
+
+    def kill(self) -> None:
+        """End it at once, with whatever it started."""
 
 
 class Process:
@@ -35,7 +53,7 @@ class Process:
         keep: file descriptors that the process shall hold open, such as a lock.
         share: the part of the machine that it may use; None for all of it.
         module: what is run, :mod:`dmf_cli.jobs.child` by default (tests put a stub in its place).
-        warm: what forks the process, None to start one that imports everything itself.
+        fork: makes the process, as :meth:`dmf_cli.jobs.forks.Warm.fork` does; None: one for itself.
 
     Example:
         >>> process = Process(config)
@@ -54,7 +72,7 @@ class Process:
         keep: Sequence[int] = (),
         share: Share | None = None,
         module: str | None = None,
-        warm: "Warm | None" = None,
+        fork: Callable[[int, int, Sequence[int]], "Handle"] | None = None,
     ) -> None:
         task = {
             "config": config.plain,
@@ -69,11 +87,8 @@ class Process:
         given, write = os.pipe()
         self._input = os.fdopen(write, "wb")
         try:
-            self._process: Fork | _Popen = (
-                _spawned(module or MODULE, given, self._output.fileno(), keep)
-                if warm is None
-                else warm.fork(given, self._output.fileno(), keep)
-            )
+            fork = fork or functools.partial(_spawned, module or MODULE)
+            self._process = fork(given, self._output.fileno(), keep)
         finally:
             os.close(given)
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `error` knows why
@@ -135,7 +150,7 @@ class _Popen(subprocess.Popen[bytes]):
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def _spawned(module: str, given: int, output: int, keep: Sequence[int]) -> _Popen:
+def _spawned(module: str, given: int, output: int, keep: Sequence[int]) -> Handle:
     with blocked():
         return _Popen(
             python(module),

@@ -11,15 +11,16 @@ from typing import Any, Generic, Literal, TypeVar
 from dmf_cli import interrupts
 from dmf_cli.config.typed import Config
 from dmf_cli.jobs import process as processes
-from dmf_cli.jobs.forks import BACKENDS, Warm
+from dmf_cli.jobs.forks import BACKENDS, Fork, Warm
 from dmf_cli.jobs.process import STOPPED, Process
 from dmf_cli.jobs.share import Shares
 
 PAUSE = 0.2  # seconds between two looks at the processes
 # How the backends say that memory is used up, and that a GPU has failed.
-MEMORY = re.compile(r"RESOURCE_EXHAUSTED|ResourceExhausted|out of memory|MemoryError|failed to allocate", re.I)
+MEMORY = re.compile(r"Resource_?Exhausted|out of memory|MemoryError|failed to allocate", re.I)
 GPU = re.compile(
-    r"CUDA_ERROR_(?!OUT_OF_MEMORY)|no CUDA-capable device|uncorrectable ECC|GPU is lost|sees no such GPU", re.I
+    r"CUDA_ERROR_(?!OUT_OF_MEMORY)|no CUDA-capable device|uncorrectable ECC|GPU is lost|sees no such GPU",
+    re.I,
 )
 
 J = TypeVar("J", bound=Hashable)
@@ -86,7 +87,7 @@ class Runner(abc.ABC, Generic[J]):
         share = self.shares.give(job, config)
         try:
             self.running[job] = self.start(
-                config, words, resume=resume, keep=keep, share=share, warm=self._of(config)
+                config, words, resume=resume, keep=keep, share=share, fork=self._fork(config)
             )
         except BaseException:
             self.shares.take_back(job)
@@ -162,14 +163,14 @@ class Runner(abc.ABC, Generic[J]):
             self.shares.as_planned()  # it has been alone: its company was not the cause
         return ""
 
-    def _of(self, config: Config) -> Warm | None:
-        """What forks the jobs of this backend, if that is wanted."""
+    def _fork(self, config: Config) -> Callable[[int, int, Sequence[int]], Fork] | None:
+        """What makes a process for a job of this backend, if that is to be a fork."""
         if not self.warm or (backend := config.trainer.backend) not in BACKENDS:
             return None
         warm = self._warm.get(backend)
         if warm is None or warm.lost:
             warm = self._warm[backend] = Warm(backend, processes.MODULE)
-        return warm
+        return warm.fork
 
     def _on_signal(self, number: int, frame: Any) -> None:
         """Ctrl-C once stops after saving, twice at once."""

@@ -1,11 +1,11 @@
 """A process that forks jobs: ``python -m dmf_cli.jobs.warm SOCKET MODULE [BACKEND]``.
 
 It imports what every job of a backend needs, which takes seconds, and computes nothing: threads, devices and
-random numbers begin in each fork anew, so a job gives the same results as in a process of its own, and what it
-leaves in memory ends with it.
+random numbers begin in each fork anew. So a job gives the same results as in a process of its own, and what
+it leaves in memory ends with it.
 
-Each byte of the socket asks for a job, and comes with the files that become its input and its output, and those
-that it holds open. The answers are lines: ``{"began": PID}`` and ``{"ended": PID, "code": CODE}``.
+Each byte of the socket asks for a job, and comes with the files that become its input and its output, and
+those that it holds open. The answers are lines: ``{"began": PID}`` and ``{"ended": PID, "code": CODE}``.
 When the socket is closed the process ends; its jobs end with their own input.
 """
 

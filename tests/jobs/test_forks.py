@@ -33,7 +33,7 @@ def start(warm, config):
     begun = []
 
     def run(*words, **options):
-        begun.append(Process(config, words, warm=warm, **options))
+        begun.append(Process(config, words, fork=warm.fork, **options))
         return begun[-1]
 
     yield run

@@ -13,7 +13,7 @@ from dmf_cli.jobs.share import Share, Shares
 
 SMI = """#!/bin/sh
 case "$*" in
-  -L) for i in $(seq 0 $(({gpus} - 1))); do echo "GPU $i: Thing (UUID: GPU-$i)"; echo "  MIG 1g: no GPU"; done;;
+  -L) for i in $(seq {gpus}); do echo "GPU $i: Thing (UUID: GPU-$i)"; echo "  MIG 1g: none"; done;;
   *memory.total*) echo "$1" | sed 's/--id=GPU-//; s/--id=//; s/$/000/';;
 esac
 """
@@ -165,3 +165,16 @@ def test_a_whole_gpu_has_no_limit_and_no_share_changes_nothing(gpus):
     gpus(1)
     assert taken(Share(gpu="0")) == [machine.processor_numbers(), ["0", None], None]
     assert taken(Share()) == [machine.processor_numbers(), [None, None], None]
+
+
+def test_for_a_while_on_as_many_processors_as_a_run_had(processors, monkeypatch):
+    kept = []
+    monkeypatch.setattr(machine, "keep_to", lambda numbers: kept.append(list(numbers)))
+    processors(4)
+    with machine.on_processors(2):
+        assert kept == [[0, 1]]
+    assert kept[-1] == [0, 1, 2, 3]
+    del kept[:]
+    with machine.on_processors(None):
+        pass
+    assert kept == [[0, 1, 2, 3]]
