@@ -67,7 +67,8 @@ class SweepRunner(Runner[SweepJob]):
     def again(self, job: SweepJob, why: str) -> None:
         """It waits, and resumes what it has saved."""
         self._claims.pop(job).release()
-        self._note(job, "waiting", f"again: {why}")
+        self.board.note = f"job {job.number} ({job}) is tried again: {why}"
+        self._note(job, "waiting", "")
 
     def stop(self) -> None:
         """Begin no more jobs; those that run save their state and end."""

@@ -67,7 +67,7 @@ def test_a_failure_is_told_the_others_go_on_and_again_goes_on_with_it(sweep, cal
 def test_a_job_that_is_killed_beside_another_is_resumed_with_fewer_beside_it(sweep, calls, tmp_path, capsys):
     assert sweep("seed=80,0", "sweep.workers=2") == 0
     assert sorted(calls()) == ["0", "80", "80 again"]
-    assert "again: out of memory beside 1 other job(s)" in capsys.readouterr().out
+    assert "job 1 (seed=80) is tried again: out of memory beside 1 other job(s)\n" in capsys.readouterr().out
     assert states(tmp_path) == ["completed"] * 2
 
 
