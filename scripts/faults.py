@@ -11,7 +11,7 @@ and compares it with one that was not disturbed: status, steps, rows, network, c
     kill     SIGKILL at random moments, again and again until the run is complete
     term     SIGTERM likewise, with the time from the signal to the exit
     disk     ENOSPC, EIO and EROFS at the n-th operation, from then on or once
-    full     a real disk (tmpfs) that is too small, by steps of 16 KiB; only if asked for, with the right to mount:
+    full     a real disk (tmpfs) that is too small, by steps of 16 KiB; only if asked for, for it is mounted:
              unshare --mount python scripts/faults.py --parts full
     gone     the folder is moved or removed before the n-th operation
     clock    a clock that is set by days at every look
