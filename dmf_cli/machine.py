@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 GPU_SHARE = "DMF_GPU_SHARE"  # variable with the part of a GPU's memory that a process may use
+ARRAYS = 0.92  # of that part for arrays; each process needs some memory besides
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -106,8 +107,7 @@ def use_gpu(name: str, memory: float) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = name
     if memory < 1:
         os.environ[GPU_SHARE] = str(memory)
-        # The other jobs have the same part, and each needs some memory besides that of its arrays.
-        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.92 * memory:.3f}"
+        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{ARRAYS * memory:.3f}"
 
 
 def gpu_memory() -> float | None:
@@ -116,7 +116,7 @@ def gpu_memory() -> float | None:
     if not share:
         return None
     total = _nvidia_smi(f"--id={name}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    return float(share) * 0.92 * int(total[0]) * 2**20 if total and total[0].isdigit() else None
+    return float(share) * ARRAYS * int(total[0]) * 2**20 if total and total[0].isdigit() else None
 
 
 def _nvidia_smi(*words: str) -> list[str]:

@@ -63,12 +63,12 @@ class Runner(abc.ABC, Generic[J]):
     def ended(self, job: J, process: Process, code: int) -> None:
         """Take note of the end of a job."""
 
+    @abc.abstractmethod
     def again(self, job: J, why: str) -> None:
         """Let a job that failed for want of memory, or with its GPU, wait for its next turn.
 
         What it failed of is no fault of the job: it has been given less company, or another GPU.
         """
-        raise NotImplementedError
 
     def room(self, config: Config | None = None) -> bool:
         """Whether one more job may begin, with this ``config``."""

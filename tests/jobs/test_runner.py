@@ -44,6 +44,9 @@ class Jobs(Runner):
     def look(self, job):
         self.note(f"look {job[0]}")
 
+    def again(self, job, why):
+        raise AssertionError(f"{job} has not failed: {why}")
+
     def ended(self, job, process, code):
         stopped = " stopped" if self.was_stopped(code) else ""
         self.note(f"end {job[0]} {code}{stopped}")
