@@ -80,15 +80,17 @@ def taking(made: Iterator[Any]) -> Callable[[], Any]:
 
 
 def step(words: list[str], side: int, batch: int) -> Callable[[], Any]:
-    """One training step on one batch, which is always the same."""
+    """One training step on one batch, always the same; compiled by XLA with ``trainer.jit=true`` only."""
+    from dmf_cli import runtime
     from dmf_cli.datasets.input import pipeline
     from dmf_cli.training import build
 
     config, data = prepared(["augment=none", *words], side, batch)
     steps = pipeline.steps_per_epoch(len(data.split.train), batch)
     config = build.with_epochs(config, steps)
-    model = build.fused_model(config, data, steps)
-    build.compile_model(model, config, steps * config.epochs, jit=False)
+    with runtime.precision(config.trainer.precision):
+        model = build.fused_model(config, data, steps)
+    build.compile_model(model, config, steps * config.epochs, jit=config.trainer.jit is True)
     x, y = next(batches(config, data))
     return lambda: model.train_on_batch(x, y)
 

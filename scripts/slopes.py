@@ -6,8 +6,8 @@ Run: python scripts/slopes.py                                  (20,000 steps and
 
 1. One run of a toy network of so many steps, in a process of its own, which is watched from outside: its
    resident memory and open files each second, and the seconds of each epoch from its epochs.csv.
-2. One sweep of so many jobs of a few steps: memory and open files of the process of the sweep, which starts a
-   process for each job, and the seconds from one finished run to the next.
+2. One sweep of so many jobs of a few steps: memory and open files of the process of the sweep and of the one
+   that forks its jobs, and the seconds from one finished run to the next.
 3. Plots and report of a made-up run of so many steps: seconds, peak memory, and the size of the page.
 
 A slope is that of the line through the second half of the measurements, since the first half has what is
@@ -55,13 +55,21 @@ def watched(command: Sequence[str], every: float = 1.0) -> list[Sample]:
 
 
 def footprint(pid: int) -> tuple[float, float] | None:
-    """Resident bytes and open files of a process; None once it has ended. Linux only."""
+    """Resident bytes and open files of a process and its children; None once it has ended. Linux only.
+
+    The children of a sweep are what forks its jobs; the jobs are children of that.
+    """
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = [_of_one(one) for one in (str(pid), *children)]
     except (OSError, IndexError):
         return None
-    return float(pages * os.sysconf("SC_PAGE_SIZE")), float(files)
+    return sum(one[0] for one in found), sum(one[1] for one in found)
+
+
+def _of_one(pid: str) -> tuple[float, float]:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return float(pages * os.sysconf("SC_PAGE_SIZE")), float(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def row(what: str, unit: str, x: Sequence[float], y: Sequence[float], scale: float = 1.0) -> list[str]:
@@ -102,7 +110,7 @@ def steps(count: int, folder: Path) -> list[str]:
 
 
 def jobs(count: int, folder: Path) -> list[str]:
-    """One sweep of ``count`` jobs, each in a process of its own."""
+    """One sweep of ``count`` jobs, one after another, each a fork of one process."""
     words = [*TOY, "trainer.epochs=2", "report=false", f"output_root={folder}", "sweep.compare=false"]
     seeds = ",".join(map(str, range(count)))
     samples = watched([*DMF, "train", "-m", f"seed={seeds}", *words])

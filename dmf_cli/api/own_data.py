@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.datasets.sources import content
 from dmf_cli.errors import DatasetError
 from dmf_cli.hashes import digest
@@ -127,9 +127,9 @@ def pairs(value: Any) -> Pairs:
     return Pairs(images, masks)
 
 
-def as_trained(image: Any, dataset: schema.Dataset) -> Any:
+def as_trained(image: Any, dataset: dataset_schema.Dataset) -> Any:
     """An array as ``dataset`` reads those that it yields; anything else unchanged."""
-    if isinstance(image, str | Path) or not isinstance(dataset, schema.Own):
+    if isinstance(image, str | Path) or not isinstance(dataset, dataset_schema.Own):
         return image
     pixels = np.asarray(image)
     if (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.terminal import progress
 from dmf_cli.terminal.say import say
 
@@ -70,19 +70,19 @@ def _check(config: "Config") -> "Report":
             found,
             divide,
             similarity=split.similarity,
-            needs_masks=not isinstance(dataset, schema.Paired) or dataset.missing_mask == "error",
+            needs_masks=not isinstance(dataset, dataset_schema.Paired) or dataset.missing_mask == "error",
             unclaimed=_unclaimed(dataset),
             remarks=mask_report.report(opened, spec),
             normalize=spec.normalize,
         )
 
 
-def _opened(dataset: "schema.Dataset") -> "Dataset":
+def _opened(dataset: "dataset_schema.Dataset") -> "Dataset":
     """What stops a training is a finding here; what it excludes is excluded, as long as something is left."""
     from dmf_cli.datasets import open_dataset
     from dmf_cli.errors import DatasetError
 
-    if not isinstance(dataset, schema.Paired):
+    if not isinstance(dataset, dataset_schema.Paired):
         return open_dataset(dataset)
     lenient = dataclasses.replace(dataset, missing_mask="empty")
     try:
@@ -91,9 +91,9 @@ def _opened(dataset: "schema.Dataset") -> "Dataset":
         return open_dataset(dataclasses.replace(lenient, size_mismatch="error", on_bad="error"))
 
 
-def _unclaimed(dataset: "schema.Dataset") -> list[Path]:
+def _unclaimed(dataset: "dataset_schema.Dataset") -> list[Path]:
     """Masks without an image, of a dataset that lies in a folder."""
-    if not isinstance(dataset, schema.Folder):
+    if not isinstance(dataset, dataset_schema.Folder):
         return []
     from dmf_cli.datasets.sources.folder_place import images_folder
     from dmf_cli.datasets.sources.pairing import unclaimed_masks

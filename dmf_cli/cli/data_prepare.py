@@ -6,7 +6,7 @@ from typing import Any
 
 from dmf_cli import hints
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.errors import UsageError
 from dmf_cli.terminal import progress
 from dmf_cli.terminal.say import say, say_text
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     from dmf_cli.cli.data import composed
 
     group = composed([*options.overrides, *own_configs(options.config_dir)]).dataset
-    if options.archive and not isinstance(group, schema.Published):
+    if options.archive and not isinstance(group, dataset_schema.Published):
         none = f"dataset={group.name} does not come in archives"
         raise UsageError(none, key="--archive", value=options.archive, hint="omit --archive")
     if not options.archive and _only_by_hand(group):
@@ -52,9 +52,9 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _only_by_hand(group: schema.Dataset) -> bool:
+def _only_by_hand(group: dataset_schema.Dataset) -> bool:
     """Whether the dataset is not there and no program can get it; then what to do is printed."""
-    if not isinstance(group, schema.Published) or group.download["urls"]:
+    if not isinstance(group, dataset_schema.Published) or group.download["urls"]:
         return False
     from dmf_cli.datasets.fetch import install
 
@@ -64,14 +64,14 @@ def _only_by_hand(group: schema.Dataset) -> bool:
     return True
 
 
-def _prepare(group: schema.Dataset, archives: Sequence[Path]) -> Any:
+def _prepare(group: dataset_schema.Dataset, archives: Sequence[Path]) -> Any:
     from dmf_cli.datasets import open_dataset
 
-    if isinstance(group, schema.Tfds):
+    if isinstance(group, dataset_schema.Tfds):
         from dmf_cli.datasets.sources.tfds import prepare_tfds
 
         return prepare_tfds(group)
-    if not isinstance(group, schema.Published):
+    if not isinstance(group, dataset_schema.Published):
         return open_dataset(group)
     from dmf_cli.datasets.fetch.install import prepare_folder
 

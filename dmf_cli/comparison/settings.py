@@ -7,14 +7,14 @@ from typing import Any
 
 from dmf_cli.comparison.loading import FILE, FOLD, Run
 from dmf_cli.comparison.predictions import THRESHOLD, completed
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
     "trainer.cache", "trainer.keep", "trainer.checkpoint_minutes", "trainer.device", "trainer.insight_every",
-    *(f"dataset.{key}" for key in schema.places({})),
+    *(f"dataset.{key}" for key in dataset_schema.places({})),
 )  # fmt: skip
 TABLE = "dataset.table"  # the path of a CSV file; of folders it is a mapping, whose keys are below it
 RECIPE = "recipe"  # a name for keys of several groups

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dmf_cli import conf_files, expression, lookup
-from dmf_cli.config import fields, inputs, lengths, literal, own_metrics, schema
+from dmf_cli.config import dataset_schema, fields, inputs, lengths, literal, own_metrics, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.config.types import check_value, check_values, missing_key
 from dmf_cli.errors import ConfigError, UnknownNameError
@@ -235,9 +235,9 @@ def _check_dataset(values: Plain) -> None:
     if "image_size" in given and given.get("patch") is not None:
         inputs.check_patch(given["patch"], given["image_size"])
     kind = given.get("kind")
-    if not isinstance(kind, str) or kind not in schema.DATASETS:
-        raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
-    for key in schema.needed(schema.Dataset):
+    if not isinstance(kind, str) or kind not in dataset_schema.DATASETS:
+        raise UnknownNameError("dataset.kind", str(kind), dataset_schema.DATASETS)
+    for key in schema.needed(dataset_schema.Dataset):
         if key not in values:
             raise missing_key(f"dataset.{key}")
     hints = fields.of_dataset(kind, "download" in given, str(given.get("name")))

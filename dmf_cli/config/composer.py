@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import checks, code, plugin_options, schema
+from dmf_cli.config import checks, code, dataset_schema, plugin_options, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -100,7 +100,7 @@ def completed(config: Config) -> Config:
 
 def with_absolute_paths(config: Config) -> Config:
     """``config`` whose inputs are found from any folder: a run is resumed and scored from elsewhere too."""
-    images = [key for key in schema.places(config.plain["dataset"]) if key != "download"]
+    images = [key for key in dataset_schema.places(config.plain["dataset"]) if key != "download"]
     places = [*(("dataset", key) for key in images), ("split", "file"), ("model", "weights")]
     for group, key in places:
         if (given := config.plain[group].get(key)) and isinstance(given, str):

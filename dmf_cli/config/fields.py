@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dmf_cli import conf_files
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema, schema
 from dmf_cli.parts import registry
 
 _SETTING = re.compile(r"^(kind|download):[ ]*(\w*)", re.MULTILINE)
@@ -48,9 +48,11 @@ def of_dataset(kind: str, published: bool = False, name: str = "") -> Mapping[st
     ``name`` is that of the function of a plugin, for ``own``.
     """
     if kind == "own":
-        shared = {key: hint for key, hint in of_class(schema.Own).items() if key != "params"}
+        shared = {key: hint for key, hint in of_class(dataset_schema.Own).items() if key != "params"}
         return {**registry.definition("dataset", name).hints, **shared}
-    return of_class(schema.Published if kind == "folder" and published else schema.DATASETS[kind])
+    return of_class(
+        dataset_schema.Published if kind == "folder" and published else dataset_schema.DATASETS[kind]
+    )
 
 
 def of_option(group: str, option: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.schema import MAX_SIDE
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -73,7 +73,7 @@ def check_patch(patch: Any, image_size: Any) -> None:
 
 def shared(own: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a ``dataset`` group of ``kind: own`` that are no parameters of its function."""
-    names = {field.name for field in dataclasses.fields(schema.Own)}
+    names = {field.name for field in dataclasses.fields(dataset_schema.Own)}
     return {key: value for key, value in own.items() if key in names}
 
 

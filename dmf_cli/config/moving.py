@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dmf_cli.config import composer, schema
+from dmf_cli.config import composer, dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -60,7 +60,7 @@ def moved(config: Config, places: Config) -> Config:
 
 
 def _table(config: Config) -> list[str]:
-    return [TABLE] if "table" in schema.places(config.plain["dataset"]) else []
+    return [TABLE] if "table" in dataset_schema.places(config.plain["dataset"]) else []
 
 
 def value_of(config: Config, key: str) -> Any:

@@ -7,7 +7,7 @@ readable. Parts of the user's own are not looked at, since their plugins are not
 from collections.abc import Mapping
 from typing import Any
 
-from dmf_cli.config import fields, inputs, schema
+from dmf_cli.config import dataset_schema, fields, inputs, schema
 from dmf_cli.config.types import check_value, check_values
 from dmf_cli.errors import ConfigError, UnknownNameError
 from dmf_cli.parts.definitions import of_package
@@ -90,10 +90,14 @@ def _check_loss(loss: Plain) -> None:
 
 def _check_dataset(dataset: Plain) -> None:
     kind = dataset.get("kind")
-    if not isinstance(kind, str) or kind not in schema.DATASETS:
-        raise UnknownNameError("dataset.kind", str(kind), schema.DATASETS)
+    if not isinstance(kind, str) or kind not in dataset_schema.DATASETS:
+        raise UnknownNameError("dataset.kind", str(kind), dataset_schema.DATASETS)
     published = kind == "folder" and "download" in dataset
-    _check(dataset, fields.of_class(schema.Published if published else schema.DATASETS[kind]), "dataset")
+    _check(
+        dataset,
+        fields.of_class(dataset_schema.Published if published else dataset_schema.DATASETS[kind]),
+        "dataset",
+    )
     if "classes" in dataset:
         inputs.check_classes(dataset["classes"])
     inputs.as_size(dataset["image_size"])

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from dmf_cli.config import inputs, schema
+from dmf_cli.config import dataset_schema, inputs, schema
 from dmf_cli.config.types import missing_key, unknown_key
 from dmf_cli.errors import ConfigError, UnknownNameError
 
@@ -98,7 +98,7 @@ class Config:
         return self.plain.get("plugins") or {}
 
     @functools.cached_property
-    def dataset(self) -> schema.Dataset:
+    def dataset(self) -> dataset_schema.Dataset:
         """Of the class that its kind says."""
         return dataset(self.plain["dataset"])
 
@@ -185,24 +185,24 @@ class Config:
         return _named("tracker", self.plain.get("tracker", {"name": "none"}))
 
 
-def dataset(values: Mapping[str, Any]) -> schema.Dataset:
+def dataset(values: Mapping[str, Any]) -> dataset_schema.Dataset:
     """The ``dataset`` group ``values``, with its lists as they are: what is hashed holds them.
 
     Raises:
         ConfigError: an unknown kind, or a key that it does not have or needs.
     """
     name = values.get("kind")
-    kind = schema.DATASETS.get(name) if isinstance(name, str) else None
+    kind = dataset_schema.DATASETS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise UnknownNameError("dataset.kind", name, schema.DATASETS)
-    if kind is schema.OwnFolder and "download" in values:
-        kind = schema.Published
-    if kind is schema.Phantom:  # one of the user may have more keys, which say nothing
+        raise UnknownNameError("dataset.kind", name, dataset_schema.DATASETS)
+    if kind is dataset_schema.OwnFolder and "download" in values:
+        kind = dataset_schema.Published
+    if kind is dataset_schema.Phantom:  # one of the user may have more keys, which say nothing
         values = _only(_names(kind), values)
-    if kind is schema.Own:
+    if kind is dataset_schema.Own:
         values = {**(own := inputs.shared(values)), "params": _without(values, *own)}
     _check_keys(kind, values, "dataset")
-    return cast(schema.Dataset, kind(**values))
+    return cast(dataset_schema.Dataset, kind(**values))
 
 
 def _named(group: str, values: Mapping[str, Any]) -> schema.Option:

@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.datasets.base import Dataset as Dataset
 from dmf_cli.datasets.base import Sample as Sample
 from dmf_cli.datasets.case import Case as Case
@@ -23,17 +23,17 @@ KINDS = {
 }
 
 
-def check_place(dataset: schema.Dataset) -> None:
+def check_place(dataset: dataset_schema.Dataset) -> None:
     """Whether the images of the ``dataset`` group are where it says, as far as a moment can tell.
 
     Raises:
         DatasetError: their folder is not there.
     """
-    if isinstance(dataset, schema.Folder | schema.Table):
+    if isinstance(dataset, dataset_schema.Folder | dataset_schema.Table):
         importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(dataset)
 
 
-def open_dataset(dataset: schema.Dataset) -> Dataset:
+def open_dataset(dataset: dataset_schema.Dataset) -> Dataset:
     """The dataset that the ``dataset`` group describes.
 
     Raises:

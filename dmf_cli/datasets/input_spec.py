@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
+from dmf_cli.config.dataset_schema import MAX_PIXELS as MAX_PIXELS
 from dmf_cli.config.inputs import as_size
-from dmf_cli.config.schema import MAX_PIXELS as MAX_PIXELS
 from dmf_cli.errors import ConfigError, UnknownNameError
 
 RESIZE = ("stretch", "letterbox")
@@ -92,10 +92,10 @@ class InputSpec:
             raise UnknownNameError("dataset.normalize", self.normalize, NORMALIZE)
 
     @classmethod
-    def of(cls, dataset: schema.Dataset) -> "InputSpec":
+    def of(cls, dataset: dataset_schema.Dataset) -> "InputSpec":
         """The one that the ``dataset`` group asks for."""
-        values = dataset.range if isinstance(dataset, schema.Labelled) else None
-        most = dataset.max_pixels if isinstance(dataset, schema.Paired) else MAX_PIXELS
+        values = dataset.range if isinstance(dataset, dataset_schema.Labelled) else None
+        most = dataset.max_pixels if isinstance(dataset, dataset_schema.Paired) else MAX_PIXELS
         size, reading = as_size(dataset.image_size), Reading(values, most)
         patch = None if dataset.patch is None else as_size(dataset.patch, "dataset.patch")
         return cls(size, dataset.resize, dataset.normalize, dataset.channels, reading, patch)

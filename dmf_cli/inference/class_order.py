@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dmf_cli import bounded
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import IGNORED, Dataset, Sample
 from dmf_cli.datasets.sources.phantom.scan import TASKS
@@ -74,9 +74,9 @@ def as_trained(dataset: Dataset, classes: Sequence[str] | None) -> Dataset:
 
 def trained_classes(run: RunFolder, trained: Config) -> Sequence[str] | None:
     """Names of the classes of a run: of its config, or of its scores where the dataset names its own."""
-    if isinstance(trained.dataset, schema.Labelled):
+    if isinstance(trained.dataset, dataset_schema.Labelled):
         return trained.dataset.classes
-    if isinstance(trained.dataset, schema.Phantom):
+    if isinstance(trained.dataset, dataset_schema.Phantom):
         return TASKS[trained.dataset.task]
     try:
         scores = bounded.read_json(run.metrics / "test_summary.json", most=bounded.MOST_SCORES)

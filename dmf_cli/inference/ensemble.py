@@ -12,7 +12,7 @@ import numpy as np
 
 from dmf_cli import bounded, runtime
 from dmf_cli import config as configs
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.input import input_profile
 from dmf_cli.datasets.input_spec import InputSpec
@@ -83,7 +83,7 @@ class Member:
 
         group = self.config.dataset
         limits = spec.reading.limits if spec else InputSpec.of(group).reading.limits
-        if isinstance(group, schema.Labelled) and InputSpec.of(group).reading.limits != limits:
+        if isinstance(group, dataset_schema.Labelled) and InputSpec.of(group).reading.limits != limits:
             group = dataclasses.replace(group, range=limits)
         elif self.images is not None:
             return self.images
@@ -254,14 +254,14 @@ def for_files(paths: Sequence[Path], config: Config) -> tuple[ProbabilitiesOf, d
         "prediction": ensemble.prediction(config),
         "classes": ensemble.class_names(),
         "batch_size": config.trainer.batch_size,
-        "spacing": config.dataset.spacing if isinstance(config.dataset, schema.Paired) else None,
+        "spacing": config.dataset.spacing if isinstance(config.dataset, dataset_schema.Paired) else None,
         "trained": input_profile.read(ensemble.members[0].run.inputs),
     }
 
 
 def class_names(run: RunFolder, config: Config, count: int) -> list[str]:
     """Names of ``count`` classes: of the config, or of the run's scores where a dataset names its own."""
-    known = list(config.dataset.classes) if isinstance(config.dataset, schema.Labelled) else []
+    known = list(config.dataset.classes) if isinstance(config.dataset, dataset_schema.Labelled) else []
     if len(known) != count:
         with contextlib.suppress(OSError, ValueError, KeyError):
             scores = bounded.read_json(run.metrics / "test_summary.json", most=bounded.MOST_SCORES)

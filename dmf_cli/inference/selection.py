@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema, schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input.run_data import make_split
@@ -107,7 +107,7 @@ class Scored:
     def _whose(self) -> str:
         """Other images by the name of their folder, and by what they are: two folders may share a name."""
         group = self._config.dataset
-        given = group.table if isinstance(group, schema.Table) else getattr(group, "dir", None)
+        given = group.table if isinstance(group, dataset_schema.Table) else getattr(group, "dir", None)
         place = _plain(Path(given).name.removesuffix(".csv"))[:24] if given else ""
         inputs = [group.image_size, group.resize, group.normalize, *([group.patch] if group.patch else [])]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.hashes import digest
 
 # Top-level keys that say where a run is, what is made of its results, and what its keys are called together.
@@ -19,7 +19,9 @@ def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
             kept = value
             if isinstance(value, Mapping):
                 # A dataset is known by its content, or by what it is generated from.
-                hidden = schema.places(value) if key == "dataset" else ("file",) if key == "split" else ()
+                hidden = (
+                    dataset_schema.places(value) if key == "dataset" else ("file",) if key == "split" else ()
+                )
                 kept = {k: v for k, v in value.items() if k not in hidden}
             kept = contents(value) if key == "plugins" else kept
             found[key] = digest(frozen(without_null(kept)), 8)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import __version__
-from dmf_cli.config import schema, typed
+from dmf_cli.config import dataset_schema, schema, typed
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.hashes import digest
@@ -46,7 +46,7 @@ def run_id(config: Config, dataset: Dataset | None = None) -> str:
     settings["predict"] = _different(plain.get("predict", {}), schema.Predict()) or None
     if "plugins" in settings:
         settings["plugins"] = contents(settings["plugins"])
-    places = schema.places(plain["dataset"])
+    places = dataset_schema.places(plain["dataset"])
     images = {k: v for k, v in plain["dataset"].items() if k not in places}
     settings["dataset"] = {k: v for k, v in images.items() if AS_BEFORE.get(k) != v}
     # An option that is off is as if it were not there.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import datasets, hints
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.sources.accents import plain
@@ -64,5 +64,5 @@ def at_new_places(run: RunFolder, trained: Config, config: Config, dataset: Data
     if not dataset.synthetic and (known is None or known != dataset.fingerprint()):
         return trained
     own, other = trained.plain["dataset"], config.plain["dataset"]
-    new = {key: other[key] for key in schema.places(other) if key in own and key in other}
+    new = {key: other[key] for key in dataset_schema.places(other) if key in own and key in other}
     return trained.changed("dataset", **new)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import bounded
-from dmf_cli.config import checks, composer, literal, schema, stored
+from dmf_cli.config import checks, composer, dataset_schema, literal, schema, stored
 from dmf_cli.config.typed import Config, Loss
 from dmf_cli.errors import ConfigError, RunFolderError
 from dmf_cli.run_folder import index, places
@@ -14,7 +14,7 @@ from dmf_cli.run_folder.config_hash import group_hashes
 
 # What every command that reads a run relies on. Keys that came later have their defaults, see `completed`.
 NEEDED = {
-    "dataset": schema.needed(schema.Dataset),
+    "dataset": schema.needed(dataset_schema.Dataset),
     "split": schema.needed(schema.Split),
     "model": schema.needed(schema.Model),
     "loss": schema.needed(Loss),

@@ -9,7 +9,7 @@ from typing import Any
 
 from dmf_cli import bounded
 from dmf_cli import config as configs
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import RunFolderError
 from dmf_cli.files import disk_errors
@@ -46,7 +46,7 @@ def files(run: Path, *, weights: bool) -> Iterator[tuple[str, bytes]]:
 
 def without_places(config: Config) -> Config:
     """``config`` in which folders of this machine are names: no hash of a config looks at these keys."""
-    keys = [("dataset", key) for key in schema.places(config.plain["dataset"])]
+    keys = [("dataset", key) for key in dataset_schema.places(config.plain["dataset"])]
     for group, key in [*keys, ("split", "file")]:
         if isinstance(given := config.plain[group].get(key), str):
             config = config.changed(group, **{key: Path(given).name})

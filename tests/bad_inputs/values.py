@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dmf_cli import conf_files, config
-from dmf_cli.config import checks, fields, schema
+from dmf_cli.config import checks, dataset_schema, fields, schema
 from dmf_cli.parameters import bounds
 from tests.bad_inputs.answer import Case
 from tests.config.test_absurd import GIVEN, numbers
@@ -62,7 +62,7 @@ def _hints(base: Mapping[str, Any]) -> dict[str, Any]:
         if base.get(group, {}).get("name") in named
     }
     kinds |= {group: fields.of_option(group, base[group]["name"]) for group in PARTS if _is_part(base, group)}
-    kinds["dataset"] = fields.of_class(schema.DATASETS[base["dataset"]["kind"]])
+    kinds["dataset"] = fields.of_class(dataset_schema.DATASETS[base["dataset"]["kind"]])
     found = {f"{group}.{key}": hint for group, hints in kinds.items() for key, hint in hints.items()}
     found |= fields.of_class(schema.Root)
     for term in base["loss"]["terms"]:

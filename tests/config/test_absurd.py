@@ -7,7 +7,7 @@ import typing
 import pytest
 
 from dmf_cli import conf_files, config
-from dmf_cli.config import checks, composer, fields, lengths, schema
+from dmf_cli.config import checks, composer, dataset_schema, fields, lengths, schema
 from dmf_cli.datasets import KINDS
 from dmf_cli.datasets.sources.phantom.scan import TASKS
 from dmf_cli.errors import ConfigError, DmfError
@@ -17,8 +17,11 @@ from tests.keys import keys_of
 
 VALUES = ([], {}, None, "", -1, 10**20, 1e20, math.nan, [math.nan], [1, [2]], {"a": []}, True)
 NEVER = (10**20, 1e20, "", [1, [2]])  # whatever the key
-SCHEMA = (schema.Root, schema.Published, schema.Model, schema.Weighting, *schema.PLAIN.values())
-SCHEMA += (*schema.DATASETS.values(), *(kind for kinds in schema.NAMED.values() for kind in kinds.values()))
+SCHEMA = (schema.Root, dataset_schema.Published, schema.Model, schema.Weighting, *schema.PLAIN.values())
+SCHEMA += (
+    *dataset_schema.DATASETS.values(),
+    *(kind for kinds in schema.NAMED.values() for kind in kinds.values()),
+)
 MEANT = {"dataset": ["folder", "table", "tfds"], "metrics": ["full"], "tracker": ["mlflow", "tensorboard"]}
 GIVEN = {"folder": ["dataset.dir=/x"], "table": ["dataset.table=/x.csv"], "tfds": ["dataset.name=x"]}
 
@@ -155,7 +158,7 @@ def test_lists_that_fit_are_accepted():
 
 def test_what_is_known_of_datasets_here_is_what_they_are():
     assert {task: len(names) for task, names in TASKS.items()} == lengths.TASKS
-    assert set(schema.DATASETS) == set(KINDS)
+    assert set(dataset_schema.DATASETS) == set(KINDS)
 
 
 def test_a_sweep_does_not_begin_with_a_wrong_job():

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from dmf_cli import config
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, UnknownNameError
 from tests.raised import raises
@@ -22,10 +22,10 @@ def test_a_group_is_an_object_and_a_list_a_tuple():
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
-        ([], schema.Phantom),
-        (["dataset=busi"], schema.Published),
-        (["dataset=folder", "dataset.dir=x"], schema.OwnFolder),
-        (["dataset=oxford_pets"], schema.Tfds),
+        ([], dataset_schema.Phantom),
+        (["dataset=busi"], dataset_schema.Published),
+        (["dataset=folder", "dataset.dir=x"], dataset_schema.OwnFolder),
+        (["dataset=oxford_pets"], dataset_schema.Tfds),
     ],
 )
 def test_a_dataset_is_the_object_of_its_kind_with_all_that_its_group_says(words, kind):

@@ -3,9 +3,9 @@
 import sys
 
 from dmf_cli import datasets
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 
-OWN = schema.Dataset(name="a", kind="own", image_size=8, resize="stretch", normalize="unit")
+OWN = dataset_schema.Dataset(name="a", kind="own", image_size=8, resize="stretch", normalize="unit")
 
 
 def test_a_library_greets_nobody(tmp_path, monkeypatch, capfd):

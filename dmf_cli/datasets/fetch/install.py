@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from dmf_cli import hints
-from dmf_cli.config.schema import Published
+from dmf_cli.config.dataset_schema import Published
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.fetch import archives

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.input import prepared, stored
@@ -28,7 +28,7 @@ def open_parts(
     indices: Mapping[str, Sequence[int]],
     mode: Mode,
     spec: InputSpec,
-    group: schema.Dataset,
+    group: dataset_schema.Dataset,
 ) -> tuple[dict[str, InputPart], str]:
     """Parts of ``dataset`` as network inputs, and one line that says where they are kept.
 

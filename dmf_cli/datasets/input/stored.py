@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import PIL
 
-from dmf_cli.config import schema
+from dmf_cli.config import dataset_schema
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.cache import locked
 from dmf_cli.datasets.input.prepared import InputPart, decoded
@@ -47,7 +47,7 @@ def record_type(spec: InputSpec, channels: int) -> np.dtype[Any]:
     return np.dtype(fields)
 
 
-def records(dataset: Dataset, spec: InputSpec, group: schema.Dataset, folder: Path) -> np.ndarray:
+def records(dataset: Dataset, spec: InputSpec, group: dataset_schema.Dataset, folder: Path) -> np.ndarray:
     """All images of ``dataset``, mapped from a file in ``folder`` that is made if it is not there yet.
 
     Args:
@@ -74,12 +74,12 @@ def records(dataset: Dataset, spec: InputSpec, group: schema.Dataset, folder: Pa
     return found
 
 
-def file_name(dataset: Dataset, spec: InputSpec, group: schema.Dataset) -> str:
+def file_name(dataset: Dataset, spec: InputSpec, group: dataset_schema.Dataset) -> str:
     """``busi_128x128_0123456789abcdef.npy``; the hash is that of everything in the file."""
     height, width = spec.size
     # Where the files lie says nothing about them: the fingerprint is that of their bytes. Patches come later.
     keys = {**vars(group), **vars(group).get("params", {})}
-    hidden = {*schema.places(keys), "params", "patch"} - {"download"}
+    hidden = {*dataset_schema.places(keys), "params", "patch"} - {"download"}
     settings = {key: value for key, value in keys.items() if key not in hidden}
     parts = [FORMAT, PIL.__version__, dataset.fingerprint(), settings]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

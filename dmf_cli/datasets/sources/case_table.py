@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dmf_cli import lookup
+from dmf_cli.config.dataset_schema import Table
 from dmf_cli.config.inputs import check_columns
-from dmf_cli.config.schema import Table
 from dmf_cli.datasets.case import PARTS
 from dmf_cli.datasets.sources.accents import plain, twin
 from dmf_cli.datasets.sources.csv_rows import CsvRow, read_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import lookup
-from dmf_cli.config.schema import Folder, Published
+from dmf_cli.config.dataset_schema import Folder, Published
 from dmf_cli.datasets.finding import Finding
 from dmf_cli.datasets.sources.folder_place import check_place, existing, images_folder
 from dmf_cli.datasets.sources.image_report import skipped

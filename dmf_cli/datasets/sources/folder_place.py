@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dmf_cli import hints
-from dmf_cli.config.schema import Folder, Published, Table
+from dmf_cli.config.dataset_schema import Folder, Published, Table
 from dmf_cli.datasets.cache import cache_folder
 from dmf_cli.datasets.sources.accents import twin
 from dmf_cli.errors import DatasetError

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from dmf_cli import lookup
-from dmf_cli.config.schema import Own
+from dmf_cli.config.dataset_schema import Own
 from dmf_cli.datasets.case import FIELDS, PARTS, Case, as_case
 from dmf_cli.datasets.sources import content
 from dmf_cli.datasets.sources.accents import plain

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from dmf_cli import hints, lookup
+from dmf_cli.config.dataset_schema import Tfds
 from dmf_cli.config.inputs import check_classes
-from dmf_cli.config.schema import Tfds
 from dmf_cli.datasets.base import Dataset, Examined, Ignored, Sample
 from dmf_cli.datasets.cache import nothing_left
 from dmf_cli.datasets.finding import Finding

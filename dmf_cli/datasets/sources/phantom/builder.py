@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from dmf_cli.config.schema import Phantom
+from dmf_cli.config.dataset_schema import Phantom
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder, locked, nothing_left
 from dmf_cli.datasets.sources.phantom import scan
