@@ -134,7 +134,7 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
 
     # What an anchor stands for, and how much there is so far: values, and ``${...}`` in them.
     sizes: dict[str, tuple[int, int]] = {}
-    total = references = longest = 0
+    total = references = longest = line = 0
     # The collections that are not closed: anchor, and how much was there before.
     open_nodes: list[tuple[str | None, int, int]] = []
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -149,7 +149,8 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
             added, more = 1, 0
         elif isinstance(event, yaml.ScalarEvent):
             added, more = 1, event.value.count("${")
-            longest = max(longest, len(event.value))
+            if len(event.value) > longest:
+                longest, line = len(event.value), event.start_mark.line + 1
             if more and _depth(event.value) > LEVELS:
                 raise ValueError(f"it has ${{...}} in more than {LEVELS} levels")
             if event.anchor:
@@ -168,7 +169,8 @@ def check_yaml(text: str, *, tags: bool = True) -> None:
         if references > REFERENCES:
             raise ValueError(f"it has ${{...}} in more than {REFERENCES} places")
     if references and longest > REPEATED:
-        raise ValueError(f"it has a text of {longest:,} characters and ${{...}}: {REPEATED:,} at most then")
+        text = f"a text of {longest:,} characters in line {line}"
+        raise ValueError(f"it has {text}, and ${{...}}: {REPEATED:,} at most then")
 
 
 def _depth(text: str) -> int:

@@ -97,7 +97,7 @@ def gpu_names() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible in ("", "-1"):
         return []
-    there = sum(line.startswith("GPU ") for line in _nvidia_smi("-L"))
+    there = sum(line.startswith("GPU ") for line in nvidia_smi("-L"))
     names = visible.split(",") if visible else map(str, range(there))
     return [name.strip() for name in names][:there]
 
@@ -115,34 +115,29 @@ def gpu_memory() -> float | None:
     share, name = os.environ.get(GPU_SHARE), os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if not share:
         return None
-    total = _nvidia_smi(f"--id={name}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    total = nvidia_smi(f"--id={name}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
     return float(share) * ARRAYS * int(total[0]) * 2**20 if total and total[0].isdigit() else None
 
 
-def _nvidia_smi(*words: str) -> list[str]:
-    """The lines that NVIDIA's tool prints; none without it."""
+def nvidia_smi(*words: str) -> list[str]:
+    """The lines that NVIDIA's tool prints; none without it, or where it fails."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     try:
         done = subprocess.run([tool, *words], capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return []
     return done.stdout.splitlines()
 
 
 def nvidia_driver() -> str:
     """Version of the NVIDIA driver and the newest CUDA it runs, or "" without one."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
+    if shutil.which("nvidia-smi") is None:
         return _read(Path("/proc/driver/nvidia/version")).partition("\n")[0]
-    try:
-        printed = subprocess.run([tool], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+    if not (printed := nvidia_smi()):
         return "a driver whose nvidia-smi fails"
-    return " ".join(
-        next((line for line in printed.splitlines() if "Driver Version" in line), "").strip("| ").split()
-    )
+    return " ".join(next((line for line in printed if "Driver Version" in line), "").strip("| ").split())
 
 
 def writable(folder: Path) -> str:

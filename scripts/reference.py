@@ -117,6 +117,15 @@ def listed(kind: str, group: str = "") -> str:
     )
 
 
+def datasets() -> str:
+    """A table of what `dmf list datasets` names, with what else is known of them."""
+    rows = []
+    for name, what, source in listing.rows("datasets"):
+        note = read_header(CONF / "dataset" / f"{name}.yaml").note
+        rows.append((f"`{name}`", what, f"{source}. {note}".rstrip(". ") if note else source))
+    return _table(("name", "what it is", "source"), rows)
+
+
 def augmentations() -> str:
     """A table of the YAML files of `conf/augment`."""
     rows = []
@@ -176,7 +185,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "losses": lambda: listed("losses", "loss"),
     "strategies": lambda: listed("weightings", "weighting"),
     "models": lambda: listed("models", "model"),
-    "datasets": lambda: listed("datasets"),
+    "datasets": datasets,
     "experiments": lambda: listed("experiments"),
     "recipes": lambda: listed("recipes"),
     "metrics": lambda: listed("metrics"),

@@ -85,7 +85,7 @@ def test_whatever_is_wrong_with_json_is_a_value_error(text, says):
         ("a: '${f:" + "[" * 60 + "'", "50 levels"),
         ("[" + "x," * 100_001 + "]", "more than 100,000 values"),
         ("a: &a ['${b}', '${b}']\nc: [" + "*a," * 20 + "]", "in more than 24 places"),
-        ("a: ${b}\nb: " + "x" * 3000, "a text of 3,000 characters"),
+        ("a: ${b}\nb: " + "x" * 3000, "a text of 3,000 characters in line 2"),
     ],
 )
 def test_yaml_that_would_take_for_ever_is_refused(text, says):

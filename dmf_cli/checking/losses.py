@@ -15,6 +15,7 @@ from dmf_cli.checking.findings import Broken, Noted, Property, Skipped
 from dmf_cli.checking.loss_cases import Shape, random_case, smeared
 from dmf_cli.checking.loss_trial import AXES, Function, TriedLoss, gradient, named, seconds, step, value
 from dmf_cli.ops.backend import compiled_for_any_batch
+from dmf_cli.quiet import quiet
 
 ROUNDING = 1e-5  # of sums in another order, relative
 HALF = 3e-3  # of a value in float16
@@ -155,6 +156,7 @@ def scale_with_image_size(loss: TriedLoss) -> str:
     )
 
 
+@quiet()  # TensorFlow says that oneDNN has no float16 on this processor
 def half_precision(loss: TriedLoss) -> None:
     """float16 comes in only from a network that does not end in float32, so this is no failure."""
     advice = "cast y_true and y_pred to float32 first"

@@ -14,6 +14,7 @@ from keras import ops
 from dmf_cli import runtime
 from dmf_cli.checking.findings import Broken, Noted, Property, Skipped, called
 from dmf_cli.errors import ConfigError
+from dmf_cli.quiet import quiet
 
 Build = Callable[[tuple[int, int, int], int], keras.Model]
 Size = tuple[int, int, int]
@@ -113,6 +114,7 @@ def gives_probabilities(network: Network) -> None:
             )
 
 
+@quiet()  # TensorFlow says that oneDNN has no float16 on this processor
 def float32_head(network: Network) -> None:
     """Probabilities in float32, also under ``trainer.precision=mixed_float16``."""
     for policy in ("float32", "mixed_float16"):

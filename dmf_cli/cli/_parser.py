@@ -12,17 +12,29 @@ from dmf_cli.terminal.wrapping import fit
 
 
 class Parser(argparse.ArgumentParser):
-    """``argparse.ArgumentParser`` whose errors are ``UsageError``."""
+    """``argparse.ArgumentParser`` whose errors are ``UsageError``.
 
-    def __init__(self, **options: Any) -> None:
+    Args:
+        settings: of a command that takes those of ``dmf train``, the other keys that it takes; None: it takes
+            no settings.
+        options: of ``argparse.ArgumentParser``.
+    """
+
+    def __init__(self, *, settings: Sequence[str] | None = None, **options: Any) -> None:
+        self.settings, self._typed = settings, list[str]()
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         if "description" in options:
             options["description"] = fit(options["description"])
         super().__init__(allow_abbrev=False, **options)
 
+    def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As that of ``argparse``; an error may then look at the words that follow an option."""
+        self._typed = list(args or ())
+        return super().parse_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
-        raise wrong_arguments(self, message)
+        raise wrong_arguments(self, message, self._typed, self.settings)
 
 
 def add_run(parser: Parser, overrides: str = "") -> None:
@@ -57,10 +69,23 @@ def add_config_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-cd", "--config-dir", metavar="DIR", type=Path, help=text)
 
 
-def wrong_arguments(parser: argparse.ArgumentParser, message: str) -> UsageError:
-    """argparse's ``message``, with the closest option for one that is unknown."""
+def wrong_arguments(
+    parser: argparse.ArgumentParser, message: str, typed: Sequence[str], settings: Sequence[str] | None
+) -> UsageError:
+    """argparse's ``message``, with the closest option for one that is unknown, or the setting that is meant.
+
+    Args:
+        parser: whose message it is.
+        message: it.
+        typed: the words of the command.
+        settings: see :class:`Parser`.
+    """
     unknown = re.match(r"unrecognized arguments: (\S+)", message)
     if unknown and unknown[1].startswith("-"):
         options = [option for option in parser._option_string_actions if option.startswith("--")]
+        if settings is not None:
+            from dmf_cli.cli import _dashes
+
+            return _dashes.unknown_option(unknown[1], typed, options, settings, f"{parser.prog} --help")
         return UnknownNameError("option", unknown[1], options, f"see {parser.prog} --help")
     return UsageError(f"{message}; see {parser.prog} --help")  # argparse's messages have a colon already

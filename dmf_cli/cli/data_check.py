@@ -30,7 +30,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf data check dataset=NAME [KEY=VALUE ...] [-o DIR]``."""
-    parser = Parser(prog="dmf data check", description=_ABOUT)
+    parser = Parser(prog="dmf data check", description=_ABOUT, settings=())
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., split=..., keys"
     )

@@ -24,7 +24,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf data prepare dataset=NAME [KEY=VALUE ...] [--archive FILE]``."""
-    parser = Parser(prog="dmf data prepare", description=_ABOUT)
+    parser = Parser(prog="dmf data prepare", description=_ABOUT, settings=())
     parser.add_argument("overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., keys")
     parser.add_argument(
         "--archive",

@@ -18,7 +18,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf data show dataset=NAME [KEY=VALUE ...] [count=16] [-o FILE]``."""
-    parser = Parser(prog="dmf data show", description=_ABOUT)
+    parser = Parser(prog="dmf data show", description=_ABOUT, settings=("count",))
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., keys, count=16"
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from dmf_cli.cli._parser import Parser, add_config_dir, own_configs
+from dmf_cli.planning import units
 from dmf_cli.terminal.say import say, say_text
 
 _ABOUT = """\
@@ -25,7 +26,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf plan [KEY=VALUE ...] [budget=TIME] [memory=AMOUNT] [--json]``."""
-    parser = Parser(prog="dmf plan", description=_ABOUT)
+    parser = Parser(prog="dmf plan", description=_ABOUT, settings=units.WORDS)
     parser.add_argument(
         "words", nargs="*", default=[], metavar="KEY=VALUE", help="dataset=..., budget=..., keys"
     )

@@ -1,6 +1,5 @@
 """``dmf train``: compose the config, check it, hand it to the trainer, as each job of a sweep does."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,8 +73,7 @@ def parse(arguments: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--dry-run", action="store_true")
 
     def fail(message: str) -> None:
-        _check_dashes(message)
-        raise wrong_arguments(parser, message)
+        raise wrong_arguments(parser, message, arguments, units.PLANNED)
 
     parser.error = fail  # type: ignore[method-assign, assignment]
     options = parser.parse_intermixed_args(list(arguments))
@@ -107,19 +105,6 @@ def _is_planned(options: Any, words: Sequence[str]) -> bool:
         reason = "which plans one run, not a sweep"
         raise UsageError(key="plan", value="auto", reason=reason, hint="train alone, or use dmf plan before")
     return True
-
-
-def _check_dashes(message: str) -> None:
-    """``--loss dice`` is what other programs want."""
-    from dmf_cli import conf_files
-
-    unknown = re.search(r"unrecognized arguments: --([\w.]+)", message)
-    if unknown and unknown[1].partition(".")[0] in (*conf_files.groups(), "seed", "run_dir", "output_root"):
-        raise UsageError(
-            key=f"--{unknown[1]}",
-            reason="is no option",
-            hint=f"settings are written without dashes, as {unknown[1]}=VALUE; see dmf train --help",
-        )
 
 
 def _is_foreign(options: Any) -> bool:

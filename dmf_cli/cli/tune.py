@@ -9,6 +9,7 @@ from dmf_cli.cli._presets import note_excluded
 from dmf_cli.errors import UsageError
 from dmf_cli.planning import units
 from dmf_cli.terminal.say import say
+from dmf_cli.tuning.options import OWN
 
 if TYPE_CHECKING:
     from dmf_cli.tuning.study import SearchPlan
@@ -42,7 +43,8 @@ Everything else is as for dmf train. A key is searched where its value is one of
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf tune [OVERRIDES] [trials=N] ...``; the exit code is 1 if no trial was finished."""
-    parser = Parser(prog="dmf tune", description=_ABOUT, usage="dmf tune [KEY=VALUE ...] [--config-dir DIR]")
+    usage = "dmf tune [KEY=VALUE ...] [--config-dir DIR]"
+    parser = Parser(prog="dmf tune", description=_ABOUT, usage=usage, settings=tuple(OWN))
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="options and overrides, see above")
     add_config_dir(parser)
     options = parser.parse_intermixed_args(list(arguments))

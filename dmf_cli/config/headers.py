@@ -2,6 +2,7 @@
 
     # Title: what it is, in one line.
     # Source: where it comes from.
+    # Note: what else is known of it.
     # Run: the command that uses it.
     # Time: how long it takes, of experiments.
     key: value  # meaning
@@ -15,7 +16,7 @@ from pathlib import Path
 
 _KEY = re.compile(r"^(\s*)([A-Za-z_][\w]*):(?:\s|$)")
 _COMMENT = re.compile(r"\s#\s+((?:(?!\s#\s).)+)$")
-_FIELD = re.compile(r"^(Source|Run|Time):\s*(.*)$")
+_FIELD = re.compile(r"^(Source|Note|Run|Time):\s*(.*)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +27,12 @@ class Header:
     source: str = ""
     run: str = ""
     time: str = ""
+    note: str = ""
 
 
 def read_header(path: Path) -> Header:
     """The header of the YAML file at ``path``; lines that continue a field are joined to it."""
-    fields, current = {"title": "", "source": "", "run": "", "time": ""}, "title"
+    fields, current = dict.fromkeys(("title", "source", "note", "run", "time"), ""), "title"
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break

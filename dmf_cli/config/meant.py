@@ -21,8 +21,8 @@ def whole_keys(name: str, spoken: str | None, config: Any) -> list[str]:
         spoken: the key, or the end of it, that people mean by it.
         config: the config without its overrides of keys; None: none can be composed.
     """
-    leaves = [key for key in _leaves(config or {}) if not _is_choice(key)]
-    own = [*_ending(leaves, name), *(_ending(leaves, spoken) if spoken else ())]
+    known = leaves(config or {})
+    own = [*_ending(known, name), *(_ending(known, spoken) if spoken else ())]
     groups = {key.partition(".")[0] for key in own}
     others = {
         key: f"{key} (of {joined(choices)})"
@@ -32,6 +32,11 @@ def whole_keys(name: str, spoken: str | None, config: Any) -> list[str]:
         and key.partition(".")[0] not in groups
     }
     return [*dict.fromkeys(own), *others.values()][:MOST]
+
+
+def leaves(config: Any) -> list[str]:
+    """The keys of ``config`` that have values, without those that the choice of an option sets."""
+    return [key for key in _leaves(config) if not _is_choice(key)]
 
 
 def _ending(known: Iterable[str], name: str) -> list[str]:

@@ -33,6 +33,17 @@ def check_place(dataset: dataset_schema.Dataset) -> None:
         importlib.import_module("dmf_cli.datasets.sources.folder_place").check_place(dataset)
 
 
+def open_files(dataset: dataset_schema.Dataset) -> Dataset | None:
+    """The dataset, if it is made of files that are opened without a framework; None for all others.
+
+    What is wrong with its patterns, its masks or its table is then said before one is imported.
+
+    Raises:
+        UsageError: see :func:`open_dataset`.
+    """
+    return open_dataset(dataset) if isinstance(dataset, dataset_schema.Folder | dataset_schema.Table) else None
+
+
 def open_dataset(dataset: dataset_schema.Dataset) -> Dataset:
     """The dataset that the ``dataset`` group describes.
 

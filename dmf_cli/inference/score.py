@@ -70,8 +70,9 @@ def evaluate_runs(
     if config.dataset == first.config.dataset:  # before anything slow is imported
         moved.check_place(first.run, config, "eval")
     datasets.check_place(config.dataset)
+    files = datasets.open_files(config.dataset)
     runtime.start(config.trainer)
-    dataset = datasets.open_dataset(config.dataset)
+    dataset = files or datasets.open_dataset(config.dataset)
     members = [_at_new_places(member, config, dataset) for member in ensemble.members]
     if config.dataset != members[0].config.dataset:  # the run has seen its own
         spec = InputSpec.of(config.dataset)

@@ -13,7 +13,7 @@ from dmf_cli.comparison import loading
 from dmf_cli.errors import DmfError, RunFolderError
 from dmf_cli.files import disk_errors
 from dmf_cli.inference import tables
-from dmf_cli.run_folder import cases, csv_log, headline
+from dmf_cli.run_folder import cases, csv_log, headline, places
 from dmf_cli.run_folder.cases import Example
 from dmf_cli.run_folder.csv_log import Columns
 from dmf_cli.run_folder.folder import RunFolder
@@ -105,10 +105,14 @@ def read(path: Path, *, brief: bool = False) -> RunFacts:
     Raises:
         RunFolderError: ``path`` is not a run.
     """
-    run = RunFolder.open(path)
+    run = RunFolder.open(path, reading=True)
     facts = RunFacts(run.path)
     facts.config = facts.attempt(loading.config_of, run.path) or {}
     facts.status = facts.attempt(_status, run.status_file) or {}
+    if not facts.config and not facts.status:
+        reason = f"is not a run folder (neither {places.CONFIG} nor {places.STATUS} is one of a run)"
+        hint = "give the folder that `dmf train` printed"
+        raise RunFolderError(path=path, reason=reason, hint=hint)
     facts.epochs = facts.attempt(partial(_columns, "epoch"), run.epochs_file) or {}
     if brief:
         file = run.metrics / "test_summary.json"

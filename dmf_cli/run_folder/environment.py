@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ VARIABLES = (
     "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "KERAS_BACKEND", "OMP_NUM_THREADS", "TF_CUDNN_DETERMINISTIC",
     "TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TF_FORCE_GPU_ALLOW_GROWTH", "TF_XLA_FLAGS", "XLA_FLAGS",
 )  # fmt: skip
-SECONDS = 10  # that git and nvidia-smi may take
+SECONDS = 10  # that git may take
 
 
 def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,10 +72,7 @@ def _commit() -> str | None:
 
 def _gpus() -> list[str]:
     """Name, memory and driver of each GPU of the machine, also of those that are hidden."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    fields = "--query-gpu=name,memory.total,driver_version"
-    return (_output(["nvidia-smi", fields, "--format=csv,noheader"]) or "").splitlines()
+    return machine.nvidia_smi("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
 
 
 def _processor() -> str:

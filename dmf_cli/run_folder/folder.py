@@ -83,8 +83,12 @@ class RunFolder:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> "RunFolder":
+    def open(cls, path: str | Path, *, reading: bool = False) -> "RunFolder":
         """The folder of an existing run; its subfolders are made again if they are gone.
+
+        Args:
+            path: of it.
+            reading: make nothing.
 
         Raises:
             RunFolderError: ``path`` is not a run (names the run that was probably meant), or holds a symbolic
@@ -96,7 +100,7 @@ class RunFolder:
                 raise places.no_run(folder)
         places.check_files(folder)
         with contextlib.suppress(OSError):  # a run that may only be read is a run
-            for name in FOLDERS:
+            for name in () if reading else FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
         return cls(folder)
 

@@ -1,5 +1,6 @@
 """The console that everything in colours or in a table is printed on."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from rich.segment import Segment
 
 from dmf_cli.escapes import visible_lines
 
+_FILLING = re.compile(r" +$", re.MULTILINE)
+
 
 class SafeConsole(Console):
     """A console whose reader may go away (``| head``), and on which no name is a command to the terminal."""
@@ -15,6 +18,16 @@ class SafeConsole(Console):
     def on_broken_pipe(self) -> None:
         """Rich would exit here, and take the training along."""
         raise  # the BrokenPipeError being handled, for the display to handle
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; to a file or a pipe without the spaces that fill the cells of a table."""
+        if self.is_terminal or self.is_jupyter or self.record:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write(_FILLING.sub("", captured.get()))
+        self.file.flush()
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """What is drawn, with the control characters of names as Python writes them; Rich's own stay."""

@@ -136,6 +136,7 @@ class Session:
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
         self.display.note(f"loading {config.trainer.backend} and the images of {config.dataset.name}")
+        files = datasets.open_files(config.dataset)  # what is wrong with them is said at once
         self.runtime = runtime.start(config.trainer)
         # Keras may be imported from here on.
         import keras
@@ -145,7 +146,7 @@ class Session:
         from dmf_cli.training import build
 
         own.of(config.metrics.own)  # one that cannot score fails before the training
-        self.data = run_data.open_data(config, split_file)
+        self.data = run_data.open_data(config, split_file, files)
         batch, n_classes = config.trainer.batch_size, len(self.data.dataset.classes)
         inputs = patches.in_tiles(self.data.train, self.data.patch)
         pipeline.check_augment(config.augment, config.seed, inputs, batch, n_classes)

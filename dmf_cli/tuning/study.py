@@ -18,12 +18,12 @@ from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.hashes import digest
 from dmf_cli.run_folder import headline
 from dmf_cli.tuning import space as spaces
+from dmf_cli.tuning.options import OWN as OWN
 from dmf_cli.tuning.space import Space
 
 JOURNAL, DESCRIPTION = "journal.log", "study.json"
 ALIKE = ("seed", "split", "metrics", "eval")  # groups and keys that all trials share
 PRUNERS = ("median", "hyperband", "none")
-OWN = {"trials": "20", "workers": "1", "pruner": "median", "weights": "true", "ratio": "30", "study": ""}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,6 @@ RUNS: dict[str, Callable[[Path], object]] = {
     "empty files": _both(Path.touch),
     "text": _both(lambda path: path.write_text("hello")),
 }
-SHOWN = ("empty files", "text")  # a report says what is there, and why there is no more
 MORE = {
     "extend": ["trainer.epochs=90"], "predict": ["nothing"], "replay": ["weighting=var"], "compare": ["run2"],
 }  # fmt: skip
@@ -135,8 +134,6 @@ def cases() -> Iterator[Case]:
             yield Case("command", f"{command}: {name}", functools.partial(_given, [command, *words]))
     for command in TAKE_RUN:
         for name, make in RUNS.items():
-            if command == "report" and name in SHOWN:
-                continue
             words = [command, "run", *MORE.get(command, [])]
             yield Case("run folder", f"{command}: {name}", functools.partial(_made, words, make), "run")
     for words in (*map(str.split, OTHERS.strip().splitlines()), *ODD):

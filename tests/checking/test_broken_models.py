@@ -1,5 +1,7 @@
 """A network with one fault fails the property of that name."""
 
+import os
+
 import keras
 import pytest
 from keras import layers
@@ -114,3 +116,14 @@ def test_weights_behind_a_stopped_gradient_are_noted() -> None:
 
 def test_a_good_network_has_every_property() -> None:
     assert {one.state for one in outcomes(models.Network(network), models.PROPERTIES)} == {PASSED}
+
+
+def test_what_a_library_says_of_float16_is_not_shown_between_the_lines(capfd):
+    def chatty(input_shape, classes):
+        if keras.config.dtype_policy().name == "mixed_float16":
+            os.write(2, b"oneDNN supports DT_HALF only on platforms with AVX-512\n")
+        return network(input_shape, classes)
+
+    (head,) = [each for each in models.PROPERTIES if each.name == "float32 head"]
+    assert head.of(models.Network(chatty)).state == PASSED
+    assert capfd.readouterr().err == ""

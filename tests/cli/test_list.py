@@ -8,6 +8,7 @@ from dmf_cli import conf_files, config
 from dmf_cli.cli import _model_costs
 from dmf_cli.cli import list as listing
 from dmf_cli.cli.main import main
+from dmf_cli.config.headers import read_header
 from dmf_cli.parts import decorators
 
 
@@ -104,3 +105,11 @@ def test_a_model_whose_package_is_missing_has_no_costs(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     assert _model_costs.cost("hub") == ("-", "-")
+
+
+def test_a_dataset_is_a_short_line_and_the_rest_is_in_its_file():
+    sources = {name: source for name, _, source in listing.rows("datasets")}
+    assert max(map(len, sources.values())) < 130
+    note = read_header(conf_files.conf_dir() / "dataset" / "busi.yaml").note
+    assert "near-duplicates" in note
+    assert "near-duplicates" not in sources["busi"]

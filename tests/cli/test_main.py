@@ -194,3 +194,23 @@ def test_a_tilde_that_names_no_user_is_no_mistake(word, tmp_path, monkeypatch):
     root._check_homes([word])
     with pytest.raises(UsageError):
         root._check_homes(["~nobody_xyz/a.png"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["plan", "--budget", "30m"], "use budget=30m"),
+        (["plan", "--image-size=64"], "use dataset.image_size=64"),
+        (["tune", "--trials=3"], "use trials=3"),
+        (["tune", "--epochs", "3"], "use trainer.epochs=3"),
+        (["data", "check", "--dataset", "busi"], "use dataset=busi"),
+        (["data", "show", "--count", "4"], "use count=4"),
+        (["data", "check", "--outptu", "x"], "did you mean '--output'?"),
+    ],
+)
+def test_a_setting_with_dashes_is_answered_by_how_it_is_written(capsys, words, says):
+    assert root.main(words) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+    assert "allowed:" not in said

@@ -1,7 +1,10 @@
 """Where a report is written, and what happens where it cannot be."""
 
+import shutil
 import subprocess
 import sys
+
+import pytest
 
 from dmf_cli import report
 from tests.report.parsed import refused
@@ -46,3 +49,21 @@ def test_a_report_imports_no_framework(finished):
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("texts", [("", ""), ("hello", "hello"), ("a: [1", "{}")])
+def test_a_folder_that_is_no_run_is_left_as_it_is(tmp_path, capsys, texts):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, text in zip(("config.yaml", "status.json"), texts, strict=True):
+        (folder / name).write_text(text)
+    assert "is not a run folder" in refused(capsys, folder)
+    assert "is not a run folder" in refused(capsys, tmp_path)
+    assert sorted(file.name for file in folder.iterdir()) == ["config.yaml", "status.json"]
+
+
+def test_a_report_makes_no_folder(finished):
+    path = finished()
+    shutil.rmtree(path / "checkpoints", ignore_errors=True)
+    assert report.write([path]).file.is_file()
+    assert not (path / "checkpoints").exists()

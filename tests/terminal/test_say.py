@@ -45,3 +45,16 @@ def test_every_console_is_such_a_one():
         if re.search(r"(?<!Safe)\bConsole\(|get_console|rich import print", file.read_text(encoding="utf-8"))
     }
     assert made == set()
+
+
+def test_a_table_in_a_file_has_no_spaces_at_the_ends_of_its_lines():
+    table = Table("name", "what", box=None)
+    table.add_row("a", "short")
+    table.add_row("b", "a much longer text")
+    file = io.StringIO()
+    console = SafeConsole(file=file, width=80)
+    console.print(table)
+    console.print("last", end=" ")
+    lines = file.getvalue().splitlines()
+    assert [line.split() for line in lines[1:3]] == [["a", "short"], ["b", "a", "much", "longer", "text"]]
+    assert [line for line in lines if line != line.rstrip()] == []

@@ -219,3 +219,15 @@ def test_what_is_no_archive_of_ours_is_refused(tmp_path, content):
     path.write_bytes(content)
     with raises(RunFolderError, path=path):
         unpacked(path, tmp_path)
+
+
+def test_without_a_name_the_archive_is_called_as_the_run_and_is_here(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bundle", str(trained)]) == 0
+    assert "wrote tiny.zip" in capsys.readouterr().out
+    before = (tmp_path / "tiny.zip").read_bytes()
+    assert main(["bundle", str(trained)]) == 2  # it is never overwritten
+    assert main(["bundle", str(trained), str(trained)]) == 2
+    assert "--output" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["tiny.zip"]
+    assert (tmp_path / "tiny.zip").read_bytes() == before

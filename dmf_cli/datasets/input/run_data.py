@@ -120,18 +120,19 @@ def _listed(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def open_data(config: Config, split_file: Path | None = None) -> Data:
+def open_data(config: Config, split_file: Path | None = None, dataset: Dataset | None = None) -> Data:
     """Open, split and decode the data that ``config`` names.
 
     Args:
         config: the whole config.
         split_file: the split of a run that is resumed, whose images must be the same still; else the one of
             ``split.file``, else a new one.
+        dataset: the dataset of ``config``, if it is open already.
 
     Raises:
         DatasetError: for anything that is wrong with the images, naming the file.
     """
-    dataset, spec = datasets.open_dataset(config.dataset), InputSpec.of(config.dataset)
+    dataset, spec = dataset or datasets.open_dataset(config.dataset), InputSpec.of(config.dataset)
     said = [f"excluded: {why}" for why in dataset.unusable.values()]  # as was said when it was opened
     remarks = dataset.remarks()
     if not dataset.synthetic:
