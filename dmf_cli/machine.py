@@ -1,8 +1,9 @@
 """What the machine has and this process may use, read from the system without importing anything heavy."""
 
 import contextlib
+import functools
+import math
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,19 @@ from pathlib import Path
 
 GPU_SHARE = "DMF_GPU_SHARE"  # variable with the part of a GPU's memory that a process may use
 ARRAYS = 0.92  # of that part for arrays; each process needs some memory besides
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+MEMORY_SHARED = "DMF_MEMORY_SHARED"  # variable with the number of processes that share the main memory
+_CONTROL, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def backend_processors() -> int:
+    """How many processors this process might use when its backend started: so many threads it has since."""
+    return processors()
 
 
 def processor_numbers() -> list[int]:
@@ -37,21 +45,53 @@ def on_processors(count: int | None) -> Iterator[None]:
     """Keep this process to ``count`` processors inside the block, where it may use more.
 
     A backend that starts inside has as many threads, and of their number depend the last bits of its sums.
+    Which ones they are differs between processes, for several may do so at a time.
     """
     before = processor_numbers()
     if count and before:
-        keep_to(before[:count])
+        first = os.getpid() % len(before)
+        keep_to([*before[first:], *before[:first]][:count])
     try:
         yield
     finally:
         keep_to(before)
 
 
-def free_memory() -> int | None:
-    """Bytes of memory that are not in use, of those that this process may use."""
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", _read(Path("/proc/meminfo")), re.MULTILINE)
-    limit = memory()
-    return limit if found is None or limit is None else min(limit, int(found[1]) * 1024)
+def processors_worth() -> int:
+    """How many processors may be kept busy: a container may see more of them than it gets the time of."""
+    worth = processors()
+    for group in _groups("cpu"):
+        said = [_read(group / name) for name in ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")]
+        limits = " ".join(said).split()
+        if len(limits) == 2 and all(map(str.isdigit, limits)):  # microseconds of each; max, -1: none
+            worth = min(worth, max(1, math.ceil(int(limits[0]) / int(limits[1]))))
+    return worth
+
+
+def free_memory() -> int:
+    """Bytes that this process can still take: of the machine, or of its container if that is less, or its
+    part of them (:func:`share_memory`).
+    """
+    free = _facts(Path("/proc/meminfo")).get("MemAvailable:")
+    if free is None:  # no Linux: half of all
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    else:
+        free *= 1024
+    for group in _groups("memory"):
+        idle = _facts(group / "memory.stat")
+        for limit, used, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            most, taken = _read(group / limit), _read(group / used)
+            if most.isdigit() and taken.isdigit():
+                free = min(free, int(most) - int(taken) + idle.get(cached, 0))
+    return max(free, 0) // int(os.environ.get(MEMORY_SHARED, "1"))
+
+
+def share_memory(processes: int) -> None:
+    """Let this process take only its part of the free memory, of which so many processes take theirs."""
+    os.environ[MEMORY_SHARED] = str(processes)
 
 
 def memory() -> int | None:
@@ -60,8 +100,9 @@ def memory() -> int | None:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None
-    for text in map(_read, map(Path, _LIMITS)):
-        total = min(total, int(text)) if text.isdigit() else total
+    for group in _groups("memory"):
+        for text in (_read(group / "memory.max"), _read(group / "memory.limit_in_bytes")):
+            total = min(total, int(text)) if text.isdigit() else total
     return total
 
 
@@ -98,8 +139,9 @@ def gpu_names() -> list[str]:
     if visible in ("", "-1"):
         return []
     there = sum(line.startswith("GPU ") for line in nvidia_smi("-L"))
-    names = visible.split(",") if visible else map(str, range(there))
-    return [name.strip() for name in names][:there]
+    names = [name.strip() for name in visible.split(",")] if visible else [str(i) for i in range(there)]
+    # One GPU may have several parts (MIG), each with a name of its own.
+    return [name for name in names if (int(name) < there if name.isdigit() else there)]
 
 
 def use_gpu(name: str, memory: float) -> None:
@@ -156,6 +198,27 @@ def free_space(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def _groups(controller: str) -> list[Path]:
+    """Folders of the control groups that this process is in, each of which has limits of its own.
+
+    A container has the topmost one only, whatever it is called outside.
+    """
+    found = [_CONTROL, _CONTROL / controller]
+    for line in _read(_MEMBERSHIP).splitlines():
+        _, names, path = line.split(":", 2)
+        if not names or controller in names.split(","):  # version 2 has one tree for all
+            top = _CONTROL / controller if names else _CONTROL
+            own = top / path.lstrip("/")
+            found += [folder for folder in (own, *own.parents) if top in folder.parents]
+    return found
+
+
+def _facts(file: Path) -> dict[str, int]:
+    """The first number behind each word that begins a line."""
+    lines = (line.split() for line in _read(file).splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
 def _read(file: Path) -> str:

@@ -47,6 +47,7 @@ def start(trainer: Trainer) -> Runtime:
     """
     backend, wanted = trainer.backend, trainer.device
     import_backend(backend)
+    machine.backend_processors()
     _choose_device(wanted)
     import keras
 

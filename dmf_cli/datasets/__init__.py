@@ -41,7 +41,8 @@ def open_files(dataset: dataset_schema.Dataset) -> Dataset | None:
     Raises:
         UsageError: see :func:`open_dataset`.
     """
-    return open_dataset(dataset) if isinstance(dataset, dataset_schema.Folder | dataset_schema.Table) else None
+    of_files = isinstance(dataset, dataset_schema.Folder | dataset_schema.Table)
+    return open_dataset(dataset) if of_files else None
 
 
 def open_dataset(dataset: dataset_schema.Dataset) -> Dataset:

@@ -38,16 +38,16 @@ class Fork:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send it, once the job has begun."""
+        """Send it, once the job has begun. Without a look: a handler may call it amid another one."""
         if self.pid is None:
             self._asked.append(number)
-        elif self.poll() is None:
+        elif self.returncode is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it and its children at once."""
         if self.pid is None:
-            self._owner.kill()  # no job of it has begun while one has not: they begin in their order
+            self._owner.kill()  # it cannot be called off; who kills one job kills them all
         elif self.poll() is None:
             for end in (os.killpg, os.kill):  # it may not have a session of its own yet
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -131,8 +131,10 @@ class Warm:
         if (pid := said.get("began")) is not None:
             fork = self._running[pid] = self._waiting.popleft()
             fork.began(pid)
-        else:
-            self._running.pop(said["ended"]).returncode = said["code"]
+        elif "refused" in said:
+            self._waiting.popleft().returncode = 1
+        elif fork := self._running.pop(said["ended"], None):  # else a process that an import had started
+            fork.returncode = said["code"]
 
     def _end(self) -> None:
         """It died: nobody will know how its jobs end, so they end now."""

@@ -123,6 +123,11 @@ class Process:
         self._process.wait()
         self.poll()
 
+    @property
+    def said(self) -> str:
+        """The end of what it has printed, once it has ended."""
+        return self._text
+
     def error(self) -> str:
         """Why it failed, in one line; empty if it is still running, done or interrupted."""
         code = self.poll()

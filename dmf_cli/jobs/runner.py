@@ -14,10 +14,13 @@ from dmf_cli.jobs import process as processes
 from dmf_cli.jobs.forks import BACKENDS, Fork, Warm
 from dmf_cli.jobs.process import STOPPED, Process
 from dmf_cli.jobs.share import Shares
+from dmf_cli.run_folder.folder import RunFolder
 
 PAUSE = 0.2  # seconds between two looks at the processes
 # How the backends say that memory is used up, and that a GPU has failed.
-MEMORY = re.compile(r"Resource_?Exhausted|out of memory|MemoryError|failed to allocate", re.I)
+MEMORY = re.compile(
+    r"Resource_?Exhausted|out[ _]of[ _]memory|MemoryError|bad_alloc|(failed to|can(no|')t) allocate", re.I
+)
 GPU = re.compile(
     r"CUDA_ERROR_(?!OUT_OF_MEMORY)|no CUDA-capable device|uncorrectable ECC|GPU is lost|sees no such GPU",
     re.I,
@@ -32,6 +35,7 @@ class Runner(abc.ABC, Generic[J]):
     Args:
         workers: jobs at a time, or ``auto``; see :class:`dmf_cli.jobs.share.Shares`.
         per_gpu: of them on each GPU.
+        jobs: how many there are in all, if that is known.
         warm: whether the processes are forks of one that has imported the backend already.
         wanted: asked all the time; once it says no, the runner stops, and at once if it raises.
         start: makes the process of a job (tests put a stub here).
@@ -42,11 +46,13 @@ class Runner(abc.ABC, Generic[J]):
         workers: int | Literal["auto"] = 1,
         *,
         per_gpu: int = 1,
+        jobs: int | None = None,
         warm: bool = False,
         wanted: Callable[[], bool] = lambda: True,
         start: Callable[..., Process] = Process,
     ) -> None:
-        self.shares, self.warm, self.wanted, self.start = Shares(workers, per_gpu), warm, wanted, start
+        self.shares = Shares(workers, per_gpu, jobs)
+        self.warm, self.wanted, self.start = warm, wanted, start
         self.running: dict[J, Process] = {}
         self.stopping, self.interrupted = False, False
         self._beside: dict[J, int] = {}  # the most jobs that ran while this one did
@@ -84,14 +90,16 @@ class Runner(abc.ABC, Generic[J]):
         keep: Sequence[int] = (),
     ) -> None:
         """Start the process of a job, see :class:`dmf_cli.jobs.process.Process`; there has to be room."""
-        share = self.shares.give(job, config)
+        share = self.shares.give(job, config, RunFolder(resume).processors if resume else None)
         try:
-            self.running[job] = self.start(
+            process = self.running[job] = self.start(
                 config, words, resume=resume, keep=keep, share=share, fork=self._fork(config)
             )
         except BaseException:
             self.shares.take_back(job)
             raise
+        if self.stopping:  # by a signal since there was room, which reached the jobs of that moment only
+            process.interrupt()
         for one in self.running:
             self._beside[one] = max(self._beside.get(one, 0), len(self.running) - 1)
 
@@ -155,8 +163,12 @@ class Runner(abc.ABC, Generic[J]):
         if code in (0, *STOPPED) or self.stopping:
             return ""
         error = process.error()
-        if GPU.search(error) and self.shares.without(share.gpu):
-            return f"its GPU ({share.gpu}) failed"
+        if code < 0:  # a backend that crashes has said why, and not as an error of dmf
+            error += process.said
+        if GPU.search(error):
+            if self.shares.without(share.gpu):
+                return f"its GPU ({share.gpu}) failed"
+            self.shares.with_all_gpus()  # it fails on each of them: they are not the cause
         if MEMORY.search(error) or code == -signal.SIGKILL:
             if self.shares.fewer(beside):
                 return f"out of memory beside {beside} other job(s)"

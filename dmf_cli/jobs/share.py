@@ -1,7 +1,7 @@
 """Which part of the machine each of several jobs may use: processors, and a GPU or a part of one.
 
 Each job of a runner gets the same number of processors, for the last bits of a network depend on how many
-threads add up: which jobs run beside it shall not change a result.
+threads add up: which jobs run beside it shall not change a result. One that is resumed has as many as before.
 """
 
 import dataclasses
@@ -24,11 +24,13 @@ class Share:
         processors: their numbers; none: all of them.
         gpu: its name in CUDA_VISIBLE_DEVICES; empty: what there is.
         memory: the part of the GPU's memory, from above 0 to 1.
+        jobs: how many of them share the main memory.
     """
 
     processors: tuple[int, ...] = ()
     gpu: str = ""
     memory: float = 1.0
+    jobs: int = 1
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class Share:
         """Keep this process to the share that ``plain`` is; before anything is computed."""
         share = Share(**plain)
         machine.keep_to(share.processors)
+        machine.share_memory(share.jobs)
         if share.gpu:
             machine.use_gpu(share.gpu, share.memory)
 
@@ -51,12 +54,16 @@ class Shares:
         workers: jobs at a time; ``auto``: as many as there are places on GPUs, or without a GPU processors,
             and as fit into main memory.
         per_gpu: jobs at a time on each GPU.
+        jobs: how many there are in all, if that is known: with few of them each has more of the machine.
     """
 
-    def __init__(self, workers: int | Literal["auto"] = 1, per_gpu: int = 1) -> None:
+    def __init__(self, workers: int | Literal["auto"] = 1, per_gpu: int = 1, jobs: int | None = None) -> None:
         self.per_gpu, self._gpus = per_gpu, machine.gpu_names() if workers != 1 or per_gpu > 1 else []
-        self.most = self._planned = self._places() if workers == "auto" else workers
-        self._processors = _split(machine.processor_numbers(), self.most)
+        self._there = self._gpus
+        places = self._places() if workers == "auto" else workers
+        self.most = self._planned = max(1, min(places, jobs or places))
+        self._processors = machine.processor_numbers()
+        self._parts = _split(self._processors, self.most)
         self._given: dict[Any, Share] = {}
 
     def free(self, config: Config | None = None) -> bool:
@@ -65,12 +72,16 @@ class Shares:
             return False
         return config is None or not self._on_gpu(config) or self._busy(self._idlest()) < self.per_gpu
 
-    def give(self, job: Any, config: Config) -> Share:
-        """The share of a job, until :meth:`take_back`."""
-        used = Counter(share.processors for share in self._given.values())
-        processors = min(self._processors, key=lambda part: used[part])
+    def give(self, job: Any, config: Config, processors: int | None = None) -> Share:
+        """The share of a job, until :meth:`take_back`.
+
+        Args:
+            job: whose it is.
+            config: of the job.
+            processors: how many it had before, if it is resumed.
+        """
         gpu = self._idlest() if self._on_gpu(config) else ""
-        share = self._given[job] = Share(processors, gpu, 1 / self.per_gpu)
+        share = self._given[job] = Share(self._part(processors), gpu, 1 / self.per_gpu, self._planned)
         return share
 
     def take_back(self, job: Any) -> Share:
@@ -88,6 +99,10 @@ class Shares:
         """Let as many jobs be run at a time as at the beginning."""
         self.most = self._planned
 
+    def with_all_gpus(self) -> None:
+        """Use those again that were given up."""
+        self._gpus = self._there
+
     def without(self, gpu: str) -> bool:
         """Use this GPU no more; False if there is no other."""
         left = [name for name in self._gpus if name != gpu]
@@ -95,6 +110,15 @@ class Shares:
             return False
         self._gpus = left
         return True
+
+    def _part(self, count: int | None) -> tuple[int, ...]:
+        """The idlest processors: as many as each job has, or ``count`` if there are so many."""
+        used = Counter(number for share in self._given.values() for number in share.processors)
+        part = min(self._parts, key=lambda part: sum(used[number] for number in part))
+        there = len(self._processors)
+        if count is None or count > there or count == (len(part) or there):
+            return part
+        return () if count == there else tuple(sorted(sorted(self._processors, key=used.__getitem__)[:count]))
 
     def _on_gpu(self, config: Config) -> bool:
         return bool(self._gpus) and config.trainer.device in ON_GPU
@@ -106,9 +130,8 @@ class Shares:
         return min(self._gpus, key=self._busy)
 
     def _places(self) -> int:
-        memory = machine.free_memory()
-        fit = max(1, memory // A_JOB) if memory else 1
-        return min(fit, len(self._gpus) * self.per_gpu or machine.processors())
+        fit = max(1, machine.free_memory() // A_JOB)
+        return min(fit, len(self._gpus) * self.per_gpu or machine.processors_worth())
 
 
 def _split(processors: Sequence[int], parts: int) -> list[tuple[int, ...]]:

@@ -5,7 +5,8 @@ random numbers begin in each fork anew. So a job gives the same results as in a 
 it leaves in memory ends with it.
 
 Each byte of the socket asks for a job, and comes with the files that become its input and its output, and
-those that it holds open. The answers are lines: ``{"began": PID}`` and ``{"ended": PID, "code": CODE}``.
+those that it holds open. The answers are lines: ``{"began": PID}``, or ``{"refused": ERRNO}`` where there is
+no process for it, and ``{"ended": PID, "code": CODE}``.
 When the socket is closed the process ends; its jobs end with their own input.
 """
 
@@ -38,7 +39,11 @@ def main() -> int:
         _load(sys.argv[3])
     gc.collect()
     gc.freeze()  # else the first collection of a job would copy all of it
-    return int(importlib.import_module(module).main()) if _serve(asked) else 0
+    files = _serve(asked)
+    if files is None:
+        return 0
+    _become(*files)
+    return int(importlib.import_module(module).main())
 
 
 def _load(backend: str) -> None:
@@ -51,8 +56,8 @@ def _load(backend: str) -> None:
             importlib.import_module(name)
 
 
-def _serve(asked: socket.socket) -> bool:
-    """Fork for each message; True in a fork, False once the socket is closed."""
+def _serve(asked: socket.socket) -> list[int] | None:
+    """Fork for each message; in a fork the files that came with it, None once the socket is closed."""
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
@@ -68,24 +73,29 @@ def _serve(asked: socket.socket) -> bool:
             message, files, *_ = socket.recv_fds(asked, 1, FILES)
             if not message:
                 break
-            if (pid := _fork()) == 0:
+            pid, refused = _fork(files[1])
+            if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for one in (asked, woken, wake):
                     one.close()
-                _become(*files)
-                return True
+                return list(files)
             for file in files:
                 os.close(file)
-            _say(asked, began=pid)
-    return False
+            _say(asked, **({"began": pid} if pid else {"refused": refused}))
+    return None
 
 
-def _fork() -> int:
+def _fork(output: int) -> tuple[int | None, int]:
+    """The number of the new process, 0 in it; None and the error if there is none, for this job alone."""
     with warnings.catch_warnings():
         # That of NumPy's threads, which it makes anew; nothing else has begun any.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        try:
+            return os.fork(), 0
+        except OSError as error:
+            os.write(output, f"error: no process for the job: {error.strerror}\n".encode())
+            return None, error.errno or 1
 
 
 def _become(given: int, output: int, *kept: int) -> None:

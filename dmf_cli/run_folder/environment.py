@@ -41,7 +41,7 @@ def environment(runtime: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": machine.processors(),
+        "cores": machine.backend_processors(),
         "memory": machine.memory(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},

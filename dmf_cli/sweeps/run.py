@@ -57,6 +57,7 @@ def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
         board,
         workers=settings.workers,
         per_gpu=settings.per_gpu,
+        jobs=sum(row.state != "same" for row in board.rows),  # done or not: shares stay the same
         warm=settings.warm and len(planned.jobs) > 1,
         stop_on_error=settings.on_error == "stop",
         isolate=settings.isolate,

@@ -49,7 +49,7 @@ class SearchRunner(Runner[RunningTrial]):
     Args:
         plan: what to search.
         study: of :func:`dmf_cli.tuning.study.opened`.
-        on_end: called with (the trial, its state, value, message) after each trial.
+        on_end: called with (trial, its state, value, message) after each; ``AGAIN``: it has one more try.
         on_epoch: called with the trial when it begins, and after new epochs.
         options: of :class:`dmf_cli.jobs.runner.Runner`.
     """
@@ -63,7 +63,7 @@ class SearchRunner(Runner[RunningTrial]):
         on_epoch: Callable[[RunningTrial], None] = lambda _: None,
         **options: Any,
     ) -> None:
-        super().__init__(plan.workers, **options)
+        super().__init__(plan.workers, jobs=plan.trials, **options)
         self.plan, self.study, self.on_end, self.on_epoch = plan, study, on_end, on_epoch
         self.gave_up = False
         self._unfinished = list(_stale(study))
@@ -102,6 +102,7 @@ class SearchRunner(Runner[RunningTrial]):
     def again(self, one: RunningTrial, why: str) -> None:
         """It resumes what it has saved."""
         self._unfinished.append(one.trial)
+        self.on_end(one, "AGAIN", math.nan, f"({why})")
 
     @property
     def _undefined(self) -> str:

@@ -8,8 +8,10 @@ import time
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli.jobs import forks
 from dmf_cli.jobs.forks import Warm
 from dmf_cli.jobs.process import Process
+from dmf_cli.jobs.runner import MEMORY
 
 STUB = "tests.jobs.stub_fork"
 SECONDS = 30.0  # that a job may take to end
@@ -130,6 +132,57 @@ def test_when_the_process_that_forks_dies_its_jobs_end(start, warm):
     assert not runs(pid)
     assert warm.lost
     assert ended(start("code", "0")) not in (None, 0), "a new job ends too, and its owner starts another"
+
+
+def limited(monkeypatch, what):
+    """A process that forks jobs on a machine without ``what``."""
+    monkeypatch.setattr(forks, "MODULE", "tests.jobs.stub_warm")
+    monkeypatch.setenv("STUB_REFUSES", what)
+    return Warm("", STUB)
+
+
+def test_a_job_that_gets_no_process_fails_and_the_others_run_on(monkeypatch, config):
+    warm = limited(monkeypatch, "the second process")
+    words = ["wait"], ["wait"], ["code", "0"]
+    runs_on, refused, ends = (Process(config, each, fork=warm.fork) for each in words)
+    assert ended(refused) == 1
+    assert MEMORY.search(refused.error()), "it is tried again with fewer beside it"
+    assert ended(ends) == 0
+    assert runs_on.poll() is None
+    assert not warm.lost
+    runs_on.kill()
+    warm.close()
+
+
+def test_a_fork_that_cannot_become_a_job_is_not_done(monkeypatch, config):
+    warm = limited(monkeypatch, "a session of its own")
+    assert ended(Process(config, ["code", "0"], fork=warm.fork)) not in (None, 0)
+    warm.close()
+
+
+def test_a_process_that_nobody_asked_for_ends_unnoticed(warm, start):
+    job = start("wait")
+    began(job)
+    warm._note({"ended": 1, "code": 0})
+    assert job.poll() is None
+
+
+def test_a_signal_can_be_sent_amid_a_look(warm, start):
+    """The handler of Ctrl-C sends it while what has been read is not noted yet, and more can be read."""
+    first = start("wait")
+    began(first)
+    note = warm._note
+
+    def interrupted(said):
+        if "began" in said:
+            time.sleep(0.5)  # the second job ends
+            first.interrupt()
+        note(said)
+
+    warm._note = interrupted
+    second = start("code", "0")
+    assert ended(second) == 0
+    assert ended(first) == 130
 
 
 def test_it_ends_with_its_owner(warm):

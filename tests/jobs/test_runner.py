@@ -85,6 +85,19 @@ def test_ctrl_c_once_begins_no_more_and_lets_running_jobs_save():
     assert (jobs.interrupted, jobs.waiting) == (True, [("b", 9)])
 
 
+def test_ctrl_c_as_a_job_begins_interrupts_it_too():
+    """It is not among those that run yet when the signal comes."""
+
+    def start(looks, *_, **__):
+        signal.raise_signal(signal.SIGINT)
+        return Process(looks)
+
+    jobs = Jobs(("a", 9), ("b", 9))
+    jobs.start = start
+    jobs.run()
+    assert jobs.log == ["begin a", "end a 130 stopped"]
+
+
 def test_ctrl_c_twice_kills():
     running = {}
 
@@ -129,31 +142,31 @@ def test_handlers_of_signals_are_as_before():
 
 
 class Failing:
-    """Ends at its second look with what its job says: a code, and the error."""
+    """Ends at its second look with what its job says: a code, the error, and what it has printed."""
 
-    def __init__(self, code, error, share):
-        self.looks, self.code, self.said, self.share = 2, code, error, share
+    def __init__(self, share, code, error, said=""):
+        self.looks, self.code, self.why, self.said, self.share = 2, code, error, said, share
 
     def poll(self):
         self.looks -= 1
         return self.code if self.looks <= 0 else None
 
     def error(self):
-        return self.said
+        return self.why
 
     def kill(self):
         pass
 
 
 class Retried(Runner):
-    """The jobs in their order; ``outcome(name, running, share)`` says how one ends, by code and error."""
+    """The jobs in their order; ``outcome(name, running, share)`` says how one ends, see :class:`Failing`."""
 
     def __init__(self, names, outcome, **options):
         super().__init__(start=self._started, **options)
         self.waiting, self.outcome, self.log = list(names), outcome, []
 
     def _started(self, config, words, share=None, **_):
-        return Failing(*self.outcome(words[0], len(self.running) + 1, share), share)
+        return Failing(share, *self.outcome(words[0], len(self.running) + 1, share))
 
     def begin_next(self):
         while self.room(self.config) and self.waiting:
@@ -175,17 +188,19 @@ def a_config():
 
 
 @pytest.mark.parametrize(
-    ("code", "error"),
+    "failure",
     [
         (1, "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes"),
         (1, "unexpected ResourceExhaustedError: OOM when allocating tensor"),
         (1, "unexpected MemoryError: "),
+        (1, "no process for the job: Cannot allocate memory"),
+        (-signal.SIGABRT, "its process was ended by SIGABRT", "terminate called: std::bad_alloc"),
         (-signal.SIGKILL, "its process was ended by SIGKILL, perhaps for want of memory"),
     ],
 )
-def test_a_job_without_memory_is_tried_again_with_fewer_beside_it(code, error):
+def test_a_job_without_memory_is_tried_again_with_fewer_beside_it(failure):
     """Only two fit at a time."""
-    jobs = Retried("abcd", lambda name, running, share: (code, error) if running > 2 else (0, ""), workers=4)
+    jobs = Retried("abcd", lambda name, running, share: failure if running > 2 else (0, ""), workers=4)
     jobs.run()
     ends = [line for line in jobs.log if line.startswith("end")]
     assert sorted(ends) == ["end a 0", "end b 0", "end c 0", "end d 0"]
@@ -218,6 +233,30 @@ def test_a_job_whose_gpu_fails_gets_another_one(monkeypatch):
     jobs.run()
     assert sorted(line for line in jobs.log if "end" in line) == ["end a 0", "end b 0", "end c 0"]
     assert sum("again" in line for line in jobs.log) == 1
+
+
+def test_a_gpu_that_crashes_the_backend_says_so_in_what_it_printed(monkeypatch):
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0", "1"])
+    crash = (-signal.SIGABRT, "its process was ended by SIGABRT", "F0000 CUDA_ERROR_LAUNCH_FAILED: failure")
+    jobs = Retried("a", lambda name, running, share: crash if share.gpu == "0" else (0, ""), workers=2)
+    jobs.run()
+    assert jobs.log == ["again a", "end a 0"]
+
+
+def test_a_job_that_fails_on_each_gpu_costs_the_others_none(monkeypatch):
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0", "1", "2"])
+    used, wrong = set(), (1, "InternalError: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access")
+
+    def outcome(name, running, share):
+        used.add((name, share.gpu))
+        return wrong if name == "a" else (0, "")
+
+    jobs = Retried("abcd", outcome, workers=3)
+    jobs.run()
+    assert jobs.log.count("end a 1") == 1
+    assert {gpu for name, gpu in used if name == "a"} == {"0", "1", "2"}
+    assert sorted(line for line in jobs.log if line.endswith(" 0")) == ["end b 0", "end c 0", "end d 0"]
+    assert [share.gpu for share in (jobs.shares.give(name, jobs.config) for name in "xyz")] == ["0", "1", "2"]
 
 
 def test_the_last_gpu_is_not_given_up(monkeypatch):

@@ -45,6 +45,7 @@ def processors(monkeypatch):
     def have(count):
         monkeypatch.setattr(machine, "processor_numbers", lambda: list(range(count)))
         monkeypatch.setattr(machine, "processors", lambda: count)
+        monkeypatch.setattr(machine, "processors_worth", lambda: count)
 
     return have
 
@@ -70,6 +71,29 @@ def test_jobs_have_processors_of_their_own_and_the_same_number(workers, sizes, p
     found = [share.processors for share in given(Shares(workers), config, 9)]
     assert [len(part) for part in found] == sizes
     assert len(set(sum(found, ()))) == sum(sizes)
+
+
+@pytest.mark.parametrize("workers", [8, "auto"])
+def test_few_jobs_have_more_of_the_machine_each(workers, processors, free, config):
+    processors(8), free(64)
+    shares = Shares(workers, jobs=2)
+    assert shares.most == 2
+    assert [len(share.processors) for share in given(shares, config, 9)] == [4, 4]
+
+
+@pytest.mark.parametrize(("had", "has"), [(None, 2), (1, 1), (2, 2), (3, 3), (4, 4), (16, 2)])
+def test_a_job_that_is_resumed_keeps_the_number_of_processors_that_it_had(had, has, processors, config):
+    """Of 4; with more than there are it cannot be, and then it is like all others."""
+    processors(4)
+    share = Shares(2).give("a", config, had)
+    assert len(share.processors or machine.processor_numbers()) == has
+
+
+def test_one_that_has_fewer_gets_the_idlest(processors, config):
+    processors(4)
+    shares = Shares(2)
+    first = shares.give("a", config)
+    assert not set(shares.give("b", config, 1).processors) & set(first.processors)
 
 
 def test_one_at_a_time_has_them_all(config):
@@ -125,13 +149,24 @@ def test_only_visible_gpus_are_used_by_their_names(gpus, config, monkeypatch):
     assert {share.gpu for share in given(Shares(2), config, 9)} == {""}
 
 
-def test_a_gpu_that_failed_is_used_no_more(gpus, config):
+def test_parts_of_a_gpu_are_as_many_as_are_visible(gpus, config, monkeypatch):
+    gpus(1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-a, MIG-b")
+    assert [share.gpu for share in given(Shares("auto"), config, 9)] == ["MIG-a", "MIG-b"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    assert machine.gpu_names() == ["0"], "there is no fourth"
+
+
+def test_a_gpu_that_failed_is_used_no_more_until_all_are_wanted_again(gpus, config):
     gpus(2)
     shares = Shares(2)
     assert shares.without("1")
     assert [share.gpu for share in given(shares, config, 9)] == ["0"]
     assert not shares.without("0"), "there is no other"
     assert not shares.without("")
+    shares.take_back(0)
+    shares.with_all_gpus()
+    assert [share.gpu for share in given(shares, config, 9)] == ["0", "1"]
 
 
 TAKE = """
@@ -141,6 +176,15 @@ from dmf_cli.jobs.share import Share
 Share.take(json.loads(sys.argv[1]))
 names = ("CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_MEM_FRACTION")
 print(json.dumps([machine.processor_numbers(), [os.environ.get(n) for n in names], machine.gpu_memory()]))
+"""
+
+
+FREE = """
+import sys
+from dmf_cli import machine
+from dmf_cli.jobs.share import Share
+Share.take(Share(jobs=int(sys.argv[1])).plain)
+print(machine.free_memory())
 """
 
 
@@ -167,12 +211,20 @@ def test_a_whole_gpu_has_no_limit_and_no_share_changes_nothing(gpus):
     assert taken(Share()) == [machine.processor_numbers(), [None, None], None]
 
 
+def test_jobs_share_the_free_memory():
+    free, shared = (
+        int(subprocess.run([sys.executable, "-c", FREE, str(jobs)], capture_output=True, check=True).stdout)
+        for jobs in (1, 4)
+    )
+    assert shared == pytest.approx(free / 4, rel=0.5)
+
+
 def test_for_a_while_on_as_many_processors_as_a_run_had(processors, monkeypatch):
     kept = []
     monkeypatch.setattr(machine, "keep_to", lambda numbers: kept.append(list(numbers)))
     processors(4)
     with machine.on_processors(2):
-        assert kept == [[0, 1]]
+        assert len(set(kept[0]) & {0, 1, 2, 3}) == len(kept[0]) == 2
     assert kept[-1] == [0, 1, 2, 3]
     del kept[:]
     with machine.on_processors(None):

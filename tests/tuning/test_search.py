@@ -213,6 +213,21 @@ def test_what_a_killed_search_left_is_read_gone_on_with_or_begun_anew(plan, stub
     assert [one.path.name for one in stub.started] == begun
 
 
+def test_a_trial_without_memory_beside_another_is_resumed_and_it_says_so(plan, stub, capsys):
+    class Crowded(stub):
+        def poll(self):
+            beside = sum(one.code is None for one in stub.started) > 1
+            first = self.path.name == "000" and len(self.rows) > 1  # epochs are there to be resumed
+            self.message = "out of memory" if first and beside else ""
+            return super().poll()
+
+    code, study = search(plan("trials=2", "workers=2"), Crowded)
+    assert (code, states(study)) == (0, ["COMPLETE"] * 2)
+    out, err = capsys.readouterr()
+    assert "trial 0: again (out of memory beside 1 other job(s)), loss=dice:" in out
+    assert err == ""
+
+
 def test_several_at_a_time(plan, stub):
     most = 0
 

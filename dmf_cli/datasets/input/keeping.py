@@ -1,8 +1,6 @@
 """Where decoded images are kept: in memory, on disk, or nowhere; whichever fits."""
 
-import contextlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,7 +13,7 @@ from dmf_cli.datasets.input.prepared import InputPart
 from dmf_cli.datasets.input_spec import InputSpec
 from dmf_cli.datasets.sources import bad_files, survey
 from dmf_cli.errors import DatasetError
-from dmf_cli.machine import amount, free_space
+from dmf_cli.machine import amount, free_memory, free_space
 
 log = logging.getLogger("dmf")
 Mode = Literal["auto", "memory", "disk", "none"]
@@ -96,25 +94,3 @@ def choose(mode: Mode, kept: int, whole: int | None) -> tuple[str, str]:
 def folder() -> Path:
     """Below the cache of dmf."""
     return cache_folder() / "prepared"
-
-
-def free_memory() -> int:
-    """Bytes that this process can still take: of the machine, or of its container if that is less."""
-    try:
-        free = _facts(Path("/proc/meminfo"))["MemAvailable:"] * 1024
-    except (OSError, KeyError):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2  # no Linux: half of all
-    for base, limit, used, idle in (
-        ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
-            left = int(Path(base, limit).read_text()) - int(Path(base, used).read_text())
-            free = min(free, left + _facts(Path(base, "memory.stat")).get(idle, 0))
-    return max(free, 0)
-
-
-def _facts(file: Path) -> dict[str, int]:
-    """The first number behind each word that begins a line."""
-    lines = (line.split() for line in file.read_text().splitlines())
-    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
