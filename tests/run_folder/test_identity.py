@@ -122,7 +122,16 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
     trainer = {
         k: v
         for k, v in phantom.plain["trainer"].items()
-        if k not in ("cache", "oversample", "deep_supervision", "keep", "checkpoint_minutes", "on_diverge", "devices")
+        if k
+        not in (
+            "cache",
+            "oversample",
+            "deep_supervision",
+            "keep",
+            "checkpoint_minutes",
+            "on_diverge",
+            "devices",
+        )
     }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     model = {k: v for k, v in phantom.plain["model"].items() if k != "activation"}
