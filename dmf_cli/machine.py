@@ -2,19 +2,56 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+GPU_SHARE = "DMF_GPU_SHARE"  # variable with the part of a GPU's memory that a process may use
+ARRAYS = 0.92  # of that part for arrays; each process needs some memory besides
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor_numbers() -> list[int]:
+    """The processors that this process may use, where that can be chosen; else none."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+
+
+def keep_to(numbers: Sequence[int]) -> None:
+    """Let this process use these processors only, as far as it may; backends then start as many threads."""
+    allowed = set(numbers) & set(processor_numbers())
+    if allowed:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextlib.contextmanager
+def on_processors(count: int | None) -> Iterator[None]:
+    """Keep this process to ``count`` processors inside the block, where it may use more.
+
+    A backend that starts inside has as many threads, and of their number depend the last bits of its sums.
+    """
+    before = processor_numbers()
+    if count and before:
+        keep_to(before[:count])
+    try:
+        yield
+    finally:
+        keep_to(before)
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that are not in use, of those that this process may use."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", _read(Path("/proc/meminfo")), re.MULTILINE)
+    limit = memory()
+    return limit if found is None or limit is None else min(limit, int(found[1]) * 1024)
 
 
 def memory() -> int | None:
@@ -52,15 +89,46 @@ def peak_memory() -> float:
 
 def gpus() -> int:
     """How many GPUs of NVIDIA's programs may use, without importing a backend."""
-    visible, tool = os.environ.get("CUDA_VISIBLE_DEVICES"), shutil.which("nvidia-smi")
-    if tool is None or visible in ("", "-1"):
-        return 0
+    return len(gpu_names())
+
+
+def gpu_names() -> list[str]:
+    """These GPUs, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible in ("", "-1"):
+        return []
+    there = sum(line.startswith("GPU ") for line in _nvidia_smi("-L"))
+    names = visible.split(",") if visible else map(str, range(there))
+    return [name.strip() for name in names][:there]
+
+
+def use_gpu(name: str, memory: float) -> None:
+    """Let this process see one GPU only, and use a part of its memory; before a backend looks for GPUs."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = name
+    if memory < 1:
+        os.environ[GPU_SHARE] = str(memory)
+        os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{ARRAYS * memory:.3f}"
+
+
+def gpu_memory() -> float | None:
+    """Bytes of the GPU's memory that this process may use, if it was given a part of one."""
+    share, name = os.environ.get(GPU_SHARE), os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if not share:
+        return None
+    total = _nvidia_smi(f"--id={name}", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    return float(share) * ARRAYS * int(total[0]) * 2**20 if total and total[0].isdigit() else None
+
+
+def _nvidia_smi(*words: str) -> list[str]:
+    """The lines that NVIDIA's tool prints; none without it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
     try:
-        printed = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
+        done = subprocess.run([tool, *words], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return 0
-    there = sum(line.startswith("GPU ") for line in printed.splitlines())
-    return min(there, len(visible.split(","))) if visible else there
+        return []
+    return done.stdout.splitlines()
 
 
 def nvidia_driver() -> str:

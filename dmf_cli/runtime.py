@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dmf_cli import devices as several
-from dmf_cli import hints
+from dmf_cli import hints, machine
 from dmf_cli.config.schema import Trainer
 from dmf_cli.errors import ConfigError
 from dmf_cli.quiet import quiet
@@ -147,6 +147,8 @@ def _choose_device(device: str) -> None:
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        if jax := sys.modules.get("jax"):  # which has read the variable already
+            jax.config.update("jax_platforms", os.environ["JAX_PLATFORMS"])
     elif device.startswith("gpu:"):
         visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
         number = int(device.removeprefix("gpu:"))
@@ -163,8 +165,13 @@ def _prepare_tensorflow(backend: str, deterministic: bool) -> None:
     try:
         if backend != "tensorflow":
             tf.config.set_visible_devices([], "GPU")
+        limit = machine.gpu_memory()
         for gpu in tf.config.get_visible_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+            if limit is None:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            else:
+                part = tf.config.LogicalDeviceConfiguration(memory_limit=limit / 2**20)
+                tf.config.set_logical_device_configuration(gpu, [part])
     except RuntimeError:
         log.debug("TensorFlow's devices are in use already: an earlier run of this process chose them")
     if deterministic and backend == "tensorflow":

@@ -11,6 +11,8 @@ and compares it with one that was not disturbed: status, steps, rows, network, c
     kill     SIGKILL at random moments, again and again until the run is complete
     term     SIGTERM likewise, with the time from the signal to the exit
     disk     ENOSPC, EIO and EROFS at the n-th operation, from then on or once
+    full     a real disk (tmpfs) that is too small, by steps of 16 KiB; only if asked for, for it is mounted:
+             unshare --mount python scripts/faults.py --parts full
     gone     the folder is moved or removed before the n-th operation
     clock    a clock that is set by days at every look
     two      two processes on one run
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 T = TypeVar("T")
 PARTS = ("crash", "kill", "term", "disk", "gone", "clock", "two")
+ASKED = ("full",)
 
 
 def main() -> int:
@@ -59,14 +62,17 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backend", choices=["tensorflow", "jax"], default="tensorflow")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=PARTS + ASKED, default=PARTS)
     parser.add_argument(
         "--points", type=int, default=10**6, help="crash points that are resumed; default: all"
     )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--terms", type=int, default=20)
     parser.add_argument(
-        "--every", type=int, default=1, help="each so many-th operation of disk; 10 times so of gone"
+        "--every",
+        type=int,
+        default=1,
+        help="each so many-th operation of disk, step of full; 10 times so of gone",
     )
     parser.add_argument("--repeat", type=int, default=3, help="of clock and two")
     parser.add_argument("--seed", type=int, default=0)
@@ -130,6 +136,8 @@ def campaign(options: argparse.Namespace, place: Path) -> "Iterator[Tally]":  # 
             for once in (False, True):
                 numbers = range(1, 10**6, every)
                 yield forked(lambda: disks.errors(folder, whole, name, numbers, *words, once=once))  # noqa: B023
+    if "full" in options.parts:
+        yield forked(lambda: disks.full(new("full"), whole, every, *words))
     if "gone" in options.parts:
         operations = forked(lambda: disks.count(place, "EROFS", *words))
         numbers = range(1 + every, operations, 10 * every)

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
@@ -77,7 +77,7 @@ class Runs(Sequence[Run]):
 
 def sweep(
     *,
-    workers: int = 1,
+    workers: int | Literal["auto"] = 1,
     overrides: Sequence[str] = (),
     plugins: str | Path | Sequence[str | Path] = (),
     config_dir: str | Path | None = None,
@@ -90,7 +90,7 @@ def sweep(
     continues the sweep.
 
     Args:
-        workers: runs at a time.
+        workers: runs at a time; ``auto``: by the GPUs, processors and memory of this machine.
         overrides: words as on the command line.
         plugins: files and modules with parts of your own.
         config_dir: one more folder with config groups of your own.

@@ -126,7 +126,7 @@ def tune(
     asked += [*words.of(own), *([f"study={study}"] if study else []), *objects.own_words(plugins, config_dir)]
     plan = studies.plan(asked)
     with studies.opened(plan) as opened, process.borrowed(["dmf", "tune", *asked]):
-        runner = searching.run(plan, opened)
+        runner = searching.run(plan, opened, warm=True)
         found = Study(plan, results.records(plan, opened), results.command(plan, opened))
     if runner.interrupted:
         raise KeyboardInterrupt(f"the same call continues the search in {plan.folder}")

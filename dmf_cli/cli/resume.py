@@ -20,8 +20,10 @@ def run(arguments: Sequence[str]) -> int:
     parser = Parser(prog="dmf resume", description=_ABOUT)
     add_run(parser, "new places: dataset.dir, dataset.table, dataset.data_dir, split.file, output_root")
     options = parser.parse_args(list(arguments))
+    from dmf_cli import machine
     from dmf_cli.config import moving
     from dmf_cli.run_folder import run_plugins, stored_config
+    from dmf_cli.run_folder.folder import RunFolder
 
     # A wrong folder is reported before anything slow is imported.
     stored = stored_config.load_run(options.run)
@@ -29,5 +31,6 @@ def run(arguments: Sequence[str]) -> int:
     used = moving.resumed(stored, options.overrides)
     from dmf_cli.training import trainer
 
-    trainer.resume(options.run, used)
+    with machine.on_processors(RunFolder(options.run).processors):  # a sweep may have given it some of them
+        trainer.resume(options.run, used)
     return 0

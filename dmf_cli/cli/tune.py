@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     choices = [f"{one.key}={','.join(one.choices)}" for one in plan.space.dimensions if one.choices]
     note_excluded([*plan.words, *choices])
     with studies.opened(plan) as study:
-        return search(plan, study)
+        return search(plan, study, warm=True)
 
 
 def _refuse_planned(words: Sequence[str]) -> None:

@@ -190,6 +190,12 @@ def _missing_option(error: MissingConfigException) -> ConfigError:
             own_metrics.parse(name)
         except ConfigError as wrong:
             return wrong
+    above = path.partition("/")[0]
+    if above in conf_files.groups() and above not in (group, own_metrics.GROUP):  # a path as a name
+        name, hint = path.removeprefix(f"{above}/"), ""
+        if above == "dataset":
+            hint = f"a folder of images is dataset=folder dataset.dir={name}"
+        return UnknownNameError(f"option {above}", name, conf_files.options(above), hint)
     plugin = conf_files.LAUNCHERS.get(name) if group == "hydra/launcher" else None
     if plugin:
         return ConfigError(f"hydra/launcher={name} is not installed", hint=hints.install(plugin))
@@ -203,9 +209,9 @@ def _malformed(override: str) -> ConfigError:
     key, equals, value = override.partition("=")
     if not equals:
         groups = [group for group in reversed(conf_files.groups()) if key in conf_files.options(group)]
-        hint = f"did you mean {groups[0]}={key}?" if groups else f"write {key}=VALUE"
+        hint = f"did you mean {groups[0]}={key}?" if groups else _written(key)
         return ConfigError(f"{override!r} is not KEY=VALUE", hint=hint)
-    if _stray_comma(value):
+    if _stray_comma(value) and not _unclosed(value):
         kept = ",".join(part for part in value.split(",") if part.strip())
         return ConfigError(
             f"{override!r} has a comma with no value beside it",
@@ -216,10 +222,10 @@ def _malformed(override: str) -> ConfigError:
             expression.parse(value, conf_files.terms())
         except ConfigError as wrong:
             return wrong
-    for left, right in ("()", "[]", "{}"):
-        lacks = value.count(left) - value.count(right)
-        if lacks and not set(value) & set("\"'"):
-            return ConfigError(f"{override!r} lacks a {right if lacks > 0 else left}")
+    missing = _unclosed(value)
+    if missing:
+        hint = "if its value has spaces, put the whole in quotes, as 'KEY=[64, 48]'"
+        return ConfigError(f"{override!r} lacks a {missing}", hint=hint)
     typed = re.sub(r"['\"]?#([0-9a-fA-F]{6})\b['\"]?", r"0x\1", value)
     if typed != value:
         return ConfigError(
@@ -227,6 +233,23 @@ def _malformed(override: str) -> ConfigError:
             hint=f"# means nothing here; write colours as '{key}={typed}'",
         )
     return ConfigError(f"cannot read the value of {override!r}", hint=f"quote it, as '{key}=\"{value}\"'")
+
+
+def _written(word: str) -> str:
+    """What to write instead of a word without =: a folder, or what spaces cut off an override."""
+    if "/" in word:
+        return f"a folder of images is dataset=folder dataset.dir={word}"
+    if re.match("[A-Za-z_]", word) is None:
+        return "write KEY=VALUE without spaces, or in quotes"
+    return f"write {word}=VALUE"
+
+
+def _unclosed(value: str) -> str:
+    """The bracket that a value without quotes lacks, as when the shell cut it at a space; else nothing."""
+    if set(value) & set("\"'"):
+        return ""
+    pairs = ((left, right, value.count(left) - value.count(right)) for left, right in ("()", "[]", "{}"))
+    return next((right if lacks > 0 else left for left, right, lacks in pairs if lacks), "")
 
 
 def _stray_comma(value: str) -> bool:

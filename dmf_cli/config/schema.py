@@ -237,11 +237,13 @@ class Predict:
 class Sweep:
     """``sweep``: how the jobs of a sweep run."""
 
-    workers: Annotated[int, Interval(ge=1, le=1024)]
+    workers: Annotated[int, Interval(ge=1, le=1024)] | Literal["auto"]
     on_error: Literal["continue", "stop"]
     isolate: bool
     compare: bool | str | tuple[str, ...] = False
     apart: str | None = None
+    per_gpu: Annotated[int, Interval(ge=1, le=64)] = 1
+    warm: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

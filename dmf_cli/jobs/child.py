@@ -16,6 +16,7 @@ from typing import Any
 
 from dmf_cli import interrupts
 from dmf_cli.config.typed import Config
+from dmf_cli.jobs.share import Share
 from dmf_cli.run_folder import run_plugins
 
 GRACE = 60.0  # seconds for saving once the parent is gone
@@ -33,6 +34,7 @@ def main() -> int:
     try:
         task = json.loads(sys.stdin.buffer.readline())
         threading.Thread(target=_end_with_parent, daemon=True).start()
+        Share.take(task["share"])
         sys.argv = ["dmf", "train", *task["overrides"]]  # the command that environment.json records
         config = Config(task["config"])
         run_plugins.activate(config)

@@ -1,6 +1,7 @@
 """A job in a process of its own, from the side of the one who wants it done."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -8,16 +9,38 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from dmf_cli.config.typed import Config
 from dmf_cli.interrupts import INTERRUPTED, SIGNALS, TERMINATED
+from dmf_cli.jobs.share import Share
 
 TAIL = 64_000  # bytes of the output in which the error is looked for
 MODULE = "dmf_cli.jobs.child"
 # How a job ends that was asked to: after its bookkeeping, or killed before it could take the signal.
 STOPPED = (INTERRUPTED, TERMINATED, -signal.SIGINT, -signal.SIGTERM)
+
+
+class Handle(Protocol):
+    """What is used here of :class:`subprocess.Popen`; ``pid`` is None before it is known."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it."""
+
+    def kill(self) -> None:
+        """End it at once, with whatever it started."""
 
 
 class Process:
@@ -28,7 +51,9 @@ class Process:
         overrides: the command line that says the same, for ``environment.json``.
         resume: a run folder to resume, or None for a new run.
         keep: file descriptors that the process shall hold open, such as a lock.
+        share: the part of the machine that it may use; None for all of it.
         module: what is run, :mod:`dmf_cli.jobs.child` by default (tests put a stub in its place).
+        fork: makes the process, as :meth:`dmf_cli.jobs.forks.Warm.fork` does; None: one for itself.
 
     Example:
         >>> process = Process(config)
@@ -45,32 +70,34 @@ class Process:
         *,
         resume: Path | None = None,
         keep: Sequence[int] = (),
+        share: Share | None = None,
         module: str | None = None,
+        fork: Callable[[int, int, Sequence[int]], "Handle"] | None = None,
     ) -> None:
-        task = {"config": config.plain, "overrides": list(overrides), "resume": resume and str(resume)}
+        task = {
+            "config": config.plain,
+            "overrides": list(overrides),
+            "resume": resume and str(resume),
+            "share": (share or Share()).plain,
+        }
         self.began = time.monotonic()
         # A file and not a pipe: nobody has to read along.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `poll`
         self._text = ""
-        with _blocked():
-            self._process = subprocess.Popen(
-                python(module or MODULE),
-                stdin=subprocess.PIPE,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
-                env=environment(),
-                pass_fds=tuple(keep),
-                # Ctrl-C in the terminal shall reach the sweep only, which then decides.
-                start_new_session=True,
-            )
+        given, write = os.pipe()
+        self._input = os.fdopen(write, "wb")
+        try:
+            fork = fork or functools.partial(_spawned, module or MODULE)
+            self._process = fork(given, self._output.fileno(), keep)
+        finally:
+            os.close(given)
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `error` knows why
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
+            self._input.write(json.dumps(task).encode() + b"\n")
+            self._input.flush()
 
     @property
-    def pid(self) -> int:
-        """The process's number."""
+    def pid(self) -> int | None:
+        """The process's number; None before it is known."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -82,8 +109,7 @@ class Process:
             self._text = self._read()
             self._output.close()
             with contextlib.suppress(OSError):
-                assert self._process.stdin is not None
-                self._process.stdin.close()
+                self._input.close()
         return code
 
     def interrupt(self) -> None:
@@ -93,8 +119,7 @@ class Process:
 
     def kill(self) -> None:
         """End it at once, with whatever it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
         self.poll()
 
@@ -117,8 +142,30 @@ class Process:
         return self._output.read().decode("utf-8", errors="replace")
 
 
+class _Popen(subprocess.Popen[bytes]):
+    """A process with a session of its own, which ends with all in it."""
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def _spawned(module: str, given: int, output: int, keep: Sequence[int]) -> Handle:
+    with blocked():
+        return _Popen(
+            python(module),
+            stdin=given,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            pass_fds=tuple(keep),
+            # Ctrl-C in the terminal shall reach the sweep only, which then decides.
+            start_new_session=True,
+        )
+
+
 @contextlib.contextmanager
-def _blocked() -> Iterator[None]:
+def blocked() -> Iterator[None]:
     """What starts inside the block begins with the signals that ask to end waiting, until it can take them:
     before it has a handler they would kill it.
     """

@@ -149,6 +149,16 @@ class RunFolder:
         """``environment.json``: what :func:`dmf_cli.run_folder.environment.environment` gathers."""
         write_atomic(self.environment_file, json.dumps(facts, indent=2, default=str) + "\n")
 
+    @property
+    def processors(self) -> int | None:
+        """How many processors the run had, as ``environment.json`` says; None if it does not."""
+        try:
+            facts = bounded.read_json(self.environment_file)
+        except (OSError, ValueError):
+            return None
+        count = facts.get("cores") if isinstance(facts, dict) else None
+        return count if isinstance(count, int) and count > 0 else None
+
     def read_status(self) -> dict[str, Any]:
         """``status.json`` as a dict; empty when it is missing or damaged."""
         try:

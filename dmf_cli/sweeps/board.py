@@ -58,12 +58,12 @@ class Board:
 
     Args:
         jobs: of the sweep; of several that are the same run only the first counts.
-        workers: jobs at a time, for the time that is left.
         remote: a launcher runs the jobs, so that only the disk tells how they end.
     """
 
-    def __init__(self, jobs: Sequence[SweepJob], workers: int = 1, *, remote: bool = False) -> None:
-        self.workers, self.remote, self.note = workers, remote, ""
+    def __init__(self, jobs: Sequence[SweepJob], *, remote: bool = False) -> None:
+        self.remote, self.note = remote, ""
+        self.workers = 1  # jobs at a time, for the time that is left
         self.rows = [JobRow(job) for job in jobs]
         self._by_id = {row.job.id: row for row in reversed(self.rows)}
         self._indices = [Index(root) for root in dict.fromkeys(job.root for job in jobs)]

@@ -27,7 +27,7 @@ def check_conclusion(planned: SweepPlan) -> None:
 
 def board_of(planned: SweepPlan) -> Board:
     """The table of the jobs, with what the disk knows of them."""
-    return Board(planned.jobs, planned.settings.workers, remote=planned.launcher != "basic")
+    return Board(planned.jobs, remote=planned.launcher != "basic")
 
 
 def run(planned: SweepPlan, board: Board, display: Display) -> bool:
@@ -56,10 +56,13 @@ def _run(planned: SweepPlan, board: Board, display: SweepDisplay) -> bool:
     runner = SweepRunner(
         board,
         workers=settings.workers,
+        per_gpu=settings.per_gpu,
+        warm=settings.warm and len(planned.jobs) > 1,
         stop_on_error=settings.on_error == "stop",
         isolate=settings.isolate,
         changed=lambda job: display.report(),
     )
+    board.workers = runner.shares.most
     with contextlib.suppress(KeyboardInterrupt):  # the second one: the running jobs have been killed
         runner.run()
     return runner.interrupted

@@ -51,9 +51,10 @@ class SweepRunner(Runner[SweepJob]):
     def begin_next(self) -> bool:
         """Begin jobs that wait, and those that others had and gave up."""
         for row in [*self.board.of("waiting"), *self._elsewhere()]:
-            if not self.room:
+            if not self.room():
                 break
-            self._begin(row.job)
+            if self.room(row.job.config):  # a place on a GPU may be missing
+                self._begin(row.job)
         return bool(self.board.of("waiting", "elsewhere"))
 
     def ended(self, job: SweepJob, process: Process, code: int) -> None:
@@ -62,6 +63,12 @@ class SweepRunner(Runner[SweepJob]):
         stopped = code == interrupts.INTERRUPTED or self.was_stopped(code)
         state = "completed" if code == 0 else "interrupted" if stopped else "failed"
         self._note(job, state, "" if stopped else process.error())
+
+    def again(self, job: SweepJob, why: str) -> None:
+        """It waits, and resumes what it has saved."""
+        self._claims.pop(job).release()
+        self.board.note = f"job {job.number} ({job}) is tried again: {why}"
+        self._note(job, "waiting", "")
 
     def stop(self) -> None:
         """Begin no more jobs; those that run save their state and end."""
@@ -107,7 +114,7 @@ class SweepRunner(Runner[SweepJob]):
             return
         self._claims[job] = claim
         try:
-            self.running[job] = self.start(job.config, job.overrides, resume=resume, keep=claim.files)
+            self.begin(job, job.config, job.overrides, resume=resume, keep=claim.files)
         except BaseException:
             self._claims.pop(job).release()
             raise

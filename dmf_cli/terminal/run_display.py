@@ -203,7 +203,10 @@ class _Clock:
 
     def epoch(self, seconds: float | None) -> None:
         if seconds is not None:
-            self.seconds.append(float(seconds))
+            compiling = 0.0
+            if not self.seconds and self.began is not None and self.second_step is not None:
+                compiling = self.second_step - self.began
+            self.seconds.append(max(0.0, float(seconds) - compiling))
         self.began = None
 
     def left(self, progress: run_view.Progress) -> float | None:

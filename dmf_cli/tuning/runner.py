@@ -70,7 +70,7 @@ class SearchRunner(Runner[RunningTrial]):
 
     def begin_next(self) -> bool:
         """Begin what an earlier call left unfinished, then new trials."""
-        while self.room and self._left():
+        while self.room(self.plan.config) and self._left():
             self._begin(self._unfinished.pop(0) if self._unfinished else self.study.ask())
         return self._left()
 
@@ -98,6 +98,10 @@ class SearchRunner(Runner[RunningTrial]):
             self.on_end(one, "INTERRUPTED", one.best, where)
         else:
             self._end(one, "FAIL", math.nan, process.error() or self._undefined)
+
+    def again(self, one: RunningTrial, why: str) -> None:
+        """It resumes what it has saved."""
+        self._unfinished.append(one.trial)
 
     @property
     def _undefined(self) -> str:
@@ -130,7 +134,7 @@ class SearchRunner(Runner[RunningTrial]):
             good = math.isfinite(one.best)
             self._end(one, "COMPLETE" if good else "FAIL", one.best, "" if good else self._undefined)
             return
-        self.running[one] = self.start(config, words, resume=resume)
+        self.begin(one, config, words, resume=resume)
         self.on_epoch(one)
 
     def _place(self, trial: Any) -> tuple[Path, Path | None]:

@@ -17,7 +17,7 @@ PACKAGES = (
     "tensorflow-datasets",
 )
 FACTS = ("dmf", "python", "processor", "commit", "cores")
-DECISIVE = ("dmf", "processor", *PACKAGES, "device", "variables")
+DECISIVE = ("dmf", "processor", "cores", *PACKAGES, "device", "variables")
 
 
 @dataclasses.dataclass(frozen=True)

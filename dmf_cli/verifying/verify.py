@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmf_cli import bounded, hashes, hints
+from dmf_cli import bounded, hashes, hints, machine
 from dmf_cli.config import moving
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.splits.division import read_split
@@ -106,7 +106,8 @@ def verify(
         return Verification(path, ("the weights in the file of the best network",), changed, True, 0.0)
     if run.split_file.is_file():
         read_split(run.split_file)  # its form, before anything is trained
-    with tempfile.TemporaryDirectory(prefix="dmf-verify-") as folder:
+    alike = machine.on_processors(run.processors)
+    with tempfile.TemporaryDirectory(prefix="dmf-verify-") as folder, alike:
         again = rerun(config, Path(folder) / "run", steps, shown or str(path))
         met = conditions.compared(_json(run.environment_file), again.environment)
         allowed = 0.0 if met.bitwise else tolerance

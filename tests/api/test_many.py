@@ -28,6 +28,7 @@ FAILS = (
 @pytest.fixture
 def sweep(monkeypatch, tmp_path):
     monkeypatch.setattr(process, "MODULE", "tests.sweeps.stub_child")
+    monkeypatch.setattr("dmf_cli.jobs.runner.BACKENDS", ())  # no forks: the stub needs no backend
     monkeypatch.setattr("dmf_cli.jobs.runner.PAUSE", 0.02)
     return functools.partial(dmf_cli.sweep, output_root=tmp_path / "out")
 

@@ -64,7 +64,7 @@ def test_tune_searches_on_it(own, tmp_path, monkeypatch):
     from dmf_cli.cli import tune
 
     plans = []
-    monkeypatch.setattr(tune, "search", lambda plan, study: plans.append(plan) or 0)
+    monkeypatch.setattr(tune, "search", lambda plan, study, **_: plans.append(plan) or 0)
     words = ["tune", "loss=dice+bce", "dataset=mine", f"output_root={tmp_path / 'out'}"]
     assert main([*words[:2], "--config-dir", str(own), *words[2:], "model.filters=choice(4,8)"]) == 0
     [plan] = plans

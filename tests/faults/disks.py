@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -54,6 +56,34 @@ def errors(
     return tally.stop()
 
 
+def full(place: Path, whole: Path, every: int, *words: str) -> Tally:
+    """A disk of its own that is too small by more or less, and later has room; it needs the right to mount.
+
+    Args:
+        every: of so many steps of 16 KiB one is tried, until the run fits.
+    """
+    tally, disk = Tally("disk really full"), place / "disk"
+    disk.mkdir()
+    with runs.one_network():
+        for size in itertools.count(16, 16 * every):
+            _system("mount", "-t", "tmpfs", "-o", f"size={size}k", "dmf-faults", str(disk))
+            try:
+                end = runs.command(runs.train(disk / "run", *words))
+                if end.code == 0:
+                    break
+                where = f"{tally.name} at {size} KiB"
+                _ended(tally, where, disk / "run", end, "ENOSPC", [])
+                _system("mount", "-o", "remount,size=100%", str(disk))
+                _repaired(tally, where, whole, disk / "run", words)
+            finally:
+                _system("umount", "--lazy", str(disk))
+    return tally.stop()
+
+
+def _system(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
 def _ended(tally: Tally, where: str, folder: Path, end: runs.End, name: str, failed: list[Operation]) -> None:
     tally.crashed(where, folder, truth.NOWHERE)
     if end.code == 0:
@@ -63,7 +93,8 @@ def _ended(tally: Tally, where: str, folder: Path, end: runs.End, name: str, fai
     codes = (1,) if truth.position(folder) != truth.NOWHERE else (1, 2)  # 2: the training had not begun
     tally.check(end.code in codes, f"{where}: exit code {end.code}: {line}")
     tally.check(end.one_line and REASONS[name] in line, f"{where}: says {end.errors}")
-    tally.check(any(_file(one) in line for one in failed), f"{where}: names another file: {line}")
+    named = not failed or any(_file(one) in line for one in failed)
+    tally.check(named, f"{where}: names another file: {line}")
     if name == "ENOSPC" and _begun(folder):
         state = RunFolder(folder).read_status()["state"]
         tally.check(state == "failed", f"{where}: the status says {state}")

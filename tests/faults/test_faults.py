@@ -1,5 +1,8 @@
 """A training that is killed, or whose disk fails, at some of the moments that ``scripts/faults.py`` tries."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from tests.faults import crashes, disks, points, runs, surroundings, truth
 from tests.raised import raises
 from tests.undrawn import undrawn
 
+ROOT = Path(__file__).resolve().parents[2]
 SHORT = "trainer.epochs=2"
 
 
@@ -102,3 +106,23 @@ def test_points_are_drawn_once_each():
     chosen = [point.seen for point in crashes.at_random(4, seed=0)(found)]
     assert len(set(chosen)) == 4
     assert crashes.at_random(99, seed=0)(found) == found
+
+
+@pytest.mark.mount
+def test_a_disk_that_is_really_full_loses_nothing(tmp_path):
+    """Its own process: the disk is mounted where no other process sees it."""
+    script = [
+        sys.executable,
+        "scripts/faults.py",
+        "--parts",
+        "full",
+        "--every",
+        "6",
+        "--folder",
+        str(tmp_path),
+    ]
+    done = subprocess.run(["unshare", "--mount", *script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried, *problems = map(int, re.findall(r"disk really full" + r" +(\d+)" * 4, done.stdout)[0])
+    assert tried >= 2
+    assert problems == [0, 0, 0]

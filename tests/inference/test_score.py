@@ -1,7 +1,10 @@
 """The network of a run that is not there or not whole."""
 
+import codecs
 import io
 import json
+import marshal
+import types
 import zipfile
 
 import h5py
@@ -149,6 +152,60 @@ def test_what_a_description_must_not_name(part, place):
         network_description.unknown(described, {}) == [str(part["class_name"])]
     )
     assert network_description.unknown({**HARMLESS, "config": place(HARMLESS)}, {}) == []
+
+
+def crafted(marker):
+    """Parts of a description that make a file where a reader runs what they name: a harmless proof."""
+    command = f"touch {marker}"
+    code = compile(f"lambda x: [__import__('os').system({command!r}), x][1]", "crafted", "eval").co_consts[0]
+    function = [codecs.encode(marshal.dumps(code), "base64").decode("ascii"), None, None]
+    call = {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"}
+    fetch = {**call, "module": "keras.utils", "config": "get_file", "registered_name": "get_file"}
+    lambdas = {
+        "class_name": "__lambda__",
+        "config": {"value": function[0], "defaults": None, "closure": None},
+    }
+    origin = {"origin": f"file:{marker}"}
+    layer = {"filters": 2, "kernel_size": 1}
+    inner = {"module": "keras.layers", "class_name": "Lambda", "registered_name": None}
+    return {
+        "Lambda": {**inner, "config": {"name": "a", "function": lambdas, "arguments": {}}},
+        "Lambda of old": {**inner, "config": {"name": "a", "function": function, "function_type": "lambda"}},
+        "os.system": {**inner, "config": {"name": "a", "function": call, "arguments": {"x": command}}},
+        "get_file": {**inner, "config": {"name": "a", "function": fetch, "arguments": origin}},
+        "activation": {**HARMLESS, "config": {**layer, "activation": call}},
+        "initializer": {**HARMLESS, "config": {**layer, "kernel_initializer": lambdas}},
+        "module": {"module": "os", "class_name": "system", "config": {"command": command}},
+        "unsafe": {
+            "module": "keras.config", "class_name": "function", "config": "enable_unsafe_deserialization",
+            "registered_name": "enable_unsafe_deserialization",
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", crafted("x"))
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_is_crafted_runs_nothing(run, sound, tmp_path, name, wrapped):
+    """It is a layer of the network, or its very description."""
+    marker = tmp_path / "marker"
+    described = part = crafted(marker)[name]
+    if wrapped:
+        described = json.loads(sound["config.json"])
+        described["config"]["layers"].append(part)
+    with zipfile.ZipFile(run.best_model, "w") as archive:
+        for file, content in sound.items():
+            archive.writestr(file, json.dumps(described) if file == "config.json" else content)
+    with pytest.raises(CheckpointError):
+        load_network(run.best_model)(keras.ops.zeros((1, 8, 8, 1)))
+    assert not marker.exists()
+
+
+def test_what_is_crafted_would_run(tmp_path):
+    """The proof proves something: where it is believed, it makes the file."""
+    function = crafted(tmp_path / "marker")["Lambda of old"]["config"]["function"]
+    code = marshal.loads(codecs.decode(function[0].encode("ascii"), "base64"))
+    assert types.FunctionType(code, globals())(7) == 7
+    assert (tmp_path / "marker").exists()
 
 
 def test_a_network_that_was_written_with_functions_is_known(run):

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from dmf_cli import config as configs
 from dmf_cli.jobs import runner
 from dmf_cli.jobs.runner import Runner
 
@@ -29,19 +30,22 @@ class Jobs(Runner):
     """Begins the jobs (name, looks) in their order; ``event`` is called after each step."""
 
     def __init__(self, *jobs, event=lambda self, what: None, **options):
-        super().__init__(start=Process, **options)
+        super().__init__(start=lambda looks, *_, **__: Process(looks), **options)
         self.waiting, self.event, self.log, self.most = list(jobs), event, [], 0
 
     def begin_next(self):
-        while self.room and self.waiting:
+        while self.room() and self.waiting:
             name, looks = job = self.waiting.pop(0)
-            self.running[job] = self.start(looks)
+            self.begin(job, looks, ())
             self.most = max(self.most, len(self.running))
             self.note(f"begin {name}")
         return bool(self.waiting)
 
     def look(self, job):
         self.note(f"look {job[0]}")
+
+    def again(self, job, why):
+        raise AssertionError(f"{job} has not failed: {why}")
 
     def ended(self, job, process, code):
         stopped = " stopped" if self.was_stopped(code) else ""
@@ -122,3 +126,102 @@ def test_handlers_of_signals_are_as_before():
     before = signal.getsignal(signal.SIGINT)
     Jobs(("a", 1)).run()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class Failing:
+    """Ends at its second look with what its job says: a code, and the error."""
+
+    def __init__(self, code, error, share):
+        self.looks, self.code, self.said, self.share = 2, code, error, share
+
+    def poll(self):
+        self.looks -= 1
+        return self.code if self.looks <= 0 else None
+
+    def error(self):
+        return self.said
+
+    def kill(self):
+        pass
+
+
+class Retried(Runner):
+    """The jobs in their order; ``outcome(name, running, share)`` says how one ends, by code and error."""
+
+    def __init__(self, names, outcome, **options):
+        super().__init__(start=self._started, **options)
+        self.waiting, self.outcome, self.log = list(names), outcome, []
+
+    def _started(self, config, words, share=None, **_):
+        return Failing(*self.outcome(words[0], len(self.running) + 1, share), share)
+
+    def begin_next(self):
+        while self.room(self.config) and self.waiting:
+            name = self.waiting.pop(0)
+            self.begin(name, self.config, [name])
+        return bool(self.waiting)
+
+    def again(self, job, why):
+        self.log.append(f"again {job}")
+        self.waiting.append(job)
+
+    def ended(self, job, process, code):
+        self.log.append(f"end {job} {code}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_config():
+    Retried.config = configs.compose([])
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (1, "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes"),
+        (1, "unexpected ResourceExhaustedError: OOM when allocating tensor"),
+        (1, "unexpected MemoryError: "),
+        (-signal.SIGKILL, "its process was ended by SIGKILL, perhaps for want of memory"),
+    ],
+)
+def test_a_job_without_memory_is_tried_again_with_fewer_beside_it(code, error):
+    """Only two fit at a time."""
+    jobs = Retried("abcd", lambda name, running, share: (code, error) if running > 2 else (0, ""), workers=4)
+    jobs.run()
+    ends = [line for line in jobs.log if line.startswith("end")]
+    assert sorted(ends) == ["end a 0", "end b 0", "end c 0", "end d 0"]
+    assert sum(line.startswith("again") for line in jobs.log) >= 1
+    assert jobs.shares.most <= 3
+
+
+def test_a_job_that_fits_nowhere_fails_and_the_others_have_company_again():
+    killed = (-signal.SIGKILL, "its process was ended by SIGKILL")
+    jobs = Retried("abcdef", lambda name, running, share: killed if name == "a" else (0, ""), workers=3)
+    jobs.run()
+    assert jobs.log.count("end a -9") == 1
+    assert sorted(line for line in jobs.log if line.endswith(" 0")) == [f"end {name} 0" for name in "bcdef"]
+    assert jobs.shares.most == 3
+
+
+def test_other_failures_are_not_tried_again():
+    jobs = Retried("ab", lambda name, running, share: (1, "a loss became NaN"), workers=2)
+    jobs.run()
+    assert sorted(jobs.log) == ["end a 1", "end b 1"]
+
+
+def test_a_job_whose_gpu_fails_gets_another_one(monkeypatch):
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0", "1"])
+
+    def broken(name, running, share):
+        return (1, "CUDA_ERROR_ECC_UNCORRECTABLE: failed") if share.gpu == "1" else (0, "")
+
+    jobs = Retried("abc", broken, workers=2)
+    jobs.run()
+    assert sorted(line for line in jobs.log if "end" in line) == ["end a 0", "end b 0", "end c 0"]
+    assert sum("again" in line for line in jobs.log) == 1
+
+
+def test_the_last_gpu_is_not_given_up(monkeypatch):
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0"])
+    jobs = Retried("a", lambda *_: (1, "CUDA_ERROR_UNKNOWN: unknown error"), workers=2)
+    jobs.run()
+    assert jobs.log == ["end a 1"]

@@ -18,17 +18,18 @@ def sweep(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def run(*overrides):
-        return main(["train", "-m", "output_root=out", *overrides])
+        return main(["train", "-m", "output_root=out", COLD, *overrides])
 
     return run
 
 
+COLD = "sweep.warm=false"  # the stub needs nothing that takes long to import
 APART = """
 import sys
 from dmf_cli.cli.main import main
 from dmf_cli.jobs import process
 process.MODULE = "tests.sweeps.stub_child"
-sys.argv = ["dmf", "train", "-m", "output_root=out", *sys.argv[1:]]
+sys.argv = ["dmf", "train", "-m", "output_root=out", "sweep.warm=false", *sys.argv[1:]]
 sys.exit(main())
 """
 

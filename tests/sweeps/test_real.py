@@ -36,3 +36,18 @@ def test_one_job_here_and_one_with_other_precision_in_a_process_of_its_own(tmp_p
     # The trainer and the sweep give the same ids, so nothing is left to do.
     assert main([*command, "--dry-run"]) == 0
     assert "2 job(s), 0 to run, 2 done" in capsys.readouterr().out
+
+
+def test_forks_give_what_processes_of_their_own_give(tmp_path, monkeypatch, capsys):
+    """And it makes no difference which of a fork's brothers has run before it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DMF_DISPLAY", "plain")
+    for warm in ("true", "false"):
+        assert main(["train", "-m", f"output_root=warm_{warm}", *TINY, "seed=0,1", f"sweep.warm={warm}"]) == 0
+    assert capsys.readouterr().out.count("2 of 2 done") == 2
+    forked, alone = Index("warm_true").by_id(), Index("warm_false").by_id()
+    assert len(forked) == 2
+    assert forked.keys() == alone.keys()
+    for id, entry in forked.items():
+        for name in ("steps.csv", "metrics/test_per_image.csv"):
+            assert (entry.path / name).read_bytes() == (alone[id].path / name).read_bytes(), name

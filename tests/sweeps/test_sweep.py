@@ -64,6 +64,13 @@ def test_a_failure_is_told_the_others_go_on_and_again_goes_on_with_it(sweep, cal
     assert states(tmp_path) == ["completed"] * 3
 
 
+def test_a_job_that_is_killed_beside_another_is_resumed_with_fewer_beside_it(sweep, calls, tmp_path, capsys):
+    assert sweep("seed=80,0", "sweep.workers=2") == 0
+    assert sorted(calls()) == ["0", "80", "80 again"]
+    assert "job 1 (seed=80) is tried again: out of memory beside 1 other job(s)\n" in capsys.readouterr().out
+    assert states(tmp_path) == ["completed"] * 2
+
+
 def test_runs_of_several_settings_can_be_compared(sweep, capsys):
     assert sweep("weighting=fixed,var") == 0
     assert capsys.readouterr().out.endswith("compare them: dmf compare out\n")
@@ -300,7 +307,7 @@ if sys.argv[1] == "memory":
         grown.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
         begin(self, job)
     SweepRunner._begin = measured
-code = main(["train", "-m", "output_root=out", *sys.argv[2:]])
+code = main(["train", "-m", "output_root=out", "sweep.warm=false", *sys.argv[2:]])
 heavy = [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules]
 print(json.dumps({"code": code, "heavy": heavy, "grown": grown}))
 """

@@ -123,7 +123,8 @@ def test_quiet_says_nothing_but_failures(monkeypatch, tmp_path, capsys):
 
 def test_seconds_left(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    board = Board([job(n) for n in range(4)], workers=2)
+    board = Board([job(n) for n in range(4)])
+    board.workers = 2
     assert board.seconds_left() is None
     board.rows[0].__dict__.update(state="completed", seconds=60.0)
     board.rows[1].__dict__.update(state="running", eta=20.0)

@@ -316,6 +316,7 @@ def test_the_time_left_comes_from_steps_at_first_and_from_epochs_later(monkeypat
     assert shown._panel().progress.eta == pytest.approx(32 * 2.0)
     assert shown._panel().progress.phase == ""
     shown.epoch(row_of(1, seconds=80.0))
+    assert shown.progress.eta == pytest.approx(3 * (80.0 - 60.0)), "nor does it after the first epoch"
     shown.epoch(row_of(2, seconds=20.0))
     assert shown.progress.eta == pytest.approx(40.0)
     shown.batch(0, 9)

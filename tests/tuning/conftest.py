@@ -19,7 +19,7 @@ class Stub:
     epochs = 6
     started: ClassVar[list["Stub"]] = []
 
-    def __init__(self, config, overrides, *, resume=None):
+    def __init__(self, config, overrides, *, resume=None, **_):
         self.config, self.overrides, self.resume = config, overrides, resume
         self.path = Path(config.run_dir)
         self.code, self.stop, self.message, self.killed = None, False, "", False

@@ -155,6 +155,7 @@ def test_on_another_machine_numbers_may_differ_a_little(run, repeated):
         ({"packages": {"keras": "1", "rich": "2"}}, True),
         ({"packages": {"keras": "2", "rich": "1"}}, False),
         ({"processor": "another"}, False),
+        ({"cores": 1}, False),
         ({"dmf": "9"}, False),
         ({"runtime": {"device": "gpu:0"}}, False),
         ({"variables": {"TF_ENABLE_ONEDNN_OPTS": "0"}}, False),

@@ -1,0 +1,119 @@
+"""Which part of the machine each of several jobs may use: processors, and a GPU or a part of one.
+
+Each job of a runner gets the same number of processors, for the last bits of a network depend on how many
+threads add up: which jobs run beside it shall not change a result.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from dmf_cli import machine
+from dmf_cli.config.typed import Config
+
+A_JOB = 2 * 2**30  # bytes of main memory that a job is taken to need
+ON_GPU = ("auto", "gpu")  # values of trainer.device that leave open which
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What one job may use.
+
+    Args:
+        processors: their numbers; none: all of them.
+        gpu: its name in CUDA_VISIBLE_DEVICES; empty: what there is.
+        memory: the part of the GPU's memory, from above 0 to 1.
+    """
+
+    processors: tuple[int, ...] = ()
+    gpu: str = ""
+    memory: float = 1.0
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def take(plain: Mapping[str, Any]) -> None:
+        """Keep this process to the share that ``plain`` is; before anything is computed."""
+        share = Share(**plain)
+        machine.keep_to(share.processors)
+        if share.gpu:
+            machine.use_gpu(share.gpu, share.memory)
+
+
+class Shares:
+    """The machine, shared out.
+
+    Args:
+        workers: jobs at a time; ``auto``: as many as there are places on GPUs, or without a GPU processors,
+            and as fit into main memory.
+        per_gpu: jobs at a time on each GPU.
+    """
+
+    def __init__(self, workers: int | Literal["auto"] = 1, per_gpu: int = 1) -> None:
+        self.per_gpu, self._gpus = per_gpu, machine.gpu_names() if workers != 1 or per_gpu > 1 else []
+        self.most = self._planned = self._places() if workers == "auto" else workers
+        self._processors = _split(machine.processor_numbers(), self.most)
+        self._given: dict[Any, Share] = {}
+
+    def free(self, config: Config | None = None) -> bool:
+        """Whether there is room for one more job, with this ``config``."""
+        if len(self._given) >= self.most:
+            return False
+        return config is None or not self._on_gpu(config) or self._busy(self._idlest()) < self.per_gpu
+
+    def give(self, job: Any, config: Config) -> Share:
+        """The share of a job, until :meth:`take_back`."""
+        used = Counter(share.processors for share in self._given.values())
+        processors = min(self._processors, key=lambda part: used[part])
+        gpu = self._idlest() if self._on_gpu(config) else ""
+        share = self._given[job] = Share(processors, gpu, 1 / self.per_gpu)
+        return share
+
+    def take_back(self, job: Any) -> Share:
+        """The job has ended; what it had."""
+        return self._given.pop(job, Share())
+
+    def fewer(self, running: int) -> bool:
+        """Let no more than ``running`` jobs be run at a time from now on; False if that would be none."""
+        if running < 1:
+            return False
+        self.most = min(self.most, running)
+        return True
+
+    def as_planned(self) -> None:
+        """Let as many jobs be run at a time as at the beginning."""
+        self.most = self._planned
+
+    def without(self, gpu: str) -> bool:
+        """Use this GPU no more; False if there is no other."""
+        left = [name for name in self._gpus if name != gpu]
+        if not gpu or not left:
+            return False
+        self._gpus = left
+        return True
+
+    def _on_gpu(self, config: Config) -> bool:
+        return bool(self._gpus) and config.trainer.device in ON_GPU
+
+    def _busy(self, gpu: str) -> int:
+        return sum(share.gpu == gpu for share in self._given.values())
+
+    def _idlest(self) -> str:
+        return min(self._gpus, key=self._busy)
+
+    def _places(self) -> int:
+        memory = machine.free_memory()
+        fit = max(1, memory // A_JOB) if memory else 1
+        return min(fit, len(self._gpus) * self.per_gpu or machine.processors())
+
+
+def _split(processors: Sequence[int], parts: int) -> list[tuple[int, ...]]:
+    """Parts of the same size; no part at all (all processors for everyone) if there is but one."""
+    if parts == 1 or not processors:
+        return [()]
+    size = max(1, len(processors) // parts)
+    return [tuple(processors[start : start + size]) for start in range(0, len(processors) - size + 1, size)]
