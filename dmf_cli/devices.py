@@ -92,7 +92,20 @@ def _check(trainer: Trainer, kind: str, chosen: int, found: int) -> None:
             if trainer.device != "cpu"
             else "use a new process, where virtual devices can still be made",
         )
+    _check_keras(chosen)
     check_batch(trainer, chosen)
+
+
+def _check_keras(chosen: int) -> None:
+    import keras
+
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10):
+        raise ConfigError(
+            key="trainer.devices",
+            value=chosen,
+            reason=f"and Keras {keras.__version__} does not bring several devices together",
+            hint="install Keras 3.10 or newer, or use trainer.devices=1",
+        )
 
 
 def check_batch(trainer: Trainer, chosen: int) -> None:

@@ -44,15 +44,19 @@ class Runtime:
         return self.device.partition(":")[0]
 
 
-def start(trainer: Trainer) -> Runtime:
+def start(trainer: Trainer, *, share: bool = False) -> Runtime:
     """Choose backend and device, then import Keras.
 
     Args:
         trainer: the ``trainer`` group of the config (``backend device devices precision jit deterministic``).
+        share: whether ``trainer.devices`` share each batch, as only a training lets them: a network that was
+            trained on several is applied on one.
 
     Raises:
         ConfigError: for devices that are not there, or a backend other than the one already loaded.
     """
+    if not share:
+        trainer = dataclasses.replace(trainer, devices=1)
     backend, wanted = trainer.backend, trainer.device
     import_backend(backend)
     _choose_device(wanted)

@@ -8,6 +8,7 @@ of the model, so that it is updated on the device, saved with the weights and re
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -33,7 +34,7 @@ from dmf_cli.fusion.strategy_state import objective_weights, read, state_variabl
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._inputs import as_float32
-from dmf_cli.ops.backend import gathered, replicas, to_numpy
+from dmf_cli.ops.backend import gathered, on_part, replicas, to_numpy
 from dmf_cli.weighting import check_terms
 from dmf_cli.weighting._strategy import State
 
@@ -99,7 +100,7 @@ class FusedModel(keras.Model):
     Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) every replica has the predictions and
     labels of the whole batch when it computes the losses, so that any loss, the weights and the memory are
     those of one device with that batch, also where a loss is pooled over the batch. Give batch normalisation
-    ``synchronized=True`` there. JAX's ``keras.distribution`` computes on the whole batch in every case.
+    ``synchronized=True`` there, and each replica as many images of every training batch. JAX's ``keras.distribution`` computes on the whole batch in every case.
     """
 
     train_function: Any  # of Keras
@@ -158,7 +159,9 @@ class FusedModel(keras.Model):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Probabilities of the network; see ``scales``."""
-        if self._scales is None or not training:
+        if not training:
+            return on_part(partial(self.network, training=training), inputs)
+        if self._scales is None:
             return self.network(inputs, training=training)
         full, *maps = self._scales.trunk(inputs, training=True)
         return [full, *(head(values) for head, values in zip(self._heads, maps, strict=True))]

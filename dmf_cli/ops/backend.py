@@ -185,6 +185,23 @@ def replicas() -> int:
     return count
 
 
+def on_part(function: Callable[[Any], Any], x: Any) -> Any:
+    """``function(x)`` for a part ``x`` of a batch, also for the empty one of a replica.
+
+    A last batch may have fewer images than there are replicas, and some layers fail for none at all: what an
+    image of zeros gives is left out again. Not for what sees the whole batch, as normalisation in training.
+    """
+    if replicas() == 1 or x.shape[0] is not None:
+        return function(x)
+    import tensorflow as tf
+
+    count = tf.shape(x)[0]
+    missing = tf.maximum(1 - count, 0)
+    filled = tf.pad(x, [[0, missing], *([0, 0] for _ in x.shape[1:])])
+    filled.set_shape(x.shape)
+    return function(filled)[:count]
+
+
 def gathered(x: Any) -> Any:
     """``x`` of all replicas, joined along its first axis: the whole batch of a step, on each of them.
 

@@ -136,7 +136,7 @@ class Session:
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
         self.display.note(f"loading {config.trainer.backend} and the images of {config.dataset.name}")
-        self.runtime = runtime.start(config.trainer)
+        self.runtime = runtime.start(config.trainer, share=True)
         # Keras may be imported from here on.
         import keras
 
