@@ -1,11 +1,12 @@
 """Several devices for one run: how many share each batch, and what makes them do so.
 
-Every device computes with the same weights on its part of the batch; losses, weighting and the update are those
-of the whole. TensorFlow runs a replica of the model on each (``MirroredStrategy``), JAX one program whose
-batches are split (``keras.distribution.DataParallel``). Imports a backend inside functions only.
+Every device computes with the same weights on its part of the batch; losses, weighting and the update are
+those of the whole. TensorFlow runs a replica of the model on each (``MirroredStrategy``), JAX one program
+whose batches are split (``keras.distribution.DataParallel``). Imports a backend inside functions only.
 """
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -121,9 +122,17 @@ def check_batch(trainer: Trainer, chosen: int) -> None:
             key="trainer.batch_size",
             value=batch,
             reason=f"which {chosen} devices cannot share equally",
-            hint=f"it is the batch of all devices together: use {least} or {batch + chosen - batch % chosen}, "
+            hint=f"it is the batch of all devices: use {least} or {batch + chosen - batch % chosen}, "
             "or another trainer.devices",
         )
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> Any:
+    """One for all runs of a process: what several exchange between the same devices TensorFlow mixes up."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
 
 
 class Group:
@@ -141,9 +150,7 @@ class Group:
         self.replicated = size > 1 and backend == "tensorflow"
         self._split = contextlib.nullcontext
         if self.replicated:
-            import tensorflow as tf
-
-            self._split = tf.distribute.MirroredStrategy(visible(backend, kind)[:size]).scope
+            self._split = _mirrored(tuple(visible(backend, kind)[:size])).scope
         elif size > 1:
             import keras
 

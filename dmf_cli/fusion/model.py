@@ -100,7 +100,8 @@ class FusedModel(keras.Model):
     Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) every replica has the predictions and
     labels of the whole batch when it computes the losses, so that any loss, the weights and the memory are
     those of one device with that batch, also where a loss is pooled over the batch. Give batch normalisation
-    ``synchronized=True`` there, and each replica as many images of every training batch. JAX's ``keras.distribution`` computes on the whole batch in every case.
+    ``synchronized=True`` there, and every replica equally many images of each training batch. JAX's
+    ``keras.distribution`` computes on the whole batch in every case.
     """
 
     train_function: Any  # of Keras

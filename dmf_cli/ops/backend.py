@@ -206,8 +206,8 @@ def gathered(x: Any) -> Any:
     """``x`` of all replicas, joined along its first axis: the whole batch of a step, on each of them.
 
     The replicas may hold parts of different sizes, and some of none. The gradient at the part of a replica is
-    that of its own ``x`` times the number of replicas, with no exchange: all of them compute the same from the
-    whole, and each gives its loss divided by that number, for the optimizer adds their gradients.
+    that of its own ``x`` times the number of replicas, with no exchange: all of them compute the same from
+    the whole, and each gives its loss divided by that number, for the optimizer adds their gradients.
     Not inside a branch of ``cond``.
     """
     count = replicas()

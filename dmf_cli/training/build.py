@@ -269,7 +269,7 @@ class Later(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Scaling(keras.optimizers.LossScaleOptimizer):
-    """``inner`` with the loss scaling of float16; a step is skipped if a gradient of any replica overflows."""
+    """``inner`` with the loss scaling of float16; a gradient of any replica that overflows skips the step."""
 
     def check_finite(self, grads: Any) -> Any:
         """As in Keras, where the first replica decides for all, and the gradients are not yet added."""

@@ -1,7 +1,7 @@
 """Runs of the command line on one and on two virtual devices: ``python devices_run.py BACKEND FOLDER``.
 
-Run by test_devices.py, in a process of its own, because a process makes its devices once. Writes the exit code
-and the last line of each command.
+Run by test_devices.py, in a process of its own, because a process makes its devices once. Writes the exit
+code and the last line of each command.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from tests.undrawn import undrawn
 # 5 validation images in batches of 4: the last one leaves nothing for the second device.
 WORDS = (
     *TINY,
-    "dataset.count=30",
+    "dataset.count=25",
     "trainer.device=cpu",
-    "split.val=0.17",
+    "split.fractions=[0.6,0.2,0.2]",
     "loss=cbdice+ce",
     "weighting=var",
     "weighting.warmup=2",
