@@ -109,17 +109,26 @@ def test_devices_that_are_not_there_and_batches_that_cannot_be_shared(runs: Runs
 @pytest.mark.parametrize(
     ("words", "fields"),
     [
-        (["trainer.backend=torch"], {"key": "trainer.devices", "hint": "trainer.backend=tensorflow"}),
-        (["trainer.device=gpu:0"], {"key": "trainer.devices", "hint": "trainer.device=gpu"}),
+        (
+            ["trainer.devices=2", "trainer.backend=torch"],
+            {"key": "trainer.devices", "hint": "trainer.backend=tensorflow"},
+        ),
+        (
+            ["trainer.devices=all", "trainer.device=gpu:0"],
+            {"key": "trainer.devices", "hint": "trainer.device=gpu"},
+        ),
         (["trainer.devices=5"], {"key": "trainer.devices", "value": 5, "allowed": "1 to 4"}),
-        (["trainer.batch_size=7"], {"key": "trainer.batch_size", "value": 7, "hint": "use 6 or 8"}),
+        (
+            ["trainer.devices=2", "trainer.batch_size=7"],
+            {"key": "trainer.batch_size", "value": 7, "hint": "use 6 or 8"},
+        ),
     ],
 )
 def test_what_gpus_cannot_share(
     monkeypatch: pytest.MonkeyPatch, words: list[str], fields: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(devices, "visible", lambda backend, kind: [f"{kind}:{i}" for i in range(4)])
-    trainer = configs.compose(["trainer.devices=2", *words]).trainer
+    trainer = configs.compose(words).trainer
     with raises(ConfigError, **fields):
         devices.count(trainer, "gpu")
 
