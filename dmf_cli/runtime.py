@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from dmf_cli import devices as several
 from dmf_cli import hints, machine
 from dmf_cli.config.schema import Trainer
 from dmf_cli.errors import ConfigError
@@ -25,7 +26,8 @@ log = logging.getLogger("dmf")
 class Runtime:
     """What was chosen, for the banner and for ``environment.json``.
 
-    ``device`` is what computes (``cpu``, ``gpu:0``); ``devices`` what the backend sees.
+    ``device`` is what computes (``cpu``, ``gpu:0``), the first of ``shared`` ones that share each batch;
+    ``devices`` what the backend sees.
     """
 
     backend: str
@@ -34,17 +36,27 @@ class Runtime:
     precision: str
     jit: bool
     deterministic: bool
+    shared: int = 1
+
+    @property
+    def kind(self) -> str:
+        """``cpu`` or ``gpu``."""
+        return self.device.partition(":")[0]
 
 
-def start(trainer: Trainer) -> Runtime:
+def start(trainer: Trainer, *, share: bool = False) -> Runtime:
     """Choose backend and device, then import Keras.
 
     Args:
-        trainer: the ``trainer`` group of the config (``backend device precision jit deterministic``).
+        trainer: the ``trainer`` group of the config (``backend device devices precision jit deterministic``).
+        share: whether ``trainer.devices`` share each batch, as only a training lets them: a network that was
+            trained on several is applied on one.
 
     Raises:
-        ConfigError: for a device that is not there, or a backend other than the one already loaded.
+        ConfigError: for devices that are not there, or a backend other than the one already loaded.
     """
+    if not share:
+        trainer = dataclasses.replace(trainer, devices=1)
     backend, wanted = trainer.backend, trainer.device
     import_backend(backend)
     machine.backend_processors()
@@ -52,6 +64,7 @@ def start(trainer: Trainer) -> Runtime:
     import keras
 
     with quiet():
+        several.prepare(trainer)
         devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)
         _prepare_tensorflow(backend, trainer.deterministic)
         if backend == "tensorflow" and (devices == ("cpu:0",) or trainer.deterministic):
@@ -64,14 +77,16 @@ def start(trainer: Trainer) -> Runtime:
             hint="run `dmf doctor`, or use trainer.device=cpu",
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
+    shared = several.count(trainer, device.partition(":")[0])
     keras.config.set_dtype_policy(trainer.precision)
     return Runtime(
         backend=backend,
         device=device,
         devices=devices,
         precision=trainer.precision,
-        jit=_jit(trainer.jit, backend, device, trainer.deterministic),
+        jit=_jit(trainer.jit, backend, device, trainer.deterministic, shared),
         deterministic=trainer.deterministic,
+        shared=shared,
     )
 
 
@@ -192,8 +207,16 @@ def _add_in_order() -> None:
     tf.config.optimizer.set_experimental_options(whole)  # also gives functions the options anew
 
 
-def _jit(jit: Any, backend: str, device: str, deterministic: bool) -> bool:
-    """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway."""
+def _jit(jit: Any, backend: str, device: str, deterministic: bool, shared: int) -> bool:
+    """``auto``: XLA on a GPU and on JAX; off with op determinism, where Keras would turn it off anyway, and
+    for replicas of TensorFlow, which exchange values inside the step.
+    """
+    if shared > 1 and backend == "tensorflow":
+        if jit is True:
+            reason = f"and trainer.devices is {shared}, which exclude each other on TensorFlow"
+            hint = "use trainer.jit=auto, or trainer.backend=jax"
+            raise ConfigError(key="trainer.jit", value=True, reason=reason, hint=hint)
+        return False
     if deterministic and backend == "tensorflow":
         if jit is True:
             reason = "and trainer.deterministic too, which exclude each other on TensorFlow"

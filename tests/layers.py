@@ -120,6 +120,7 @@ SLOW = (
     "test_package.py",
     "training/test_checkpoint.py::test_training_goes_on_bitwise_with_dropout_and_optimizer_state",
     "training/test_classes.py",
+    "training/test_devices.py",
     "training/test_distance_terms.py",
     "training/test_encoder_rate.py",
     "training/test_exact_resume.py",

@@ -215,8 +215,9 @@ def backend_checks(backend: str, ask: Callable[[str], dict[str, Any]]) -> Iterat
 
 def devices(backend: str, probed: dict[str, Any], driver: str, visible: str | None) -> Check:
     """Compare the GPUs that the backend sees with the driver of the machine."""
-    if probed["gpus"]:
-        return Check("devices", OK, f"{', '.join(probed['gpus'])}; {driver or 'no nvidia-smi'}")
+    if gpus := probed["gpus"]:
+        share = "; trainer.devices=all trains on all of them" if len(gpus) > 1 and backend != "torch" else ""
+        return Check("devices", OK, f"{', '.join(gpus)}; {driver or 'no nvidia-smi'}{share}")
     if not driver:
         return Check("devices", OK, "cpu (no NVIDIA driver on this machine)")
     if visible is not None and visible.strip() in ("", "-1"):

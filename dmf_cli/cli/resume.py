@@ -12,13 +12,15 @@ kill prevented gets the report.
 If images were moved, or the run was copied to another machine, say where they are now; their content must
 be the same:
   dmf resume outputs/busi dataset.dir=/data/busi
+
+A machine with fewer GPUs continues it too, with the same batches: trainer.devices=1.
 """
 
 
 def run(arguments: Sequence[str]) -> int:
     """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
-    add_run(parser, "new places: dataset.dir, dataset.table, dataset.data_dir, split.file, output_root")
+    add_run(parser, "dataset.dir, dataset.table, dataset.data_dir, split.file, output_root, trainer.devices")
     options = parser.parse_args(list(arguments))
     from dmf_cli import machine
     from dmf_cli.config import moving

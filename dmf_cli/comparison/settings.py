@@ -13,7 +13,8 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 # Keys that say where and what a run is, not how it trains; how it was scored is looked at before (loading).
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
-    "trainer.cache", "trainer.keep", "trainer.checkpoint_minutes", "trainer.device", "trainer.insight_every",
+    "trainer.cache", "trainer.keep", "trainer.checkpoint_minutes", "trainer.device", "trainer.devices",
+    "trainer.insight_every",
     *(f"dataset.{key}" for key in dataset_schema.places({})),
 )  # fmt: skip
 TABLE = "dataset.table"  # the path of a CSV file; of folders it is a mapping, whose keys are below it

@@ -91,6 +91,7 @@ class Trainer:
     foreground: Share = 0.0
     keep: Annotated[int, Interval(ge=1, le=100)] = 2
     checkpoint_minutes: Annotated[float, Interval(gt=0, le=10_000)] | None = 10.0
+    devices: Annotated[int, Interval(ge=1, le=4096)] | Literal["all"] = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,13 @@ Gradients at the probabilities themselves mislead: cross-entropy's is a few hund
 where a network starts, against a factor of four or five at the logits and in the weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
 
 from dmf_cli.errors import ConfigError
-from dmf_cli.ops.backend import replica_rows, replicas, values_and_gradients
+from dmf_cli.ops.backend import values_and_gradients
 from dmf_cli.ops.reduce import size, total
 
 Tensor = Any
@@ -56,8 +56,6 @@ def term_statistics(
 ) -> dict[str, Tensor]:
     """:func:`gradient_statistics` of named terms, computed only in a step where ``due`` (else zeros).
 
-    Under ``tf.distribute`` they are those of the mean loss over all replicas.
-
     Args:
         names: of the terms.
         gradients: as :func:`values_and_logit_gradients` gives it.
@@ -83,24 +81,10 @@ def term_statistics(
 
     n = len(names)
     nothing = {"norm": (n,), "mean_abs": (n,), "max_abs": (n,), "cosine": (n, n)}
-    statistics = ops.cond(due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()})
-    return statistics if replicas() == 1 else _over_replicas(statistics)
-
-
-def _over_replicas(local: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Statistics of the gradient of mean_r L_r, whose part on replica r is 1/R of the gradient of L_r."""
-    every = {name: replica_rows(value) / replicas() for name, value in local.items()}
-    largest = ops.max(every["norm"], axis=0)
-    unit = every["norm"] / ops.where(largest > 0.0, largest, 1.0)
-    length = ops.sqrt(ops.sum(ops.square(unit), axis=0))
-    directions = unit / ops.where(length > 0.0, length, 1.0)
-    cosine = every["cosine"] * replicas() * directions[:, :, None] * directions[:, None, :]
-    return {
-        "norm": largest * length,
-        "mean_abs": ops.mean(every["mean_abs"], axis=0),
-        "max_abs": ops.max(every["max_abs"], axis=0),
-        "cosine": ops.sum(cosine, axis=0),
-    }
+    statistics: dict[str, Tensor] = ops.cond(
+        due, measured, lambda: {name: ops.zeros(shape) for name, shape in nothing.items()}
+    )
+    return statistics
 
 
 def through_head(gradient: Tensor, p: Tensor) -> Tensor:

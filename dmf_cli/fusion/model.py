@@ -8,6 +8,7 @@ of the model, so that it is updated on the device, saved with the weights and re
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -33,7 +34,7 @@ from dmf_cli.fusion.strategy_state import objective_weights, read, state_variabl
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._inputs import as_float32
-from dmf_cli.ops.backend import replica_mean, replicas, to_numpy
+from dmf_cli.ops.backend import gathered, on_part, replicas, to_numpy
 from dmf_cli.weighting import check_terms
 from dmf_cli.weighting._strategy import State
 
@@ -96,12 +97,11 @@ class FusedModel(keras.Model):
         check: whether ``fit`` looks at labels and predictions first; only where a loss of this package is a
             term, for functions of your own may want other labels.
 
-    Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) the loss is scaled by 1 / replicas
-    and the weighting sees the mean of each loss over the replicas. That is what one device does with the
-    whole batch for losses that are means over pixels or samples; a loss pooled over the batch
-    (``pool="batch"``, ``cbdice``, ``gdice``) is the mean of the ratios of the replicas' parts instead. Give
-    batch normalisation ``synchronized=True`` there. JAX's ``keras.distribution`` computes on the whole
-    batch in every case.
+    Under ``tf.distribute.MirroredStrategy`` (with Keras from 3.10 on) every replica has the predictions and
+    labels of the whole batch when it computes the losses, so that any loss, the weights and the memory are
+    those of one device with that batch, also where a loss is pooled over the batch. Give batch normalisation
+    ``synchronized=True`` there, and every replica equally many images of each training batch. JAX's
+    ``keras.distribution`` computes on the whole batch in every case.
     """
 
     train_function: Any  # of Keras
@@ -160,7 +160,9 @@ class FusedModel(keras.Model):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Probabilities of the network; see ``scales``."""
-        if self._scales is None or not training:
+        if not training:
+            return on_part(partial(self.network, training=training), inputs)
+        if self._scales is None:
             return self.network(inputs, training=training)
         full, *maps = self._scales.trunk(inputs, training=True)
         return [full, *(head(values) for head, values in zip(self._heads, maps, strict=True))]
@@ -204,7 +206,8 @@ class FusedModel(keras.Model):
         if self._compile_loss is not None:
             reason = "would be ignored by a fused model"
             raise ConfigError(key="compile(loss=...)", reason=reason, allowed="an optimizer only")
-        targets, y_pred = Targets.of(y), as_float32(y_pred)
+        targets, y_pred = Targets.of(y).gathered(), as_float32(gathered(y_pred))
+        coarse = [gathered(one) for one in coarse]
         asked = training and (self.strategy.needs_gradients or self.insight is not None)
         raw, gradients = term_values(self._terms, targets, y_pred, gradients=asked)
         state = {name: read(variable) for name, variable in self._memory.items()}
@@ -226,9 +229,7 @@ class FusedModel(keras.Model):
         if training and self.recorder is not None:
             # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
             shown = ops.where(ops.isfinite(whole), total, whole)
-            seen = replica_mean(ops.concatenate([raw, ops.stack([shown, aux])]))
-            n = len(self._terms)
-            self.recorder.update_state(step, seen[n], gamma, seen[n + 1], seen[:n], weights)
+            self.recorder.update_state(step, shown, gamma, aux, raw, weights)
         # The optimizer adds the gradients of the replicas up.
         return whole / replicas()
 
@@ -276,7 +277,7 @@ class FusedModel(keras.Model):
     def _advance(self, state: State, raw: Tensor, gradients: Gradients | None, y_pred: Tensor) -> State:
         """The memory after it has taken these losses in, with the weights for them."""
         statistics = None if gradients is None else self._statistics(state, gradients, y_pred)
-        state, _ = self.strategy.update(state, replica_mean(raw), statistics)
+        state, _ = self.strategy.update(state, raw, statistics)
         for name, variable in self._memory.items():
             variable.assign(state[name])
         return state

@@ -10,6 +10,7 @@ from keras import ops
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion.logit_gradients import Gradients, values_and_logit_gradients
 from dmf_cli.ops import void
+from dmf_cli.ops.backend import gathered, replicas
 
 Tensor = Any
 Loss = Callable[..., Any]
@@ -41,6 +42,13 @@ class Targets:
             raise ConfigError(key="y", reason=reason, allowed=allowed)
         maps = {name: y[name] for name in y if name not in ("labels", "valid")}
         return cls(y["labels"], y.get("valid"), maps)
+
+    def gathered(self) -> "Targets":
+        """The truth of the whole step, where replicas hold parts of it."""
+        if replicas() == 1:
+            return self
+        valid = None if self.valid is None else gathered(self.valid)
+        return Targets(gathered(self.labels), valid, {name: gathered(v) for name, v in self.maps.items()})
 
     def counted(self, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """Labels and probabilities, 0 in all channels where a pixel does not count."""

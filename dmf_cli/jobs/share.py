@@ -22,8 +22,8 @@ class Share:
 
     Args:
         processors: their numbers; none: all of them.
-        gpu: its name in CUDA_VISIBLE_DEVICES; empty: what there is.
-        memory: the part of the GPU's memory, from above 0 to 1.
+        gpu: its name in CUDA_VISIBLE_DEVICES, or several with commas; empty: what there is.
+        memory: the part of each GPU's memory, from above 0 to 1.
         jobs: how many of them share the main memory.
     """
 
@@ -70,7 +70,9 @@ class Shares:
         """Whether there is room for one more job, with this ``config``."""
         if len(self._given) >= self.most:
             return False
-        return config is None or not self._on_gpu(config) or self._busy(self._idlest()) < self.per_gpu
+        if config is None or not self._on_gpu(config):
+            return True
+        return all(self._busy(gpu) < self.per_gpu for gpu in self._idlest(config))
 
     def give(self, job: Any, config: Config, processors: int | None = None) -> Share:
         """The share of a job, until :meth:`take_back`.
@@ -80,7 +82,7 @@ class Shares:
             config: of the job.
             processors: how many it had before, if it is resumed.
         """
-        gpu = self._idlest() if self._on_gpu(config) else ""
+        gpu = ",".join(self._idlest(config)) if self._on_gpu(config) else ""
         share = self._given[job] = Share(self._part(processors), gpu, 1 / self.per_gpu, self._planned)
         return share
 
@@ -104,8 +106,8 @@ class Shares:
         self._gpus = self._there
 
     def without(self, gpu: str) -> bool:
-        """Use this GPU no more; False if there is no other."""
-        left = [name for name in self._gpus if name != gpu]
+        """Use this GPU, or all of these, no more; False if there is no other."""
+        left = [name for name in self._gpus if name not in gpu.split(",")]
         if not gpu or not left:
             return False
         self._gpus = left
@@ -124,10 +126,14 @@ class Shares:
         return bool(self._gpus) and config.trainer.device in ON_GPU
 
     def _busy(self, gpu: str) -> int:
-        return sum(share.gpu == gpu for share in self._given.values())
+        return sum(gpu in share.gpu.split(",") for share in self._given.values())
 
-    def _idlest(self) -> str:
-        return min(self._gpus, key=self._busy)
+    def _idlest(self, config: Config) -> list[str]:
+        """The GPUs for a job: one, or as many as ``trainer.devices`` says, if there are so many; with ``all``
+        it uses those that it is given.
+        """
+        wanted = config.trainer.devices
+        return sorted(self._gpus, key=self._busy)[: 1 if wanted == "all" else wanted]
 
     def _places(self) -> int:
         fit = max(1, machine.free_memory() // A_JOB)

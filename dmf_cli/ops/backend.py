@@ -185,20 +185,59 @@ def replicas() -> int:
     return count
 
 
-def replica_mean(x: Any) -> Any:
-    """The mean of ``x`` over the replicas, the same on each of them; not inside a branch of ``cond``."""
-    if replicas() == 1:
+def on_part(function: Callable[[Any], Any], x: Any) -> Any:
+    """``function(x)`` for a part ``x`` of a batch, also for the empty one of a replica.
+
+    A last batch may have fewer images than there are replicas, and some layers fail for none at all: what an
+    image of zeros gives is left out again. Not for what sees the whole batch, as normalisation in training.
+    """
+    if replicas() == 1 or x.shape[0] is not None:
+        return function(x)
+    import tensorflow as tf
+
+    count = tf.shape(x)[0]
+    missing = tf.maximum(1 - count, 0)
+    filled = tf.pad(x, [[0, missing], *([0, 0] for _ in x.shape[1:])])
+    filled.set_shape(x.shape)
+    return function(filled)[:count]
+
+
+def gathered(x: Any) -> Any:
+    """``x`` of all replicas, joined along its first axis: the whole batch of a step, on each of them.
+
+    The replicas may hold parts of different sizes, and some of none. The gradient at the part of a replica is
+    that of its own ``x`` times the number of replicas, with no exchange: all of them compute the same from
+    the whole, and each gives its loss divided by that number, for the optimizer adds their gradients.
+    Not inside a branch of ``cond``.
+    """
+    count = replicas()
+    if count == 1:
         return x
-    import tensorflow
+    import tensorflow as tf
 
-    context = tensorflow.distribute.get_replica_context()
-    return context.all_reduce(tensorflow.distribute.ReduceOp.MEAN, x)
+    context = tf.distribute.get_replica_context()
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def joined(part: Any) -> Any:
+        sizes = context.all_gather(tf.shape(part)[:1], axis=0)
+        ends = tf.cumsum(sizes)
+        end = ends[context.replica_id_in_sync_group]
+
+        def back(upstream: Any) -> Any:
+            return upstream[end - tf.shape(part)[0] : end] * tf.cast(count, upstream.dtype)
+
+        return context.all_gather(part, axis=0), back
+
+    whole = joined(tf.convert_to_tensor(x))
+    whole.set_shape((None, *x.shape[1:]))
+    return whole
 
 
-def replica_rows(x: Any) -> Any:
-    """``x`` of each replica, stacked: ``(replicas, *x.shape)``; not inside a branch of ``cond``."""
+def all_replicas(yes: Any) -> Any:
+    """Whether the boolean scalar ``yes`` is true on every replica."""
     if replicas() == 1:
-        return x[None]
-    import tensorflow
+        return yes
+    import tensorflow as tf
 
-    return tensorflow.distribute.get_replica_context().all_gather(x[None], axis=0)
+    no = tf.cast(tf.logical_not(yes), tf.float32)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, no) == 0.0

@@ -9,6 +9,8 @@ from dmf_cli.hashes import digest
 
 # Top-level keys that say where a run is, what is made of its results, and what its keys are called together.
 ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra", "recipe")
+# Keys of groups that may be others when a run is resumed.
+HIDDEN = {"split": ("file",), "trainer": ("devices",)}
 
 
 def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
@@ -19,9 +21,7 @@ def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:
             kept = value
             if isinstance(value, Mapping):
                 # A dataset is known by its content, or by what it is generated from.
-                hidden = (
-                    dataset_schema.places(value) if key == "dataset" else ("file",) if key == "split" else ()
-                )
+                hidden = dataset_schema.places(value) if key == "dataset" else HIDDEN.get(key, ())
                 kept = {k: v for k, v in value.items() if k not in hidden}
             kept = contents(value) if key == "plugins" else kept
             found[key] = digest(frozen(without_null(kept)), 8)

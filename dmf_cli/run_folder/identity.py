@@ -26,8 +26,9 @@ AS_BEFORE = {
     "max_pixels": 178_956_970,
 }
 
-# Keys of the trainer that decide nothing: where images are kept, and what is kept to resume from.
-NO_MATTER = ("cache", "keep", "checkpoint_minutes")
+# Keys of the trainer that decide nothing: where images are kept, what is kept to resume from, and on how many
+# devices the same steps are computed (sums are rounded in another order, as on another kind of GPU).
+NO_MATTER = ("cache", "keep", "checkpoint_minutes", "devices")
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:

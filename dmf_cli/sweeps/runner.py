@@ -19,7 +19,7 @@ ASK_AGAIN = 2.0  # seconds between two tries to get a job that another sweep has
 STOPPING = "stopping: running jobs save their state"
 AGAIN = "; Ctrl-C again ends them at once"
 # What is fixed by the first import of Keras.
-LOADED = ("backend", "device", "precision", "deterministic")
+LOADED = ("backend", "device", "devices", "precision", "deterministic")
 
 
 class SweepRunner(Runner[SweepJob]):

@@ -73,8 +73,10 @@ def _runtime(runtime: Any) -> str:
     if runtime is None:
         return ""
     facts = runtime if isinstance(runtime, Mapping) else vars(runtime)
-    others = len(facts.get("devices") or ()) - 1
-    where = str(facts.get("device", "?")) + (f" ({others} more not used)" if others > 0 else "")
+    shared = facts.get("shared", 1)
+    others = len(facts.get("devices") or ()) - shared
+    where = str(facts.get("device", "?")) + (f" and {shared - 1} more" if shared > 1 else "")
+    where += f" ({others} more not used)" if others > 0 else ""
     parts = [
         f"{facts.get('backend', '?')} on {where}",
         str(facts.get("precision", "?")),

@@ -20,6 +20,7 @@ from dmf_cli.fusion.arguments import resolve_loss
 from dmf_cli.fusion.dead_loss import check_alive
 from dmf_cli.metrics.streaming import ForegroundDice, MeanDice
 from dmf_cli.models import _encoders
+from dmf_cli.ops.backend import all_replicas
 from dmf_cli.parts import definitions, failures, plugins, registry
 from dmf_cli.parts.definitions import Definition
 from dmf_cli.run_folder import headline
@@ -134,7 +135,9 @@ def compile_model(
         frozen_steps = round(config.optimizer.frozen * total_steps)
     kind, params = optimizer(config.optimizer, schedule)
     steps = encoder_rate.slowed(kind, params, model, config.optimizer, frozen_steps)
-    if config.trainer.on_nonfinite == "skip" and config.trainer.precision != "mixed_float16":
+    if config.trainer.precision == "mixed_float16":
+        steps = Scaling(steps)
+    elif config.trainer.on_nonfinite == "skip":
         steps = Skipping(steps)
     model.compile(steps, metrics=[union, *([mean] if mean else [])], jit_compile=jit)
     model.optimizer.build(model.trainable_variables)
@@ -265,7 +268,15 @@ class Later(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": keras.saving.serialize_keras_object(self.schedule), "first": self.first}
 
 
-class Skipping(keras.optimizers.LossScaleOptimizer):
+class Scaling(keras.optimizers.LossScaleOptimizer):
+    """``inner`` with the loss scaling of float16; a gradient of any replica that overflows skips the step."""
+
+    def check_finite(self, grads: Any) -> Any:
+        """As in Keras, where the first replica decides for all, and the gradients are not yet added."""
+        return all_replicas(super().check_finite(grads))
+
+
+class Skipping(Scaling):
     """``inner`` that skips steps with a NaN or infinite gradient, and does nothing else.
 
     Keras skips them in its loss scaling on every backend (and does so under mixed_float16 already). Here the

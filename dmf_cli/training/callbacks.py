@@ -14,10 +14,11 @@ import numpy as np
 from dmf_cli.config import plugin_options
 from dmf_cli.errors import NonFiniteError
 from dmf_cli.files import disk_errors, flush
+from dmf_cli.ops.backend import to_numpy
 from dmf_cli.run_folder import network_record
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.run_folder.headline import MONITORS, OBJECTIVE
-from dmf_cli.training import checkpoint, rollback
+from dmf_cli.training import batch_statistics, checkpoint, rollback
 from dmf_cli.training.best_epoch import Standing
 from dmf_cli.training.weight_average import WeightAverage
 
@@ -193,7 +194,7 @@ class EpochWriter(keras.callbacks.Callback):
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
         for variable in self.model.network.non_trainable_variables:
-            if not np.isfinite(keras.ops.convert_to_numpy(variable.value)).all():
+            if not np.isfinite(to_numpy(variable)).all():
                 what = (
                     f"{variable.path} became NaN or infinite in epoch {epoch}, for an activation overflowed"
                 )
@@ -247,7 +248,7 @@ class EpochWriter(keras.callbacks.Callback):
 
     def _write_network(self, file: Path) -> None:
         applied = self.average.applied() if self.average else contextlib.nullcontext()
-        with disk_errors(file), applied:
+        with disk_errors(file), applied, batch_statistics.separate(self.model.network):
             self.model.network.save(file)
         flush(file)
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from dmf_cli.errors import CheckpointError
+from dmf_cli.ops.backend import to_numpy
 from dmf_cli.run_folder import checkpoint_file
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -34,7 +35,7 @@ def save(
         keep: how many of the last checkpoints stay beside each other.
     """
     synchronize(model)
-    arrays = {key: _as_array(v) for key, v in _variables(model).items()}
+    arrays = {key: to_numpy(v) for key, v in _variables(model).items()}
     checkpoint_file.write(path, {**arrays, **(counted or {})}, note, keep)
 
 
@@ -45,9 +46,9 @@ def load(path: Path, model: keras.Model) -> dict[str, Any]:
         CheckpointError: the file is missing, damaged, or of a model with other variables.
     """
     variables = _variables(model)
-    metrics = sum(_as_array(v).nbytes for v in model.metrics_variables)
+    metrics = sum(to_numpy(v).nbytes for v in model.metrics_variables)
     stored, note = checkpoint_file.read(
-        path, metrics + sum(v.nbytes for v in map(_as_array, variables.values()))
+        path, metrics + sum(v.nbytes for v in map(to_numpy, variables.values()))
     )
     counts = {key: stored.pop(key) for key in list(stored) if key.startswith("metrics/")}
     theirs, ours = {k: v.shape for k, v in stored.items()}, {k: tuple(v.shape) for k, v in variables.items()}
@@ -82,7 +83,7 @@ def restore(
 def counted(model: keras.Model, metrics: Iterable[keras.metrics.Metric]) -> Arrays:
     """What ``metrics`` hold now."""
     synchronize(model)
-    return {key: _as_array(variable) for key, variable in _counters(metrics).items()}
+    return {key: to_numpy(variable) for key, variable in _counters(metrics).items()}
 
 
 def restore_counted(metrics: Iterable[keras.metrics.Metric], stored: Arrays) -> None:
@@ -102,10 +103,6 @@ def synchronize(model: keras.Model) -> None:
     """On JAX the variables are behind the compiled step while a training runs."""
     if hasattr(model, "jax_state_sync"):
         model.jax_state_sync()
-
-
-def _as_array(variable: keras.Variable) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(variable.value))
 
 
 def _check_shapes(path: Path | str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:

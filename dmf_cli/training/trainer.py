@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets, hints, interrupts, runtime
+from dmf_cli import datasets, devices, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, NonFiniteError, RunError, RunFolderError
 from dmf_cli.inference import tables
@@ -137,13 +137,13 @@ class Session:
         self.stop = interrupts.Deferred(self.display.stopping)
         self.display.note(f"loading {config.trainer.backend} and the images of {config.dataset.name}")
         files = datasets.open_files(config.dataset)  # what is wrong with them is said at once
-        self.runtime = runtime.start(config.trainer)
+        self.runtime = runtime.start(config.trainer, share=True)
         # Keras may be imported from here on.
         import keras
 
         from dmf_cli.datasets.input import patches, pipeline, run_data
         from dmf_cli.metrics import own
-        from dmf_cli.training import build
+        from dmf_cli.training import batch_statistics, build
 
         own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file, files)
@@ -158,9 +158,12 @@ class Session:
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
-        with failures.located_errors():
+        self.group = devices.Group(self.runtime.backend, self.runtime.kind, self.runtime.shared)
+        with failures.located_errors(), self.group.scope():
             restored = resumed or origin is not None
             self.model = build.fused_model(config, self.data, self.steps, restored=restored)
+        if self.group.replicated:
+            batch_statistics.synchronize(self.model.network)
         self.weights = ""
         if config.model.weights and origin is None and not resumed:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)
@@ -169,9 +172,10 @@ class Session:
         # The start of the parent, which no further epoch makes longer.
         begun = self.steps * (origin.epochs if origin else config.epochs)
         frozen = round(config.optimizer.frozen * begun)
-        self.union, self.mean = build.compile_model(
-            self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
-        )
+        with self.group.scope():
+            self.union, self.mean = build.compile_model(
+                self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
+            )
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
@@ -302,7 +306,8 @@ class Session:
             return pipeline.training_batches(self.data.train, first_epoch=epoch, first_step=step, **options)
 
         epochs = midway.Epochs(self.model, batches_from, validation, self.steps, called)
-        epochs.run(first, step, self.config.epochs)
+        with self.group.scope():
+            epochs.run(first, step, self.config.epochs)
         for name in writer.missing:
             log.warning(
                 "epoch %d, which is kept, never predicts %s in the validation images", writer.best_epoch, name
@@ -312,9 +317,9 @@ class Session:
         """The classes that the validation images hold, and none of which was predicted in the last epoch."""
         if self.mean is None:
             return []
-        from keras.ops import convert_to_numpy
+        from dmf_cli.ops.backend import to_numpy
 
-        present, predicted = (convert_to_numpy(v.value) for v in (self.mean.present, self.mean.predicted))
+        present, predicted = (to_numpy(v) for v in (self.mean.present, self.mean.predicted))
         names = self.data.dataset.classes[1:]
         return [name for name, p, n in zip(names, present, predicted, strict=True) if p and not n]
 

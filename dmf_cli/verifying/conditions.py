@@ -17,7 +17,7 @@ PACKAGES = (
     "tensorflow-datasets",
 )
 FACTS = ("dmf", "python", "processor", "commit", "cores")
-DECISIVE = ("dmf", "processor", "cores", *PACKAGES, "device", "variables")
+DECISIVE = ("dmf", "processor", "cores", *PACKAGES, "device", "devices", "variables")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,7 @@ def _facts(environment: Mapping[str, Any]) -> dict[str, str]:
         **{name: str(environment.get(name)) for name in FACTS},
         **{name: str(packages.get(name)) for name in PACKAGES},
         "device": str(runtime.get("device")),
+        "devices": str(runtime.get("shared", 1)),
         # Of these the config decides; they say the same of every run of it.
         "variables": " ".join(f"{name}={value}" for name, value in variables if name != "KERAS_BACKEND"),
     }

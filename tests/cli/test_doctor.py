@@ -58,6 +58,14 @@ def test_devices_are_compared_with_the_driver(found, driver, visible, state):
     assert bool(check.do) == (state != "ok")
 
 
+def test_several_gpus_can_train_one_network():
+    several = {**SEEN, "gpus": ["gpu:0", "gpu:1"]}
+    found = {backend: doctor.devices(backend, several, "driver", None) for backend in ("jax", "torch")}
+    assert "trainer.devices" in found["jax"].found
+    assert "trainer.devices" not in found["torch"].found
+    assert "trainer.devices" not in doctor.devices("jax", SEEN, "driver", None).found
+
+
 def test_a_machine_without_a_gpu_is_no_reason_to_install_jax_again():
     found = doctor.probe("jax")
     assert "error" not in found

@@ -141,6 +141,27 @@ def test_a_job_on_the_processors_needs_no_gpu(gpus, config):
     assert shares.give("b", other).gpu == ""
 
 
+def test_a_job_has_as_many_gpus_as_it_shares_its_batch_among(gpus, config):
+    gpus(4)
+    shares, two = Shares(4, per_gpu=2), config.changed("trainer", devices=2)
+    assert shares.give("a", config).gpu == "0"
+    assert shares.give("b", two).gpu == "1,2"
+    assert shares.give("c", two).gpu == "3,0"
+    assert not shares.free(config.changed("trainer", devices=4)), "the first GPU has two jobs"
+    assert shares.free(config)
+    assert shares.take_back("b").gpu == "1,2"
+    assert shares.give("d", config.changed("trainer", devices="all")).gpu == "1", "all of what it is given"
+    many = Shares(2).give("e", config.changed("trainer", devices=9))
+    assert many.gpu == "0,1,2,3", "the job says that there are too few"
+
+
+def test_gpus_that_failed_together_are_used_no_more(gpus, config):
+    gpus(3)
+    shares = Shares(2)
+    assert shares.without("0,2")
+    assert {share.gpu for share in given(shares, config, 9)} == {"1"}
+
+
 def test_only_visible_gpus_are_used_by_their_names(gpus, config, monkeypatch):
     gpus(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-3,GPU-1")

@@ -122,7 +122,16 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
     trainer = {
         k: v
         for k, v in phantom.plain["trainer"].items()
-        if k not in ("cache", "oversample", "deep_supervision", "keep", "checkpoint_minutes", "on_diverge")
+        if k
+        not in (
+            "cache",
+            "oversample",
+            "deep_supervision",
+            "keep",
+            "checkpoint_minutes",
+            "on_diverge",
+            "devices",
+        )
     }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
     model = {k: v for k, v in phantom.plain["model"].items() if k != "activation"}
@@ -134,7 +143,7 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
         for k in ("name", "learning_rate", "clipnorm", "momentum", "nesterov")
     }
     assert identity.run_id(descent) == identity.run_id(descent.with_group("optimizer", kept))
-    often = configs.compose(["trainer.keep=5", "trainer.checkpoint_minutes=1"])
+    often = configs.compose(["trainer.keep=5", "trainer.checkpoint_minutes=1", "trainer.devices=all"])
     assert identity.run_id(phantom) == identity.run_id(often)
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))

@@ -238,7 +238,7 @@ from dmf_cli.inference import score
 from dmf_cli.training import trainer
 from dmf_cli import config as configs
 from dmf_cli.run_folder import stored_config
-def start(trainer):
+def start(trainer, **options):
     print(trainer.backend, "keras" in sys.modules)
     raise SystemExit
 runtime.start = start

@@ -158,6 +158,8 @@ def test_on_another_machine_numbers_may_differ_a_little(run, repeated):
         ({"cores": 1}, False),
         ({"dmf": "9"}, False),
         ({"runtime": {"device": "gpu:0"}}, False),
+        ({"runtime": {"device": "cpu", "shared": 1}}, True),
+        ({"runtime": {"device": "cpu", "shared": 2}}, False),
         ({"variables": {"TF_ENABLE_ONEDNN_OPTS": "0"}}, False),
     ],
 )
