@@ -34,6 +34,7 @@ from dmf_cli.fusion.strategy_state import objective_weights, read, state_variabl
 from dmf_cli.fusion.targets import Loss, Targets, Tensor, needs, term_value, term_values
 from dmf_cli.fusion.tracking import TermMeans, recorders
 from dmf_cli.losses._inputs import as_float32
+from dmf_cli.ops import normalization
 from dmf_cli.ops.backend import gathered, on_part, replicas, to_numpy
 from dmf_cli.weighting import check_terms
 from dmf_cli.weighting._strategy import State
@@ -263,8 +264,10 @@ class FusedModel(keras.Model):
         return results
 
     def make_train_function(self, force: bool = False) -> Any:
-        """As that of Keras; on TensorFlow a step returns its logs in one vector."""
+        """As that of Keras; on TensorFlow a step returns its logs in one vector, and normalises in one go."""
         made = self.train_function is None or force
+        if made and keras.backend.backend() == "tensorflow":
+            normalization.join(self.network)
         super().make_train_function(force)
         if made and keras.backend.backend() == "tensorflow":
             self.train_function = self._packing.around(self.train_function)
