@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli import bounded, conf_files, hints
+from dmf_cli import bounded, conf_files, hints, machine
 from dmf_cli import config as configs
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
@@ -234,7 +234,8 @@ class Run:
         asked = words.of(places, overrides)
         used = moving.resumed(self.config, asked)
         with process.borrowed(["dmf", "resume", str(self.path), *asked]):
-            return Run(trainer.resume(self.path, used))
+            with machine.on_processors(RunFolder(self.path).processors):
+                return Run(trainer.resume(self.path, used))
 
     def extend(
         self, epochs: int, *, schedule: str | None = None, overrides: Sequence[str] = (), **settings: Any
