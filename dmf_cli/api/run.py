@@ -233,9 +233,9 @@ class Run:
         self._use_plugins()
         asked = words.of(places, overrides)
         used = moving.resumed(self.config, asked)
-        with process.borrowed(["dmf", "resume", str(self.path), *asked]):
-            with machine.on_processors(RunFolder(self.path).processors):
-                return Run(trainer.resume(self.path, used))
+        alike = machine.on_processors(RunFolder(self.path).processors)
+        with process.borrowed(["dmf", "resume", str(self.path), *asked]), alike:
+            return Run(trainer.resume(self.path, used))
 
     def extend(
         self, epochs: int, *, schedule: str | None = None, overrides: Sequence[str] = (), **settings: Any

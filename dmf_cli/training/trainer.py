@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from dmf_cli.training.origin import Origin
 
 log = logging.getLogger("dmf")
-_WHERE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces|\d+ root error|\s+File |\s{3,}")
+# Lines of TensorFlow that say where an error was, and not which.
+_WHERE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces|\d+ root error|\s{3,}")
 
 
 def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
