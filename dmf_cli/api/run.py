@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli import bounded, conf_files, hints
+from dmf_cli import bounded, conf_files, hints, machine
 from dmf_cli import config as configs
 from dmf_cli.api import frames, process, words
 from dmf_cli.api.frames import Frame
@@ -233,7 +233,8 @@ class Run:
         self._use_plugins()
         asked = words.of(places, overrides)
         used = moving.resumed(self.config, asked)
-        with process.borrowed(["dmf", "resume", str(self.path), *asked]):
+        alike = machine.on_processors(RunFolder(self.path).processors)
+        with process.borrowed(["dmf", "resume", str(self.path), *asked]), alike:
             return Run(trainer.resume(self.path, used))
 
     def extend(

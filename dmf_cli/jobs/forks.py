@@ -133,8 +133,8 @@ class Warm:
             fork.began(pid)
         elif "refused" in said:
             self._waiting.popleft().returncode = 1
-        elif said["ended"] in self._running:  # else a process that an import had started
-            self._running.pop(said["ended"]).returncode = said["code"]
+        elif ended := self._running.pop(said["ended"], None):  # else a process that an import had started
+            ended.returncode = said["code"]
 
     def _end(self) -> None:
         """It died: nobody will know how its jobs end, so they end now."""

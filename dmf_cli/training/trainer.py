@@ -6,6 +6,7 @@ one on any split or dataset. Nothing is written before config, data and model ar
 
 import dataclasses
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from dmf_cli.training.origin import Origin
 
 log = logging.getLogger("dmf")
+# Lines of TensorFlow that say where an error was, and not which.
+_WHERE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces|\d+ root error|\s{3,}")
 
 
 def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
@@ -423,5 +426,9 @@ def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text; frameworks append pages."""
-    return (str(error).strip().splitlines() or ["no message"])[0]
+    """The first line of an error's text that says what is wrong; frameworks append pages.
+
+    TensorFlow begins with where it happened.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()] or ["no message"]
+    return next((line for line in lines if not _WHERE.match(line)), lines[0]).strip()

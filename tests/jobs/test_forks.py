@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 import signal
 import time
 
@@ -175,7 +176,7 @@ def test_a_signal_can_be_sent_amid_a_look(warm, start):
 
     def interrupted(said):
         if "began" in said:
-            time.sleep(0.5)  # the second job ends
+            select.select([warm._socket], [], [], SECONDS)  # that the second job has ended is there to be read
             first.interrupt()
         note(said)
 

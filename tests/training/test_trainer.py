@@ -448,3 +448,27 @@ def test_a_run_from_the_disk_with_small_lesions_more_often(tiny, tmp_path):
     losses_of = [[row["loss"] for row in rows(run / "steps.csv")] for run in (plain, more)]
     assert len(losses_of[0]) == len(losses_of[1])
     assert losses_of[0] != losses_of[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a loss became NaN\nmore", "a loss became NaN"),
+        ("", "no message"),
+        ("Graph execution error:", "Graph execution error:"),
+        (
+            "Graph execution error:\n\nDetected at node unet/conv defined at (most recent call last):\n"
+            "<stack traces unavailable>\nOOM when allocating tensor\n\t [[{{node unet/conv}}]]",
+            "OOM when allocating tensor",
+        ),
+        (
+            "Graph execution error:\n\nDetected at node 'a' defined at (most recent call last):\n"
+            "    File \"x.py\", line 1, in f\n      g()\nNode: 'a'\n2 root error(s) found.\n"
+            "  (0) INTERNAL: CUDA_ERROR_LAUNCH_FAILED: failure\n",
+            "(0) INTERNAL: CUDA_ERROR_LAUNCH_FAILED: failure",
+        ),
+    ],
+)
+def test_an_error_is_said_by_the_line_that_says_what_is_wrong(text, line):
+    """TensorFlow begins with where it was; a sweep looks there for want of memory and broken GPUs."""
+    assert trainer.first_line(RuntimeError(text)) == line

@@ -53,6 +53,16 @@ def test_its_first_steps_are_enough_to_name_one_that_differs(run, capsys):
     assert " step 4: loss.bce is " in capsys.readouterr().out
 
 
+def test_a_backend_that_has_other_threads_than_the_run_had_promises_no_bits(run):
+    """It started before, for another run of an archive: to keep to fewer processors comes too late."""
+    file = run / "environment.json"
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps({**facts, "cores": 1 if facts["cores"] > 1 else 2}))
+    found = verified(run, 1)
+    assert (found.equal, found.bitwise) == (True, False)
+    assert any(line.startswith("cores: ") for line in found.changed)
+
+
 def split(run, change):
     file = run / "split.json"
     content = json.loads(file.read_text())
