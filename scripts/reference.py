@@ -45,7 +45,7 @@ API = {
     "Cases": ("dmf_cli.datasets.case", ("Case",)),
 }
 # Names of dmf_cli that do what the commands do.
-RUNS = ("train", "load", "sweep", "compare", "replay", "tune", "verify", "bundle")
+RUNS = ("train", "load", "plan", "sweep", "compare", "replay", "tune", "verify", "bundle")
 RESULTS = ("Run", "Scores", "Runs", "Comparison", "Plot", "Study")
 ACTIONS = {"data": ("prepare", "show", "check")}  # commands of a command
 ROOT_KEYS = "run"  # where the keys stand that belong to no group

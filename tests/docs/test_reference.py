@@ -72,3 +72,10 @@ options
 )
 def test_a_default_names_its_options(script: ModuleType, values: dict[str, str], shown: str) -> None:
     assert script._by_option(values, ["a", "b", "c"], 2) == shown
+
+
+def test_everything_that_python_offers_is_on_its_page(script: ModuleType) -> None:
+    from dmf_cli import api
+
+    offered = {name for name, one in vars(api).items() if not name.startswith("_") and callable(one)}
+    assert {*script.RUNS, *script.RESULTS} == offered
