@@ -5,6 +5,7 @@ threads add up: which jobs run beside it shall not change a result. One that is 
 """
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -81,7 +82,8 @@ class Shares:
             processors: how many it had before, if it is resumed.
         """
         gpu = self._idlest() if self._on_gpu(config) else ""
-        share = self._given[job] = Share(self._part(processors), gpu, 1 / self.per_gpu, self._planned)
+        memory = 1 / min(self.per_gpu, math.ceil(self.most / len(self._gpus))) if gpu else 1.0
+        share = self._given[job] = Share(self._part(processors), gpu, memory, self._planned)
         return share
 
     def take_back(self, job: Any) -> Share:
@@ -94,6 +96,10 @@ class Shares:
             return False
         self.most = min(self.most, running)
         return True
+
+    def one_a_gpu(self) -> None:
+        """Let so few jobs be run at a time that each has a whole GPU."""
+        self.fewer(len(self._gpus))
 
     def as_planned(self) -> None:
         """Let as many jobs be run at a time as at the beginning."""

@@ -176,7 +176,7 @@ def test_a_signal_can_be_sent_amid_a_look(warm, start):
 
     def interrupted(said):
         if "began" in said:
-            select.select([warm._socket], [], [], SECONDS)  # that the second job has ended is there to be read
+            select.select([warm._socket], [], [], SECONDS)  # the end of the second job can be read
             first.interrupt()
         note(said)
 
