@@ -184,7 +184,7 @@ class Runner(abc.ABC, Generic[J]):
             return None
         warm = self._warm.get(backend)
         if warm is None or warm.lost:
-            warm = self._warm[backend] = Warm(backend, processes.MODULE)
+            warm = self._warm[backend] = Warm(backend, processes.MODULE, self.shares.processors)
         return warm.fork
 
     def _on_signal(self, number: int, frame: Any) -> None:

@@ -67,6 +67,11 @@ class Shares:
         self._parts = _split(self._processors, self.most)
         self._given: dict[Any, Share] = {}
 
+    @property
+    def processors(self) -> int:
+        """That a job has; 0: all."""
+        return len(self._parts[0])
+
     def free(self, config: Config | None = None) -> bool:
         """Whether there is room for one more job, with this ``config``."""
         if len(self._given) >= self.most:
