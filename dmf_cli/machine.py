@@ -54,7 +54,8 @@ def on_processors(count: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        keep_to(before)
+        if before:
+            os.sched_setaffinity(0, before)  # `keep_to` only ever takes some away
 
 
 def processors_worth() -> int:

@@ -110,3 +110,11 @@ def test_a_backend_keeps_the_processors_that_it_started_with(monkeypatch):
         monkeypatch.setattr(machine, "processors", lambda now=now: now)
         assert machine.backend_processors() == 2
     machine.backend_processors.cache_clear()
+
+
+@pytest.mark.parametrize("count", [None, 1])
+def test_after_a_while_on_some_processors_a_process_has_all_that_it_had(count):
+    before = machine.processor_numbers()
+    with machine.on_processors(count):
+        assert machine.processors() == (count or len(before))
+    assert machine.processor_numbers() == before

@@ -67,11 +67,12 @@ class Warm:
     Args:
         backend: ``tensorflow`` or ``jax``; empty: nothing is imported beforehand.
         module: whose ``main()`` is a job.
+        processors: that a job has; 0: all.
     """
 
-    def __init__(self, backend: str, module: str) -> None:
+    def __init__(self, backend: str, module: str, processors: int = 0) -> None:
         self._socket, theirs = socket.socketpair()
-        words = [str(theirs.fileno()), module, *filter(None, [backend])]
+        words = [str(theirs.fileno()), module, *([backend, str(processors)] if backend else [])]
         with theirs, blocked():  # its forks begin with signals waiting, until they can take them
             self._process = subprocess.Popen(
                 python(MODULE, *words),

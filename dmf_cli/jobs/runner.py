@@ -172,6 +172,9 @@ class Runner(abc.ABC, Generic[J]):
         if MEMORY.search(error) or code == -signal.SIGKILL:
             if self.shares.fewer(beside):
                 return f"out of memory beside {beside} other job(s)"
+            if share.memory < 1:
+                self.shares.one_a_gpu()
+                return f"out of memory with {share.memory:.0%} of its GPU"
             self.shares.as_planned()  # it has been alone: its company was not the cause
         return ""
 
@@ -181,7 +184,7 @@ class Runner(abc.ABC, Generic[J]):
             return None
         warm = self._warm.get(backend)
         if warm is None or warm.lost:
-            warm = self._warm[backend] = Warm(backend, processes.MODULE)
+            warm = self._warm[backend] = Warm(backend, processes.MODULE, self.shares.processors)
         return warm.fork
 
     def _on_signal(self, number: int, frame: Any) -> None:

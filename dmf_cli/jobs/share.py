@@ -5,6 +5,7 @@ threads add up: which jobs run beside it shall not change a result. One that is 
 """
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -66,6 +67,11 @@ class Shares:
         self._parts = _split(self._processors, self.most)
         self._given: dict[Any, Share] = {}
 
+    @property
+    def processors(self) -> int:
+        """That a job has; 0: all."""
+        return len(self._parts[0])
+
     def free(self, config: Config | None = None) -> bool:
         """Whether there is room for one more job, with this ``config``."""
         if len(self._given) >= self.most:
@@ -82,8 +88,11 @@ class Shares:
             config: of the job.
             processors: how many it had before, if it is resumed.
         """
-        gpu = ",".join(self._idlest(config)) if self._on_gpu(config) else ""
-        share = self._given[job] = Share(self._part(processors), gpu, 1 / self.per_gpu, self._planned)
+        gpus = self._idlest(config) if self._on_gpu(config) else []
+        beside = math.ceil(self.most * len(gpus) / len(self._gpus)) if gpus else 1
+        memory = 1 / min(self.per_gpu, beside) if gpus else 1.0
+        share = Share(self._part(processors), ",".join(gpus), memory, self._planned)
+        self._given[job] = share
         return share
 
     def take_back(self, job: Any) -> Share:
@@ -96,6 +105,10 @@ class Shares:
             return False
         self.most = min(self.most, running)
         return True
+
+    def one_a_gpu(self) -> None:
+        """Let so few jobs be run at a time that each has a whole GPU."""
+        self.fewer(len(self._gpus))
 
     def as_planned(self) -> None:
         """Let as many jobs be run at a time as at the beginning."""

@@ -1,4 +1,4 @@
-"""A process that forks jobs: ``python -m dmf_cli.jobs.warm SOCKET MODULE [BACKEND]``.
+"""A process that forks jobs: ``python -m dmf_cli.jobs.warm SOCKET MODULE [BACKEND PROCESSORS]``.
 
 It imports what every job of a backend needs, which takes seconds, and computes nothing: threads, devices and
 random numbers begin in each fork anew. So a job gives the same results as in a process of its own, and what
@@ -36,7 +36,7 @@ def main() -> int:
     """Serve until the socket is closed; in a fork, run the job and return its exit code."""
     asked, module = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     if len(sys.argv) > 3:
-        _load(sys.argv[3])
+        _load(sys.argv[3], int(sys.argv[4]))
     gc.collect()
     gc.freeze()  # else the first collection of a job would copy all of it
     files = _serve(asked)
@@ -46,11 +46,14 @@ def main() -> int:
     return int(importlib.import_module(module).main())
 
 
-def _load(backend: str) -> None:
-    """Import what a job needs. What is not installed its own import will report."""
-    from dmf_cli import runtime
+def _load(backend: str, processors: int) -> None:
+    """Import what a job needs, on as many processors as it will have (0: all): NumPy counts them then.
 
-    with contextlib.suppress(Exception):
+    What is not installed its own import will report.
+    """
+    from dmf_cli import machine, runtime
+
+    with contextlib.suppress(Exception), machine.on_processors(processors):
         runtime.import_backend(backend)
         for name in MODULES:
             importlib.import_module(name)

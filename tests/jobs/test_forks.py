@@ -9,7 +9,9 @@ import time
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli import machine
 from dmf_cli.jobs import forks
+from dmf_cli.jobs import warm as warm_process
 from dmf_cli.jobs.forks import Warm
 from dmf_cli.jobs.process import Process
 from dmf_cli.jobs.runner import MEMORY
@@ -176,9 +178,7 @@ def test_a_signal_can_be_sent_amid_a_look(warm, start):
 
     def interrupted(said):
         if "began" in said:
-            select.select(
-                [warm._socket], [], [], SECONDS
-            )  # that the second job has ended is there to be read
+            select.select([warm._socket], [], [], SECONDS)  # the end of the second job can be read
             first.interrupt()
         note(said)
 
@@ -186,6 +186,15 @@ def test_a_signal_can_be_sent_amid_a_look(warm, start):
     second = start("code", "0")
     assert ended(second) == 0
     assert ended(first) == 130
+
+
+def test_numpy_counts_the_processors_of_a_job_as_it_is_loaded(monkeypatch):
+    counted, before = [], machine.processor_numbers()
+    monkeypatch.setattr(warm_process, "MODULES", ())
+    monkeypatch.setattr("dmf_cli.runtime.import_backend", lambda _: counted.append(machine.processors()))
+    warm_process._load("tensorflow", 1)
+    assert counted == [1]
+    assert machine.processor_numbers() == before
 
 
 def test_it_ends_with_its_owner(warm):

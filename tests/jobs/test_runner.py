@@ -208,6 +208,29 @@ def test_a_job_without_memory_is_tried_again_with_fewer_beside_it(failure):
     assert jobs.shares.most <= 3
 
 
+@pytest.mark.parametrize("needs", [0.3, 0.5, 1.0])
+def test_with_fewer_beside_it_a_job_gets_more_of_its_gpu_at_last_all(monkeypatch, needs):
+    """Also where the others have ended before it is tried again."""
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0"])
+    short = (1, "ResourceExhaustedError: OOM when allocating tensor")
+
+    def outcome(name, running, share):
+        return short if name == "a" and share.memory < needs else (0, "")
+
+    jobs = Retried("abcd", outcome, workers=4, per_gpu=4)
+    jobs.run()
+    assert sorted(line for line in jobs.log if "end" in line) == ["end a 0", "end b 0", "end c 0", "end d 0"]
+
+
+def test_a_job_that_a_whole_gpu_is_too_small_for_fails(monkeypatch):
+    monkeypatch.setattr("dmf_cli.machine.gpu_names", lambda: ["0", "1"])
+    short = (1, "ResourceExhaustedError: OOM when allocating tensor")
+    jobs = Retried("abcd", lambda name, *_: short if name == "a" else (0, ""), workers=4, per_gpu=2)
+    jobs.run()
+    assert sorted(line for line in jobs.log if "end" in line) == ["end a 1", "end b 0", "end c 0", "end d 0"]
+    assert jobs.shares.most == 4
+
+
 def test_a_job_that_fits_nowhere_fails_and_the_others_have_company_again():
     killed = (-signal.SIGKILL, "its process was ended by SIGKILL")
     jobs = Retried("abcdef", lambda name, running, share: killed if name == "a" else (0, ""), workers=3)

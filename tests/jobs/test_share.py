@@ -243,6 +243,7 @@ def test_jobs_share_the_free_memory():
 def test_for_a_while_on_as_many_processors_as_a_run_had(processors, monkeypatch):
     kept = []
     monkeypatch.setattr(machine, "keep_to", lambda numbers: kept.append(list(numbers)))
+    monkeypatch.setattr(os, "sched_setaffinity", lambda process, numbers: kept.append(list(numbers)))
     processors(4)
     with machine.on_processors(2):
         assert len(set(kept[0]) & {0, 1, 2, 3}) == len(kept[0]) == 2
