@@ -8,7 +8,7 @@ whose batches are split (``keras.distribution.DataParallel``). Imports a backend
 import contextlib
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -148,7 +148,7 @@ class Group:
         self.size = size
         #: Each device has a copy of the model that sees its part of the batch alone.
         self.replicated = size > 1 and backend == "tensorflow"
-        self._split = contextlib.nullcontext
+        self._split: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
         if self.replicated:
             self._split = _mirrored(tuple(visible(backend, kind)[:size])).scope
         elif size > 1:
