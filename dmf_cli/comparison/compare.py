@@ -239,6 +239,9 @@ def _baselines(groups: Sequence[Group], wanted: str | None) -> tuple[list[tuple[
     bases = [group for group in groups if all(pair in group.label for pair in given)]
     if not bases or len(bases) == len(groups):
         reason = f"which {'all settings have' if bases else 'no setting has'}"
+        if len(groups) == 1:
+            hint = "the runs have one setting only; give runs that differ in more than the seed"
+            raise ConfigError(key="--baseline", value=wanted, reason=reason, hint=hint)
         names = f"one of: {'; '.join(group.name for group in groups)}"
         raise ConfigError(key="--baseline", value=wanted, reason=reason, allowed=names)
     keys = [key for key, _ in given]

@@ -126,4 +126,4 @@ def test_what_a_library_says_of_float16_is_not_shown_between_the_lines(capfd):
 
     (head,) = [each for each in models.PROPERTIES if each.name == "float32 head"]
     assert head.of(models.Network(chatty)).state == PASSED
-    assert capfd.readouterr().err == ""
+    assert "oneDNN" not in capfd.readouterr().err  # the backend may say more, where it starts here

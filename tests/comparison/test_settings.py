@@ -185,8 +185,9 @@ def test_the_folds_and_seeds_of_one_setting_are_pooled(finished, tmp_path):
         "curves.png", "images.png"
     ]  # fmt: skip
     assert "baseline" not in (tmp_path / "comparison.md").read_text()
-    with raises(ConfigError, key="--baseline", value="weighting=fixed", reason="no setting has"):
+    with raises(ConfigError, key="--baseline", value="weighting=fixed", reason="no setting has") as caught:
         compare([folder.parent], metric=DICE, baseline="weighting=fixed")
+    assert caught.value.allowed is None  # there is none to give
 
 
 def test_each_loss_is_compared_with_its_own_baseline(finished, composed):
