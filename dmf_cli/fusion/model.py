@@ -123,6 +123,8 @@ class FusedModel(keras.Model):
         super().__init__(**kwargs)
         self.network = network
         check_network(network)
+        if keras.backend.backend() == "tensorflow":
+            normalization.join(network)
         self._terms, coefficients = resolve_terms(terms)
         self.strategy = resolve_strategy(weighting, coefficients)
         self._steps_are_known = weighting != "dwa"
@@ -264,10 +266,8 @@ class FusedModel(keras.Model):
         return results
 
     def make_train_function(self, force: bool = False) -> Any:
-        """As that of Keras; on TensorFlow a step returns its logs in one vector, and normalises in one go."""
+        """As that of Keras; on TensorFlow a step returns its logs in one vector."""
         made = self.train_function is None or force
-        if made and keras.backend.backend() == "tensorflow":
-            normalization.join(self.network)
         super().make_train_function(force)
         if made and keras.backend.backend() == "tensorflow":
             self.train_function = self._packing.around(self.train_function)

@@ -13,7 +13,7 @@ Tensor = Any
 
 
 def join(network: keras.Model) -> None:
-    """Let the layers of ``network`` normalise in one operation where they can; before a step is compiled.
+    """Let the layers of ``network`` normalise in one operation where they can; before anything is compiled.
 
     A layer computes as Keras does wherever the operation differs: without training, frozen, in another
     precision than float32, with a mask, over several replicas, or by another axis than the last of four.
