@@ -135,7 +135,7 @@ def _mirrored(devices: tuple[str, ...]) -> Any:
     return tf.distribute.MirroredStrategy(devices)
 
 
-class Group:
+class DeviceGroup:
     """The devices of a run.
 
     Args:

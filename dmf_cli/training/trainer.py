@@ -161,7 +161,7 @@ class Session:
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
-        self.group = devices.Group(self.runtime.backend, self.runtime.kind, self.runtime.shared)
+        self.group = devices.DeviceGroup(self.runtime.backend, self.runtime.kind, self.runtime.shared)
         with failures.located_errors(), self.group.scope():
             restored = resumed or origin is not None
             self.model = build.fused_model(config, self.data, self.steps, restored=restored)

@@ -29,7 +29,7 @@ WORDS = (
     "optimizer.ema=0.9",
     "trainer.insight_every=2",
 )
-STOP_AFTER = 6  # steps: inside the second epoch
+STOP_AFTER = 4  # steps, of 3 an epoch
 
 
 class Commands:

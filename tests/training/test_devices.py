@@ -101,7 +101,7 @@ def test_its_network_is_applied_on_one_device(runs: Runs, backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_devices_that_are_not_there_and_batches_that_cannot_be_shared(runs: Runs, backend: str) -> None:
     folder = runs(backend)
-    for name, key in (("many", "trainer.devices=3"), ("unequal", "trainer.batch_size=3")):
+    for name, key in (("many", "trainer.devices"), ("unequal", "trainer.batch_size")):
         code, line = said(folder)[name]
         assert (code, key in line) == (2, True), line
 
