@@ -228,6 +228,8 @@ class FusedModel(keras.Model):
         trained = self._over_scales(total, targets, coarse, weights, gamma) if coarse else total
         whole = trained + sum(self.losses)
         objective, batch = ops.sum(fixed * raw), ops.shape(y_pred)[0]
+        if replicas() > 1:  # each counts the whole batch, and what they count is added up
+            batch = ops.cast(batch, "float32") / replicas()
         self._means.update_state(raw, weights, objective, state["raw_sum"], gamma, aux, batch)
         if training and self.recorder is not None:
             # The full scale's sum, unless what it is trained on is not finite: nothing else would say so.
