@@ -27,7 +27,7 @@ WAYS: dict[str, list[str]] = {
     "mixed_bfloat16": ["trainer.precision=mixed_bfloat16"],
     "XLA": ["trainer.jit=true"],
     "resize and convolution": [],
-    "fused batch normalisation": [],
+    "batch normalisation of Keras": [],
     "no normalisation": ["model.norm=none"],
     "group normalisation": ["model.norm=group"],
     "one convolution a level": ["model.convs=1"],
@@ -93,39 +93,21 @@ def resized() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def fused() -> Iterator[None]:
-    """Inside, batch normalisation is one operation of TensorFlow, forward and backward."""
-    import keras
-    import tensorflow as tf
+def apart() -> contextlib.AbstractContextManager[Any]:
+    """Inside, batch normalisation is the dozen operations that Keras makes of it."""
+    from dmf_cli.ops import normalization
 
-    class Fused(keras.layers.BatchNormalization):
-        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-            if not training or inputs.dtype != "float32":
-                return super().call(inputs, training=training, mask=mask)
-            made, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-                inputs, self.gamma.value, self.beta.value, epsilon=self.epsilon, is_training=True
-            )
-            count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], "float32")
-            for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance * (1 - 1 / count))):
-                moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
-            return made
-
-    with mock.patch.object(keras.layers, "BatchNormalization", Fused):
-        yield
+    return mock.patch.object(normalization, "join", return_value=None)
 
 
-CHANGED = {
-    "resize and convolution": resized,
-    "fused batch normalisation": fused,
-}  # what the network is made of
+CHANGED = {"resize and convolution": resized, "batch normalisation of Keras": apart}
 
 
 def ways(side: int, batch: int) -> dict[str, Callable[[], Any]]:
     """A step of each way of computing the default network."""
     found = {}
     for name, words in WAYS.items():
-        with CHANGED.get(name, contextlib.nullcontext)():
+        with CHANGED.get(name, contextlib.nullcontext)():  # what the network is made of
             found[name] = step(words, side, batch)
     return found
 

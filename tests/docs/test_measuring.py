@@ -150,6 +150,32 @@ def test_a_part_within_another_one_counts_once() -> None:
     assert 0.02 <= clock.seconds["data"] < clock.seconds["data"] + clock.seconds["steps"]
 
 
+def test_the_operations_of_a_step_are_told_by_kind_and_their_shares_are_the_whole() -> None:
+    import tensorflow as tf
+
+    script, matrix = load("profile_step"), tf.random.normal((300, 300))
+    spent = script.profiled(tf.function(lambda: tf.linalg.matmul(matrix, tf.sin(matrix))), steps=2)
+    assert "Sin" in spent
+    assert any("MatMul" in kind for kind in spent)
+    lines = script.shares(spent, 2, busy=True)[2:]
+    assert sum(float(line.split("|")[-2].strip().rstrip("%")) for line in lines) == pytest.approx(100, abs=1)
+
+
+def test_the_way_of_keras_has_no_joined_normalisation() -> None:
+    from dmf_cli import fuse, models
+
+    script = load("profile_step")
+    joined = []
+    for inside in (script.contextlib.nullcontext, script.apart):
+        with inside():
+            network = models.unet((16, 16, 1), 2, filters=2, depth=1)
+            fuse(network, "dice+bce", "fixed")
+        joined.append(["call" in vars(one) for one in network.layers if "batch" in one.name])
+    assert all(joined[0])
+    assert joined[0]
+    assert not any(joined[1])
+
+
 def test_the_report_of_a_long_run_is_no_larger_than_that_of_a_shorter_one(tmp_path: Path) -> None:
     """What is drawn of steps is bounded, so that a million of them stay readable."""
     slopes, sizes = load("slopes"), []
