@@ -15,7 +15,7 @@ NEAR = 0.6  # of two names, by difflib
 def unknown_option(
     typed: str, arguments: Sequence[str], options: Iterable[str], words: Iterable[str], see: str
 ) -> UsageError:
-    """The error for an option that there is not.
+    """The error for an unknown option.
 
     Args:
         typed: it, as ``--epochs`` or ``--epochs=3``.

@@ -134,6 +134,11 @@ DATASETS: dict[str, type] = {
 }
 
 
+def of_kind(kind: str, published: bool) -> type:
+    """The keys of a dataset of this ``kind``; ``published`` of a folder that can be downloaded."""
+    return Published if kind == "folder" and published else DATASETS[kind]
+
+
 def places(dataset: Mapping[str, Any]) -> tuple[str, ...]:
     """Keys of a ``dataset`` group that only say where its images are: what they are is in their content."""
     more = {"table": ("table", "download"), "own": ()}

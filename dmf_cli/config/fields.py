@@ -50,9 +50,7 @@ def of_dataset(kind: str, published: bool = False, name: str = "") -> Mapping[st
     if kind == "own":
         shared = {key: hint for key, hint in of_class(dataset_schema.Own).items() if key != "params"}
         return {**registry.definition("dataset", name).hints, **shared}
-    return of_class(
-        dataset_schema.Published if kind == "folder" and published else dataset_schema.DATASETS[kind]
-    )
+    return of_class(dataset_schema.of_kind(kind, published))
 
 
 def of_option(group: str, option: str) -> Mapping[str, Any]:

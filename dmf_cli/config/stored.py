@@ -92,12 +92,7 @@ def _check_dataset(dataset: Plain) -> None:
     kind = dataset.get("kind")
     if not isinstance(kind, str) or kind not in dataset_schema.DATASETS:
         raise UnknownNameError("dataset.kind", str(kind), dataset_schema.DATASETS)
-    published = kind == "folder" and "download" in dataset
-    _check(
-        dataset,
-        fields.of_class(dataset_schema.Published if published else dataset_schema.DATASETS[kind]),
-        "dataset",
-    )
+    _check(dataset, fields.of_class(dataset_schema.of_kind(kind, "download" in dataset)), "dataset")
     if "classes" in dataset:
         inputs.check_classes(dataset["classes"])
     inputs.as_size(dataset["image_size"])

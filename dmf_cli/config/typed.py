@@ -192,11 +192,9 @@ def dataset(values: Mapping[str, Any]) -> dataset_schema.Dataset:
         ConfigError: an unknown kind, or a key that it does not have or needs.
     """
     name = values.get("kind")
-    kind = dataset_schema.DATASETS.get(name) if isinstance(name, str) else None
-    if kind is None:
+    if not isinstance(name, str) or name not in dataset_schema.DATASETS:
         raise UnknownNameError("dataset.kind", name, dataset_schema.DATASETS)
-    if kind is dataset_schema.OwnFolder and "download" in values:
-        kind = dataset_schema.Published
+    kind = dataset_schema.of_kind(name, "download" in values)
     if kind is dataset_schema.Phantom:  # one of the user may have more keys, which say nothing
         values = _only(_names(kind), values)
     if kind is dataset_schema.Own:

@@ -19,7 +19,7 @@ def synchronize(network: keras.Model, yes: bool = True) -> None:
 
 @contextlib.contextmanager
 def separate(network: keras.Model) -> Iterator[None]:
-    """Inside, ``network`` is written as it is without replicas; its compiled steps stay what they are."""
+    """Inside, ``network`` is written as one without replicas; its compiled steps do not change."""
     layers = [
         layer
         for layer in network._flatten_layers(include_self=False, recursive=True)
