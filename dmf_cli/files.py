@@ -51,7 +51,7 @@ def disk_errors(path: Path, doing: str = "write") -> Iterator[None]:
 
     Args:
         path: what is written, made or read.
-        doing: ``write``, ``make`` (the folder of a new run), or ``read``.
+        doing: ``write``, ``remove``, ``make`` (the folder of a new run), or ``read``.
 
     Raises:
         RunFolderError: an ``OSError`` inside the block.
@@ -64,6 +64,16 @@ def disk_errors(path: Path, doing: str = "write") -> Iterator[None]:
             more = NEW if doing == "make" else _of_a_run(path)
             reason = (ADVICE | more).get(error.errno or 0, reason)
         raise RunFolderError(f"cannot {doing} {path}", path=path, hint=reason) from error
+
+
+def remove(path: Path) -> None:
+    """Remove the file ``path`` if it is there.
+
+    Raises:
+        RunFolderError: read-only, no permission.
+    """
+    with disk_errors(path, "remove"):
+        path.unlink(missing_ok=True)
 
 
 def _of_a_run(path: Path) -> dict[int, str]:

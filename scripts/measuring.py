@@ -87,8 +87,7 @@ def comparison(
         seconds: of :func:`interleaved`.
         base: the side that the others are divided by.
         share: by what a measurement is divided to be of one step or image.
-        goals: the largest ratio that is wanted of a side; a ratio that is above it by less than its interval
-            is ``open``.
+        goals: the largest ratio that is wanted of a side.
         busy: leave milliseconds out, which say nothing on a machine that does other work too.
     """
     columns = [title, *([] if busy else ["ms", "quartiles"]), f"ratio to {base}", "95 % interval"]
@@ -105,10 +104,10 @@ def comparison(
 
 
 def verdict(found: Ratio, goal: float) -> str:
-    """Whether the ratio is at most ``goal``."""
-    if found.middle <= goal:
-        return f"{goal:.2f}: met"
-    return f"{goal:.2f}: {'open' if found.low <= goal else 'missed'}"
+    """Whether the ratio is at most ``goal``: met, missed, or open where its interval has both."""
+    if found.low <= goal < found.high:
+        return f"{goal:.2f}: open"
+    return f"{goal:.2f}: {'met' if found.high <= goal else 'missed'}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -77,7 +77,8 @@ def search(plan: "SearchPlan", study: Any, **options: Any) -> int:
     say(results.files(plan.folder))
     train = results.command(plan, study)
     if train:
-        say(f"train the best with new seeds: {train}")
+        say("train the best with new seeds:")  # on a line of its own, to be copied
+        say(train)
     if runner.interrupted:
         say("interrupted: run the same command again to resume the search", error=True)
         return interrupts.exit_code()

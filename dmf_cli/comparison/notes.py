@@ -55,7 +55,7 @@ def conditions(comparison: Comparison) -> list[str]:
     n = sorted({len(row.group.means) for row in comparison.rows})
     same = [f"{one.name} {one.value}" for one in comparison.kept if one.same]
     other = [f"{one.name} {one.value}" for one in comparison.kept if not one.same]
-    (same if len(n) == 1 else other).append(f"n {_range([str(count) for count in n])}")
+    (same if len(n) == 1 else other).append(f"repetitions {_range([str(count) for count in n])}")
     lines = [f"Kept equal: {'; '.join(same)}"] if same else []
     lines += [f"Not kept equal: {'; '.join(other)}"] if other else []
     moved = [

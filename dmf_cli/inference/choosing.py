@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dmf_cli import metrics
+from dmf_cli import files, metrics
 from dmf_cli.config.typed import Config
 from dmf_cli.datasets.base import Dataset
 from dmf_cli.datasets.input_spec import InputSpec
@@ -81,7 +81,7 @@ def of_run(
     """
     if not automatic(config):
         if fresh:
-            (run.path / kept_choices.NAME).unlink(missing_ok=True)
+            files.remove(run.path / kept_choices.NAME)
         return plain(config, spec)
     how: dict[str, Any] = {"own": own, "fresh": fresh, "content": content}
     return of_networks([run.best_model], run.path, config, spec, predict, validation, **how)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dmf_cli import bounded, hints
 from dmf_cli.errors import RunFolderError
-from dmf_cli.files import disk_errors, flush, write_atomic
+from dmf_cli.files import disk_errors, flush, remove, write_atomic
 from dmf_cli.run_folder import places
 
 INDEX = "cases.json"
@@ -56,9 +56,9 @@ def write(folder: Path, examples: Sequence[Example]) -> None:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         flush(folder.parent)
-        pictures = (old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png"))
-        for old in (folder / INDEX, *pictures):
-            old.unlink(missing_ok=True)
+    pictures = (old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png"))
+    for old in (folder / INDEX, *pictures):
+        remove(old)
     index = []
     for number, example in enumerate(examples, start=1):
         files = {part: f"{number:02}_{part}.png" for part in PARTS}

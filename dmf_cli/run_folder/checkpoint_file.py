@@ -22,7 +22,7 @@ import numpy as np
 
 from dmf_cli import bounded, hashes
 from dmf_cli.errors import CheckpointError
-from dmf_cli.files import TEMPORARY, disk_errors, flush, link_or_copy, write_atomic
+from dmf_cli.files import TEMPORARY, disk_errors, flush, link_or_copy, remove, write_atomic
 
 NOTE = "note"
 NOTE_BYTES = 2**24  # more than any note takes
@@ -47,7 +47,7 @@ def write(last: Path, arrays: dict[str, np.ndarray], note: dict[str, Any], keep:
         write_atomic(last, sealed(buffer))
     for number, file in _kept(last):
         if number >= keep:
-            file.unlink(missing_ok=True)
+            remove(file)
 
 
 def sealed(archive: io.BytesIO) -> bytes:

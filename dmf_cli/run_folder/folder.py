@@ -19,7 +19,7 @@ from typing import Any
 from dmf_cli import bounded, hashes
 from dmf_cli.errors import RunFolderError
 from dmf_cli.escapes import visible
-from dmf_cli.files import TEMPORARY, disk_errors, flush, keep_as, own, write_atomic, write_in_place
+from dmf_cli.files import TEMPORARY, disk_errors, flush, keep_as, own, remove, write_atomic, write_in_place
 from dmf_cli.run_folder import csv_log, places
 
 try:
@@ -213,7 +213,7 @@ class RunFolder:
 
     def write_diverged(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """``diverged.csv``: the steps of the epochs that a rollback undid, as in ``steps.csv``."""
-        self.diverged_file.unlink(missing_ok=True)
+        remove(self.diverged_file)
         _append_steps(self.diverged_file, rows)
 
     def append_insight(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -286,7 +286,7 @@ class RunFolder:
         for file in (self.epochs_file, self.steps_file, self.insight_file):
             csv_log.truncate(file, epoch)
         for file in (*self.path.rglob(f".*{TEMPORARY}"), *self.checkpoints.glob("unfinished*.keras")):
-            file.unlink(missing_ok=True)
+            remove(file)
 
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:

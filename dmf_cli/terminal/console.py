@@ -1,5 +1,6 @@
 """The console that everything in colours or in a table is printed on."""
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +10,17 @@ from rich.segment import Segment
 
 from dmf_cli.escapes import visible_lines
 
+WIDTH = 120  # a file or a pipe has none; tables need some
 _FILLING = re.compile(r" +$", re.MULTILINE)
 
 
 class SafeConsole(Console):
     """A console whose reader may go away (``| head``), and on which no name is a command to the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if "width" not in options and "COLUMNS" not in os.environ and not (self.is_terminal or self.is_jupyter):
+            self.width = WIDTH
 
     def on_broken_pipe(self) -> None:
         """Rich would exit here, and take the training along."""

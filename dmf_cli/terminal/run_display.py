@@ -268,10 +268,7 @@ def make_console() -> Console:
     """Standard output; characters that it cannot show become ``?`` instead of an exception."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    console = SafeConsole(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120  # a file has no width; tables need some
-    return console
+    return SafeConsole(highlight=False)
 
 
 def _mode(wanted: str, console: Console) -> Mode:

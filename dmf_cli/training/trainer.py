@@ -115,7 +115,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
         raise RunFolderError(path=run.path, reason="was completed by another process meanwhile")
     note = checkpoint.restore(run, session.model)
     if used.report:
-        run.report.unlink(missing_ok=True)  # it says how the run ended before
+        files.remove(run.report)  # it says how the run ended before
     if used != stored:
         run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)

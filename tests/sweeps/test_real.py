@@ -43,7 +43,8 @@ def test_forks_give_what_processes_of_their_own_give(tmp_path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DMF_DISPLAY", "plain")
     for warm in ("true", "false"):
-        assert main(["train", "-m", f"output_root=warm_{warm}", *TINY, "seed=0,1", f"sweep.warm={warm}"]) == 0
+        words = [*TINY, "trainer.epochs=1", "seed=0,1", f"output_root=warm_{warm}", f"sweep.warm={warm}"]
+        assert main(["train", "-m", *words]) == 0
     assert capsys.readouterr().out.count("2 of 2 done") == 2
     forked, alone = Index("warm_true").by_id(), Index("warm_false").by_id()
     assert len(forked) == 2

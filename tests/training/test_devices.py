@@ -23,6 +23,12 @@ BACKENDS = [
     pytest.param("tensorflow", marks=pytest.mark.replicas),
     pytest.param("jax", marks=pytest.mark.replicas),
 ]
+# Half of the time with JAX is its compilers'; its runs on two devices compile the same programs.
+QUICK = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+}
 Runs = Callable[[str], Path]
 
 
@@ -33,9 +39,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     @functools.cache
     def made(backend: str) -> Path:
         folder = tmp_path_factory.mktemp(backend)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        for name in ("XLA_FLAGS", "KERAS_BACKEND"):
-            environment.pop(name, None)
+        environment = {**os.environ, **QUICK, "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+        environment["PYTHONPATH"] = str(ROOT)
+        environment.pop("KERAS_BACKEND", None)
         words = [sys.executable, "-P", "-m", "tests.training.devices_run", backend, str(folder)]
         done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
