@@ -118,7 +118,8 @@ def left(folder):
     with np.load(folder / "checkpoints/last.npz") as archive:
         found = {key: archive[key].tolist() for key in archive.files if key != "note"}
     with zipfile.ZipFile(folder / "checkpoints/best.keras") as archive:
-        found["network"] = json.loads(archive.read("config.json"))
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+        found["layers"] = [(layer["name"], layer["class_name"]) for layer in layers]
     status = json.loads((folder / "status.json").read_text())
     steps = (folder / "steps.csv").read_text()
     return {**found, "steps": steps, "id": status["id"], "auto": status["auto"], "config": status["config"]}
