@@ -10,7 +10,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dmf_cli import devices as several
@@ -23,11 +23,26 @@ log = logging.getLogger("dmf")
 
 
 @dataclasses.dataclass(frozen=True)
+class Trial:
+    """What ``trainer.precision=auto`` found out.
+
+    Args:
+        precision: the one that was taken.
+        why: in words.
+        seconds: of a step in each precision that was tried, the median.
+    """
+
+    precision: str
+    why: str
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Runtime:
     """What was chosen, for the banner and for ``environment.json``.
 
     ``device`` is what computes (``cpu``, ``gpu:0``), the first of ``shared`` ones that share each batch;
-    ``devices`` what the backend sees.
+    ``devices`` what the backend sees; ``trial`` why it is this precision, if the config leaves that open.
     """
 
     backend: str
@@ -37,6 +52,7 @@ class Runtime:
     jit: bool
     deterministic: bool
     shared: int = 1
+    trial: Trial | None = dataclasses.field(default=None, repr=False)
 
     @property
     def kind(self) -> str:
@@ -78,12 +94,13 @@ def start(trainer: Trainer, *, share: bool = False) -> Runtime:
         )
     device = "cpu" if not devices[0].startswith("gpu") else wanted if wanted.startswith("gpu:") else "gpu:0"
     shared = several.count(trainer, device.partition(":")[0])
-    keras.config.set_dtype_policy(trainer.precision)
+    precision = "float32" if trainer.precision == "auto" else trainer.precision  # until another one is tried
+    keras.config.set_dtype_policy(precision)
     return Runtime(
         backend=backend,
         device=device,
         devices=devices,
-        precision=trainer.precision,
+        precision=precision,
         jit=_jit(trainer.jit, backend, device, trainer.deterministic, shared),
         deterministic=trainer.deterministic,
         shared=shared,
@@ -145,6 +162,20 @@ def gpu_count(backend: str) -> int:
     if backend == "jax":
         return sum(device.platform == "gpu" for device in module.devices())
     return int(module.cuda.device_count())
+
+
+def compute_capability(backend: str) -> tuple[int, int]:
+    """Of the first GPU that ``backend`` sees; (0, 0) of one that is not NVIDIA's."""
+    module = importlib.import_module(backend)
+    if backend == "tensorflow":
+        first = module.config.list_physical_devices("GPU")[0]
+        found = module.config.experimental.get_device_details(first).get("compute_capability", (0, 0))
+    elif backend == "jax":
+        found = str(getattr(module.devices()[0], "compute_capability", "0.0")).split(".")
+    else:
+        found = module.cuda.get_device_capability()
+    major, minor = map(int, found)
+    return major, minor
 
 
 def _choose_device(device: str) -> None:

@@ -127,6 +127,7 @@ SLOW = (
     "training/test_extend.py",
     "training/test_insight.py",
     "training/test_own_scores.py",
+    "training/test_precision.py::test_the_run_is_the_one_for_which_the_chosen_precision_is_typed",
     "training/test_repeatable.py",
     "training/test_rollback.py",
     "training/test_trackers.py",

@@ -28,6 +28,21 @@ def tool(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16 amx_tile\n", True),
+        ("flags\t\t: fpu amx_bf16\nflags\t\t: fpu\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nbugs : amx_bf16\n", False),
+        ("Features\t: fp asimd bf16\n", False),
+        ("", False),
+    ],
+)
+def test_a_processor_says_whether_it_computes_in_bfloat16(monkeypatch, text, has):
+    monkeypatch.setattr(machine, "_read", lambda file: text)
+    assert machine.has_bfloat16() == has
+
+
 def test_the_driver_is_a_line_of_nvidias_table(tool):
     tool(f"cat <<END\n{TABLE}END")
     assert machine.nvidia_driver() == "NVIDIA-SMI 580.1 Driver Version: 580.1 CUDA Version: 13"

@@ -43,10 +43,13 @@ def _task(failures: Failures, multirun: bool) -> Callable[[Any], None]:
     home = os.getpid()
 
     def task(config: Any) -> None:
-        from dmf_cli.jobs import child
+        from dmf_cli.jobs import child, share
 
         try:
-            child.run(composer.finish(config), None)
+            checked = composer.finish(config)
+            if multirun:
+                share.check(checked)
+            child.run(checked, None)
         except Exception as error:
             if os.getpid() != home:  # a launcher's worker: only an exception shows it that the job failed
                 raise

@@ -77,7 +77,7 @@ class Trainer:
     batch_size: Annotated[int, Interval(ge=1, le=65_536)]
     backend: Literal["tensorflow", "jax", "torch"]
     device: Device
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"]
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"]
     jit: bool | Literal["auto"]
     deterministic: bool
     monitor: str

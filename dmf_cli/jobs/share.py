@@ -12,9 +12,25 @@ from typing import Any, Literal
 
 from dmf_cli import machine
 from dmf_cli.config.typed import Config
+from dmf_cli.errors import ConfigError
 
 A_JOB = 2 * 2**30  # bytes of main memory that a job is taken to need
 ON_GPU = ("auto", "gpu")  # values of trainer.device that leave open which
+
+
+def check(config: Config) -> None:
+    """Report what one of several jobs cannot have.
+
+    Raises:
+        ConfigError: a precision that each would try while others keep the machine busy, and so in vain.
+    """
+    if config.trainer.precision == "auto":
+        raise ConfigError(
+            key="trainer.precision",
+            value="auto",
+            reason="which jobs would try beside each other, each for itself",
+            hint="train one alone with it first, and give all jobs the precision that this one takes",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,8 +15,9 @@ Tensor = Any
 def join(network: keras.Model) -> None:
     """Let the layers of ``network`` normalise in one operation where they can; before anything is compiled.
 
-    A layer computes as Keras does wherever the operation differs: without training, frozen, in another
-    precision than float32, with a mask, over several replicas, or by another axis than the last of four.
+    A layer computes as Keras does wherever the operation differs: without training, frozen, in float16, with
+    a mask, over several replicas, or by another axis than the last of four. Statistics are float32 also of
+    activations in bfloat16, as those of Keras.
     """
     for layer in network._flatten_layers(include_self=False, recursive=True):
         if type(layer) is keras.layers.BatchNormalization:
@@ -30,8 +31,9 @@ def _call(
         return type(layer).call(layer, inputs, training=training, mask=mask)
     import tensorflow as tf
 
+    scale, shift = (tf.cast(one.value, "float32") for one in (layer.gamma, layer.beta))
     made, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        inputs, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon, is_training=True
+        inputs, scale, shift, epsilon=layer.epsilon, is_training=True
     )
     # The operation gives the variance that divides by n - 1; Keras keeps the one that divides by n.
     count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], variance.dtype)
@@ -50,6 +52,7 @@ def _fits(layer: keras.layers.BatchNormalization, inputs: Tensor) -> bool:
         and not getattr(layer, "renorm", False)
         and layer.axis in (-1, 3)
         and len(inputs.shape) == 4
-        and {inputs.dtype.name, layer.compute_dtype, layer.variable_dtype} == {"float32"}
+        and inputs.dtype.name == layer.compute_dtype in ("float32", "bfloat16")
+        and layer.variable_dtype == "float32"
         and layer.epsilon > 1e-5  # the operation's own least is 1.001e-5
     )

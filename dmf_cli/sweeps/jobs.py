@@ -8,6 +8,7 @@ from typing import Any
 from dmf_cli.config.schema import Sweep
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
+from dmf_cli.jobs import share
 from dmf_cli.run_folder import identity, index, places
 
 PARAMS = "hydra.sweeper.params."
@@ -102,6 +103,7 @@ def plan(overrides: Sequence[str], note: Callable[[str], None] = lambda text: No
     jobs = []
     for number, (words, label) in enumerate(zip(applied.jobs, labels, strict=True), start=1):
         config = composer.compose([*words, *sweep.hydra])
+        share.check(config)
         jobs.append(SweepJob(number, tuple(words), config, identity.run_id(config), label))
     _check_folders(jobs)
     return SweepPlan(tuple(jobs), jobs[0].config.sweep, tuple(overrides), launcher)

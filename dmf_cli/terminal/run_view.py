@@ -79,7 +79,7 @@ def _runtime(runtime: Any) -> str:
     where += f" ({others} more not used)" if others > 0 else ""
     parts = [
         f"{facts.get('backend', '?')} on {where}",
-        str(facts.get("precision", "?")),
+        str(facts.get("precision", "?")) + (" (auto)" if facts.get("trial") else ""),
         f"jit {'on' if facts.get('jit') else 'off'}",
         *(["deterministic"] if facts.get("deterministic") else []),
     ]

@@ -57,13 +57,14 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
     if config.model.weights:
         weights.weights_file(config.model.weights)  # before anything slow is imported or drawn
     session = Session(configs.with_absolute_paths(config))
+    decided = config.changed("trainer", precision=session.config.trainer.precision)  # by a trial, if by any
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
         run_plugins.store(run.path, session.config)
         run.write_status(
             "running",
-            id=identity.run_id(config, session.data.dataset),
+            id=identity.run_id(decided, session.data.dataset),
             config=config_hash.group_hashes(session.config.plain),
             auto=session.auto,
             **({"plan": dict(plan)} if plan else {}),
@@ -146,18 +147,20 @@ class Session:
 
         from dmf_cli.datasets.input import patches, pipeline, run_data
         from dmf_cli.metrics import own
-        from dmf_cli.training import batch_statistics, build
+        from dmf_cli.training import batch_statistics, build, precision
 
         own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file, files)
         batch, n_classes = config.trainer.batch_size, len(self.data.dataset.classes)
         inputs = patches.in_tiles(self.data.train, self.data.patch)
         pipeline.check_augment(config.augment, config.seed, inputs, batch, n_classes)
-        # Only now: preparing a dataset for the first time draws from the same generators.
-        keras.utils.set_random_seed(config.seed)
         self.steps = pipeline.steps_per_epoch(len(self.data.split.train), config.trainer.batch_size)
         self.auto = ["trainer.epochs"] if config.trainer.epochs == "auto" else []
-        config = self.config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
+        config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
+        config, self.runtime = precision.settled(config, self.runtime, self.data, self.display.note)
+        self.config = config
+        # Only now: preparing a dataset for the first time and a trial draw from the same generators.
+        keras.utils.set_random_seed(config.seed)
         if origin is not None:  # what was decided by the length of the parent stays
             config = self.config = build.with_warmup(config, self.steps * origin.epochs)
         self.origin = origin
@@ -202,6 +205,10 @@ class Session:
                     log.info("%s", line)
                 if self.weights:
                     log.info("weights: %s", self.weights)
+                if self.runtime.trial:
+                    log.info(
+                        "trainer.precision=auto is %s: %s", self.runtime.precision, self.runtime.trial.why
+                    )
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 lost = note.get("lost", []) if note else []
                 for line in [*lost, *self.data.warnings(self.config.trainer.monitor)]:

@@ -16,6 +16,7 @@ from dmf_cli.config.types import unknown_key
 from dmf_cli.errors import ConfigError, RunFolderError, UnknownNameError, UsageError
 from dmf_cli.files import disk_errors, write_atomic
 from dmf_cli.hashes import digest
+from dmf_cli.jobs import share
 from dmf_cli.run_folder import headline
 from dmf_cli.tuning import space as spaces
 from dmf_cli.tuning.options import OWN as OWN
@@ -80,6 +81,7 @@ def plan(words: Sequence[str]) -> SearchPlan:
     _check_whole(searched, fixed)
     first = [f"{dimension.key}={dimension.ends()[0]}" for dimension in searched]
     config = composer.compose([*fixed, *first])
+    share.check(config)
     space = _space(searched, config, own)
     words = tuple(word for word in fixed if not (space.coefficients and word.startswith("loss=")))
     _check_values(space, [*words, *first])
@@ -172,7 +174,7 @@ def _check_values(space: Space, words: Sequence[str]) -> None:
             continue
         others = [word for word in words if word.partition("=")[0] != dimension.key]
         for end in dimension.ends()[1:]:
-            composer.compose([*others, f"{dimension.key}={end}"])
+            share.check(composer.compose([*others, f"{dimension.key}={end}"]))
 
 
 def _whole(own: Mapping[str, str], key: str) -> int:

@@ -107,6 +107,7 @@ def test_jobs_at_a_time(sweep, calls, tmp_path):
         (["seed=0,1", "run_dir=out/x"], "run_dir is 'out/x', the same for jobs 1 (seed=0) and 2 (seed=1)"),
         (["sweep.workers=1,2"], "it is of the whole sweep"),
         (["seed=0,1", "sweep.workers=0"], "from 1 to"),
+        (["seed=0,1", "trainer.precision=auto"], "trainer.precision is 'auto', which jobs would try"),
         (["seed=interval(0,1)"], "does not support sweep type"),
         (
             ["dataset=folder", "dataset.dir=nowhere", "seed=0,1"],

@@ -121,6 +121,13 @@ def test_the_start_says_what_runs_on_what():
         assert said in text
 
 
+def test_the_start_says_that_a_precision_was_tried():
+    shown = terminal("plain")
+    shown.start({**RUN, "runtime": SimpleNamespace(**vars(RUN["runtime"]), trial=object())})
+    shown.stop()
+    assert "float32 (auto), jit on" in shown.console.file.getvalue()
+
+
 def test_a_resumed_run_says_where_it_resumes():
     shown = terminal("plain")
     shown.start({**RUN, "first_epoch": 2})

@@ -353,6 +353,12 @@ def test_the_same_command_finds_the_same_study(tmp_path):
         (["model.filters=interval(4,8)"], ConfigError, {"hint": "write model.filters=int(interval(4,8))"}),
         (["trainer.batch_size=interval(4,8)"], ConfigError, {"hint": "int(interval(4,8))"}),
         (["trainer.monitor=val_objective"], ConfigError, {"key": "trainer.monitor"}),
+        (["trainer.precision=auto"], ConfigError, {"key": "trainer.precision", "value": "auto"}),
+        (
+            ["trainer.precision=choice(float32,auto)"],
+            ConfigError,
+            {"key": "trainer.precision", "value": "auto"},
+        ),
     ],
     ids=str,
 )
