@@ -1,10 +1,13 @@
 """Files that are written over, where there is no room for a second one."""
 
+import errno
 import os
 
 import pytest
 
 from dmf_cli import files
+from dmf_cli.errors import RunFolderError
+from tests.raised import raises
 
 
 @pytest.fixture(params=["posix", "windows"])
@@ -38,3 +41,15 @@ def test_never_through_a_link(tmp_path):
     with pytest.raises(OSError, match="symbolic links"):
         files.write_in_place(tmp_path / "status.json", "{}")
     assert (tmp_path / "theirs").read_text() == "x" * 50
+
+
+def test_a_file_that_cannot_be_removed_is_named(tmp_path, monkeypatch):
+    files.remove(tmp_path / "prediction.json")  # which is not there
+    (tmp_path / "prediction.json").touch()
+
+    def refuses(path, missing_ok=False):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuses)
+    with raises(RunFolderError, path=tmp_path / "prediction.json", hint="read-only"):
+        files.remove(tmp_path / "prediction.json")

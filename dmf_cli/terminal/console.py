@@ -19,7 +19,8 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if "width" not in options and "COLUMNS" not in os.environ and not (self.is_terminal or self.is_jupyter):
+        given = "width" in options or "COLUMNS" in os.environ
+        if not (given or self.is_terminal or self.is_jupyter):
             self.width = WIDTH
 
     def on_broken_pipe(self) -> None:

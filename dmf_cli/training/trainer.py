@@ -15,6 +15,7 @@ from dmf_cli import config as configs
 from dmf_cli import datasets, devices, hints, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, NonFiniteError, RunError, RunFolderError
+from dmf_cli.files import remove
 from dmf_cli.inference import tables
 from dmf_cli.parts import failures
 from dmf_cli.run_folder import (
@@ -116,7 +117,7 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
         raise RunFolderError(path=run.path, reason="was completed by another process meanwhile")
     note = checkpoint.restore(run, session.model)
     if used.report:
-        files.remove(run.report)  # it says how the run ended before
+        remove(run.report)  # it says how the run ended before
     if used != stored:
         run.write_config(configs.to_yaml(used))
     return session.run(run, note=note)
