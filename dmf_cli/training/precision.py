@@ -26,9 +26,7 @@ from dmf_cli.training import build
 log = logging.getLogger("dmf")
 ROUNDS, STEPS = 7, 2  # turns of each precision, and the steps of one
 FASTER = 0.95  # of the time of a step in float32: a precision that takes more is not worth its lost digits
-DISTURBED = (
-    1  # rounds that may say otherwise: what else the machine does falls into some, and chance into more
-)
+DISTURBED = 1  # rounds that may say otherwise: other work falls into some
 FULL, BRAIN, HALF = "float32", "mixed_bfloat16", "mixed_float16"
 AMPERE = (8, 0)  # the compute capability from which on a GPU multiplies bfloat16
 clock = time.perf_counter  # tests have one of their own
@@ -90,9 +88,7 @@ def _trial(config: Config, started: runtime.Runtime, data: Data, say: Callable[[
         with ThreadPoolExecutor(1) as thread:
             tried = thread.submit(_seconds, [FULL, name], config, started, data).result()
         return choice(name, tried)
-    except (
-        Exception
-    ) as error:  # of the network of a user, say, or for want of memory; the run will say its own
+    except Exception as error:  # of a user's own network, say, or for want of memory
         log.debug("%s could not be tried", name, exc_info=True)
         return runtime.Trial(FULL, f"{name} could not be tried: {failures.cause(error)}")
     finally:
