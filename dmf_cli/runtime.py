@@ -165,7 +165,7 @@ def gpu_count(backend: str) -> int:
 
 
 def compute_capability(backend: str) -> tuple[int, int]:
-    """Of the first GPU that ``backend`` sees; (0, 0) of one that is not NVIDIA's."""
+    """Of the first GPU that ``backend`` sees; (0, 0) where it gives none, as of one that is not NVIDIA's."""
     module = importlib.import_module(backend)
     if backend == "tensorflow":
         first = module.config.list_physical_devices("GPU")[0]
@@ -174,7 +174,10 @@ def compute_capability(backend: str) -> tuple[int, int]:
         found = str(getattr(module.devices()[0], "compute_capability", "0.0")).split(".")
     else:
         found = module.cuda.get_device_capability()
-    major, minor = map(int, found)
+    try:
+        major, minor = map(int, found)
+    except ValueError:  # JAX names an architecture of AMD
+        return 0, 0
     return major, minor
 
 

@@ -56,7 +56,7 @@ def write(folder: Path, examples: Sequence[Example]) -> None:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         flush(folder.parent)
-    pictures = (old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png"))
+        pictures = [old for part in PARTS for old in folder.glob(f"[0-9][0-9]_{part}.png")]
     for old in (folder / INDEX, *pictures):
         remove(old)
     index = []

@@ -8,7 +8,9 @@ which its precision is typed.
 import dataclasses
 import gc
 import logging
+import math
 import statistics
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,12 +84,10 @@ def choice(name: str, seconds: Mapping[str, Sequence[float]]) -> runtime.Trial:
 def _trial(config: Config, started: runtime.Runtime, data: Data, say: Callable[[str], None]) -> runtime.Trial:
     name = lower(started)
     if not name:
-        return runtime.Trial(FULL, "this processor does not compute in bfloat16, so nothing was tried")
+        return runtime.Trial(FULL, "this processor is not known to compute in bfloat16, so nothing was tried")
     say(f"trying whether {name} is faster than {FULL}")
     try:
-        with ThreadPoolExecutor(1) as thread:
-            tried = thread.submit(_seconds, [FULL, name], config, started, data).result()
-        return choice(name, tried)
+        return choice(name, _apart([FULL, name], config, started, data))
     except Exception as error:  # of a user's own network, say, or for want of memory
         log.debug("%s could not be tried", name, exc_info=True)
         return runtime.Trial(FULL, f"{name} could not be tried: {failures.cause(error)}")
@@ -95,18 +95,46 @@ def _trial(config: Config, started: runtime.Runtime, data: Data, say: Callable[[
         gc.collect()  # what was trained, with its memory
 
 
-def _seconds(
+def _apart(
     names: Sequence[str], config: Config, started: runtime.Runtime, data: Data
+) -> dict[str, list[float]]:
+    """:func:`_seconds` in a thread of its own, which ends soon where this one is interrupted."""
+    given_up = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        tried = thread.submit(_seconds, names, config, started, data, given_up)
+        try:
+            return tried.result()
+        except BaseException:
+            given_up.set()
+            raise
+
+
+def _seconds(
+    names: Sequence[str], config: Config, started: runtime.Runtime, data: Data, given_up: threading.Event
 ) -> dict[str, list[float]]:
     """Of a step in each of these precisions, which take turns, in each round."""
     keras.utils.set_random_seed(config.seed)  # where all is deterministic nothing is drawn without
     sides = {name: _Side(name, config, started, data) for name in names}
+    _check_apart(list(sides.values()))
     taken: dict[str, list[float]] = {name: [] for name in names}
     for count in (1, *[STEPS] * ROUNDS):
         for name, side in sides.items():
             interrupts.check()
+            if given_up.is_set():
+                return {}
             taken[name].append(side.train(count))
     return {name: seconds[1:] for name, seconds in taken.items()}  # the first step compiled
+
+
+def _check_apart(sides: "Sequence[_Side]") -> None:
+    """A user's function may give the same network each time: a trial would train the one of the run.
+
+    Raises:
+        ValueError: the sides share weights.
+    """
+    own = [{id(variable) for variable in side.fused.variables} for side in sides]
+    if set.intersection(*own):
+        raise ValueError("the model is the same network each time that it is made")
 
 
 class _Side(keras.callbacks.Callback):
@@ -148,6 +176,12 @@ class _Side(keras.callbacks.Callback):
         self.began = clock()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Called after each step, which may be on its way still."""
-        float(logs["loss"])
+        """Called after each step, which may be on its way still.
+
+        Raises:
+            FloatingPointError: the loss is no number, in this precision at least.
+        """
+        loss = float(logs["loss"])
         self.seconds.append(clock() - self.began)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"its loss is {loss}")

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import time
 import zipfile
 from types import SimpleNamespace
 
@@ -69,8 +71,9 @@ def test_each_backend_says_how_new_its_gpu_is(monkeypatch):
     monkeypatch.setattr(runtime.importlib, "import_module", modules.__getitem__)
     assert [runtime.compute_capability(name) for name in modules] == [(8, 9), (7, 5), (9, 0)]
     config.list_physical_devices = lambda kind: ["amd"]
-    modules["jax"].devices = lambda: [SimpleNamespace()]
-    assert [runtime.compute_capability(name) for name in ("tensorflow", "jax")] == [(0, 0), (0, 0)]
+    for amd in (SimpleNamespace(), SimpleNamespace(compute_capability="gfx90a")):
+        modules["jax"].devices = lambda amd=amd: [amd]
+        assert [runtime.compute_capability(name) for name in ("tensorflow", "jax")] == [(0, 0), (0, 0)]
 
 
 def test_where_no_lower_one_can_be_faster_nothing_is_tried(tiny, monkeypatch):
@@ -92,12 +95,53 @@ def test_a_network_that_another_precision_breaks_is_trained_in_float32(tiny, mon
     assert "no such sum in mixed_bfloat16" in now.trial.why
 
 
+@pytest.mark.parametrize("broken", ["loss", "network"])
+def test_a_trial_whose_loss_is_no_number_or_whose_network_is_the_run_s_own_is_float32(
+    tiny, monkeypatch, broken
+):
+    def side(name, *_):
+        logs = {"loss": math.nan if name == BRAIN and broken == "loss" else 0.5}
+        made = object.__new__(original)
+        made.seconds, made.began = [], 0.0
+        made.fused = SimpleNamespace(variables=[one if broken == "network" else object()])
+        made.train = lambda count: made.on_train_batch_end(0, logs) or 0.1
+        return made
+
+    one, original = object(), precision._Side
+    monkeypatch.setattr(precision, "lower", lambda started: BRAIN)
+    monkeypatch.setattr(precision, "_Side", side)
+    _, now = precision.settled(tiny("trainer.precision=auto"), CPU, None)
+    assert now.trial.precision == FULL
+    assert ("loss is nan" if broken == "loss" else "same network") in now.trial.why
+
+
+def test_a_trial_ends_soon_where_it_is_waited_for_no_longer(tiny, monkeypatch):
+    begun = []
+
+    def interrupted(future, timeout=None):
+        raise KeyboardInterrupt
+
+    def train(count):
+        begun.append(count)
+        time.sleep(0.01)
+        return 0.1
+
+    monkeypatch.setattr(precision, "lower", lambda started: BRAIN)
+    monkeypatch.setattr(precision, "_check_apart", lambda sides: None)
+    monkeypatch.setattr(precision, "_Side", lambda *_: SimpleNamespace(train=train))
+    monkeypatch.setattr("concurrent.futures.Future.result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        precision.settled(tiny("trainer.precision=auto"), CPU, None)
+    assert len(begun) < 2 * (precision.ROUNDS + 1)
+
+
 def test_ctrl_c_ends_a_trial(tiny, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
     monkeypatch.setattr(precision, "lower", lambda started: BRAIN)
     monkeypatch.setattr(precision, "_Side", lambda *_: None)
+    monkeypatch.setattr(precision, "_check_apart", lambda sides: None)
     monkeypatch.setattr(precision.interrupts, "check", interrupted)
     with pytest.raises(KeyboardInterrupt):
         precision.settled(tiny("trainer.precision=auto"), CPU, None)

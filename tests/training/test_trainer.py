@@ -295,7 +295,8 @@ class Failing(SimpleNamespace):
         def fit(*_):
             raise error
 
-        super().__init__(config=config, fit=fit, runtime="here", weights="", display=mock.MagicMock())
+        runtime = SimpleNamespace(trial=None)
+        super().__init__(config=config, fit=fit, runtime=runtime, weights="", display=mock.MagicMock())
         self.stop, self.describe, self.report = interrupts.Deferred(), lambda run: {}, lambda run: None
         self.data = SimpleNamespace(note="", warnings=lambda monitor: [])
 

@@ -38,8 +38,7 @@ def test_the_best_weights_are_found_and_told(plan, stub, capsys):
     found = study.best_trial.user_attrs["words"]
     share = float(next(w for w in found if w.startswith("loss=")).split("dice:")[1].split("+")[0])
     assert share == pytest.approx(0.7, abs=0.1)
-    line = next(line for line in said.splitlines() if line.startswith("train the best"))
-    words = shlex.split(line.partition(": ")[2])
+    words = shlex.split(said.partition("train the best with new seeds:\n")[2])
     assert words[:3] == ["dmf", "train", "-m"]
     assert "weighting=fixed" in words
     assert "seed=1,2,3,4,5,6" in words  # others than the one that was searched with
