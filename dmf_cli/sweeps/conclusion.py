@@ -17,7 +17,7 @@ from dmf_cli.config import messages
 from dmf_cli.config.schema import Sweep
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
-from dmf_cli.files import disk_errors, write_atomic
+from dmf_cli.files import disk_errors, remove, write_atomic
 from dmf_cli.sweeps.jobs import distinct_settings
 from dmf_cli.terminal.text import markdown_row, markdown_text
 
@@ -143,7 +143,7 @@ def conclude(
     if len(parts) > 1 and len(each) == 1:
         write_atomic(means, overview(list(parts), [one for _, one in found]))
     else:
-        means.unlink(missing_ok=True)  # of a sweep with more parts, whose figures may have changed
+        remove(means)  # of a sweep with more parts, whose figures may have changed
     return found
 
 

@@ -48,7 +48,7 @@ def settled(
         config: its epochs are a number.
         started: of :func:`dmf_cli.runtime.start`.
         data: of the run.
-        say: is told what takes the time.
+        say: shows what takes the time.
     """
     if config.trainer.precision != "auto":
         return config, started

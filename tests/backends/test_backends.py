@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.quick_xla import XLA_FLAGS
+
 TESTS = Path(__file__).parents[1]
 # JAX comes with the development tools; PyTorch is large and tested where it is installed.
 OTHERS = ["jax", pytest.param("torch", marks=pytest.mark.torch)]
@@ -43,14 +45,12 @@ CHOSEN = [
     "training/test_encoder_rate.py",
     "training/test_weight_average.py::test_training_goes_on_with_the_weights_themselves",
 ]
-# A third less of time: each function is compiled for one call, and optimised code would gain nothing.
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 PARTS = 2  # which two workers of pytest share
 
 
 def python(backend: str, *arguments: str) -> subprocess.CompletedProcess:
     env = {
-        "XLA_FLAGS": QUICK,
+        "XLA_FLAGS": XLA_FLAGS,
         **os.environ,
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "2",

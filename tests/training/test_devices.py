@@ -16,6 +16,7 @@ import pytest
 from dmf_cli import config as configs
 from dmf_cli import devices, runtime
 from dmf_cli.errors import ConfigError
+from tests.quick_xla import XLA_FLAGS
 from tests.raised import raises
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ BACKENDS = [
 QUICK = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "XLA_FLAGS": XLA_FLAGS,
 }
 Runs = Callable[[str], Path]
 
