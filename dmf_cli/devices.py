@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dmf_cli import hosts
 from dmf_cli.config.schema import Trainer
 from dmf_cli.errors import ConfigError
 
@@ -135,6 +136,30 @@ def _mirrored(devices: tuple[str, ...]) -> Any:
     return tf.distribute.MirroredStrategy(devices)
 
 
+@functools.cache
+def _place_values() -> None:
+    """Each of several hosts places its own values of a variable.
+
+    JAX would ask the others whether they have the same: an exchange for each variable, in which NaN is unlike
+    NaN.
+    """
+    import jax
+    from keras.src.backend.jax import distribution_lib
+
+    original = distribution_lib.distribute_tensor
+
+    def distribute(tensor: Any, layout: Any) -> Any:
+        sharding = getattr(layout, "backend_layout", layout)
+        if isinstance(tensor, jax.core.Tracer) or sharding.is_fully_addressable:
+            return original(tensor, layout)
+        if isinstance(tensor, jax.Array) and not tensor.is_fully_addressable:
+            return original(tensor, layout)  # a step computed it, on every host
+        values = np.asarray(tensor)
+        return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
+
+    distribution_lib.distribute_tensor = distribute
+
+
 class DeviceGroup:
     """The devices of a run.
 
@@ -155,8 +180,11 @@ class DeviceGroup:
             import keras
 
             names = visible(backend, kind)[:size]
-            self._distribution = keras.distribution.DataParallel(devices=names)
+            # Every host makes whole batches, and `_placed` takes its part of them.
+            self._distribution = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
             self._split = self._whole_program
+            if hosts.count() > 1:
+                _place_values()
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Inside, models are made for these devices and train on them; with one device nothing changes."""

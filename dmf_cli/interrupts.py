@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dmf_cli import quiet
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED, TERMINATED = 130, 143  # exit codes: 128 and the number of the signal
 STOPPING = "stopping after this step; Ctrl-C again stops at once"
@@ -67,7 +69,7 @@ class Command:
         if number == signal.SIGINT or self.ending:
             self.end_now()
 
-    def end_now(self) -> None:
+    def end_now(self, what: str = "interrupted", code: int | None = None) -> None:
         """Do the bookkeeping that is left, say the last words, and end."""
         text = ""
         with contextlib.suppress(Exception):
@@ -75,8 +77,8 @@ class Command:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         if not self.ending:
-            write_line(": ".join(["interrupted", *filter(None, [text])]))
-        os._exit(self.exit_code)
+            write_line(": ".join([what, *filter(None, [text])]))
+        os._exit(self.exit_code if code is None else code)
 
 
 _command: Command | None = None
@@ -126,6 +128,16 @@ def check() -> None:
 def exit_code() -> int:
     """Of a process that was interrupted: 143 after SIGTERM, else 130."""
     return INTERRUPTED if _command is None else _command.exit_code
+
+
+def first() -> int:
+    """The signal that asked this command to end; that of Ctrl-C where none is known."""
+    return signal.SIGINT if _command is None or _command.first is None else _command.first
+
+
+def end(what: str, code: int) -> None:
+    """End this process now, from any thread, after the last bookkeeping of its command."""
+    (_command or Command()).end_now(what, code)
 
 
 def ending() -> None:
@@ -202,7 +214,7 @@ class Deferred:
 def write_line(text: str) -> None:
     """``text`` to standard error past all buffers: what is interrupted may be in the middle of printing."""
     with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode(errors="replace"))
+        os.write(quiet.stderr(), f"{text}\n".encode(errors="replace"))
 
 
 def _forked(home: int, number: int) -> bool:

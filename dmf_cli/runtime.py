@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dmf_cli import devices as several
-from dmf_cli import hints, machine
+from dmf_cli import hints, hosts, machine
 from dmf_cli.config.schema import Trainer
 from dmf_cli.errors import ConfigError
 from dmf_cli.quiet import quiet
@@ -72,13 +72,14 @@ def start(trainer: Trainer, *, share: bool = False) -> Runtime:
         ConfigError: for devices that are not there, or a backend other than the one already loaded.
     """
     if not share:
-        trainer = dataclasses.replace(trainer, devices=1)
+        trainer = dataclasses.replace(trainer, devices=1, hosts=1)
     backend, wanted = trainer.backend, trainer.device
     import_backend(backend)
     machine.backend_processors()
     _choose_device(wanted)
     import keras
 
+    hosts.join(trainer)
     with quiet():
         several.prepare(trainer)
         devices = tuple(f"gpu:{i}" for i in range(gpu_count(backend))) or ("cpu:0",)

@@ -125,6 +125,7 @@ SLOW = (
     "training/test_encoder_rate.py",
     "training/test_exact_resume.py",
     "training/test_extend.py",
+    "training/test_hosts.py",
     "training/test_insight.py",
     "training/test_own_scores.py",
     "training/test_precision.py::test_the_run_is_the_one_for_which_the_chosen_precision_is_typed",

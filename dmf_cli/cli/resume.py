@@ -20,7 +20,8 @@ A machine with fewer GPUs continues it too, with the same batches: trainer.devic
 def run(arguments: Sequence[str]) -> int:
     """``dmf resume RUN [KEY=VALUE ...]``."""
     parser = Parser(prog="dmf resume", description=_ABOUT)
-    add_run(parser, "dataset.dir, dataset.table, dataset.data_dir, split.file, output_root, trainer.devices")
+    places = "dataset.dir, dataset.table, dataset.data_dir, split.file, output_root"
+    add_run(parser, f"{places}, trainer.devices, trainer.hosts")
     options = parser.parse_args(list(arguments))
     from dmf_cli import machine
     from dmf_cli.config import moving

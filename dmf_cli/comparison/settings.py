@@ -14,7 +14,7 @@ from dmf_cli.errors import ConfigError, UnknownNameError
 ASIDE = (
     "run_dir", "output_root", "sweep", "tune", "report", "tracker", "eval", "metrics",
     "trainer.cache", "trainer.keep", "trainer.checkpoint_minutes", "trainer.device", "trainer.devices",
-    "trainer.insight_every",
+    "trainer.hosts", "trainer.insight_every",
     *(f"dataset.{key}" for key in dataset_schema.places({})),
 )  # fmt: skip
 TABLE = "dataset.table"  # the path of a CSV file; of folders it is a mapping, whose keys are below it

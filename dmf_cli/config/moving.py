@@ -9,7 +9,7 @@ from dmf_cli.errors import ConfigError
 
 # Where things are decides nothing: the content of images and split is compared. On how many devices the same
 # steps are computed decides no more than their rounding.
-PLACES = ("dataset.dir", "dataset.data_dir", "split.file", "output_root", "trainer.devices")
+PLACES = ("dataset.dir", "dataset.data_dir", "split.file", "output_root", "trainer.devices", "trainer.hosts")
 TABLE = "dataset.table"  # of `kind: table` a place too; of folders a mapping, which says who is who
 POLICIES = ("continue", "restart")  # of the schedule of a run that is extended
 

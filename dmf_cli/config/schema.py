@@ -92,6 +92,7 @@ class Trainer:
     keep: Annotated[int, Interval(ge=1, le=100)] = 2
     checkpoint_minutes: Annotated[float, Interval(gt=0, le=10_000)] | None = 10.0
     devices: Annotated[int, Interval(ge=1, le=4096)] | Literal["all"] = 1
+    hosts: Annotated[int, Interval(ge=1, le=4096)] = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from dmf_cli import machine
+from dmf_cli import hosts, machine
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError
 
@@ -22,8 +22,10 @@ def check(config: Config) -> None:
     """Report what one of several jobs cannot have.
 
     Raises:
-        ConfigError: a precision that each would try while others keep the machine busy, and so in vain.
+        ConfigError: several hosts, or a precision that each would try while others keep the machine busy, and
+            so in vain.
     """
+    hosts.check_alone(config.trainer)
     if config.trainer.precision == "auto":
         raise ConfigError(
             key="trainer.precision",

@@ -10,7 +10,7 @@ from dmf_cli.hashes import digest
 # Top-level keys that say where a run is, what is made of its results, and what its keys are called together.
 ASIDE = ("run_dir", "output_root", "report", "tracker", "sweep", "tune", "hydra", "recipe")
 # Keys of groups that may be others when a run is resumed.
-HIDDEN = {"split": ("file",), "trainer": ("devices",)}
+HIDDEN = {"split": ("file",), "trainer": ("devices", "hosts")}
 
 
 def group_hashes(config: Mapping[str, Any]) -> dict[str, str]:

@@ -28,7 +28,7 @@ AS_BEFORE = {
 
 # Keys of the trainer that decide nothing: where images are kept, what is kept to resume from, and on how many
 # devices the same steps are computed (sums are rounded in another order, as on another kind of GPU).
-NO_MATTER = ("cache", "keep", "checkpoint_minutes", "devices")
+NO_MATTER = ("cache", "keep", "checkpoint_minutes", "devices", "hosts")
 
 
 def run_id(config: Config, dataset: Dataset | None = None) -> str:

@@ -6,6 +6,7 @@ that is made inside an epoch has what the metrics have counted too. The files ar
 :mod:`dmf_cli.run_folder.checkpoint_file`'s.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from dmf_cli import hosts
 from dmf_cli.errors import CheckpointError
+from dmf_cli.hashes import of_parts
 from dmf_cli.ops.backend import to_numpy
 from dmf_cli.run_folder import checkpoint_file
 from dmf_cli.run_folder.folder import RunFolder
@@ -74,10 +77,19 @@ def restore(
     """
     file, _, lost = checkpoint_file.newest(run.last_checkpoint, wanted)
     note = {**load(file, model), "lost": lost}
+    if hosts.count() > 1:
+        hosts.check_same(fingerprint(model, note), "continue from the same checkpoint")
     checkpoint_file.take(run.last_checkpoint, file)
     run.settle_best(note)
     run.truncate_after(note["epoch"])
     return note
+
+
+def fingerprint(model: keras.Model, note: dict[str, Any] | None = None) -> str:
+    """64 hex digits that are the same for the same training state, at the step of ``note``."""
+    step = "" if note is None else f"{note['epoch']} {note.get('step', 0)}"
+    arrays = (np.ascontiguousarray(to_numpy(v)).tobytes() for v in _variables(model).values())
+    return of_parts(itertools.chain([step.encode()], arrays))
 
 
 def counted(model: keras.Model, metrics: Iterable[keras.metrics.Metric]) -> Arrays:

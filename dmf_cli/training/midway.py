@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from dmf_cli import hosts, interrupts
 from dmf_cli.errors import RunFolderError
 from dmf_cli.interrupts import Deferred
 from dmf_cli.training import checkpoint
@@ -99,6 +100,8 @@ class Midway(keras.callbacks.Callback):
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before each step of the validation."""
+        if hosts.count() > 1:
+            return  # none stops alone
         if self.stop.asked:
             checkpoint.synchronize(self.model)
             if self.average is not None:
@@ -108,20 +111,49 @@ class Midway(keras.callbacks.Callback):
 
     def _look(self) -> None:
         due = self.minutes is not None and self.clock() - self.last >= 60 * self.minutes
+        if hosts.count() > 1:
+            self._look_together(due)
+            return
         if self.stop.asked:
             self._keep(None)
         elif due:
-            try:
-                self._keep(None)
-            except RunFolderError as error:  # the run can go on; that of the end of the epoch must be written
-                log.warning("no checkpoint inside the epoch: %s", error)
-                self.last = self.clock()
+            self._try_to_keep()
         self.stop.check()
+
+    def _look_together(self, due: bool) -> None:
+        """The hosts do the same at the same step; a signal that comes meanwhile waits for the next look."""
+        if self.done % hosts.EVERY:
+            return
+        asked, keep = hosts.agreed([self.stop.asked and interrupts.first(), due])
+        if asked:
+            interrupts.note(asked)
+            self.stop.asked = True
+            self._keep(None)
+            hosts.meet()
+            self.stop.check()
+        elif keep:
+            self._try_to_keep()
+
+    def _try_to_keep(self) -> None:
+        try:
+            self._keep(None)
+        except RunFolderError as error:  # the run can go on; that of the end of the epoch must be written
+            log.warning("no checkpoint inside the epoch: %s", error)
+            self.last = self.clock()
 
     def _keep(self, counted: checkpoint.Arrays | None) -> None:
         if self.done != self.saved:
             self.save(self.done, checkpoint.counted(self.model, self.metrics) if counted is None else counted)
         self.saved, self.last = self.done, self.clock()
+
+
+class StopTogether(keras.callbacks.Callback):
+    """The last of the callbacks: where one of several hosts is through, all are."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Called after each epoch."""
+        (stops,) = hosts.agreed([self.model.stop_training])
+        self.model.stop_training = bool(stops)
 
 
 class Epochs:

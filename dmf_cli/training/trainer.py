@@ -4,15 +4,18 @@
 one on any split or dataset. Nothing is written before config, data and model are known to be good.
 """
 
+import contextlib
 import dataclasses
 import logging
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmf_cli import config as configs
-from dmf_cli import datasets, devices, hints, interrupts, runtime
+from dmf_cli import datasets, devices, hints, hosts, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, DmfError, NonFiniteError, RunError, RunFolderError
 from dmf_cli.files import remove
@@ -41,6 +44,7 @@ log = logging.getLogger("dmf")
 _WHERE = re.compile(r"Graph execution error|Detected at node|Node: |<stack traces|\d+ root error|\s{3,}")
 
 
+@hosts.left_on_error()
 def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
     """Train, evaluate and plot the run of ``config``, as it was composed; returns its folder.
 
@@ -57,8 +61,10 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
     trackers.check(config)
     if config.model.weights:
         weights.weights_file(config.model.weights)  # before anything slow is imported or drawn
-    session = Session(configs.with_absolute_paths(config))
+    session = Session(configs.with_absolute_paths(config), several_hosts=True)
     decided = config.changed("trainer", precision=session.config.trainer.precision)  # by a trial, if by any
+    if hosts.number():
+        return session.assist()
     run = RunFolder.claim(config.run_dir, root=config.output_root, slug=slug(config))
     try:
         run.write_config(configs.to_yaml(session.config))
@@ -78,6 +84,7 @@ def train(config: Config, plan: Mapping[str, Any] | None = None) -> Path:
     return session.run(run, note=None)
 
 
+@hosts.left_on_error()
 def resume(path: Path | str, config: Config | None = None) -> Path:
     """Resume an interrupted or failed run in the same folder, from its last checkpoint.
 
@@ -109,9 +116,12 @@ def resume(path: Path | str, config: Config | None = None) -> Path:
     from dmf_cli.training.origin import Origin
 
     origin = Origin.of(status)
-    session = Session(used, split_file=run.split_file, origin=origin, resumed=True)
+    session = Session(used, split_file=run.split_file, origin=origin, resumed=True, several_hosts=True)
     from dmf_cli.training import checkpoint  # Keras, after the session has chosen its backend
 
+    if hosts.number():
+        return session.assist(run)
+    hosts.meet()  # the others have their copies
     run.hold()
     if run.read_status().get("state") == "completed":  # by another process, while this one was starting
         raise RunFolderError(path=run.path, reason="was completed by another process meanwhile")
@@ -133,10 +143,13 @@ class Session:
         *,
         origin: "Origin | None" = None,
         resumed: bool = False,
+        several_hosts: bool = False,
     ) -> None:
         """Open and build everything; ``origin`` of a run that extends another, ``resumed`` for one that has a
-        checkpoint of its own.
+        checkpoint of its own, ``several_hosts`` for one that they may train together.
         """
+        if not several_hosts:
+            hosts.check_alone(config.trainer)
         datasets.check_place(config.dataset)  # before anything slow is imported
         self.config, self.display = config, Display()
         self.stop = interrupts.Deferred(self.display.stopping)
@@ -148,7 +161,7 @@ class Session:
 
         from dmf_cli.datasets.input import patches, pipeline, run_data
         from dmf_cli.metrics import own
-        from dmf_cli.training import batch_statistics, build, precision
+        from dmf_cli.training import batch_statistics, build, checkpoint, precision
 
         own.of(config.metrics.own)  # one that cannot score fails before the training
         self.data = run_data.open_data(config, split_file, files)
@@ -160,6 +173,10 @@ class Session:
         config = build.with_monitor(build.with_epochs(config, self.steps), self.data.dataset)
         config, self.runtime = precision.settled(config, self.runtime, self.data, self.display.note)
         self.config = config
+        if hosts.count() > 1:  # before they make a network, whose values JAX compares in words of its own
+            hosts.check_same(
+                f"{identity.run_id(config, self.data.dataset)} {config.trainer.keep}", "train the same run"
+            )
         # Only now: preparing a dataset for the first time and a trial draw from the same generators.
         keras.utils.set_random_seed(config.seed)
         if origin is not None:  # what was decided by the length of the parent stays
@@ -183,6 +200,8 @@ class Session:
             self.union, self.mean = build.compile_model(
                 self.model, config, total - first, self.runtime.jit, len(classes), first, frozen
             )
+        if hosts.count() > 1:
+            hosts.check_same(checkpoint.fingerprint(self.model), "begin with the same weights")
         interrupts.check()  # noted while modules were imported; nothing is written yet
 
     def save_split(self, run: RunFolder) -> None:
@@ -215,7 +234,8 @@ class Session:
                 for line in [*lost, *self.data.warnings(self.config.trainer.monitor)]:
                     log.warning("%s", line)
                 tracking.start()
-                self.fit(run, display, note, tracking)
+                with hosts.together():
+                    self.fit(run, display, note, tracking)
                 stop.check()
                 display.phase("scoring the test split")
                 result = self.evaluate(run)
@@ -239,10 +259,38 @@ class Session:
                 run.end("failed", message=str(error))
                 self.report(run)
                 tracking.finish("failed")
-                raise _as_run_error(error, run) from error
+                raise _as_run_error(error, f"the log is {run.log}") from error
         if stop.asked:  # too late for the run, but not for what would come after it, such as the next job
             raise KeyboardInterrupt(f"{run.path} is complete")
         return run.path
+
+    def assist(self, resumed: RunFolder | None = None) -> Path:
+        """Train as the first of several hosts does, which has the run; here nothing stays.
+
+        Args:
+            resumed: the run that is continued, whose files this host can read.
+        """
+        from dmf_cli.training import checkpoint
+
+        self.config = self.config.with_group("tracker", {"name": "none"})
+        with tempfile.TemporaryDirectory(prefix="dmf-host-") as folder, contextlib.ExitStack() as stack:
+            self.stop.last_words = lambda: _forget(folder)
+            stack.enter_context(self.stop)
+            place, note = Path(folder) / "run", None
+            if resumed is None:
+                run = RunFolder.claim(place)
+            else:
+                run = RunFolder(shutil.copytree(resumed.path, place))
+                hosts.meet()  # from here on the first host changes the files
+                note = checkpoint.restore(run, self.model)
+            try:
+                with run.logging(), hosts.together():
+                    self.fit(run, Display("quiet"), note, trackers.Tracking(self.config, run))
+            except Exception as error:
+                if self.stop.asked:
+                    raise KeyboardInterrupt("the first host has the run") from error
+                raise _as_run_error(error, "this host keeps no log, DMF_DEBUG=1 shows more") from error
+        return resumed.path if resumed else Path(self.config.run_dir or self.config.output_root)
 
     def fit(
         self, run: RunFolder, display: Display, note: dict[str, Any] | None, tracking: trackers.Tracking
@@ -254,7 +302,7 @@ class Session:
         try:
             self._fit(run, display, note, tracking)
         except NonFiniteError as error:
-            if trainer.on_diverge == "stop" or self.stop.asked:
+            if trainer.on_diverge == "stop" or any(hosts.agreed([self.stop.asked])):
                 raise
             note = rollback.roll_back(run, self.model, error, steps=self.steps, keep=trainer.keep)
             display.back(note["epoch"])
@@ -311,6 +359,8 @@ class Session:
         batches["ignores"] = self.data.dataset.ignores
         validation = pipeline.evaluation_batches(patches.in_tiles(self.data.val, self.data.patch), **batches)
         called = [*others, inside, *([average] if average else []), writer]
+        if hosts.count() > 1:
+            called.append(midway.StopTogether())
 
         def batches_from(epoch: int, step: int) -> Any:
             options = {**order, **batches}
@@ -423,9 +473,13 @@ def _next_step(run: RunFolder) -> str:
     return f"the training had not begun; start anew, {run.path} can be removed"
 
 
-def _as_run_error(error: Exception, run: RunFolder) -> DmfError:
-    """The message for the user; the traceback is in the log."""
-    where = f"the log is {run.log}"
+def _forget(folder: str) -> str:
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def _as_run_error(error: Exception, where: str) -> DmfError:
+    """The message for the user; ``where`` says what has the traceback."""
     if isinstance(error, DmfError):
         return error.in_run().but(where)
     place = failures.where(error)  # of a part of the user's own

@@ -49,7 +49,7 @@ class _Until(Display):
 def settings(config: Config, folder: Path) -> Config:
     """``config`` with results in ``folder`` and without what only reports: no result depends on that."""
     plain = configs.with_absolute_paths(config.with_root(run_dir=str(folder), report=False))
-    return plain.with_group("tracker", {"name": "none"}).changed("trainer", checkpoint_minutes=None)
+    return plain.with_group("tracker", {"name": "none"}).changed("trainer", checkpoint_minutes=None, hosts=1)
 
 
 def rerun(config: Config, folder: Path, steps: int | None, shown: str) -> Rerun:

@@ -131,6 +131,7 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
             "checkpoint_minutes",
             "on_diverge",
             "devices",
+            "hosts",
         )
     }
     assert identity.run_id(phantom) == identity.run_id(phantom.with_group("trainer", trainer))
@@ -143,7 +144,9 @@ def test_options_that_came_later_leave_earlier_runs_what_they_are():
         for k in ("name", "learning_rate", "clipnorm", "momentum", "nesterov")
     }
     assert identity.run_id(descent) == identity.run_id(descent.with_group("optimizer", kept))
-    often = configs.compose(["trainer.keep=5", "trainer.checkpoint_minutes=1", "trainer.devices=all"])
+    often = configs.compose(
+        ["trainer.keep=5", "trainer.checkpoint_minutes=1", "trainer.devices=all", "trainer.hosts=2"]
+    )
     assert identity.run_id(phantom) == identity.run_id(often)
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.task=type"]))
     assert identity.run_id(phantom) != identity.run_id(configs.compose(["dataset.lesion_area=0.1"]))

@@ -243,7 +243,7 @@ def test_a_run_is_resumed_where_its_images_are_now(images, tmp_path, monkeypatch
     ):
         trainer.resume(run)
     assert main(["resume", str(run), "trainer.epochs=5"]) == 2
-    keys = "dataset.dir=, dataset.data_dir=, split.file=, output_root=, trainer.devices="
+    keys = "dataset.dir=, dataset.data_dir=, split.file=, output_root=, trainer.devices=, trainer.hosts="
     assert f"only {keys} can" in capsys.readouterr().err
     other = tmp_path / "split.json"
     split = json.loads((run / "split.json").read_text())
