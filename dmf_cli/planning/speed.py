@@ -21,7 +21,7 @@ from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
-    from dmf_cli.training.trainer import Session
+    from dmf_cli.training.session import Session
 
 EPOCHS, STEPS = 3, 12  # that are timed, the steps of each epoch; the first of them compiles
 SCORED = 6  # test images whose scores are timed
@@ -70,7 +70,7 @@ def here(config: Config) -> Speed:
 
     began = clock()
     runtime.start(config.trainer)
-    import dmf_cli.training.trainer  # noqa: F401
+    import dmf_cli.training.session  # noqa: F401
 
     imports = clock() - began
     import keras  # with the backend that the config chooses
@@ -91,8 +91,8 @@ def of_run(config: Config, folder: Path, imports: float) -> Speed:
         folder: where its files are made.
         imports: seconds that importing the backend has taken.
     """
+    from dmf_cli.training.session import Session
     from dmf_cli.training.trackers import Tracking
-    from dmf_cli.training.trainer import Session
 
     began = clock()
     config = config.with_root(run_dir=str(folder / "run")).with_group("tracker", {"name": "none"})

@@ -156,7 +156,7 @@ def _imported(config: Config) -> float:
     began = time.perf_counter()
     with contextlib.suppress(DmfError):  # each timing says so
         runtime.import_backend(config.trainer.backend)
-    import dmf_cli.training.trainer  # noqa: F401
+    import dmf_cli.training.session  # noqa: F401
 
     return time.perf_counter() - began
 
@@ -169,7 +169,7 @@ def _answer(answers: BinaryIO, config: Config, folder: Path, imports: float, *, 
 def _measured(config: Config, folder: Path, imports: float) -> Speed | DmfError:
     from dmf_cli.planning import speed
     from dmf_cli.run_folder import run_plugins
-    from dmf_cli.training import trainer
+    from dmf_cli.training import endings
 
     try:
         run_plugins.activate(config)
@@ -180,7 +180,7 @@ def _measured(config: Config, folder: Path, imports: float) -> Speed | DmfError:
         if debugging():
             raise
         return RunError(
-            f"the timing of a setting failed with {type(error).__name__}", hint=trainer.first_line(error)
+            f"the timing of a setting failed with {type(error).__name__}", hint=endings.first_line(error)
         )
 
 

@@ -26,7 +26,8 @@ from dmf_cli.run_folder import (
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training.origin import Origin
-from dmf_cli.training.trainer import Session, slug
+from dmf_cli.training.session import Session
+from dmf_cli.training.trainer import slug
 
 STILL = ("constant", "plateau")  # schedules that no length of the run is part of
 

@@ -11,7 +11,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.run_folder.environment import environment
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.run_display import Display
-from dmf_cli.training.trainer import Session
+from dmf_cli.training.session import Session
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dmf_cli.inference import tables
 from dmf_cli.report import reading, run_page
 from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import trackers, trainer
+from dmf_cli.training.session import Session
 from tests.raised import raises
 from tests.training.conftest import TINY
 
@@ -160,7 +161,7 @@ def test_a_summary_and_a_table_of_version_0_1_are_read(three, tmp_path):
 
 def test_a_class_that_is_never_predicted_is_named(tmp_path, monkeypatch, caplog, capsys):
     place = folder(tmp_path / "data", [1] * 20 + [2] * 4)
-    monkeypatch.setattr(trainer.Session, "unpredicted", lambda self: ["malignant"])
+    monkeypatch.setattr(Session, "unpredicted", lambda self: ["malignant"])
     path = trainer.train(config(tmp_path / "run", place, "weighting=fixed", "trainer.epochs=1"))
     said = "epoch 1, which is kept, never predicts malignant in the validation images"
     assert said in (path / "train.log").read_text()
@@ -243,11 +244,11 @@ def test_what_was_never_predicted_is_what_the_validation_held_and_never_got():
     metric.update_state(truth, predicted)
     dataset = types.SimpleNamespace(classes=("background", "a", "b", "c"))
     session = types.SimpleNamespace(mean=metric, data=types.SimpleNamespace(dataset=dataset))
-    assert trainer.Session.unpredicted(session) == ["b"]
-    assert trainer.Session.unpredicted(types.SimpleNamespace(mean=None)) == []
-    dice = trainer.Session.of_classes(session)
+    assert Session.unpredicted(session) == ["b"]
+    assert Session.unpredicted(types.SimpleNamespace(mean=None)) == []
+    dice = Session.of_classes(session)
     assert dice == pytest.approx({"val_dice.a": 1.0, "val_dice.b": 0.0, "val_dice.c": math.nan}, nan_ok=True)
-    assert trainer.Session.of_classes(types.SimpleNamespace(mean=None)) == {}
+    assert Session.of_classes(types.SimpleNamespace(mean=None)) == {}
 
 
 def test_each_part_that_lacks_a_class_is_named(tmp_path):

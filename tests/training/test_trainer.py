@@ -27,6 +27,7 @@ from dmf_cli.parts import decorators
 from dmf_cli.run_folder import checkpoint_file, folder, identity, stored_config
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import build, midway, trainer
+from dmf_cli.training.session import Session
 from tests.raised import raises
 from tests.training.conftest import TINY
 
@@ -320,7 +321,7 @@ def test_a_run_that_failed_says_why_with_exit_code_1_though_its_status_cannot_be
         session.display, "start", lambda run: monkeypatch.setattr(folder, "write_atomic", full)
     )
     with pytest.raises(RunError, match=re.escape(str(error))) as caught:
-        trainer.Session.run(session, run, None)
+        Session.run(session, run, None)
     assert (caught.value.exit_code, caught.value.path) == (1, getattr(error, "path", None))
     assert str(caught.value).endswith(f"the log is {run.log}")
     assert run.read_status()["state"] == "failed"
@@ -374,7 +375,7 @@ def test_a_run_that_stopped_early_and_was_cut_off_while_scored_trains_no_more(ti
 
     options = ("weighting=fixed", "trainer.epochs=6", "trainer.patience=1", "optimizer.learning_rate=1e-9")
     config = tiny(*options)
-    monkeypatch.setattr(trainer.Session, "evaluate", cut_off)
+    monkeypatch.setattr(Session, "evaluate", cut_off)
     with pytest.raises(KeyboardInterrupt):
         trainer.train(config)
     monkeypatch.undo()
@@ -449,27 +450,3 @@ def test_a_run_from_the_disk_with_small_lesions_more_often(tiny, tmp_path):
     losses_of = [[row["loss"] for row in rows(run / "steps.csv")] for run in (plain, more)]
     assert len(losses_of[0]) == len(losses_of[1])
     assert losses_of[0] != losses_of[1]
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a loss became NaN\nmore", "a loss became NaN"),
-        ("", "no message"),
-        ("Graph execution error:", "Graph execution error:"),
-        (
-            "Graph execution error:\n\nDetected at node unet/conv defined at (most recent call last):\n"
-            "<stack traces unavailable>\nOOM when allocating tensor\n\t [[{{node unet/conv}}]]",
-            "OOM when allocating tensor",
-        ),
-        (
-            "Graph execution error:\n\nDetected at node 'a' defined at (most recent call last):\n"
-            "    File \"x.py\", line 1, in f\n      g()\nNode: 'a'\n2 root error(s) found.\n"
-            "  (0) INTERNAL: CUDA_ERROR_LAUNCH_FAILED: failure\n",
-            "(0) INTERNAL: CUDA_ERROR_LAUNCH_FAILED: failure",
-        ),
-    ],
-)
-def test_an_error_is_said_by_the_line_that_says_what_is_wrong(text, line):
-    """TensorFlow begins with where it was; a sweep looks there for want of memory and broken GPUs."""
-    assert trainer.first_line(RuntimeError(text)) == line
