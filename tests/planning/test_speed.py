@@ -10,7 +10,7 @@ from dmf_cli.planning import follow, speed
 from dmf_cli.planning.settings import Chosen, Setting
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.formats import duration
-from dmf_cli.training import trainer
+from dmf_cli.training import session
 
 IMPORTS = 11.0
 
@@ -99,7 +99,7 @@ def made_up(monkeypatch):
         names = {"clock": clock, "costs": Costs(**costs), "steps_of_epoch": steps, "test": test}
         made = type("Made", (Session,), names)
         monkeypatch.setattr(speed, "clock", clock)
-        monkeypatch.setattr(trainer, "Session", made)
+        monkeypatch.setattr(session, "Session", made)
         return clock, made
 
     return make
