@@ -136,6 +136,13 @@ def _mirrored(devices: tuple[str, ...]) -> Any:
     return tf.distribute.MirroredStrategy(devices)
 
 
+def _on_devices(values: np.ndarray, sharding: Any) -> Any:
+    """``values``, which every host has whole, on the devices of this one."""
+    import jax
+
+    return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
+
+
 @functools.cache
 def _place_values() -> None:
     """Each of several hosts places its own values of a variable.
@@ -154,8 +161,7 @@ def _place_values() -> None:
             return original(tensor, layout)
         if isinstance(tensor, jax.Array) and not tensor.is_fully_addressable:
             return original(tensor, layout)  # a step computed it, on every host
-        values = np.asarray(tensor)
-        return jax.make_array_from_callback(values.shape, sharding, lambda index: values[index])
+        return _on_devices(np.asarray(tensor), sharding)
 
     distribution_lib.distribute_tensor = distribute
 
@@ -217,6 +223,6 @@ class DeviceGroup:
                 return None
             values = np.asarray(values)
             layout = whole if len(values) % self.size else split
-            return jax.make_array_from_callback(values.shape, layout, lambda index: values[index])
+            return _on_devices(values, layout)
 
         return keras.tree.map_structure(place, data)

@@ -29,7 +29,7 @@ COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")
 
 
 class EpochWriter(keras.callbacks.Callback):
-    """Writes an epoch's row and steps, then the checkpoints; the last callback to run.
+    """Writes an epoch's row and steps, then the checkpoints; runs after all that it saves.
 
     Args:
         run: the claimed run folder.

@@ -1,6 +1,5 @@
 """One run in memory: opens and builds everything, trains, and scores the best network."""
 
-import contextlib
 import logging
 import shutil
 import tempfile
@@ -164,10 +163,10 @@ class Session:
         from dmf_cli.training import checkpoint
 
         self.config = self.config.with_group("tracker", {"name": "none"})
-        with tempfile.TemporaryDirectory(prefix="dmf-host-") as folder, contextlib.ExitStack() as stack:
-            self.stop.last_words = lambda: _forget(folder)
-            stack.enter_context(self.stop)
-            place, note = Path(folder) / "run", None
+        folder = tempfile.TemporaryDirectory(prefix="dmf-host-", ignore_cleanup_errors=True)
+        self.stop.last_words = lambda: _forget(folder)
+        with folder, self.stop:
+            place, note = Path(folder.name) / "run", None
             if resumed is None:
                 run = RunFolder.claim(place)
             else:
@@ -331,6 +330,7 @@ class Session:
         }
 
 
-def _forget(folder: str) -> str:
-    shutil.rmtree(folder, ignore_errors=True)
+def _forget(folder: tempfile.TemporaryDirectory[str]) -> str:
+    """The last words of a host that leaves nothing behind, and has nothing to say."""
+    folder.cleanup()
     return ""

@@ -5,7 +5,6 @@ code and the last line of each command.
 """
 
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -16,64 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli import hosts
-from dmf_cli.cli import main as cli
-from tests.training.conftest import TINY
+from tests.training.commands import Commands, after_its_last_step
 from tests.undrawn import undrawn
 
-# 5 validation images in batches of 4: the last one leaves nothing for the second host.
-WORDS = (
-    *TINY,
-    "dataset.count=25",
-    "trainer.device=cpu",
-    "trainer.backend=jax",
-    "trainer.devices=all",
-    "split.fractions=[0.6,0.2,0.2]",
-    "loss=cbdice+ce",
-    "weighting=var",
-    "weighting.warmup=2",
-    "optimizer.ema=0.9",
-    "trainer.insight_every=2",
-)
 TWO = "trainer.hosts=2"
 ALONE = "trainer.devices=1"  # JAX still counts those of a host that has left
-LAST = 4  # steps after which the second host is asked to stop, or ends, of 3 an epoch
-
-
-class Commands:
-    """Commands of one host, and what became of each."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.said = folder, dict[str, tuple[int, str]]()
-
-    def train(self, name: str, *words: str) -> None:
-        place = (f"run_dir={self.folder / name}", f"output_root={self.folder}")
-        self.run(name, "train", *WORDS, *place, *words)
-
-    def run(self, name: str, *words: str) -> None:
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
-            code = cli.main(list(words))
-        self.said[name] = code, (out.getvalue().strip().splitlines() or [""])[-1]
-
-
-@contextlib.contextmanager
-def after_its_last_step(number: int) -> Any:
-    """Inside, the second host gets a signal after :data:`LAST` steps."""
-    from dmf_cli.training.midway import Midway
-
-    made, original = 0, Midway.on_train_batch_end
-
-    def ends(self: Midway, batch: int, logs: Any = None) -> None:
-        nonlocal made
-        original(self, batch, logs)
-        made += 1
-        if made == LAST and hosts.number() == 1:
-            signal.raise_signal(number)
-
-    Midway.on_train_batch_end = ends
-    try:
-        yield
-    finally:
-        Midway.on_train_batch_end = original
 
 
 @contextlib.contextmanager
@@ -92,7 +38,7 @@ def trained(commands: Commands) -> None:
     with joined():
         commands.train("two", TWO)
         commands.train("unlike", TWO, f"seed={hosts.number()}")
-        with after_its_last_step(signal.SIGTERM):
+        with after_its_last_step(signal.SIGTERM, second):
             commands.train("stopped", TWO)
         if first():
             shutil.copytree(stopped, fewer)
@@ -103,7 +49,7 @@ def trained(commands: Commands) -> None:
 
 
 def dying(commands: Commands) -> None:
-    with after_its_last_step(signal.SIGKILL):
+    with after_its_last_step(signal.SIGKILL, second):
         commands.train("bereft", TWO)
     commands.run("resumed", "resume", str(commands.folder / "bereft"), "trainer.hosts=1", ALONE)
 
@@ -112,10 +58,14 @@ def first() -> bool:
     return os.environ[hosts.NUMBER] == "0"
 
 
+def second() -> bool:
+    return not first()
+
+
 def main() -> None:
     folder, kind = Path(sys.argv[1]), sys.argv[2]
     hosts.EVERY = 2
-    commands = Commands(folder)
+    commands = Commands(folder, "trainer.backend=jax", "trainer.devices=all")
     {"trained": trained, "dying": dying}[kind](commands)
     (folder / f"{kind}{os.environ[hosts.NUMBER]}.json").write_text(json.dumps(commands.said))
 

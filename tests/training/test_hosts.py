@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from dmf_cli import config as configs
 from dmf_cli import hosts
 from dmf_cli.errors import ConfigError, RunError
 from tests.raised import raises
+from tests.test_host_links import free
 from tests.training.test_devices import QUICK, check_alike
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,7 @@ TRAIN = ["trainer.hosts=2", "trainer.backend=jax", "trainer.devices=all", "train
 
 def both(folder: Path, kind: str) -> list[subprocess.CompletedProcess[str]]:
     """What became of hosts_run.py on each of two hosts."""
-    with socket.create_server(("localhost", 0)) as free:
-        address = f"localhost:{free.getsockname()[1]}"
-    processes = []
+    address, processes = free(), []
     for number in ("0", "1"):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / f"tmp{number}")}
         environment |= {hosts.NUMBER: number, hosts.COORDINATOR: address, "KERAS_BACKEND": "jax"}
