@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.sweeps.conftest import APART, environment
-from tests.sweeps.test_sweep import states, under_way, wait_for
+from tests.sweeps.waiting import states, under_way, wait_for
 
 LAUNCHERS = [
     pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),

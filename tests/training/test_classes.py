@@ -18,14 +18,10 @@ from dmf_cli.run_folder import identity, stored_config
 from dmf_cli.training import trackers, trainer
 from dmf_cli.training.session import Session
 from tests.raised import raises
+from tests.tables import rows
 from tests.training.conftest import TINY
 
 SMALL = [word for word in TINY if not word.startswith("dataset.")]
-
-
-def rows(file):
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def folder(path, labels):

@@ -1,15 +1,9 @@
 """``trainer.insight_every``: what a run records of its terms' gradients, also over an interruption."""
 
-import csv
-
 import pytest
 
 from dmf_cli.training import trainer
-
-
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+from tests.tables import rows
 
 
 def test_insight_is_recorded_drawn_and_goes_on_after_an_interruption(tiny, drawn, monkeypatch):

@@ -12,7 +12,8 @@ from dmf_cli.report.reading import read
 from dmf_cli.report.run_page import context
 from dmf_cli.run_folder import checkpoint_file
 from dmf_cli.training import build, callbacks, extend, rollback, trainer
-from tests.training.test_trainer import arrays, rows, stop_after, stopped
+from tests.tables import rows
+from tests.training.stopping import arrays, stop_after, stopped
 
 OPTIONS = ("trainer.on_diverge=rollback", "weighting=var", "weighting.warmup=1", "trainer.epochs=3")
 OPTIONS += ("model.dropout=0.2", "optimizer.learning_rate=0.01", "trainer.on_nonfinite=stop")
