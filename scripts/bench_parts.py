@@ -103,7 +103,7 @@ def predicting(side: int, options: dict[str, Any]) -> Callable[[], Any]:
 
     network = models.unet((side, side, 1), 2)
     prediction = Prediction(InputSpec((side, side)), **options)
-    predict = prediction.applied(lambda images: np.asarray(network.predict_on_batch(images)))
+    predict = prediction.applied(lambda images: np.asarray(network.predict_on_batch(images)), 1)
     image = np.random.default_rng(0).integers(0, 255, (512, 512, 1)).astype(np.uint8)
     inputs, where = prediction.spec.image(image)
     return lambda: prediction.decide(predict(inputs[None])[0], where)

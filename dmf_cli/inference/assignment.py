@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dmf_cli.errors import ConfigError
+from dmf_cli.inference.seen import SEEN
 from dmf_cli.inference.selection import Scored
 
-SEEN = ("train", "val")
 Groups = dict[tuple[int, ...], list[int]]  # members -> the images that they score, none twice
 
 

@@ -22,7 +22,7 @@ from dmf_cli.inference import choosing, network_file
 from dmf_cli.inference.class_order import trained_classes
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.prediction import Prediction
-from dmf_cli.inference.selection import known_parts
+from dmf_cli.inference.seen import known_parts
 from dmf_cli.inference.tiles import ProbabilitiesOf
 from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.folder import RunFolder

@@ -95,7 +95,7 @@ def predict_files(
     measured = spacing is not None or any(is_dicom(job.file) for job in jobs)
     write = Writer(output, prediction, classes, measured, probabilities, uncertain)
     read = functools.partial(_read, spec=prediction.spec, spacing=spacing)
-    apply = prediction.applied(predict)
+    apply = prediction.applied(predict, batch_size)
     add = None
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(processors()))
@@ -109,10 +109,8 @@ def predict_files(
                 if add is None:
                     add = stack.enter_context(table(output / TABLE, write.columns))
                     write.legend()
-                stacked = [one.network for one in good]
-                # Filled up: a smaller batch would be compiled once more.
-                filled = np.stack([*stacked, *[stacked[-1]] * (batch_size - len(good))])
-                output_of = np.asarray(apply(filled), np.float32)[: len(good)]
+                inputs = prediction.filled(np.stack([one.network for one in good]), batch_size)
+                output_of = np.asarray(apply(inputs), np.float32)[: len(good)]
                 for row in pool.map(write, good, output_of):
                     add(row)
                     progress()

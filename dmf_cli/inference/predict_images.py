@@ -30,7 +30,7 @@ def predict_images(
     Raises:
         DatasetError: something that is no image.
     """
-    probabilities = prediction.applied(predict)
+    probabilities = prediction.applied(predict, batch_size)
     for start in range(0, len(images), batch_size):
         chunk = [as_image(image, prediction.spec) for image in images[start : start + batch_size]]
         inputs, places = zip(*map(prediction.spec.image, chunk), strict=True)

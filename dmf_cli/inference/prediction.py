@@ -60,21 +60,34 @@ class Prediction:
         if self.resolution not in ("original", "network"):
             raise UnknownNameError("eval.resolution", self.resolution, ["original", "network"])
 
-    def applied(self, predict: ProbabilitiesOf) -> ProbabilitiesOf:
-        """``predict`` with mirrors and temperature; one that takes patches then takes whole images."""
-        whole = self.joined(predict)
+    def applied(self, predict: ProbabilitiesOf, batch: int) -> ProbabilitiesOf:
+        """``predict`` with mirrors and temperature; one that takes patches then takes whole images.
+
+        Args:
+            predict: the network's.
+            batch: patches at once.
+        """
+        whole = self.joined(predict, batch)
         if self.temperature == 1.0:
             return whole
         return lambda images: tempered(np.asarray(whole(images), np.float32), self.temperature)
 
-    def joined(self, predict: ProbabilitiesOf) -> ProbabilitiesOf:
+    def joined(self, predict: ProbabilitiesOf, batch: int) -> ProbabilitiesOf:
         """``predict`` with mirrors, for whole images: what the temperature is chosen for and comes after."""
 
         def averaged(images: np.ndarray) -> np.ndarray:
             return mirrored(predict, images, self.mirror)
 
         used = predict if self.mirror is False else averaged
-        return used if self.spec.patch is None else tiled(used, self.spec.patch)
+        return used if self.spec.patch is None else tiled(used, self.spec.patch, batch)
+
+    def filled(self, inputs: np.ndarray, batch: int) -> np.ndarray:
+        """``inputs`` with the last one repeated: a smaller last batch would be compiled once more.
+
+        Of a network that takes patches they stay as they are, for their tiles are filled up.
+        """
+        missing = 0 if self.spec.patch else batch - len(inputs)
+        return np.concatenate([inputs, np.repeat(inputs[-1:], missing, axis=0)])
 
     def truth(self, label: np.ndarray) -> np.ndarray:
         """The label map ``(H, W)`` that a mask is compared with."""

@@ -88,12 +88,12 @@ def predictions(
     if batch_size < 1:
         allowed = "a whole number of 1 or above"
         raise ConfigError(key="trainer.batch_size", value=batch_size, allowed=allowed)
-    joined = prediction.joined(predict)
+    joined = prediction.joined(predict, batch_size)
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size]
         samples = [dataset.load(i) for i in chunk]
         inputs, places = zip(*(prediction.spec.image(s.image) for s in samples), strict=True)
-        stacked = _filled(np.stack(inputs), batch_size if start else len(chunk))
+        stacked = prediction.filled(np.stack(inputs), batch_size if start else len(chunk))
         # Checked before the temperature, which would hide what the network gives.
         given = _checked(np.asarray(joined(stacked)), stacked.shape, dataset)
         output = tempered(given, prediction.temperature)
@@ -106,11 +106,6 @@ def predictions(
             seen = sample.image, network, truth, mask, foreground, values, where.box
             pixel, temperature = prediction.pixel(where), prediction.temperature
             yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted, made=made)
-
-
-def _filled(inputs: np.ndarray, batch_size: int) -> np.ndarray:
-    """``inputs`` with the last one repeated: a smaller last batch would be compiled once more."""
-    return np.concatenate([inputs, np.repeat(inputs[-1:], batch_size - len(inputs), axis=0)])
 
 
 def _checked(output: np.ndarray, shape: tuple[int, ...], dataset: Dataset) -> np.ndarray:

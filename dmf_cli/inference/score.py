@@ -27,7 +27,8 @@ from dmf_cli.inference.ensemble import Ensemble, Member
 from dmf_cli.inference.evaluation import Evaluation, evaluate
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted, predictions
-from dmf_cli.inference.selection import Scored, known_parts
+from dmf_cli.inference.seen import known_parts
+from dmf_cli.inference.selection import Scored
 from dmf_cli.metrics import Full, own
 from dmf_cli.run_folder import cases, moved, places
 from dmf_cli.run_folder.folder import RunFolder

@@ -18,6 +18,7 @@ from dmf_cli.datasets.input.run_data import make_split
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError
 from dmf_cli.hashes import digest
+from dmf_cli.inference import seen
 from dmf_cli.run_folder.folder import RunFolder
 
 Group = Mapping[str, Any]  # plain: keys that differ name a file
@@ -39,7 +40,8 @@ class Scored:
         own: whether they are those that the run was trained with.
         knows: whether it was trained with any of them, however the dataset is read now.
         settings: for those of the summary: ``seen``, how many of the images the run trained on (``train``)
-            and chose its best epoch by (``val``), None if its ``split.json`` is gone; nothing if none.
+            and chose its best epoch by (``val``), or a run whose weights it began with; None if nobody
+            knows; nothing if none.
         name: of the files: the split for the run's own images and settings, and what differs after it.
 
     Raises:
@@ -56,9 +58,9 @@ class Scored:
         self.knows = own or bool(self.parts(range(len(dataset))))
         self.indices = self._indices(run.split_file if own else None)
         parts = Counter(self.parts(self.indices).values())
-        seen = {part: parts[part] for part in ("train", "val")}
-        self.settings: dict[str, Any] = {"seen": seen} if any(seen.values()) else {}
-        if self._saved is None:
+        counts = {part: parts[part] for part in seen.SEEN}
+        self.settings: dict[str, Any] = {"seen": counts} if any(counts.values()) else {}
+        if not self.settings and seen.unknown(self._saved):
             self.settings = {"seen": None}
         self.name = self._name()
 
@@ -86,13 +88,13 @@ class Scored:
 
     def parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
-        return known_parts(self._saved, self._trained, self._config, self._dataset, indices)
+        return seen.known_parts(self._saved, self._trained, self._config, self._dataset, indices)
 
     def _name(self) -> str:
         trained, config = self._trained.plain, self._config.plain
         one, other = trained["dataset"], config["dataset"]
         split = self._split
-        if all(one.get(key) == other.get(key) for key in _images(other)):
+        if all(one.get(key) == other.get(key) for key in seen.images_of(other)):
             changes = _changed(one, other)
         else:
             split, changes = f"{self._dataset.name}_{split}_{self._whose()}", {}
@@ -112,43 +114,6 @@ class Scored:
         inputs = [group.image_size, group.resize, group.normalize, *([group.patch] if group.patch else [])]
         facts = (self._dataset.fingerprint(), self._dataset.reading(), tuple(self.indices), inputs)
         return "-".join(filter(None, [place, digest(repr(facts), 6)]))
-
-
-def known_parts(
-    saved: Group | None, trained: Config, config: Config, dataset: Dataset, indices: Sequence[int]
-) -> dict[int, str]:
-    """The part that images had in a run, for those that it knows; of equal ones the worst.
-
-    Args:
-        saved: the content of its ``split.json``; None: it is gone.
-        trained: its config.
-        config: of the images.
-        dataset: that of ``config``, opened.
-        indices: which of them.
-    """
-    if saved is None:
-        return {}
-    by_id = {str(name): part for part in reversed(division.PARTS) for name in saved[part]}
-    hashes = saved.get("hashes")
-    if hashes:
-        order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
-        known = {hashes[name]: by_id[name] for name in order if name in hashes}
-        parts = {i: known.get(dataset.content(i)) for i in indices}
-    elif _same_draw(trained, config):  # what is made from a seed has no hashes: its number says as much
-        parts = {i: by_id.get(dataset.ids[i]) for i in indices}
-    else:
-        parts = {}
-    return {i: part for i, part in parts.items() if part}
-
-
-def _same_draw(trained: Config, config: Config) -> bool:
-    one, other = trained.plain["dataset"], config.plain["dataset"]
-    return all(one.get(key) == other.get(key) for key in ("seed", *_images(other)))
-
-
-def _images(dataset: Group) -> tuple[str, ...]:
-    """Keys whose values say which images they are."""
-    return ("name", "kind", "dir", *(("table",) if dataset.get("kind") == "table" else ()))
 
 
 def _changed(one: Group, other: Group) -> dict[str, Any]:

@@ -174,7 +174,10 @@ def _seen(summary: dict[str, Any]) -> list[str]:
     if "seen" not in summary["settings"]:
         return []
     if summary["settings"]["seen"] is None:
-        return ["The split.json of this run is missing: whether it was trained on these images is not known"]
+        return [
+            "Whether this network was trained on these images is not known: the run's split.json is missing, "
+            "or it began with weights of a file"
+        ]
     train, val = (summary["settings"]["seen"][part] for part in ("train", "val"))
     images = summary["counts"]["images"]
     of = f"of {'this' if images == 1 else f'these {images}'} image{'' if images == 1 else 's'}"

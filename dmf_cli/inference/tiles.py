@@ -14,19 +14,36 @@ STEP = 0.5  # of a tile's side, at most
 SIGMA = 1 / 8  # of a tile's side
 
 
-def tiled(predict: ProbabilitiesOf, patch: patches.Size) -> ProbabilitiesOf:
+def tiled(predict: ProbabilitiesOf, patch: patches.Size, batch: int) -> ProbabilitiesOf:
     """``predict``, which takes patches, for images of any size that is not smaller.
 
-    Memory holds the probabilities of the images that are given, and as many tiles as these are images.
+    Memory holds the probabilities of the images that are given, and ``batch`` tiles.
 
     Args:
         predict: ``(batch, *patch, C)`` to probabilities ``(batch, *patch, K)``.
         patch: (height, width).
+        batch: tiles predicted at once, of whatever images.
     """
     weight = weights(patch)
 
     def whole(images: np.ndarray) -> np.ndarray:
-        return np.stack([_one(predict, image, weight, len(images)) for image in images])
+        corners = patches.grid(images.shape[1:], patch, STEP)
+        tiles = [(number, corner) for number in range(len(images)) for corner in corners]
+        total, summed = np.zeros((*images.shape[1:3], 1), np.float32), None
+        for corner in corners:
+            patches.cut(total, corner, patch)[...] += weight[..., None]
+        for start in range(0, len(tiles), batch):
+            chunk = tiles[start : start + batch]
+            cuts = [patches.cut(images[number], corner, patch) for number, corner in chunk]
+            # Filled up: a smaller batch would be compiled once more.
+            made = np.asarray(predict(np.stack([*cuts, *[cuts[-1]] * (batch - len(chunk))])), np.float32)
+            if summed is None:
+                summed = np.zeros((*images.shape[:3], made.shape[-1]), np.float32)
+            for (number, corner), values in zip(chunk, made, strict=False):
+                patches.cut(summed[number], corner, patch)[...] += values * weight[..., None]
+        assert summed is not None  # there is an image, and a grid has a tile
+        summed /= total
+        return summed
 
     return whole
 
@@ -37,22 +54,3 @@ def weights(patch: patches.Size) -> np.ndarray:
     rows, columns = (np.exp(-(distance**2) / 2) for distance in sides)
     made: np.ndarray = np.outer(rows, columns).astype(np.float32)
     return made
-
-
-def _one(predict: ProbabilitiesOf, image: np.ndarray, weight: np.ndarray, batch: int) -> np.ndarray:
-    """The probabilities ``(H, W, K)`` of an image."""
-    corners = patches.grid(image.shape, weight.shape, STEP)
-    total, summed = np.zeros((*image.shape[:2], 1), np.float32), None
-    for start in range(0, len(corners), batch):
-        chunk = corners[start : start + batch]
-        cuts = [patches.cut(image, corner, weight.shape) for corner in chunk]
-        # Filled up: a smaller batch would be compiled once more.
-        made = np.asarray(predict(np.stack([*cuts, *[cuts[-1]] * (batch - len(chunk))])), np.float32)
-        if summed is None:
-            summed = np.zeros((*image.shape[:2], made.shape[-1]), np.float32)
-        for corner, values in zip(chunk, made, strict=False):
-            patches.cut(summed, corner, weight.shape)[...] += values * weight[..., None]
-            patches.cut(total, corner, weight.shape)[...] += weight[..., None]
-    assert summed is not None  # a grid has a tile
-    summed /= total
-    return summed

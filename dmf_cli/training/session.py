@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import datasets, devices, hosts, interrupts, runtime
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import NonFiniteError
-from dmf_cli.inference import tables
+from dmf_cli.inference import seen, tables
 from dmf_cli.parts import failures
 from dmf_cli.run_folder import identity
 from dmf_cli.run_folder.folder import RunFolder
@@ -81,6 +81,7 @@ class Session:
         self.weights = ""
         if config.model.weights and origin is None and not resumed:
             self.weights = initial_weights.start_from(self.model.network, config.model.weights)
+        self.before = seen.before(config.model.weights, split_file if origin or resumed else None)
         first = origin.epoch * self.steps if origin is not None and origin.schedule == "restart" else 0
         total, classes = self.steps * config.epochs, self.data.dataset.classes
         # The start of the parent, which no further epoch makes longer.
@@ -99,7 +100,7 @@ class Session:
         from dmf_cli.datasets.input import input_profile
         from dmf_cli.datasets.splits.division import save_split
 
-        save_split(run.split_file, self.data.dataset, self.data.split)
+        save_split(run.split_file, self.data.dataset, self.data.split, self.before)
         input_profile.write(run.inputs, self.data.train)
 
     def run(self, run: RunFolder, note: dict[str, Any] | None) -> Path:
@@ -121,7 +122,8 @@ class Session:
                     )
                 display.start({**self.describe(run), "first_epoch": note["epoch"] if note else 0})
                 lost = note.get("lost", []) if note else []
-                for line in [*lost, *self.data.warnings(self.config.trainer.monitor)]:
+                known = seen.warning(self.before, self.config, self.data.dataset, self.data.split)
+                for line in [*lost, *known, *self.data.warnings(self.config.trainer.monitor)]:
                     log.warning("%s", line)
                 tracking.start()
                 with hosts.together():
@@ -289,11 +291,14 @@ class Session:
         from dmf_cli.figures import run_figures
         from dmf_cli.inference import score
         from dmf_cli.inference.ensemble import Ensemble, Member
+        from dmf_cli.inference.selection import Scored
 
         dataset, split = self.data.dataset, self.data.split
         member = Member(run, self.config, fresh=True, images=(dataset, split.val))
         images: dict[str, Any] = {"groups": {(0,): list(split.test)}, "name": "test"}
         place: dict[str, Any] = {"output": run.path, "progress": self.stop.check}
+        scored = Scored(run, self.config, self.config, dataset, "test")
+        place |= {"settings": scored.settings or None}
         result = score.score(Ensemble((member,)), self.config, dataset, **images, **place)
         run_figures.plot_run(run)
         return result

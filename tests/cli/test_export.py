@@ -130,7 +130,7 @@ def test_members_mirrors_and_temperature_are_in_the_network(tmp_path, monkeypatc
     used = ensemble.Ensemble.of([run.path for run in runs]).loaded()
     prediction = used.prediction(evaluation_config.prediction_config(runs[0].path, words[:2]))
     assert prediction.temperature == 2.5
-    ours = prediction.applied(used.predict)(IMAGES)
+    ours = prediction.applied(used.predict, 3)(IMAGES)
     np.testing.assert_allclose(from_keras(tmp_path / "a.keras"), ours, atol=1e-5)
     assert np.abs(ours - used.predict(IMAGES)).max() > 0.01
     note = json.loads((tmp_path / "a.keras.json").read_text())

@@ -21,15 +21,15 @@ def crooked(images):
 @pytest.mark.parametrize(("mirror", "axes"), [(True, [(), (2,)]), ("both", [(), (1,), (2,), (1, 2)])])
 def test_mirrors_are_the_mean_of_what_is_predicted_for_each_turned_back(mirror, axes):
     images = np.random.default_rng(0).random((2, 6, 8, 1)).astype(np.float32)
-    found = Prediction(SPEC, mirror=mirror).applied(crooked)(images)
+    found = Prediction(SPEC, mirror=mirror).applied(crooked, 3)(images)
     wanted = np.mean([np.flip(crooked(np.flip(images, a)), a) for a in axes], axis=0)
     np.testing.assert_allclose(found, wanted, atol=1e-6)
-    turned = Prediction(SPEC, mirror=mirror).applied(crooked)(np.flip(images, 2))
+    turned = Prediction(SPEC, mirror=mirror).applied(crooked, 3)(np.flip(images, 2))
     np.testing.assert_allclose(np.flip(turned, 2), found, atol=1e-6)
 
 
 def test_a_plain_prediction_is_the_network_itself():
-    assert Prediction(SPEC).applied(crooked) is crooked
+    assert Prediction(SPEC).applied(crooked, 3) is crooked
     assert Prediction(SPEC).options == {}
     assert Prediction(SPEC, 0.4).rule(2) == "threshold 0.4"
     assert Prediction(SPEC).rule(3) == "likeliest class"
@@ -37,8 +37,8 @@ def test_a_plain_prediction_is_the_network_itself():
 
 def test_the_temperature_comes_after_the_mean_over_mirrors():
     images = np.random.default_rng(1).random((1, 6, 8, 1)).astype(np.float32)
-    mean = Prediction(SPEC, mirror=True).applied(crooked)(images)
-    found = Prediction(SPEC, mirror=True, temperature=2.0).applied(crooked)(images)
+    mean = Prediction(SPEC, mirror=True).applied(crooked, 3)(images)
+    found = Prediction(SPEC, mirror=True, temperature=2.0).applied(crooked, 3)(images)
     np.testing.assert_array_equal(found, tempered(mean, 2.0))
     assert np.abs(found - mean).max() > 0.1
 

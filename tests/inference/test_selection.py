@@ -1,12 +1,15 @@
 """What is scored, what the network has seen of it, and the names of the files."""
 
+import json
+
 import numpy as np
 import pytest
 
 from dmf_cli import config as configs
 from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.splits import division
-from dmf_cli.errors import ConfigError
+from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.inference import seen
 from dmf_cli.inference.selection import NAME_LENGTH, Scored
 from dmf_cli.run_folder import moved
 from dmf_cli.run_folder.folder import RunFolder
@@ -213,3 +216,68 @@ def test_a_long_name_is_cut_and_still_its_own(scored):
     )
     assert one != other
     assert len(one) <= NAME_LENGTH + len("test_")
+
+
+def began_with(path, weights, split=((0, 1, 2), (3,), (4, 8))):
+    """A run at ``path`` whose first weights are those of ``weights``."""
+    path.mkdir()
+    later, before = RunFolder(path), seen.before(str(weights), None)
+    division.save_split(later.split_file, Images(range(10)), division.Split(*split), before)
+    return later
+
+
+@pytest.fixture
+def known(run, trained):
+    run.write_config(configs.to_yaml(trained))
+    run.write_status("completed")
+    return run
+
+
+@pytest.mark.parametrize("named", ["", "checkpoints/best.keras"])
+def test_images_that_the_first_weights_were_trained_on_are_no_test(known, trained, tmp_path, named):
+    later = began_with(tmp_path / "later", known.path / named)
+    found = Scored(later, trained, trained, Images(range(10)), "test")
+    assert values(found) == [4, 8]
+    assert found.settings == {"seen": {"train": 1, "val": 0}}
+    assert found.parts([0, 4, 6, 8, 9]) == {0: "train", 4: "train", 6: "val", 8: "test"}
+    later.write_config(configs.to_yaml(trained))
+    later.write_status("completed")
+    third = began_with(tmp_path / "third", later.path, ((8,), (9,), (5,)))
+    assert Scored(third, trained, trained, Images(range(10)), "test").settings["seen"]["train"] == 1
+    assert seen.before(None, third.split_file) == seen.before(str(later.path), None)  # as it was
+
+
+def test_a_run_says_at_its_start_which_test_images_its_first_weights_know(known, trained):
+    images, before = Images(range(10)), seen.before(str(known.path), None)
+    (line,) = seen.warning(before, trained, images, division.Split((8, 9), (7,), (4, 5, 6)))
+    assert "were trained on 3 of the 3 test images or chosen by them" in line
+    assert seen.warning(before, trained, images, division.Split((0, 4, 5, 6), (7,), (8, 9))) == []
+    assert seen.warning([None], trained, images, division.Split((8, 9), (7,), (4, 5, 6))) == []
+
+
+def test_what_weights_of_a_file_have_seen_is_not_known(known, trained, tmp_path):
+    (tmp_path / "net.keras").touch()
+    later = began_with(tmp_path / "later", tmp_path / "net.keras")
+    assert Scored(later, trained, trained, Images(range(10)), "test").settings == {"seen": None}
+    assert Scored(later, trained, trained, Images(range(10)), "train").settings["seen"]["train"] == 3
+
+
+def test_first_weights_of_a_phantom_know_its_images_by_their_number(tmp_path):
+    trained = configs.compose([])
+    run, phantom = RunFolder(tmp_path), Images(range(10), "phantom", synthetic=True)
+    run.write_config(configs.to_yaml(trained))
+    run.write_status("completed")
+    division.save_split(run.split_file, phantom, division.Split((0, 1, 2), (3,), (4,)))
+    before = seen.before(str(run.path), None)
+    other = division.Split((4,), (5,), (0, 1))
+    assert len(seen.warning(before, trained, phantom, other)) == 1
+    assert seen.warning(before, trained.changed("dataset", seed=7), phantom, other) == []
+
+
+@pytest.mark.parametrize("before", [{}, [3], [{"train": 3}], [{"hashes": []}]])
+def test_a_split_file_whose_earlier_runs_are_something_else_is_refused(run, before):
+    content = json.loads(run.split_file.read_text())
+    run.split_file.write_text(json.dumps({**content, "before": before}))
+    reason = "is no split file, in which before is a list of what earlier runs have seen"
+    with raises(DatasetError, path=run.split_file, reason=reason):
+        division.read_split(run.split_file)

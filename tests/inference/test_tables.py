@@ -202,7 +202,7 @@ def test_that_warning_names_the_union_where_there_are_several_classes():
         ),
         ({"train": 8, "val": 0}, "8 of these 8 images trained this network: this is no test"),
         ({"train": 0, "val": 8}, "8 of these 8 images chose the network's best epoch: this is no test"),
-        (None, "whether it was trained on these images is not known"),
+        (None, "Whether this network was trained on these images is not known"),
     ],
 )
 def test_a_score_that_is_no_test_says_so(seen, says):

@@ -333,6 +333,24 @@ def test_model_weights_are_said_kept_by_content_and_not_loaded_again(pair, tmp_p
     assert identity.run_id(config) == same != other
 
 
+def test_test_images_that_the_first_weights_were_trained_on_are_told_and_counted(pair, tmp_path):
+    weights = shutil.copytree(pair[0], tmp_path / "first")
+    words = [*TINY, *STILL, f"run_dir={tmp_path / 'next'}", f"model.weights={weights}", "trainer.epochs=1"]
+    made = trainer.train(configs.compose([*words, "split.seed=5"]))
+    parts, first = (json.loads((run / "split.json").read_text()) for run in (made, weights))
+    known = [sum(name in first[part] for name in parts["test"]) for part in ("train", "val")]
+    assert sum(known) > 0
+    said = f"were trained on {sum(known)} of the {len(parts['test'])} test images"
+    assert said in (made / "train.log").read_text()
+    settings = json.loads((made / "metrics/test_summary.json").read_text())["settings"]
+    assert settings["seen"] == {"train": known[0], "val": known[1]}
+    (weights / "split.json").unlink()  # its child has what is needed
+    more = extend(made, longer(made, 2, run_dir=str(tmp_path / "more")))
+    assert (
+        json.loads((more / "metrics/test_summary.json").read_text())["settings"]["seen"] == settings["seen"]
+    )
+
+
 def test_an_extension_begins_where_the_checkpoint_is_though_a_kill_left_an_older_status(tiny, monkeypatch):
     config = tiny("trainer.epochs=9", "schedule=constant")
     run = RunFolder.claim(config.run_dir)

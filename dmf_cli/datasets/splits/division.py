@@ -148,8 +148,17 @@ def _indices(part: Iterable[Unit]) -> tuple[int, ...]:
     return tuple(sorted(index for unit in part for index in unit))
 
 
-def save_split(path: Path, dataset: Dataset, split: Split) -> None:
-    """Write the ids of each part and a hash of each image as JSON, whole or not at all."""
+def save_split(
+    path: Path, dataset: Dataset, split: Split, before: Sequence[Mapping[str, Any] | None] = ()
+) -> None:
+    """Write the ids of each part and a hash of each image as JSON, whole or not at all.
+
+    Args:
+        path: the file.
+        dataset: the images.
+        split: their parts.
+        before: what the first weights of a run have seen, by :func:`dmf_cli.inference.seen.before`.
+    """
     ids = {part: [dataset.ids[i] for i in getattr(split, part)] for part in PARTS}
     # What is made from a seed needs no hash of each image: the fingerprint says as much.
     used = [] if dataset.synthetic else sorted(i for part in PARTS for i in getattr(split, part))
@@ -164,6 +173,7 @@ def save_split(path: Path, dataset: Dataset, split: Split) -> None:
         "groups": _members(dataset),
         **ids,
         "hashes": {dataset.ids[i]: dataset.content(i) for i in used},
+        **({"before": list(before)} if before else {}),
     }
     write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
@@ -227,7 +237,19 @@ def read_split(path: Path) -> dict[str, Any]:
     for key in ("hashes", "how"):
         if not isinstance(content.get(key, {}), dict):
             raise refused(reason=f"is no split file, in which {key} is a mapping")
+    if not _is_before(content.get("before", [])):
+        raise refused(reason="is no split file, in which before is a list of what earlier runs have seen")
     return content
+
+
+def _is_before(value: Any) -> bool:
+    """Whether each entry is null, or has lists of ids and mappings of what else there is."""
+    entries = [one for one in value if one is not None] if isinstance(value, list) else [None]
+    kinds = {"train": list, "val": list, "hashes": dict, "dataset": dict}
+    return all(
+        isinstance(one, dict) and all(isinstance(one[key], kinds[key]) for key in kinds if key in one)
+        for one in entries
+    )
 
 
 def _check_ids(path: Path, dataset: Dataset, ids: Sequence[Sequence[str]]) -> None:
