@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dmf_cli import metrics
-from dmf_cli.inference.calibration import Calibration, tempered
+from dmf_cli.inference.calibration import Calibration
 from dmf_cli.inference.prediction import Prediction
 from dmf_cli.inference.predictor import Predicted
 from dmf_cli.metrics import summary
@@ -93,10 +93,8 @@ class CalibrationScores:
         truth, counted = self._label(one.truth), one.counted
         if counted is not None:
             counted = self._label(counted.astype(np.uint8))[one.inside] > 0
-        after = one.probabilities[one.inside]
-        before = tempered(after, 1 / one.temperature)
-        for pixels, values in ((self._before, before), (self._after, after)):
-            pixels.add(values, truth[one.inside], counted)
+        for pixels, values in ((self._before, one.given), (self._after, one.probabilities)):
+            pixels.add(values[one.inside], truth[one.inside], counted)
         self.rows.append({})
 
     def complete(self, figures: dict[str, Any]) -> None:

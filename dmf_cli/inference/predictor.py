@@ -28,9 +28,9 @@ class Predicted:
         prediction: uint8 labels of the same shape.
         foreground: probability of the union of all classes above 0, float32 of the same shape.
         probabilities: ``(h, w, K)`` float32, of the network input, with mirrors and temperature.
+        given: the same before the temperature.
         box: (top, left, height, width) of the image inside the network input.
         pixel: (height, width) of a pixel of the masks, in pixels of the image.
-        temperature: of ``probabilities``.
         counted: booleans of the same shape: pixels that are scored; None: all. The others are background in
             ``truth`` and in ``prediction``.
         made: the mask before pixels that are not scored become background; None: ``prediction``.
@@ -43,9 +43,9 @@ class Predicted:
     prediction: np.ndarray
     foreground: np.ndarray
     probabilities: np.ndarray
+    given: np.ndarray
     box: tuple[int, int, int, int]
     pixel: tuple[float, float] = (1.0, 1.0)
-    temperature: float = 1.0
     counted: np.ndarray | None = None
     made: np.ndarray | None = None
 
@@ -97,15 +97,15 @@ def predictions(
         # Checked before the temperature, which would hide what the network gives.
         given = _checked(np.asarray(joined(stacked)), stacked.shape, dataset)
         output = tempered(given, prediction.temperature)
-        for i, sample, network, where, values in zip(chunk, samples, inputs, places, output, strict=False):
+        each = zip(chunk, samples, inputs, places, output, given, strict=False)
+        for i, sample, network, where, values, before in each:
             truth, (made, foreground) = prediction.truth(sample.label), prediction.decide(values, where)
             mask = made
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
-            seen = sample.image, network, truth, mask, foreground, values, where.box
-            pixel, temperature = prediction.pixel(where), prediction.temperature
-            yield Predicted(i, *seen, pixel=pixel, temperature=temperature, counted=counted, made=made)
+            seen = sample.image, network, truth, mask, foreground, values, before, where.box
+            yield Predicted(i, *seen, pixel=prediction.pixel(where), counted=counted, made=made)
 
 
 def _checked(output: np.ndarray, shape: tuple[int, ...], dataset: Dataset) -> np.ndarray:

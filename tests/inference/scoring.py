@@ -17,10 +17,12 @@ def evaluated(
     threshold=0.5,
     resolution="original",
     batch_size=32,
+    temperature=1.0,
     **options,
 ):
     """What :func:`evaluate` gives."""
-    prediction = Prediction(InputSpec(as_size(image_size), resize, normalize), threshold, resolution)
+    spec = InputSpec(as_size(image_size), resize, normalize)
+    prediction = Prediction(spec, threshold, resolution, temperature=temperature)
 
     def source(chosen):
         return predictions(predict, dataset, chosen, prediction, batch_size)

@@ -147,3 +147,10 @@ def test_the_rule_is_in_the_title_and_everything_in_the_tables(tmp_path):
     assert "missed=nan" in shown.splitlines()[0] + shown.splitlines()[1]
     row = next(line for line in shown.splitlines() if "HD95 px" in line)
     assert row.split()[-1] == "-"  # no pooled form, and the trivial predictors have no contour to speak of
+
+
+def test_the_calibration_error_before_the_temperature_is_that_of_the_network():
+    """A temperature of 0.1 makes 0.95 a 1 in float32, which says no more what it was."""
+    sharp, mild = (score(None, temperature=t).summary["settings"]["ece"] for t in (0.1, 1.5))
+    assert sharp["before"] == mild["before"]
+    assert sharp["after"] != sharp["before"] > 0
