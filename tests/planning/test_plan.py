@@ -7,7 +7,7 @@ import pytest
 
 from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
-from dmf_cli.errors import DatasetError
+from dmf_cli.errors import DatasetError, UsageError
 from dmf_cli.jobs import child
 from dmf_cli.planning import fingerprint, plan
 from dmf_cli.planning.settings import Speed
@@ -184,9 +184,14 @@ def planned(made, monkeypatch):
         (["recipe=standard", "dataset.patch=32"], {"dataset.image_size": 128, "trainer.epochs": 120}),
         (["experiment=notebook", "trainer.epochs=9"], {"model.filters": 32, "trainer.batch_size": 32}),
         (["recipe=standard", "trainer.epochs=auto"], {}),
+        (["model=unet_wide"], {"model.filters": 32}),
+        (["model=resenc"], {"model.filters": 32}),
+        (["recipe=standard", "trainer.epochs=auto", "model=unet_wide"], {"model.filters": 32}),
+        (["model=unet_wide", "model.filters=20"], {}),
+        (["model=hub"], {}),
     ],
 )
-def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
+def test_what_a_preset_a_network_or_a_patch_sets_stays_and_is_said(words, kept, planned):
     found = planned(*words)
     assert {key: value for key, (value, _) in found.kept.others.items()} == kept
     composed = config.compose(found.overrides)
@@ -197,6 +202,11 @@ def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
         assert any(line.startswith("kept ") and f"{key}={value}" in line for line in found.lines())
     assert composed.trainer.epochs == found.choice.epochs  # also where the user leaves them to the plan
     assert composed.dataset.patch is None or "2 poolings, down to 8 pixels" in repr(found)
+
+
+def test_a_network_that_is_typed_is_not_made_narrower_for_little_time(planned):
+    with raises(UsageError, key="budget", hint="give budget="):
+        planned("model=unet_wide", "budget=20s")
 
 
 def test_a_gpu_and_pretrained_weights_make_candidates_that_compose(planned, monkeypatch):
