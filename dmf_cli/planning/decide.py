@@ -60,9 +60,11 @@ def steps_of(facts: Fingerprint, setting: Setting) -> int:
     return max(1, facts.train // setting.batch)
 
 
-def size_for(facts: Fingerprint) -> int:
-    """The smallest side at which small lesions have some pixels, and no larger than the images."""
-    allowed = [size for size in SIZES if size <= max(facts.side, SIZES[0])]
+def size_for(facts: Fingerprint, least: int = SIZES[0]) -> int:
+    """The smallest side from ``least`` at which small lesions have some pixels, and no larger than the images
+    unless ``least`` is.
+    """
+    allowed = [size for size in SIZES if least <= size <= max(facts.side, least)]
     if not facts.small:
         return min(128, allowed[-1])
     return next((size for size in allowed if size * facts.small >= SMALL_LESION), allowed[-1])
@@ -93,7 +95,7 @@ def _work(setting: Setting) -> float:
 
 def _first(facts: Fingerprint, limits: Limits) -> Setting:
     kind, batch = _kinds(facts, limits)[0], limits.batch or batch_for(facts)
-    return _setting(limits, kind, size_for(facts), FILTERS, batch)
+    return _setting(limits, kind, size_for(facts, _least(limits, kind)), FILTERS, batch)
 
 
 def _setting(limits: Limits, kind: tuple[str, bool], size: int, filters: int, batch: int) -> Setting:
@@ -117,14 +119,20 @@ def _kinds(facts: Fingerprint, limits: Limits) -> list[tuple[str, bool]]:
     return found
 
 
-def _ladder(facts: Fingerprint, kind: tuple[str, bool]) -> list[tuple[int, int]]:
+def _least(limits: Limits, kind: tuple[str, bool]) -> int:
+    """The least side of the input that the network of a kind takes."""
+    _, encoder = kind
+    return LEAST_ENCODED if encoder else limits.least
+
+
+def _ladder(facts: Fingerprint, limits: Limits, kind: tuple[str, bool]) -> list[tuple[int, int]]:
     """(size, filters) that a kind may have, the cheapest first."""
-    recipe, encoder = kind
-    middle = size_for(facts)
+    (recipe, encoder), least = kind, _least(limits, kind)
+    middle = size_for(facts, least)
     top = [size for size in SIZES if middle <= size <= facts.side] or [middle]
-    low = [size for size in SIZES if size < middle][-2:]
+    low = [size for size in SIZES if least <= size < middle][-2:]
     if encoder or recipe == NNUNET:  # their filters are what they are
-        sizes = top if recipe != QUICK else [*(size for size in low if size >= LEAST_ENCODED), middle]
+        sizes = top if recipe != QUICK else [*low, middle]
         return [(size, ENCODER_FILTERS) for size in sizes]
     wide = [(middle, 16), (middle, 24), *((size, 24) for size in top[1:]), (top[-1], 32)]
     rungs = (
@@ -140,7 +148,7 @@ def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterato
     most = limits.batch or batch_for(facts)
     batches = [limits.batch] if limits.batch else [b for b in (16, 8, 4, 2) if b <= most]
     for kind in _kinds(facts, limits):
-        for size, filters in reversed(_ladder(facts, kind)):
+        for size, filters in reversed(_ladder(facts, limits, kind)):
             sized = [_setting(limits, kind, size, filters, batch) for batch in batches]
             light = next((one for one in sized if _has_room(one, limits, measured)), None)
             if light is not None:
@@ -170,7 +178,7 @@ def _smallest(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting
 def _cheapest(facts: Fingerprint, limits: Limits) -> Setting:
     """The least of all: an estimate alone is no reason to refuse it."""
     kind = (QUICK if limits.recipe is None else limits.recipe, False)
-    size, filters = _ladder(facts, kind)[0]
+    size, filters = _ladder(facts, limits, kind)[0]
     return _setting(limits, kind, size, filters, limits.batch or 2)
 
 

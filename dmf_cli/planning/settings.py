@@ -95,6 +95,7 @@ class Limits:
         patch: side of what the network takes at once; None: the whole input.
         encoder: whether the pretrained network may be chosen.
         nnunet: whether the recipe for a GPU may be chosen.
+        least: side of the network input that the network of the config takes.
     """
 
     budget: float
@@ -107,6 +108,7 @@ class Limits:
     patch: int | None = None
     encoder: bool = False
     nnunet: bool = False
+    least: int = SIZES[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -156,6 +156,31 @@ def test_the_size_shows_small_lesions_and_is_no_larger_than_the_images(small, si
     assert decide.size_for(facts) == size
 
 
+@pytest.mark.parametrize("small", [0.0, 0.05, 0.3, 0.5])
+@pytest.mark.parametrize("minutes", [3, 30, 1000])
+@pytest.mark.parametrize(
+    ("limits", "side"),
+    [
+        (Limits(0.0, encoder=True), 470),
+        (Limits(0.0, recipe="", encoder=True), 64),
+        (Limits(0.0, filters=16, least=decide.LEAST_ENCODED), 470),
+        (Limits(0.0, filters=16, least=decide.LEAST_ENCODED), 48),
+    ],
+)
+def test_an_encoder_has_inputs_that_it_can_halve(limits, side, minutes, small):
+    facts = dataclasses.replace(BUSI, small=small, height=(side,) * 3, width=(side,) * 3)
+    limits = dataclasses.replace(limits, budget=60.0 * minutes)
+    choice, measured = planned(limits, facts=facts)
+    for one in measured:
+        assert one.size >= decide.LEAST_ENCODED or not (one.encoder or limits.least > 32)
+    (why,) = [why for what, _, why in reasons.reasons(choice, facts, limits) if what == "image size"]
+    assert ("the least for this network" in why) == (side == 48)
+
+
+def test_a_size_that_is_typed_is_that_of_an_encoder_too():
+    assert planned(Limits(3600.0, size=48, encoder=True))[0].setting.size == 48
+
+
 @pytest.mark.parametrize(("train", "batch"), [(400, 16), (100, 8), (40, 4), (9, 2), (1, 2)])
 def test_few_images_have_small_batches(train, batch):
     facts = dataclasses.replace(BUSI, train=train)
