@@ -106,6 +106,7 @@ def make(
     limits = kept.limits(base, given, stays, facts, budget, memory)
     free = not stays.has("dataset.resize") and limits.size is None
     resize = reasons.resize_for(facts) if free else None
+    facts = facts.resized(resize[0] if resize else base.dataset.resize)
     recipes = conf_files.options("recipe")
     with _measuring(base) if measure is None else contextlib.nullcontext(measure) as used:
         choice = _search(facts, limits, given, recipes, used, say)

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import math
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
@@ -155,6 +158,52 @@ def test_test_images_do_not_decide(monkeypatch):
 
     monkeypatch.setattr(run_data, "make_split", only("train"))
     assert fingerprint.of(chosen).lesion != found.lesion
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A dataset of images of 64 x 256 pixels, each with a lesion of 16 x 16."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(12):
+        mask = np.zeros((64, 256), np.uint8)
+        mask[20:36, 100:116] = 255
+        image = rng.integers(0, 255, mask.shape, np.uint8)
+        Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+    return ["dataset=folder", f"dataset.dir={tmp_path}"]
+
+
+def test_lesions_of_a_letterbox_are_as_wide_as_they_are_in_it(wide):
+    facts = fingerprint.of(config.compose(wide))
+    round_ = 16 * (4 / math.pi) ** 0.5  # diameter of a disc with the area of a lesion
+    assert facts.resized("stretch").lesion == pytest.approx(round_ / 128, abs=1e-4)
+    boxed = facts.resized("letterbox")
+    assert (boxed.small, boxed.lesion) == pytest.approx((round_ / 256, round_ / 256), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "words", "letterboxed"),
+    [
+        ((4.0, 4.0), [], False),
+        ((0.7, 4.0), [], True),
+        ((0.7, 4.0), ["dataset.resize=stretch"], False),
+        ((4.0, 4.0), ["dataset.resize=letterbox"], True),
+    ],
+)
+def test_the_resize_is_decided_before_lesions_decide_the_size(aspect, words, letterboxed, made, monkeypatch):
+    facts = dataclasses.replace(
+        made[0].facts, aspect=aspect, small=0.2, lesion=0.4, letterboxed=(0.1, 0.2), height=(200,) * 3,
+        width=(800,) * 3,
+    )  # fmt: skip
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: facts)
+    timed = []
+    found = plan.make(
+        [*PHANTOM, "budget=5m", *words], lambda one: timed.append(one) or speed(one), lambda line: None
+    )
+    assert timed[0].dataset.image_size == (128 if letterboxed else 64)
+    assert f"diameter {'20%' if letterboxed else '40%'}" in repr(found)
 
 
 def test_the_speed_of_an_epoch_is_read_from_its_steps():
