@@ -18,6 +18,7 @@ from dmf_cli.planning.settings import (
     FILTERS,
     MOST,
     NNUNET,
+    NO_ROOM,
     QUICK,
     SIZES,
     SMALL_DATA,
@@ -44,11 +45,15 @@ def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | 
     Raises:
         UsageError: the budget or the memory is too small for anything; says what is the least.
     """
-    if not measured:
-        return _first(facts, limits)
-    chosen = next(_fitting(facts, limits, measured), None) or _smallest(facts, limits, measured)
+    if _timed(measured):
+        chosen = next(_fitting(facts, limits, measured), None) or _smallest(facts, limits, measured)
+    else:
+        chosen = _first(facts, limits, measured)
     if chosen not in measured:
         return chosen
+    if measured[chosen] == NO_ROOM:
+        hint = "give a smaller trainer.batch_size or dataset.image_size, or free memory"
+        raise UsageError("the smallest run here runs out of memory", key="memory", hint=hint)
     epochs, steps = _epochs(chosen, facts, limits, measured[chosen]), steps_of(facts, chosen)
     choice = Chosen(chosen, measured[chosen], epochs, steps)
     _refuse_too_small(choice, facts, limits)
@@ -79,7 +84,8 @@ def estimate(setting: Setting, measured: Measured) -> Speed:
     """Of ``setting``, from the nearest one that was measured; itself, if it was."""
     if setting in measured:
         return measured[setting]
-    alike = [one for one in measured if one.network == setting.network] or list(measured)
+    timed = _timed(measured)
+    alike = [one for one in timed if one.network == setting.network] or timed
     known = min(alike, key=lambda one: abs(math.log(_work(one) / _work(setting))))
     ratio, speed = _work(setting) / _work(known), measured[known]
     images = setting.cost / known.cost
@@ -93,9 +99,26 @@ def _work(setting: Setting) -> float:
     return setting.cost * setting.batch
 
 
-def _first(facts: Fingerprint, limits: Limits) -> Setting:
-    kind, batch = _kinds(facts, limits)[0], limits.batch or batch_for(facts)
-    return _setting(limits, kind, size_for(facts, _least(limits, kind)), FILTERS, batch)
+def _timed(measured: Measured) -> list[Setting]:
+    """The settings that had room."""
+    return [one for one, speed in measured.items() if speed != NO_ROOM]
+
+
+def _first(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting:
+    """A usual setting of the best kind, smaller than those that had no room."""
+    for kind in _kinds(facts, limits):
+        size = size_for(facts, _least(limits, kind))
+        for batch in _batches(facts, limits):
+            setting = _setting(limits, kind, size, FILTERS, batch)
+            if _has_room(setting, limits, measured):
+                return setting
+    return _cheapest(facts, limits)
+
+
+def _batches(facts: Fingerprint, limits: Limits) -> list[int]:
+    """Images of a step that may be chosen, the most first."""
+    most = batch_for(facts)
+    return [limits.batch] if limits.batch else [batch for batch in (16, 8, 4, 2) if batch <= most]
 
 
 def _setting(limits: Limits, kind: tuple[str, bool], size: int, filters: int, batch: int) -> Setting:
@@ -145,8 +168,7 @@ def _ladder(facts: Fingerprint, limits: Limits, kind: tuple[str, bool]) -> list[
 
 def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:
     """All that may be chosen, the best first: the better recipe, then the larger network."""
-    most = limits.batch or batch_for(facts)
-    batches = [limits.batch] if limits.batch else [b for b in (16, 8, 4, 2) if b <= most]
+    batches = _batches(facts, limits)
     for kind in _kinds(facts, limits):
         for size, filters in reversed(_ladder(facts, limits, kind)):
             sized = [_setting(limits, kind, size, filters, batch) for batch in batches]
@@ -156,7 +178,13 @@ def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterato
 
 
 def _has_room(setting: Setting, limits: Limits, measured: Measured) -> bool:
-    return limits.memory is None or estimate(setting, measured).memory <= limits.memory
+    """Whether memory may do: no setting of the same network failed that was as small."""
+    full = [one for one, speed in measured.items() if speed == NO_ROOM and one.network == setting.network]
+    if any(_work(one) <= _work(setting) for one in full):
+        return False
+    if limits.memory is None or not _timed(measured):
+        return True
+    return estimate(setting, measured).memory <= limits.memory
 
 
 def _fitting(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:

@@ -25,8 +25,8 @@ class Fingerprint:
         aspect: 10th and 90th percentile of width / height.
         grey: median of the darkest and of the brightest grey; None: not known.
         classes: names, background first.
-        small: diameter of a small lesion (10th percentile), as a share of the side of the network input, which
-            the images fill; 0: no lesion.
+        small: diameter of a small lesion (10th percentile), as a share of the side of the network input
+            that the image fills; 0: no lesion.
         lesion: median diameter, likewise.
         without: images without a lesion.
         patients: how many, None: not known.

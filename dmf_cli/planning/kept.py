@@ -65,9 +65,9 @@ def of(base: Config, given: Sequence[str]) -> Kept:
     for key, usual in USUAL.items():
         if getattr(base.dataset, key) != usual:
             why[f"dataset.{key}"] = f"as the dataset {base.dataset.name} sets it"
-    network = next((word.lstrip("+") for word in reversed(given) if word.lstrip("+").startswith("model=")), "")
-    if network and "filters" in base.model.params:
-        why["model.filters"] = f"as {network} sets it"
+    networks = [word.lstrip("+") for word in given if word.lstrip("+").startswith("model=")]
+    if networks and "filters" in base.model.params:
+        why["model.filters"] = f"as {networks[-1]} sets it"
     why |= {key: f"as {who} sets it" for key, who in composer.preset_keys(given).items()}
     others = {}
     for key in CHOSEN:

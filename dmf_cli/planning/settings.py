@@ -80,6 +80,9 @@ class Speed:
         return max(0, math.floor((budget - self.once) / (steps * self.step + self.epoch)))
 
 
+NO_ROOM = Speed(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, math.inf)  # of a setting that ran out of memory
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What a plan must keep to, and what the user has chosen already.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
@@ -12,6 +13,7 @@ from dmf_cli.planning.settings import (
     ENOUGH,
     MOST,
     NNUNET,
+    NO_ROOM,
     QUICK,
     STANDARD,
     STRONG,
@@ -116,6 +118,32 @@ def test_no_memory_is_refused_before_the_cheapest_setting_was_measured():
         planned(Limits(3600.0, 1e8), measure)
     assert min(one.cost * one.batch for one in measured) == measured[-1].cost * measured[-1].batch
     assert measured[-1].batch == 2
+
+
+@pytest.mark.parametrize("least", [0.02, 0.2, 0.6, 1.5])
+@pytest.mark.parametrize("limits", [Limits(36_000.0), Limits(36_000.0, 1e12, encoder=True, nnunet=True)])
+def test_a_setting_that_runs_out_of_memory_is_followed_by_smaller_ones(limits, least):
+    usual, failed = machine(0.3), []
+
+    def measure(one: Setting) -> Speed:
+        if one.cost * one.batch <= least * Setting(None, 128, 12, 16).cost * 16:
+            return usual(one)
+        smaller = [other for other in failed if other.network == one.network]
+        assert all(one.cost * one.batch < other.cost * other.batch for other in smaller)
+        failed.append(one)
+        return NO_ROOM
+
+    choice, _ = planned(limits, measure)
+    assert choice.setting not in failed
+    assert failed
+    assert choice.speed.memory < math.inf
+
+
+def test_no_setting_has_room_where_the_smallest_one_has_none():
+    with raises(UsageError, key="memory", hint="smaller trainer.batch_size"):
+        planned(Limits(3600.0), lambda one: NO_ROOM)
+    with raises(UsageError, key="memory"):
+        planned(Limits(3600.0, None, "", 64, 20, 4, 33), lambda one: NO_ROOM)
 
 
 def test_what_the_user_has_chosen_stays():

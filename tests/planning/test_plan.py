@@ -10,9 +10,10 @@ from PIL import Image
 
 from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
-from dmf_cli.errors import DatasetError, UsageError
+from dmf_cli.errors import DatasetError, RunError, UsageError
 from dmf_cli.jobs import child
 from dmf_cli.planning import fingerprint, plan
+from dmf_cli.planning.room import OutOfMemoryError
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
@@ -256,6 +257,30 @@ def test_what_a_preset_a_network_or_a_patch_sets_stays_and_is_said(words, kept, 
 def test_a_network_that_is_typed_is_not_made_narrower_for_little_time(planned):
     with raises(UsageError, key="budget", hint="give budget="):
         planned("model=unet_wide", "budget=20s")
+
+
+def test_a_setting_without_room_is_said_and_a_smaller_one_is_planned(made, monkeypatch):
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: made[0].facts)
+    said = []
+
+    def measure(chosen):
+        if chosen.trainer.batch_size > 2:
+            raise OutOfMemoryError("a setting ran out of memory", hint="give less")
+        return speed(chosen)
+
+    found = plan.make([*PHANTOM, "budget=5m"], measure, said.append)
+    assert found.choice.setting.batch == 2
+    assert [line.split()[-1] for line in said[:3:2]] == ["trainer.batch_size=4", "trainer.batch_size=2"]
+    assert said[1] == "no room   a setting ran out of memory"
+
+
+def test_another_error_of_a_timing_ends_the_plan(made, monkeypatch):
+    def measure(chosen):
+        raise RunError("the timing of a setting failed")
+
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: made[0].facts)
+    with raises(RunError, what="failed"):
+        plan.make([*PHANTOM], measure, lambda line: None)
 
 
 def test_a_gpu_and_pretrained_weights_make_candidates_that_compose(planned, monkeypatch):
