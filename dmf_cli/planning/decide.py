@@ -18,6 +18,7 @@ from dmf_cli.planning.settings import (
     FILTERS,
     MOST,
     NNUNET,
+    NO_ROOM,
     QUICK,
     SIZES,
     SMALL_DATA,
@@ -44,11 +45,15 @@ def decide(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting | 
     Raises:
         UsageError: the budget or the memory is too small for anything; says what is the least.
     """
-    if not measured:
-        return _first(facts, limits)
-    chosen = next(_fitting(facts, limits, measured), None) or _smallest(facts, limits, measured)
+    if _timed(measured):
+        chosen = next(_fitting(facts, limits, measured), None) or _smallest(facts, limits, measured)
+    else:
+        chosen = _first(facts, limits, measured)
     if chosen not in measured:
         return chosen
+    if measured[chosen] == NO_ROOM:
+        hint = "give a smaller trainer.batch_size or dataset.image_size, or free memory"
+        raise UsageError("the smallest run here runs out of memory", key="memory", hint=hint)
     epochs, steps = _epochs(chosen, facts, limits, measured[chosen]), steps_of(facts, chosen)
     choice = Chosen(chosen, measured[chosen], epochs, steps)
     _refuse_too_small(choice, facts, limits)
@@ -60,9 +65,11 @@ def steps_of(facts: Fingerprint, setting: Setting) -> int:
     return max(1, facts.train // setting.batch)
 
 
-def size_for(facts: Fingerprint) -> int:
-    """The smallest side at which small lesions have some pixels, and no larger than the images."""
-    allowed = [size for size in SIZES if size <= max(facts.side, SIZES[0])]
+def size_for(facts: Fingerprint, least: int = SIZES[0]) -> int:
+    """The smallest side from ``least`` at which small lesions have some pixels, and no larger than the images
+    unless ``least`` is.
+    """
+    allowed = [size for size in SIZES if least <= size <= max(facts.side, least)]
     if not facts.small:
         return min(128, allowed[-1])
     return next((size for size in allowed if size * facts.small >= SMALL_LESION), allowed[-1])
@@ -77,7 +84,8 @@ def estimate(setting: Setting, measured: Measured) -> Speed:
     """Of ``setting``, from the nearest one that was measured; itself, if it was."""
     if setting in measured:
         return measured[setting]
-    alike = [one for one in measured if one.network == setting.network] or list(measured)
+    timed = _timed(measured)
+    alike = [one for one in timed if one.network == setting.network] or timed
     known = min(alike, key=lambda one: abs(math.log(_work(one) / _work(setting))))
     ratio, speed = _work(setting) / _work(known), measured[known]
     images = setting.cost / known.cost
@@ -91,9 +99,26 @@ def _work(setting: Setting) -> float:
     return setting.cost * setting.batch
 
 
-def _first(facts: Fingerprint, limits: Limits) -> Setting:
-    kind, batch = _kinds(facts, limits)[0], limits.batch or batch_for(facts)
-    return _setting(limits, kind, size_for(facts), FILTERS, batch)
+def _timed(measured: Measured) -> list[Setting]:
+    """The settings that had room."""
+    return [one for one, speed in measured.items() if speed != NO_ROOM]
+
+
+def _first(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting:
+    """A usual setting of the best kind, smaller than those that had no room."""
+    for kind in _kinds(facts, limits):
+        size = size_for(facts, _least(limits, kind))
+        for batch in _batches(facts, limits):
+            setting = _setting(limits, kind, size, FILTERS, batch)
+            if _has_room(setting, limits, measured):
+                return setting
+    return _cheapest(facts, limits)
+
+
+def _batches(facts: Fingerprint, limits: Limits) -> list[int]:
+    """Images of a step that may be chosen, the most first."""
+    most = batch_for(facts)
+    return [limits.batch] if limits.batch else [batch for batch in (16, 8, 4, 2) if batch <= most]
 
 
 def _setting(limits: Limits, kind: tuple[str, bool], size: int, filters: int, batch: int) -> Setting:
@@ -117,14 +142,20 @@ def _kinds(facts: Fingerprint, limits: Limits) -> list[tuple[str, bool]]:
     return found
 
 
-def _ladder(facts: Fingerprint, kind: tuple[str, bool]) -> list[tuple[int, int]]:
+def _least(limits: Limits, kind: tuple[str, bool]) -> int:
+    """The least side of the input that the network of a kind takes."""
+    _, encoder = kind
+    return LEAST_ENCODED if encoder else limits.least
+
+
+def _ladder(facts: Fingerprint, limits: Limits, kind: tuple[str, bool]) -> list[tuple[int, int]]:
     """(size, filters) that a kind may have, the cheapest first."""
-    recipe, encoder = kind
-    middle = size_for(facts)
+    (recipe, encoder), least = kind, _least(limits, kind)
+    middle = size_for(facts, least)
     top = [size for size in SIZES if middle <= size <= facts.side] or [middle]
-    low = [size for size in SIZES if size < middle][-2:]
+    low = [size for size in SIZES if least <= size < middle][-2:]
     if encoder or recipe == NNUNET:  # their filters are what they are
-        sizes = top if recipe != QUICK else [*(size for size in low if size >= LEAST_ENCODED), middle]
+        sizes = top if recipe != QUICK else [*low, middle]
         return [(size, ENCODER_FILTERS) for size in sizes]
     wide = [(middle, 16), (middle, 24), *((size, 24) for size in top[1:]), (top[-1], 32)]
     rungs = (
@@ -137,10 +168,9 @@ def _ladder(facts: Fingerprint, kind: tuple[str, bool]) -> list[tuple[int, int]]
 
 def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:
     """All that may be chosen, the best first: the better recipe, then the larger network."""
-    most = limits.batch or batch_for(facts)
-    batches = [limits.batch] if limits.batch else [b for b in (16, 8, 4, 2) if b <= most]
+    batches = _batches(facts, limits)
     for kind in _kinds(facts, limits):
-        for size, filters in reversed(_ladder(facts, kind)):
+        for size, filters in reversed(_ladder(facts, limits, kind)):
             sized = [_setting(limits, kind, size, filters, batch) for batch in batches]
             light = next((one for one in sized if _has_room(one, limits, measured)), None)
             if light is not None:
@@ -148,7 +178,13 @@ def _settings(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterato
 
 
 def _has_room(setting: Setting, limits: Limits, measured: Measured) -> bool:
-    return limits.memory is None or estimate(setting, measured).memory <= limits.memory
+    """Whether memory may do: no setting of the same network failed that was as small."""
+    full = [one for one, speed in measured.items() if speed == NO_ROOM and one.network == setting.network]
+    if any(_work(one) <= _work(setting) for one in full):
+        return False
+    if limits.memory is None or not _timed(measured):
+        return True
+    return estimate(setting, measured).memory <= limits.memory
 
 
 def _fitting(facts: Fingerprint, limits: Limits, measured: Measured) -> Iterator[Setting]:
@@ -170,7 +206,7 @@ def _smallest(facts: Fingerprint, limits: Limits, measured: Measured) -> Setting
 def _cheapest(facts: Fingerprint, limits: Limits) -> Setting:
     """The least of all: an estimate alone is no reason to refuse it."""
     kind = (QUICK if limits.recipe is None else limits.recipe, False)
-    size, filters = _ladder(facts, kind)[0]
+    size, filters = _ladder(facts, limits, kind)[0]
     return _setting(limits, kind, size, filters, limits.batch or 2)
 
 

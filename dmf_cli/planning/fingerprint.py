@@ -25,12 +25,14 @@ class Fingerprint:
         aspect: 10th and 90th percentile of width / height.
         grey: median of the darkest and of the brightest grey; None: not known.
         classes: names, background first.
-        small: diameter of a small lesion (10th percentile), as a share of the image's side; 0: no lesion.
+        small: diameter of a small lesion (10th percentile), as a share of the side of the network input
+            that the image fills; 0: no lesion.
         lesion: median diameter, likewise.
         without: images without a lesion.
         patients: how many, None: not known.
         spacing: millimetres per pixel (row, column), None: not known.
         channels: of the images.
+        letterboxed: ``small`` and ``lesion`` where the input is a square with padding; None: as without.
     """
 
     name: str
@@ -48,11 +50,19 @@ class Fingerprint:
     patients: int | None = None
     spacing: tuple[float, float] | None = None
     channels: int = 1
+    letterboxed: tuple[float, float] | None = None
 
     @property
     def side(self) -> int:
         """The shorter side of a typical image."""
         return min(self.height[1], self.width[1])
+
+    def resized(self, how: str) -> "Fingerprint":
+        """The facts with the lesions as wide as ``dataset.resize=how`` makes them."""
+        if how != "letterbox" or self.letterboxed is None:
+            return self
+        small, lesion = self.letterboxed
+        return dataclasses.replace(self, small=small, lesion=lesion)
 
     def lines(self) -> list[str]:
         """The facts in words."""
@@ -92,7 +102,9 @@ def of(config: "Config") -> Fingerprint:
     known = sorted({*split.train, *split.val})  # what the network is chosen by, so no test image
     facts, labels = [found.facts[i] for i in known], [found.labels[i] for i in known]
     heights, widths = np.array([one.grey[:2] for one in facts]).T
-    diameters = np.sqrt(4 / np.pi * np.array([label.area for label in labels if label.area] or [0.0]))
+    areas = np.array([label.area for label in labels])
+    filled = np.minimum(heights / widths, widths / heights)  # share of a square that a letterbox fills
+    small, lesion = _diameters(areas)
     return Fingerprint(
         dataset.name,
         len(split.train),
@@ -103,13 +115,20 @@ def of(config: "Config") -> Fingerprint:
         tuple(np.percentile(widths / heights, (10, 90)).round(3).tolist()),
         tuple(np.median([one.ends for one in facts], axis=0).tolist()),
         tuple(dataset.classes),
-        float(np.percentile(diameters, 10).round(4)),
-        float(np.median(diameters).round(4)),
+        small,
+        lesion,
         sum(label.area == 0 for label in labels),
         len(set(dataset.groups)) if dataset.groups else None,
         dataset.spacing,
         dataset.channels,
+        _diameters(areas * filled),
     )
+
+
+def _diameters(areas: np.ndarray) -> tuple[float, float]:
+    """Of a small lesion and of the median one, from shares of the input's area; 0: no lesion."""
+    found = np.sqrt(4 / np.pi * areas[areas > 0]) if areas.any() else np.zeros(1)
+    return float(np.percentile(found, 10).round(4)), float(np.median(found).round(4))
 
 
 def _spread(values: np.ndarray) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from dmf_cli.config.typed import Config
 from dmf_cli.errors import show
 from dmf_cli.planning.decide import LEAST_ENCODED
 from dmf_cli.planning.fingerprint import Fingerprint
-from dmf_cli.planning.settings import NNUNET, Limits
+from dmf_cli.planning.settings import ENCODER, NNUNET, SIZES, Limits
 
 SHARE = 0.8  # of the memory of this machine, where the user names no limit
 USUAL = {"image_size": 128, "resize": "stretch"}  # of a dataset that asks for nothing else
@@ -65,6 +65,9 @@ def of(base: Config, given: Sequence[str]) -> Kept:
     for key, usual in USUAL.items():
         if getattr(base.dataset, key) != usual:
             why[f"dataset.{key}"] = f"as the dataset {base.dataset.name} sets it"
+    networks = [word.lstrip("+") for word in given if word.lstrip("+").startswith("model=")]
+    if networks and "filters" in base.model.params:
+        why["model.filters"] = f"as {networks[-1]} sets it"
     why |= {key: f"as {who} sets it" for key, who in composer.preset_keys(given).items()}
     others = {}
     for key in CHOSEN:
@@ -92,10 +95,11 @@ def limits(
         base.trainer.batch_size if kept.has("trainer.batch_size") else None,
         epochs if kept.has("trainer.epochs") and isinstance(epochs, int) else None,
         patch,
+        least=LEAST_ENCODED if base.model.name == ENCODER else SIZES[0],
     )
     if kept.network:
         return made
-    side = patch or (min(size) if size else LEAST_ENCODED)
+    side = patch or (min(size) if size else facts.side)
     nnunet = recipe is None and base.trainer.device != "cpu" and machine.gpus() > 0
     return dataclasses.replace(made, encoder=side >= LEAST_ENCODED and _encodes(base, facts), nnunet=nnunet)
 

@@ -11,7 +11,8 @@ from dmf_cli.parts import given as objects
 from dmf_cli.planning import decide, fingerprint, kept, reasons, units
 from dmf_cli.planning.fingerprint import Fingerprint
 from dmf_cli.planning.kept import Kept
-from dmf_cli.planning.settings import Chosen, Limits, Setting, Speed
+from dmf_cli.planning.room import OutOfMemoryError
+from dmf_cli.planning.settings import NO_ROOM, Chosen, Limits, Setting, Speed
 from dmf_cli.terminal.formats import duration
 from dmf_cli.terminal.say import say as print_line
 
@@ -106,6 +107,7 @@ def make(
     limits = kept.limits(base, given, stays, facts, budget, memory)
     free = not stays.has("dataset.resize") and limits.size is None
     resize = reasons.resize_for(facts) if free else None
+    facts = facts.resized(resize[0] if resize else base.dataset.resize)
     recipes = conf_files.options("recipe")
     with _measuring(base) if measure is None else contextlib.nullcontext(measure) as used:
         choice = _search(facts, limits, given, recipes, used, say)
@@ -138,7 +140,11 @@ def _search(
         words = reasons.setting_words(found, limits, recipes)
         say(f"timing    {' '.join(words) or 'the config'}")
         chosen = config.compose([*words, *given])
-        measured[found] = measure(chosen if limits.epochs else chosen.changed("trainer", epochs=100))
+        try:
+            measured[found] = measure(chosen if limits.epochs else chosen.changed("trainer", epochs=100))
+        except OutOfMemoryError as error:
+            say(f"no room   {error.what}")
+            measured[found] = NO_ROOM
     return found
 
 

@@ -66,9 +66,9 @@ def _why_size(setting: Setting, facts: Fingerprint) -> str:
         said.append(f"a small lesion is {size * facts.small:.0f} pixels wide")
     if size * facts.small < SMALL_LESION and size < min(facts.side, SIZES[-1]):
         said.append("which is little, but time is short")
-    return (
-        ", ".join([*said, *([] if size < facts.side else ["no larger than the images"])]) or "the usual size"
-    )
+    if size >= facts.side:
+        said.append("no larger than the images" if size == facts.side else "the least for this network")
+    return ", ".join(said) or "the usual size"
 
 
 def _why_recipe(setting: Setting) -> str:

@@ -80,6 +80,9 @@ class Speed:
         return max(0, math.floor((budget - self.once) / (steps * self.step + self.epoch)))
 
 
+NO_ROOM = Speed(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, math.inf)  # of a setting that ran out of memory
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What a plan must keep to, and what the user has chosen already.
@@ -95,6 +98,7 @@ class Limits:
         patch: side of what the network takes at once; None: the whole input.
         encoder: whether the pretrained network may be chosen.
         nnunet: whether the recipe for a GPU may be chosen.
+        least: side of the network input that the network of the config takes.
     """
 
     budget: float
@@ -107,6 +111,7 @@ class Limits:
     patch: int | None = None
     encoder: bool = False
     nnunet: bool = False
+    least: int = SIZES[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dmf_cli import config as configs
 from dmf_cli.config.typed import Config
 from dmf_cli.machine import environment, peak_memory
+from dmf_cli.planning import room
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 
@@ -65,6 +66,7 @@ def here(config: Config) -> Speed:
 
     Raises:
         UsageError: what ``dmf train`` would raise for this config.
+        OutOfMemoryError: it needs more memory than there is.
     """
     from dmf_cli import runtime
 
@@ -90,7 +92,19 @@ def of_run(config: Config, folder: Path, imports: float) -> Speed:
         config: of the run.
         folder: where its files are made.
         imports: seconds that importing the backend has taken.
+
+    Raises:
+        OutOfMemoryError: it needs more memory than there is.
     """
+    try:
+        return _of_run(config, folder, imports)
+    except Exception as error:
+        if short := room.of(error):
+            raise short from error
+        raise
+
+
+def _of_run(config: Config, folder: Path, imports: float) -> Speed:
     from dmf_cli.training.session import Session
     from dmf_cli.training.trackers import Tracking
 

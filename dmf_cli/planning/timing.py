@@ -58,6 +58,7 @@ class Timer:
 
         Raises:
             UsageError: what ``dmf train`` would raise for this config.
+            OutOfMemoryError: it needs more memory than there is.
             RunError: its training failed, or the process was killed.
         """
         with tempfile.TemporaryDirectory(prefix="dmf-plan-") as folder:

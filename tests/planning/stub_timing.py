@@ -9,6 +9,7 @@ import sys
 
 from dmf_cli.errors import ConfigError
 from dmf_cli.planning import timing
+from dmf_cli.planning.room import OutOfMemoryError
 from dmf_cli.planning.settings import Speed
 
 
@@ -20,6 +21,8 @@ def measured(config, folder, imports):
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "wrong":
         return ConfigError(key="dataset.name", value=what, allowed=["right"])
+    if what == "full":
+        return OutOfMemoryError("a setting ran out of memory")
     from dmf_cli.machine import peak_memory
 
     print("what a part of the user's prints")

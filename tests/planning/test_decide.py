@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
@@ -12,6 +13,7 @@ from dmf_cli.planning.settings import (
     ENOUGH,
     MOST,
     NNUNET,
+    NO_ROOM,
     QUICK,
     STANDARD,
     STRONG,
@@ -118,6 +120,32 @@ def test_no_memory_is_refused_before_the_cheapest_setting_was_measured():
     assert measured[-1].batch == 2
 
 
+@pytest.mark.parametrize("least", [0.02, 0.2, 0.6, 1.5])
+@pytest.mark.parametrize("limits", [Limits(36_000.0), Limits(36_000.0, 1e12, encoder=True, nnunet=True)])
+def test_a_setting_that_runs_out_of_memory_is_followed_by_smaller_ones(limits, least):
+    usual, failed = machine(0.3), []
+
+    def measure(one: Setting) -> Speed:
+        if one.cost * one.batch <= least * Setting(None, 128, 12, 16).cost * 16:
+            return usual(one)
+        smaller = [other for other in failed if other.network == one.network]
+        assert all(one.cost * one.batch < other.cost * other.batch for other in smaller)
+        failed.append(one)
+        return NO_ROOM
+
+    choice, _ = planned(limits, measure)
+    assert choice.setting not in failed
+    assert failed
+    assert choice.speed.memory < math.inf
+
+
+def test_no_setting_has_room_where_the_smallest_one_has_none():
+    with raises(UsageError, key="memory", hint="smaller trainer.batch_size"):
+        planned(Limits(3600.0), lambda one: NO_ROOM)
+    with raises(UsageError, key="memory"):
+        planned(Limits(3600.0, None, "", 64, 20, 4, 33), lambda one: NO_ROOM)
+
+
 def test_what_the_user_has_chosen_stays():
     limits = Limits(3600.0, None, "", 64, 20, 4, 33)
     choice, measured = planned(limits)
@@ -154,6 +182,31 @@ def test_a_recipe_is_named_where_there_is_such_a_group(recipes, said):
 def test_the_size_shows_small_lesions_and_is_no_larger_than_the_images(small, side, size):
     facts = dataclasses.replace(BUSI, small=small, height=(side, side, side), width=(side, side, side))
     assert decide.size_for(facts) == size
+
+
+@pytest.mark.parametrize("small", [0.0, 0.05, 0.3, 0.5])
+@pytest.mark.parametrize("minutes", [3, 30, 1000])
+@pytest.mark.parametrize(
+    ("limits", "side"),
+    [
+        (Limits(0.0, encoder=True), 470),
+        (Limits(0.0, recipe="", encoder=True), 64),
+        (Limits(0.0, filters=16, least=decide.LEAST_ENCODED), 470),
+        (Limits(0.0, filters=16, least=decide.LEAST_ENCODED), 48),
+    ],
+)
+def test_an_encoder_has_inputs_that_it_can_halve(limits, side, minutes, small):
+    facts = dataclasses.replace(BUSI, small=small, height=(side,) * 3, width=(side,) * 3)
+    limits = dataclasses.replace(limits, budget=60.0 * minutes)
+    choice, measured = planned(limits, facts=facts)
+    for one in measured:
+        assert one.size >= decide.LEAST_ENCODED or not (one.encoder or limits.least > 32)
+    (why,) = [why for what, _, why in reasons.reasons(choice, facts, limits) if what == "image size"]
+    assert ("the least for this network" in why) == (side == 48)
+
+
+def test_a_size_that_is_typed_is_that_of_an_encoder_too():
+    assert planned(Limits(3600.0, size=48, encoder=True))[0].setting.size == 48
 
 
 @pytest.mark.parametrize(("train", "batch"), [(400, 16), (100, 8), (40, 4), (9, 2), (1, 2)])

@@ -67,6 +67,27 @@ def test_the_pretrained_network_is_for_images_and_settings_that_it_fits(
 
 
 @pytest.mark.parametrize(
+    ("side", "words", "dataset", "offered"),
+    [
+        (64, [], {}, True),
+        (48, [], {}, False),
+        (48, ["dataset.image_size=96"], {"image_size": 96}, True),
+    ],
+)
+def test_the_pretrained_network_is_not_for_images_that_are_too_small(
+    side, words, dataset, offered, base, monkeypatch
+):
+    facts = dataclasses.replace(BUSI, height=(side,) * 3)
+    monkeypatch.setattr(hints, "PRETRAINED", "json")
+    assert limits(changed(base, **dataset), *words, facts=facts).encoder == offered
+
+
+@pytest.mark.parametrize(("model", "least"), [("unet", 32), ("unet_encoder", 64)])
+def test_the_network_of_the_config_says_the_least_size(model, least, base):
+    assert limits(base.changed("model", name=model), f"model={model}").least == least
+
+
+@pytest.mark.parametrize(
     ("words", "device", "offered"),
     [
         ([], "auto", True),

@@ -2,14 +2,18 @@
 
 import dataclasses
 import json
+import math
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dmf_cli import config, hints, machine
 from dmf_cli.cli.main import main
-from dmf_cli.errors import DatasetError
+from dmf_cli.errors import DatasetError, RunError, UsageError
 from dmf_cli.jobs import child
 from dmf_cli.planning import fingerprint, plan
+from dmf_cli.planning.room import OutOfMemoryError
 from dmf_cli.planning.settings import Speed
 from dmf_cli.run_folder.folder import RunFolder
 from tests.raised import raises
@@ -157,6 +161,52 @@ def test_test_images_do_not_decide(monkeypatch):
     assert fingerprint.of(chosen).lesion != found.lesion
 
 
+@pytest.fixture
+def wide(tmp_path):
+    """A dataset of images of 64 x 256 pixels, each with a lesion of 16 x 16."""
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(12):
+        mask = np.zeros((64, 256), np.uint8)
+        mask[20:36, 100:116] = 255
+        image = rng.integers(0, 255, mask.shape, np.uint8)
+        Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+    return ["dataset=folder", f"dataset.dir={tmp_path}"]
+
+
+def test_lesions_of_a_letterbox_are_as_wide_as_they_are_in_it(wide):
+    facts = fingerprint.of(config.compose(wide))
+    round_ = 16 * (4 / math.pi) ** 0.5  # diameter of a disc with the area of a lesion
+    assert facts.resized("stretch").lesion == pytest.approx(round_ / 128, abs=1e-4)
+    boxed = facts.resized("letterbox")
+    assert (boxed.small, boxed.lesion) == pytest.approx((round_ / 256, round_ / 256), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "words", "letterboxed"),
+    [
+        ((4.0, 4.0), [], False),
+        ((0.7, 4.0), [], True),
+        ((0.7, 4.0), ["dataset.resize=stretch"], False),
+        ((4.0, 4.0), ["dataset.resize=letterbox"], True),
+    ],
+)
+def test_the_resize_is_decided_before_lesions_decide_the_size(aspect, words, letterboxed, made, monkeypatch):
+    facts = dataclasses.replace(
+        made[0].facts, aspect=aspect, small=0.2, lesion=0.4, letterboxed=(0.1, 0.2), height=(200,) * 3,
+        width=(800,) * 3,
+    )  # fmt: skip
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: facts)
+    timed = []
+    found = plan.make(
+        [*PHANTOM, "budget=5m", *words], lambda one: timed.append(one) or speed(one), lambda line: None
+    )
+    assert timed[0].dataset.image_size == (128 if letterboxed else 64)
+    assert f"diameter {'20%' if letterboxed else '40%'}" in repr(found)
+
+
 def test_the_speed_of_an_epoch_is_read_from_its_steps():
     from dmf_cli.planning.speed import Watch
 
@@ -184,9 +234,14 @@ def planned(made, monkeypatch):
         (["recipe=standard", "dataset.patch=32"], {"dataset.image_size": 128, "trainer.epochs": 120}),
         (["experiment=notebook", "trainer.epochs=9"], {"model.filters": 32, "trainer.batch_size": 32}),
         (["recipe=standard", "trainer.epochs=auto"], {}),
+        (["model=unet_wide"], {"model.filters": 32}),
+        (["model=resenc"], {"model.filters": 32}),
+        (["recipe=standard", "trainer.epochs=auto", "model=unet_wide"], {"model.filters": 32}),
+        (["model=unet_wide", "model.filters=20"], {}),
+        (["model=hub"], {}),
     ],
 )
-def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
+def test_what_a_preset_a_network_or_a_patch_sets_stays_and_is_said(words, kept, planned):
     found = planned(*words)
     assert {key: value for key, (value, _) in found.kept.others.items()} == kept
     composed = config.compose(found.overrides)
@@ -197,6 +252,35 @@ def test_what_a_preset_or_a_patch_sets_stays_and_is_said(words, kept, planned):
         assert any(line.startswith("kept ") and f"{key}={value}" in line for line in found.lines())
     assert composed.trainer.epochs == found.choice.epochs  # also where the user leaves them to the plan
     assert composed.dataset.patch is None or "2 poolings, down to 8 pixels" in repr(found)
+
+
+def test_a_network_that_is_typed_is_not_made_narrower_for_little_time(planned):
+    with raises(UsageError, key="budget", hint="give budget="):
+        planned("model=unet_wide", "budget=20s")
+
+
+def test_a_setting_without_room_is_said_and_a_smaller_one_is_planned(made, monkeypatch):
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: made[0].facts)
+    said = []
+
+    def measure(chosen):
+        if chosen.trainer.batch_size > 2:
+            raise OutOfMemoryError("a setting ran out of memory", hint="give less")
+        return speed(chosen)
+
+    found = plan.make([*PHANTOM, "budget=5m"], measure, said.append)
+    assert found.choice.setting.batch == 2
+    assert [line.split()[-1] for line in said[:3:2]] == ["trainer.batch_size=4", "trainer.batch_size=2"]
+    assert said[1] == "no room   a setting ran out of memory"
+
+
+def test_another_error_of_a_timing_ends_the_plan(made, monkeypatch):
+    def measure(chosen):
+        raise RunError("the timing of a setting failed")
+
+    monkeypatch.setattr(fingerprint, "of", lambda chosen: made[0].facts)
+    with raises(RunError, what="failed"):
+        plan.make([*PHANTOM], measure, lambda line: None)
 
 
 def test_a_gpu_and_pretrained_weights_make_candidates_that_compose(planned, monkeypatch):

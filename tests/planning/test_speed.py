@@ -1,12 +1,15 @@
 """The expected time is that of the run: a made-up session moves a made-up clock, timed and run."""
 
 import dataclasses
+import errno
 from types import SimpleNamespace
 
 import pytest
 
 from dmf_cli import config
-from dmf_cli.planning import follow, speed
+from dmf_cli.errors import PluginError
+from dmf_cli.planning import follow, room, speed
+from dmf_cli.planning.room import OutOfMemoryError
 from dmf_cli.planning.settings import Chosen, Setting
 from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.terminal.formats import duration
@@ -132,6 +135,42 @@ def test_compiling_validation_scores_and_figures_are_expected(
         assert found.seconds(epochs, steps) == pytest.approx(whole_run(clock, session, settings, epochs))
     within = found.epochs(1000.0, steps)
     assert found.seconds(within, steps) <= 1000.0 < found.seconds(within + 1, steps)
+
+
+class ResourceExhaustedError(Exception):
+    """What TensorFlow raises, by its name."""
+
+
+@pytest.mark.parametrize("place", ["__init__", "fit", "evaluate"])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ResourceExhaustedError("Graph execution error:\nOOM when allocating tensor"), OutOfMemoryError),
+        (ResourceExhaustedError("train.csv; No space left on device"), ResourceExhaustedError),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), OutOfMemoryError),
+        (MemoryError(), OutOfMemoryError),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), OutOfMemoryError),
+        (FileNotFoundError(errno.ENOENT, "No such file", "out_of_memory.png"), FileNotFoundError),
+        (PluginError("my.py, line 3: out of memory"), PluginError),
+        (ValueError("shapes differ"), ValueError),
+    ],
+)
+def test_only_a_want_of_memory_is_called_so(error, kind, place, made_up, settings, tmp_path, monkeypatch):
+    def fails(*given):
+        raise error
+
+    _, session = made_up(5, 30)
+    monkeypatch.setattr(session, place, fails)
+    with pytest.raises(kind):
+        speed.of_run(settings, tmp_path, IMPORTS)
+
+
+def test_a_want_of_memory_is_found_behind_the_error_of_a_part():
+    error = PluginError("my.py, line 3: it failed")
+    assert room.of(error) is None
+    error.__cause__ = MemoryError("of 9 bytes")
+    found = room.of(error)
+    assert "MemoryError (of 9 bytes)" in found.what
 
 
 @pytest.mark.parametrize("imported", [False, True])

@@ -9,6 +9,7 @@ from dmf_cli import machine
 from dmf_cli.config.typed import Config
 from dmf_cli.errors import ConfigError, RunError
 from dmf_cli.planning import timing
+from dmf_cli.planning.room import OutOfMemoryError
 from tests.raised import raises
 
 HELD = 200 * 2**20
@@ -43,6 +44,14 @@ def test_a_process_that_is_killed_is_an_error_with_a_hint(timer):
     with raises(RunError, what="killed", hint="memory="):
         timer(config("killed"))
     assert timer(config("right")).memory > 0
+
+
+def test_a_want_of_memory_is_an_error_of_its_own_and_a_killed_process_is_not(timer):
+    with raises(OutOfMemoryError, what="out of memory"):
+        timer(config("full"))
+    with pytest.raises(RunError) as caught:
+        timer(config("killed"))
+    assert not isinstance(caught.value, OutOfMemoryError)
 
 
 def test_where_forking_is_not_safe_each_setting_has_a_new_process(monkeypatch):
