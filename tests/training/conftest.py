@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from dmf_cli import config as configs
+from dmf_cli.models import _efficientnet_lite
 from tests.undrawn import undrawn
 
 TINY = (
@@ -19,6 +20,7 @@ TINY = (
     "trainer.epochs=2",
     "trainer.batch_size=4",
 )
+ENCODER = ((1, 3, 2, 4, 1),) * 4  # the stages of an EfficientNet with one small block at each stride
 
 
 @pytest.fixture
@@ -41,3 +43,9 @@ def tiny(tmp_path):
         return configs.compose([*TINY, *places, *overrides])
 
     return compose
+
+
+@pytest.fixture
+def small_encoder(monkeypatch):
+    """The encoder of ``model=unet_encoder model.pretrained=false`` is small."""
+    monkeypatch.setattr(_efficientnet_lite, "STAGES", ENCODER)

@@ -1,5 +1,8 @@
 """optimizer.encoder_rate and optimizer.frozen: how far a step moves which weights."""
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -9,9 +12,10 @@ from dmf_cli import config as configs
 from dmf_cli.errors import ConfigError
 from dmf_cli.fusion import FusedModel
 from dmf_cli.ops.backend import to_numpy
-from dmf_cli.training import build
+from dmf_cli.training import build, checkpoint, trainer
 from tests.fusion.toys import network
 from tests.raised import raises
+from tests.training.conftest import TINY
 
 OPTIMIZERS = [
     ("optimizer=adam",),
@@ -78,6 +82,30 @@ def test_not_one_bit_of_a_frozen_encoder_moves_before_its_time(words: tuple[str,
     expected = [0.5 * a + 0.5 * b for a, b in zip(start[:2], later[:2], strict=True)]
     for average, wanted in zip(averages[:2], expected, strict=True):
         np.testing.assert_allclose(to_numpy(average), wanted, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("small_encoder")
+def test_the_encoder_of_a_run_moves_after_the_frozen_share_of_all_its_steps(tmp_path, monkeypatch):
+    seen: dict[int, dict[str, bytes]] = {}  # after so many epochs
+    save = checkpoint.save
+
+    def look(path: Path, model: FusedModel, note: dict[str, Any], *given: Any) -> None:
+        encoder = {id(variable) for variable in model.network.get_layer("encoder").variables}
+        weights = seen.setdefault(note["epoch"], {"encoder": b"", "decoder": b""})
+        for variable in model.trainable_variables:
+            weights["encoder" if id(variable) in encoder else "decoder"] += to_numpy(variable).tobytes()
+        save(path, model, note, *given)
+
+    monkeypatch.setattr(checkpoint, "save", look)
+    words = [word for word in TINY if not word.startswith("model.")]
+    words += ["model=unet_encoder", "model.pretrained=false", "model.filters=4", "optimizer.frozen=0.5"]
+    words += ["loss=dice", "weighting=fixed", f"run_dir={tmp_path / 'run'}", f"output_root={tmp_path}"]
+    trainer.train(configs.compose(words))
+    assert list(seen) == [0, 1, 2]
+    start, first, second = seen.values()
+    assert all(start.values())
+    assert start["encoder"] == first["encoder"] != second["encoder"]
+    assert start["decoder"] != first["decoder"] != second["decoder"]
 
 
 @pytest.mark.parametrize(("key", "value"), [("encoder_rate", 0.1), ("frozen", 0.5)])

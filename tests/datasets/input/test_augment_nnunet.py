@@ -70,3 +70,21 @@ def test_geometry_of_nnunet_moves_image_and_mask_alike(prepared):
     assert (
         nnunet(wide, wide[..., 0].astype(np.uint8), rotate=1.0)[0][:, 8, 44] > 0.99
     ).all()  # 15 degrees at most
+
+
+def test_cutmix_mixes_its_share_of_the_images_and_their_labels_by_one_region():
+    rng = np.random.default_rng(0)
+    images = rng.random((120, 16, 20, 1), np.float32)
+    labels = rng.integers(0, 3, images.shape[:3]).astype(np.uint8)
+    batch = tf.constant(images), tf.constant(labels), tf.constant(0), tf.range(len(images))
+    alone, mixed = (
+        [part.numpy() for part in augment.make(group("nnunet", cutmix=share), 0)(*batch)]
+        for share in (0.0, 0.3)
+    )
+    changed = (mixed[0] != alone[0]).any(axis=-1)
+    region = changed.any(axis=1)[:, None, :] & changed.any(axis=2)[:, :, None]  # the rectangle around it
+    assert 0.2 < region.any(axis=(1, 2)).mean() < 0.4
+    for before, after in zip(alone, mixed, strict=True):
+        inside = region.reshape(region.shape + (1,) * (before.ndim - 3))
+        np.testing.assert_array_equal(after, np.where(inside, np.roll(before, 1, axis=0), before))
+    assert (mixed[1] != alone[1]).any()
