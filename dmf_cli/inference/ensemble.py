@@ -22,7 +22,7 @@ from dmf_cli.inference import choosing, network_file
 from dmf_cli.inference.class_order import trained_classes
 from dmf_cli.inference.predict_files import check_channels
 from dmf_cli.inference.prediction import Prediction
-from dmf_cli.inference.seen import known_parts
+from dmf_cli.inference.seen import own_parts
 from dmf_cli.inference.tiles import ProbabilitiesOf
 from dmf_cli.run_folder import stored_config
 from dmf_cli.run_folder.folder import RunFolder
@@ -191,7 +191,7 @@ class Ensemble:
             dataset, indices = first.validation(spec)
             for one in others:
                 saved = division.read_split(one.run.split_file)
-                parts = known_parts(saved, one.config, first.config, dataset, indices)
+                parts = own_parts(saved, one.config, first.config, dataset, indices)
                 indices = [i for i in indices if parts.get(i) == "val"]
         except DatasetError as error:
             log.warning("%s; so nothing is chosen for the mean of the networks", error)

@@ -98,13 +98,13 @@ def predictions(
         given = _checked(np.asarray(joined(stacked)), stacked.shape, dataset)
         output = tempered(given, prediction.temperature)
         each = zip(chunk, samples, inputs, places, output, given, strict=False)
-        for i, sample, network, where, values, before in each:
+        for i, sample, network, where, values, untempered in each:
             truth, (made, foreground) = prediction.truth(sample.label), prediction.decide(values, where)
             mask = made
             counted = truth != IGNORED if dataset.ignores else None
             if counted is not None:
                 truth, mask = (np.where(counted, part, 0).astype(np.uint8) for part in (truth, mask))
-            seen = sample.image, network, truth, mask, foreground, values, before, where.box
+            seen = sample.image, network, truth, mask, foreground, values, untempered, where.box
             yield Predicted(i, *seen, pixel=prediction.pixel(where), counted=counted, made=made)
 
 

@@ -1,7 +1,8 @@
 """Which images a network has seen: in its own run, and in those whose weights that began with."""
 
+import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dmf_cli.run_folder.folder import RunFolder
 
 SEEN = ("train", "val")
 Group = Mapping[str, Any]
-Earlier = dict[str, Any] | None  # what one run has seen; None: weights of a file, of which nobody knows it
+Earlier = dict[str, Any] | None  # what one run has seen; None: nobody knows, as of weights of a file
 
 
 def known_parts(
@@ -33,17 +34,41 @@ def known_parts(
     """
     if saved is None:
         return {}
-    parts = _parts(saved, trained.plain["dataset"], config, dataset, indices)
-    for one in saved.get("before", ()):
-        earlier = _parts(one, one.get("dataset", {}), config, dataset, indices) if one else {}
+    content = functools.cache(dataset.content)
+    parts = own_parts(saved, trained, config, dataset, indices, content)
+    for one in _before(saved, trained.model.weights):
+        earlier = _parts(one, one.get("dataset", {}), config, dataset, indices, content) if one else {}
         for i, part in earlier.items():
             parts[i] = min(part, parts.get(i, part), key=division.PARTS.index)
     return parts
 
 
-def unknown(saved: Group | None) -> bool:
-    """Whether nobody knows all that the network of a run has seen."""
-    return saved is None or None in saved.get("before", ())
+def own_parts(
+    saved: Group | None,
+    trained: Config,
+    config: Config,
+    dataset: Dataset,
+    indices: Sequence[int],
+    content: Callable[[int], str] | None = None,
+) -> dict[int, str]:
+    """The same by the run's own split, whatever its first weights have seen; ``content`` is that of
+    ``dataset``, which may remember it.
+    """
+    group, content = trained.plain["dataset"], content or dataset.content
+    return {} if saved is None else _parts(saved, group, config, dataset, indices, content)
+
+
+def settings(saved: Group | None, trained: Config, parts: Mapping[int, str]) -> dict[str, Any]:
+    """What a summary says of images with these ``parts``: ``seen``, or nothing where all of them are new.
+
+    ``seen`` counts those that the network was trained on (``train``) or chosen by (``val``); None: nobody
+    knows all that it has seen.
+    """
+    found = Counter(parts.values())
+    if any(found[part] for part in SEEN):
+        return {"seen": {part: found[part] for part in SEEN}}
+    unknown = saved is None or None in _before(saved, trained.model.weights)
+    return {"seen": None} if unknown else {}
 
 
 def before(weights: str | None, split_file: Path | None) -> list[Earlier]:
@@ -54,28 +79,25 @@ def before(weights: str | None, split_file: Path | None) -> list[Earlier]:
         split_file: of the run that is resumed or extended, which says it already.
     """
     if split_file is not None:
-        return list(division.read_split(split_file).get("before", ()))
+        return _before(division.read_split(split_file), weights)
     if weights is None:
         return []
     path = Path(weights).expanduser()
     run = RunFolder(path.parents[1] if path.parent.name == "checkpoints" else path)
     if not places.is_run(run.path) or not run.split_file.exists():
         return [None]
-    saved = division.read_split(run.split_file)
-    ids = {part: saved[part] for part in SEEN}
-    hashes = {name: saved["hashes"][name] for part in SEEN for name in ids[part] if name in saved["hashes"]}
-    # Without a hash of each image, the config says which ones they are.
-    whose = {"hashes": hashes} if hashes else {"dataset": stored_config.load_run(run.path).plain["dataset"]}
-    return [{**ids, **whose}, *saved.get("before", ())]
+    saved, config = division.read_split(run.split_file), stored_config.load_run(run.path)
+    own = _own(saved, config)
+    return [own, *(one for one in _before(saved, config.model.weights) if one != own)]
 
 
 def warning(earlier: Sequence[Earlier], config: Config, dataset: Dataset, split: division.Split) -> list[str]:
     """A line about test images that the first weights of a run have been trained on, or chosen by."""
     nothing: Group = dict.fromkeys(division.PARTS, ())
-    parts = known_parts({**nothing, "before": earlier}, config, config, dataset, split.test)
-    if not (known := Counter(parts.values()).total()):
+    known = known_parts({**nothing, "before": earlier}, config, config, dataset, split.test)
+    if not known:
         return []
-    of = f"{known} of the {len(split.test)} test images"
+    of = f"{len(known)} of the {len(split.test)} test images"
     return [
         f"the weights of model.weights were trained on {of} or chosen by them: the scores of this run are no "
         "test; split.file=RUN/split.json of that run keeps its split"
@@ -87,8 +109,33 @@ def images_of(dataset: Group) -> tuple[str, ...]:
     return ("name", "kind", "dir", *(("table",) if dataset.get("kind") == "table" else ()))
 
 
+def _before(saved: Group, weights: str | None) -> list[Earlier]:
+    """What the split file says; one that is older than this list says nothing of ``weights``."""
+    return list(saved.get("before", [None] if weights else []))
+
+
+def _own(saved: Group, config: Config) -> Earlier:
+    """What a run with this split file has seen."""
+    ids, hashes = {part: saved[part] for part in SEEN}, saved.get("hashes", {})
+    if hashes:
+        return {
+            **ids,
+            "hashes": {name: hashes[name] for part in SEEN for name in ids[part] if name in hashes},
+        }
+    # What is made from a seed has no hashes, and its config says which images they are.
+    group = config.plain["dataset"]
+    if "dir" in group:
+        return None
+    return {**ids, "dataset": {key: group[key] for key in ("seed", *images_of(group)) if key in group}}
+
+
 def _parts(
-    saved: Group, group: Group, config: Config, dataset: Dataset, indices: Sequence[int]
+    saved: Group,
+    group: Group,
+    config: Config,
+    dataset: Dataset,
+    indices: Sequence[int],
+    content: Callable[[int], str],
 ) -> dict[int, str]:
     """The parts by one split; of equal images the worst."""
     by_id = {str(name): part for part in reversed(division.PARTS) for name in saved.get(part, ())}
@@ -96,7 +143,7 @@ def _parts(
     if hashes:
         order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
         known = {hashes[name]: by_id[name] for name in order if name in hashes}
-        parts = {i: known.get(dataset.content(i)) for i in indices}
+        parts = {i: known.get(content(i)) for i in indices}
     elif _same_draw(group, config.plain["dataset"]):
         # What is made from a seed has no hashes: its number says as much.
         parts = {i: by_id.get(dataset.ids[i]) for i in indices}

@@ -6,7 +6,6 @@ settings than the run's own never takes the place of the run's own.
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,7 @@ class Scored:
             self._check_split_stays(len(dataset))
         self.knows = own or bool(self.parts(range(len(dataset))))
         self.indices = self._indices(run.split_file if own else None)
-        parts = Counter(self.parts(self.indices).values())
-        counts = {part: parts[part] for part in seen.SEEN}
-        self.settings: dict[str, Any] = {"seen": counts} if any(counts.values()) else {}
-        if not self.settings and seen.unknown(self._saved):
-            self.settings = {"seen": None}
+        self.settings = seen.settings(self._saved, trained, self.parts(self.indices))
         self.name = self._name()
 
     def _indices(self, saved: Path | None) -> Sequence[int]:
@@ -89,6 +84,10 @@ class Scored:
     def parts(self, indices: Sequence[int]) -> dict[int, str]:
         """The part that each image had in the run, for those that it knows; of equal ones the worst."""
         return seen.known_parts(self._saved, self._trained, self._config, self._dataset, indices)
+
+    def own_parts(self, indices: Sequence[int]) -> dict[int, str]:
+        """The same by the split of the run alone, whatever its first weights have seen."""
+        return seen.own_parts(self._saved, self._trained, self._config, self._dataset, indices)
 
     def _name(self) -> str:
         trained, config = self._trained.plain, self._config.plain

@@ -22,21 +22,22 @@ def tiled(predict: ProbabilitiesOf, patch: patches.Size, batch: int) -> Probabil
     Args:
         predict: ``(batch, *patch, C)`` to probabilities ``(batch, *patch, K)``.
         patch: (height, width).
-        batch: tiles predicted at once, of whatever images.
+        batch: tiles predicted at once, of whatever images; fewer if there are fewer.
     """
     weight = weights(patch)
 
     def whole(images: np.ndarray) -> np.ndarray:
         corners = patches.grid(images.shape[1:], patch, STEP)
         tiles = [(number, corner) for number in range(len(images)) for corner in corners]
+        size = min(batch, len(tiles))
         total, summed = np.zeros((*images.shape[1:3], 1), np.float32), None
         for corner in corners:
             patches.cut(total, corner, patch)[...] += weight[..., None]
-        for start in range(0, len(tiles), batch):
-            chunk = tiles[start : start + batch]
+        for start in range(0, len(tiles), size):
+            chunk = tiles[start : start + size]
             cuts = [patches.cut(images[number], corner, patch) for number, corner in chunk]
             # Filled up: a smaller batch would be compiled once more.
-            made = np.asarray(predict(np.stack([*cuts, *[cuts[-1]] * (batch - len(chunk))])), np.float32)
+            made = np.asarray(predict(np.stack([*cuts, *[cuts[-1]] * (size - len(chunk))])), np.float32)
             if summed is None:
                 summed = np.zeros((*images.shape[:3], made.shape[-1]), np.float32)
             for (number, corner), values in zip(chunk, made, strict=False):

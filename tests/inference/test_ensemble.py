@@ -44,12 +44,17 @@ def scored(parts, own=True, split="test", saved=True):
     """The images of a run: index -> the part that each had."""
     indices = [i for i, part in parts.items() if part == split]
     known = {i: part for i, part in parts.items() if part}
+
+    def had(asked):
+        return {i: known[i] for i in asked if i in known}
+
     return SimpleNamespace(
         own=own,
         knows=own,
         indices=indices,
         settings={} if saved else {"seen": None},
-        parts=lambda asked: {i: known[i] for i in asked if i in known},
+        parts=had,
+        own_parts=had,
     )
 
 

@@ -10,6 +10,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.splits import division
 from dmf_cli.errors import ConfigError, DatasetError
 from dmf_cli.inference import seen
+from dmf_cli.inference.assignment import assign
 from dmf_cli.inference.selection import NAME_LENGTH, Scored
 from dmf_cli.run_folder import moved
 from dmf_cli.run_folder.folder import RunFolder
@@ -269,6 +270,7 @@ def test_first_weights_of_a_phantom_know_its_images_by_their_number(tmp_path):
     run.write_status("completed")
     division.save_split(run.split_file, phantom, division.Split((0, 1, 2), (3,), (4,)))
     before = seen.before(str(run.path), None)
+    assert set(before[0]["dataset"]) == {"seed", "name", "kind"}  # and no path
     other = division.Split((4,), (5,), (0, 1))
     assert len(seen.warning(before, trained, phantom, other)) == 1
     assert seen.warning(before, trained.changed("dataset", seed=7), phantom, other) == []
@@ -281,3 +283,27 @@ def test_a_split_file_whose_earlier_runs_are_something_else_is_refused(run, befo
     reason = "is no split file, in which before is a list of what earlier runs have seen"
     with raises(DatasetError, path=run.split_file, reason=reason):
         division.read_split(run.split_file)
+
+
+def test_folds_that_began_with_one_run_score_what_they_did_not_train_on_themselves(known, trained, tmp_path):
+    """The run had all but 8 and 9: of the rest no fold is new, and yet each has a network that fits best."""
+    splits = ((0, 1, 2, 3), (8,), (4, 5, 6, 7, 9)), ((4, 5, 6, 7), (9,), (0, 1, 2, 3, 8))
+    folds = [began_with(tmp_path / str(n), known.path, split) for n, split in enumerate(splits)]
+    groups, settings = assign([Scored(run, trained, trained, Images(range(10)), "test") for run in folds])
+    assert groups == {(0,): [4, 5, 6, 7, 9], (1,): [0, 1, 2, 3, 8]}
+    assert settings == {"members": [1], "seen": {"train": 6, "val": 2}}
+
+
+def test_a_split_file_that_is_older_than_this_says_nothing_of_the_first_weights(run, known, trained):
+    older = trained.changed("model", weights=str(known.path))
+    assert Scored(run, older, older, Images(range(10)), "test").settings == {"seen": None}
+    run.write_config(configs.to_yaml(older))
+    assert seen.before(str(run.path), None)[1:] == [None]
+    assert seen.before(str(known.path), run.split_file) == [None]  # resumed, or extended
+
+
+def test_nothing_is_known_of_a_split_that_was_written_by_hand(known):
+    content = json.loads(known.split_file.read_text())
+    del content["hashes"]
+    known.split_file.write_text(json.dumps(content))
+    assert seen.before(str(known.path), None) == [None]

@@ -333,7 +333,7 @@ def test_model_weights_are_said_kept_by_content_and_not_loaded_again(pair, tmp_p
     assert identity.run_id(config) == same != other
 
 
-def test_test_images_that_the_first_weights_were_trained_on_are_told_and_counted(pair, tmp_path):
+def test_test_images_that_the_first_weights_were_trained_on_are_named_and_counted(pair, tmp_path):
     weights = shutil.copytree(pair[0], tmp_path / "first")
     words = [*TINY, *STILL, f"run_dir={tmp_path / 'next'}", f"model.weights={weights}", "trainer.epochs=1"]
     made = trainer.train(configs.compose([*words, "split.seed=5"]))
