@@ -223,6 +223,7 @@ def _load(paths: Sequence[Path], metric: str, part: str) -> tuple[list[Run], lis
     skipped += [f"{folder} has no {metric}: {error.hint}" for folder, error in unknown.items()]
     if len(runs) < 2:
         why = "".join(f"; {line}" for line in skipped[:2])
+        why += f"; and {len(skipped) - 2} more" if len(skipped) > 2 else ""
         few = f"{len(runs)} completed run(s) found, and two or more are needed{why}"
         raise RunFolderError(few, hint="" if why else MORE)
     return runs, skipped

@@ -133,7 +133,8 @@ def load(path: Path, metric: str, part: str = "test") -> Run:
     config = predictions.completed(config, classes)
     rule = predictions.rule(config, settings.get("threshold"), classes)
     truth = by_truth(metric, settings)
-    scores, cases = _scores(table(path, part), metric, truth)
+    images = (summary.get("counts") or {}).get("images")
+    scores, cases = _scores(table(path, part), metric, truth, images)
     leaf = metric.rsplit(".", 1)[-1]
     keys: tuple[str, ...] = SCORED_AS if leaf in metrics.OF_COUNTS else (*SCORED_AS, *SCORED_FULL)
     own = OwnMetric.of(settings, leaf)
@@ -209,7 +210,10 @@ def config_of(path: Path, *, checked: bool = False) -> dict[str, Any]:
         raise RunFolderError(path=path / places.CONFIG, reason=reason) from None
 
 
-def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dict[str, ImageCase]]:
+def _scores(
+    file: Path, metric: str, truth: bool, images: int | None
+) -> tuple[dict[str, float], dict[str, ImageCase]]:
+    """Of each image; the table is whole if it has as many as the summary counts, ``images``."""
     with _readable(file), bounded.opened_text(file) as stream:
         rows = [headline.with_mean(row) for row in csv.DictReader(stream)]
         names = [name for name in (rows[0] if rows else {}) if _is_score(name)]
@@ -220,9 +224,10 @@ def _scores(file: Path, metric: str, truth: bool) -> tuple[dict[str, float], dic
             raise ValueError("infinite")
         if metric.rsplit(".", 1)[-1] in metrics.OF_COUNTS and any(not 0 <= v <= 1 for v in _numbers(scores)):
             raise ValueError("not from 0 to 1")
-    if not scores:
+    if not scores or (images is not None and len(rows) != images):
+        reason = f"has {len(rows)} of {images} images" if scores else "has no rows"
         hint = f"`{hints.command('eval', file.parent.parent)}` writes it again"
-        raise RunFolderError(path=file, reason="has no rows", hint=hint)
+        raise RunFolderError(path=file, reason=reason, hint=hint)
     return scores, cases
 
 

@@ -52,7 +52,8 @@ def check(kind: str, output: Path) -> None:
     if output.suffix != SUFFIXES[kind] and (output.suffix in SUFFIXES.values() or SUFFIXES[kind]):
         wanted = f"ends with {SUFFIXES[kind]}" if SUFFIXES[kind] else "is a folder"
         what = f"-o {output} does not fit --format {kind}"
-        raise ConfigError(what, key="-o", value=output, hint=f"choose a name that {wanted}")
+        hint = f"choose a name that {wanted}, or another --format"
+        raise ConfigError(what, key="-o", value=output, hint=hint)
     above = next(folder for folder in output.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise _refused(output, "read-only" if above.is_dir() else f"{above} is a file")

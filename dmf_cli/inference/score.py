@@ -86,6 +86,10 @@ def evaluate_runs(
     scored = [
         Scored(one.run, one.config, how, dataset, split) for one, how in zip(members, asked, strict=True)
     ]
+    for member, one in zip(members, scored, strict=True):
+        if not one.knows and any(other.knows for other in scored):
+            path = member.run.path
+            log.warning("%s was trained on other images: its own test images are not scored", path)
     groups, settings = assign(scored, lost)
     with interrupts.Deferred() as stop:
         return score(

@@ -4,6 +4,7 @@ The file is replaced in every epoch that improves, and a kill may come between t
 replacement, so ``network`` of the status names both: the new file and the one that it replaces.
 """
 
+import logging
 from pathlib import Path
 
 from dmf_cli import hashes
@@ -11,6 +12,7 @@ from dmf_cli.errors import CheckpointError
 from dmf_cli.run_folder import places
 from dmf_cli.run_folder.folder import RunFolder
 
+log = logging.getLogger("dmf")
 KEY = "network"
 SHOWN = 12  # digits of a hash in a message
 
@@ -56,6 +58,8 @@ def check(run: RunFolder, file: Path | None = None, content: str | None = None) 
     # The file first: what takes its place meanwhile is in the status before it is there.
     file = file or run.best_model
     now, known = content or hashes.of_file(file), recorded(run)
+    if not known and run.status_file.exists() and not run.read_status():
+        log.warning("%s is damaged: whether %s is the run's own is not known", run.status_file, file.name)
     if known and now not in known:
         raise CheckpointError(
             path=file,

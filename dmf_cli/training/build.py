@@ -217,12 +217,13 @@ def warmup(wanted: int | str, total_steps: int) -> int:
     if not isinstance(steps, int) or isinstance(steps, bool):
         raise ConfigError(key="weighting.warmup", value=wanted, allowed="a number of steps, or auto")
     if steps >= total_steps:
+        other = "weighting=fixed" if wanted == "auto" else "weighting.warmup=auto or weighting=fixed"
         raise ConfigError(
-            f"the run has {total_steps} steps and weighting.warmup is {steps}",
+            f"the run has {total_steps} step(s) and weighting.warmup is {steps}",
             key="weighting.warmup",
             value=steps,
             hint="the weights would never adapt; raise trainer.epochs, lower trainer.batch_size, or use "
-            "weighting.warmup=auto or weighting=fixed",
+            + other,
         )
     return steps
 

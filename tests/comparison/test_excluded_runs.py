@@ -42,7 +42,7 @@ def test_folds_that_no_setting_was_run_with_are_left_out_of_all(finished):
 
 def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, finished, tmp_path):
     folder = sweep(2, 0.1)
-    names = ("failed", "killed", "corrupt", "empty", "twice", "undefined", "infinite", "text", "lacks")
+    names = ("failed", "killed", "corrupt", "empty", "twice", "undefined", "infinite", "text", "lacks", "cut")
     broken = {name: finished(name, [0.5] * 20, "var", 7) for name in (*names, "half", "folder")}
     (broken["failed"] / "status.json").write_text(json.dumps({"state": "failed"}))
     (broken["killed"] / "status.json").write_text(json.dumps({"state": "running"}))
@@ -54,6 +54,8 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
     (broken["lacks"] / table).write_text("id,foreground.fpr\na,0.5\n")
     for name, value in (("undefined", ""), ("infinite", "inf"), ("text", "good")):
         (broken[name] / table).write_text(f"id,foreground.dice\na,{value}\n")
+    summary = broken["cut"] / "metrics/test_summary.json"
+    summary.write_text(json.dumps({**json.loads(summary.read_text()), "counts": {"images": 21}}))
     finished("twice2", [0.5] * 20, "var", 7)
     (tmp_path / "nothing").mkdir()
     compared = compare([folder, tmp_path / "nothing", folder / "var0"], metric=DICE)
@@ -67,6 +69,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
         "half is not a run folder (no config.yaml)",
         "folder/config.yaml cannot be read",
         "empty/metrics/test_per_image.csv has no rows",
+        "cut/metrics/test_per_image.csv has 20 of 21 images: `dmf eval",
         "lacks has no foreground.dice: `dmf eval RUN metrics=full`",
         "foreground.dice is undefined on every test image of ",
         "infinite/metrics/test_per_image.csv cannot be read",
@@ -74,7 +77,7 @@ def test_what_cannot_be_compared_is_one_line_and_the_rest_is_compared(sweep, fin
         "twice: the same setting and seed as",
     ):
         assert line in said, said
-    assert len(compared.skipped) == 12
+    assert len(compared.skipped) == 13
     assert len(compared.rows) == 2
 
 

@@ -269,6 +269,9 @@ def test_an_ensemble_whose_validation_images_are_gone_predicts_as_it_is(tmp_path
     assert "so nothing is chosen for the mean of the networks" in caplog.text
 
 
+WORDS_OF_FOLDS = ("dataset=folder", "split.folds=2", "split.leak_free=false", "dataset.image_size=8")
+
+
 @pytest.fixture
 def folds(tmp_path, monkeypatch):
     """Two folds of four images, and what of them is scored by whom, without networks."""
@@ -278,8 +281,7 @@ def folds(tmp_path, monkeypatch):
         for part, pixels in (("images", label + number), ("masks", label)):
             (tmp_path / part).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / part / f"{number}.png")
-    words = ["dataset=folder", f"dataset.dir={tmp_path}", "dataset.images=images/*", "split.folds=2"]
-    words += ['dataset.masks="masks/{stem}.*"', "dataset.image_size=8"]
+    words = [f"dataset.dir={tmp_path}", *WORDS_OF_FOLDS]
     paths = []
     for fold, parts in enumerate((((2,), (3,), (0, 1)), ((0,), (1,), (2, 3)))):
         paths.append(make_run(tmp_path / f"fold_{fold}", *words, f"split.fold={fold}"))
@@ -299,6 +301,24 @@ def test_folds_are_scored_in_another_way_each_by_its_own_split(folds):
     assert score.evaluate_runs(folds, changed, "test") == {(0,): [0, 1], (1,): [2, 3]}
     with raises(ConfigError, key="split.seed", hint="do not set it"):
         score.evaluate_runs(folds, changed.changed("split", seed=7), "test")
+
+
+def test_a_run_of_other_images_scores_none_of_its_own_and_that_is_said(folds, tmp_path, caplog):
+    other = tmp_path / "other"
+    for part, grey in (("images", 90), ("masks", 255)):
+        (other / part).mkdir(parents=True)
+        for number in range(4):
+            picture = Image.new("L", (8, 8))
+            picture.paste(grey + number * (part == "images"), (1, 1, 5, 5))
+            picture.save(other / part / f"{number}.png")
+    config = Member.of(folds[0]).config
+    words = configs.compose([f"dataset.dir={other}", *WORDS_OF_FOLDS])
+    stranger = RunFolder(make_run(tmp_path / "stranger", f"dataset.dir={other}", *WORDS_OF_FOLDS))
+    division.save_split(
+        stranger.split_file, datasets.open_dataset(words.dataset), division.Split((0, 1), (2,), (3,))
+    )
+    assert set(score.evaluate_runs([folds[0], stranger.path], config, "test")) == {(0, 1)}
+    assert f"{stranger.path} was trained on other images: its own test images are not scored" in caplog.text
 
 
 def test_a_run_whose_split_is_gone_scores_nothing(folds, caplog):

@@ -323,3 +323,14 @@ def test_a_kill_before_a_network_takes_its_place_leaves_one_of_the_run(run):
     run.best_model.write_bytes(b"second")
     with raises(CheckpointError, path=run.best_model, reason="is not the network that the run wrote"):
         network_record.check(run)
+
+
+def test_a_status_that_is_damaged_says_that_the_network_cannot_be_checked(run, caplog):
+    (run.path / "config.yaml").touch()
+    run.best_model.write_bytes(b"a network")
+    run.write_status("completed", network=[])
+    network_record.check(run)
+    assert caplog.text == ""
+    run.status_file.write_text(run.status_file.read_text()[:20])
+    network_record.check(run)
+    assert f"{run.status_file} is damaged: whether best.keras is the run's own is not known" in caplog.text

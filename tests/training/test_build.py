@@ -22,6 +22,11 @@ def test_a_run_that_ends_inside_its_warmup_is_an_error(steps):
         build.warmup(10, steps)
 
 
+def test_a_run_that_is_too_short_for_any_warmup_is_not_sent_to_the_automatic_one():
+    with raises(ConfigError, what="the run has 1 step(s)", hint="or use weighting=fixed"):
+        build.warmup("auto", 1)
+
+
 @pytest.mark.parametrize("wanted", ["soon", 2.5, True, None])
 def test_warmup_is_a_number_of_steps_or_auto(wanted):
     with raises(ConfigError, key="weighting.warmup", allowed="a number of steps, or auto"):

@@ -16,6 +16,7 @@ from dmf_cli.datasets.base import Dataset, Sample
 from dmf_cli.datasets.cache import cache_folder, locked, nothing_left
 from dmf_cli.datasets.sources.phantom import scan
 from dmf_cli.errors import ConfigError, DatasetError
+from dmf_cli.quiet import quiet
 
 CITATION = """@software{dmf_phantom, title = {Synthetic breast-ultrasound phantom of dmf}, year = {2026}}"""
 
@@ -169,5 +170,6 @@ def open_phantom(dataset: Phantom) -> PhantomDataset:
 def _prepare(builder: BreastPhantom) -> None:
     """Write the records; tensorflow-datasets renames a finished folder, so nothing half-made is ever read."""
     tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it "downloads"
+    # It prints what it "downloads", and TensorFlow greets where nothing has loaded it before.
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):
         builder.download_and_prepare()

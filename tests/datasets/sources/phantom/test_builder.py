@@ -100,3 +100,18 @@ def test_a_new_phantom_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypa
     assert len(open_dataset(typed.dataset({**INPUT, **config}))) == 3
     assert list((tmp_path / "temporary").iterdir()) == []
     assert tempfile.tempdir == str(tmp_path / "temporary")
+
+
+def test_what_libraries_greet_with_while_it_is_prepared_is_not_shown(tmp_path, monkeypatch, capfd):
+    from dmf_cli.datasets.sources.phantom.builder import BreastPhantom
+
+    prepare = BreastPhantom.download_and_prepare
+
+    def greeting(self):
+        os.write(2, b"All log messages before absl::InitializeLog() is called are written to STDERR")
+        print("Downloading")
+        prepare(self)
+
+    monkeypatch.setattr(BreastPhantom, "download_and_prepare", greeting)
+    assert len(opened(tmp_path)) == 6
+    assert capfd.readouterr() == ("", "")
