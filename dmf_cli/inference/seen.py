@@ -93,6 +93,8 @@ def before(weights: str | None, split_file: Path | None) -> list[Earlier]:
 
 def warning(earlier: Sequence[Earlier], config: Config, dataset: Dataset, split: division.Split) -> list[str]:
     """A line about test images that the first weights of a run have been trained on, or chosen by."""
+    if not any(earlier):
+        return []
     nothing: Group = dict.fromkeys(division.PARTS, ())
     known = known_parts({**nothing, "before": earlier}, config, config, dataset, split.test)
     if not known:

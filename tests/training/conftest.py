@@ -5,7 +5,6 @@ import contextlib
 import pytest
 
 from dmf_cli import config as configs
-from dmf_cli.models import _efficientnet_lite
 from tests.undrawn import undrawn
 
 TINY = (
@@ -48,4 +47,6 @@ def tiny(tmp_path):
 @pytest.fixture
 def small_encoder(monkeypatch):
     """The encoder of ``model=unet_encoder model.pretrained=false`` is small."""
+    from dmf_cli.models import _efficientnet_lite  # with Keras, which processes that use this file load later
+
     monkeypatch.setattr(_efficientnet_lite, "STAGES", ENCODER)

@@ -140,7 +140,8 @@ class Failing(SimpleNamespace):
         runtime = SimpleNamespace(trial=None)
         super().__init__(config=config, fit=fit, runtime=runtime, weights="", display=mock.MagicMock())
         self.stop, self.describe, self.report = interrupts.Deferred(), lambda run: {}, lambda run: None
-        self.data = SimpleNamespace(note="", warnings=lambda monitor: [])
+        self.data = SimpleNamespace(note="", warnings=lambda monitor: [], dataset=None, split=None)
+        self.before = []
 
 
 @pytest.mark.parametrize(
