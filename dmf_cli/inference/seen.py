@@ -34,28 +34,26 @@ def known_parts(
     """
     if saved is None:
         return {}
-    content = functools.cache(dataset.content)
-    parts = own_parts(saved, trained, config, dataset, indices, content)
-    for one in _before(saved, trained.model.weights):
-        earlier = _parts(one, one.get("dataset", {}), config, dataset, indices, content) if one else {}
-        for i, part in earlier.items():
-            parts[i] = min(part, parts.get(i, part), key=division.PARTS.index)
-    return parts
+    own = {**saved, "dataset": trained.plain["dataset"]}
+    return earlier_parts([own, *_before(saved, trained.model.weights)], config, dataset, indices)
 
 
 def own_parts(
-    saved: Group | None,
-    trained: Config,
-    config: Config,
-    dataset: Dataset,
-    indices: Sequence[int],
-    content: Callable[[int], str] | None = None,
+    saved: Group | None, trained: Config, config: Config, dataset: Dataset, indices: Sequence[int]
 ) -> dict[int, str]:
-    """The same by the run's own split, whatever its first weights have seen; ``content`` is that of
-    ``dataset``, which may remember it.
-    """
-    group, content = trained.plain["dataset"], content or dataset.content
-    return {} if saved is None else _parts(saved, group, config, dataset, indices, content)
+    """The same by the run's own split, whatever its first weights have seen."""
+    return known_parts(saved and {**saved, "before": []}, trained, config, dataset, indices)
+
+
+def earlier_parts(
+    earlier: Sequence[Earlier], config: Config, dataset: Dataset, indices: Sequence[int]
+) -> dict[int, str]:
+    """The same in the runs of ``earlier``, which :func:`before` gave."""
+    content, found = functools.cache(dataset.content), dict[int, str]()
+    for one in filter(None, earlier):
+        for i, part in _parts(one, config, dataset, indices, content).items():
+            found[i] = min(part, found.get(i, part), key=division.PARTS.index)
+    return found
 
 
 def settings(saved: Group | None, trained: Config, parts: Mapping[int, str]) -> dict[str, Any]:
@@ -93,11 +91,7 @@ def before(weights: str | None, split_file: Path | None) -> list[Earlier]:
 
 def warning(earlier: Sequence[Earlier], config: Config, dataset: Dataset, split: division.Split) -> list[str]:
     """A line about test images that the first weights of a run have been trained on, or chosen by."""
-    if not any(earlier):
-        return []
-    nothing: Group = dict.fromkeys(division.PARTS, ())
-    known = known_parts({**nothing, "before": earlier}, config, config, dataset, split.test)
-    if not known:
+    if not any(earlier) or not (known := earlier_parts(earlier, config, dataset, split.test)):
         return []
     of = f"{len(known)} of the {len(split.test)} test images"
     return [
@@ -132,12 +126,7 @@ def _own(saved: Group, config: Config) -> Earlier:
 
 
 def _parts(
-    saved: Group,
-    group: Group,
-    config: Config,
-    dataset: Dataset,
-    indices: Sequence[int],
-    content: Callable[[int], str],
+    saved: Group, config: Config, dataset: Dataset, indices: Sequence[int], content: Callable[[int], str]
 ) -> dict[int, str]:
     """The parts by one split; of equal images the worst."""
     by_id = {str(name): part for part in reversed(division.PARTS) for name in saved.get(part, ())}
@@ -146,7 +135,7 @@ def _parts(
         order = sorted(by_id, key=lambda name: -division.PARTS.index(by_id[name]))
         known = {hashes[name]: by_id[name] for name in order if name in hashes}
         parts = {i: known.get(content(i)) for i in indices}
-    elif _same_draw(group, config.plain["dataset"]):
+    elif _same_draw(saved.get("dataset", {}), config.plain["dataset"]):
         # What is made from a seed has no hashes: its number says as much.
         parts = {i: by_id.get(dataset.ids[i]) for i in indices}
     else:

@@ -288,7 +288,6 @@ class Session:
 
     def evaluate(self, run: RunFolder) -> Any:
         """Score the best network on the test split; tables and plots into the run folder."""
-        from dmf_cli.datasets.splits.division import read_split
         from dmf_cli.figures import run_figures
         from dmf_cli.inference import score
         from dmf_cli.inference.ensemble import Ensemble, Member
@@ -297,10 +296,8 @@ class Session:
         member = Member(run, self.config, fresh=True, images=(dataset, split.val))
         images: dict[str, Any] = {"groups": {(0,): list(split.test)}, "name": "test"}
         place: dict[str, Any] = {"output": run.path, "progress": self.stop.check}
-        if self.before:
-            saved = read_split(run.split_file)
-            parts = seen.known_parts(saved, self.config, self.config, dataset, split.test)
-            place["settings"] = seen.settings(saved, self.config, parts)
+        parts = seen.earlier_parts(self.before, self.config, dataset, split.test)
+        place["settings"] = seen.settings({"before": self.before}, self.config, parts)
         result = score.score(Ensemble((member,)), self.config, dataset, **images, **place)
         run_figures.plot_run(run)
         return result

@@ -1,4 +1,4 @@
-"""A run folder for ``dmf export``, of a network as it is."""
+"""A run folder for ``dmf export``, around a network that no training made."""
 
 from dmf_cli import config as configs
 from dmf_cli.run_folder.folder import RunFolder

@@ -1,6 +1,5 @@
 """Masks of loose image files: right size, right place, nothing lost, nothing stopped by a bad file."""
 
-import csv
 import json
 import os
 import tracemalloc
@@ -18,6 +17,7 @@ from dmf_cli.figures import palette
 from dmf_cli.inference import ensemble, mask_files, predict_files
 from dmf_cli.inference.find_files import find
 from dmf_cli.inference.prediction import Prediction
+from tests import tables
 from tests.datasets.sources.test_dicom import frame
 from tests.raised import raises
 
@@ -49,8 +49,7 @@ def predict(jobs, output, predict=bright, **options):
 
 
 def rows(output):
-    with (output / "areas.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return tables.rows(output / "areas.csv")
 
 
 def opened(path):

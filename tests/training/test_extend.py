@@ -1,6 +1,5 @@
 """Runs that go on from others: extended, resumed at another place, started from weights."""
 
-import csv
 import json
 import re
 import shutil
@@ -23,7 +22,9 @@ from dmf_cli.run_folder.folder import RunFolder
 from dmf_cli.training import build, initial_weights, trainer
 from dmf_cli.training import extend as extending
 from dmf_cli.training.extend import Origin, extend, going_on
+from tests import tables
 from tests.raised import raises
+from tests.training import stopping
 from tests.training.conftest import TINY
 
 STILL = (
@@ -36,13 +37,11 @@ STILL = (
 
 
 def arrays(run):
-    with np.load(run / "checkpoints/last.npz") as archive:
-        return {key: archive[key] for key in archive.files if key != "note"}
+    return stopping.arrays(run / "checkpoints/last.npz")
 
 
 def rows(run, name="epochs.csv"):
-    with (run / name).open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in tables.rows(run / name)]
 
 
 def longer(run, epochs, **more):
